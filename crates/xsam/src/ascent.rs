@@ -1,0 +1,241 @@
+//! The ascent that all methods share: from the weights to a point of higher loss nearby.
+//!
+//! Direction, length, number of steps and mask are kept apart, so that a method picks its own.
+
+use burn::module::ParamGroup;
+use burn::tensor::Tensor;
+
+use crate::check;
+use crate::error::{ConfigError, StepError};
+use crate::objective::{Evaluation, Objective};
+use crate::report::StepReport;
+use crate::vector::ParamVector;
+
+/// Added to a norm before it divides, as in the published code of SAM and XSAM.
+pub(crate) const NORM_EPSILON: f64 = 1e-12;
+
+/// How the gradient is scaled, element by element, before it becomes the ascent direction.
+///
+/// With scales `T` the ascent step is `T^2 g / (|T g| + 1e-12)` times its length; `T = 1` is plain
+/// gradient ascent. Adaptive scales make the ascent invariant to a rescaling of the weights that
+/// leaves the loss as it is (ASAM: Kwon et al. 2021, arXiv 2102.11600, eq. 7 and section 4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Scaling {
+    /// `T = 1`: the gradient itself.
+    #[default]
+    None,
+    /// `T = |w|` for every parameter.
+    Elementwise,
+    /// The authors' form: `T = |w| + 0.01` for weights (scales of norms included), `T = 1` for
+    /// biases (parameters named `bias`, or `beta` as in Burn's normalisation layers).
+    ///
+    /// The same rho reaches about a quarter as far as with [`Elementwise`](Self::Elementwise).
+    Weights,
+}
+
+/// Added to `|w|` in [`Scaling::Weights`]: the constant of ASAM's published code.
+const WEIGHT_OFFSET: f64 = 0.01;
+
+/// How to ascend: total length `rho`, number of steps, scaling and mask.
+#[derive(Clone, Debug)]
+pub struct Ascent {
+    /// Total length rho of the ascent; each step is `rho / steps` long.
+    pub rho: f64,
+    /// Number of steps.
+    pub steps: usize,
+    /// Scaling of the gradient.
+    pub scaling: Scaling,
+    /// The parameters that are perturbed; all of them if `None`.
+    pub mask: Option<ParamGroup>,
+}
+
+impl Ascent {
+    /// One plain step of length `rho` for all parameters.
+    pub fn new(rho: f64) -> Self {
+        Self {
+            rho,
+            steps: 1,
+            scaling: Scaling::None,
+            mask: None,
+        }
+    }
+
+    /// Checks the ranges: `rho` finite and at least 0, `steps` at least 1.
+    ///
+    /// # Errors
+    /// Names the field, its value and its range.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        check::non_negative("rho", self.rho)?;
+        check::at_least_one("ascent_steps", self.steps)
+    }
+
+    /// Climbs from the weights, where loss and gradient are `start`; `rho_factor` scales rho.
+    ///
+    /// With [`Keep::Displacement`] the way from the weights to the ascent point is kept as well. The
+    /// ascent stops early where there is nothing to ascend along: at a zero gradient.
+    ///
+    /// Cost: a forward-backward pass and a read-back each step, a further read-back each step if
+    /// scaled or masked. Full-size copies at its peak: ascent point and gradient, and the
+    /// displacement if it is kept.
+    ///
+    /// # Errors
+    /// If loss or gradient at an ascent point are not finite, or the device fails.
+    pub fn climb(
+        &self,
+        start: Evaluation,
+        objective: &mut dyn Objective,
+        rho_factor: f64,
+        keep: Keep,
+        report: &mut StepReport,
+    ) -> Result<AscentPoint, StepError> {
+        let length = self.rho * rho_factor / self.steps as f64;
+        let mut displacement: Option<Displacement> = None;
+        let mut here = start;
+        if length > 0.0 {
+            report.rho = self.rho * rho_factor;
+            for _ in 0..self.steps {
+                let direction = self.direction(&here, objective)?;
+                if direction.norm == 0.0 {
+                    break;
+                }
+                // Once there is a direction the gradient is not needed: free it before the pass.
+                here.gradient = ParamVector::default();
+                let step = length / (direction.norm + NORM_EPSILON);
+                objective.advance(step, &direction.vector);
+                if keep == Keep::Displacement {
+                    displacement = Some(match displacement {
+                        None => direction.scaled(step),
+                        Some(so_far) => so_far.plus(direction.scaled(step)),
+                    });
+                } else {
+                    drop(direction);
+                }
+                here = objective.evaluate()?;
+                report.ascent_loss = Some(here.loss);
+                report.ascent_grad_norm = Some(here.norm);
+            }
+        }
+        objective.reset();
+        Ok(AscentPoint {
+            gradient: here.gradient,
+            norm: here.norm,
+            displacement: match displacement {
+                Some(displacement) => displacement.finish()?,
+                None => None,
+            },
+        })
+    }
+
+    /// `T^2 g` and `|T g|`, within the mask.
+    fn direction(
+        &self,
+        here: &Evaluation,
+        objective: &dyn Objective,
+    ) -> Result<Direction, StepError> {
+        let mut vector = here.gradient.clone();
+        if here.norm == 0.0 {
+            return Ok(Direction::new(vector, 0.0, Some(0.0)));
+        }
+        if let Some(group) = &self.mask {
+            let members = objective.members(group);
+            vector.retain(|id| members.contains(&id));
+        }
+        if self.scaling == Scaling::None {
+            let norm = match self.mask {
+                None => here.norm,
+                Some(_) => vector.norm()?,
+            };
+            return Ok(Direction::new(vector, norm, Some(norm)));
+        }
+        let weights = objective.weights(&vector);
+        let biases = match self.scaling {
+            Scaling::Weights => objective.biases(),
+            _ => Default::default(),
+        };
+        let scale = |id, weight: Tensor<1>| match self.scaling {
+            Scaling::Weights if biases.contains(&id) => weight.ones_like(),
+            Scaling::Weights => weight.abs().add_scalar(WEIGHT_OFFSET),
+            _ => weight.abs(),
+        };
+        let scaled = vector.multiply(&weights, scale);
+        let norm = scaled.norm()?;
+        Ok(Direction::new(scaled.multiply(&weights, scale), norm, None))
+    }
+}
+
+/// Whether [`Ascent::climb`] keeps the way it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Only the gradient at the ascent point.
+    Gradient,
+    /// The displacement from the weights too.
+    Displacement,
+}
+
+/// Where an ascent ended.
+#[derive(Clone, Debug)]
+pub struct AscentPoint {
+    /// Gradient at the ascent point; at the weights if there was nothing to ascend along.
+    pub gradient: ParamVector,
+    /// Norm of that gradient.
+    pub norm: f64,
+    /// The displacement from the weights up to a positive factor, and its norm. `None` if it was
+    /// not asked for, or if the ascent point is the weights themselves.
+    pub displacement: Option<(ParamVector, f64)>,
+}
+
+/// An ascent direction.
+struct Direction {
+    vector: ParamVector,
+    /// What divides it: `|T g|`.
+    norm: f64,
+    /// Its own norm, if known.
+    own_norm: Option<f64>,
+}
+
+impl Direction {
+    fn new(vector: ParamVector, norm: f64, own_norm: Option<f64>) -> Self {
+        Self {
+            vector,
+            norm,
+            own_norm,
+        }
+    }
+
+    fn scaled(self, factor: f64) -> Displacement {
+        Displacement {
+            vector: self.vector,
+            factor,
+            norm: self.own_norm,
+        }
+    }
+}
+
+/// `factor * vector`, multiplied out only where a second step must be added: the displacement of a
+/// single step is the gradient itself, and costs nothing.
+struct Displacement {
+    vector: ParamVector,
+    factor: f64,
+    /// Norm of the vector, if known.
+    norm: Option<f64>,
+}
+
+impl Displacement {
+    fn plus(self, step: Self) -> Self {
+        Self {
+            vector: self.vector.combine(self.factor, &step.vector, step.factor),
+            factor: 1.0,
+            norm: None,
+        }
+    }
+
+    /// The vector and its norm; `None` if steps in opposite directions have cancelled.
+    fn finish(self) -> Result<Option<(ParamVector, f64)>, StepError> {
+        let norm = match self.norm {
+            Some(norm) => norm,
+            None => self.vector.norm()?,
+        };
+        Ok((norm > 0.0).then_some((self.vector, norm)))
+    }
+}

@@ -1,0 +1,196 @@
+//! What can go wrong, and what to do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+/// A hyper-parameter outside its range, found when the optimizer is built.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("{field} = {value}: must be {range}")]
+#[non_exhaustive]
+pub struct ConfigError {
+    /// Name of the hyper-parameter.
+    pub field: &'static str,
+    /// The value that was given.
+    pub value: String,
+    /// The values that are allowed, in words.
+    pub range: &'static str,
+}
+
+impl ConfigError {
+    /// The error for a hyper-parameter `field` whose `value` is not what `range` says.
+    pub fn new(field: &'static str, value: impl fmt::Display, range: &'static str) -> Self {
+        Self {
+            field,
+            value: value.to_string(),
+            range,
+        }
+    }
+}
+
+/// Where in a step a loss or gradient was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// At the weights as they were handed in.
+    Weights,
+    /// At the ascent point after this many ascent steps.
+    AscentPoint(usize),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Weights => write!(f, "at the weights"),
+            Self::AscentPoint(i) => write!(f, "at ascent point {i}"),
+        }
+    }
+}
+
+/// Why a step failed. The model, the optimizer and all its state are as they were before it.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StepError {
+    /// The loss is not finite.
+    #[error(
+        "the loss {place} is {value}: lower the learning rate or rho, clip the gradient, or check \
+         the batch"
+    )]
+    NonFiniteLoss {
+        /// Where it was taken.
+        place: Place,
+        /// Its value.
+        value: f64,
+    },
+    /// The gradient has an element that is not finite, or its norm overflows.
+    #[error(
+        "the gradient {place} is not finite (loss {loss}): lower the learning rate or rho, clip \
+         the gradient, or check the batch"
+    )]
+    NonFiniteGradient {
+        /// Where it was taken.
+        place: Place,
+        /// The loss there.
+        loss: f64,
+    },
+    /// The closure returned a loss with more than one element.
+    #[error("the loss has {elements} elements, it must have one: take its mean or sum")]
+    LossNotScalar {
+        /// Number of elements.
+        elements: usize,
+    },
+    /// The closure returned a loss that no gradient can be taken of.
+    #[error(
+        "the loss does not depend on any parameter that requires a gradient: compute it from the \
+         model that the closure receives, without detaching, and on the model's autodiff device"
+    )]
+    LossNotTracked,
+    /// The model's parameters are on a device without autodiff.
+    #[error(
+        "the model is not on an autodiff device: create it on `device.autodiff()`, or call \
+         `train()` on it"
+    )]
+    NotAutodiff,
+    /// No parameter received a gradient.
+    #[error("no parameter received a gradient: every one of them is frozen or unused")]
+    NoGradient,
+    /// The learning rate is negative or not finite.
+    #[error("the learning rate is {0}: must be finite and at least 0")]
+    LearningRate(f64),
+    /// The device could not compute or hand over a value.
+    #[error("the device failed: {0}")]
+    Device(String),
+}
+
+/// A failed step: the error, and the model as it was handed in.
+///
+/// Converts into [`StepError`] with `?` where the model is not wanted back.
+pub struct StepFailure<M> {
+    inner: Box<(M, StepError)>,
+}
+
+impl<M> StepFailure<M> {
+    pub(crate) fn new(model: M, error: StepError) -> Self {
+        Self {
+            inner: Box::new((model, error)),
+        }
+    }
+
+    /// What went wrong.
+    pub fn error(&self) -> &StepError {
+        &self.inner.1
+    }
+
+    /// The model as it was before the step, and what went wrong.
+    pub fn into_parts(self) -> (M, StepError) {
+        *self.inner
+    }
+}
+
+impl<M> fmt::Debug for StepFailure<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("StepFailure").field(self.error()).finish()
+    }
+}
+
+impl<M> fmt::Display for StepFailure<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error().fmt(f)
+    }
+}
+
+impl<M> std::error::Error for StepFailure<M> {}
+
+impl<M> From<StepFailure<M>> for StepError {
+    fn from(failure: StepFailure<M>) -> Self {
+        failure.inner.1
+    }
+}
+
+/// Why an optimizer's state could not be saved or loaded. Nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The record was written by another method.
+    #[error("the record is of method `{found}`, this optimizer runs `{expected}`")]
+    OtherMethod {
+        /// The method of the optimizer.
+        expected: String,
+        /// The method of the record.
+        found: String,
+    },
+    /// The record has a format that this version does not read.
+    #[error("the record has format version {found}, this version of xsam reads {expected}")]
+    Version {
+        /// The version that can be read.
+        expected: u64,
+        /// The version of the record.
+        found: u64,
+    },
+    /// Something is missing from the record or has the wrong type.
+    #[error("the record has no valid `{0}`: it is damaged, or not an xsam optimizer record")]
+    Missing(String),
+    /// The base optimizer does not accept its part of the record.
+    #[error(
+        "the base optimizer took {taken} of the record's {recorded} tensors: the record is of \
+         another optimizer, or of other parameter groups"
+    )]
+    OtherBase {
+        /// Tensors in the record.
+        recorded: usize,
+        /// Tensors that the base optimizer recognised.
+        taken: usize,
+    },
+    /// The file could not be read or written.
+    #[error("{path}: {source}", path = path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What the file system or the format said.
+        source: burn_pack::Error,
+    },
+    /// The bytes are not a record.
+    #[error("not an optimizer record: {0}")]
+    Format(#[from] burn_pack::Error),
+    /// The base optimizer's part could not be read or written.
+    #[error("the base optimizer's state: {0}")]
+    Base(#[from] burn::store::RecordError),
+}

@@ -1,0 +1,98 @@
+//! ASAM: SAM with an ascent that does not depend on the scale of the weights.
+
+use burn::module::ParamGroup;
+
+use super::sam::Sam;
+use super::{Method, MethodConfig};
+use crate::ascent::{Ascent, Scaling};
+use crate::check;
+use crate::error::ConfigError;
+
+/// ASAM, adaptive sharpness-aware minimization (Kwon et al. 2021, arXiv 2102.11600), with any number
+/// of ascent steps.
+///
+/// With element-wise scales `T` of the weights (two conventions, see [`Scaling`]):
+///
+/// ```text
+/// theta_{i+1} = theta_i + (rho / k) T^2 g_i / (|T g_i| + 1e-12),   T from theta_i,   i = 0 .. k-1
+/// the base optimizer steps from theta_0 with g_k
+/// ```
+///
+/// | hyper-parameter | default | range | |
+/// |---|---|---|---|
+/// | `rho` | 0.5 | finite, >= 0 | total ascent length in scaled space: well above SAM's |
+/// | `ascent_steps` | 1 | >= 1 | `k` |
+/// | `scaling` | `Elementwise` | not `None` | the convention; `Weights` needs about 4 times the rho |
+/// | `mask` | all | | the parameters that are perturbed |
+///
+/// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base
+/// optimizer: 2 (ascent point, gradient); the scaled direction is made before the pass and freed
+/// with it.
+///
+/// ```
+/// use burn::optim::SgdConfig;
+/// use xsam::{AsamConfig, Scaling, SharpnessAware};
+///
+/// let asam = AsamConfig::new().with_rho(2.0).with_scaling(Scaling::Weights);
+/// let optim = SharpnessAware::new(SgdConfig::new().init(), asam)?;
+/// assert_eq!(optim.method(), "asam");
+/// # Ok::<(), xsam::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct AsamConfig {
+    ascent: Ascent,
+}
+
+impl AsamConfig {
+    /// The paper's rho for CIFAR-10, element-wise scales.
+    pub fn new() -> Self {
+        let mut ascent = Ascent::new(0.5);
+        ascent.scaling = Scaling::Elementwise;
+        Self { ascent }
+    }
+
+    /// Sets the total ascent length, in scaled space.
+    #[must_use]
+    pub fn with_rho(mut self, rho: f64) -> Self {
+        self.ascent.rho = rho;
+        self
+    }
+
+    /// Sets the number of ascent steps, each `rho / steps` long.
+    #[must_use]
+    pub fn with_ascent_steps(mut self, steps: usize) -> Self {
+        self.ascent.steps = steps;
+        self
+    }
+
+    /// Sets the convention for the scales.
+    #[must_use]
+    pub fn with_scaling(mut self, scaling: Scaling) -> Self {
+        self.ascent.scaling = scaling;
+        self
+    }
+
+    /// Perturbs only the parameters that `mask` matches. The base optimizer still steps all of them.
+    #[must_use]
+    pub fn with_mask(mut self, mask: ParamGroup) -> Self {
+        self.ascent.mask = Some(mask);
+        self
+    }
+}
+
+impl Default for AsamConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MethodConfig for AsamConfig {
+    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+        self.ascent.check()?;
+        check::adaptive(self.ascent.scaling)?;
+        Ok(Box::new(Sam {
+            name: "asam",
+            ascent: self.ascent.clone(),
+        }))
+    }
+}

@@ -1,0 +1,59 @@
+//! The base optimizer alone, the baseline that every other method is compared with.
+
+use super::{Context, Method, MethodConfig, Update};
+use crate::error::{ConfigError, StepError};
+use crate::objective::{Evaluation, Objective};
+use crate::report::StepReport;
+
+/// The base optimizer alone: it gets the gradient at the weights.
+///
+/// With it a comparison runs the baseline through the same code, with the same checks, clipping and
+/// reports. Called `sgd` in a spec, after the customary baseline, whatever the base optimizer is.
+///
+/// Passes: 1 forward-backward. Full-size copies besides weights and base optimizer: the gradient.
+///
+/// ```
+/// use burn::optim::SgdConfig;
+/// use xsam::{SgdOnlyConfig, SharpnessAware};
+///
+/// let optim = SharpnessAware::new(SgdConfig::new().init(), SgdOnlyConfig::new())?;
+/// assert_eq!(optim.method(), "sgd");
+/// # Ok::<(), xsam::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SgdOnlyConfig {}
+
+impl SgdOnlyConfig {
+    /// The method without hyper-parameters.
+    pub fn new() -> Self {
+        Self {}
+    }
+}
+
+impl MethodConfig for SgdOnlyConfig {
+    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+        Ok(Box::new(Sgd))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Sgd;
+
+impl Method for Sgd {
+    fn name(&self) -> &'static str {
+        "sgd"
+    }
+
+    fn update(
+        &mut self,
+        start: Evaluation,
+        _objective: &mut dyn Objective,
+        _context: &Context,
+        _report: &mut StepReport,
+    ) -> Result<Update, StepError> {
+        Ok(Update {
+            gradient: start.gradient,
+            norm: Some(start.norm),
+        })
+    }
+}

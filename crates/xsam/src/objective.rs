@@ -1,0 +1,213 @@
+//! The loss of the current mini-batch as a function on parameter space.
+//!
+//! A method asks three things of it: go up along a direction, take loss and gradient there, and tell
+//! the losses at some points. That it runs a model and a closure behind this is hidden, so that a
+//! method is plain code over vectors.
+
+use std::collections::HashSet;
+
+use burn::module::{Module, ParamGroup, ParamId};
+use burn::tensor::{Device, Tensor};
+
+use crate::error::{Place, StepError};
+use crate::vector::{ParamVector, Reductions};
+use crate::walk;
+
+/// Loss and gradient at one point.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// The loss.
+    pub loss: f64,
+    /// Its gradient.
+    pub gradient: ParamVector,
+    /// The gradient's norm over all parameters together.
+    pub norm: f64,
+}
+
+/// The mini-batch loss around the current weights.
+///
+/// It keeps one point, which starts at the weights. All passes are in training mode (batch
+/// statistics, dropout on) and leave the running statistics of the model as they are.
+pub trait Objective {
+    /// Moves the point by `length * direction`. Makes one full-size copy, which replaces the last.
+    fn advance(&mut self, length: f64, direction: &ParamVector);
+
+    /// Loss and gradient at the point: a forward-backward pass and one read-back.
+    ///
+    /// # Errors
+    /// If loss or gradient are not finite, or the closure's loss is not a tracked scalar.
+    fn evaluate(&mut self) -> Result<Evaluation, StepError>;
+
+    /// Brings the point back to the weights and frees its copy.
+    fn reset(&mut self);
+
+    /// The losses at the weights plus each of `offsets` (sums of `factor * vector`), in their order:
+    /// a forward pass without a graph each, and one read-back in all. They need not be finite.
+    ///
+    /// # Errors
+    /// If the closure's loss is not a scalar, or the device fails.
+    fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError>;
+
+    /// The values at the point of the parameters that `like` has. Shares the tensors.
+    fn weights(&self, like: &ParamVector) -> ParamVector;
+
+    /// The parameters that are biases by name (`bias`, or `beta` of Burn's normalisation layers).
+    fn biases(&self) -> HashSet<ParamId>;
+
+    /// The parameters that `group` matches.
+    fn members(&self, group: &ParamGroup) -> HashSet<ParamId>;
+}
+
+/// Repeats the random numbers of the first pass in every later one.
+#[derive(Clone, Debug)]
+pub(crate) struct Replay {
+    pub(crate) device: Device,
+    pub(crate) seed: u64,
+}
+
+impl Replay {
+    pub(crate) fn rewind(replay: Option<&Self>) {
+        if let Some(Self { device, seed }) = replay {
+            device.seed(*seed);
+        }
+    }
+}
+
+/// [`Objective`] of a model and a closure that gives the loss.
+pub(crate) struct BatchObjective<'a, M, F> {
+    pub(crate) model: &'a M,
+    pub(crate) loss: F,
+    pub(crate) replay: Option<Replay>,
+    point: Option<M>,
+    ascents: usize,
+    pub(crate) passes: Passes,
+}
+
+/// How often the model was run in a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Passes {
+    /// Forward-backward passes, the one at the weights included.
+    pub gradients: usize,
+    /// Forward passes without a gradient.
+    pub losses: usize,
+}
+
+impl<'a, M: Module, F: FnMut(&M) -> Tensor<1>> BatchObjective<'a, M, F> {
+    /// Around the weights of `model`, where the first pass has been made already.
+    pub(crate) fn new(model: &'a M, loss: F, replay: Option<Replay>) -> Self {
+        Self {
+            model,
+            loss,
+            replay,
+            point: None,
+            ascents: 0,
+            passes: Passes {
+                gradients: 1,
+                losses: 0,
+            },
+        }
+    }
+
+    fn point(&self) -> &M {
+        self.point.as_ref().unwrap_or(self.model)
+    }
+
+    fn place(&self) -> Place {
+        match self.ascents {
+            0 => Place::Weights,
+            n => Place::AscentPoint(n),
+        }
+    }
+}
+
+impl<M: Module, F: FnMut(&M) -> Tensor<1>> Objective for BatchObjective<'_, M, F> {
+    fn advance(&mut self, length: f64, direction: &ParamVector) {
+        // A copy whose statistics are its own, taken anew each time: a pass must not see what an
+        // earlier one left in them.
+        let start = walk::independent(self.point());
+        self.point = None;
+        self.point = Some(walk::moved(start, &[(length, direction)]));
+        self.ascents += 1;
+    }
+
+    fn evaluate(&mut self) -> Result<Evaluation, StepError> {
+        let place = self.place();
+        Replay::rewind(self.replay.as_ref());
+        self.passes.gradients += 1;
+        let at_weights;
+        let model = match &self.point {
+            Some(point) => point,
+            None => {
+                at_weights = walk::independent(self.model);
+                &at_weights
+            }
+        };
+        evaluate(model, (self.loss)(model), place)
+    }
+
+    fn reset(&mut self) {
+        self.point = None;
+        self.ascents = 0;
+    }
+
+    fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
+        let mut losses = Reductions::default();
+        for offset in offsets {
+            let candidate = walk::moved(walk::independent(self.model).no_grad(), offset);
+            Replay::rewind(self.replay.as_ref());
+            self.passes.losses += 1;
+            losses = losses.scalar(scalar((self.loss)(&candidate))?);
+        }
+        losses.read_all()
+    }
+
+    fn weights(&self, like: &ParamVector) -> ParamVector {
+        walk::weight_vector(self.point(), like)
+    }
+
+    fn biases(&self) -> HashSet<ParamId> {
+        walk::biases(self.model)
+    }
+
+    fn members(&self, group: &ParamGroup) -> HashSet<ParamId> {
+        walk::members(self.model, group)
+    }
+}
+
+/// Backward pass of `loss`, which was computed from `model`, with all checks.
+pub(crate) fn evaluate<M: Module>(
+    model: &M,
+    loss: Tensor<1>,
+    place: Place,
+) -> Result<Evaluation, StepError> {
+    let value = scalar(loss.clone())?;
+    if !loss.is_tracked() {
+        return Err(StepError::LossNotTracked);
+    }
+    let gradient = walk::gradient_vector(model, loss.backward());
+    if gradient.is_empty() {
+        return Err(StepError::NoGradient);
+    }
+    let [loss, squared_norm] = Reductions::default()
+        .scalar(value)
+        .dot(&gradient, &gradient)
+        .read()?;
+    if !loss.is_finite() {
+        return Err(StepError::NonFiniteLoss { place, value: loss });
+    }
+    if !squared_norm.is_finite() {
+        return Err(StepError::NonFiniteGradient { place, loss });
+    }
+    Ok(Evaluation {
+        loss,
+        gradient,
+        norm: squared_norm.sqrt(),
+    })
+}
+
+fn scalar(loss: Tensor<1>) -> Result<Tensor<1>, StepError> {
+    match loss.shape().num_elements() {
+        1 => Ok(loss.inner()),
+        elements => Err(StepError::LossNotScalar { elements }),
+    }
+}

@@ -1,0 +1,234 @@
+//! Saving and loading an optimizer: method state, counters and base optimizer in one record.
+
+use std::path::Path;
+
+use burn::module::ParamId;
+use burn::optim::{ModuleOptimizer, OptimizerRecord};
+use burn::tensor::{Bytes, DType, Device, Tensor, TensorData};
+use burn_pack::{Reader, Scalar, Writer};
+
+use crate::error::RecordError;
+use crate::method::MethodState;
+use crate::sharpness_aware::SharpnessAware;
+use crate::vector::ParamVector;
+
+/// Raised whenever the layout of a record changes.
+const VERSION: u64 = 1;
+
+/// Name of the tensor that holds the base optimizer's own record, byte by byte.
+const BASE: &str = "base";
+
+/// State of a [`SharpnessAware`] optimizer: what it needs, besides its hyper-parameters, to go on as
+/// if it had not been interrupted.
+///
+/// One burnpack file. Parameters are known by their id, which Burn's module records keep: load the
+/// model from a record of Burn's own, then the optimizer.
+#[derive(Debug)]
+pub struct SharpnessAwareRecord {
+    method: String,
+    steps: u64,
+    state: MethodState,
+    base: Bytes,
+}
+
+impl SharpnessAwareRecord {
+    /// Name of the method that the record is of.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The record as bytes.
+    ///
+    /// # Errors
+    /// If the format cannot hold it.
+    pub fn into_bytes(self) -> Result<Bytes, RecordError> {
+        Ok(self.into_writer()?.into_bytes()?)
+    }
+
+    /// The record that [`into_bytes`](Self::into_bytes) gave.
+    ///
+    /// # Errors
+    /// If the bytes are not such a record.
+    pub fn from_bytes(bytes: Bytes) -> Result<Self, RecordError> {
+        Self::from_reader(Reader::from_bytes(bytes)?)
+    }
+
+    /// Writes the record to exactly the file `path`. A file that was there is replaced once the new
+    /// one is complete, and not before.
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(self, path: impl AsRef<Path>) -> Result<(), RecordError> {
+        let path = path.as_ref();
+        self.into_writer()?
+            .auto_extension(false)
+            .overwrite(true)
+            .write_to_file(path)
+            .map_err(|source| file_error(path, source))
+    }
+
+    /// Reads the record from the file `path`.
+    ///
+    /// # Errors
+    /// If the file cannot be read or is not such a record.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordError> {
+        let path = path.as_ref();
+        let reader = Reader::from_file_exact(path).map_err(|source| file_error(path, source))?;
+        Self::from_reader(reader)
+    }
+
+    fn into_writer(self) -> Result<Writer, RecordError> {
+        let length = self.base.len();
+        let base = burn_pack::Tensor::new(BASE.to_owned(), DType::U8, [length], None, self.base);
+        let mut tensors = vec![base];
+        for (name, vector) in self.state.vectors {
+            for (position, (id, tensor)) in vector.entries().iter().enumerate() {
+                let data = tensor
+                    .try_to_data()
+                    .map_err(|error| RecordError::Missing(format!("{name}: {error}")))?;
+                let (bytes, shape, dtype) = data.into_parts();
+                // The position keeps the order: names come back sorted.
+                let name = format!("vector.{name}.{position:08}");
+                let id = Some(id.val());
+                tensors.push(burn_pack::Tensor::new(name, dtype, shape, id, bytes));
+            }
+        }
+        let mut writer = Writer::new(tensors)
+            .with_metadata("method", &self.method)
+            .with_scalar("version", Scalar::from(VERSION))
+            .with_scalar("steps", Scalar::from(self.steps));
+        for (name, value) in self.state.scalars {
+            writer = writer.with_scalar(&format!("state.{name}"), value);
+        }
+        Ok(writer)
+    }
+
+    fn from_reader(reader: Reader) -> Result<Self, RecordError> {
+        let missing = |name: &str| RecordError::Missing(name.to_owned());
+        let scalar = |name: &str| {
+            let found = reader.scalars().get(name).copied();
+            found
+                .and_then(|scalar| u64::try_from(scalar).ok())
+                .ok_or_else(|| missing(name))
+        };
+        let found = scalar("version")?;
+        if found != VERSION {
+            return Err(RecordError::Version {
+                expected: VERSION,
+                found,
+            });
+        }
+        let steps = scalar("steps")?;
+        let method = reader
+            .metadata()
+            .get("method")
+            .cloned()
+            .ok_or_else(|| missing("method"))?;
+        let mut state = MethodState::default();
+        for (name, value) in reader.scalars() {
+            if let Some(name) = name.strip_prefix("state.") {
+                state = state.with_scalar(name, *value);
+            }
+        }
+
+        let mut base = None;
+        let mut entries: Vec<(String, ParamId, Tensor<1>)> = Vec::new();
+        for tensor in reader.into_tensors()? {
+            let (name, dtype, shape, id, bytes) = tensor.into_parts()?;
+            if name == BASE {
+                base = Some(bytes);
+            } else if let (Some(name), Some(id)) = (name.strip_prefix("vector."), id) {
+                let data = TensorData::from_bytes(bytes, shape, dtype);
+                let tensor = Tensor::from_data(data, (&Device::default(), dtype));
+                entries.push((name.to_owned(), ParamId::from(id), tensor));
+            }
+        }
+        entries.sort_by(|a, b| a.0.cmp(&b.0));
+        for entries in entries.chunk_by(|a, b| stem(&a.0) == stem(&b.0)) {
+            let vector = entries.iter().map(|(_, id, t)| (*id, t.clone())).collect();
+            state = state.with_vector(stem(&entries[0].0), ParamVector::new(vector));
+        }
+        Ok(Self {
+            method,
+            steps,
+            state,
+            base: base.ok_or_else(|| missing(BASE))?,
+        })
+    }
+}
+
+/// A vector's name without the position of its entry.
+fn stem(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(stem, _)| stem)
+}
+
+fn file_error(path: &Path, source: burn_pack::Error) -> RecordError {
+    RecordError::File {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+impl SharpnessAware {
+    /// The optimizer's state.
+    ///
+    /// # Errors
+    /// If the base optimizer's state cannot be read from the device.
+    pub fn to_record(&self) -> Result<SharpnessAwareRecord, RecordError> {
+        Ok(SharpnessAwareRecord {
+            method: self.method.name().to_owned(),
+            steps: self.steps,
+            state: self.method.state(),
+            base: self.base.to_record().into_bytes()?,
+        })
+    }
+
+    /// Takes up the state of `record`; hyper-parameters and schedules stay this optimizer's own.
+    ///
+    /// # Errors
+    /// If the record is of another method, or the base optimizer does not recognise its part. The
+    /// optimizer is unchanged then.
+    pub fn load_record(&mut self, record: SharpnessAwareRecord) -> Result<(), RecordError> {
+        if record.method != self.method.name() {
+            return Err(RecordError::OtherMethod {
+                expected: self.method.name().to_owned(),
+                found: record.method,
+            });
+        }
+        let mut method = self.method.boxed();
+        method.load_state(&record.state)?;
+        let base = load_base(&self.base, record.base)?;
+        self.base = base;
+        self.method = method;
+        self.steps = record.steps;
+        Ok(())
+    }
+
+    /// Saves the state to exactly the file `path`; see [`SharpnessAwareRecord::save`].
+    ///
+    /// # Errors
+    /// If the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<(), RecordError> {
+        self.to_record()?.save(path)
+    }
+
+    /// Loads the state from the file `path`; see [`load_record`](Self::load_record).
+    ///
+    /// # Errors
+    /// If the file cannot be read, or its record does not fit. The optimizer is unchanged then.
+    pub fn load(&mut self, path: impl AsRef<Path>) -> Result<(), RecordError> {
+        self.load_record(SharpnessAwareRecord::load(path)?)
+    }
+}
+
+/// Burn drops what it does not recognise without a word, so what was taken is counted.
+fn load_base(base: &ModuleOptimizer, bytes: Bytes) -> Result<ModuleOptimizer, RecordError> {
+    let record = OptimizerRecord::from_bytes(bytes)?;
+    let recorded = record.len();
+    let loaded = base.clone().load_record(record);
+    let taken = loaded.to_record().len();
+    if taken != recorded {
+        return Err(RecordError::OtherBase { recorded, taken });
+    }
+    Ok(loaded)
+}

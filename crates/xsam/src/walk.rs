@@ -1,0 +1,219 @@
+//! Between modules and vectors: reading a module's gradients and weights as a [`ParamVector`], and
+//! moving a module along one.
+
+use std::collections::{HashMap, HashSet};
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::{GradientCheckpointingStrategy, Gradients, Tensor};
+
+use crate::vector::ParamVector;
+
+/// The gradients of all parameters that have one.
+pub(crate) fn gradient_vector<M: Module>(module: &M, gradients: Gradients) -> ParamVector {
+    struct Take {
+        gradients: GradientsParams,
+        entries: Vec<(ParamId, Tensor<1>)>,
+    }
+    impl ModuleVisitor for Take {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(gradient) = self.gradients.remove::<D>(param.id) {
+                self.entries.push((param.id, flat(gradient)));
+            }
+        }
+    }
+    let mut take = Take {
+        gradients: GradientsParams::from_grads(gradients, module),
+        entries: Vec::new(),
+    };
+    module.visit(&mut take);
+    ParamVector::new(take.entries)
+}
+
+/// The vector as gradients for a Burn optimizer: every tensor in its parameter's shape.
+pub(crate) fn gradients_params<M: Module>(module: &M, vector: &ParamVector) -> GradientsParams {
+    struct Give<'a> {
+        tensors: HashMap<ParamId, &'a Tensor<1>>,
+        out: GradientsParams,
+    }
+    impl ModuleVisitor for Give<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(tensor) = self.tensors.get(&param.id) {
+                let shaped = (*tensor).clone().reshape::<D, _>(param.lazy_shape());
+                self.out.register(param.id, shaped);
+            }
+        }
+    }
+    let mut give = Give {
+        tensors: vector.by_id(),
+        out: GradientsParams::new(),
+    };
+    module.visit(&mut give);
+    give.out
+}
+
+/// The weights of the parameters that have an entry in `like`. Shares the tensors.
+pub(crate) fn weight_vector<M: Module>(module: &M, like: &ParamVector) -> ParamVector {
+    struct Read {
+        wanted: HashSet<ParamId>,
+        entries: Vec<(ParamId, Tensor<1>)>,
+    }
+    impl ModuleVisitor for Read {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if self.wanted.contains(&param.id) {
+                self.entries.push((param.id, flat(param.base().inner())));
+            }
+        }
+    }
+    let mut read = Read {
+        wanted: like.entries().iter().map(|(id, _)| *id).collect(),
+        entries: Vec::new(),
+    };
+    module.visit(&mut read);
+    ParamVector::new(read.entries)
+}
+
+/// The module moved by the sum of `factor * vector` over `terms`.
+///
+/// Runs off the tape: the moved parameters are leaves with the requirement for gradients and the
+/// checkpointing strategy that they had. Parameters without an entry stay as they are.
+pub(crate) fn moved<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
+    struct Move<'a> {
+        terms: Vec<(f64, HashMap<ParamId, &'a Tensor<1>>)>,
+    }
+    impl ModuleMapper for Move<'_> {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            let id = param.id;
+            let steps: Vec<(f64, &Tensor<1>)> = self
+                .terms
+                .iter()
+                .filter_map(|(factor, by_id)| Some((*factor, *by_id.get(&id)?)))
+                .collect();
+            if steps.is_empty() {
+                return param;
+            }
+            param.map(|weight| {
+                let tracked = weight.is_require_grad();
+                let autodiff = weight.is_autodiff();
+                let strategy = weight.gradient_checkpointing_strategy();
+                let shape = weight.shape();
+                let mut value = weight.inner();
+                for (factor, step) in steps {
+                    let step = step.clone().reshape::<D, _>(shape.clone());
+                    value = value.add(step.mul_scalar(factor));
+                }
+                if !autodiff {
+                    return value;
+                }
+                let mut value = Tensor::from_inner(value);
+                if let Some(strategy) = strategy {
+                    value = value.with_gradient_checkpointing_strategy(strategy);
+                }
+                value.set_require_grad(tracked)
+            })
+        }
+    }
+    module.map(&mut Move {
+        terms: terms.iter().map(|(f, v)| (*f, v.by_id())).collect(),
+    })
+}
+
+/// A model with the same weights whose running statistics are its own.
+///
+/// Clones of a Burn module share their running statistics, even the updates that are still pending;
+/// leaving and entering training mode is what separates them. That drops the checkpointing
+/// strategy, so it is put back.
+pub(crate) fn independent<M: Module>(model: &M) -> M {
+    struct Restore(GradientCheckpointingStrategy);
+    impl ModuleMapper for Restore {
+        fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+            param.map(|t| {
+                if t.is_autodiff() {
+                    t.with_gradient_checkpointing_strategy(self.0)
+                } else {
+                    t
+                }
+            })
+        }
+    }
+    let copy = model.valid().train();
+    let Some(strategy) = Survey::of(model).strategy else {
+        return copy;
+    };
+    if Survey::of(&copy).strategy == Some(strategy) {
+        return copy;
+    }
+    copy.map(&mut Restore(strategy))
+}
+
+/// Whether any parameter of the module is on an autodiff device.
+pub(crate) fn is_autodiff<M: Module>(module: &M) -> bool {
+    Survey::of(module).strategy.is_some()
+}
+
+/// Looks at the first autodiff parameter.
+#[derive(Default)]
+struct Survey {
+    strategy: Option<GradientCheckpointingStrategy>,
+}
+
+impl Survey {
+    fn of<M: Module>(module: &M) -> Self {
+        let mut survey = Self::default();
+        module.visit(&mut survey);
+        survey
+    }
+}
+
+impl ModuleVisitor for Survey {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.strategy.is_none() {
+            self.strategy = param.base().gradient_checkpointing_strategy();
+        }
+    }
+}
+
+/// The parameters that `group` matches.
+pub(crate) fn members<M: Module>(module: &M, group: &ParamGroup) -> HashSet<ParamId> {
+    select(module, |id, path| group.matches(&id, Some(path)))
+}
+
+/// The parameters that are called a bias: `bias`, or `beta` in Burn's normalisation layers.
+pub(crate) fn biases<M: Module>(module: &M) -> HashSet<ParamId> {
+    select(module, |_, path| {
+        matches!(path.rsplit('.').next(), Some("bias" | "beta"))
+    })
+}
+
+fn select<M: Module>(module: &M, wanted: impl Fn(ParamId, &str) -> bool) -> HashSet<ParamId> {
+    struct Select<F> {
+        path: Vec<String>,
+        wanted: F,
+        ids: HashSet<ParamId>,
+    }
+    impl<F: Fn(ParamId, &str) -> bool> ModuleVisitor for Select<F> {
+        fn enter_module(&mut self, name: &str, _container: &str) {
+            self.path.push(name.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.path.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if (self.wanted)(param.id, &self.path.join(".")) {
+                self.ids.insert(param.id);
+            }
+        }
+    }
+    let mut select = Select {
+        path: Vec::new(),
+        wanted,
+        ids: HashSet::new(),
+    };
+    module.visit(&mut select);
+    select.ids
+}
+
+fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
+    let length = tensor.shape().num_elements();
+    tensor.reshape([length])
+}

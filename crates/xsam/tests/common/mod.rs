@@ -1,0 +1,159 @@
+//! Small models and helpers that the test files share.
+#![allow(dead_code, missing_docs, clippy::unwrap_used)]
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig};
+use burn::optim::momentum::MomentumConfig;
+use burn::optim::{ModuleOptimizer, SgdConfig, decay::WeightDecayConfig};
+use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
+use xsam::{
+    AsamConfig, Method, MethodConfig, SamConfig, Scaling, SgdOnlyConfig, SharpnessAware, XsamConfig,
+};
+
+pub fn device() -> Device {
+    Device::flex().autodiff()
+}
+
+/// A free vector of weights, split over two parameters of different rank.
+#[derive(Module, Debug)]
+pub struct Point {
+    pub first: Param<Tensor<1>>,
+    pub second: Param<Tensor<2>>,
+}
+
+impl Point {
+    /// `values` in f64; the first `split` of them in the first parameter.
+    pub fn new(values: &[f64], split: usize) -> Self {
+        Self::with_dtype(values, split, DType::F64)
+    }
+
+    pub fn with_dtype(values: &[f64], split: usize, dtype: DType) -> Self {
+        let (a, b) = values.split_at(split);
+        let tensor = |v: &[f64]| TensorData::new(v.to_vec(), [v.len()]);
+        let options = (&device(), dtype);
+        Self {
+            first: Param::from_tensor(Tensor::from_data(tensor(a), options)),
+            second: Param::from_tensor(
+                Tensor::<1>::from_data(tensor(b), (&device(), dtype)).reshape([1, b.len()]),
+            ),
+        }
+    }
+
+    pub fn joined(&self) -> Tensor<1> {
+        let second = self.second.val();
+        let n = second.dims()[1];
+        Tensor::cat(vec![self.first.val(), second.reshape([n])], 0)
+    }
+
+    pub fn values(&self) -> Vec<f64> {
+        self.joined().into_data().iter::<f64>().collect()
+    }
+
+    pub fn constant(&self, values: &[f64]) -> Tensor<1> {
+        let data = TensorData::new(values.to_vec(), [values.len()]);
+        Tensor::from_data(data, (&device(), self.first.val().dtype()))
+    }
+
+    /// `sum a_i w_i^2 / 2`.
+    pub fn quadratic(&self, curvature: &[f64]) -> Tensor<1> {
+        (self.joined().square() * self.constant(curvature) * 0.5).sum()
+    }
+
+    /// `sum c_i w_i`.
+    pub fn linear(&self, slope: &[f64]) -> Tensor<1> {
+        (self.joined() * self.constant(slope)).sum()
+    }
+}
+
+/// A net with batch norm and dropout.
+#[derive(Module, Debug)]
+pub struct Net {
+    pub first: Linear,
+    pub norm: BatchNorm,
+    pub dropout: Dropout,
+    pub last: Linear,
+}
+
+impl Net {
+    pub fn new(device: &Device, dropout: f64) -> Self {
+        Self {
+            first: LinearConfig::new(4, 8).init(device),
+            norm: BatchNormConfig::new(8).init(device),
+            dropout: DropoutConfig::new(dropout).init(),
+            last: LinearConfig::new(8, 2).init(device),
+        }
+    }
+
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let x = burn::tensor::activation::relu(self.norm.forward(self.first.forward(x)));
+        self.last.forward(self.dropout.forward(x))
+    }
+
+    pub fn loss(&self, (x, y): &(Tensor<2>, Tensor<2>)) -> Tensor<1> {
+        (self.forward(x.clone()) - y.clone()).square().mean()
+    }
+}
+
+/// A batch of random inputs and targets.
+pub fn batch(device: &Device) -> (Tensor<2>, Tensor<2>) {
+    let normal = Distribution::Normal(0.0, 1.0);
+    (
+        Tensor::random([16, 4], normal, device),
+        Tensor::random([16, 2], normal, device),
+    )
+}
+
+/// All float tensors of a module, running statistics too, as bits.
+pub fn bits<M: Module>(module: &M) -> Vec<Vec<u64>> {
+    struct Bits(Vec<Vec<u64>>);
+    impl ModuleVisitor for Bits {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let data = param.val().into_data();
+            self.0.push(data.iter::<f64>().map(f64::to_bits).collect());
+        }
+    }
+    let mut bits = Bits(Vec::new());
+    module.valid().visit(&mut bits);
+    bits.0
+}
+
+pub fn plain() -> ModuleOptimizer {
+    SgdConfig::new().init()
+}
+
+pub fn momentum() -> ModuleOptimizer {
+    SgdConfig::new()
+        .with_momentum(Some(MomentumConfig::new().with_dampening(0.0)))
+        .with_weight_decay(Some(WeightDecayConfig::new(1e-3)))
+        .init()
+}
+
+pub fn every_method() -> Vec<Box<dyn Method>> {
+    vec![
+        SgdOnlyConfig::new().build().unwrap(),
+        SamConfig::new().build().unwrap(),
+        SamConfig::new().with_ascent_steps(3).build().unwrap(),
+        AsamConfig::new().build().unwrap(),
+        AsamConfig::new()
+            .with_scaling(Scaling::Weights)
+            .build()
+            .unwrap(),
+        XsamConfig::new().build().unwrap(),
+        XsamConfig::new().with_ascent_steps(3).build().unwrap(),
+        XsamConfig::new()
+            .with_scaling(Scaling::Elementwise)
+            .build()
+            .unwrap(),
+    ]
+}
+
+pub fn optimizer(config: impl MethodConfig) -> SharpnessAware {
+    SharpnessAware::new(plain(), config).unwrap()
+}
+
+pub fn assert_close(actual: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(actual.len(), expected.len());
+    for (a, e) in actual.iter().zip(expected) {
+        assert!((a - e).abs() <= tolerance, "{actual:?} is not {expected:?}");
+    }
+}

@@ -1,0 +1,338 @@
+//! The corner cases of the mathematics, and input that is not as it should be.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use std::cell::Cell;
+use std::f64::consts::{FRAC_PI_2, PI};
+
+use burn::module::{Module, Param};
+use burn::tensor::{DType, Tensor};
+use common::{Net, Point, assert_close, batch, bits, device, every_method, momentum, optimizer};
+use xsam::{
+    Grid, Place, SamConfig, Scaling, SearchSchedule, SharpnessAware, StepError, XsamConfig,
+};
+
+/// A loss that is linear has the same gradient everywhere: v0 = v1. In f32 their dot product often
+/// rounds to more than 1, where an unguarded arc cosine gives NaN.
+#[test]
+fn psi_stays_finite_where_rounding_exceeds_one() {
+    for seed in 0..200 {
+        let slope: Vec<f64> = (0..12)
+            .map(|i| f64::from((seed * 37 + i * 101) % 89 - 44) / 13.0)
+            .collect();
+        for dtype in [DType::F32, DType::F64] {
+            let mut optim = optimizer(XsamConfig::new());
+            let mut point = Point::with_dtype(&[0.3; 12], 5, dtype);
+            for _ in 0..2 {
+                let step = optim
+                    .step(0.1, point, |m: &Point| m.linear(&slope))
+                    .unwrap();
+                point = step.model;
+                assert!(step.report.psi.unwrap() < 1e-6);
+                assert!(point.values().iter().all(|x| x.is_finite()));
+            }
+        }
+    }
+}
+
+#[test]
+fn on_a_line_every_alpha_is_the_gradient_and_nothing_is_searched() {
+    // Gradient of one element: v0 = v1 exactly.
+    for alpha in [0.0, 0.7, 1.0, 2.0] {
+        let config = XsamConfig::new().with_alpha(alpha);
+        let mut optim = optimizer(config.with_search(SearchSchedule::EveryEpoch));
+        let step = optim
+            .step(0.5, Point::new(&[1.0, 5.0], 1), |m: &Point| {
+                m.quadratic(&[2.0, 0.0])
+            })
+            .unwrap();
+        assert_close(&[step.report.psi.unwrap()], &[0.0], 1e-15);
+        assert_eq!(step.report.search, None);
+        assert_close(&step.model.values(), &[1.0 - 0.5 * 2.0 * 1.15, 5.0], 1e-12);
+    }
+}
+
+#[test]
+fn a_search_that_could_not_be_made_is_made_in_the_next_step() {
+    let mut optim = optimizer(XsamConfig::new());
+    let first = optim
+        .step(0.0, Point::new(&[1.0, 2.0], 1), |m: &Point| {
+            m.quadratic(&[2.0, 0.0])
+        })
+        .unwrap();
+    let second = optim
+        .step(0.0, first.model, |m: &Point| m.quadratic(&[2.0, 1.0]))
+        .unwrap();
+    assert!(first.report.search.is_none() && second.report.search.is_some());
+}
+
+#[test]
+fn opposite_directions_give_the_step_of_sam() {
+    // Concave, and the ascent overshoots the top: the gradient there points back.
+    for dtype in [DType::F32, DType::F64] {
+        let start = Point::with_dtype(&[0.1, 0.0], 1, dtype);
+        let loss = |m: &Point| m.quadratic(&[-1.0, 0.0]);
+        let sam = SamConfig::new().with_rho(0.3);
+        let expected = optimizer(sam).step(0.5, start.clone(), loss).unwrap().model;
+        for alpha in [0.0, 0.4, 1.0, 1.9] {
+            let config = XsamConfig::new().with_rho(0.3).with_alpha(alpha);
+            let step = optimizer(config).step(0.5, start.clone(), loss).unwrap();
+            assert_close(&[step.report.psi.unwrap()], &[PI], 1e-6);
+            assert_eq!(step.model.values(), expected.values());
+        }
+    }
+}
+
+#[test]
+fn nearly_opposite_directions_do_not_amplify_rounding() {
+    // Twelve elements whose f32 rounding differs, opposite up to that rounding.
+    let start: Vec<f64> = (1..=12).map(|i| 0.01 * f64::from(i)).collect();
+    let config = XsamConfig::new().with_rho(0.6).with_alpha(0.5);
+    let step = optimizer(config)
+        .step(
+            1.0,
+            Point::with_dtype(&start, 6, DType::F32),
+            |m: &Point| m.quadratic(&[-1.0; 12]),
+        )
+        .unwrap();
+    let norm = start.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let expected: Vec<f64> = start.iter().map(|x| x - x * (0.6 - norm) / norm).collect();
+    assert_close(&step.model.values(), &expected, 1e-6);
+}
+
+#[test]
+fn orthogonal_directions_are_plain() {
+    let loss = |m: &Point| {
+        let x = m.first.val();
+        let y = m.second.val().reshape([1]);
+        // The gradient is (1, 0) at x = 0, and (0, 1) at x = 1.
+        let ramp = x.clone().clamp_max(0.5);
+        let wall = (x - 0.5).clamp_min(0.0);
+        ramp + wall.clone().detach() * y * 2.0
+    };
+    let config = XsamConfig::new().with_rho(1.0).with_alpha(0.5);
+    let step = optimizer(config)
+        .step(1.0, Point::new(&[0.0, 0.0], 1), loss)
+        .unwrap();
+    assert_close(&[step.report.psi.unwrap()], &[FRAC_PI_2], 1e-12);
+    let half = 0.5f64.sqrt();
+    // The ascent is short of x = 1 by the 1e-12 in its denominator.
+    assert_close(&step.model.values(), &[-half, -half], 1e-11);
+}
+
+#[test]
+fn a_zero_gradient_leaves_weight_decay_and_momentum_at_work() {
+    for method in every_method() {
+        let name = method.name();
+        let mut optim = SharpnessAware::from_method(momentum(), method);
+        let mut reference = momentum();
+        let (mut point, mut expected) = (Point::new(&[1.0, -2.0], 1), Point::new(&[1.0, -2.0], 1));
+        // The first steps give momentum, the others have a gradient of zero.
+        for slope in [0.5, 0.0, 0.0] {
+            let loss = |m: &Point| m.linear(&[slope, slope]);
+            let gradients = loss(&expected).backward();
+            let gradients = burn::optim::GradientsParams::from_grads(gradients, &expected);
+            expected = reference.step(0.1, expected, gradients);
+            let step = optim.step(0.1, point, loss).unwrap();
+            point = step.model;
+            if slope == 0.0 {
+                assert_eq!(step.report.update_norm, 0.0);
+                assert_eq!(step.report.passes.gradients, 1, "{name}");
+            }
+        }
+        assert_close(&point.values(), &expected.values(), 1e-12);
+    }
+}
+
+#[test]
+fn a_zero_gradient_at_the_ascent_point_is_handed_on() {
+    // Rises up to x = 0.1 and is flat beyond.
+    for method in every_method() {
+        let loss = |m: &Point| m.joined().clamp_max(0.1).sum();
+        let mut optim = SharpnessAware::from_method(common::plain(), method);
+        let step = optim
+            .step(1.0, Point::new(&[0.099, 0.099], 1), loss)
+            .unwrap();
+        if optim.method() != "sgd" && step.report.ascent_grad_norm == Some(0.0) {
+            assert_eq!(step.model.values(), [0.099, 0.099]);
+            assert_eq!(step.report.update_norm, 0.0);
+        }
+    }
+}
+
+#[test]
+fn weights_of_zero_stop_an_adaptive_ascent() {
+    let config = XsamConfig::new().with_scaling(Scaling::Elementwise);
+    let step = optimizer(config)
+        .step(1.0, Point::new(&[0.0, 0.0], 1), |m: &Point| {
+            m.linear(&[1.0, 2.0])
+        })
+        .unwrap();
+    assert_eq!(step.model.values(), [-1.0, -2.0]);
+    assert_eq!(step.report.alpha, None);
+}
+
+#[test]
+fn losses_may_be_negative() {
+    let mut optim = optimizer(XsamConfig::new().with_rho(0.3));
+    let loss = |offset: f64| move |m: &Point| m.quadratic(&[1.0, 4.0]) - offset;
+    let point = Point::new(&[1.0, -0.5], 1);
+    let below = optim.step(0.1, point.clone(), loss(1e3)).unwrap();
+    let mut optim = optimizer(XsamConfig::new().with_rho(0.3));
+    let above = optim.step(0.1, point, loss(0.0)).unwrap();
+    assert_eq!(below.report.alpha, above.report.alpha);
+    assert_ne!(below.report.alpha, Some(0.0));
+}
+
+/// Calls 0 and 1 of a step are its gradients, the rest is the search.
+fn failing_from(first: usize, last: usize) -> impl FnMut(&Point) -> Tensor<1> {
+    let calls = Cell::new(0);
+    move |m: &Point| {
+        let call = calls.replace(calls.get() + 1);
+        let loss = m.quadratic(&[1.0, 4.0]);
+        if (first..=last).contains(&call) {
+            loss * f64::NAN
+        } else {
+            loss
+        }
+    }
+}
+
+#[test]
+fn candidates_that_are_not_finite_are_skipped_and_counted() {
+    let grid = Grid::new(vec![0.0, 0.5, 1.0, 2.0]).unwrap();
+    let mut optim = optimizer(XsamConfig::new().with_grid(grid));
+    let point = Point::new(&[1.0, -0.5], 1);
+    let step = optim.step(0.1, point, failing_from(3, 4)).unwrap();
+    let search = step.report.search.unwrap();
+    assert_eq!(search.skipped, 2);
+    assert!([Some(0.0), Some(2.0)].contains(&step.report.alpha));
+}
+
+#[test]
+fn alpha_stays_where_every_candidate_is_not_finite() {
+    let mut optim = optimizer(XsamConfig::new());
+    let point = Point::new(&[1.0, -0.5], 1);
+    let step = optim.step(0.1, point, failing_from(2, 99)).unwrap();
+    assert_eq!(step.report.alpha, Some(1.0));
+    assert_eq!(step.report.search.unwrap().skipped, 21);
+}
+
+#[test]
+fn a_failed_step_changes_nothing() {
+    let device = device();
+    let batch = batch(&device);
+    for method in every_method() {
+        let mut optim = SharpnessAware::from_method(momentum(), method);
+        let mut model = Net::new(&device, 0.0);
+        // A step that succeeds, so that there is state to be spoilt.
+        model = optim
+            .step(0.1, model, |m: &Net| m.loss(&batch))
+            .unwrap()
+            .model;
+        let weights = bits(&model);
+        let record = optim.to_record().unwrap().into_bytes().unwrap();
+
+        let last_call = if optim.method() == "sgd" { 0 } else { 1 };
+        for fails_at in 0..=last_call {
+            let calls = Cell::new(0);
+            let result = optim.step(0.1, model, |m: &Net| {
+                let loss = m.loss(&batch);
+                match calls.replace(calls.get() + 1) {
+                    call if call == fails_at => loss * f64::INFINITY,
+                    _ => loss,
+                }
+            });
+            let (back, error) = result.unwrap_err().into_parts();
+            let place = match fails_at {
+                0 => Place::Weights,
+                n => Place::AscentPoint(n),
+            };
+            assert!(matches!(error, StepError::NonFiniteLoss { place: p, .. } if p == place));
+            assert_eq!(bits(&back), weights);
+            let now = optim.to_record().unwrap().into_bytes().unwrap();
+            assert_eq!(&now[..], &record[..]);
+            model = back;
+        }
+    }
+}
+
+#[test]
+fn a_gradient_that_is_not_finite_is_an_error() {
+    // The root's gradient at 0 is infinite, its value is not.
+    let result = optimizer(SamConfig::new()).step(0.1, Point::new(&[0.0, 1.0], 1), |m: &Point| {
+        m.joined().sqrt().sum()
+    });
+    let error = StepError::from(result.unwrap_err());
+    assert_eq!(
+        error,
+        StepError::NonFiniteGradient {
+            place: Place::Weights,
+            loss: 1.0
+        }
+    );
+}
+
+#[test]
+fn frozen_and_unused_parameters_stay() {
+    for method in every_method() {
+        let mut optim = SharpnessAware::from_method(momentum(), method);
+        let mut point = Point::new(&[1.0, -0.5, 2.0], 1);
+        point.first = point.first.set_require_grad(false);
+        let seen = Cell::new(false);
+        let step = optim
+            .step(0.1, point, |m: &Point| {
+                seen.set(seen.get() || m.first.val().into_data().iter::<f64>().any(|x| x != 1.0));
+                m.quadratic(&[1.0, 2.0, 3.0])
+            })
+            .unwrap();
+        assert!(!seen.get(), "a frozen parameter was perturbed");
+        assert_eq!(step.model.values()[0], 1.0);
+        assert_ne!(step.model.values()[1], -0.5);
+        assert!(!step.model.first.is_require_grad());
+
+        let unused = Point::new(&[1.0, -0.5, 2.0], 1);
+        let step = optim
+            .step(0.1, unused, |m: &Point| m.second.val().square().sum())
+            .unwrap();
+        assert_eq!(step.model.values()[0], 1.0);
+    }
+}
+
+#[test]
+fn a_loss_without_use_is_an_error() {
+    let point = || Point::new(&[1.0, 2.0], 1);
+    let mut optim = optimizer(SamConfig::new());
+    let mut error = |loss: fn(&Point) -> Tensor<1>, point: Point| {
+        let failure = optim.step(0.1, point, loss).unwrap_err();
+        failure.error().clone()
+    };
+    let vector = error(|m| m.joined(), point());
+    assert_eq!(vector, StepError::LossNotScalar { elements: 2 });
+    let detached = error(|m| m.joined().sum().detach(), point());
+    assert_eq!(detached, StepError::LossNotTracked);
+    let inner = error(|m| m.joined().sum().inner(), point());
+    assert_eq!(inner, StepError::LossNotTracked);
+    let frozen = error(|m| m.joined().sum(), point().no_grad());
+    assert_eq!(frozen, StepError::LossNotTracked);
+    let plain = error(|m| m.joined().sum(), point().valid());
+    assert_eq!(plain, StepError::NotAutodiff);
+    let elsewhere = error(
+        |_| Param::from_tensor(Tensor::<1>::from_floats([1.0], &device())).val() * 2.0,
+        point(),
+    );
+    assert_eq!(elsewhere, StepError::NoGradient);
+}
+
+#[test]
+fn a_learning_rate_out_of_range_is_an_error() {
+    for lr in [f64::NAN, f64::INFINITY, -0.1] {
+        let mut optim = optimizer(SamConfig::new());
+        let result = optim.step(lr, Point::new(&[1.0, 2.0], 1), |m: &Point| m.joined().sum());
+        assert!(matches!(
+            result.unwrap_err().error(),
+            StepError::LearningRate(_)
+        ));
+    }
+}

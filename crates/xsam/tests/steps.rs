@@ -1,0 +1,254 @@
+//! Exact iterates, worked out here in plain f64 arithmetic from the papers' formulas.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use common::{Point, assert_close, optimizer};
+use proptest::prelude::*;
+use xsam::{
+    AsamConfig, Grid, MethodConfig, SamConfig, Scaling, SearchSchedule, SgdOnlyConfig, XsamConfig,
+};
+
+/// f64 arithmetic in another order than ours.
+const ROUNDING: f64 = 1e-12;
+
+const CURVATURE: [f64; 4] = [1.0, 4.0, 0.5, 9.0];
+const START: [f64; 4] = [1.0, -0.5, 2.0, 0.25];
+
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    x.iter().zip(y).map(|(a, b)| a * b).sum()
+}
+
+fn norm(x: &[f64]) -> f64 {
+    dot(x, x).sqrt()
+}
+
+fn axpy(x: &[f64], a: f64, y: &[f64]) -> Vec<f64> {
+    x.iter().zip(y).map(|(x, y)| x + a * y).collect()
+}
+
+fn quadratic(w: &[f64]) -> f64 {
+    w.iter().zip(CURVATURE).map(|(w, a)| 0.5 * a * w * w).sum()
+}
+
+fn gradient(w: &[f64]) -> Vec<f64> {
+    w.iter().zip(CURVATURE).map(|(w, a)| a * w).collect()
+}
+
+/// Two steps of a method on the quadratic, learning rate 0.1, with plain SGD as base optimizer.
+fn two_steps(config: impl MethodConfig) -> Vec<f64> {
+    let mut optim = optimizer(config);
+    let mut point = Point::new(&START, 2);
+    for _ in 0..2 {
+        point = optim
+            .step(0.1, point, |m: &Point| m.quadratic(&CURVATURE))
+            .unwrap()
+            .model;
+    }
+    point.values()
+}
+
+/// The ascent with scales `t(w)`, and where it leads.
+fn ascend(w: &[f64], rho: f64, k: usize, t: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+    let mut at = w.to_vec();
+    for _ in 0..k {
+        let (g, t) = (gradient(&at), t(&at));
+        let scaled: Vec<f64> = g.iter().zip(&t).map(|(g, t)| g * t).collect();
+        let direction: Vec<f64> = scaled.iter().zip(&t).map(|(u, t)| u * t).collect();
+        at = axpy(&at, rho / k as f64 / (norm(&scaled) + 1e-12), &direction);
+    }
+    at
+}
+
+fn no_scaling(w: &[f64]) -> Vec<f64> {
+    vec![1.0; w.len()]
+}
+
+fn by_hand(update: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
+    let mut w = START.to_vec();
+    for _ in 0..2 {
+        w = axpy(&w, -0.1, &update(&w));
+    }
+    w
+}
+
+#[test]
+fn sgd_hands_on_the_gradient() {
+    assert_close(
+        &two_steps(SgdOnlyConfig::new()),
+        &by_hand(gradient),
+        ROUNDING,
+    );
+}
+
+#[test]
+fn sam_takes_the_gradient_at_the_ascent_point() {
+    for k in [1, 2, 5] {
+        let config = SamConfig::new().with_rho(0.3).with_ascent_steps(k);
+        let expected = by_hand(|w| gradient(&ascend(w, 0.3, k, no_scaling)));
+        assert_close(&two_steps(config), &expected, ROUNDING);
+    }
+}
+
+#[test]
+fn asam_scales_the_ascent_element_by_element() {
+    let absolute = |w: &[f64]| w.iter().map(|w| w.abs()).collect();
+    let config = AsamConfig::new().with_rho(0.7).with_ascent_steps(2);
+    let expected = by_hand(|w| gradient(&ascend(w, 0.7, 2, absolute)));
+    assert_close(&two_steps(config), &expected, ROUNDING);
+}
+
+#[test]
+fn asam_in_the_authors_form_scales_weights() {
+    // Neither parameter of the point is called a bias.
+    let offset = |w: &[f64]| w.iter().map(|w| w.abs() + 0.01).collect();
+    let config = AsamConfig::new()
+        .with_rho(0.7)
+        .with_scaling(Scaling::Weights);
+    let expected = by_hand(|w| gradient(&ascend(w, 0.7, 1, offset)));
+    assert_close(&two_steps(config), &expected, ROUNDING);
+}
+
+/// XSAM's update at `w`, with the position on the arc that the grid search finds, or `fixed`.
+fn xsam_update(w: &[f64], rho: f64, rho_max: f64, k: usize, fixed: Option<f64>) -> (Vec<f64>, f64) {
+    let top = ascend(w, rho, k, no_scaling);
+    let (d, g) = (axpy(&top, -1.0, w), gradient(&top));
+    let v0: Vec<f64> = d.iter().map(|x| x / norm(&d)).collect();
+    let v1: Vec<f64> = g.iter().map(|x| x / norm(&g)).collect();
+    let psi = dot(&v0, &v1).acos();
+    let v = |alpha: f64| {
+        let c0 = ((1.0 - alpha) * psi).sin() / psi.sin();
+        let c1 = (alpha * psi).sin() / psi.sin();
+        let v0: Vec<f64> = v0.iter().map(|x| c0 * x).collect();
+        axpy(&v0, c1, &v1)
+    };
+    let alpha = fixed.unwrap_or_else(|| {
+        let mut best = (f64::NEG_INFINITY, 0.0);
+        for alpha in (0..=20).map(|i| f64::from(i) / 10.0) {
+            let loss = quadratic(&axpy(w, rho_max, &v(alpha)));
+            if loss > best.0 {
+                best = (loss, alpha);
+            }
+        }
+        best.1
+    });
+    let update = v(alpha).iter().map(|x| norm(&g) * x).collect();
+    (update, alpha)
+}
+
+#[test]
+fn xsam_with_a_fixed_alpha_steps_along_the_arc() {
+    for (alpha, k) in [(0.0, 1), (0.4, 1), (1.7, 1), (0.4, 3)] {
+        let config = XsamConfig::new()
+            .with_rho(0.3)
+            .with_ascent_steps(k)
+            .with_alpha(alpha);
+        let expected = by_hand(|w| xsam_update(w, 0.3, 0.6, k, Some(alpha)).0);
+        assert_close(&two_steps(config), &expected, ROUNDING);
+    }
+}
+
+#[test]
+fn xsam_searches_for_the_highest_loss() {
+    for k in [1, 3] {
+        let config = XsamConfig::new()
+            .with_rho(0.3)
+            .with_rho_max(0.9)
+            .with_ascent_steps(k)
+            .with_search(SearchSchedule::EverySteps(1));
+        let expected = by_hand(|w| xsam_update(w, 0.3, 0.9, k, None).0);
+        assert_close(&two_steps(config), &expected, ROUNDING);
+    }
+}
+
+#[test]
+fn the_search_follows_its_schedule() {
+    let searched = |search, epochs: usize| {
+        let mut optim = optimizer(XsamConfig::new().with_search(search));
+        let mut point = Point::new(&START, 1);
+        let mut searched = Vec::new();
+        for _ in 0..epochs {
+            optim.start_epoch();
+            for _ in 0..3 {
+                let loss = |m: &Point| m.quadratic(&CURVATURE);
+                let step = optim.step(0.01, point, loss).unwrap();
+                point = step.model;
+                assert_eq!(step.report.passes.gradients, 2);
+                let losses = if step.report.search.is_some() { 21 } else { 0 };
+                assert_eq!(step.report.passes.losses, losses);
+                searched.push(step.report.search.is_some());
+            }
+        }
+        searched
+    };
+    let (yes, no) = (true, false);
+    assert_eq!(
+        searched(SearchSchedule::EveryEpoch, 2),
+        [yes, no, no, yes, no, no]
+    );
+    assert_eq!(
+        searched(SearchSchedule::EverySteps(2), 2),
+        [yes, no, yes, no, yes, no]
+    );
+    assert_eq!(searched(SearchSchedule::Never, 2), [no; 6]);
+}
+
+#[test]
+fn the_report_holds_the_searched_curve() {
+    let grid = Grid::new(vec![0.5, 0.0, 2.0]).unwrap();
+    let mut optim = optimizer(XsamConfig::new().with_rho(0.3).with_grid(grid));
+    let point = Point::new(&START, 1);
+    let report = optim
+        .step(0.1, point, |m: &Point| m.quadratic(&CURVATURE))
+        .unwrap()
+        .report;
+    let search = report.search.unwrap();
+    assert_eq!(search.alphas, [0.5, 0.0, 2.0]);
+    assert_eq!(search.best(), report.alpha);
+    assert_close(
+        &[report.loss, report.grad_norm],
+        &[quadratic(&START), norm(&gradient(&START))],
+        ROUNDING,
+    );
+    let top = ascend(&START, 0.3, 1, no_scaling);
+    assert_close(
+        &[
+            report.ascent_loss.unwrap(),
+            report.ascent_grad_norm.unwrap(),
+        ],
+        &[quadratic(&top), norm(&gradient(&top))],
+        ROUNDING,
+    );
+    let v0_loss = quadratic(&axpy(
+        &START,
+        0.6 / norm(&gradient(&START)),
+        &gradient(&START),
+    ));
+    assert_close(&search.losses[1..2], &[v0_loss], ROUNDING);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Any weights, any position, any number of steps: the iterate of the formulas.
+    #[test]
+    fn xsam_follows_its_formula(
+        w in prop::collection::vec(0.1f64..3.0, 4),
+        signs in prop::collection::vec(any::<bool>(), 4),
+        alpha in -1.0f64..3.0,
+        rho in 0.01f64..1.0,
+        k in 1usize..4,
+    ) {
+        let w: Vec<f64> = w.iter().zip(signs).map(|(w, s)| if s { *w } else { -w }).collect();
+        let config = XsamConfig::new().with_rho(rho).with_ascent_steps(k).with_alpha(alpha);
+        let mut optim = optimizer(config);
+        let step = optim
+            .step(0.1, Point::new(&w, 2), |m: &Point| m.quadratic(&CURVATURE))
+            .unwrap();
+        let (update, _) = xsam_update(&w, rho, 2.0 * rho, k, Some(alpha));
+        // The hand-made arc cosine loses digits where psi is small; ours does not.
+        assert_close(&step.model.values(), &axpy(&w, -0.1, &update), 1e-6);
+        let measured = norm(&axpy(&w, -1.0, &step.model.values())) / 0.1;
+        prop_assert!((step.report.update_norm - measured).abs() < 1e-9 * measured);
+    }
+}
