@@ -1,0 +1,158 @@
+//! Handwritten digits, built into the program: nothing to download.
+//!
+//! E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
+//! Repository, <https://doi.org/10.24432/C50P49>: its 1,797 images of the test file.
+
+use std::panic::catch_unwind;
+
+use smartcore::dataset::digits::load_dataset;
+
+use crate::stratify::split;
+use crate::{DataError, DatasetName, Images, Normalization, Sizes, Splits};
+
+/// Raw pixels count the dark points of a 4x4 cell.
+const DARKEST: f32 = 16.0;
+/// Decides who is in which part, for good.
+const SPLIT_SEED: u64 = 1797;
+
+/// The 1,797 digits of 8x8 pixels in a fixed stratified split of 1,200 / 297 / 300.
+///
+/// Pixels, 0 to 16 in the source, are normalized by the mean and standard deviation of the training
+/// pixels, which [`Splits::normalization`] tells.
+///
+/// # Errors
+///
+/// The data built into the program are damaged.
+pub fn digits() -> Result<Splits, DataError> {
+    let raw = raw()?;
+    let sizes = DatasetName::Digits.sizes();
+    let parts = split(
+        raw.labels(),
+        raw.classes(),
+        &[sizes.train, sizes.validation, sizes.test],
+        SPLIT_SEED,
+    );
+    let [train, validation, test] = parts.as_slice() else {
+        return Err(damaged("the split has not three parts"));
+    };
+    let mut splits = Splits {
+        normalization: Normalization::measure(&raw.select(train)?),
+        train: raw.select(train)?,
+        validation: raw.select(validation)?,
+        test: raw.select(test)?,
+    };
+    for part in [&mut splits.train, &mut splits.validation, &mut splits.test] {
+        splits.normalization.apply(part);
+    }
+    Ok(splits)
+}
+
+/// All images as the source has them.
+fn raw() -> Result<Images, DataError> {
+    // The loader's answer to data it cannot read is a panic; ours is an error.
+    let data = catch_unwind(load_dataset).map_err(|_| damaged("they cannot be read"))?;
+    let Sizes {
+        channels,
+        height,
+        width,
+        classes,
+        ..
+    } = DatasetName::Digits.sizes();
+    let total = DatasetName::Digits.sizes().total();
+    if data.target.len() != total {
+        return Err(damaged(format!("{} labels", data.target.len())));
+    }
+    if let Some(pixel) = data.data.iter().find(|p| !(0.0..=DARKEST).contains(*p)) {
+        return Err(damaged(format!("a pixel is {pixel}")));
+    }
+    let labels = data
+        .target
+        .iter()
+        .map(|&label| {
+            (0..classes)
+                .find(|&class| class as f32 == label)
+                .ok_or_else(|| damaged(format!("a label is {label}")))
+        })
+        .collect::<Result<_, _>>()?;
+    let names = (0..classes).map(|digit| digit.to_string()).collect();
+    Images::new(data.data, labels, [channels, height, width], names)
+}
+
+fn damaged(reason: impl Into<String>) -> DataError {
+    DataError::Damaged {
+        dataset: DatasetName::Digits.as_str(),
+        reason: reason.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    /// FNV-1a of 64 bits.
+    fn checksum(numbers: impl IntoIterator<Item = u64>) -> u64 {
+        let bytes = numbers.into_iter().flat_map(u64::to_le_bytes);
+        bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+
+    #[test]
+    fn sizes_and_classes_are_as_described() {
+        let splits = digits().unwrap();
+        let sizes = DatasetName::Digits.sizes();
+        let raw = raw().unwrap().class_counts();
+        for (part, size) in [
+            (&splits.train, sizes.train),
+            (&splits.validation, sizes.validation),
+            (&splits.test, sizes.test),
+        ] {
+            assert_eq!(part.len(), size);
+            assert_eq!((part.channels(), part.height(), part.width()), (1, 8, 8));
+            assert_eq!(part.classes(), 10);
+            for (count, whole) in part.class_counts().into_iter().zip(&raw) {
+                let ideal = *whole as f64 * size as f64 / 1797.0;
+                assert!((count as f64 - ideal).abs() <= 1.0);
+            }
+        }
+    }
+
+    #[test]
+    fn training_pixels_have_zero_mean_and_unit_variance() {
+        let splits = digits().unwrap();
+        let after = Normalization::measure(&splits.train);
+        assert!(after.mean[0].abs() < 1e-6);
+        assert!((after.deviation[0] - 1.0).abs() < 1e-6);
+        // Raw pixels come back, the test set's too.
+        let (mean, deviation) = (
+            splits.normalization.mean[0],
+            splits.normalization.deviation[0],
+        );
+        for &pixel in splits.test.pixels() {
+            let raw = f64::from(pixel) * deviation + mean;
+            assert!((raw - raw.round()).abs() < 1e-5 && (0..=16).contains(&(raw.round() as i64)));
+        }
+    }
+
+    #[test]
+    fn the_split_never_changes() {
+        let raw = raw().unwrap();
+        let parts = split(raw.labels(), 10, &[1200, 297, 300], SPLIT_SEED);
+        let sums: Vec<u64> = parts
+            .iter()
+            .map(|part| checksum(part.iter().map(|&index| index as u64)))
+            .collect();
+        assert_eq!(
+            sums,
+            [
+                13989971716209197077,
+                16282638063403376035,
+                5931335055169379234
+            ]
+        );
+        let data = checksum(raw.pixels().iter().map(|&pixel| pixel as u64));
+        assert_eq!(data, 10875765521379583119);
+    }
+}

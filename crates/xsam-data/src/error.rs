@@ -1,0 +1,82 @@
+//! What can be wrong with data or with a request for it.
+
+use thiserror::Error;
+
+/// Why data cannot be made, selected or drawn.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum DataError {
+    /// A size that must be positive is zero.
+    #[error("{field} must be at least 1")]
+    Zero {
+        /// The size.
+        field: &'static str,
+    },
+    /// The number of pixels does not follow from the other sizes.
+    #[error("{images} images of {per_image} pixels need {expected} pixels, {actual} were given")]
+    Pixels {
+        /// The number of labels, one per image.
+        images: usize,
+        /// Channels times height times width.
+        per_image: usize,
+        /// The product of the two.
+        expected: usize,
+        /// The pixels given.
+        actual: usize,
+    },
+    /// A pixel is infinite or NaN.
+    #[error("a pixel of image {image} is {value}")]
+    NotFinite {
+        /// The image.
+        image: usize,
+        /// The value of the pixel.
+        value: f32,
+    },
+    /// The number of labels is not the number of images.
+    #[error("{images} images need {images} labels, {actual} were given")]
+    Labels {
+        /// The number of images.
+        images: usize,
+        /// The labels given.
+        actual: usize,
+    },
+    /// A label names no class.
+    #[error("image {image} has label {label}, but there are only {classes} classes")]
+    Label {
+        /// The image.
+        image: usize,
+        /// Its label.
+        label: usize,
+        /// The number of classes.
+        classes: usize,
+    },
+    /// There is no image with this index.
+    #[error("image {index} does not exist, there are {len}")]
+    Index {
+        /// The index asked for.
+        index: usize,
+        /// The number of images.
+        len: usize,
+    },
+    /// A subset of nothing, or of more than there is.
+    #[error("subset = {size} is outside 1..={len}")]
+    Subset {
+        /// The size asked for.
+        size: usize,
+        /// The number of images.
+        len: usize,
+    },
+    /// A label noise that is not a probability.
+    #[error("label_noise = {fraction} is outside 0..=1")]
+    Fraction {
+        /// The value given.
+        fraction: f64,
+    },
+    /// The bytes of a data set are not what its description says.
+    #[error("the {dataset} data are damaged: {reason}")]
+    Damaged {
+        /// The data set.
+        dataset: &'static str,
+        /// What does not fit.
+        reason: String,
+    },
+}

@@ -1,0 +1,89 @@
+//! Small convolutional networks with batch normalization.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::nn::conv::Conv2d;
+use burn::tensor::activation::relu;
+use burn::tensor::{Device, Tensor};
+
+use crate::layers::{conv3x3, global_average, linear};
+use crate::{BatchNorm, ImageClassifier};
+
+/// Two 3x3 convolutions (strides 1 and 2), each with batch normalization and ReLU, then the mean
+/// over space and a linear layer.
+#[derive(Module, Debug)]
+pub struct SmallCnn {
+    /// Image to `width` channels.
+    pub conv1: Conv2d,
+    /// Normalizes `conv1`.
+    pub bn1: BatchNorm,
+    /// `width` to `2 width` channels, halving the image.
+    pub conv2: Conv2d,
+    /// Normalizes `conv2`.
+    pub bn2: BatchNorm,
+    /// Channels to classes.
+    pub fc: Linear,
+}
+
+impl SmallCnn {
+    pub(crate) fn zeroed(channels: usize, width: usize, classes: usize, device: &Device) -> Self {
+        Self {
+            conv1: conv3x3(channels, width, 1, device),
+            bn1: BatchNorm::new(width, device),
+            conv2: conv3x3(width, 2 * width, 2, device),
+            bn2: BatchNorm::new(2 * width, device),
+            fc: linear(2 * width, classes, device),
+        }
+    }
+}
+
+impl ImageClassifier for SmallCnn {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let x = relu(self.bn1.forward(self.conv1.forward(images)));
+        let x = relu(self.bn2.forward(self.conv2.forward(x)));
+        self.fc.forward(global_average(x))
+    }
+}
+
+/// Three 3x3 convolutions (strides 1, 2 and 2), each with batch normalization and ReLU, then the
+/// mean over space and a linear layer.
+#[derive(Module, Debug)]
+pub struct Cnn {
+    /// Image to `width` channels.
+    pub conv1: Conv2d,
+    /// Normalizes `conv1`.
+    pub bn1: BatchNorm,
+    /// `width` to `2 width` channels, halving the image.
+    pub conv2: Conv2d,
+    /// Normalizes `conv2`.
+    pub bn2: BatchNorm,
+    /// `2 width` to `4 width` channels, halving the image.
+    pub conv3: Conv2d,
+    /// Normalizes `conv3`.
+    pub bn3: BatchNorm,
+    /// Channels to classes.
+    pub fc: Linear,
+}
+
+impl Cnn {
+    pub(crate) fn zeroed(channels: usize, width: usize, classes: usize, device: &Device) -> Self {
+        Self {
+            conv1: conv3x3(channels, width, 1, device),
+            bn1: BatchNorm::new(width, device),
+            conv2: conv3x3(width, 2 * width, 2, device),
+            bn2: BatchNorm::new(2 * width, device),
+            conv3: conv3x3(2 * width, 4 * width, 2, device),
+            bn3: BatchNorm::new(4 * width, device),
+            fc: linear(4 * width, classes, device),
+        }
+    }
+}
+
+impl ImageClassifier for Cnn {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let x = relu(self.bn1.forward(self.conv1.forward(images)));
+        let x = relu(self.bn2.forward(self.conv2.forward(x)));
+        let x = relu(self.bn3.forward(self.conv3.forward(x)));
+        self.fc.forward(global_average(x))
+    }
+}

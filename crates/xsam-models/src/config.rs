@@ -1,0 +1,283 @@
+//! Which model, how large, and the check that it can be built.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+use std::str::FromStr;
+
+use burn::tensor::Device;
+use thiserror::Error;
+
+use crate::state::{StateError, parameter_count};
+use crate::{Cnn, Densenet121, Mlp, Model, Resnet18, SmallCnn, Vgg11Bn, init};
+
+/// Image channels a model may take.
+const CHANNELS: RangeInclusive<usize> = 1..=1024;
+/// Classes a model may tell apart.
+const CLASSES: RangeInclusive<usize> = 1..=1_000_000;
+/// Values of [`ModelConfig::width`].
+const WIDTHS: RangeInclusive<usize> = 1..=16_384;
+/// No known data set has larger images; a larger number is a mistake.
+const LARGEST_IMAGE: usize = 16_384;
+
+/// The most parameters that are tried to be stored: 8 GiB in single precision.
+const MOST_PARAMETERS: usize = 1 << 31;
+
+/// The models of this crate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ModelName {
+    /// [`Mlp`]; its width is the number of hidden units, 32 if not given.
+    Mlp,
+    /// [`SmallCnn`]; its width is the channels of the first convolution, 8 if not given.
+    SmallCnn,
+    /// [`Cnn`]; its width is the channels of the first convolution, 16 if not given.
+    Cnn,
+    /// [`Resnet18`]; its width is the channels of the first stage, 64 if not given.
+    Resnet18,
+    /// [`Vgg11Bn`], of fixed width.
+    Vgg11Bn,
+    /// [`Densenet121`], of fixed width.
+    Densenet121,
+}
+
+impl ModelName {
+    /// Every model, from the smallest to the deepest.
+    pub const ALL: [Self; 6] = [
+        Self::Mlp,
+        Self::SmallCnn,
+        Self::Cnn,
+        Self::Resnet18,
+        Self::Vgg11Bn,
+        Self::Densenet121,
+    ];
+
+    /// The name in a spec file.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mlp => "mlp",
+            Self::SmallCnn => "small_cnn",
+            Self::Cnn => "cnn",
+            Self::Resnet18 => "resnet18",
+            Self::Vgg11Bn => "vgg11_bn",
+            Self::Densenet121 => "densenet121",
+        }
+    }
+
+    /// The width used if none is given, or `None` for a model of fixed width.
+    pub const fn default_width(self) -> Option<usize> {
+        match self {
+            Self::Mlp => Some(32),
+            Self::SmallCnn => Some(8),
+            Self::Cnn => Some(16),
+            Self::Resnet18 => Some(64),
+            Self::Vgg11Bn | Self::Densenet121 => None,
+        }
+    }
+
+    /// Height and width of the smallest image that leaves at least one position after pooling.
+    pub const fn smallest_image(self) -> usize {
+        match self {
+            Self::Mlp | Self::SmallCnn | Self::Cnn | Self::Resnet18 => 1,
+            Self::Vgg11Bn => 32,
+            Self::Densenet121 => 8,
+        }
+    }
+}
+
+impl fmt::Display for ModelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// A name that no model has.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("there is no model {name:?}; the models are {}", names())]
+pub struct UnknownModel {
+    /// The name as given.
+    pub name: String,
+}
+
+fn names() -> String {
+    ModelName::ALL.map(ModelName::as_str).join(", ")
+}
+
+impl FromStr for ModelName {
+    type Err = UnknownModel;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|model| model.as_str() == name)
+            .ok_or_else(|| UnknownModel {
+                name: name.to_owned(),
+            })
+    }
+}
+
+/// Why a model cannot be built.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum ModelError {
+    /// A field is outside its range.
+    #[error("{field} = {value} is outside {min}..={max}")]
+    OutOfRange {
+        /// The field of [`ModelConfig`].
+        field: &'static str,
+        /// Its value.
+        value: usize,
+        /// The least value allowed.
+        min: usize,
+        /// The greatest value allowed.
+        max: usize,
+    },
+    /// A width is given for a model that has only one.
+    #[error("width = {width} is given, but {model} has a fixed width; leave it out")]
+    FixedWidth {
+        /// The model.
+        model: ModelName,
+        /// The width given.
+        width: usize,
+    },
+    /// The pooling of the model would leave nothing of the image.
+    #[error("image_size = {image_size} is too small for {model}, which needs at least {min}")]
+    ImageTooSmall {
+        /// The model.
+        model: ModelName,
+        /// The image size given.
+        image_size: usize,
+        /// The least image size of the model.
+        min: usize,
+    },
+    /// Every field is in its range, but together they ask for too much memory.
+    #[error("{model} of these sizes has {parameters} parameters, more than {max}")]
+    TooLarge {
+        /// The model.
+        model: ModelName,
+        /// Its number of parameters.
+        parameters: usize,
+        /// The most parameters allowed.
+        max: usize,
+    },
+    /// The initial values could not be stored.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// A model and its sizes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelConfig {
+    /// Which model.
+    pub name: ModelName,
+    /// Channels of an image.
+    pub channels: usize,
+    /// Height and width of an image.
+    pub image_size: usize,
+    /// Number of classes.
+    pub classes: usize,
+    /// Width of a model that can be scaled; `None` for its default.
+    pub width: Option<usize>,
+}
+
+impl ModelConfig {
+    /// A model of default width.
+    pub fn new(name: ModelName, channels: usize, image_size: usize, classes: usize) -> Self {
+        Self {
+            name,
+            channels,
+            image_size,
+            classes,
+            width: None,
+        }
+    }
+
+    /// The same with another width.
+    #[must_use]
+    pub fn with_width(mut self, width: usize) -> Self {
+        self.width = Some(width);
+        self
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    ///
+    /// Names the first field that cannot be, its value and its range.
+    pub fn check(&self) -> Result<(), ModelError> {
+        let model = self.name;
+        within("channels", self.channels, CHANNELS)?;
+        within("classes", self.classes, CLASSES)?;
+        within("image_size", self.image_size, 1..=LARGEST_IMAGE)?;
+        if let Some(width) = self.width {
+            if model.default_width().is_none() {
+                return Err(ModelError::FixedWidth { model, width });
+            }
+            within("width", width, WIDTHS)?;
+        }
+        let min = model.smallest_image();
+        if self.image_size < min {
+            return Err(ModelError::ImageTooSmall {
+                model,
+                image_size: self.image_size,
+                min,
+            });
+        }
+        Ok(())
+    }
+
+    /// Builds the model on `device` with PyTorch's default initial values.
+    ///
+    /// Equal seeds give equal bits on every device. To train the model, `device` must have autodiff
+    /// enabled, or [`Module::train`](burn::module::Module::train) be called on the result.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check`](Self::check), and a model that is too large as a whole.
+    pub fn init(&self, seed: u64, device: &Device) -> Result<Model, ModelError> {
+        self.check()?;
+        let (channels, classes) = (self.channels, self.classes);
+        // Every scalable model has a default, so 1 is never used.
+        let width = self.width.or(self.name.default_width()).unwrap_or(1);
+        let model = match self.name {
+            ModelName::Mlp => {
+                let pixels = channels * self.image_size * self.image_size;
+                Model::Mlp(Mlp::zeroed(pixels, width, classes, device))
+            }
+            ModelName::SmallCnn => {
+                Model::SmallCnn(SmallCnn::zeroed(channels, width, classes, device))
+            }
+            ModelName::Cnn => Model::Cnn(Cnn::zeroed(channels, width, classes, device)),
+            ModelName::Resnet18 => {
+                Model::Resnet18(Resnet18::zeroed(channels, width, classes, device))
+            }
+            ModelName::Vgg11Bn => Model::Vgg11Bn(Vgg11Bn::zeroed(channels, classes, device)),
+            ModelName::Densenet121 => {
+                Model::Densenet121(Densenet121::zeroed(channels, classes, device))
+            }
+        };
+        // Nothing large is allocated yet: Burn's layers make their tensors at first use.
+        let parameters = parameter_count(&model);
+        if parameters > MOST_PARAMETERS {
+            return Err(ModelError::TooLarge {
+                model: self.name,
+                parameters,
+                max: MOST_PARAMETERS,
+            });
+        }
+        Ok(init::seeded(model, seed)?)
+    }
+}
+
+fn within(
+    field: &'static str,
+    value: usize,
+    range: RangeInclusive<usize>,
+) -> Result<(), ModelError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(ModelError::OutOfRange {
+        field,
+        value,
+        min: *range.start(),
+        max: *range.end(),
+    })
+}

@@ -1,0 +1,52 @@
+//! PyTorch's default initial values, from a seed alone.
+//!
+//! Burn's own initializers draw from one generator per device, so their values depend on
+//! everything that drew before. Here tensor `j` of seed `s` has a generator of its own, and equal
+//! seeds give equal bits in any process, on any thread, in any order.
+
+use burn::module::Module;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::state::{Entry, Kind, StateError, with_values};
+
+/// Keeps these streams apart from other uses of the same seed.
+const DOMAIN: [u8; 16] = *b"xsam-models init";
+
+/// Fills `model` with PyTorch's defaults: convolutions and linear layers uniform within
+/// `1 / sqrt(fan_in)` of zero, their biases too, and normalization layers the identity.
+pub(crate) fn seeded<M: Module>(model: M, seed: u64) -> Result<M, StateError> {
+    // A bias has no shape to tell the fan-in of its layer; its weight comes just before it.
+    let mut fan_in = 1;
+    with_values(model, |position, entry| {
+        let count = entry.numel();
+        match entry.kind {
+            Kind::NormWeight | Kind::RunningVar => vec![1.0; count],
+            Kind::NormBias | Kind::RunningMean => vec![0.0; count],
+            Kind::Weight => {
+                fan_in = fan_in_of(entry);
+                uniform(seed, position, bound(fan_in), count)
+            }
+            Kind::Bias => uniform(seed, position, bound(fan_in), count),
+        }
+    })
+}
+
+fn fan_in_of(entry: &Entry) -> usize {
+    entry.shape.iter().skip(1).product()
+}
+
+fn bound(fan_in: usize) -> f64 {
+    1.0 / (fan_in as f64).sqrt()
+}
+
+fn uniform(seed: u64, position: usize, bound: f64, count: usize) -> Vec<f64> {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&(position as u64).to_le_bytes());
+    key[16..].copy_from_slice(&DOMAIN);
+    let mut rng = ChaCha8Rng::from_seed(key);
+    // The 53 high bits are the most that fit a double in [0, 1).
+    let mut unit = || (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+    (0..count).map(|_| (2.0 * unit() - 1.0) * bound).collect()
+}

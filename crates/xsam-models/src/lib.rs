@@ -1,0 +1,38 @@
+//! Image classifiers on Burn that agree with their PyTorch originals: in logits, in tensor names
+//! and order, in initial distribution, and in the running statistics of batch normalization.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use xsam_models::{ImageClassifier, ModelConfig, ModelName, parameter_count};
+//!
+//! let device = Device::flex().autodiff();
+//! let model = ModelConfig::new(ModelName::SmallCnn, 1, 8, 10).init(42, &device)?;
+//! let logits = model.forward(Tensor::zeros([5, 1, 8, 8], &device));
+//! assert_eq!(logits.dims(), [5, 10]);
+//! assert_eq!(parameter_count(&model), 1442);
+//! # Ok::<(), xsam_models::ModelError>(())
+//! ```
+//!
+//! Nothing random depends on shared state: a seed alone decides the initial values, to the bit.
+
+mod cnn;
+mod config;
+mod densenet;
+mod init;
+mod layers;
+mod mlp;
+mod model;
+mod norm;
+mod resnet;
+pub mod state;
+mod vgg;
+
+pub use cnn::{Cnn, SmallCnn};
+pub use config::{ModelConfig, ModelError, ModelName, UnknownModel};
+pub use densenet::{DenseLayer, Densenet121, Transition};
+pub use mlp::Mlp;
+pub use model::{ImageClassifier, Model};
+pub use norm::BatchNorm;
+pub use resnet::{BasicBlock, Resnet18};
+pub use state::{StateError, parameter_count};
+pub use vgg::{Feature, Head, Vgg11Bn};

@@ -1,0 +1,206 @@
+//! Batch normalization with PyTorch's running statistics.
+
+use burn::module::{Flag, Module, Param, RunningState};
+use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::{Device, Tensor};
+
+/// Share of the newest batch in the running statistics, PyTorch's default.
+const MOMENTUM: f64 = 0.1;
+/// Added to the variance before the square root, PyTorch's default.
+const EPSILON: f64 = 1e-5;
+
+/// Batch normalization over every axis of `[batch, channels, ...]` but the channels.
+///
+/// It differs from [`burn::nn::BatchNorm`] in two respects, both so that a model agrees with its
+/// PyTorch original:
+///
+/// * the parameters are called `weight` and `bias`;
+/// * the running variance follows the *unbiased* batch variance (divisor `n - 1`, where `n` is the
+///   number of values per channel), while the batch itself is normalized by the biased one.
+///
+/// A layer trains when its input lives on an autodiff device and `training` is enabled, the same
+/// condition as Burn's; otherwise it normalizes by the running statistics and leaves them alone.
+///
+/// Two inputs have no variance to estimate. With one value per channel PyTorch raises an error;
+/// here the biased variance, which is zero, enters the running statistics, and the output is
+/// `bias`. An empty batch is treated as in evaluation: it cannot change anything.
+///
+/// Adapters of `burn-store` rename `weight` and `bias` of any struct with this name to Burn's
+/// `gamma` and `beta`. Exchange weights through [`crate::state`] instead.
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    /// Scale per channel, initially one.
+    pub weight: Param<Tensor<1>>,
+    /// Shift per channel, initially zero.
+    pub bias: Param<Tensor<1>>,
+    /// Running mean per channel, initially zero.
+    pub running_mean: RunningState<Tensor<1>>,
+    /// Running unbiased variance per channel, initially one.
+    pub running_var: RunningState<Tensor<1>>,
+    /// Whether the layer takes part in training.
+    pub training: Param<Flag>,
+    /// Share of the newest batch in the running statistics.
+    pub momentum: f64,
+    /// Added to the variance before the square root.
+    pub epsilon: f64,
+}
+
+impl BatchNorm {
+    /// A layer for `channels` channels that starts as the identity.
+    pub fn new(channels: usize, device: &Device) -> Self {
+        Self {
+            weight: Param::from_tensor(Tensor::ones([channels], device)),
+            bias: Param::from_tensor(Tensor::zeros([channels], device)),
+            running_mean: RunningState::new(Tensor::zeros([channels], device)),
+            running_var: RunningState::new(Tensor::ones([channels], device)),
+            training: Param::from_bool(true),
+            momentum: MOMENTUM,
+            epsilon: EPSILON,
+        }
+    }
+
+    /// Normalizes `[batch, channels, ...]`; see [`BatchNorm`] for which statistics are used.
+    ///
+    /// # Panics
+    ///
+    /// If the input has fewer than two axes or its second axis is not the number of channels.
+    pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        let values = input.shape().num_elements();
+        if input.device().is_autodiff() && self.training.is_enabled() && values > 0 {
+            self.forward_train(input)
+        } else {
+            self.forward_eval(input)
+        }
+    }
+
+    fn forward_eval<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        let device = input.device();
+        batch_norm(
+            input,
+            self.weight.val(),
+            self.bias.val(),
+            self.running_mean.value().to_device(&device),
+            self.running_var.value().to_device(&device),
+            self.epsilon,
+        )
+    }
+
+    fn forward_train<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        let device = input.device();
+        let [channels] = self.weight.dims();
+        let count = input.shape().num_elements() / channels.max(1);
+        let batch = batch_norm_train(input, self.weight.val(), self.bias.val(), self.epsilon);
+
+        // n / (n - 1) has no value at n = 1; the biased variance is then exactly zero.
+        let unbias = if count > 1 {
+            count as f64 / (count - 1) as f64
+        } else {
+            1.0
+        };
+        let keep = 1.0 - self.momentum;
+        let mean = self.running_mean.value_sync().to_device(&device) * keep
+            + batch.mean.detach() * self.momentum;
+        let variance = self.running_var.value_sync().to_device(&device) * keep
+            + batch.variance.detach() * (self.momentum * unbias);
+        self.running_mean.update(mean.detach());
+        self.running_var.update(variance.detach());
+
+        batch.output
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn device() -> Device {
+        Device::flex().autodiff()
+    }
+
+    fn statistics(layer: &BatchNorm) -> (Vec<f32>, Vec<f32>) {
+        let layer = layer.valid();
+        (
+            layer.running_mean.value().into_data().try_to_vec().unwrap(),
+            layer.running_var.value().into_data().try_to_vec().unwrap(),
+        )
+    }
+
+    fn close(actual: &[f32], expected: &[f32]) {
+        assert_eq!(actual.len(), expected.len());
+        for (a, e) in actual.iter().zip(expected) {
+            assert!((a - e).abs() < 1e-5, "{actual:?} is not {expected:?}");
+        }
+    }
+
+    #[test]
+    fn running_variance_is_unbiased_and_output_is_not() {
+        let layer = BatchNorm::new(1, &device());
+        let input = Tensor::<2>::from_floats([[2.0], [6.0]], &device());
+        let output: Vec<f32> = layer.forward(input).into_data().try_to_vec().unwrap();
+
+        // Mean 4, biased variance 4, unbiased 8.
+        close(&output, &[-1.0, 1.0]);
+        let (mean, variance) = statistics(&layer);
+        close(&mean, &[0.4]);
+        close(&variance, &[0.9 + 0.8]);
+    }
+
+    #[test]
+    fn spatial_axes_count_as_samples_and_updates_compound() {
+        let layer = BatchNorm::new(2, &device());
+        let input = Tensor::<4>::from_floats(
+            [[[[0.0, 1.0], [2.0, 3.0]], [[1.0, 1.0], [1.0, 5.0]]]],
+            &device(),
+        );
+        layer.forward(input.clone());
+        layer.forward(input);
+        let (mean, variance) = statistics(&layer);
+        // Channel means 1.5 and 2; unbiased variances 5/3 and 4.
+        let twice = |start: f32, value: f32| 0.81 * start + 0.19 * value;
+        close(&mean, &[twice(0.0, 1.5), twice(0.0, 2.0)]);
+        close(&variance, &[twice(1.0, 5.0 / 3.0), twice(1.0, 4.0)]);
+    }
+
+    #[test]
+    fn a_single_value_per_channel_stays_finite() {
+        let layer = BatchNorm::new(2, &device());
+        let input = Tensor::<2>::from_floats([[3.0, -2.0]], &device());
+        let output: Vec<f32> = layer.forward(input).into_data().try_to_vec().unwrap();
+        close(&output, &[0.0, 0.0]);
+        let (mean, variance) = statistics(&layer);
+        close(&mean, &[0.3, -0.2]);
+        close(&variance, &[0.9, 0.9]);
+    }
+
+    #[test]
+    fn evaluation_uses_the_running_statistics() {
+        let layer = BatchNorm::new(1, &device());
+        layer.forward(Tensor::<2>::from_floats([[2.0], [6.0]], &device()));
+        let layer = layer.valid();
+        let input = Tensor::<2>::from_floats([[2.0]], &Device::flex());
+        let output: Vec<f32> = layer.forward(input).into_data().try_to_vec().unwrap();
+        close(&output, &[1.6 / 1.7_f32.sqrt()]);
+        close(&statistics(&layer).1, &[1.7]);
+    }
+
+    #[test]
+    fn a_frozen_layer_neither_uses_nor_updates_batch_statistics() {
+        let layer = BatchNorm::new(1, &device()).freeze();
+        let input = Tensor::<2>::from_floats([[2.0], [6.0]], &device());
+        let output: Vec<f32> = layer.forward(input).into_data().try_to_vec().unwrap();
+        // The running variance is one: only epsilon is left of the normalization.
+        let scale = 1.0 / (1.0 + EPSILON as f32).sqrt();
+        close(&output, &[2.0 * scale, 6.0 * scale]);
+        assert_eq!(statistics(&layer), (vec![0.0], vec![1.0]));
+    }
+
+    #[test]
+    fn an_empty_batch_changes_nothing() {
+        let layer = BatchNorm::new(1, &device());
+        let output = layer.forward(Tensor::<2>::zeros([0, 1], &device()));
+        assert_eq!(output.dims(), [0, 1]);
+        assert_eq!(statistics(&layer), (vec![0.0], vec![1.0]));
+    }
+}

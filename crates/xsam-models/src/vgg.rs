@@ -1,0 +1,133 @@
+//! VGG-11 with batch normalization (Simonyan and Zisserman, <https://arxiv.org/abs/1409.1556>).
+
+use burn::module::Module;
+use burn::nn::conv::Conv2d;
+use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
+use burn::nn::{Dropout, DropoutConfig, Linear, Relu};
+use burn::tensor::{Device, Tensor};
+
+use crate::layers::{conv3x3_with_bias, global_average, linear};
+use crate::{BatchNorm, ImageClassifier};
+
+/// Output channels of each convolution; `None` is a pooling.
+const PLAN: [Option<usize>; 13] = [
+    Some(64),
+    None,
+    Some(128),
+    None,
+    Some(256),
+    Some(256),
+    None,
+    Some(512),
+    Some(512),
+    None,
+    Some(512),
+    Some(512),
+    None,
+];
+const FEATURES: usize = 512;
+const HIDDEN: usize = 4096;
+const DROPOUT: f64 = 0.5;
+
+/// One element of the convolutional part. Layers without parameters are elements too, so that
+/// positions, and with them names, equal the original's.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a few dozen per model")]
+pub enum Feature {
+    /// A 3x3 convolution with bias.
+    Conv(Conv2d),
+    /// Normalizes the convolution before it.
+    Norm(BatchNorm),
+    /// Rectifier.
+    Relu(Relu),
+    /// Halves the image.
+    Pool(MaxPool2d),
+}
+
+impl Feature {
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Conv(layer) => layer.forward(x),
+            Self::Norm(layer) => layer.forward(x),
+            Self::Relu(layer) => layer.forward(x),
+            Self::Pool(layer) => layer.forward(x),
+        }
+    }
+}
+
+/// One element of the classifier.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "seven per model")]
+pub enum Head {
+    /// A fully connected layer.
+    Linear(Linear),
+    /// Rectifier.
+    Relu(Relu),
+    /// Dropout, active in training only.
+    Dropout(Dropout),
+}
+
+impl Head {
+    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Linear(layer) => layer.forward(x),
+            Self::Relu(layer) => layer.forward(x),
+            Self::Dropout(layer) => layer.forward(x),
+        }
+    }
+}
+
+/// Eight convolutions in five groups, each group ended by a max-pooling, and three fully connected
+/// layers with dropout.
+///
+/// The groups reduce a 32x32 image to one position. What larger images leave is averaged, so that
+/// the classifier always sees 512 features. The dropout masks come from the device's generator:
+/// call `device.seed` before a pass that must be repeatable.
+#[derive(Module, Debug)]
+pub struct Vgg11Bn {
+    /// The convolutional part.
+    pub features: Vec<Feature>,
+    /// The fully connected part.
+    pub classifier: Vec<Head>,
+}
+
+impl Vgg11Bn {
+    pub(crate) fn zeroed(channels: usize, classes: usize, device: &Device) -> Self {
+        let mut features = Vec::new();
+        let mut inputs = channels;
+        for step in PLAN {
+            match step {
+                Some(outputs) => {
+                    features.push(Feature::Conv(conv3x3_with_bias(inputs, outputs, device)));
+                    features.push(Feature::Norm(BatchNorm::new(outputs, device)));
+                    features.push(Feature::Relu(Relu::new()));
+                    inputs = outputs;
+                }
+                None => features.push(Feature::Pool(MaxPool2dConfig::new([2, 2]).init())),
+            }
+        }
+        let dropout = || Head::Dropout(DropoutConfig::new(DROPOUT).init());
+        let classifier = vec![
+            Head::Linear(linear(FEATURES, HIDDEN, device)),
+            Head::Relu(Relu::new()),
+            dropout(),
+            Head::Linear(linear(HIDDEN, HIDDEN, device)),
+            Head::Relu(Relu::new()),
+            dropout(),
+            Head::Linear(linear(HIDDEN, classes, device)),
+        ];
+        Self {
+            features,
+            classifier,
+        }
+    }
+}
+
+impl ImageClassifier for Vgg11Bn {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let features = self.features.iter().fold(images, |x, l| l.forward(x));
+        self.classifier
+            .iter()
+            .fold(global_average(features), |x, l| l.forward(x))
+    }
+}

@@ -1,0 +1,9 @@
+//! Tests of the models as a user sees them. One binary, since linking Burn is the slow part.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod config;
+mod forward;
+mod gradients;
+mod initial;
+mod splitmix;
+mod state;
