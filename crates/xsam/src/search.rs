@@ -109,6 +109,8 @@ impl SearchReport {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     fn best(losses: &[f64]) -> Option<f64> {

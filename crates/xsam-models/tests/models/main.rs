@@ -2,8 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod config;
-mod forward;
 mod gradients;
 mod initial;
-mod splitmix;
 mod state;

@@ -1,0 +1,171 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Sharpness-aware training: train a model, compare methods, check this build's numbers.
+#[derive(Debug, Parser)]
+#[command(name = "xsam", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Example:\n  xsam compare                 SGD, SAM and XSAM on noisy digits\n  \
+                        xsam compare --set method.rho=0.3 --seeds 0,1"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    /// Number of threads; all cores if not given.
+    #[arg(long, global = true, value_name = "N", value_parser = threads)]
+    pub(crate) threads: Option<usize>,
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=1024) => Ok(n),
+        _ => Err("must be a number from 1 to 1024".to_owned()),
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// One run: a model trained by one method from one seed.
+    #[command(
+        after_help = "Example:\n  xsam train --set method.name=sam --set method.rho=0.3 \
+                            --set train.epochs=20 --out runs/sam"
+    )]
+    Train(RunArguments),
+    /// Several methods and seeds on one data set: table, CSV, JSON and plots.
+    #[command(
+        after_help = "Example:\n  xsam compare --preset digits-noise --methods sgd,asam \
+                            --seeds 0,1,2,3,4\n\nWithout a spec it runs the preset digits-noise."
+    )]
+    Compare(CompareArguments),
+    /// This build's numbers against reference cases, one line each.
+    #[command(after_help = "Example:\n  xsam verify --json\n\nExits with 1 if any case fails.")]
+    Verify(VerifyArguments),
+    /// The data sets.
+    Data(DataArguments),
+}
+
+/// What a command that trains is told.
+#[derive(Args, Debug)]
+pub(crate) struct RunArguments {
+    /// Spec file of the experiment; every field has a default.
+    #[arg(value_name = "SPEC.toml", conflicts_with_all = ["preset", "resume"])]
+    pub(crate) spec: Option<PathBuf>,
+
+    /// A spec that comes with the program.
+    #[arg(long, value_name = "NAME", conflicts_with = "resume")]
+    pub(crate) preset: Option<String>,
+
+    /// Changes a field of the spec (repeatable).
+    #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
+    pub(crate) settings: Vec<String>,
+
+    /// Directory for the results; under runs/ if not given.
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Goes on with the interrupted results in this directory.
+    #[arg(long, value_name = "DIR", conflicts_with = "overwrite")]
+    pub(crate) resume: Option<PathBuf>,
+
+    /// Replaces earlier results in the directory.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// Where to compute.
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OutputArguments {
+    /// No progress, only the result.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
+    /// For machines: one JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CompareArguments {
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+
+    /// The methods, or labels of sections [compare.LABEL], in the order of the table.
+    #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
+    pub(crate) methods: Vec<String>,
+
+    /// The seeds; each method runs once from each.
+    #[arg(long, value_name = "M,N,..", value_delimiter = ',')]
+    pub(crate) seeds: Vec<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyArguments {
+    /// Reads the cases from the .json files of this directory, instead of the embedded ones.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cases: Option<PathBuf>,
+
+    /// Where to compute.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    pub(crate) device: String,
+
+    /// Number format: f32 or f64.
+    #[arg(long, value_name = "FORMAT", default_value = "f32")]
+    pub(crate) precision: String,
+
+    /// For machines: one JSON object a case.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DataArguments {
+    #[command(subcommand)]
+    pub(crate) command: DataCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum DataCommand {
+    /// The data sets and their sizes.
+    #[command(after_help = "Example:\n  xsam data list")]
+    List {
+        /// For machines: one JSON object a data set.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Some images of a data set, as characters.
+    #[command(after_help = "Example:\n  xsam data show digits --split test --index 7 --count 2")]
+    Show(ShowArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowArguments {
+    /// The data set.
+    #[arg(default_value = "digits")]
+    pub(crate) name: String,
+
+    /// The part: train, validation or test.
+    #[arg(long, default_value = "train", value_parser = ["train", "validation", "test"])]
+    pub(crate) split: String,
+
+    /// The first image.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) index: usize,
+
+    /// How many images.
+    #[arg(long, default_value_t = 3)]
+    pub(crate) count: usize,
+
+    /// For machines: one JSON object an image, with its label and pixels.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

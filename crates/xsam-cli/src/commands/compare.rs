@@ -1,0 +1,85 @@
+//! `xsam compare`
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+use xsam_train::{Comparison, Error, Preset, Status};
+
+use super::{Outcome, existing, read, spec, stop_on_interrupt};
+use crate::args::{CompareArguments, RunArguments};
+use crate::progress::Progress;
+use crate::{print, table};
+
+/// The preset that is run if nothing else is said: the main job.
+const DEFAULT: &str = "digits-noise";
+
+/// The spec of a comparison, beside its results, so that it can be resumed.
+const SPEC_FILE: &str = "spec.toml";
+
+pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
+    let CompareArguments {
+        run: arguments,
+        methods,
+        seeds,
+    } = arguments;
+    let mut more = Vec::new();
+    if !methods.is_empty() {
+        more.push(format!("compare.methods={methods:?}"));
+    }
+    if !seeds.is_empty() {
+        more.push(format!("compare.seeds={seeds:?}"));
+    }
+    let text = match &arguments.resume {
+        Some(directory) => read(&directory.join(SPEC_FILE))?,
+        None => Preset::find(DEFAULT)?.toml.to_owned(),
+    };
+    let (spec, compare) = spec(&arguments, &text, &more)?;
+    let compare = compare.unwrap_or_default();
+    let directory = directory(&arguments);
+
+    let comparison = Comparison::prepare(&spec, &compare, &directory, existing(&arguments))?;
+    let stop = stop_on_interrupt();
+    let mut progress = Progress::new(&arguments.output, comparison.runs());
+    let summary = comparison.run(&stop, &mut |event| progress.show(&event))?;
+    drop(progress);
+
+    if arguments.output.json {
+        let path = directory.display().to_string();
+        print::json(&json!({ "event": "comparison", "directory": path, "summary": summary }));
+    } else {
+        print::line(table::heading(&spec, &summary));
+        print::line(table::methods(&summary));
+        print::line(format!(
+            "In {}: {}",
+            directory.display(),
+            summary.files.join(", ")
+        ));
+    }
+    for failure in &summary.failures {
+        eprintln!("xsam: {failure}");
+    }
+    Ok(match summary.status {
+        Status::Finished => Outcome::Done,
+        Status::Failed => Outcome::Failed,
+        Status::Running | Status::Interrupted => {
+            eprintln!(
+                "xsam: to go on: xsam compare --resume {}",
+                directory.display()
+            );
+            Outcome::Interrupted
+        }
+    })
+}
+
+fn directory(arguments: &RunArguments) -> PathBuf {
+    if let Some(directory) = arguments.resume.as_ref().or(arguments.out.as_ref()) {
+        return directory.clone();
+    }
+    let stem = arguments.spec.as_deref().and_then(Path::file_stem);
+    let name = match (stem, &arguments.preset) {
+        (Some(stem), _) => stem.to_string_lossy().into_owned(),
+        (None, Some(preset)) => preset.clone(),
+        (None, None) => DEFAULT.to_owned(),
+    };
+    Path::new("runs").join(name)
+}

@@ -1,0 +1,81 @@
+//! The commands, one file each, and what they share.
+
+pub(crate) mod compare;
+pub(crate) mod data;
+pub(crate) mod train;
+pub(crate) mod verify;
+
+use std::fs;
+use std::path::Path;
+
+use xsam_train::{Compare, Error, Existing, Preset, Spec, SpecError, StopSignal};
+
+use crate::args::RunArguments;
+
+/// How a command ended, if not with an error.
+pub(crate) enum Outcome {
+    /// It did all that it was asked to.
+    Done,
+    /// What it was asked to do was done, and found a failure.
+    Failed,
+    /// It was asked to stop, and has written what there was.
+    Interrupted,
+}
+
+/// The spec that the arguments name, as `text` if they name none, and a name for it.
+pub(crate) fn spec(
+    arguments: &RunArguments,
+    text: &str,
+    more: &[String],
+) -> Result<(Spec, Option<Compare>), Error> {
+    let mut settings = more.to_vec();
+    settings.extend(arguments.settings.iter().cloned());
+    if let Some(device) = &arguments.device {
+        settings.push(format!("train.device={device}"));
+    }
+    let parse = |text: &str, origin: Option<String>| {
+        Spec::parse(text, &settings).map_err(|error| Error::Spec { origin, error })
+    };
+    match (&arguments.spec, &arguments.preset) {
+        (Some(path), _) => parse(&read(path)?, Some(path.display().to_string())),
+        (None, Some(name)) => parse(Preset::find(name)?.toml, Some(format!("preset {name}"))),
+        (None, None) => parse(text, None),
+    }
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|error| {
+        let message = format!("cannot read the spec {}: {error}", path.display());
+        Error::from(SpecError {
+            key: String::new(),
+            message,
+        })
+    })
+}
+
+/// What to do with results that exist.
+pub(crate) fn existing(arguments: &RunArguments) -> Existing {
+    match (&arguments.resume, arguments.overwrite) {
+        (Some(_), _) => Existing::Resume,
+        (None, true) => Existing::Overwrite,
+        (None, false) => Existing::Refuse,
+    }
+}
+
+/// A signal that Ctrl-C and SIGTERM set. The second one ends the program at once.
+pub(crate) fn stop_on_interrupt() -> StopSignal {
+    let stop = StopSignal::default();
+    let handler = stop.clone();
+    let set = ctrlc::set_handler(move || {
+        if handler.is_set() {
+            std::process::exit(130);
+        }
+        handler.stop();
+        eprintln!("\nxsam: stopping after this step; once more to stop at once");
+    });
+    if let Err(error) = set {
+        // Training works without; only stopping is less gentle.
+        eprintln!("xsam: Ctrl-C will end the program at once: {error}");
+    }
+    stop
+}

@@ -1,0 +1,61 @@
+//! `xsam train`
+
+use std::path::PathBuf;
+
+use xsam_train::{Error, Run, Status};
+
+use super::{Outcome, existing, read, spec, stop_on_interrupt};
+use crate::args::RunArguments;
+use crate::print;
+use crate::progress::Progress;
+
+pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
+    // A run that is resumed has its spec beside its results.
+    let text = match &arguments.resume {
+        Some(directory) => read(&directory.join("spec.toml"))?,
+        None => String::new(),
+    };
+    let (spec, _) = spec(&arguments, &text, &[])?;
+    let spec = spec.resolved()?;
+    let named = || {
+        let (data, model, method) = (spec.data.name, spec.model.name, spec.method.name);
+        PathBuf::from(format!(
+            "runs/{data}-{model}-{method}-seed{}",
+            spec.train.seed
+        ))
+    };
+    let directory = arguments.resume.clone().or(arguments.out.clone());
+    let directory = directory.unwrap_or_else(named);
+
+    let run = Run::prepare(spec, &directory, existing(&arguments))?;
+    let stop = stop_on_interrupt();
+    let mut progress = Progress::new(&arguments.output, 1);
+    let summary = run.train(&stop, &mut |event| progress.show(&event))?;
+
+    if !arguments.output.json {
+        if let (Some(last), Some(best)) = (&summary.last, &summary.best) {
+            let percent = |accuracy: f64| format!("{:.2} %", 100.0 * accuracy);
+            print::line(format!(
+                "test accuracy: last epoch {}, best on validation {} (epoch {}), mean of last 5 {}",
+                percent(last.test_accuracy),
+                percent(best.test_accuracy),
+                best.epoch,
+                percent(summary.mean_of_last_5.unwrap_or(last.test_accuracy)),
+            ));
+        }
+        print::line(format!(
+            "in {}: metrics.csv, run.json, spec.toml",
+            directory.display()
+        ));
+    }
+    Ok(match summary.status {
+        Status::Finished => Outcome::Done,
+        _ => {
+            eprintln!(
+                "xsam: to go on: xsam train --resume {}",
+                directory.display()
+            );
+            Outcome::Interrupted
+        }
+    })
+}

@@ -1,0 +1,98 @@
+//! The table of a comparison.
+
+use xsam_train::{ComparisonSummary, MethodSummary, Spec, Spread};
+
+/// What was compared, in a line or two.
+pub(crate) fn heading(spec: &Spec, summary: &ComparisonSummary) -> String {
+    let noise = match spec.data.label_noise {
+        0.0 => String::new(),
+        noise => format!(" with {} % label noise", 100.0 * noise),
+    };
+    let seeds: Vec<String> = summary.seeds.iter().map(u64::to_string).collect();
+    format!(
+        "{}{noise}, {}, {} epochs, batch {}, {} with lr {}, seeds {}.\nTest accuracy in %, mean \
+         and standard deviation over the seeds.\n",
+        spec.data.name,
+        spec.model.name,
+        spec.train.epochs,
+        spec.train.batch_size,
+        spec.optimizer.name,
+        spec.optimizer.lr,
+        seeds.join(", "),
+    )
+}
+
+const HEAD: [&str; 10] = [
+    "method",
+    "rho",
+    "runs",
+    "last epoch",
+    "best on validation",
+    "mean of last 5",
+    "train loss",
+    "alpha",
+    "s/epoch",
+    "ratio",
+];
+
+/// A row for each method.
+pub(crate) fn methods(summary: &ComparisonSummary) -> String {
+    let mut rows = vec![HEAD.map(str::to_owned)];
+    rows.extend(summary.methods.iter().map(row));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<usize> = (0..HEAD.len()).filter_map(width).collect();
+    let mut text = String::new();
+    for (i, row) in rows.iter().enumerate() {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .enumerate()
+            .map(|(column, (cell, &width))| match column {
+                0 => format!("{cell:width$}"),
+                _ => format!("{cell:>width$}"),
+            })
+            .collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+        if i == 0 {
+            let rule: usize = widths.iter().sum::<usize>() + 2 * (widths.len() - 1);
+            text.push_str(&"-".repeat(rule));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+fn row(method: &MethodSummary) -> [String; 10] {
+    let number = |value: Option<f64>, digits: usize| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+    };
+    [
+        method.label.clone(),
+        method
+            .method
+            .rho
+            .map_or_else(|| "-".to_owned(), |rho| rho.to_string()),
+        method.runs.to_string(),
+        spread(method.last, 100.0, 1),
+        spread(method.best, 100.0, 1),
+        spread(method.mean_of_last_5, 100.0, 1),
+        spread(method.train_loss, 1.0, 3),
+        spread(method.alpha, 1.0, 2),
+        number(method.seconds_per_epoch, 3),
+        number(method.time_ratio, 2),
+    ]
+}
+
+fn spread(spread: Option<Spread>, factor: f64, digits: usize) -> String {
+    spread.map_or_else(
+        || "-".to_owned(),
+        |Spread { mean, deviation }| {
+            format!(
+                "{:.digits$} ± {:.digits$}",
+                factor * mean,
+                factor * deviation
+            )
+        },
+    )
+}

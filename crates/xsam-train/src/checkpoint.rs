@@ -1,0 +1,135 @@
+//! Weights, optimizer and position of a run after a whole epoch.
+//!
+//! A checkpoint is a folder that gets its name once it is complete, so there is never a mixture of
+//! two epochs; the one before it is removed only then.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use burn::module::Module;
+use serde::{Deserialize, Serialize};
+use xsam::SharpnessAware;
+use xsam_models::Model;
+
+use crate::error::Error;
+use crate::files;
+use crate::metrics::Metrics;
+
+/// Folder of the checkpoints in a run directory.
+const FOLDER: &str = "checkpoint";
+const MODEL: &str = "model.bpk";
+const OPTIMIZER: &str = "optimizer.bpk";
+const POSITION: &str = "position.json";
+
+/// Raised whenever the layout changes.
+const VERSION: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct Position {
+    version: u32,
+    rows: Vec<Metrics>,
+}
+
+/// Saves the state after as many epochs as there are rows.
+pub(crate) fn save(
+    run: &Path,
+    model: &Model,
+    optim: &SharpnessAware,
+    rows: &[Metrics],
+) -> Result<(), Error> {
+    let folder = run.join(FOLDER);
+    let complete = folder.join(name(rows.len()));
+    let beside = folder.join(format!("{}.tmp", name(rows.len())));
+    if beside.exists() {
+        fs::remove_dir_all(&beside).map_err(Error::file("remove", &beside))?;
+    }
+    fs::create_dir_all(&beside).map_err(Error::file("create the directory", &beside))?;
+
+    // `valid` brings the running statistics up to date; records do not.
+    let path = beside.join(MODEL);
+    model
+        .valid()
+        .save_file(&path)
+        .map_err(|e| Error::file("write", &path)(std::io::Error::other(e.to_string())))?;
+    optim.save(beside.join(OPTIMIZER))?;
+    let position = Position {
+        version: VERSION,
+        rows: rows.to_vec(),
+    };
+    let text = serde_json::to_string(&position)
+        .map_err(|error| Error::damaged(&beside.join(POSITION), error))?;
+    files::write(&beside.join(POSITION), &text)?;
+
+    let older = all(&folder)?;
+    if complete.exists() {
+        fs::remove_dir_all(&complete).map_err(Error::file("remove", &complete))?;
+    }
+    fs::rename(&beside, &complete).map_err(Error::file("rename", &beside))?;
+    for (epoch, path) in older {
+        if epoch != rows.len() {
+            fs::remove_dir_all(&path).map_err(Error::file("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// The rows of the latest checkpoint of a run, with its weights and state in `model` and `optim`;
+/// both as they are, and no rows, if there is none.
+pub(crate) fn load(
+    run: &Path,
+    model: Model,
+    optim: &mut SharpnessAware,
+) -> Result<(Model, Vec<Metrics>), Error> {
+    let Some((_, path)) = all(&run.join(FOLDER))?.into_iter().max() else {
+        return Ok((model, Vec::new()));
+    };
+    let rows = position(&path)?;
+    let file = path.join(MODEL);
+    let model = model
+        .try_load_file(&file)
+        .map_err(|error| Error::damaged(&file, error))?;
+    optim.load(path.join(OPTIMIZER))?;
+    Ok((model, rows))
+}
+
+/// The epochs up to the latest checkpoint of a run.
+pub(crate) fn rows(run: &Path) -> Result<Vec<Metrics>, Error> {
+    match all(&run.join(FOLDER))?.into_iter().max() {
+        Some((_, path)) => position(&path),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn position(checkpoint: &Path) -> Result<Vec<Metrics>, Error> {
+    let file = checkpoint.join(POSITION);
+    let position: Position =
+        serde_json::from_str(&files::read(&file)?).map_err(|error| Error::damaged(&file, error))?;
+    if position.version != VERSION {
+        let reason = format!("its version is {}, not {VERSION}", position.version);
+        return Err(Error::damaged(&file, reason));
+    }
+    Ok(position.rows)
+}
+
+fn name(epoch: usize) -> String {
+    format!("epoch-{epoch:05}")
+}
+
+/// The complete checkpoints in `folder`.
+fn all(folder: &Path) -> Result<Vec<(usize, PathBuf)>, Error> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Error::file("open the directory", folder)(error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(Error::file("read", folder))?.path();
+        let epoch = path.file_name().and_then(|name| name.to_str());
+        let epoch = epoch.and_then(|name| name.strip_prefix("epoch-")?.parse().ok());
+        if let Some(epoch) = epoch {
+            found.push((epoch, path));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,62 @@
+//! The device and number format of a run, and batches on it.
+
+use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
+use xsam_data::{DataError, Images, gather};
+
+use crate::spec::{DeviceName, Precision};
+
+/// A batch: images `[batch, channels, height, width]` and the class of each, `[batch]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Batch {
+    pub(crate) images: Tensor<4>,
+    pub(crate) targets: Tensor<1, Int>,
+}
+
+/// Where and in which format the numbers of a run are.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) device: Device,
+    pub(crate) dtype: FloatDType,
+}
+
+impl Place {
+    /// For training.
+    pub(crate) fn new(device: DeviceName, precision: Precision) -> Self {
+        let device = match device {
+            DeviceName::Cpu => Device::flex(),
+        };
+        let dtype = match precision {
+            Precision::F32 => FloatDType::F32,
+            Precision::F64 => FloatDType::F64,
+        };
+        Self {
+            device: device.autodiff(),
+            dtype,
+        }
+    }
+
+    /// The same without autodiff, for evaluation.
+    pub(crate) fn inner(&self) -> Self {
+        Self {
+            device: self.device.clone().inner(),
+            dtype: self.dtype,
+        }
+    }
+
+    /// The images with these indices as a batch.
+    pub(crate) fn batch(&self, images: &Images, indices: &[usize]) -> Result<Batch, DataError> {
+        let (pixels, labels) = gather(images, indices)?;
+        let (channels, height, width) = (images.channels(), images.height(), images.width());
+        let shape = [labels.len(), channels, height, width];
+        Ok(self.tensors(TensorData::new(pixels, shape), labels))
+    }
+
+    /// Images and targets as a batch.
+    pub(crate) fn tensors(&self, images: TensorData, targets: Vec<i64>) -> Batch {
+        let targets = TensorData::new(targets.clone(), [targets.len()]);
+        Batch {
+            images: Tensor::from_data(images, (&self.device, DType::from(self.dtype))),
+            targets: Tensor::from_data(targets, &self.device),
+        }
+    }
+}

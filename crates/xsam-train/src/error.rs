@@ -1,0 +1,142 @@
+//! Why a run, a comparison or a verification failed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::spec::SpecError;
+
+/// What went wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The spec cannot be.
+    #[error("{}{error}", origin.as_ref().map(|o| format!("{o}: ")).unwrap_or_default())]
+    Spec {
+        /// The file it is from, if it is from one.
+        origin: Option<String>,
+        /// The error.
+        error: SpecError,
+    },
+    /// A file or directory could not be read or written.
+    #[error("cannot {action} {path}: {source}", path = path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The output directory exists.
+    #[error(
+        "{path} exists: give --resume to go on with it, --overwrite to replace it, or another \
+         directory with --out",
+        path = path.display()
+    )]
+    Exists {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A directory is to be replaced that no run has written.
+    #[error(
+        "{path} was not written by xsam, and is not replaced: give another directory with --out",
+        path = path.display()
+    )]
+    NotOurs {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A run is to be resumed with another spec.
+    #[error(
+        "{path} was run with another spec ({key}: {was}, not {is}): resume it as it was, or start \
+         anew with --overwrite or another --out",
+        path = path.display()
+    )]
+    OtherSpec {
+        /// The run directory.
+        path: PathBuf,
+        /// The first field that differs.
+        key: String,
+        /// Its value in the run directory.
+        was: String,
+        /// Its value now.
+        is: String,
+    },
+    /// A file of a run directory is not as it was written.
+    #[error("{path} is damaged or not of this program: {reason}", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The data cannot be used.
+    #[error(transparent)]
+    Data(#[from] xsam_data::DataError),
+    /// The model cannot be built.
+    #[error(transparent)]
+    Model(#[from] xsam_models::ModelError),
+    /// The optimizer's state cannot be saved or loaded.
+    #[error(transparent)]
+    Optimizer(#[from] xsam::RecordError),
+    /// A step failed.
+    #[error("epoch {epoch}, step {step}: {source}")]
+    Step {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The step in it, counted from 1.
+        step: usize,
+        /// What went wrong.
+        source: xsam::StepError,
+    },
+    /// A value could not be read from the device.
+    #[error("the device failed: {0}")]
+    Device(String),
+    /// A plot could not be drawn.
+    #[error("cannot draw {path}: {reason}", path = path.display())]
+    Plot {
+        /// The file.
+        path: PathBuf,
+        /// What the plotter said.
+        reason: String,
+    },
+    /// A directory of reference cases has none.
+    #[error("{path} holds no case: a case is a .json file with a `kind`", path = path.display())]
+    NoCases {
+        /// The directory.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+
+    pub(crate) fn damaged(path: &Path, reason: impl ToString) -> Self {
+        Self::Damaged {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// Whether it is the caller's words that are wrong, rather than what came of them.
+    pub fn is_usage(&self) -> bool {
+        let usage = matches!(self, Self::Spec { .. } | Self::Exists { .. });
+        usage || matches!(self, Self::NotOurs { .. } | Self::OtherSpec { .. })
+    }
+}
+
+impl From<SpecError> for Error {
+    fn from(error: SpecError) -> Self {
+        Self::Spec {
+            origin: None,
+            error,
+        }
+    }
+}

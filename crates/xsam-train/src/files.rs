@@ -1,0 +1,96 @@
+//! Files that are never half written, and directories that are never lost.
+
+use std::fs;
+use std::path::Path;
+
+use crate::error::Error;
+
+/// What to do with an output directory that exists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuse it.
+    #[default]
+    Refuse,
+    /// Replace it, if xsam has written it.
+    Overwrite,
+    /// Go on with what is in it.
+    Resume,
+}
+
+/// Prepares `directory` for output. `marker` is a file that every directory of this kind has.
+pub(crate) fn prepare(directory: &Path, existing: Existing, marker: &str) -> Result<(), Error> {
+    let occupied = match fs::read_dir(directory) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+        Err(error) => return Err(Error::file("open the directory", directory)(error)),
+    };
+    let path = directory.to_owned();
+    match existing {
+        _ if !occupied => {}
+        Existing::Refuse => return Err(Error::Exists { path }),
+        Existing::Overwrite | Existing::Resume if !directory.join(marker).exists() => {
+            return Err(Error::NotOurs { path });
+        }
+        Existing::Overwrite => {
+            fs::remove_dir_all(directory).map_err(Error::file("remove", directory))?;
+        }
+        Existing::Resume => {}
+    }
+    fs::create_dir_all(directory).map_err(Error::file("create the directory", directory))
+}
+
+/// Writes a file beside `path` and renames it: readers see the old text or the new, never a part.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".tmp");
+    let beside = Path::new(&beside);
+    let written = fs::write(beside, text).and_then(|()| fs::rename(beside, path));
+    written.map_err(|error| {
+        // What is left of the attempt is of no use to anyone; the error is what counts.
+        let _ = fs::remove_file(beside);
+        Error::file("write", path)(error)
+    })
+}
+
+/// The text of a file.
+pub(crate) fn read(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(Error::file("read", path))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn only_directories_of_ours_are_replaced() {
+        let parent = tempfile::tempdir().unwrap();
+        let run = parent.path().join("a/run");
+        prepare(&run, Existing::Refuse, "run.json").unwrap();
+        // Empty directories can be used.
+        prepare(&run, Existing::Refuse, "run.json").unwrap();
+
+        write(&run.join("precious.txt"), "mine").unwrap();
+        let refused = prepare(&run, Existing::Refuse, "run.json").unwrap_err();
+        assert!(refused.to_string().contains("--overwrite") && refused.is_usage());
+        let foreign = prepare(&run, Existing::Overwrite, "run.json").unwrap_err();
+        assert!(matches!(foreign, Error::NotOurs { .. }));
+        assert!(prepare(&run, Existing::Resume, "run.json").is_err());
+        assert_eq!(read(&run.join("precious.txt")).unwrap(), "mine");
+
+        write(&run.join("run.json"), "{}").unwrap();
+        prepare(&run, Existing::Resume, "run.json").unwrap();
+        assert!(run.join("run.json").exists());
+        prepare(&run, Existing::Overwrite, "run.json").unwrap();
+        assert!(!run.join("run.json").exists());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_is_named() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("missing/metrics.csv");
+        let error = write(&path, "").unwrap_err();
+        assert!(error.to_string().contains("missing/metrics.csv"));
+    }
+}

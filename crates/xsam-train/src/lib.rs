@@ -1,0 +1,49 @@
+//! Experiments with sharpness-aware training: the spec of a run, the training loop, its directory,
+//! comparisons of methods over seeds, and the verification of a build against reference cases.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use xsam_train::{Existing, Run, Spec, StopSignal};
+//!
+//! let settings = ["method.rho=0.3".to_owned(), "train.epochs=20".to_owned()];
+//! let (spec, _) = Spec::parse("", &settings)?;
+//! let run = Run::prepare(spec, Path::new("runs/first"), Existing::Refuse)?;
+//! let summary = run.train(&StopSignal::default(), &mut |_event| {})?;
+//! println!("{:?}", summary.last);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod checkpoint;
+mod compare;
+mod device;
+mod error;
+mod evaluation;
+mod event;
+mod files;
+mod loss;
+mod method;
+mod metrics;
+mod names;
+mod plot;
+mod run;
+mod schedule;
+mod spec;
+mod statistics;
+mod summary;
+mod verify;
+
+pub use compare::{Comparison, ComparisonSummary, MethodSummary};
+pub use error::Error;
+pub use event::{Event, Listener, StopSignal};
+pub use files::Existing;
+pub use metrics::Metrics;
+pub use names::{Named, parse as parse_name};
+pub use run::Run;
+pub use spec::{
+    Adaptive, Compare, CompareEntry, DataSpec, DeviceName, MethodName, MethodSpec, ModelSpec,
+    OptimizerName, OptimizerSpec, Precision, Preset, RhoScheduleName, ScheduleName, ScheduleSpec,
+    Search, Spec, SpecError, TrainSpec,
+};
+pub use statistics::Spread;
+pub use summary::{RunSummary, Status};
+pub use verify::{Case, CaseOutcome, Verdict, verify};

@@ -1,0 +1,165 @@
+//! What is measured in an epoch, and the file that holds it.
+
+use serde::{Deserialize, Serialize};
+use xsam::StepReport;
+
+use crate::evaluation::Score;
+
+/// One epoch of a run: a row of `metrics.csv`. Losses and norms are means over the steps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// Learning rate.
+    pub lr: f64,
+    /// Total ascent length.
+    pub rho: f64,
+    /// Loss at the weights, while they were trained.
+    pub train_loss: f64,
+    /// Accuracy at the weights, while they were trained; on the labels as they are, noise included.
+    pub train_accuracy: f64,
+    /// Loss on the validation data, after the epoch.
+    pub validation_loss: f64,
+    /// Accuracy on the validation data, after the epoch.
+    pub validation_accuracy: f64,
+    /// Loss on the test data, after the epoch.
+    pub test_loss: f64,
+    /// Accuracy on the test data, after the epoch.
+    pub test_accuracy: f64,
+    /// Position on the arc, of the last step that had one.
+    pub alpha: Option<f64>,
+    /// Angle between displacement and ascent gradient, in radians.
+    pub psi: Option<f64>,
+    /// Loss at the ascent point.
+    pub ascent_loss: Option<f64>,
+    /// Norm of the gradient at the weights.
+    pub grad_norm: f64,
+    /// Norm of the gradient at the ascent point.
+    pub ascent_grad_norm: Option<f64>,
+    /// Norm of the gradient that the base optimizer received.
+    pub update_norm: f64,
+    /// Forward-backward passes.
+    pub gradient_passes: usize,
+    /// Forward passes of searches.
+    pub search_passes: usize,
+    /// Time for the steps, evaluation not included.
+    pub seconds: f64,
+}
+
+/// Head of `metrics.csv`.
+const COLUMNS: &str = "epoch,lr,rho,train_loss,train_accuracy,validation_loss,validation_accuracy,\
+                       test_loss,test_accuracy,alpha,psi,ascent_loss,grad_norm,ascent_grad_norm,\
+                       update_norm,gradient_passes,search_passes,seconds";
+
+impl Metrics {
+    /// The rows as CSV; what a method does not have is left empty.
+    pub fn csv(rows: &[Self]) -> String {
+        let mut text = format!("{COLUMNS}\n");
+        for row in rows {
+            text.push_str(&row.line());
+            text.push('\n');
+        }
+        text
+    }
+
+    fn line(&self) -> String {
+        let optional = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
+        [
+            self.epoch.to_string(),
+            self.lr.to_string(),
+            self.rho.to_string(),
+            self.train_loss.to_string(),
+            self.train_accuracy.to_string(),
+            self.validation_loss.to_string(),
+            self.validation_accuracy.to_string(),
+            self.test_loss.to_string(),
+            self.test_accuracy.to_string(),
+            optional(self.alpha),
+            optional(self.psi),
+            optional(self.ascent_loss),
+            self.grad_norm.to_string(),
+            optional(self.ascent_grad_norm),
+            self.update_norm.to_string(),
+            self.gradient_passes.to_string(),
+            self.search_passes.to_string(),
+            format!("{:.4}", self.seconds),
+        ]
+        .join(",")
+    }
+}
+
+/// Sums over the steps of an epoch.
+#[derive(Default)]
+pub(crate) struct Sums {
+    images: usize,
+    hits: i64,
+    steps: usize,
+    ascents: usize,
+    angles: usize,
+    loss: f64,
+    grad_norm: f64,
+    update_norm: f64,
+    ascent_loss: f64,
+    ascent_grad_norm: f64,
+    psi: f64,
+    rho: f64,
+    alpha: Option<f64>,
+    gradient_passes: usize,
+    search_passes: usize,
+}
+
+impl Sums {
+    pub(crate) fn add(&mut self, report: &StepReport, hits: i64, images: usize) {
+        self.images += images;
+        self.hits += hits;
+        self.steps += 1;
+        self.loss += report.loss * images as f64;
+        self.grad_norm += report.grad_norm;
+        self.update_norm += report.update_norm;
+        self.rho = report.rho;
+        if let (Some(loss), Some(norm)) = (report.ascent_loss, report.ascent_grad_norm) {
+            self.ascents += 1;
+            self.ascent_loss += loss;
+            self.ascent_grad_norm += norm;
+        }
+        if let Some(psi) = report.psi {
+            self.angles += 1;
+            self.psi += psi;
+        }
+        self.alpha = report.alpha.or(self.alpha);
+        self.gradient_passes += report.passes.gradients;
+        self.search_passes += report.passes.losses;
+    }
+
+    pub(crate) fn metrics(
+        &self,
+        epoch: usize,
+        lr: f64,
+        validation: Score,
+        test: Score,
+        seconds: f64,
+    ) -> Metrics {
+        let mean = |sum: f64, n: usize| sum / n.max(1) as f64;
+        let optional = |sum: f64, n: usize| (n > 0).then(|| mean(sum, n));
+        Metrics {
+            epoch,
+            lr,
+            rho: self.rho,
+            train_loss: mean(self.loss, self.images),
+            train_accuracy: mean(self.hits as f64, self.images),
+            validation_loss: validation.loss,
+            validation_accuracy: validation.accuracy,
+            test_loss: test.loss,
+            test_accuracy: test.accuracy,
+            alpha: self.alpha,
+            psi: optional(self.psi, self.angles),
+            ascent_loss: optional(self.ascent_loss, self.ascents),
+            grad_norm: mean(self.grad_norm, self.steps),
+            ascent_grad_norm: optional(self.ascent_grad_norm, self.ascents),
+            update_norm: mean(self.update_norm, self.steps),
+            gradient_passes: self.gradient_passes,
+            search_passes: self.search_passes,
+            seconds,
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! One run: a model trained by a method from a seed.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use burn::module::Module;
+use xsam::{SharpnessAware, StepError};
+use xsam_data::{Splits, batches, order, subset, with_label_noise};
+use xsam_models::{ImageClassifier, Model, cast, parameter_count};
+
+use crate::device::Place;
+use crate::error::Error;
+use crate::evaluation::{count, evaluate};
+use crate::event::{Event, Listener, StopSignal};
+use crate::files::{self, Existing};
+use crate::loss::{correct, cross_entropy};
+use crate::metrics::{Metrics, Sums};
+use crate::schedule::learning_rate;
+use crate::spec::Spec;
+use crate::summary::{MARKER, RunSummary, SPEC_FILE, Status, same_spec};
+use crate::{checkpoint, method};
+
+/// A run and its directory: `spec.toml`, `metrics.csv`, `run.json`, `checkpoint/`.
+#[derive(Debug)]
+pub struct Run {
+    spec: Spec,
+    directory: PathBuf,
+    place: Place,
+    data: Splits,
+    changed_labels: usize,
+    model: Model,
+    optim: SharpnessAware,
+    rows: Vec<Metrics>,
+}
+
+impl Run {
+    /// Prepares the run of `spec` in `directory`.
+    ///
+    /// # Errors
+    /// If the spec cannot be, the directory exists and `existing` does not say what to do with it,
+    /// or data or model cannot be made.
+    pub fn prepare(spec: Spec, directory: &Path, existing: Existing) -> Result<Self, Error> {
+        let spec = spec.resolved()?;
+        let mut data = spec.data.name.load()?;
+        if let Some(n) = spec.data.subset {
+            data.train = subset(&data.train, n)?;
+        }
+        let seed = spec.train.seed;
+        let (train, changed_labels) = with_label_noise(&data.train, spec.data.label_noise, seed)?;
+        data.train = train;
+
+        let place = Place::new(spec.train.device, spec.train.precision);
+        let model = spec.model_config().init(seed, &place.device)?;
+        let model = cast(model, place.dtype);
+        let mut optim = method::optimizer(&spec)?;
+
+        files::prepare(directory, existing, MARKER)?;
+        let spec_file = directory.join(SPEC_FILE);
+        let (mut model, mut rows) = (model, Vec::new());
+        if existing == Existing::Resume && spec_file.exists() {
+            same_spec(directory, &spec)?;
+            (model, rows) = checkpoint::load(directory, model, &mut optim)?;
+        }
+        let text = spec.to_toml()?;
+        let run = Self {
+            spec,
+            directory: directory.to_owned(),
+            place,
+            data,
+            changed_labels,
+            model,
+            optim,
+            rows,
+        };
+        // The marker comes first: a directory with it can be resumed, however little else is there.
+        run.write(Status::Running, None)?;
+        files::write(&spec_file, &text)?;
+        Ok(run)
+    }
+
+    /// Trains until all epochs are done, `stop` asks for an end, or an error.
+    ///
+    /// After each epoch the files are up to date. A run that was stopped within an epoch can be
+    /// resumed from the last checkpoint, and then equals one that was not.
+    ///
+    /// # Errors
+    /// If a step fails, or a file cannot be written. What was reached is in the directory.
+    pub fn train(
+        mut self,
+        stop: &StopSignal,
+        listener: &mut Listener<'_>,
+    ) -> Result<RunSummary, Error> {
+        let images = self.data.train.len();
+        listener(Event::Started {
+            directory: &self.directory,
+            spec: &self.spec,
+            done: self.rows.len(),
+            steps: images.div_ceil(self.spec.train.batch_size),
+        });
+        let status = match self.epochs(stop, listener) {
+            Ok(status) => status,
+            Err(error) => {
+                // The first error is the one to tell, whatever comes of writing it down.
+                let _ = self.write(Status::Failed, Some(error.to_string()));
+                return Err(error);
+            }
+        };
+        let summary = self.write(status, None)?;
+        listener(Event::Ended(&summary));
+        Ok(summary)
+    }
+
+    fn epochs(&mut self, stop: &StopSignal, listener: &mut Listener<'_>) -> Result<Status, Error> {
+        let epochs = self.spec.train.epochs;
+        while self.rows.len() < epochs {
+            let Some(row) = self.epoch(stop, listener)? else {
+                return Ok(Status::Interrupted);
+            };
+            listener(Event::Epoch(&row));
+            self.rows.push(row);
+            let done = self.rows.len();
+            if done == epochs || done.is_multiple_of(self.spec.train.checkpoint_every) {
+                checkpoint::save(&self.directory, &self.model, &self.optim, &self.rows)?;
+            }
+            self.write(Status::Running, None)?;
+        }
+        Ok(Status::Finished)
+    }
+
+    /// One epoch, or nothing if it was stopped.
+    fn epoch(
+        &mut self,
+        stop: &StopSignal,
+        listener: &mut Listener<'_>,
+    ) -> Result<Option<Metrics>, Error> {
+        let epoch = self.rows.len();
+        let lr = learning_rate(&self.spec, epoch);
+        let order = order(self.data.train.len(), self.spec.train.seed, epoch as u64);
+        let start = Instant::now();
+        let mut sums = Sums::default();
+        self.optim.start_epoch();
+        for (i, indices) in batches(&order, self.spec.train.batch_size)?.enumerate() {
+            if stop.is_set() {
+                return Ok(None);
+            }
+            let batch = self.place.batch(&self.data.train, indices)?;
+            self.place.device.seed(self.step_seed(epoch, i));
+            let step_error = |source| Error::Step {
+                epoch: epoch + 1,
+                step: i + 1,
+                source,
+            };
+            // A clone costs nothing, and a step that fails leaves this run's model in place.
+            let step = self
+                .optim
+                .step(lr, self.model.clone(), |model: &Model| {
+                    let logits = model.forward(batch.images.clone());
+                    let loss = cross_entropy(logits.clone(), batch.targets.clone());
+                    (loss, logits)
+                })
+                .map_err(|failure| step_error(StepError::from(failure)))?;
+            self.model = step.model;
+            let hits = count(correct(step.output.inner(), batch.targets.clone().inner()))?;
+            sums.add(&step.report, hits, indices.len());
+            listener(Event::Step {
+                epoch: epoch + 1,
+                step: i + 1,
+                report: &step.report,
+            });
+        }
+        let seconds = start.elapsed().as_secs_f64();
+
+        let model = self.model.valid();
+        let validation = evaluate(&model, &self.place.inner(), &self.data.validation)?;
+        let test = evaluate(&model, &self.place.inner(), &self.data.test)?;
+        let row = sums.metrics(epoch + 1, lr, validation, test, seconds);
+        Ok(Some(row))
+    }
+
+    /// Dropout of a step depends on seed, epoch and step alone.
+    fn step_seed(&self, epoch: usize, step: usize) -> u64 {
+        let position = ((epoch as u64) << 32) + step as u64;
+        // Neighbouring positions far apart: the multiplier is 2^64 / golden ratio.
+        let spread = position.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        self.spec.train.seed.rotate_left(32) ^ spread
+    }
+
+    fn write(&self, status: Status, error: Option<String>) -> Result<RunSummary, Error> {
+        let summary = RunSummary {
+            status,
+            error,
+            method: self.optim.method().to_owned(),
+            seed: self.spec.train.seed,
+            parameters: parameter_count(&self.model),
+            changed_labels: self.changed_labels,
+            ..RunSummary::default()
+        };
+        let summary = summary.with_rows(&self.rows);
+        files::write(
+            &self.directory.join("metrics.csv"),
+            &Metrics::csv(&self.rows),
+        )?;
+        summary.write(&self.directory)?;
+        Ok(summary)
+    }
+}

@@ -1,0 +1,36 @@
+//! How two specs differ.
+
+use toml::{Table, Value};
+
+use super::{Spec, SpecError};
+
+impl Spec {
+    /// The first field in which two specs differ, with both values; `None` if they are the same.
+    ///
+    /// # Errors
+    /// If a value has no form in TOML.
+    pub fn first_difference(
+        &self,
+        other: &Self,
+    ) -> Result<Option<(String, String, String)>, SpecError> {
+        let table = |spec: &Self| {
+            Table::try_from(spec).map_err(|error| SpecError::new("", error.to_string()))
+        };
+        let (mine, theirs) = (table(self)?, table(other)?);
+        let show = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
+        for (section, fields) in mine.iter().chain(&theirs) {
+            let Value::Table(fields) = fields else {
+                continue;
+            };
+            for field in fields.keys() {
+                let get = |spec: &Table| spec.get(section)?.get(field).cloned();
+                let (a, b) = (get(&mine), get(&theirs));
+                if a != b {
+                    let key = format!("{section}.{field}");
+                    return Ok(Some((key, show(a.as_ref()), show(b.as_ref()))));
+                }
+            }
+        }
+        Ok(None)
+    }
+}

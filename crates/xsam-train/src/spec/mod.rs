@@ -1,0 +1,487 @@
+//! The spec: everything that decides how a run goes, in one TOML file.
+//!
+//! Every field has a default. A resolved spec has all values filled in that the run will use, and
+//! none that it will not; it is written beside the results.
+
+mod compare;
+mod difference;
+mod parse;
+
+use serde::{Deserialize, Serialize};
+use xsam_data::DatasetName;
+use xsam_models::{ModelConfig, ModelName};
+
+pub use compare::{Compare, CompareEntry};
+pub use parse::Preset;
+
+use crate::method;
+use crate::names::{named, named_enum};
+
+/// Something in a spec that cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}{message}", key_prefix(key))]
+pub struct SpecError {
+    /// The key, as `section.field`; empty if the error is not of one.
+    pub key: String,
+    /// What is wrong with it, and what would be right.
+    pub message: String,
+}
+
+fn key_prefix(key: &str) -> String {
+    if key.is_empty() {
+        String::new()
+    } else {
+        format!("`{key}`: ")
+    }
+}
+
+impl SpecError {
+    pub(crate) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            message: message.into(),
+        }
+    }
+}
+
+/// The spec of an experiment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Spec {
+    /// What is learned.
+    pub data: DataSpec,
+    /// What learns it.
+    pub model: ModelSpec,
+    /// Which gradient is taken.
+    pub method: MethodSpec,
+    /// What is done with the gradient.
+    pub optimizer: OptimizerSpec,
+    /// How learning rate and rho change.
+    pub schedule: ScheduleSpec,
+    /// How long, and from which seed.
+    pub train: TrainSpec,
+}
+
+/// `[data]`: the data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DataSpec {
+    /// Which one.
+    #[serde(with = "named")]
+    pub name: DatasetName,
+    /// Fraction of training labels that are replaced by random ones.
+    pub label_noise: f64,
+    /// Only so many training images: the first of each class, in proportion.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subset: Option<usize>,
+}
+
+impl Default for DataSpec {
+    fn default() -> Self {
+        Self {
+            name: DatasetName::Digits,
+            label_noise: 0.0,
+            subset: None,
+        }
+    }
+}
+
+/// `[model]`: the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Which one.
+    #[serde(with = "named")]
+    pub name: ModelName,
+    /// Its width, for models that can be scaled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+}
+
+impl Default for ModelSpec {
+    fn default() -> Self {
+        Self {
+            name: ModelName::Cnn,
+            width: None,
+        }
+    }
+}
+
+named_enum! {
+    /// The methods.
+    pub enum MethodName ("method") {
+        /// The base optimizer alone.
+        Sgd = "sgd",
+        /// SAM.
+        Sam = "sam",
+        /// ASAM.
+        Asam = "asam",
+        /// XSAM.
+        Xsam = "xsam",
+    }
+}
+
+named_enum! {
+    /// Scaling of the ascent.
+    pub enum Adaptive ("convention for adaptive ascent") {
+        /// Plain gradient ascent.
+        None = "none",
+        /// Scales `|w|`.
+        Elementwise = "elementwise",
+        /// Scales `|w| + 0.01` for weights, 1 for biases.
+        Weights = "weights",
+    }
+}
+
+named_enum! {
+    /// When alpha is searched for.
+    pub enum Search ("search schedule") {
+        /// In the first step of every epoch.
+        EveryEpoch = "every-epoch",
+        /// Every `search_every` steps.
+        EverySteps = "every-steps",
+        /// Never.
+        Never = "never",
+    }
+}
+
+/// `[method]`: the method. Fields that a method does not have are left out of the resolved spec.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MethodSpec {
+    /// Which one.
+    #[serde(with = "named")]
+    pub name: MethodName,
+    /// Total ascent length; 0.15, for asam 0.5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rho: Option<f64>,
+    /// xsam: distance at which the search compares losses; twice rho.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rho_max: Option<f64>,
+    /// Number of ascent steps; 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ascent_steps: Option<usize>,
+    /// Scaling of the ascent; none, for asam elementwise.
+    #[serde(with = "optional_name", skip_serializing_if = "Option::is_none")]
+    pub adaptive: Option<Adaptive>,
+    /// xsam: position on the arc, fixed; searched for if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<f64>,
+    /// xsam: when alpha is searched for; every epoch.
+    #[serde(with = "optional_name", skip_serializing_if = "Option::is_none")]
+    pub search: Option<Search>,
+    /// xsam: number of steps from one search to the next, for `search = "every-steps"`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub search_every: Option<usize>,
+    /// xsam: positions that a search tries; 0, 0.1, .., 2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grid: Option<Vec<f64>>,
+}
+
+impl MethodSpec {
+    /// The method with all its defaults.
+    pub fn new(name: MethodName) -> Self {
+        Self {
+            name,
+            rho: None,
+            rho_max: None,
+            ascent_steps: None,
+            adaptive: None,
+            alpha: None,
+            search: None,
+            search_every: None,
+            grid: None,
+        }
+    }
+}
+
+impl Default for MethodSpec {
+    fn default() -> Self {
+        Self::new(MethodName::Xsam)
+    }
+}
+
+named_enum! {
+    /// The base optimizers.
+    pub enum OptimizerName ("optimizer") {
+        /// SGD with momentum, and weight decay added to the gradient.
+        Sgd = "sgd",
+        /// Adam, with weight decay added to the gradient.
+        Adam = "adam",
+        /// AdamW, with weight decay apart from the gradient.
+        AdamW = "adamw",
+    }
+}
+
+/// `[optimizer]`: the base optimizer, with the conventions and defaults of PyTorch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OptimizerSpec {
+    /// Which one.
+    #[serde(with = "named")]
+    pub name: OptimizerName,
+    /// Learning rate at its highest.
+    pub lr: f64,
+    /// sgd: momentum, without dampening; 0.9.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub momentum: Option<f64>,
+    /// Weight decay.
+    pub weight_decay: f64,
+    /// Clips the final gradient to this norm, over all parameters together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clip_norm: Option<f64>,
+}
+
+impl Default for OptimizerSpec {
+    fn default() -> Self {
+        Self {
+            name: OptimizerName::Sgd,
+            lr: 0.05,
+            momentum: None,
+            weight_decay: 1e-3,
+            clip_norm: None,
+        }
+    }
+}
+
+named_enum! {
+    /// Schedules of the learning rate.
+    pub enum ScheduleName ("schedule") {
+        /// Half a cosine, from the full learning rate to zero.
+        Cosine = "cosine",
+        /// Always the full learning rate.
+        Constant = "constant",
+        /// Times `gamma` every `step_size` epochs.
+        Step = "step",
+    }
+}
+
+named_enum! {
+    /// Schedules of rho.
+    pub enum RhoScheduleName ("schedule of rho") {
+        /// Always the full rho.
+        Constant = "constant",
+        /// In proportion to the learning rate.
+        Proportional = "proportional",
+    }
+}
+
+/// `[schedule]`: learning rate and rho, constant within an epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ScheduleSpec {
+    /// Which one.
+    #[serde(with = "named")]
+    pub name: ScheduleName,
+    /// Epochs in which the learning rate rises to its full value, before the schedule proper.
+    pub warmup: usize,
+    /// step: epochs from one reduction to the next; a third of the epochs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub step_size: Option<usize>,
+    /// step: factor of a reduction; 0.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gamma: Option<f64>,
+    /// Schedule of rho.
+    #[serde(with = "named")]
+    pub rho: RhoScheduleName,
+}
+
+impl Default for ScheduleSpec {
+    fn default() -> Self {
+        Self {
+            name: ScheduleName::Cosine,
+            warmup: 0,
+            step_size: None,
+            gamma: None,
+            rho: RhoScheduleName::Constant,
+        }
+    }
+}
+
+named_enum! {
+    /// Number formats.
+    pub enum Precision ("precision") {
+        /// Single precision.
+        F32 = "f32",
+        /// Double precision.
+        F64 = "f64",
+    }
+}
+
+named_enum! {
+    /// Devices that this build can run on.
+    pub enum DeviceName ("device in this build") {
+        /// The processor, by Burn's Flex back end.
+        Cpu = "cpu",
+    }
+}
+
+/// `[train]`: length, batches, seed and machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainSpec {
+    /// Number of epochs.
+    pub epochs: usize,
+    /// Images in a batch; the last batch of an epoch may be smaller.
+    pub batch_size: usize,
+    /// Decides everything random: initial weights, label noise, order of images, dropout.
+    pub seed: u64,
+    /// Number format of weights and activations.
+    #[serde(with = "named")]
+    pub precision: Precision,
+    /// Where to compute.
+    #[serde(with = "named")]
+    pub device: DeviceName,
+    /// Epochs from one checkpoint to the next; the last epoch has one in any case.
+    pub checkpoint_every: usize,
+}
+
+impl Default for TrainSpec {
+    fn default() -> Self {
+        Self {
+            epochs: 200,
+            batch_size: 125,
+            seed: 0,
+            precision: Precision::F32,
+            device: DeviceName::Cpu,
+            checkpoint_every: 1,
+        }
+    }
+}
+
+impl Spec {
+    /// The spec with all values that the run uses, and no others; checked.
+    ///
+    /// # Errors
+    /// Names the first key whose value cannot be, and what could.
+    pub fn resolved(mut self) -> Result<Self, SpecError> {
+        let range = |key: &str, value: f64, ok: bool, range: &str| match ok {
+            true => Ok(()),
+            false => Err(SpecError::new(key, format!("{value} must be {range}"))),
+        };
+        let noise = self.data.label_noise;
+        let fraction = (0.0..=1.0).contains(&noise);
+        range("data.label_noise", noise, fraction, "from 0 to 1")?;
+        let sizes = self.data.name.sizes();
+        if let Some(n) = self.data.subset {
+            let (ok, all) = ((1..=sizes.train).contains(&n), sizes.train);
+            range("data.subset", n as f64, ok, &format!("from 1 to {all}"))?;
+        }
+
+        self.model.width = self.model.width.or(self.model.name.default_width());
+        self.model_config()
+            .check()
+            .map_err(|error| SpecError::new("model", error.to_string()))?;
+
+        self.method = method::resolved(&self.method)?;
+        method::build(&self.method)?;
+
+        let optimizer = &mut self.optimizer;
+        range(
+            "optimizer.lr",
+            optimizer.lr,
+            positive(optimizer.lr),
+            ABOVE_ZERO,
+        )?;
+        let decay = optimizer.weight_decay;
+        let ok = decay.is_finite() && decay >= 0.0;
+        range("optimizer.weight_decay", decay, ok, "finite and at least 0")?;
+        optimizer.momentum = match optimizer.name {
+            OptimizerName::Sgd => Some(optimizer.momentum.unwrap_or(0.9)),
+            OptimizerName::Adam | OptimizerName::AdamW => None,
+        };
+        if let Some(momentum) = optimizer.momentum {
+            let ok = (0.0..1.0).contains(&momentum);
+            range("optimizer.momentum", momentum, ok, "at least 0 and below 1")?;
+        }
+        if let Some(norm) = optimizer.clip_norm {
+            range("optimizer.clip_norm", norm, positive(norm), ABOVE_ZERO)?;
+        }
+
+        let train = &self.train;
+        for (key, value) in [
+            ("train.epochs", train.epochs),
+            ("train.batch_size", train.batch_size),
+            ("train.checkpoint_every", train.checkpoint_every),
+        ] {
+            range(key, value as f64, value >= 1, "at least 1")?;
+        }
+        // TOML has no larger whole numbers, and the spec is written as TOML.
+        let seed = train.seed;
+        range(
+            "train.seed",
+            seed as f64,
+            i64::try_from(seed).is_ok(),
+            "below 2^63",
+        )?;
+
+        let schedule = &mut self.schedule;
+        let (warmup, epochs) = (schedule.warmup, train.epochs);
+        let below = format!("below train.epochs = {epochs}");
+        range("schedule.warmup", warmup as f64, warmup < epochs, &below)?;
+        let is_step = schedule.name == ScheduleName::Step;
+        schedule.step_size = is_step.then(|| schedule.step_size.unwrap_or(epochs.div_ceil(3)));
+        schedule.gamma = is_step.then(|| schedule.gamma.unwrap_or(0.1));
+        if let (Some(step_size), Some(gamma)) = (schedule.step_size, schedule.gamma) {
+            range(
+                "schedule.step_size",
+                step_size as f64,
+                step_size >= 1,
+                "at least 1",
+            )?;
+            range("schedule.gamma", gamma, positive(gamma), ABOVE_ZERO)?;
+        }
+        Ok(self)
+    }
+
+    /// The model's sizes, as the data set has them.
+    pub fn model_config(&self) -> ModelConfig {
+        let sizes = self.data.name.sizes();
+        ModelConfig {
+            name: self.model.name,
+            channels: sizes.channels,
+            image_size: sizes.height,
+            classes: sizes.classes,
+            width: self.model.width,
+        }
+    }
+
+    /// The spec as TOML.
+    ///
+    /// # Errors
+    /// If a value has no form in TOML.
+    pub fn to_toml(&self) -> Result<String, SpecError> {
+        toml::to_string(self).map_err(|error| SpecError::new("", error.to_string()))
+    }
+}
+
+const ABOVE_ZERO: &str = "finite and above 0";
+
+fn positive(value: f64) -> bool {
+    value.is_finite() && value > 0.0
+}
+
+/// For `#[serde(with = "optional_name")]`.
+mod optional_name {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    use crate::names::{self, Named};
+
+    pub(super) fn serialize<T: Named, S: Serializer>(
+        value: &Option<T>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => to.collect_str(value),
+            None => to.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, T: Named, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text = Option::<String>::deserialize(from)?;
+        text.map(|text| names::parse(&text).map_err(D::Error::custom))
+            .transpose()
+    }
+}

@@ -1,0 +1,55 @@
+//! Mean, median and deviation.
+
+use serde::{Deserialize, Serialize};
+
+/// The mean; nothing of nothing.
+pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let values: Vec<f64> = values.into_iter().collect();
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
+/// The median, the higher one of two in the middle; nothing of nothing.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+/// Mean and standard deviation over runs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Spread {
+    /// The mean.
+    pub mean: f64,
+    /// The sample standard deviation (divisor n - 1); 0 for a single run.
+    pub deviation: f64,
+}
+
+impl Spread {
+    /// Of values; nothing of nothing.
+    pub(crate) fn of(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        let values: Vec<f64> = values.into_iter().collect();
+        let mean = mean(values.iter().copied())?;
+        let squares: f64 = values.iter().map(|x| (x - mean).powi(2)).sum();
+        let freedom = values.len().saturating_sub(1).max(1) as f64;
+        Some(Self {
+            mean,
+            deviation: (squares / freedom).sqrt(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_by_hand() {
+        let values = [1.0, 2.0, 6.0, 3.0];
+        assert_eq!(mean(values), Some(3.0));
+        assert_eq!(median(values), Some(3.0));
+        let spread = Spread::of(values).map(|s| (s.mean, s.deviation));
+        assert_eq!(spread, Some((3.0, (14.0f64 / 3.0).sqrt())));
+        assert_eq!(Spread::of([5.0]).map(|s| s.deviation), Some(0.0));
+        assert!(mean([]).is_none() && median([]).is_none() && Spread::of([]).is_none());
+    }
+}

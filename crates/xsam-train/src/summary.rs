@@ -1,0 +1,140 @@
+//! The outcome of a run, as it is in its directory.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint;
+use crate::error::Error;
+use crate::files;
+use crate::metrics::Metrics;
+use crate::spec::Spec;
+use crate::statistics::{mean, median};
+
+/// File that every run directory has.
+pub(crate) const MARKER: &str = "run.json";
+
+/// The resolved spec of a run.
+pub(crate) const SPEC_FILE: &str = "spec.toml";
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is not over, or the program was killed.
+    #[default]
+    Running,
+    /// All epochs are done.
+    Finished,
+    /// It was asked to stop.
+    Interrupted,
+    /// An error ended it.
+    Failed,
+}
+
+/// The outcome of a run, as in `run.json`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// How it ended.
+    pub status: Status,
+    /// The error that ended it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    /// Name of the method.
+    pub method: String,
+    /// The seed.
+    pub seed: u64,
+    /// Learned values of the model.
+    pub parameters: usize,
+    /// Training labels that noise has changed.
+    pub changed_labels: usize,
+    /// Epochs done.
+    pub epochs: usize,
+    /// The last epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last: Option<Metrics>,
+    /// The epoch of the highest validation accuracy, the first of several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub best: Option<Metrics>,
+    /// Mean test accuracy of the last 5 epochs, or of all if there are fewer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean_of_last_5: Option<f64>,
+    /// Median time for the steps of an epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds_per_epoch: Option<f64>,
+    /// Forward-backward passes in all.
+    pub gradient_passes: usize,
+    /// Forward passes of searches in all.
+    pub search_passes: usize,
+}
+
+impl RunSummary {
+    /// Fills in what follows from the epochs.
+    pub(crate) fn with_rows(mut self, rows: &[Metrics]) -> Self {
+        self.epochs = rows.len();
+        self.last = rows.last().cloned();
+        self.best = best(rows).cloned();
+        self.mean_of_last_5 = mean(rows.iter().rev().take(5).map(|row| row.test_accuracy));
+        self.seconds_per_epoch = median(rows.iter().map(|row| row.seconds));
+        self.gradient_passes = rows.iter().map(|row| row.gradient_passes).sum();
+        self.search_passes = rows.iter().map(|row| row.search_passes).sum();
+        self
+    }
+
+    /// Writes `run.json`.
+    pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
+        let path = directory.join(MARKER);
+        let text = serde_json::to_string_pretty(self).map_err(|e| Error::damaged(&path, e))?;
+        files::write(&path, &text)
+    }
+
+    /// Reads `run.json`.
+    fn read(directory: &Path) -> Result<Self, Error> {
+        let path = directory.join(MARKER);
+        serde_json::from_str(&files::read(&path)?).map_err(|e| Error::damaged(&path, e))
+    }
+}
+
+fn best(rows: &[Metrics]) -> Option<&Metrics> {
+    rows.iter().rev().max_by(|a, b| {
+        // Of equals `max_by` gives the last one, which reversed is the first.
+        a.validation_accuracy.total_cmp(&b.validation_accuracy)
+    })
+}
+
+/// What a run directory says of its run.
+pub(crate) struct Recorded {
+    pub(crate) summary: RunSummary,
+    pub(crate) rows: Vec<Metrics>,
+}
+
+impl Recorded {
+    /// The finished run of `spec` in `directory`, if there is one.
+    pub(crate) fn finished(directory: &Path, spec: &Spec) -> Result<Option<Self>, Error> {
+        if !directory.join(MARKER).exists() {
+            return Ok(None);
+        }
+        let summary = RunSummary::read(directory)?;
+        same_spec(directory, spec)?;
+        if summary.status != Status::Finished {
+            return Ok(None);
+        }
+        let rows = checkpoint::rows(directory)?;
+        Ok(Some(Self { summary, rows }))
+    }
+}
+
+/// Checks that a run directory is of the spec that is to be run.
+pub(crate) fn same_spec(directory: &Path, spec: &Spec) -> Result<(), Error> {
+    let path = directory.join(SPEC_FILE);
+    let (was, _) = Spec::parse(&files::read(&path)?, &[]).map_err(|e| Error::damaged(&path, e))?;
+    match was.first_difference(spec)? {
+        None => Ok(()),
+        Some((key, was, is)) => Err(Error::OtherSpec {
+            path: directory.to_owned(),
+            key,
+            was,
+            is,
+        }),
+    }
+}

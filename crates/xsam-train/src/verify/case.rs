@@ -1,0 +1,150 @@
+//! The format of a case.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use xsam_models::{ModelConfig, ModelName};
+
+use super::Stop;
+
+/// Image channels of every case.
+const CHANNELS: usize = 3;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ModelCase {
+    name: String,
+    classes: usize,
+    width: Option<usize>,
+}
+
+impl ModelCase {
+    pub(super) fn config(&self, image_size: usize) -> Result<ModelConfig, Stop> {
+        let name: ModelName = self
+            .name
+            .parse()
+            .map_err(|_| Stop::Skip(format!("there is no model `{}` yet", self.name)))?;
+        let config = ModelConfig {
+            name,
+            channels: CHANNELS,
+            image_size,
+            classes: self.classes,
+            width: self.width,
+        };
+        config
+            .check()
+            .map_err(|error| Stop::Fail(error.to_string()))?;
+        Ok(config)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Base {
+    pub(super) lr: f64,
+    #[serde(default)]
+    pub(super) momentum: f64,
+    #[serde(default)]
+    pub(super) weight_decay: f64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct OptimizerCase {
+    pub(super) method: String,
+    #[serde(default)]
+    pub(super) rho: f64,
+    pub(super) rho_max: Option<f64>,
+    #[serde(default = "one")]
+    pub(super) ascent_steps: usize,
+    #[serde(default)]
+    pub(super) dynamic: bool,
+    #[serde(default)]
+    pub(super) alphas: Vec<f64>,
+    pub(super) alpha: Option<f64>,
+    /// `true`, or the name of a convention.
+    #[serde(default)]
+    pub(super) adaptive: Value,
+}
+
+fn one() -> usize {
+    1
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TrainCase {
+    pub(super) model: ModelCase,
+    pub(super) seed: u64,
+    pub(super) epochs: usize,
+    pub(super) batches: usize,
+    pub(super) batch_size: usize,
+    pub(super) image_size: usize,
+    pub(super) base: Base,
+    pub(super) optimizer: OptimizerCase,
+    pub(super) expected: TrainExpected,
+    #[serde(default)]
+    pub(super) float32_deviation: f64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TrainExpected {
+    pub(super) steps: Vec<StepExpected>,
+    #[serde(rename = "final", default)]
+    pub(super) tensors: BTreeMap<String, TensorExpected>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct StepExpected {
+    pub(super) loss: Option<f64>,
+    pub(super) grad_norm: Option<f64>,
+    pub(super) ascent_loss: Option<f64>,
+    pub(super) ascent_grad_norm: Option<f64>,
+    pub(super) psi: Option<f64>,
+    pub(super) alpha: Option<f64>,
+    pub(super) search_losses: Option<Vec<f64>>,
+    pub(super) update_norm: Option<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TensorExpected {
+    pub(super) norm: f64,
+    pub(super) first: Vec<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ForwardCase {
+    pub(super) model: ModelCase,
+    pub(super) seed: u64,
+    pub(super) batch_size: usize,
+    pub(super) image_size: usize,
+    pub(super) expected: ForwardExpected,
+    #[serde(default)]
+    pub(super) float32_deviation: f64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ForwardExpected {
+    pub(super) logits_eval: Option<Vec<Vec<f64>>>,
+    pub(super) logits_train: Option<Vec<Vec<f64>>>,
+}
+
+/// Number of values of a batch of images, if it is one that can be.
+pub(super) fn image_values(
+    batches: usize,
+    batch_size: usize,
+    image_size: usize,
+) -> Result<usize, Stop> {
+    /// More than any case needs; a case beyond it is a mistake, and would exhaust the memory.
+    const LIMIT: usize = 1 << 28;
+    [batches, batch_size, CHANNELS, image_size, image_size]
+        .iter()
+        .try_fold(1usize, |product, &n| product.checked_mul(n))
+        .filter(|count| (1..=LIMIT).contains(count))
+        .ok_or_else(|| {
+            let sizes = format!("{batches} x {batch_size} images of {image_size} x {image_size}");
+            Stop::Fail(format!("cannot be run with {sizes}"))
+        })
+}
+
+/// The shape of one batch.
+pub(super) fn batch_shape(batch_size: usize, image_size: usize) -> [usize; 4] {
+    [batch_size, CHANNELS, image_size, image_size]
+}

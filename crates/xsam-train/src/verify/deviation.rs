@@ -1,0 +1,133 @@
+//! How far values are off, and how far they may be.
+
+use burn::tensor::FloatDType;
+
+use super::{CaseOutcome, Verdict};
+
+/// Relative tolerance in single precision; what PyTorch's own strays sets a higher one.
+const RELATIVE_F32: f64 = 1e-4;
+
+/// A case's own single precision deviation may be exceeded so many times.
+const DEVIATIONS: f64 = 10.0;
+
+/// Tolerance of psi in single precision, in radians.
+const PSI_F32: f64 = 1e-3;
+
+/// Relative tolerance in double precision: Burn keeps momentum and weight decay in single precision,
+/// so that weights after a few steps agree to 8 digits or so.
+const RELATIVE_F64: f64 = 1e-6;
+
+/// Tolerance of psi in double precision: the references take an arc cosine, which loses half of the
+/// digits near 0.
+const PSI_F64: f64 = 1e-7;
+
+/// Positions on the arc are exact, up to their spelling in decimal.
+const ALPHA: f64 = 1e-12;
+
+/// Deviations of a case, and the worst of them in relation to its tolerance.
+pub(super) struct Deviations {
+    relative: f64,
+    psi: f64,
+    compared: usize,
+    worst: Option<Worst>,
+}
+
+struct Worst {
+    deviation: f64,
+    tolerance: f64,
+    what: String,
+}
+
+impl Worst {
+    /// Not a number is worse than anything.
+    fn ratio(&self) -> f64 {
+        let ratio = self.deviation / self.tolerance;
+        if ratio.is_nan() { f64::INFINITY } else { ratio }
+    }
+}
+
+impl Deviations {
+    pub(super) fn new(dtype: FloatDType, float32_deviation: f64) -> Self {
+        let (relative, psi) = match dtype {
+            FloatDType::F64 => (RELATIVE_F64, PSI_F64),
+            _ => (RELATIVE_F32.max(DEVIATIONS * float32_deviation), PSI_F32),
+        };
+        Self {
+            relative,
+            psi,
+            compared: 0,
+            worst: None,
+        }
+    }
+
+    fn add(&mut self, what: impl FnOnce() -> String, deviation: f64, tolerance: f64) {
+        self.compared += 1;
+        let mut new = Worst {
+            deviation,
+            tolerance,
+            what: String::new(),
+        };
+        if self
+            .worst
+            .as_ref()
+            .is_none_or(|worst| new.ratio() > worst.ratio())
+        {
+            new.what = what();
+            self.worst = Some(new);
+        }
+    }
+
+    /// A value, relative to what is expected, or to `scale` if that is larger.
+    pub(super) fn relative(
+        &mut self,
+        what: impl FnOnce() -> String,
+        actual: Option<f64>,
+        expected: f64,
+        scale: f64,
+    ) {
+        let scale = expected.abs().max(scale).max(f64::MIN_POSITIVE);
+        let deviation = difference(actual, expected) / scale;
+        self.add(what, deviation, self.relative);
+    }
+
+    /// An angle, in radians.
+    pub(super) fn angle(
+        &mut self,
+        what: impl FnOnce() -> String,
+        actual: Option<f64>,
+        expected: f64,
+    ) {
+        self.add(what, difference(actual, expected), self.psi);
+    }
+
+    /// A position on the arc.
+    pub(super) fn position(
+        &mut self,
+        what: impl FnOnce() -> String,
+        actual: Option<f64>,
+        expected: f64,
+    ) {
+        self.add(what, difference(actual, expected), ALPHA);
+    }
+
+    pub(super) fn judge(self, outcome: &mut CaseOutcome) {
+        outcome.compared = self.compared;
+        let Some(worst) = self.worst else {
+            outcome.verdict = Verdict::Fail;
+            "it expects nothing".clone_into(&mut outcome.detail);
+            return;
+        };
+        outcome.verdict = match worst.ratio() <= 1.0 {
+            true => Verdict::Pass,
+            false => Verdict::Fail,
+        };
+        outcome.worst = Some(worst.deviation);
+        outcome.tolerance = Some(worst.tolerance);
+        outcome.detail = worst.what;
+    }
+}
+
+/// What is missing is infinitely far off.
+fn difference(actual: Option<f64>, expected: f64) -> f64 {
+    actual.map_or(f64::INFINITY, |actual| (actual - expected).abs())
+}
