@@ -10,8 +10,10 @@ pub(crate) fn heading(spec: &Spec, summary: &ComparisonSummary) -> String {
     };
     let seeds: Vec<String> = summary.seeds.iter().map(u64::to_string).collect();
     format!(
-        "{}{noise}, {}, {} epochs, batch {}, {} with lr {}, seeds {}.\nTest accuracy in %, mean \
-         and standard deviation over the seeds.\n",
+        "{}{noise}, {}, {} epochs, batch {}, {} with lr {}, seeds {}.\nAccuracies in %, mean and \
+         standard deviation over the seeds: on the validation data after the last\nepoch, and on \
+         the test data after the last epoch, after the epoch of the highest validation\naccuracy, \
+         and as mean of the last 5.\n",
         spec.data.name,
         spec.model.name,
         spec.train.epochs,
@@ -25,7 +27,7 @@ pub(crate) fn heading(spec: &Spec, summary: &ComparisonSummary) -> String {
 const HEAD: [&str; 10] = [
     "method",
     "rho",
-    "runs",
+    "validation",
     "last epoch",
     "best on validation",
     "mean of last 5",
@@ -38,7 +40,12 @@ const HEAD: [&str; 10] = [
 /// A row for each method.
 pub(crate) fn methods(summary: &ComparisonSummary) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
-    rows.extend(summary.methods.iter().map(row));
+    rows.extend(
+        summary
+            .methods
+            .iter()
+            .map(|method| row(method, summary.seeds.len())),
+    );
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<usize> = (0..HEAD.len()).filter_map(width).collect();
     let mut text = String::new();
@@ -63,17 +70,20 @@ pub(crate) fn methods(summary: &ComparisonSummary) -> String {
     text
 }
 
-fn row(method: &MethodSummary) -> [String; 10] {
+fn row(method: &MethodSummary, seeds: usize) -> [String; 10] {
     let number = |value: Option<f64>, digits: usize| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
     };
     [
-        method.label.clone(),
+        match method.runs {
+            runs if runs == seeds => method.label.clone(),
+            runs => format!("{} ({runs} of {seeds} runs)", method.label),
+        },
         method
             .method
             .rho
             .map_or_else(|| "-".to_owned(), |rho| rho.to_string()),
-        method.runs.to_string(),
+        spread(method.validation, 100.0, 1),
         spread(method.last, 100.0, 1),
         spread(method.best, 100.0, 1),
         spread(method.mean_of_last_5, 100.0, 1),

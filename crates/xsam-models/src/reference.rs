@@ -1,7 +1,7 @@
 //! The formula by which the project's reference cases fill parameters and inputs.
 //!
 //! A case stores what must come out and nothing that a formula can give: every value that goes in
-//! is [`unit`] of a stream and a position. With it an implementation in any language can be run on
+//! is [`unit()`] of a stream and a position. With it an implementation in any language can be run on
 //! the same numbers.
 
 use burn::module::Module;

@@ -8,11 +8,11 @@ use crate::error::Error;
 use crate::event::{Listener, StopSignal};
 use crate::files::{self, Existing};
 use crate::metrics::Metrics;
-use crate::plot::{self, Curve};
+use crate::plot::{self, Curve, Words};
 use crate::run::Run;
 use crate::spec::{Compare, CompareEntry, MethodSpec, Spec};
 use crate::statistics::{Spread, mean, median};
-use crate::summary::{Recorded, RunSummary, Status};
+use crate::summary::{Recorded, RunSummary, SPEC_FILE, Status};
 
 /// File that every directory of a comparison has.
 const MARKER: &str = "compare.json";
@@ -82,6 +82,7 @@ impl Comparison {
         existing: Existing,
     ) -> Result<Self, Error> {
         let entries = compare.entries(spec)?;
+        let text = compare.to_toml(spec)?;
         files::prepare(directory, existing, MARKER)?;
         let comparison = Self {
             entries,
@@ -90,6 +91,7 @@ impl Comparison {
             existing,
         };
         comparison.write_json(&comparison.summary(Status::Running, &[]))?;
+        files::write(&directory.join(SPEC_FILE), &text)?;
         Ok(comparison)
     }
 
@@ -177,10 +179,17 @@ impl Comparison {
                 |row| row.psi,
             ),
         ];
+        let runs = self.seeds.len();
+        let subtitle = format!("mean of {runs} seeds; the bands reach from lowest to highest");
         for (file, title, axis, column) in plots {
             let curves = self.curves(done, column);
             if !curves.is_empty() {
-                plot::curves(&self.directory.join(file), title, axis, &curves)?;
+                let words = Words {
+                    title,
+                    subtitle: &subtitle,
+                    axis,
+                };
+                plot::curves(&self.directory.join(file), words, &curves)?;
                 files.push(file.to_owned());
             }
         }
@@ -270,6 +279,7 @@ impl Comparison {
                 .collect();
             (!points.is_empty()).then(|| Curve {
                 label: entry.label.clone(),
+                colour: m,
                 points,
             })
         };

@@ -6,7 +6,7 @@ use xsam_data::DatasetName;
 use xsam_models::ModelName;
 
 /// Below this similarity (Jaro-Winkler, 0 to 1) two words have nothing to do with each other.
-const SIMILAR: f64 = 0.7;
+const SIMILAR: f64 = 0.8;
 
 /// Something that is chosen by name.
 pub trait Named: Copy + Display + 'static {
@@ -119,6 +119,8 @@ pub(crate) use named_enum;
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     #[test]

@@ -36,25 +36,43 @@ pub(crate) struct Point {
 #[derive(Clone, Debug)]
 pub(crate) struct Curve {
     pub(crate) label: String,
+    /// Which colour it has: the same in all plots of a comparison.
+    pub(crate) colour: usize,
     pub(crate) points: Vec<Point>,
 }
 
+impl Curve {
+    fn colour(&self) -> RGBColor {
+        COLOURS[self.colour % COLOURS.len()]
+    }
+}
+
+/// What a plot says in words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words<'a> {
+    pub(crate) title: &'a str,
+    pub(crate) subtitle: &'a str,
+    pub(crate) axis: &'a str,
+}
+
 /// Draws curves over epochs into the SVG file `path`, their ranges as bands.
-pub(crate) fn curves(path: &Path, title: &str, axis: &str, curves: &[Curve]) -> Result<(), Error> {
+pub(crate) fn curves(path: &Path, words: Words<'_>, curves: &[Curve]) -> Result<(), Error> {
     let mut svg = String::new();
-    draw(&mut svg, title, axis, curves).map_err(|reason| Error::Plot {
+    draw(&mut svg, words, curves).map_err(|reason| Error::Plot {
         path: path.to_owned(),
         reason,
     })?;
     files::write(path, &svg)
 }
 
-fn draw(svg: &mut String, title: &str, axis: &str, curves: &[Curve]) -> Result<(), String> {
+fn draw(svg: &mut String, words: Words<'_>, curves: &[Curve]) -> Result<(), String> {
     let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
     area.fill(&WHITE).map_err(text)?;
+    let area = area.titled(words.title, ("sans-serif", 28)).map_err(text)?;
+    let grey = ("sans-serif", 17).into_font().color(&BLACK.mix(0.65));
+    let area = area.titled(words.subtitle, grey).map_err(text)?;
     let (x, y) = ranges(curves);
     let mut chart = ChartBuilder::on(&area)
-        .caption(title, ("sans-serif", 28))
         .margin(16)
         .margin_right(28)
         .x_label_area_size(52)
@@ -67,12 +85,14 @@ fn draw(svg: &mut String, title: &str, axis: &str, curves: &[Curve]) -> Result<(
         .bold_line_style(BLACK.mix(0.12))
         .axis_style(BLACK.mix(0.6))
         .x_desc("epoch")
-        .y_desc(axis)
+        .y_desc(words.axis)
+        .x_label_formatter(&|epoch| format!("{epoch:.0}"))
         .axis_desc_style(("sans-serif", 20))
         .label_style(("sans-serif", 18))
         .draw()
         .map_err(text)?;
-    for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+    for curve in curves {
+        let colour = curve.colour();
         let upper = curve.points.iter().map(|p| (p.x, p.high));
         let lower = curve.points.iter().rev().map(|p| (p.x, p.low));
         let band: Vec<(f64, f64)> = upper.chain(lower).collect();
@@ -80,7 +100,8 @@ fn draw(svg: &mut String, title: &str, axis: &str, curves: &[Curve]) -> Result<(
             .draw_series([Polygon::new(band, colour.mix(0.15))])
             .map_err(text)?;
     }
-    for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
+    for curve in curves {
+        let colour = curve.colour();
         let line = curve.points.iter().map(|p| (p.x, p.mean));
         chart
             .draw_series(LineSeries::new(line, colour.stroke_width(3)))

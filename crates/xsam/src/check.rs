@@ -1,6 +1,5 @@
 //! Ranges of hyper-parameters.
 
-use crate::ascent::Scaling;
 use crate::error::ConfigError;
 
 pub(crate) fn non_negative(field: &'static str, value: f64) -> Result<(), ConfigError> {
@@ -29,12 +28,4 @@ pub(crate) fn at_least_one(field: &'static str, value: usize) -> Result<(), Conf
         return Ok(());
     }
     Err(ConfigError::new(field, value, "at least 1"))
-}
-
-pub(crate) fn adaptive(scaling: Scaling) -> Result<(), ConfigError> {
-    if scaling != Scaling::None {
-        return Ok(());
-    }
-    let range = "Elementwise or Weights (without scaling it is SAM)";
-    Err(ConfigError::new("scaling", "None", range))
 }

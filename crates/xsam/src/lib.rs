@@ -52,3 +52,8 @@ pub use rho::RhoSchedule;
 pub use search::{Grid, SearchReport, SearchSchedule};
 pub use sharpness_aware::{LossOutput, SharpnessAware, Step};
 pub use vector::ParamVector;
+
+/// The README's example is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

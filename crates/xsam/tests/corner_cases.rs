@@ -154,9 +154,10 @@ fn a_zero_gradient_at_the_ascent_point_is_handed_on() {
         let step = optim
             .step(1.0, Point::new(&[0.099, 0.099], 1), loss)
             .unwrap();
-        if optim.method() != "sgd" && step.report.ascent_grad_norm == Some(0.0) {
-            assert_eq!(step.model.values(), [0.099, 0.099]);
+        if optim.method() != "sgd" {
+            assert_eq!(step.report.ascent_grad_norm, Some(0.0));
             assert_eq!(step.report.update_norm, 0.0);
+            assert_eq!(step.model.values(), [0.099, 0.099]);
         }
     }
 }

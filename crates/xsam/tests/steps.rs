@@ -3,6 +3,7 @@
 
 mod common;
 
+use burn::tensor::Tensor;
 use common::{Point, assert_close, optimizer};
 use proptest::prelude::*;
 use xsam::{
@@ -107,6 +108,54 @@ fn asam_in_the_authors_form_scales_weights() {
         .with_scaling(Scaling::Weights);
     let expected = by_hand(|w| gradient(&ascend(w, 0.7, 1, offset)));
     assert_close(&two_steps(config), &expected, ROUNDING);
+}
+
+#[test]
+fn asam_in_the_authors_form_leaves_biases_unscaled() {
+    use burn::nn::{BatchNormConfig, LinearConfig};
+
+    /// A bias, and a norm's shift, which Burn calls beta.
+    #[derive(burn::module::Module, Debug)]
+    struct Biased {
+        linear: burn::nn::Linear,
+        norm: burn::nn::BatchNorm,
+    }
+    let device = common::device();
+    let model = Biased {
+        linear: LinearConfig::new(1, 2).init(&device),
+        norm: BatchNormConfig::new(2).init(&device),
+    };
+    // Every gradient is 1, so the displacement is T^2 up to a factor.
+    let seen = std::cell::RefCell::new(Vec::new());
+    let config = AsamConfig::new().with_scaling(Scaling::Weights);
+    optimizer(config)
+        .step(0.1, model, |m: &Biased| {
+            let (bias, weight) = (m.linear.bias.as_ref().unwrap().val(), m.linear.weight.val());
+            let (gamma, beta) = (m.norm.gamma.val(), m.norm.beta.val());
+            let all = Tensor::cat(vec![bias, beta, gamma, weight.reshape([2])], 0);
+            let values = all.clone().into_data();
+            seen.borrow_mut()
+                .push(values.iter::<f64>().collect::<Vec<_>>());
+            all.sum()
+        })
+        .unwrap();
+    let seen = seen.into_inner();
+    let scale = |i: usize| {
+        let bias = i < 4;
+        if bias {
+            1.0
+        } else {
+            (seen[0][i].abs() + 0.01).powi(2)
+        }
+    };
+    let total = (0..8).map(scale).sum::<f64>().sqrt();
+    for i in 0..8 {
+        let moved = seen[1][i] - seen[0][i];
+        assert!(
+            (moved - 0.5 * scale(i) / total).abs() < 1e-6,
+            "{i}: {moved}"
+        );
+    }
 }
 
 /// XSAM's update at `w`, with the position on the arc that the grid search finds, or `fixed`.

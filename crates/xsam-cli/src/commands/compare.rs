@@ -5,16 +5,13 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use xsam_train::{Comparison, Error, Preset, Status};
 
-use super::{Outcome, existing, read, spec, stop_on_interrupt};
+use super::{Outcome, Source, existing, read, stop_on_interrupt};
 use crate::args::{CompareArguments, RunArguments};
 use crate::progress::Progress;
 use crate::{print, table};
 
 /// The preset that is run if nothing else is said: the main job.
 const DEFAULT: &str = "digits-noise";
-
-/// The spec of a comparison, beside its results, so that it can be resumed.
-const SPEC_FILE: &str = "spec.toml";
 
 pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
     let CompareArguments {
@@ -30,14 +27,16 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
         more.push(format!("compare.seeds={seeds:?}"));
     }
     let text = match &arguments.resume {
-        Some(directory) => read(&directory.join(SPEC_FILE))?,
+        Some(directory) => read(&directory.join("spec.toml"))?,
         None => Preset::find(DEFAULT)?.toml.to_owned(),
     };
-    let (spec, compare) = spec(&arguments, &text, &more)?;
-    let compare = compare.unwrap_or_default();
+    let source = Source::new(&arguments, &text, more)?;
+    let spec = &source.spec;
+    let compare = source.compare.clone().unwrap_or_default();
     let directory = directory(&arguments);
 
-    let comparison = Comparison::prepare(&spec, &compare, &directory, existing(&arguments))?;
+    let comparison = Comparison::prepare(spec, &compare, &directory, existing(&arguments))
+        .map_err(|error| source.blame(error))?;
     let stop = stop_on_interrupt();
     let mut progress = Progress::new(&arguments.output, comparison.runs());
     let summary = comparison.run(&stop, &mut |event| progress.show(&event))?;
@@ -47,7 +46,7 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
         let path = directory.display().to_string();
         print::json(&json!({ "event": "comparison", "directory": path, "summary": summary }));
     } else {
-        print::line(table::heading(&spec, &summary));
+        print::line(table::heading(spec, &summary));
         print::line(table::methods(&summary));
         print::line(format!(
             "In {}: {}",

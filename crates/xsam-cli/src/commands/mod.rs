@@ -22,24 +22,56 @@ pub(crate) enum Outcome {
     Interrupted,
 }
 
-/// The spec that the arguments name, as `text` if they name none, and a name for it.
-pub(crate) fn spec(
-    arguments: &RunArguments,
-    text: &str,
-    more: &[String],
-) -> Result<(Spec, Option<Compare>), Error> {
-    let mut settings = more.to_vec();
-    settings.extend(arguments.settings.iter().cloned());
-    if let Some(device) = &arguments.device {
-        settings.push(format!("train.device={device}"));
+/// A spec, not resolved yet, and where it is from.
+pub(crate) struct Source {
+    pub(crate) spec: Spec,
+    pub(crate) compare: Option<Compare>,
+    origin: Option<String>,
+}
+
+impl Source {
+    /// The spec that the arguments name, or `text` if they name none, with `more` settings before
+    /// those of the arguments.
+    pub(crate) fn new(
+        arguments: &RunArguments,
+        text: &str,
+        more: Vec<String>,
+    ) -> Result<Self, Error> {
+        let mut settings = more;
+        settings.extend(arguments.settings.iter().cloned());
+        if let Some(device) = &arguments.device {
+            settings.push(format!("train.device={device}"));
+        }
+        let (text, origin) = match (&arguments.spec, &arguments.preset) {
+            (Some(path), _) => (read(path)?, Some(path.display().to_string())),
+            (None, Some(name)) => {
+                let preset = Preset::find(name)?;
+                (preset.toml.to_owned(), Some(format!("preset {name}")))
+            }
+            (None, None) => (text.to_owned(), None),
+        };
+        match Spec::parse(&text, &settings) {
+            Ok((spec, compare)) => Ok(Self {
+                spec,
+                compare,
+                origin,
+            }),
+            Err(error) => Err(Error::Spec { origin, error }),
+        }
     }
-    let parse = |text: &str, origin: Option<String>| {
-        Spec::parse(text, &settings).map_err(|error| Error::Spec { origin, error })
-    };
-    match (&arguments.spec, &arguments.preset) {
-        (Some(path), _) => parse(&read(path)?, Some(path.display().to_string())),
-        (None, Some(name)) => parse(Preset::find(name)?.toml, Some(format!("preset {name}"))),
-        (None, None) => parse(text, None),
+
+    /// Says of an error in the spec where the spec is from.
+    pub(crate) fn blame(&self, error: Error) -> Error {
+        match error {
+            Error::Spec {
+                origin: None,
+                error,
+            } => Error::Spec {
+                origin: self.origin.clone(),
+                error,
+            },
+            other => other,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use xsam_train::{Error, Run, Status};
 
-use super::{Outcome, existing, read, spec, stop_on_interrupt};
+use super::{Outcome, Source, existing, read, stop_on_interrupt};
 use crate::args::RunArguments;
 use crate::print;
 use crate::progress::Progress;
@@ -15,8 +15,9 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
         Some(directory) => read(&directory.join("spec.toml"))?,
         None => String::new(),
     };
-    let (spec, _) = spec(&arguments, &text, &[])?;
-    let spec = spec.resolved()?;
+    let source = Source::new(&arguments, &text, Vec::new())?;
+    let resolved = source.spec.clone().resolved();
+    let spec = resolved.map_err(|error| source.blame(error.into()))?;
     let named = || {
         let (data, model, method) = (spec.data.name, spec.model.name, spec.method.name);
         PathBuf::from(format!(

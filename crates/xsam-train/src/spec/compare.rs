@@ -101,6 +101,27 @@ impl Compare {
             .collect()
     }
 
+    /// The experiment `spec` with this section, as TOML.
+    ///
+    /// # Errors
+    /// If a value has no form in TOML.
+    pub fn to_toml(&self, spec: &Spec) -> Result<String, SpecError> {
+        let error = |error: toml::ser::Error| SpecError::new("", error.to_string());
+        let mut section = Table::new();
+        let methods = Value::try_from(&self.methods).map_err(error)?;
+        section.insert("methods".to_owned(), methods);
+        section.insert(
+            "seeds".to_owned(),
+            Value::try_from(&self.seeds).map_err(error)?,
+        );
+        for (label, overrides) in &self.overrides {
+            section.insert(label.clone(), Value::Table(overrides.clone()));
+        }
+        let mut table = Table::try_from(spec).map_err(error)?;
+        table.insert("compare".to_owned(), Value::Table(section));
+        toml::to_string(&table).map_err(error)
+    }
+
     fn method(&self, base: &MethodSpec, label: &str) -> Result<MethodSpec, SpecError> {
         let error = |message: String| SpecError::new("compare.methods", message);
         if label.is_empty() || label.contains(['/', '\\']) || label.starts_with('.') {

@@ -6,6 +6,7 @@
 mod compare;
 mod difference;
 mod parse;
+mod resolve;
 
 use serde::{Deserialize, Serialize};
 use xsam_data::DatasetName;
@@ -14,7 +15,6 @@ use xsam_models::{ModelConfig, ModelName};
 pub use compare::{Compare, CompareEntry};
 pub use parse::Preset;
 
-use crate::method;
 use crate::names::{named, named_enum};
 
 /// Something in a spec that cannot be.
@@ -350,90 +350,6 @@ impl Default for TrainSpec {
 }
 
 impl Spec {
-    /// The spec with all values that the run uses, and no others; checked.
-    ///
-    /// # Errors
-    /// Names the first key whose value cannot be, and what could.
-    pub fn resolved(mut self) -> Result<Self, SpecError> {
-        let range = |key: &str, value: f64, ok: bool, range: &str| match ok {
-            true => Ok(()),
-            false => Err(SpecError::new(key, format!("{value} must be {range}"))),
-        };
-        let noise = self.data.label_noise;
-        let fraction = (0.0..=1.0).contains(&noise);
-        range("data.label_noise", noise, fraction, "from 0 to 1")?;
-        let sizes = self.data.name.sizes();
-        if let Some(n) = self.data.subset {
-            let (ok, all) = ((1..=sizes.train).contains(&n), sizes.train);
-            range("data.subset", n as f64, ok, &format!("from 1 to {all}"))?;
-        }
-
-        self.model.width = self.model.width.or(self.model.name.default_width());
-        self.model_config()
-            .check()
-            .map_err(|error| SpecError::new("model", error.to_string()))?;
-
-        self.method = method::resolved(&self.method)?;
-        method::build(&self.method)?;
-
-        let optimizer = &mut self.optimizer;
-        range(
-            "optimizer.lr",
-            optimizer.lr,
-            positive(optimizer.lr),
-            ABOVE_ZERO,
-        )?;
-        let decay = optimizer.weight_decay;
-        let ok = decay.is_finite() && decay >= 0.0;
-        range("optimizer.weight_decay", decay, ok, "finite and at least 0")?;
-        optimizer.momentum = match optimizer.name {
-            OptimizerName::Sgd => Some(optimizer.momentum.unwrap_or(0.9)),
-            OptimizerName::Adam | OptimizerName::AdamW => None,
-        };
-        if let Some(momentum) = optimizer.momentum {
-            let ok = (0.0..1.0).contains(&momentum);
-            range("optimizer.momentum", momentum, ok, "at least 0 and below 1")?;
-        }
-        if let Some(norm) = optimizer.clip_norm {
-            range("optimizer.clip_norm", norm, positive(norm), ABOVE_ZERO)?;
-        }
-
-        let train = &self.train;
-        for (key, value) in [
-            ("train.epochs", train.epochs),
-            ("train.batch_size", train.batch_size),
-            ("train.checkpoint_every", train.checkpoint_every),
-        ] {
-            range(key, value as f64, value >= 1, "at least 1")?;
-        }
-        // TOML has no larger whole numbers, and the spec is written as TOML.
-        let seed = train.seed;
-        range(
-            "train.seed",
-            seed as f64,
-            i64::try_from(seed).is_ok(),
-            "below 2^63",
-        )?;
-
-        let schedule = &mut self.schedule;
-        let (warmup, epochs) = (schedule.warmup, train.epochs);
-        let below = format!("below train.epochs = {epochs}");
-        range("schedule.warmup", warmup as f64, warmup < epochs, &below)?;
-        let is_step = schedule.name == ScheduleName::Step;
-        schedule.step_size = is_step.then(|| schedule.step_size.unwrap_or(epochs.div_ceil(3)));
-        schedule.gamma = is_step.then(|| schedule.gamma.unwrap_or(0.1));
-        if let (Some(step_size), Some(gamma)) = (schedule.step_size, schedule.gamma) {
-            range(
-                "schedule.step_size",
-                step_size as f64,
-                step_size >= 1,
-                "at least 1",
-            )?;
-            range("schedule.gamma", gamma, positive(gamma), ABOVE_ZERO)?;
-        }
-        Ok(self)
-    }
-
     /// The model's sizes, as the data set has them.
     pub fn model_config(&self) -> ModelConfig {
         let sizes = self.data.name.sizes();
@@ -453,12 +369,6 @@ impl Spec {
     pub fn to_toml(&self) -> Result<String, SpecError> {
         toml::to_string(self).map_err(|error| SpecError::new("", error.to_string()))
     }
-}
-
-const ABOVE_ZERO: &str = "finite and above 0";
-
-fn positive(value: f64) -> bool {
-    value.is_finite() && value > 0.0
 }
 
 /// For `#[serde(with = "optional_name")]`.

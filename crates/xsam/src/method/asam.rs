@@ -1,11 +1,8 @@
 //! ASAM: SAM with an ascent that does not depend on the scale of the weights.
 
-use burn::module::ParamGroup;
-
 use super::sam::Sam;
 use super::{Method, MethodConfig};
 use crate::ascent::{Ascent, Scaling};
-use crate::check;
 use crate::error::ConfigError;
 
 /// ASAM, adaptive sharpness-aware minimization (Kwon et al. 2021, arXiv 2102.11600), with any number
@@ -51,34 +48,15 @@ impl AsamConfig {
         Self { ascent }
     }
 
-    /// Sets the total ascent length, in scaled space.
-    #[must_use]
-    pub fn with_rho(mut self, rho: f64) -> Self {
-        self.ascent.rho = rho;
-        self
-    }
-
-    /// Sets the number of ascent steps, each `rho / steps` long.
-    #[must_use]
-    pub fn with_ascent_steps(mut self, steps: usize) -> Self {
-        self.ascent.steps = steps;
-        self
-    }
-
     /// Sets the convention for the scales.
     #[must_use]
     pub fn with_scaling(mut self, scaling: Scaling) -> Self {
         self.ascent.scaling = scaling;
         self
     }
-
-    /// Perturbs only the parameters that `mask` matches. The base optimizer still steps all of them.
-    #[must_use]
-    pub fn with_mask(mut self, mask: ParamGroup) -> Self {
-        self.ascent.mask = Some(mask);
-        self
-    }
 }
+
+ascent_setters!(AsamConfig);
 
 impl Default for AsamConfig {
     fn default() -> Self {
@@ -89,7 +67,10 @@ impl Default for AsamConfig {
 impl MethodConfig for AsamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
         self.ascent.check()?;
-        check::adaptive(self.ascent.scaling)?;
+        if self.ascent.scaling == Scaling::None {
+            let range = "Elementwise or Weights (without scaling it is SAM)";
+            return Err(ConfigError::new("scaling", "None", range));
+        }
         Ok(Box::new(Sam {
             name: "asam",
             ascent: self.ascent.clone(),

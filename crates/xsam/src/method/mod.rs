@@ -5,6 +5,35 @@
 //! that a method is a config, a few lines of mathematics, and its state. To add one, write its file
 //! with a [`MethodConfig`] and a [`Method`], and name it here.
 
+/// The setters that every config with an `ascent` has.
+macro_rules! ascent_setters {
+    ($config:ident) => {
+        impl $config {
+            /// Sets the total ascent length.
+            #[must_use]
+            pub fn with_rho(mut self, rho: f64) -> Self {
+                self.ascent.rho = rho;
+                self
+            }
+
+            /// Sets the number of ascent steps, each `rho / steps` long.
+            #[must_use]
+            pub fn with_ascent_steps(mut self, steps: usize) -> Self {
+                self.ascent.steps = steps;
+                self
+            }
+
+            /// Perturbs only the parameters that `mask` matches. The base optimizer still steps all
+            /// of them.
+            #[must_use]
+            pub fn with_mask(mut self, mask: burn::module::ParamGroup) -> Self {
+                self.ascent.mask = Some(mask);
+                self
+            }
+        }
+    };
+}
+
 mod asam;
 mod sam;
 mod sgd;

@@ -1,7 +1,5 @@
 //! SAM: the gradient at a point of higher loss nearby.
 
-use burn::module::ParamGroup;
-
 use super::{Context, Method, MethodConfig, Update};
 use crate::ascent::{Ascent, Keep};
 use crate::error::{ConfigError, StepError};
@@ -52,28 +50,9 @@ impl SamConfig {
             ascent: Ascent::new(0.15),
         }
     }
-
-    /// Sets the total ascent length.
-    #[must_use]
-    pub fn with_rho(mut self, rho: f64) -> Self {
-        self.ascent.rho = rho;
-        self
-    }
-
-    /// Sets the number of ascent steps, each `rho / steps` long.
-    #[must_use]
-    pub fn with_ascent_steps(mut self, steps: usize) -> Self {
-        self.ascent.steps = steps;
-        self
-    }
-
-    /// Perturbs only the parameters that `mask` matches. The base optimizer still steps all of them.
-    #[must_use]
-    pub fn with_mask(mut self, mask: ParamGroup) -> Self {
-        self.ascent.mask = Some(mask);
-        self
-    }
 }
+
+ascent_setters!(SamConfig);
 
 impl Default for SamConfig {
     fn default() -> Self {

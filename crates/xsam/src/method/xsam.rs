@@ -1,7 +1,5 @@
 //! XSAM: away from the direction in which the loss is highest.
 
-use burn::module::ParamGroup;
-
 use super::{Context, Method, MethodConfig, MethodState, Update};
 use crate::ascent::{Ascent, Keep, Scaling};
 use crate::check;
@@ -79,13 +77,6 @@ impl XsamConfig {
         }
     }
 
-    /// Sets the total ascent length.
-    #[must_use]
-    pub fn with_rho(mut self, rho: f64) -> Self {
-        self.ascent.rho = rho;
-        self
-    }
-
     /// Sets the distance from the weights at which the search compares losses.
     #[must_use]
     pub fn with_rho_max(mut self, rho_max: f64) -> Self {
@@ -93,24 +84,10 @@ impl XsamConfig {
         self
     }
 
-    /// Sets the number of ascent steps, each `rho / steps` long.
-    #[must_use]
-    pub fn with_ascent_steps(mut self, steps: usize) -> Self {
-        self.ascent.steps = steps;
-        self
-    }
-
     /// Makes the ascent adaptive.
     #[must_use]
     pub fn with_scaling(mut self, scaling: Scaling) -> Self {
         self.ascent.scaling = scaling;
-        self
-    }
-
-    /// Perturbs only the parameters that `mask` matches. The base optimizer still steps all of them.
-    #[must_use]
-    pub fn with_mask(mut self, mask: ParamGroup) -> Self {
-        self.ascent.mask = Some(mask);
         self
     }
 
@@ -136,6 +113,8 @@ impl XsamConfig {
         self
     }
 }
+
+ascent_setters!(XsamConfig);
 
 impl Default for XsamConfig {
     fn default() -> Self {

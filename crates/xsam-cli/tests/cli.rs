@@ -1,0 +1,357 @@
+//! The program as a person, or a machine, meets it.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn xsam(directory: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_xsam"))
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .unwrap()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// Each line of standard output as JSON.
+fn lines(output: &Output) -> Vec<Value> {
+    let text = text(&output.stdout);
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[track_caller]
+fn assert_fails(output: &Output, code: i32, message: &str) {
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{error}");
+    assert!(error.contains(message), "{error}");
+    assert!(!error.contains("panicked"), "{error}");
+}
+
+/// A run of a second or so.
+const SHORT: [&str; 6] = [
+    "--set",
+    "data.subset=100",
+    "--set",
+    "train.epochs=2",
+    "--set",
+    "train.batch_size=50",
+];
+
+#[test]
+fn help_has_an_example_everywhere() {
+    let here = tempfile::tempdir().unwrap();
+    for command in [
+        &[][..],
+        &["train"],
+        &["compare"],
+        &["verify"],
+        &["data", "list"],
+        &["data", "show"],
+    ] {
+        let help = xsam(here.path(), &[command, &["--help"]].concat());
+        assert!(help.status.success());
+        assert!(text(&help.stdout).contains("Example:"), "{command:?}");
+    }
+}
+
+#[test]
+fn wrong_words_are_wrong_usage() {
+    let here = tempfile::tempdir().unwrap();
+    fs::write(here.path().join("bad.toml"), "[method]\nrho = -1\n").unwrap();
+    fs::write(here.path().join("worse.toml"), "[method\n").unwrap();
+    for (arguments, message) in [
+        (&["trian"][..], "train"),
+        (&["train", "--set", "method.rhoo=1"], "did you mean `rho`?"),
+        (
+            &["train", "--set", "method.rho=nan"],
+            "`method.rho`: NaN must be finite",
+        ),
+        (&["train", "--set", "method.grid=[]"], "`method.grid`"),
+        (
+            &[
+                "train",
+                "--set",
+                "method.name=sam",
+                "--set",
+                "method.ascent_steps=0",
+            ],
+            "at least 1",
+        ),
+        (&["train", "bad.toml"], "bad.toml: `method.rho`"),
+        (&["train", "worse.toml"], "worse.toml: not valid TOML"),
+        (
+            &["train", "missing.toml"],
+            "cannot read the spec missing.toml",
+        ),
+        (
+            &["train", "--preset", "digits"],
+            "did you mean `digits-noise`?",
+        ),
+        (
+            &["train", "--device", "cuda"],
+            "there is no device in this build `cuda`",
+        ),
+        (&["train", "--threads", "0"], "from 1 to 1024"),
+        (&["train", "--resume", "nowhere"], "nowhere"),
+        (
+            &["train", "--resume", "x", "--overwrite"],
+            "cannot be used with",
+        ),
+        (
+            &["compare", "--methods", "sam,xsamm"],
+            "did you mean `xsam`?",
+        ),
+        (&["compare", "--seeds", "a"], "invalid"),
+        (
+            &["verify", "--precision", "f16"],
+            "there is no precision `f16`",
+        ),
+        (&["data", "show", "digit"], "did you mean `digits`?"),
+        (&["data", "show", "--index", "99999"], "must be below 1200"),
+    ] {
+        assert_fails(&xsam(here.path(), arguments), 2, message);
+    }
+    assert!(!here.path().join("runs").exists());
+}
+
+#[test]
+fn a_run_prints_its_result_and_is_not_overwritten() {
+    let here = tempfile::tempdir().unwrap();
+    let train = |more: &[&str]| {
+        xsam(
+            here.path(),
+            &[&["train", "--out", "run"], &SHORT[..], more].concat(),
+        )
+    };
+    let output = train(&[]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("test accuracy: last epoch"));
+    assert!(text(&output.stderr).contains("epoch 2/2: loss"));
+
+    assert_fails(&train(&[]), 2, "run exists: give --resume");
+    assert!(train(&["--overwrite", "--quiet"]).stderr.is_empty());
+    let resumed = xsam(here.path(), &["train", "--resume", "run"]);
+    assert!(resumed.status.success(), "{}", text(&resumed.stderr));
+    let other = xsam(
+        here.path(),
+        &["train", "--resume", "run", "--set", "train.epochs=3"],
+    );
+    assert_fails(&other, 2, "train.epochs: 2, not 3");
+
+    fs::create_dir(here.path().join("mine")).unwrap();
+    fs::write(here.path().join("mine/spec.toml"), "precious").unwrap();
+    let foreign = [&["train", "--out", "mine", "--overwrite"], &SHORT[..]].concat();
+    assert_fails(&xsam(here.path(), &foreign), 2, "was not written by xsam");
+    let kept = fs::read_to_string(here.path().join("mine/spec.toml")).unwrap();
+    assert_eq!(kept, "precious");
+}
+
+#[test]
+fn machines_get_one_object_a_line() {
+    let here = tempfile::tempdir().unwrap();
+    let output = xsam(here.path(), &[&["train", "--json"], &SHORT[..]].concat());
+    let lines = lines(&output);
+    let events: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| line["event"].as_str())
+        .collect();
+    assert_eq!(events, ["started", "epoch", "epoch", "ended"]);
+    assert_eq!(lines[3]["summary"]["status"], "finished");
+    assert!(lines[1]["metrics"]["alpha"].is_number());
+    assert!(output.stderr.is_empty());
+    assert!(
+        here.path()
+            .join("runs/digits-cnn-xsam-seed0/metrics.csv")
+            .exists()
+    );
+}
+
+#[test]
+fn a_comparison_prints_its_table_and_writes_its_files() {
+    let here = tempfile::tempdir().unwrap();
+    let arguments = [
+        "compare",
+        "--methods",
+        "sgd,sam",
+        "--seeds",
+        "0,1",
+        "--out",
+        "c",
+    ];
+    let output = xsam(here.path(), &[&arguments, &SHORT[..]].concat());
+    let table = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for word in [
+        "digits with 40 % label noise",
+        "last epoch",
+        "best on validation",
+        "± ",
+    ] {
+        assert!(table.contains(word), "{table}");
+    }
+    assert!(text(&output.stderr).contains("[4/4] sam, seed 1"));
+    for file in [
+        "methods.csv",
+        "runs.csv",
+        "compare.json",
+        "test-accuracy.svg",
+    ] {
+        assert!(here.path().join("c").join(file).exists(), "{file}");
+    }
+    assert_fails(
+        &xsam(here.path(), &[&arguments, &SHORT[..]].concat()),
+        2,
+        "c exists",
+    );
+    let resumed = xsam(here.path(), &["compare", "--resume", "c", "--json"]);
+    let lines = lines(&resumed);
+    assert_eq!(lines.len(), 1, "nothing was left to run");
+    assert_eq!(lines[0]["summary"]["methods"][1]["runs"], 2);
+}
+
+#[test]
+fn verify_judges_other_peoples_cases() {
+    let here = tempfile::tempdir().unwrap();
+    let cases = here.path().join("cases");
+    fs::create_dir(&cases).unwrap();
+    let none = xsam(here.path(), &["verify", "--cases", "cases"]);
+    assert_fails(&none, 1, "holds no case");
+    assert_fails(
+        &xsam(here.path(), &["verify", "--cases", "nowhere"]),
+        1,
+        "nowhere",
+    );
+
+    let case = include_str!("../../xsam-train/cases/mlp-sam.json");
+    fs::write(cases.join("good.json"), case).unwrap();
+    fs::write(cases.join("later.json"), r#"{"kind": "hessian"}"#).unwrap();
+    let output = xsam(here.path(), &["verify", "--cases", "cases", "--json"]);
+    assert!(output.status.success());
+    let verdicts: Vec<Value> = lines(&output);
+    assert_eq!(verdicts[0]["name"], "good");
+    assert_eq!(
+        (&verdicts[0]["verdict"], &verdicts[0]["steps"]),
+        (&"pass".into(), &8.into())
+    );
+    assert!(verdicts[0]["worst"].as_f64() < verdicts[0]["tolerance"].as_f64());
+    assert_eq!(verdicts[1]["verdict"], "skipped");
+
+    fs::write(cases.join("broken.json"), &case[..case.len() / 2]).unwrap();
+    fs::write(
+        cases.join("off.json"),
+        case.replacen("\"loss\": ", "\"loss\": 1", 1),
+    )
+    .unwrap();
+    let output = xsam(here.path(), &["verify", "--cases", "cases"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report = text(&output.stdout);
+    assert!(
+        report.contains("broken  FAIL     is not a case"),
+        "{report}"
+    );
+    assert!(report.contains("loss of step 1"), "{report}");
+    assert!(report.contains("1 passed, 2 failed, 1 skipped"), "{report}");
+}
+
+#[test]
+fn data_can_be_looked_at() {
+    let here = tempfile::tempdir().unwrap();
+    let list = xsam(here.path(), &["data", "list"]);
+    assert!(text(&list.stdout).contains("digits    1200         297   300  1x8x8       10"));
+    let show = xsam(
+        here.path(),
+        &["data", "show", "--split", "test", "--count", "2"],
+    );
+    assert_eq!(text(&show.stdout).matches("digits, test image").count(), 2);
+    let json = xsam(here.path(), &["data", "show", "--count", "1", "--json"]);
+    assert_eq!(lines(&json)[0]["pixels"].as_array().unwrap().len(), 64);
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_a_run() {
+    let here = tempfile::tempdir().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_xsam"))
+        .args([&["train", "--json", "--out", "run"], &SHORT[..]].concat())
+        .current_dir(here.path())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert!(child.wait().unwrap().success());
+}
+
+/// Disks, interrupts: what only happens outside.
+#[cfg(unix)]
+mod unix {
+    use std::io::{BufRead, BufReader};
+
+    use super::*;
+
+    #[test]
+    fn an_interrupt_finishes_the_step_and_writes_what_there_is() {
+        let here = tempfile::tempdir().unwrap();
+        for signal in ["-INT", "-TERM"] {
+            let name = format!("run{signal}");
+            let mut child = Command::new(env!("CARGO_BIN_EXE_xsam"))
+                .args(["train", "--out", &name, "--set", "train.epochs=2000"])
+                .current_dir(here.path())
+                .stderr(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            // Once an epoch is told the run is under way.
+            let mut progress = BufReader::new(child.stderr.take().unwrap()).lines();
+            assert!(
+                progress
+                    .next()
+                    .unwrap()
+                    .unwrap()
+                    .starts_with("epoch 1/2000")
+            );
+            let id = child.id().to_string();
+            assert!(
+                Command::new("kill")
+                    .args([signal, &id])
+                    .status()
+                    .unwrap()
+                    .success()
+            );
+            let rest: Vec<String> = progress.map_while(Result::ok).collect();
+            assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+            assert!(
+                rest.last().unwrap().contains("xsam train --resume"),
+                "{rest:?}"
+            );
+            let run = here.path().join(&name);
+            let summary = fs::read_to_string(run.join("run.json")).unwrap();
+            assert!(summary.contains(r#""status": "interrupted""#), "{summary}");
+            let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
+            assert!(metrics.lines().count() >= 2);
+        }
+    }
+
+    #[test]
+    fn a_disk_that_cannot_be_written_is_an_error() {
+        let here = tempfile::tempdir().unwrap();
+        // A file where a directory should be, and a device that is always full.
+        fs::write(here.path().join("file"), "").unwrap();
+        let under_a_file = [&["train", "--out", "file/run"], &SHORT[..]].concat();
+        assert_fails(&xsam(here.path(), &under_a_file), 1, "file/run");
+
+        let full = here.path().join("full");
+        fs::create_dir(&full).unwrap();
+        std::os::unix::fs::symlink("/dev/full", full.join("run.json.tmp")).unwrap();
+        fs::write(full.join("run.json"), "{}").unwrap();
+        let resume = [&["train", "--out", "full", "--resume", "full"], &SHORT[..]].concat();
+        let output = xsam(here.path(), &resume);
+        assert_ne!(output.status.code(), Some(0));
+    }
+}

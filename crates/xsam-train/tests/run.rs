@@ -1,0 +1,263 @@
+//! Runs and comparisons: files, interruption, going on.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::fs;
+use std::path::Path;
+
+use xsam_train::{
+    Comparison, Error, Event, Existing, Metrics, Run, RunSummary, Spec, Status, StopSignal,
+};
+
+fn spec(settings: &[&str]) -> Spec {
+    let settings = ["data.subset=200", "train.epochs=4", "train.batch_size=50"]
+        .iter()
+        .chain(settings)
+        .map(|s| (*s).to_owned())
+        .collect::<Vec<_>>();
+    Spec::parse("", &settings).unwrap().0
+}
+
+fn train(spec: &Spec, directory: &Path, existing: Existing) -> Result<RunSummary, Error> {
+    let run = Run::prepare(spec.clone(), directory, existing)?;
+    run.train(&StopSignal::default(), &mut |_| {})
+}
+
+/// Trains until `stop_at` steps are done.
+fn interrupted(spec: &Spec, directory: &Path, existing: Existing, stop_at: usize) -> RunSummary {
+    let stop = StopSignal::default();
+    let mut steps = 0;
+    let run = Run::prepare(spec.clone(), directory, existing).unwrap();
+    run.train(&stop, &mut |event| {
+        if let Event::Step { .. } = event {
+            steps += 1;
+            if steps == stop_at {
+                stop.stop();
+            }
+        }
+    })
+    .unwrap()
+}
+
+/// The rows of `metrics.csv` without the time they took.
+fn rows(directory: &Path) -> Vec<String> {
+    let text = fs::read_to_string(directory.join("metrics.csv")).unwrap();
+    text.lines()
+        .map(|line| line.rsplit_once(',').unwrap().0.to_owned())
+        .collect()
+}
+
+fn weights(directory: &Path) -> Vec<u8> {
+    let folder = fs::read_dir(directory.join("checkpoint")).unwrap();
+    let folders: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(folders.len(), 1, "{folders:?}");
+    fs::read(folders[0].join("model.bpk")).unwrap()
+}
+
+#[test]
+fn a_run_leaves_its_files() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("run");
+    let summary = train(&spec(&[]), &directory, Existing::Refuse).unwrap();
+    assert_eq!((summary.status, summary.epochs), (Status::Finished, 4));
+    assert_eq!(summary.gradient_passes, 4 * 4 * 2);
+    assert_eq!(summary.search_passes, 4 * 21);
+
+    let rows = rows(&directory);
+    assert_eq!(rows.len(), 1 + 4);
+    let columns = rows[0].split(',').count();
+    assert!(rows.iter().all(|row| row.split(',').count() == columns));
+    let read = fs::read_to_string(directory.join("run.json")).unwrap();
+    let read: RunSummary = serde_json::from_str(&read).unwrap();
+    assert_eq!(read, summary);
+    let written = fs::read_to_string(directory.join("spec.toml")).unwrap();
+    let (written, _) = Spec::parse(&written, &[]).unwrap();
+    assert_eq!(written, spec(&[]).resolved().unwrap());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_and_another_one_another() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = |name: &str, settings: &[&str]| {
+        let directory = parent.path().join(name);
+        train(&spec(settings), &directory, Existing::Refuse).unwrap();
+        rows(&directory)
+    };
+    assert_eq!(run("a", &[]), run("b", &[]));
+    assert_ne!(run("c", &["train.seed=1"])[1..], run("d", &[])[1..]);
+}
+
+#[test]
+fn an_interrupted_run_goes_on_as_if_nothing_had_been() {
+    let parent = tempfile::tempdir().unwrap();
+    for (name, settings) in [
+        ("xsam", &["method.name=xsam", "data.label_noise=0.3"][..]),
+        (
+            "xsam-steps",
+            &["method.search=every-steps", "method.search_every=3"],
+        ),
+        (
+            "sgd-adam",
+            &[
+                "method.name=sgd",
+                "optimizer.name=adam",
+                "optimizer.lr=0.01",
+            ],
+        ),
+    ] {
+        let spec = spec(settings);
+        let whole = parent.path().join(format!("{name}-whole"));
+        let summary = train(&spec, &whole, Existing::Refuse).unwrap();
+
+        let parts = parent.path().join(format!("{name}-parts"));
+        // Within the first epoch, within the third, and once more before anything is done.
+        let first = interrupted(&spec, &parts, Existing::Refuse, 2);
+        assert_eq!((first.status, first.epochs), (Status::Interrupted, 0));
+        let second = interrupted(&spec, &parts, Existing::Resume, 4 + 4 + 1);
+        assert_eq!((second.status, second.epochs), (Status::Interrupted, 2));
+        interrupted(&spec, &parts, Existing::Resume, 1);
+        let last = train(&spec, &parts, Existing::Resume).unwrap();
+
+        assert_eq!(rows(&parts), rows(&whole));
+        let best = |summary: &RunSummary| summary.best.as_ref().map(|row| row.epoch);
+        assert_eq!(best(&last), best(&summary));
+        assert_eq!(weights_of(&parts, &spec), weights_of(&whole, &spec));
+        // A finished run has nothing left to do.
+        let again = train(&spec, &parts, Existing::Resume).unwrap();
+        assert_eq!(again.epochs, 4);
+        assert_eq!(rows(&parts), rows(&whole));
+    }
+}
+
+/// The weights after the last epoch: ids of parameters differ between runs, values must not.
+fn weights_of(directory: &Path, spec: &Spec) -> Vec<Vec<f64>> {
+    use burn::module::Module;
+    use burn::tensor::Device;
+    use xsam_models::state;
+    weights(directory);
+    let model = spec.model_config().init(0, &Device::flex()).unwrap();
+    let path = directory.join("checkpoint/epoch-00004/model.bpk");
+    let model = model.try_load_file(path).unwrap();
+    state::values(&model)
+        .into_iter()
+        .map(|(_, values)| values)
+        .collect()
+}
+
+#[test]
+fn a_directory_is_not_taken_without_a_word() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("run");
+    train(&spec(&[]), &directory, Existing::Refuse).unwrap();
+    let before = rows(&directory);
+    let error = train(&spec(&["train.seed=1"]), &directory, Existing::Refuse).unwrap_err();
+    assert!(matches!(error, Error::Exists { .. }) && error.is_usage());
+
+    let error = train(&spec(&["method.rho=0.3"]), &directory, Existing::Resume).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("method.rho: 0.15, not 0.3"), "{message}");
+    assert_eq!(rows(&directory), before);
+
+    train(&spec(&["train.seed=1"]), &directory, Existing::Overwrite).unwrap();
+    assert_ne!(rows(&directory), before);
+}
+
+#[test]
+fn a_run_that_diverges_says_where_and_keeps_what_there_was() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("run");
+    let spec = spec(&[
+        "optimizer.lr=1e30",
+        "method.name=sgd",
+        "schedule.name=constant",
+    ]);
+    let error = train(&spec, &directory, Existing::Refuse).unwrap_err();
+    assert!(matches!(error, Error::Step { epoch: 1, .. }), "{error}");
+    assert!(
+        error.to_string().contains("lower the learning rate"),
+        "{error}"
+    );
+    let summary = fs::read_to_string(directory.join("run.json")).unwrap();
+    assert!(summary.contains(r#""status": "failed""#), "{summary}");
+}
+
+#[test]
+fn damaged_checkpoints_are_named() {
+    let parent = tempfile::tempdir().unwrap();
+    for file in ["model.bpk", "optimizer.bpk", "position.json"] {
+        let directory = parent.path().join(file);
+        interrupted(&spec(&[]), &directory, Existing::Refuse, 6);
+        let path = directory.join("checkpoint/epoch-00001").join(file);
+        let bytes = fs::read(&path).unwrap();
+        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+        let error = train(&spec(&[]), &directory, Existing::Resume).unwrap_err();
+        assert!(error.to_string().contains(file), "{error}");
+    }
+}
+
+#[test]
+fn a_comparison_repeats_nothing_that_is_finished() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("comparison");
+    let text = "
+        [data]
+        subset = 200
+        [train]
+        epochs = 2
+        [compare]
+        methods = ['sgd', 'xsam']
+        seeds = [0, 1]
+    ";
+    let (spec, compare) = Spec::parse(text, &[]).unwrap();
+    let compare = compare.unwrap();
+    let run = |existing, stop_after: usize| {
+        let comparison = Comparison::prepare(&spec, &compare, &directory, existing).unwrap();
+        let stop = StopSignal::default();
+        let mut epochs = 0;
+        let summary = comparison
+            .run(&stop, &mut |event| {
+                if let Event::Epoch(_) = event {
+                    epochs += 1;
+                    if epochs == stop_after {
+                        stop.stop();
+                    }
+                }
+            })
+            .unwrap();
+        (summary, epochs)
+    };
+    let (summary, _) = run(Existing::Refuse, 3);
+    assert_eq!(summary.status, Status::Interrupted);
+    assert_eq!(
+        summary.methods.iter().map(|m| m.runs).collect::<Vec<_>>(),
+        [1, 0]
+    );
+
+    let (summary, epochs) = run(Existing::Resume, usize::MAX);
+    assert_eq!(summary.status, Status::Finished);
+    assert_eq!(epochs, 8 - 3);
+    assert_eq!(
+        summary.methods.iter().map(|m| m.runs).collect::<Vec<_>>(),
+        [2, 2]
+    );
+    assert_eq!(summary.methods[0].time_ratio, Some(1.0));
+    assert_eq!(summary.methods[0].alpha, None);
+    for file in &summary.files {
+        assert!(directory.join(file).metadata().unwrap().len() > 0, "{file}");
+    }
+
+    let (again, epochs) = run(Existing::Resume, usize::MAX);
+    assert_eq!(epochs, 0);
+    assert_eq!(again.methods[1].last, summary.methods[1].last);
+
+    // The table is what the runs say.
+    let accuracy = |seed: usize| {
+        let path = directory.join(format!("xsam-seed{seed}/run.json"));
+        let run: RunSummary = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        let last: Metrics = run.last.unwrap();
+        last.test_accuracy
+    };
+    let last = summary.methods[1].last.unwrap();
+    assert!((last.mean - (accuracy(0) + accuracy(1)) / 2.0).abs() < 1e-12);
+    let deviation = (accuracy(0) - accuracy(1)).abs() / 2f64.sqrt();
+    assert!((last.deviation - deviation).abs() < 1e-12);
+}

@@ -1,0 +1,280 @@
+//! Specs: defaults, settings, and what is said of wrong ones.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use xsam_train::{Compare, MethodName, Preset, Search, Spec};
+
+fn parse(text: &str, settings: &[&str]) -> Result<(Spec, Option<Compare>), String> {
+    let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+    Spec::parse(text, &settings).map_err(|error| error.to_string())
+}
+
+fn resolved(settings: &[&str]) -> Result<Spec, String> {
+    let (spec, _) = parse("", settings)?;
+    spec.resolved().map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn assert_error(result: Result<Spec, String>, expected: &str) {
+    let error = result.unwrap_err();
+    assert!(error.starts_with(expected), "{error}");
+}
+
+#[test]
+fn every_field_has_a_default_and_the_papers_where_it_has_one() {
+    let spec = resolved(&[]).unwrap();
+    assert_eq!((spec.train.epochs, spec.train.batch_size), (200, 125));
+    assert_eq!(
+        (spec.optimizer.lr, spec.optimizer.momentum),
+        (0.05, Some(0.9))
+    );
+    assert_eq!(spec.optimizer.weight_decay, 1e-3);
+    let method = spec.method;
+    assert_eq!((method.rho, method.rho_max), (Some(0.15), Some(0.30)));
+    assert_eq!(method.search, Some(Search::EveryEpoch));
+    assert_eq!(method.grid.unwrap().len(), 21);
+}
+
+#[test]
+fn a_resolved_spec_survives_its_file() {
+    for settings in [
+        &[][..],
+        &["method.name=sgd"],
+        &["method.name=asam", "method.adaptive=weights"],
+        &["method.search=every-steps", "method.search_every=7"],
+        &[
+            "method.alpha=0.5",
+            "optimizer.name=adamw",
+            "schedule.name=step",
+        ],
+        &[
+            "model.name=densenet121",
+            "data.name=digits",
+            "data.subset=100",
+        ],
+    ] {
+        let spec = resolved(settings).unwrap();
+        let text = spec.to_toml().unwrap();
+        let (again, _) = parse(&text, &[]).unwrap();
+        assert_eq!(again, spec);
+        assert_eq!(again.clone().resolved().unwrap(), spec);
+        assert_eq!(spec.first_difference(&again).unwrap(), None);
+    }
+}
+
+#[test]
+fn a_resolved_spec_has_no_field_that_does_nothing() {
+    let spec = resolved(&["method.name=sgd", "method.rho=0.3", "schedule.gamma=0.5"]).unwrap();
+    let text = spec.to_toml().unwrap();
+    assert!(
+        !text.contains("rho = 0.3") && !text.contains("gamma"),
+        "{text}"
+    );
+}
+
+#[test]
+fn unknown_keys_are_met_with_the_nearest() {
+    assert_error(
+        resolved(&["method.rhoo=0.3"]),
+        "`method.rhoo`: there is no such field; did you mean `rho`?",
+    );
+    assert_error(
+        resolved(&["optimiser.lr=0.3"]),
+        "`optimiser`: there is no such section; did you mean `optimizer`?",
+    );
+    assert_error(
+        resolved(&["method.name=xsan"]),
+        "`method.name`: there is no method `xsan`; did you mean `xsam`?",
+    );
+    assert_error(
+        resolved(&["data.name=digit"]),
+        "`data.name`: there is no data set `digit`; did you mean `digits`?",
+    );
+    assert_error(
+        resolved(&["train.device=cuda"]),
+        "`train.device`: there is no device in this build `cuda` (there are: cpu)",
+    );
+    let error = Preset::find("digit-noise").unwrap_err().to_string();
+    assert!(error.contains("did you mean `digits-noise`?"), "{error}");
+}
+
+#[test]
+fn impossible_values_name_the_key() {
+    for (setting, key) in [
+        (
+            "method.rho=-0.1",
+            "`method.rho`: -0.1 must be finite and at least 0",
+        ),
+        ("method.rho=nan", "`method.rho`: NaN must be finite"),
+        ("method.rho=abc", "`method.rho`: invalid type: string"),
+        ("method.rho_max=0", "`method.rho_max`: 0 must be"),
+        (
+            "method.ascent_steps=0",
+            "`method.ascent_steps`: 0 must be at least 1",
+        ),
+        (
+            "method.ascent_steps=-1",
+            "`method.ascent_steps`: invalid value",
+        ),
+        (
+            "method.grid=[]",
+            "`method.grid`: [] must be a list of at least one",
+        ),
+        ("method.grid=[nan]", "`method.grid`: NaN must be finite"),
+        ("method.alpha=inf", "`method.alpha`: inf must be finite"),
+        (
+            "method.search=every-steps",
+            "`method.search_every`: search = ",
+        ),
+        (
+            "data.label_noise=1.5",
+            "`data.label_noise`: 1.5 must be from 0 to 1",
+        ),
+        ("data.label_noise=nan", "`data.label_noise`: NaN must be"),
+        ("data.subset=0", "`data.subset`: 0 must be from 1 to 1200"),
+        (
+            "optimizer.lr=0",
+            "`optimizer.lr`: 0 must be finite and above 0",
+        ),
+        ("optimizer.momentum=1", "`optimizer.momentum`: 1 must be"),
+        (
+            "optimizer.weight_decay=-1",
+            "`optimizer.weight_decay`: -1 must be",
+        ),
+        ("optimizer.clip_norm=0", "`optimizer.clip_norm`: 0 must be"),
+        ("train.epochs=0", "`train.epochs`: 0 must be at least 1"),
+        (
+            "train.batch_size=0",
+            "`train.batch_size`: 0 must be at least 1",
+        ),
+        ("train.batch_size=1.5", "`train.batch_size`: invalid type"),
+        (
+            "schedule.warmup=200",
+            "`schedule.warmup`: 200 must be below",
+        ),
+        ("model.width=0", "`model`: width = 0"),
+        (
+            "model.name=vgg11_bn",
+            "`model`: image_size = 8 is too small",
+        ),
+        ("train=3", "`train=3`: must be section.field=value"),
+        ("rho", "`rho`: must be section.field=value"),
+    ] {
+        assert_error(resolved(&[setting]), key);
+    }
+    assert_error(
+        resolved(&["method.name=sam", "method.adaptive=elementwise"]),
+        "`method.adaptive`: sam ascends along the plain gradient",
+    );
+    assert!(
+        parse("[train", &[])
+            .unwrap_err()
+            .starts_with("not valid TOML")
+    );
+    assert!(
+        parse("train = 3", &[])
+            .unwrap_err()
+            .starts_with("`train`: must be a section")
+    );
+}
+
+#[test]
+fn a_comparison_is_of_methods_and_seeds() {
+    let text = "
+        [method]
+        rho = 0.3
+        [compare]
+        methods = ['sgd', 'xsam', 'three']
+        seeds = [4, 7]
+        [compare.three]
+        name = 'xsam'
+        ascent_steps = 3
+        rho = 0.6
+    ";
+    let (spec, compare) = parse(text, &[]).unwrap();
+    let entries = compare.unwrap().entries(&spec).unwrap();
+    let method = |i: usize| &entries[i].specs[0].method;
+    assert_eq!(
+        entries.iter().map(|e| e.label.as_str()).collect::<Vec<_>>(),
+        ["sgd", "xsam", "three"]
+    );
+    assert_eq!(
+        entries[1]
+            .specs
+            .iter()
+            .map(|s| s.train.seed)
+            .collect::<Vec<_>>(),
+        [4, 7]
+    );
+    assert_eq!((method(0).name, method(0).rho), (MethodName::Sgd, None));
+    assert_eq!(
+        (method(1).name, method(1).rho),
+        (MethodName::Xsam, Some(0.3))
+    );
+    assert_eq!(
+        (method(2).rho, method(2).ascent_steps),
+        (Some(0.6), Some(3))
+    );
+
+    let (spec, compare) = parse(text, &[]).unwrap();
+    let compare = compare.unwrap();
+    let written = compare.to_toml(&spec).unwrap();
+    assert_eq!(parse(&written, &[]).unwrap(), (spec, Some(compare)));
+
+    // What is set on the command line holds for all methods.
+    let (spec, compare) = parse(text, &["method.rho=0.1", "compare.seeds=[1]"]).unwrap();
+    let entries = compare.unwrap().entries(&spec).unwrap();
+    assert_eq!(entries[2].specs[0].method.rho, Some(0.1));
+    assert_eq!(entries[2].specs.len(), 1);
+}
+
+#[test]
+fn a_comparison_that_cannot_be_says_why() {
+    let error = |settings: &[&str]| {
+        let (spec, compare) = match parse("", settings) {
+            Ok(parsed) => parsed,
+            Err(error) => return error,
+        };
+        compare.unwrap().entries(&spec).unwrap_err().to_string()
+    };
+    for (setting, expected) in [
+        (
+            "compare.methods=[]",
+            "`compare.methods`: must name at least one",
+        ),
+        (
+            "compare.methods=['sam', 'sam']",
+            "`compare.methods`: `sam` is there twice",
+        ),
+        (
+            "compare.methods=['xsamm']",
+            "`compare.methods`: there is no method `xsamm`; did you",
+        ),
+        (
+            "compare.methods=['../x']",
+            "`compare.methods`: `../x` cannot be the name of a folder",
+        ),
+        (
+            "compare.seeds=[]",
+            "`compare.seeds`: must name at least one",
+        ),
+        ("compare.seeds=['a']", "`compare.seeds`: must be a list"),
+        ("compare.seed=[1]", "`compare.seed`: there is no such field"),
+        (
+            "compare.xsam.rhoo=1",
+            "`compare.xsam.rhoo`: there is no such field; did you mean `rho`?",
+        ),
+        ("compare.xsam.rho=-1", "`method.rho`: -1 must be"),
+    ] {
+        let error = error(&[setting]);
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn the_presets_can_be_run() {
+    for preset in Preset::ALL {
+        let (spec, compare) = parse(preset.toml, &[]).unwrap();
+        compare.unwrap().entries(&spec).unwrap();
+        spec.resolved().unwrap();
+    }
+}

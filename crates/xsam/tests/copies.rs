@@ -1,0 +1,93 @@
+//! Full-size copies of the weights that are alive at the peak of a step, as the docs of each method
+//! count them. In a process of its own: the allocator counts for all threads.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use burn::module::{Module, Param};
+use burn::optim::SgdConfig;
+use burn::tensor::{Device, Tensor, TensorData};
+use peak_alloc::PeakAlloc;
+use xsam::{
+    AsamConfig, Method, MethodConfig, SamConfig, SgdOnlyConfig, SharpnessAware, XsamConfig,
+};
+
+#[global_allocator]
+static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Sixteen parameters, so that what an operation needs for the one it is at counts for little.
+const PARAMETERS: usize = 16;
+const ELEMENTS: usize = 1 << 17;
+
+#[derive(Module, Debug)]
+struct Net {
+    layers: Vec<Param<Tensor<1>>>,
+}
+
+impl Net {
+    /// Small, and curved: gradients differ from place to place.
+    fn loss(&self) -> Tensor<1> {
+        let slices = self
+            .layers
+            .iter()
+            .map(|layer| layer.val().narrow(0, 0, 8).square().sum());
+        let rest = self.layers.iter().map(|layer| layer.val().sum() * 1e-3);
+        Tensor::cat(slices.chain(rest).collect(), 0).sum()
+    }
+}
+
+/// The most memory that a step takes above what there is before it, in copies of the weights.
+fn copies(method: Box<dyn Method>) -> f64 {
+    let device = Device::flex().autodiff();
+    let layer = |i: usize| {
+        let values = (0..ELEMENTS).map(|j| ((i * 7919 + j * 31) % 101) as f32 / 50.0 - 1.0);
+        let data = TensorData::new(values.collect::<Vec<f32>>(), [ELEMENTS]);
+        Param::from_tensor(Tensor::from_data(data, &device))
+    };
+    let model = Net {
+        layers: (0..PARAMETERS).map(layer).collect(),
+    };
+    let mut optim = SharpnessAware::from_method(SgdConfig::new().init(), method);
+    let model = optim.step(0.1, model, Net::loss).unwrap().model;
+    let before = ALLOCATOR.current_usage();
+    ALLOCATOR.reset_peak_usage();
+    let step = optim.step(0.1, model, Net::loss).unwrap();
+    let peak = ALLOCATOR.peak_usage() - before;
+    drop(step);
+    peak as f64 / (PARAMETERS * ELEMENTS * size_of::<f32>()) as f64
+}
+
+#[test]
+fn each_method_holds_the_copies_that_it_says() {
+    // What an operation holds for the parameter that it is at.
+    let slack = 4.0 / PARAMETERS as f64;
+    let xsam = XsamConfig::new;
+    for (name, method, documented) in [
+        ("sgd", SgdOnlyConfig::new().build(), 1.0),
+        ("sam", SamConfig::new().build(), 2.0),
+        (
+            "sam, 3 steps",
+            SamConfig::new().with_ascent_steps(3).build(),
+            2.0,
+        ),
+        ("asam", AsamConfig::new().build(), 2.0),
+        ("xsam, fixed", xsam().with_alpha(1.3).build(), 3.0),
+        (
+            "xsam",
+            xsam()
+                .with_search(xsam::SearchSchedule::EverySteps(1))
+                .build(),
+            3.0,
+        ),
+        ("xsam, 3 steps", xsam().with_ascent_steps(3).build(), 3.0),
+    ] {
+        let measured = copies(method.unwrap());
+        println!("{name}: {measured:.2} copies, documented {documented}");
+        assert!(
+            measured < documented + slack,
+            "{name}: {measured:.2} copies"
+        );
+        assert!(
+            measured > documented - slack,
+            "{name}: {measured:.2} copies"
+        );
+    }
+}
