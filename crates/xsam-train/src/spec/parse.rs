@@ -18,10 +18,16 @@ pub struct Preset {
 
 impl Preset {
     /// All there are.
-    pub const ALL: [Self; 1] = [Self {
-        name: "digits-noise",
-        toml: include_str!("../../presets/digits-noise.toml"),
-    }];
+    pub const ALL: [Self; 2] = [
+        Self {
+            name: "digits-noise",
+            toml: include_str!("../../presets/digits-noise.toml"),
+        },
+        Self {
+            name: "digits-noise-rho",
+            toml: include_str!("../../presets/digits-noise-rho.toml"),
+        },
+    ];
 
     /// The preset of that name.
     ///
