@@ -149,11 +149,12 @@ fn asam_in_the_authors_form_leaves_biases_unscaled() {
         }
     };
     let total = (0..8).map(scale).sum::<f64>().sqrt();
-    for i in 0..8 {
-        let moved = seen[1][i] - seen[0][i];
+    for (i, (before, after)) in seen[0].iter().zip(&seen[1]).enumerate() {
+        let moved = after - before;
+        let expected = 0.5 * scale(i) / total;
         assert!(
-            (moved - 0.5 * scale(i) / total).abs() < 1e-6,
-            "{i}: {moved}"
+            (moved - expected).abs() < 1e-6,
+            "{i}: {moved} is not {expected}"
         );
     }
 }
