@@ -100,6 +100,7 @@ pub(crate) fn build(spec: &MethodSpec) -> Result<Box<dyn Method>, SpecError> {
 }
 
 fn searched(mut config: XsamConfig, spec: &MethodSpec) -> Result<XsamConfig, SpecError> {
+    // Twice a rho of zero is no distance to search at; nor is there an ascent to search after.
     if let Some(rho_max) = spec.rho_max.filter(|_| spec.rho != Some(0.0)) {
         config = config.with_rho_max(rho_max);
     }

@@ -18,7 +18,7 @@ pub(crate) const NORM_EPSILON: f64 = 1e-12;
 ///
 /// With scales `T` the ascent step is `T^2 g / (|T g| + 1e-12)` times its length; `T = 1` is plain
 /// gradient ascent. Adaptive scales make the ascent invariant to a rescaling of the weights that
-/// leaves the loss as it is (ASAM: Kwon et al. 2021, arXiv 2102.11600, eq. 7 and section 4).
+/// leaves the loss as it is (ASAM: Kwon et al. 2021, arXiv 2102.11600).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Scaling {

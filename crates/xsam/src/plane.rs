@@ -12,7 +12,7 @@ const LINE: f64 = 1e-8;
 /// cancel. That rest must exceed this many roundings to mean anything.
 const ROUNDINGS: f64 = 100.0;
 
-/// The plane through the weights that XSAM searches (arXiv 2603.10048, section 4).
+/// The plane through the weights that XSAM searches (arXiv 2603.10048).
 ///
 /// `v0` is the unit displacement from the weights to the ascent point, `v1` the unit gradient there,
 /// `psi` the angle between them, in radians, from 0 to pi. The arc

@@ -10,8 +10,8 @@ pub enum RhoSchedule {
     /// rho stays what it is.
     #[default]
     Constant,
-    /// rho is proportional to the learning rate of the step, as GSAM has it (arXiv 2203.08065,
-    /// section 5, with rho_min = lr_min = 0).
+    /// rho is proportional to the learning rate of the step, as in GSAM (arXiv 2203.08065) where the
+    /// least rho and the least learning rate are 0.
     ProportionalToLr {
         /// The learning rate at which rho has its full value.
         full_at: f64,

@@ -337,3 +337,36 @@ fn a_learning_rate_out_of_range_is_an_error() {
         ));
     }
 }
+
+#[test]
+fn low_rank_adapters_are_perturbed_and_their_base_is_not() {
+    use burn::module::Lora;
+    use burn::nn::{Linear, LinearConfig};
+
+    let device = device();
+    let x = Tensor::<2>::ones([3, 4], &device);
+    for method in every_method() {
+        let mut optim = SharpnessAware::from_method(momentum(), method);
+        let mut model = LinearConfig::new(4, 2)
+            .init(&device)
+            .apply_lora(Lora::new(2, 4.0));
+        let base = model.weight.base().into_data();
+        for _ in 0..3 {
+            let loss = |m: &Linear| (m.forward(x.clone()) - 1.0).square().mean();
+            model = optim.step(0.1, model, loss).unwrap().model;
+        }
+        let adapter = model.weight.adapter().unwrap();
+        assert!(adapter.b.val().abs().sum().into_scalar::<f32>() > 0.0);
+        model.weight.base().into_data().assert_eq(&base, true);
+    }
+}
+
+#[test]
+fn an_optimizer_can_go_to_another_thread_and_an_error_anywhere() {
+    fn sendable<T: Send>(_: &T) {}
+    fn error<T: std::error::Error + Send + Sync + 'static>() {}
+    sendable(&optimizer(SamConfig::new()));
+    error::<StepError>();
+    error::<xsam::StepFailure<Net>>();
+    error::<xsam::RecordError>();
+}
