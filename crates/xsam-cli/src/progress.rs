@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use xsam_train::{Event, Metrics, RunSummary, Status};
+use xsam_train::{Event, Metrics, RunSummary, Spec, Status};
 
 use crate::args::OutputArguments;
 use crate::print;
@@ -87,16 +87,13 @@ fn style() -> ProgressStyle {
 }
 
 /// `[2/9] xsam, seed 0`, or without the count for a single run.
-fn head(runs: &mut Runs, event: &Event<'_>) -> Option<String> {
-    let Event::Started { spec, .. } = event else {
-        return None;
-    };
+fn head(runs: &mut Runs, spec: &Spec) -> String {
     runs.started += 1;
     let name = format!("{}, seed {}", spec.method.name, spec.train.seed);
-    Some(match runs.of {
+    match runs.of {
         1 => name,
         of => format!("[{}/{of}] {name}", runs.started),
-    })
+    }
 }
 
 fn show_bar(bar: &ProgressBar, label: &mut String, runs: &mut Runs, event: &Event<'_>) {
@@ -104,7 +101,7 @@ fn show_bar(bar: &ProgressBar, label: &mut String, runs: &mut Runs, event: &Even
         Event::Started {
             spec, done, steps, ..
         } => {
-            *label = head(runs, event).unwrap_or_default();
+            *label = head(runs, spec);
             bar.set_prefix(label.clone());
             bar.set_length((spec.train.epochs * steps) as u64);
             bar.set_position((done * steps) as u64);
@@ -125,7 +122,7 @@ fn show_bar(bar: &ProgressBar, label: &mut String, runs: &mut Runs, event: &Even
 fn show_lines(label: &mut String, epochs: &mut usize, runs: &mut Runs, event: &Event<'_>) {
     match event {
         Event::Started { spec, done, .. } => {
-            *label = head(runs, event).unwrap_or_default();
+            *label = head(runs, spec);
             *epochs = spec.train.epochs;
             if *done > 0 {
                 eprintln!("{label}: going on after epoch {done}");

@@ -53,7 +53,8 @@ impl Place {
 
     /// Images and targets as a batch.
     pub(crate) fn tensors(&self, images: TensorData, targets: Vec<i64>) -> Batch {
-        let targets = TensorData::new(targets.clone(), [targets.len()]);
+        let count = targets.len();
+        let targets = TensorData::new(targets, [count]);
         Batch {
             images: Tensor::from_data(images, (&self.device, DType::from(self.dtype))),
             targets: Tensor::from_data(targets, &self.device),

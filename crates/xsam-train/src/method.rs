@@ -142,27 +142,32 @@ pub(crate) fn optimizer(spec: &Spec) -> Result<SharpnessAware, SpecError> {
 
 fn base(spec: &OptimizerSpec) -> ModuleOptimizer {
     let decay = spec.weight_decay as f32;
-    let l2 = (decay > 0.0).then(|| WeightDecayConfig::new(decay));
     match spec.name {
-        OptimizerName::Sgd => {
-            let momentum = spec
-                .momentum
-                .filter(|m| *m > 0.0)
-                .map(|m| MomentumConfig::new().with_momentum(m).with_dampening(0.0));
-            SgdConfig::new()
-                .with_momentum(momentum)
-                .with_weight_decay(l2)
-                .init()
-        }
+        OptimizerName::Sgd => sgd(spec.momentum.unwrap_or_default(), spec.weight_decay),
         OptimizerName::Adam => AdamConfig::new()
             .with_epsilon(ADAM_EPSILON)
-            .with_weight_decay(l2)
+            .with_weight_decay(l2(spec.weight_decay))
             .init(),
         OptimizerName::AdamW => AdamWConfig::new()
             .with_epsilon(ADAM_EPSILON)
             .with_weight_decay(decay)
             .init(),
     }
+}
+
+/// SGD as PyTorch has it: momentum without dampening, weight decay added to the gradient.
+pub(crate) fn sgd(momentum: f64, weight_decay: f64) -> ModuleOptimizer {
+    let config = MomentumConfig::new()
+        .with_momentum(momentum)
+        .with_dampening(0.0);
+    SgdConfig::new()
+        .with_momentum((momentum > 0.0).then_some(config))
+        .with_weight_decay(l2(weight_decay))
+        .init()
+}
+
+fn l2(weight_decay: f64) -> Option<WeightDecayConfig> {
+    (weight_decay > 0.0).then(|| WeightDecayConfig::new(weight_decay as f32))
 }
 
 fn config_error(section: &str, error: &ConfigError) -> SpecError {

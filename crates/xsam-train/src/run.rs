@@ -150,7 +150,8 @@ impl Run {
                 step: i + 1,
                 source,
             };
-            // A clone costs nothing, and a step that fails leaves this run's model in place.
+            // The clone shares its tensors: a step that fails leaves this run's model in place. It does
+            // keep the old weights until the base optimizer has written the new ones.
             let step = self
                 .optim
                 .step(lr, self.model.clone(), |model: &Model| {

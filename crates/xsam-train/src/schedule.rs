@@ -15,13 +15,18 @@ pub(crate) fn learning_rate(spec: &Spec, epoch: usize) -> f64 {
     let epochs = spec.train.epochs - schedule.warmup;
     match schedule.name {
         ScheduleName::Constant => lr,
-        ScheduleName::Cosine => lr * (1.0 + (PI * epoch as f64 / epochs as f64).cos()) / 2.0,
+        ScheduleName::Cosine => cosine(lr, epoch, epochs),
         ScheduleName::Step => {
             let (size, gamma) = (schedule.step_size, schedule.gamma);
             let reductions = epoch / size.unwrap_or(epochs).max(1);
             lr * gamma.unwrap_or(1.0).powf(reductions as f64)
         }
     }
+}
+
+/// Half a cosine over `epochs`, from `lr` towards 0.
+pub(crate) fn cosine(lr: f64, epoch: usize, epochs: usize) -> f64 {
+    lr * (1.0 + (PI * epoch as f64 / epochs as f64).cos()) / 2.0
 }
 
 #[cfg(test)]

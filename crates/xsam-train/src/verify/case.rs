@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use xsam_models::{ModelConfig, ModelName};
+use xsam_models::{Model, ModelConfig, ModelName, cast, reference};
 
 use super::Stop;
+use crate::device::Place;
 
 /// Image channels of every case.
 const CHANNELS: usize = 3;
@@ -14,12 +15,12 @@ const CHANNELS: usize = 3;
 #[derive(Debug, Deserialize)]
 pub(super) struct ModelCase {
     name: String,
-    classes: usize,
+    pub(super) classes: usize,
     width: Option<usize>,
 }
 
 impl ModelCase {
-    pub(super) fn config(&self, image_size: usize) -> Result<ModelConfig, Stop> {
+    fn config(&self, image_size: usize) -> Result<ModelConfig, Stop> {
         let name: ModelName = self
             .name
             .parse()
@@ -35,6 +36,20 @@ impl ModelCase {
             .check()
             .map_err(|error| Stop::Fail(error.to_string()))?;
         Ok(config)
+    }
+
+    /// The model with the values of the formula.
+    pub(super) fn filled(
+        &self,
+        image_size: usize,
+        seed: u64,
+        place: &Place,
+    ) -> Result<Model, Stop> {
+        let config = self.config(image_size)?;
+        let model = config.init(0, &place.device);
+        let model = model.map_err(|error| Stop::Fail(error.to_string()))?;
+        let filled = reference::fill(cast(model, place.dtype), seed);
+        filled.map_err(|error| Stop::Fail(error.to_string()))
     }
 }
 

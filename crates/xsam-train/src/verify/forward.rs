@@ -2,7 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
-use xsam_models::{ImageClassifier, Model, cast, reference};
+use xsam_models::{ImageClassifier, Model, reference};
 
 use super::Stop;
 use super::case::{ForwardCase, batch_shape, image_values};
@@ -10,11 +10,7 @@ use super::deviation::Deviations;
 use crate::device::Place;
 
 pub(super) fn replay(case: &ForwardCase, place: &Place) -> Result<Deviations, Stop> {
-    let fail = |error: &dyn ToString| Stop::Fail(error.to_string());
-    let config = case.model.config(case.image_size)?;
-    let model = config.init(0, &place.device).map_err(|e| fail(&e))?;
-    let model = reference::fill(cast(model, place.dtype), case.seed).map_err(|e| fail(&e))?;
-
+    let model = case.model.filled(case.image_size, case.seed, place)?;
     let count = image_values(1, case.batch_size, case.image_size)?;
     let shape = batch_shape(case.batch_size, case.image_size);
     let images = TensorData::new(reference::images(case.seed, count), shape);

@@ -1,39 +1,33 @@
 //! Cases of kind `train`: every step of a short training, and the weights after it.
 
-use std::f64::consts::PI;
-
-use burn::optim::SgdConfig;
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
 use burn::tensor::TensorData;
 use serde_json::Value;
 use xsam::{
     AsamConfig, Grid, Method, MethodConfig, SamConfig, Scaling, SearchSchedule, SgdOnlyConfig,
     SharpnessAware, StepReport, XsamConfig,
 };
-use xsam_models::{ImageClassifier, Model, cast, reference, state};
+use xsam_models::{ImageClassifier, Model, reference, state};
 
 use super::Stop;
 use super::case::{StepExpected, TrainCase, batch_shape, image_values};
 use super::deviation::Deviations;
 use crate::device::Place;
 use crate::loss::cross_entropy;
+use crate::method::sgd;
+use crate::schedule::cosine;
 
 pub(super) fn replay(
     case: &TrainCase,
     place: &Place,
     steps: &mut usize,
 ) -> Result<Deviations, Stop> {
-    let fail = |error: &dyn ToString| Stop::Fail(error.to_string());
-    let config = case.model.config(case.image_size)?;
-    let model = config.init(0, &place.device).map_err(|e| fail(&e))?;
-    let mut model = reference::fill(cast(model, place.dtype), case.seed).map_err(|e| fail(&e))?;
+    let mut model = case.model.filled(case.image_size, case.seed, place)?;
     let mut optim = optimizer(case)?;
 
     let count = image_values(case.batches, case.batch_size, case.image_size)?;
     let images = reference::images(case.seed, count);
     let targets = case.batches * case.batch_size;
-    let targets = reference::targets(case.seed, targets, config.classes);
+    let targets = reference::targets(case.seed, targets, case.model.classes);
     let batches: Vec<_> = images
         .chunks(count / case.batches)
         .zip(targets.chunks(case.batch_size))
@@ -46,14 +40,14 @@ pub(super) fn replay(
     let mut deviations = Deviations::new(place.dtype, case.float32_deviation);
     let mut expected = case.expected.steps.iter();
     for epoch in 0..case.epochs {
-        let lr = case.base.lr * (1.0 + (PI * epoch as f64 / case.epochs as f64).cos()) / 2.0;
+        let lr = cosine(case.base.lr, epoch, case.epochs);
         optim.start_epoch();
         for batch in &batches {
             let step = optim
                 .step(lr, model, |m: &Model| {
                     cross_entropy(m.forward(batch.images.clone()), batch.targets.clone())
                 })
-                .map_err(|failure| fail(failure.error()))?;
+                .map_err(|failure| Stop::Fail(failure.error().to_string()))?;
             model = step.model;
             *steps += 1;
             if let Some(expected) = expected.next() {
@@ -135,13 +129,8 @@ fn compare_tensors(
 }
 
 fn optimizer(case: &TrainCase) -> Result<SharpnessAware, Stop> {
-    let base = &case.base;
-    let momentum = MomentumConfig::new().with_momentum(base.momentum);
-    let decay = WeightDecayConfig::new(base.weight_decay as f32);
-    let sgd = SgdConfig::new()
-        .with_momentum((base.momentum > 0.0).then(|| momentum.with_dampening(0.0)))
-        .with_weight_decay((base.weight_decay > 0.0).then_some(decay));
-    Ok(SharpnessAware::from_method(sgd.init(), method(case)?))
+    let base = sgd(case.base.momentum, case.base.weight_decay);
+    Ok(SharpnessAware::from_method(base, method(case)?))
 }
 
 fn method(case: &TrainCase) -> Result<Box<dyn Method>, Stop> {
