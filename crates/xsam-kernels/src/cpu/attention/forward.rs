@@ -1,0 +1,126 @@
+//! The output of attention.
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::pack::{pack, pack_turned};
+use super::panels::{Target, product_of_panels};
+use super::scores::{Scores, Softmax};
+use super::{Heads, OutputRow, Shape, by_head, write_rows};
+use crate::cpu::fresh::{items_per_task, written};
+use crate::cpu::product::panel_width;
+
+/// The output, and what backward needs of each row.
+pub(crate) struct Attended {
+    /// `[batch, queries, heads, width]`.
+    pub(crate) output: Vec<f32>,
+    /// `[batch, heads, queries, 2]`.
+    pub(crate) rows: Vec<f32>,
+}
+
+/// Attention of `query` to `key` and `value`.
+pub(crate) fn forward(
+    shape: &Shape<'_>,
+    query: Heads<'_>,
+    key: Heads<'_>,
+    value: Heads<'_>,
+) -> Attended {
+    let heads = shape.batch * shape.heads;
+    let mut rows = vec![0.0; 2 * heads * shape.queries];
+    let length = heads * shape.queries * shape.width;
+    if length == 0 || shape.keys == 0 {
+        return Attended {
+            output: vec![0.0; length],
+            rows,
+        };
+    }
+    let arch = Arch::new();
+    let group = items_per_task(heads, shape.product());
+    // SAFETY: `by_head` gives away every element once, and `ForwardHeads` writes every row it is given.
+    let output = unsafe {
+        written(length, |output| {
+            by_head(output, shape, shape.queries)
+                .par_chunks_mut(group)
+                .zip(rows.par_chunks_mut(2 * group * shape.queries))
+                .enumerate()
+                .for_each(|(i, (output, rows))| {
+                    arch.dispatch(ForwardHeads {
+                        shape,
+                        query,
+                        key,
+                        value,
+                        first: i * group,
+                        output,
+                        rows,
+                    });
+                });
+        })
+    };
+    Attended { output, rows }
+}
+
+/// Some heads, from `first` on.
+struct ForwardHeads<'a, 'o, 'r> {
+    shape: &'a Shape<'a>,
+    query: Heads<'a>,
+    key: Heads<'a>,
+    value: Heads<'a>,
+    first: usize,
+    output: &'o mut [Vec<OutputRow<'r>>],
+    rows: &'o mut [f32],
+}
+
+impl WithSimd for ForwardHeads<'_, '_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let shape = self.shape;
+        let block = Scores::block(shape);
+        let mut scores = Scores::new::<S>(shape);
+        let softmax = Softmax {
+            simd,
+            factor: shape.scale,
+        };
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        let wide = shape.width.next_multiple_of(panel_width::<S>());
+        let mut sums = vec![0.0; block * wide];
+        let (rows, _) = self.rows.as_chunks_mut::<2>();
+        for (i, (output, rows)) in self
+            .output
+            .iter_mut()
+            .zip(rows.chunks_exact_mut(shape.queries))
+            .enumerate()
+        {
+            let head = self.first + i;
+            let open = shape.open(head / shape.heads);
+            let first_open = open.iter().position(|open| *open == 0.0);
+            let query = self.query.head(shape, head);
+            let keys = pack_turned::<S>(self.key.head(shape, head), shape.keys, &mut keys);
+            let values = pack::<S>(self.value.head(shape, head), shape.keys, &mut values);
+            for (b, (output, rows)) in output
+                .chunks_mut(block)
+                .zip(rows.chunks_mut(block))
+                .enumerate()
+            {
+                let (start, count) = (b * block, output.len());
+                let reach = shape.seen(start + count - 1);
+                scores.multiply(simd, query.from(start), count, keys, reach);
+                for (r, row) in rows.iter_mut().enumerate() {
+                    let seen = shape.seen(start + r);
+                    let any = first_open.is_some_and(|first| first < seen);
+                    let (inside, beyond) = scores.row_mut(r, reach).split_at_mut(seen);
+                    *row = softmax.exponentials(inside, &open[..seen], any);
+                    beyond.fill(0.0);
+                }
+                let target = Target {
+                    values: &mut sums,
+                    row: wide,
+                };
+                let (left, size) = (scores.over_keys(count), [reach, shape.width]);
+                product_of_panels::<S, false>(simd, left, values, size, target);
+                write_rows(simd, &sums, wide, output, rows.iter().map(|row| row[1]));
+            }
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Products of small dense matrices, a panel of columns at a time: the innermost loop of every
+//! convolution here.
+
+use pulp::Simd;
+
+/// Vectors across a panel of output channels.
+pub(crate) const PANEL: usize = 2;
+
+/// Channels of a panel.
+#[inline(always)]
+pub(crate) fn panel_width<S: Simd>() -> usize {
+    PANEL * S::F32_LANES
+}
+
+/// The left matrix of a product: `a[r, k]` is `values[rows[r] + k * step]`, counted from the offset
+/// of the segment, where `k` runs through the segments one after the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Left<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) rows: &'a [usize],
+    pub(crate) step: usize,
+    pub(crate) segments: &'a [Segment],
+}
+
+/// A stretch of the common dimension.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment {
+    /// Where it begins in the left matrix.
+    pub(crate) offset: usize,
+    /// Its length.
+    pub(crate) depth: usize,
+}
+
+/// `c[r] (+)= sum_k a[r, k] b[k]`, where `b` has [`PANEL`] vectors for each `k`, and `c` as many for
+/// each row, with `c_row` vectors from a row to the next.
+#[inline(always)]
+pub(crate) fn product<S: Simd, const ADD: bool>(
+    simd: S,
+    mut a: Left<'_>,
+    b: &[S::f32s],
+    mut c: &mut [S::f32s],
+    c_row: usize,
+) {
+    // As many rows at a time as there are registers for (32 of AVX-512, or 16), and never so few
+    // that the additions wait for each other if it can be avoided.
+    loop {
+        let rows = match a.rows.len() {
+            0 => return,
+            12.. if S::F32_LANES >= 16 => 12,
+            7 | 8 => 4,
+            6.. => 6,
+            rest => rest,
+        };
+        let (now, later) = c.split_at_mut((rows * c_row).min(c.len()));
+        match rows {
+            12 => block::<S, 12, ADD>(simd, a, b, now, c_row),
+            6 => block::<S, 6, ADD>(simd, a, b, now, c_row),
+            5 => block::<S, 5, ADD>(simd, a, b, now, c_row),
+            4 => block::<S, 4, ADD>(simd, a, b, now, c_row),
+            3 => block::<S, 3, ADD>(simd, a, b, now, c_row),
+            2 => block::<S, 2, ADD>(simd, a, b, now, c_row),
+            _ => block::<S, 1, ADD>(simd, a, b, now, c_row),
+        }
+        a.rows = &a.rows[rows..];
+        c = later;
+    }
+}
+
+#[inline(always)]
+fn block<S: Simd, const ROWS: usize, const ADD: bool>(
+    simd: S,
+    a: Left<'_>,
+    b: &[S::f32s],
+    c: &mut [S::f32s],
+    c_row: usize,
+) {
+    let mut sums = [[simd.splat_f32s(0.0); PANEL]; ROWS];
+    let mut rows = [0; ROWS];
+    rows.copy_from_slice(&a.rows[..ROWS]);
+    let last = rows.iter().fold(0, |last, row| last.max(*row));
+    let mut b = b;
+    for segment in a.segments {
+        let (now, later) = b.split_at(segment.depth * PANEL);
+        b = later;
+        if segment.depth == 0 {
+            continue;
+        }
+        // The one check that makes all reads below valid.
+        let values = &a.values[segment.offset..];
+        assert!(values.len() > last + (segment.depth - 1) * a.step);
+        for (k, b) in now.as_chunks::<PANEL>().0.iter().enumerate() {
+            for (row, sums) in rows.iter().zip(&mut sums) {
+                // SAFETY: k < depth, and the largest such index was checked above.
+                let a = simd.splat_f32s(unsafe { *values.get_unchecked(row + k * a.step) });
+                for (sum, &b) in sums.iter_mut().zip(b) {
+                    *sum = simd.mul_add_f32s(a, b, *sum);
+                }
+            }
+        }
+    }
+    for (sums, c) in sums.iter().zip(c.chunks_mut(c_row)) {
+        for (sum, c) in sums.iter().zip(c) {
+            *c = if ADD { simd.add_f32s(*c, *sum) } else { *sum };
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! Softmax of the rows of a matrix.
+
+use std::mem::MaybeUninit;
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::exp::exp_lanes;
+use super::fresh::{items_per_task, written};
+use super::map::{map, update};
+use super::reduce::{largest, sum, sums};
+
+/// The softmax of each row of `width` elements.
+pub(crate) fn forward(x: &[f32], width: usize) -> Vec<f32> {
+    if x.is_empty() {
+        return Vec::new();
+    }
+    assert!(x.len().is_multiple_of(width), "the rows are not whole");
+    let arch = Arch::new();
+    let chunk = width * items_per_task(x.len() / width, width);
+    // SAFETY: the chunks cover all rows, and `ForwardRows` writes every element of a row.
+    unsafe {
+        written(x.len(), |output| {
+            output
+                .par_chunks_mut(chunk)
+                .zip(x.par_chunks(chunk))
+                .for_each(|(output, x)| arch.dispatch(ForwardRows { x, width, output }));
+        })
+    }
+}
+
+struct ForwardRows<'a, 'o> {
+    x: &'a [f32],
+    width: usize,
+    output: &'o mut [MaybeUninit<f32>],
+}
+
+impl WithSimd for ForwardRows<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let outputs = self.output.chunks_exact_mut(self.width);
+        for (x, output) in self.x.chunks_exact(self.width).zip(outputs) {
+            let top = simd.splat_f32s(largest(simd, x));
+            map(
+                simd,
+                [x],
+                output,
+                #[inline(always)]
+                |[x]| exp_lanes(simd, simd.sub_f32s(x, top)),
+            );
+            // SAFETY: `map` has written the whole row.
+            let output = unsafe { output.assume_init_mut() };
+            let share = simd.splat_f32s((1.0 / sum(simd, output)) as f32);
+            update(
+                simd,
+                [],
+                output,
+                #[inline(always)]
+                |e, []| simd.mul_f32s(e, share),
+            );
+        }
+    }
+}
+
+/// The gradient of `x` for that of the output, from the output.
+pub(crate) fn backward(gradient: &[f32], output: &[f32], width: usize) -> Vec<f32> {
+    assert_eq!(
+        gradient.len(),
+        output.len(),
+        "the gradient has another shape"
+    );
+    if output.is_empty() {
+        return Vec::new();
+    }
+    assert!(output.len().is_multiple_of(width), "the rows are not whole");
+    let arch = Arch::new();
+    let chunk = width * items_per_task(output.len() / width, width);
+    // SAFETY: the chunks cover all rows, and `BackwardRows` writes every element of a row.
+    unsafe {
+        written(output.len(), |dx| {
+            dx.par_chunks_mut(chunk)
+                .zip(gradient.par_chunks(chunk))
+                .zip(output.par_chunks(chunk))
+                .for_each(|((dx, gradient), output)| {
+                    arch.dispatch(BackwardRows {
+                        gradient,
+                        output,
+                        width,
+                        dx,
+                    });
+                });
+        })
+    }
+}
+
+struct BackwardRows<'a, 'o> {
+    gradient: &'a [f32],
+    output: &'a [f32],
+    width: usize,
+    dx: &'o mut [MaybeUninit<f32>],
+}
+
+impl WithSimd for BackwardRows<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for ((gradient, output), dx) in self
+            .gradient
+            .chunks_exact(self.width)
+            .zip(self.output.chunks_exact(self.width))
+            .zip(self.dx.chunks_exact_mut(self.width))
+        {
+            let [level] = sums(
+                simd,
+                [gradient, output],
+                #[inline(always)]
+                |[gradient, output], [total]| [simd.mul_add_e_f32s(gradient, output, total)],
+            );
+            let level = simd.splat_f32s(level as f32);
+            map(
+                simd,
+                [gradient, output],
+                dx,
+                #[inline(always)]
+                |[gradient, output]| simd.mul_f32s(output, simd.sub_f32s(gradient, level)),
+            );
+        }
+    }
+}

@@ -1,0 +1,293 @@
+//! Many tiles: blocks of tiles, each small enough for the cache, meet all transformed filters.
+
+use std::mem::MaybeUninit;
+
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::super::fresh::written;
+use super::super::product::{Left, PANEL, Segment, panel_width, product};
+use super::super::split::{images_per_thread, sum_in_order};
+use super::strip::{OutputStrip, Place, Strip, Tiles};
+use super::{CACHED, Direction, POSITIONS, Shape, filters};
+
+/// The most tiles in a block.
+const TILES: usize = 96;
+
+/// Rows of tiles in a block, when there are so many.
+fn strips_in_block(shape: &Shape) -> usize {
+    let [_, columns] = shape.tiles();
+    let cached = CACHED / (POSITIONS * shape.input);
+    (cached.min(TILES) / columns).max(1)
+}
+
+pub(super) fn convolve(shape: &Shape, x: &[f32], w: &[f32], direction: Direction) -> Vec<f32> {
+    let filters = Arch::new().dispatch(Filters {
+        shape,
+        w,
+        direction,
+    });
+    let images = images_per_thread(shape.batch);
+    // SAFETY: every thread writes all channels of its images, row of tiles by row of tiles.
+    unsafe {
+        written(shape.batch * shape.target(), |y| {
+            y.par_chunks_mut(images * shape.target())
+                .zip(x.par_chunks(images * shape.source()))
+                .for_each(|(y, x)| {
+                    Arch::new().dispatch(Convolve {
+                        shape,
+                        filters: &filters,
+                        x,
+                        y,
+                    });
+                });
+        })
+    }
+}
+
+/// All filters, transformed: `[panel][position][input][channel of panel]`.
+struct Filters<'a> {
+    shape: &'a Shape,
+    w: &'a [f32],
+    direction: Direction,
+}
+
+impl WithSimd for Filters<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> Vec<f32> {
+        let Self {
+            shape,
+            w,
+            direction,
+        } = self;
+        let width = panel_width::<S>();
+        let panel = POSITIONS * shape.input * width;
+        let mut filters = vec![0.0; shape.output.div_ceil(width) * panel];
+        filters
+            .par_chunks_mut(panel)
+            .enumerate()
+            .for_each(|(p, out)| {
+                Arch::new().dispatch(FilterPanel {
+                    shape,
+                    w,
+                    direction,
+                    first: p * width,
+                    out,
+                });
+            });
+        filters
+    }
+}
+
+struct FilterPanel<'a> {
+    shape: &'a Shape,
+    w: &'a [f32],
+    direction: Direction,
+    first: usize,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for FilterPanel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (out, _) = S::as_mut_simd_f32s(self.out);
+        let (filters, inputs) = ((self.w, self.direction), 0..self.shape.input);
+        filters::transform(simd, self.shape, filters, self.first, inputs, out);
+    }
+}
+
+/// The convolution of some images with transformed filters.
+struct Convolve<'a> {
+    shape: &'a Shape,
+    filters: &'a [f32],
+    x: &'a [f32],
+    y: &'a mut [MaybeUninit<f32>],
+}
+
+impl WithSimd for Convolve<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let Self {
+            shape,
+            filters,
+            x,
+            y,
+        } = self;
+        let width = panel_width::<S>();
+        let [tile_rows, tile_columns] = shape.tiles();
+        let strips = y.len() / shape.target() * tile_rows;
+        let block = strips_in_block(shape);
+        let [rows, columns] = shape.output_size();
+
+        let mut strip = Strip::new::<S>(shape);
+        let mut tiles = Tiles::new::<S>(block * tile_columns, shape.input);
+        let mut sums = vec![simd.splat_f32s(0.0); POSITIONS * block * tile_columns * PANEL];
+        let mut output = OutputStrip::new::<S>(shape);
+        let (filters, _) = S::as_simd_f32s(filters);
+        let depth = shape.input * PANEL;
+
+        for first in (0..strips).step_by(block) {
+            let strips = first..strips.min(first + block);
+            let count = strips.len() * tile_columns;
+            for (s, at) in strips.clone().enumerate() {
+                let image = &x[at / tile_rows * shape.source()..][..shape.source()];
+                let row = (image, at % tile_rows);
+                strip.transform(simd, shape, row, &mut tiles, s * tile_columns);
+            }
+            for (p, filters) in filters.chunks_exact(POSITIONS * depth).enumerate() {
+                for (position, filters) in filters.chunks_exact(depth).enumerate() {
+                    let a = Left {
+                        values: tiles.position(position),
+                        rows: &tiles.rows[..count],
+                        step: 1,
+                        segments: &[Segment {
+                            offset: 0,
+                            depth: shape.input,
+                        }],
+                    };
+                    let c = &mut sums[position * count * PANEL..][..count * PANEL];
+                    product::<S, false>(simd, a, filters, c, PANEL);
+                }
+                for (s, at) in strips.clone().enumerate() {
+                    let place = Place {
+                        channel: p * width,
+                        r: at % tile_rows,
+                    };
+                    let image = &mut y[at / tile_rows * shape.target()..][..shape.target()];
+                    let planes = &mut image[p * width * rows * columns..];
+                    let sums = (&sums[..], count, s * tile_columns);
+                    output.store(simd, shape, sums, planes, place);
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    let images = images_per_thread(shape.batch);
+    // Each thread sums over its own images; then the sums are added in the order of the images.
+    let sums = x
+        .par_chunks(images * shape.source())
+        .zip(dy.par_chunks(images * shape.target()))
+        .map(|(x, dy)| Arch::new().dispatch(Products { shape, x, dy }))
+        .collect();
+    let sums = sum_in_order(sums);
+    // SAFETY: all taps of the filters of every panel are written.
+    unsafe {
+        written(shape.filters(), |dw| {
+            Arch::new().dispatch(Inverse {
+                shape,
+                sums: &sums,
+                dw,
+            });
+        })
+    }
+}
+
+/// Products in transformed space over some images: `[panel][position][input][channel of panel]`.
+struct Products<'a> {
+    shape: &'a Shape,
+    x: &'a [f32],
+    dy: &'a [f32],
+}
+
+impl WithSimd for Products<'_> {
+    type Output = Vec<f32>;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
+        let Self { shape, x, dy } = self;
+        let width = panel_width::<S>();
+        let [tile_rows, tile_columns] = shape.tiles();
+        let strips = dy.len() / shape.target() * tile_rows;
+        let block = strips_in_block(shape);
+        let panel = POSITIONS * shape.input * width;
+
+        let mut strip = Strip::new::<S>(shape);
+        let mut tiles = Tiles::new::<S>(block * tile_columns, shape.input);
+        let mut output = OutputStrip::new::<S>(shape);
+        let mut right = vec![simd.splat_f32s(0.0); POSITIONS * block * tile_columns * PANEL];
+        let mut sums = vec![0.0; shape.output.div_ceil(width) * panel];
+        let rows: Vec<_> = (0..shape.input).collect();
+
+        for first in (0..strips).step_by(block) {
+            let strips = first..strips.min(first + block);
+            let count = strips.len() * tile_columns;
+            for (s, at) in strips.clone().enumerate() {
+                let image = &x[at / tile_rows * shape.source()..][..shape.source()];
+                let row = (image, at % tile_rows);
+                strip.transform(simd, shape, row, &mut tiles, s * tile_columns);
+            }
+            for (p, sums) in sums.chunks_exact_mut(panel).enumerate() {
+                for (s, at) in strips.clone().enumerate() {
+                    let place = Place {
+                        channel: p * width,
+                        r: at % tile_rows,
+                    };
+                    let image = &dy[at / tile_rows * shape.target()..][..shape.target()];
+                    let to = (&mut right[..], count, s * tile_columns);
+                    output.load(simd, shape, (image, place), to);
+                }
+                let (sums, _) = S::as_mut_simd_f32s(sums);
+                for (position, sums) in sums.chunks_exact_mut(shape.input * PANEL).enumerate() {
+                    let a = Left {
+                        values: tiles.position(position),
+                        rows: &rows,
+                        step: tiles.channels,
+                        segments: &[Segment {
+                            offset: 0,
+                            depth: count,
+                        }],
+                    };
+                    let b = &right[position * count * PANEL..][..count * PANEL];
+                    product::<S, true>(simd, a, b, sums, PANEL);
+                }
+            }
+        }
+        sums
+    }
+}
+
+/// From products to filters.
+struct Inverse<'a> {
+    shape: &'a Shape,
+    sums: &'a [f32],
+    dw: &'a mut [MaybeUninit<f32>],
+}
+
+impl WithSimd for Inverse<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { shape, sums, dw } = self;
+        let width = panel_width::<S>();
+        dw.par_chunks_mut(width * shape.input * 9)
+            .zip(sums.par_chunks(POSITIONS * shape.input * width))
+            .for_each(|(out, sums)| {
+                Arch::new().dispatch(InversePanel { shape, sums, out });
+            });
+    }
+}
+
+struct InversePanel<'a> {
+    shape: &'a Shape,
+    sums: &'a [f32],
+    out: &'a mut [MaybeUninit<f32>],
+}
+
+impl WithSimd for InversePanel<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let (sums, _) = S::as_simd_f32s(self.sums);
+        filters::adjoint(simd, self.shape, sums, 0..self.shape.input, self.out);
+    }
+}

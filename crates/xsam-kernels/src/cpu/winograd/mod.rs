@@ -1,0 +1,132 @@
+//! 3x3 convolutions of stride 1 by Winograd's F(4x4, 3x3): 2.25 multiplications where there were 9.
+//!
+//! Tensors are NCHW outside. Inside, channels are innermost, so that every transform works on whole
+//! vectors of channels. Tiles of 6x6 inputs and all filters are transformed, multiplied position by
+//! position over the channels, a panel of output channels at a time, and transformed back.
+//!
+//! Two orders of the work keep what is used again in the cache: where there are many tiles, blocks of
+//! tiles meet all filters ([`blocks`]); where there are few, panels of filters meet all tiles
+//! ([`panels`]), and a transformed filter is used at once and never stored.
+
+mod blocks;
+mod filters;
+mod panels;
+mod strip;
+#[cfg(test)]
+mod tests;
+mod transform;
+
+/// Positions of a transformed tile.
+const POSITIONS: usize = 36;
+/// Edge of an output tile.
+const TILE: usize = 4;
+/// Edge of an input tile.
+const WINDOW: usize = 6;
+/// Numbers that are to stay in a core's cache: half of the 512 KiB that a small one has.
+const CACHED: usize = 1 << 16;
+/// The most numbers that all transformed tiles together may take, 64 MiB, to be held at once.
+const HELD: usize = 1 << 24;
+
+/// Sizes of a convolution.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
+    /// Images.
+    pub(crate) batch: usize,
+    /// Channels of the input.
+    pub(crate) input: usize,
+    /// Channels of the output.
+    pub(crate) output: usize,
+    /// Rows and columns of the input.
+    pub(crate) size: [usize; 2],
+    /// Zeros around the input, rows and columns.
+    pub(crate) padding: [usize; 2],
+}
+
+impl Shape {
+    /// Rows and columns of the output.
+    pub(crate) fn output_size(&self) -> [usize; 2] {
+        [0, 1].map(|i| self.size[i] + 2 * self.padding[i] - 2)
+    }
+
+    /// Numbers in an image of the input.
+    fn source(&self) -> usize {
+        self.input * self.size[0] * self.size[1]
+    }
+
+    /// Numbers in an image of the output.
+    fn target(&self) -> usize {
+        let [rows, columns] = self.output_size();
+        self.output * rows * columns
+    }
+
+    /// Numbers in all filters.
+    fn filters(&self) -> usize {
+        self.output * self.input * 9
+    }
+
+    /// Rows and columns of tiles in an image.
+    fn tiles(&self) -> [usize; 2] {
+        self.output_size().map(|n| n.div_ceil(TILE))
+    }
+
+    /// The convolution that gives the gradient of the input, from the gradient of the output.
+    fn transposed(&self) -> Self {
+        Self {
+            batch: self.batch,
+            input: self.output,
+            output: self.input,
+            size: self.output_size(),
+            padding: self.padding.map(|p| 2 - p),
+        }
+    }
+
+    /// Products of an input and a filter in each position of a tile.
+    pub(crate) fn products(&self) -> usize {
+        let [rows, columns] = self.tiles();
+        self.batch * rows * columns * self.input * self.output
+    }
+
+    /// Whether the tiles are so few that reading them again for each panel of filters costs less
+    /// than reading the filters again for each block of tiles.
+    fn has_few_tiles(&self) -> bool {
+        let [rows, columns] = self.tiles();
+        let tiles = self.batch * rows * columns;
+        tiles <= self.output && tiles * self.input * POSITIONS <= HELD
+    }
+}
+
+/// Which way the filters `[output, input, 3, 3]` are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Direction {
+    Forward,
+    /// Turned by half a turn, input and output exchanged.
+    Backward,
+}
+
+/// `y = x * w`, with `x` `[batch, input, rows, columns]` and `w` `[output, input, 3, 3]`.
+pub(crate) fn forward(shape: &Shape, x: &[f32], w: &[f32]) -> Vec<f32> {
+    convolve(shape, x, w, Direction::Forward)
+}
+
+/// Gradient of `x` from that of `y`.
+pub(crate) fn input_gradient(shape: &Shape, dy: &[f32], w: &[f32]) -> Vec<f32> {
+    convolve(&shape.transposed(), dy, w, Direction::Backward)
+}
+
+fn convolve(shape: &Shape, x: &[f32], w: &[f32], direction: Direction) -> Vec<f32> {
+    if shape.has_few_tiles() {
+        panels::convolve(shape, x, w, direction)
+    } else {
+        blocks::convolve(shape, x, w, direction)
+    }
+}
+
+/// Gradient of the filters `[output, input, 3, 3]`, from the input and the gradient of the output:
+/// `dW = G^T ((B^T x B) * (A dy A^T)) G`, summed over tiles.
+pub(crate) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    if shape.has_few_tiles() {
+        panels::weight_gradient(shape, x, dy)
+    } else {
+        blocks::weight_gradient(shape, x, dy)
+    }
+}

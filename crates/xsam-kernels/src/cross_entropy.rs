@@ -1,0 +1,226 @@
+//! Cross entropy of logits against class numbers.
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, Scalar, TensorMetadata, backend_extension};
+use burn::tensor::{DType, IndexingUpdateOp, Int, Shape, Tensor};
+
+use crate::cpu::cross_entropy as cpu;
+use crate::flex::{Flat, numbers, tensor};
+
+/// The mean cross entropy of `logits`, `[batch, classes]`, against the class numbers `targets`, `[batch]`.
+///
+/// With `label_smoothing` s the target of a row is `1 - s` on its class, plus `s / classes` on every
+/// class, as in PyTorch. The result has one element; that of an empty batch is NaN. Only `logits` gets
+/// a gradient.
+///
+/// On Flex in `f32` each direction reads the logits once from memory (forward reads a row twice, from the
+/// cache) and nothing of their size is kept but the logits themselves.
+///
+/// # Panics
+/// If the batch sizes differ or `label_smoothing` is not in `0..=1`. A target that is no class number
+/// panics as in Burn's `gather` on Flex; other back ends do what their `gather` does.
+pub fn cross_entropy(
+    logits: Tensor<2>,
+    targets: Tensor<1, Int>,
+    label_smoothing: f64,
+) -> Tensor<1> {
+    let ([rows, _], [count]) = (logits.dims(), targets.dims());
+    assert_eq!(
+        rows, count,
+        "cross entropy needs one target a row of logits"
+    );
+    assert!(
+        (0.0..=1.0).contains(&label_smoothing),
+        "label_smoothing must be in 0..=1, got {label_smoothing}"
+    );
+    Tensor::from_dispatch(<Dispatch as CrossEntropyOps>::mean_cross_entropy(
+        logits.into_dispatch(),
+        targets.into_dispatch(),
+        label_smoothing,
+    ))
+}
+
+/// Cross entropy as an operation that Burn dispatches to the back end of the logits.
+#[backend_extension(Flex, Autodiff)]
+pub trait CrossEntropyOps: Backend {
+    /// See [`cross_entropy`].
+    fn mean_cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        smoothing: f64,
+    ) -> FloatTensor<Self> {
+        composed::<Self>(logits, targets, smoothing)
+    }
+}
+
+/// The computations behind [`CrossEntropyOps`] on one back end; the provided bodies are composed of
+/// Burn's operations.
+pub trait CrossEntropyKernels: Backend {
+    /// The loss, and what [`cross_entropy_slope`](CrossEntropyKernels::cross_entropy_slope) can use of the rows.
+    fn cross_entropy_value(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        smoothing: f64,
+    ) -> (FloatTensor<Self>, Option<FloatTensor<Self>>) {
+        (composed::<Self>(logits, targets, smoothing), None)
+    }
+
+    /// The gradient of the logits, for the gradient of the loss.
+    fn cross_entropy_slope(
+        gradient: FloatTensor<Self>,
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        rows: Option<FloatTensor<Self>>,
+        smoothing: f64,
+    ) -> FloatTensor<Self> {
+        let _ = rows;
+        composed_slope::<Self>(gradient, logits, targets, smoothing)
+    }
+}
+
+/// The distances of the logits from the largest of their row, and that one.
+fn centred<B: Backend>(logits: FloatTensor<B>) -> FloatTensor<B> {
+    let top = B::float_max_dim(logits.clone(), 1);
+    B::float_sub(logits, top)
+}
+
+fn composed<B: Backend>(
+    logits: FloatTensor<B>,
+    targets: IntTensor<B>,
+    smoothing: f64,
+) -> FloatTensor<B> {
+    let rows = logits.shape()[0];
+    let centred = centred::<B>(logits);
+    let indices = B::int_reshape(targets, Shape::new([rows, 1]));
+    let picked = B::float_gather(1, centred.clone(), indices);
+    let total = B::float_sum_dim(B::float_exp(centred.clone()), 1);
+    let picked = B::float_mul_scalar(picked, Scalar::Float(1.0 - smoothing));
+    let mut losses = B::float_sub(B::float_log(total), picked);
+    if smoothing > 0.0 {
+        let mean = B::float_mul_scalar(B::float_mean_dim(centred, 1), Scalar::Float(smoothing));
+        losses = B::float_sub(losses, mean);
+    }
+    let loss = B::float_mean_dim(losses, 0);
+    B::float_reshape(loss, Shape::new([1]))
+}
+
+fn composed_slope<B: Backend>(
+    gradient: FloatTensor<B>,
+    logits: FloatTensor<B>,
+    targets: IntTensor<B>,
+    smoothing: f64,
+) -> FloatTensor<B> {
+    let shape = logits.shape();
+    let (rows, classes) = (shape[0], shape[1]);
+    let (device, dtype) = (logits.device(), logits.dtype().into());
+    let exponentials = B::float_exp(centred::<B>(logits));
+    let total = B::float_sum_dim(exponentials.clone(), 1);
+    let softmax = B::float_div(exponentials, total);
+    let indices = B::int_reshape(targets, Shape::new([rows, 1]));
+    let column = Shape::new([rows, 1]);
+    let ones = B::float_ones(column, &device, dtype);
+    let zeros = B::float_zeros(shape, &device, dtype);
+    let picked = B::float_scatter(1, zeros, indices, ones, IndexingUpdateOp::Add);
+    let picked = B::float_mul_scalar(picked, Scalar::Float(1.0 - smoothing));
+    let slope = B::float_sub(softmax, picked);
+    let slope = B::float_sub_scalar(slope, Scalar::Float(smoothing / classes as f64));
+    let share = B::float_div_scalar(gradient, Scalar::Float(rows as f64));
+    B::float_mul(slope, B::float_reshape(share, Shape::new([1, 1])))
+}
+
+/// The class numbers, if they are in a number format that the kernel reads.
+fn classes_of(targets: &Flat, classes: usize) -> Option<Vec<usize>> {
+    numbers(targets, classes, "cross entropy: target")
+}
+
+impl CrossEntropyKernels for Flex {
+    fn cross_entropy_value(logits: Flat, targets: Flat, smoothing: f64) -> (Flat, Option<Flat>) {
+        let (rows, classes) = (logits.shape()[0], logits.shape()[1]);
+        let numbers = (logits.dtype() == DType::F32)
+            .then(|| classes_of(&targets, classes))
+            .flatten();
+        let Some(numbers) = numbers else {
+            return (composed::<Self>(logits, targets, smoothing), None);
+        };
+        let result = cpu::forward(
+            logits.to_contiguous().storage(),
+            &numbers,
+            classes,
+            smoothing,
+        );
+        (
+            tensor(vec![result.loss], Shape::new([1])),
+            Some(tensor(result.rows, Shape::new([rows, 2]))),
+        )
+    }
+
+    fn cross_entropy_slope(
+        gradient: Flat,
+        logits: Flat,
+        targets: Flat,
+        rows: Option<Flat>,
+        smoothing: f64,
+    ) -> Flat {
+        let shape = logits.shape();
+        let numbers = classes_of(&targets, shape[1]);
+        let scale = gradient.to_contiguous();
+        let scale = scale.as_slice::<f32>().and_then(|g| g.first().copied());
+        let (Some(rows), Some(numbers), Some(scale)) = (rows, numbers, scale) else {
+            return composed_slope::<Self>(gradient, logits, targets, smoothing);
+        };
+        let slope = cpu::backward(
+            logits.to_contiguous().storage(),
+            &numbers,
+            rows.to_contiguous().storage(),
+            shape[1],
+            smoothing,
+            scale,
+        );
+        tensor(slope, shape)
+    }
+}
+
+impl CrossEntropyOps for Flex {
+    fn mean_cross_entropy(logits: Flat, targets: Flat, smoothing: f64) -> Flat {
+        Self::cross_entropy_value(logits, targets, smoothing).0
+    }
+}
+
+#[derive(Debug)]
+struct EntropyBackward;
+
+impl<B: CrossEntropyKernels> Backward<B, 1> for EntropyBackward {
+    type State = (FloatTensor<B>, IntTensor<B>, Option<FloatTensor<B>>, f64);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let (logits, targets, rows, smoothing) = ops.state;
+        let [parent] = ops.parents;
+        if let Some(node) = parent {
+            let slope = B::cross_entropy_slope(gradient, logits, targets, rows, smoothing);
+            grads.register::<B>(node.id, slope);
+        }
+    }
+}
+
+impl<B: CrossEntropyKernels, C: CheckpointStrategy> CrossEntropyOps for Autodiff<B, C> {
+    fn mean_cross_entropy(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        smoothing: f64,
+    ) -> FloatTensor<Self> {
+        let (logits, node) = logits.into_parts();
+        let (loss, rows) = B::cross_entropy_value(logits.clone(), targets.clone(), smoothing);
+        match EntropyBackward
+            .prepare::<C>([node])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => prep.finish((logits, targets, rows, smoothing), loss),
+            OpsKind::UnTracked(prep) => prep.finish(loss),
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Rows of a table, by number.
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::ops::ModuleOps;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::{Int, Shape, Slice, Tensor};
+
+use crate::cpu::embedding as cpu;
+use crate::flex::{Flat, numbers, takes, tensor};
+
+/// The rows of `weight`, `[rows, width]`, that `ids`, `[batch, tokens]`, name: `[batch, tokens, width]`.
+///
+/// Only `weight` gets a gradient. The row `padding`, if any, is looked up like the others but its gradient
+/// is zero, as in PyTorch.
+///
+/// On Flex in `f32` the gradient is written once, row by row, and does not depend on the number of threads.
+///
+/// # Panics
+/// If `padding` is no row. An id that is no row panics as in Burn's `select` on Flex; other back ends do
+/// what their `select` does.
+pub fn embedding(weight: Tensor<2>, ids: Tensor<2, Int>, padding: Option<usize>) -> Tensor<3> {
+    let [rows, _] = weight.dims();
+    if let Some(padding) = padding {
+        assert!(
+            padding < rows,
+            "padding {padding} is out of bounds for {rows} rows"
+        );
+    }
+    Tensor::from_dispatch(<Dispatch as EmbeddingOps>::look_up(
+        weight.into_dispatch(),
+        ids.into_dispatch(),
+        padding,
+    ))
+}
+
+/// Embedding as an operation that Burn dispatches to the back end of the table.
+#[backend_extension(Flex, Autodiff)]
+pub trait EmbeddingOps: Backend {
+    /// See [`embedding`].
+    fn look_up(
+        weight: FloatTensor<Self>,
+        ids: IntTensor<Self>,
+        padding: Option<usize>,
+    ) -> FloatTensor<Self> {
+        let _ = padding;
+        Self::embedding(weight, ids)
+    }
+}
+
+/// The computations behind [`EmbeddingOps`] on one back end; the provided bodies are composed of Burn's
+/// operations.
+pub trait EmbeddingKernels: Backend {
+    /// The rows.
+    fn look_up_value(weight: FloatTensor<Self>, ids: IntTensor<Self>) -> FloatTensor<Self> {
+        Self::embedding(weight, ids)
+    }
+
+    /// The gradient of the table from that of the rows.
+    fn look_up_slope(
+        gradient: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        ids: IntTensor<Self>,
+        padding: Option<usize>,
+    ) -> FloatTensor<Self> {
+        composed_slope::<Self>(gradient, weight, ids, padding)
+    }
+}
+
+fn composed_slope<B: Backend>(
+    gradient: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    ids: IntTensor<B>,
+    padding: Option<usize>,
+) -> FloatTensor<B> {
+    let slope = B::embedding_backward(weight, gradient, ids);
+    let Some(padding) = padding else {
+        return slope;
+    };
+    let row = Shape::new([1, slope.shape()[1]]);
+    let zeros = B::float_zeros(row, &slope.device(), slope.dtype().into());
+    B::float_slice_assign(slope, &[Slice::from(padding..padding + 1)], zeros)
+}
+
+/// The ids, if they are in a number format that the kernels read.
+fn ids_of(ids: &Flat, rows: usize) -> Option<Vec<usize>> {
+    numbers(ids, rows, "embedding: id")
+}
+
+impl EmbeddingKernels for Flex {
+    fn look_up_value(weight: Flat, ids: Flat) -> Flat {
+        let [rows, width] = weight.shape().dims();
+        let known = ids_of(&ids, rows).filter(|_| takes([&weight]));
+        let Some(known) = known else {
+            return Self::embedding(weight, ids);
+        };
+        let [batch, tokens] = ids.shape().dims();
+        let output = cpu::forward(weight.to_contiguous().storage(), &known, width);
+        tensor(output, Shape::new([batch, tokens, width]))
+    }
+
+    fn look_up_slope(gradient: Flat, weight: Flat, ids: Flat, padding: Option<usize>) -> Flat {
+        let [rows, width] = weight.shape().dims();
+        let known = ids_of(&ids, rows).filter(|_| takes([&gradient]));
+        let Some(known) = known else {
+            return composed_slope::<Self>(gradient, weight, ids, padding);
+        };
+        let gradient = gradient.to_contiguous();
+        let slope = cpu::backward(gradient.storage(), &known, rows, width, padding);
+        tensor(slope, Shape::new([rows, width]))
+    }
+}
+
+impl EmbeddingOps for Flex {
+    fn look_up(weight: Flat, ids: Flat, _: Option<usize>) -> Flat {
+        Self::look_up_value(weight, ids)
+    }
+}
+
+#[derive(Debug)]
+struct EmbeddingBackward;
+
+impl<B: EmbeddingKernels> Backward<B, 1> for EmbeddingBackward {
+    type State = (FloatTensor<B>, IntTensor<B>, Option<usize>);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let (weight, ids, padding) = ops.state;
+        let [parent] = ops.parents;
+        if let Some(node) = parent {
+            let slope = B::look_up_slope(gradient, weight, ids, padding);
+            grads.register::<B>(node.id, slope);
+        }
+    }
+}
+
+impl<B: EmbeddingKernels, C: CheckpointStrategy> EmbeddingOps for Autodiff<B, C> {
+    fn look_up(
+        weight: FloatTensor<Self>,
+        ids: IntTensor<Self>,
+        padding: Option<usize>,
+    ) -> FloatTensor<Self> {
+        let (weight, node) = weight.into_parts();
+        let output = B::look_up_value(weight.clone(), ids.clone());
+        match EmbeddingBackward
+            .prepare::<C>([node])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => prep.finish((weight, ids, padding), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+}

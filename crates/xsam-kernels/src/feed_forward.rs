@@ -1,0 +1,220 @@
+//! Bias and activation of a hidden layer in one pass.
+
+use std::f64::consts::{FRAC_1_SQRT_2, PI};
+
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, Scalar, TensorMetadata, backend_extension};
+use burn::tensor::{Shape, Tensor};
+
+pub use crate::cpu::feed_forward::Activation;
+
+use crate::cpu::feed_forward as cpu;
+use crate::flex::{Flat, takes, tensor};
+
+/// `gelu(x + bias)`: what stands between the two products of a feed-forward layer.
+///
+/// `x` has any rank from 1 and `bias` is as long as its last dimension; gradients flow to both. The GELU is
+/// the exact one, `x` times the probability that a standard normal variable is below `x` (arXiv 1606.08415),
+/// as is the default in PyTorch.
+///
+/// On Flex in `f32` each direction reads and writes every tensor once; the backward pass keeps `x`.
+///
+/// # Panics
+/// If `bias` is not as long as the last dimension of `x`.
+pub fn bias_gelu<const D: usize>(x: Tensor<D>, bias: Tensor<1>) -> Tensor<D> {
+    biased(x, bias, Activation::Gelu)
+}
+
+/// `relu(x + bias)`, with shapes, gradients and panics as those of [`bias_gelu`].
+///
+/// On Flex in `f32` each direction reads and writes every tensor once; the backward pass keeps the output,
+/// which the product that follows keeps anyway.
+pub fn bias_relu<const D: usize>(x: Tensor<D>, bias: Tensor<1>) -> Tensor<D> {
+    biased(x, bias, Activation::Relu)
+}
+
+fn biased<const D: usize>(x: Tensor<D>, bias: Tensor<1>, activation: Activation) -> Tensor<D> {
+    let [length] = bias.dims();
+    assert_eq!(
+        length,
+        x.dims()[D - 1],
+        "the bias needs one number a column"
+    );
+    Tensor::from_dispatch(<Dispatch as FeedForwardOps>::activate(
+        x.into_dispatch(),
+        bias.into_dispatch(),
+        activation,
+    ))
+}
+
+/// Bias and activation as an operation that Burn dispatches to the back end of its inputs.
+#[backend_extension(Flex, Autodiff)]
+pub trait FeedForwardOps: Backend {
+    /// See [`bias_gelu`] and [`bias_relu`].
+    fn activate(
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> FloatTensor<Self> {
+        composed::<Self>(x, bias, activation)
+    }
+}
+
+/// The computations behind [`FeedForwardOps`] on one back end; the provided bodies are composed of Burn's
+/// operations.
+pub trait FeedForwardKernels: Backend {
+    /// The output.
+    fn activation_value(
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> FloatTensor<Self> {
+        composed::<Self>(x, bias, activation)
+    }
+
+    /// The gradients of `x` and bias. `kept` is the input for the GELU and the output for the ReLU.
+    fn activation_slopes(
+        gradient: FloatTensor<Self>,
+        kept: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> [FloatTensor<Self>; 2] {
+        composed_slopes::<Self>(gradient, kept, bias, activation)
+    }
+}
+
+fn add_bias<B: Backend>(x: FloatTensor<B>, bias: FloatTensor<B>) -> FloatTensor<B> {
+    let rank = x.shape().num_dims();
+    let mut shape = vec![1; rank];
+    shape[rank - 1] = bias.shape()[0];
+    B::float_add(x, B::float_reshape(bias, Shape::from(shape)))
+}
+
+/// The probability that a standard normal variable is below `x`.
+fn below<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
+    let erf = B::float_erf(B::float_mul_scalar(x, Scalar::Float(FRAC_1_SQRT_2)));
+    B::float_mul_scalar(
+        B::float_add_scalar(erf, Scalar::Float(1.0)),
+        Scalar::Float(0.5),
+    )
+}
+
+fn composed<B: Backend>(
+    x: FloatTensor<B>,
+    bias: FloatTensor<B>,
+    activation: Activation,
+) -> FloatTensor<B> {
+    let x = add_bias::<B>(x, bias);
+    match activation {
+        Activation::Gelu => B::float_mul(x.clone(), below::<B>(x)),
+        Activation::Relu => B::relu(x),
+    }
+}
+
+fn composed_slopes<B: Backend>(
+    gradient: FloatTensor<B>,
+    kept: FloatTensor<B>,
+    bias: FloatTensor<B>,
+    activation: Activation,
+) -> [FloatTensor<B>; 2] {
+    let (shape, width) = (kept.shape(), bias.shape()[0]);
+    let slope = match activation {
+        // Burn's own backward of the GELU is that of its approximation with a hyperbolic tangent.
+        Activation::Gelu => {
+            let x = add_bias::<B>(kept, bias);
+            let square = B::float_mul(x.clone(), x.clone());
+            let bell = B::float_exp(B::float_mul_scalar(square, Scalar::Float(-0.5)));
+            let density = B::float_div_scalar(bell, Scalar::Float((2.0 * PI).sqrt()));
+            let slope = B::float_add(below::<B>(x.clone()), B::float_mul(x, density));
+            B::float_mul(gradient, slope)
+        }
+        Activation::Relu => B::relu_backward(kept, gradient),
+    };
+    let matrix = Shape::new([shape.num_elements() / width.max(1), width]);
+    let total = B::float_sum_dim(B::float_reshape(slope.clone(), matrix), 0);
+    [slope, B::float_reshape(total, Shape::new([width]))]
+}
+
+impl FeedForwardKernels for Flex {
+    fn activation_value(x: Flat, bias: Flat, activation: Activation) -> Flat {
+        if !takes([&x, &bias]) {
+            return composed::<Self>(x, bias, activation);
+        }
+        let (shape, x, bias) = (x.shape(), x.to_contiguous(), bias.to_contiguous());
+        tensor(cpu::forward(x.storage(), bias.storage(), activation), shape)
+    }
+
+    fn activation_slopes(
+        gradient: Flat,
+        kept: Flat,
+        bias: Flat,
+        activation: Activation,
+    ) -> [Flat; 2] {
+        if !takes([&gradient, &kept, &bias]) {
+            return composed_slopes::<Self>(gradient, kept, bias, activation);
+        }
+        let [gradient, kept, bias] = [gradient, kept, bias].map(|x| x.to_contiguous());
+        let (x_slope, bias_slope) = cpu::backward(
+            gradient.storage(),
+            kept.storage(),
+            bias.storage(),
+            activation,
+        );
+        [
+            tensor(x_slope, kept.shape()),
+            tensor(bias_slope, bias.shape()),
+        ]
+    }
+}
+
+impl FeedForwardOps for Flex {
+    fn activate(x: Flat, bias: Flat, activation: Activation) -> Flat {
+        Self::activation_value(x, bias, activation)
+    }
+}
+
+#[derive(Debug)]
+struct ActivationBackward;
+
+impl<B: FeedForwardKernels> Backward<B, 2> for ActivationBackward {
+    type State = (FloatTensor<B>, FloatTensor<B>, Activation);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let (kept, bias, activation) = ops.state;
+        let slopes = B::activation_slopes(gradient, kept, bias, activation);
+        for (parent, slope) in ops.parents.into_iter().zip(slopes) {
+            if let Some(node) = parent {
+                grads.register::<B>(node.id, slope);
+            }
+        }
+    }
+}
+
+impl<B: FeedForwardKernels, C: CheckpointStrategy> FeedForwardOps for Autodiff<B, C> {
+    fn activate(
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        activation: Activation,
+    ) -> FloatTensor<Self> {
+        let ((x, x_node), (bias, bias_node)) = (x.into_parts(), bias.into_parts());
+        let output = B::activation_value(x.clone(), bias.clone(), activation);
+        match ActivationBackward
+            .prepare::<C>([x_node, bias_node])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => {
+                let kept = match activation {
+                    Activation::Gelu => x,
+                    Activation::Relu => output.clone(),
+                };
+                prep.finish((kept, bias, activation), output)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+}

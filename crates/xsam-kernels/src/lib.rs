@@ -1,0 +1,35 @@
+//! Fast CPU kernels for training, as a Burn backend extension.
+//!
+//! Each operation is a function on Burn tensors with a backward pass of its own. On the Flex back end
+//! and in `f32` it runs a kernel of this crate; on every other back end and in every other number
+//! format, the composition of Burn's own operations, with the same result up to rounding.
+
+mod attention;
+pub mod batch_norm;
+mod choice;
+mod concat;
+mod conv;
+mod cpu;
+mod cross_entropy;
+mod dropout;
+mod embedding;
+mod feed_forward;
+mod flex;
+mod layer_norm;
+mod pool;
+mod softmax;
+
+pub use attention::{AttentionInputs, AttentionKernels, AttentionOps, attention};
+pub use batch_norm::{
+    BatchNormParams, BatchNormStatistics, BatchNormTail, batch_norm_inference, batch_norm_train,
+};
+pub use choice::{Kernels, kernels, set_kernels};
+pub use concat::{ConcatKernels, ConcatOps, concat_channels};
+pub use conv::{ConvKernels, ConvOps, conv2d};
+pub use cross_entropy::{CrossEntropyKernels, CrossEntropyOps, cross_entropy};
+pub use dropout::{DropoutKernels, DropoutOps, dropout};
+pub use embedding::{EmbeddingKernels, EmbeddingOps, embedding};
+pub use feed_forward::{Activation, FeedForwardKernels, FeedForwardOps, bias_gelu, bias_relu};
+pub use layer_norm::{LayerNormKernels, LayerNormOps, layer_norm};
+pub use pool::{PoolKernels, PoolOps, avg_pool2d, global_avg_pool, max_pool2d};
+pub use softmax::{SoftmaxKernels, SoftmaxOps, softmax};
