@@ -44,6 +44,15 @@ pub(crate) enum Command {
     /// This build's numbers against reference cases, one line each.
     #[command(after_help = "Example:\n  xsam verify --json\n\nExits with 1 if any case fails.")]
     Verify(VerifyArguments),
+    /// Seconds a training step of a model and a method takes, on a random batch.
+    #[command(
+        after_help = "Example:\n  xsam bench --model resnet18 --method sam --batch 64 --threads 2\n\n\
+                      Timed: the passes, the method's arithmetic, and SGD with momentum and weight \
+                      decay. Not timed: data, and XSAM's searches. A search is timed by itself, \
+                      from the first to the last of its 21 forward passes. Two steps go untimed \
+                      before the first."
+    )]
+    Bench(BenchArguments),
     /// The data sets.
     Data(DataArguments),
 }
@@ -123,6 +132,49 @@ pub(crate) struct VerifyArguments {
     pub(crate) precision: String,
 
     /// For machines: one JSON object a case.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct BenchArguments {
+    /// The model.
+    #[arg(long, value_name = "NAME", default_value = "resnet18")]
+    pub(crate) model: String,
+
+    /// The method.
+    #[arg(long, value_name = "NAME", default_value = "xsam")]
+    pub(crate) method: String,
+
+    /// Images in the batch.
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub(crate) batch: usize,
+
+    /// Width of a model that can be scaled; the model's own if not given.
+    #[arg(long, value_name = "N")]
+    pub(crate) width: Option<usize>,
+
+    /// Ascent steps of a method that ascends; 1 if not given.
+    #[arg(long, value_name = "K")]
+    pub(crate) ascent: Option<usize>,
+
+    /// Timed steps.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) steps: usize,
+
+    /// Height and width of an image.
+    #[arg(long, value_name = "PIXELS", default_value_t = 32)]
+    pub(crate) image_size: usize,
+
+    /// Channels of an image.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    pub(crate) channels: usize,
+
+    /// Number of classes.
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) classes: usize,
+
+    /// For machines: one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
 }

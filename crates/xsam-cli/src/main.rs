@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Train(arguments) => commands::train::run(arguments),
         Command::Compare(arguments) => commands::compare::run(arguments),
         Command::Verify(arguments) => commands::verify::run(arguments),
+        Command::Bench(arguments) => commands::bench::run(arguments),
         Command::Data(arguments) => commands::data::run(arguments),
     };
     match result {

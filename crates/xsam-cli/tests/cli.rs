@@ -53,6 +53,7 @@ fn help_has_an_example_everywhere() {
         &["train"],
         &["compare"],
         &["verify"],
+        &["bench"],
         &["data", "list"],
         &["data", "show"],
     ] {
@@ -113,6 +114,35 @@ fn wrong_words_are_wrong_usage() {
         (
             &["verify", "--precision", "f16"],
             "there is no precision `f16`",
+        ),
+        (
+            &["bench", "--model", "resnet-18"],
+            "`--model`: there is no model `resnet-18`; did you mean `resnet18`?",
+        ),
+        (
+            &["bench", "--method", "xsma"],
+            "`--method`: there is no method `xsma`; did you mean `xsam`?",
+        ),
+        (
+            &["bench", "--batch", "0"],
+            "`--batch`: 0 must be at least 1",
+        ),
+        (&["bench", "--steps", "many"], "invalid value 'many'"),
+        (
+            &["bench", "--ascent", "0"],
+            "`--ascent`: 0 must be at least 1",
+        ),
+        (
+            &["bench", "--method", "sgd", "--ascent", "2"],
+            "sgd does not ascend",
+        ),
+        (
+            &["bench", "--model", "vgg11_bn", "--image-size", "8"],
+            "needs at least 32",
+        ),
+        (
+            &["bench", "--model", "densenet121", "--width", "8"],
+            "fixed width",
         ),
         (&["data", "show", "digit"], "did you mean `digits`?"),
         (&["data", "show", "--index", "99999"], "must be below 1200"),
@@ -259,6 +289,81 @@ fn verify_judges_other_peoples_cases() {
     );
     assert!(report.contains("loss of step 1"), "{report}");
     assert!(report.contains("1 passed, 2 failed, 1 skipped"), "{report}");
+}
+
+/// Steps of a millisecond or so.
+const TINY: [&str; 10] = [
+    "bench",
+    "--image-size",
+    "8",
+    "--batch",
+    "4",
+    "--steps",
+    "2",
+    "--threads",
+    "1",
+    "--model",
+];
+
+#[test]
+fn a_step_can_be_timed_by_machines() {
+    let here = tempfile::tempdir().unwrap();
+    let bench = |more: &[&str]| {
+        let output = xsam(here.path(), &[&TINY[..], more, &["--json"]].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let lines = lines(&output);
+        assert_eq!(lines.len(), 1);
+        lines[0].clone()
+    };
+    let line = bench(&["small_cnn", "--ascent", "2"]);
+    for (field, value) in [
+        ("side", Value::from("xsam")),
+        ("model", "small_cnn".into()),
+        ("method", "xsam".into()),
+        ("batch", 4.into()),
+        ("width", 8.into()),
+        ("ascent_steps", 2.into()),
+        ("threads", 1.into()),
+    ] {
+        assert_eq!(line[field], value, "{line}");
+    }
+    assert!(line["kernels"].is_string());
+    assert!(line["search_s"].is_number());
+    assert!(0.0 < line["min_s"].as_f64().unwrap());
+    assert!(line["min_s"].as_f64() <= line["median_s"].as_f64());
+    let linux = cfg!(target_os = "linux");
+    assert_eq!(line["peak_rss_mb"].is_number(), linux, "{line}");
+
+    let line = bench(&["mlp", "--method=sgd", "--channels=1", "--classes=3"]);
+    assert_eq!(
+        (&line["width"], &line["method"]),
+        (&32.into(), &"sgd".into())
+    );
+    // There, and null: a reader need not ask whether they are.
+    for field in ["ascent_steps", "search_s"] {
+        assert_eq!(line.get(field), Some(&Value::Null), "{line}");
+    }
+}
+
+#[test]
+fn a_step_can_be_timed_by_people() {
+    let here = tempfile::tempdir().unwrap();
+    let output = xsam(here.path(), &[&TINY[..], &["small_cnn"]].concat());
+    let report = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for words in [
+        "small_cnn of width 8",
+        "batch 4",
+        "s median",
+        "21 candidates",
+    ] {
+        assert!(report.contains(words), "{report}");
+    }
+    let output = xsam(
+        here.path(),
+        &[&TINY[..], &["small_cnn", "--method=asam"]].concat(),
+    );
+    assert!(!text(&output.stdout).contains("candidates"));
 }
 
 #[test]

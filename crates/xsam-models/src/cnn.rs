@@ -3,10 +3,10 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use xsam_kernels::global_avg_pool;
 
-use crate::layers::{conv3x3, global_average, linear};
+use crate::layers::{conv3x3, convolve, linear};
 use crate::{BatchNorm, ImageClassifier};
 
 /// Two 3x3 convolutions (strides 1 and 2), each with batch normalization and ReLU, then the mean
@@ -39,9 +39,9 @@ impl SmallCnn {
 
 impl ImageClassifier for SmallCnn {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = relu(self.bn1.forward(self.conv1.forward(images)));
-        let x = relu(self.bn2.forward(self.conv2.forward(x)));
-        self.fc.forward(global_average(x))
+        let x = self.bn1.forward_relu(convolve(&self.conv1, images));
+        let x = self.bn2.forward_relu(convolve(&self.conv2, x));
+        self.fc.forward(global_avg_pool(x))
     }
 }
 
@@ -81,9 +81,9 @@ impl Cnn {
 
 impl ImageClassifier for Cnn {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let x = relu(self.bn1.forward(self.conv1.forward(images)));
-        let x = relu(self.bn2.forward(self.conv2.forward(x)));
-        let x = relu(self.bn3.forward(self.conv3.forward(x)));
-        self.fc.forward(global_average(x))
+        let x = self.bn1.forward_relu(convolve(&self.conv1, images));
+        let x = self.bn2.forward_relu(convolve(&self.conv2, x));
+        let x = self.bn3.forward_relu(convolve(&self.conv3, x));
+        self.fc.forward(global_avg_pool(x))
     }
 }

@@ -3,7 +3,9 @@
 use burn::module::Initializer;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
+use xsam_kernels::conv2d;
 
 /// A 3x3 convolution, padding 1, without bias: a batch normalization follows and would cancel it.
 pub(crate) fn conv3x3(inputs: usize, outputs: usize, stride: usize, device: &Device) -> Conv2d {
@@ -41,14 +43,40 @@ fn conv(
         .init(device)
 }
 
+/// The convolution of `x` with the layer's filters, by the fast kernels.
+pub(crate) fn convolve(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+    let y = convolve_without_bias(layer, x);
+    match &layer.bias {
+        Some(bias) => {
+            let channels = y.dims()[1];
+            y + bias.val().reshape([1, channels, 1, 1])
+        }
+        None => y,
+    }
+}
+
+/// [`convolve`], of a layer as it would be without its bias.
+pub(crate) fn convolve_without_bias(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
+    let padding = match layer.padding {
+        PaddingConfig2d::Valid => [(0, 0), (0, 0)],
+        PaddingConfig2d::Explicit(top, left, bottom, right) => [(top, bottom), (left, right)],
+        // Depends on the input's size, which Burn works out.
+        PaddingConfig2d::Same => {
+            let plain = Conv2d {
+                bias: None,
+                ..layer.clone()
+            };
+            return plain.forward(x);
+        }
+    };
+    let (stride, dilation) = (layer.stride, layer.dilation);
+    let options = ConvOptions::new_with_padding(stride, padding, dilation, layer.groups);
+    conv2d(x, layer.weight.val(), options)
+}
+
 /// A fully connected layer with bias.
 pub(crate) fn linear(inputs: usize, outputs: usize, device: &Device) -> Linear {
     LinearConfig::new(inputs, outputs)
         .with_initializer(Initializer::Zeros)
         .init(device)
-}
-
-/// The mean over both spatial axes, `[batch, channels, height, width]` to `[batch, channels]`.
-pub(crate) fn global_average(x: Tensor<4>) -> Tensor<2> {
-    x.flatten::<3>(2, 3).mean_dim(2).squeeze_dim::<2>(2)
 }

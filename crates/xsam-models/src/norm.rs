@@ -1,8 +1,10 @@
 //! Batch normalization with PyTorch's running statistics.
 
 use burn::module::{Flag, Module, Param, RunningState};
-use burn::tensor::module::{batch_norm, batch_norm_train};
 use burn::tensor::{Device, Tensor};
+use xsam_kernels::{
+    BatchNormParams, BatchNormStatistics, BatchNormTail, batch_norm_inference, batch_norm_train,
+};
 
 /// Share of the newest batch in the running statistics, PyTorch's default.
 const MOMENTUM: f64 = 0.1;
@@ -65,31 +67,100 @@ impl BatchNorm {
     ///
     /// If the input has fewer than two axes or its second axis is not the number of channels.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        self.normalize(input, None, BatchNormTail::default())
+    }
+
+    /// [`forward`](Self::forward) and a ReLU, in one pass.
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_relu<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        self.normalize(input, None, rectified(None))
+    }
+
+    /// [`forward`](Self::forward), the addition of `residual`, and a ReLU, in one pass.
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward), and if the residual has another shape than the input.
+    pub fn forward_add_relu<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        residual: Tensor<D>,
+    ) -> Tensor<D> {
+        self.normalize(input, None, rectified(Some(residual)))
+    }
+
+    /// [`forward_relu`](Self::forward_relu) of the input plus `shift`, one number a channel such as
+    /// the bias of a convolution, without the pass that the addition would take.
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward), and if `shift` has another length than there are channels.
+    pub fn forward_shifted_relu<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        shift: Tensor<1>,
+    ) -> Tensor<D> {
+        self.normalize(input, Some(shift), rectified(None))
+    }
+
+    fn normalize<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        shift: Option<Tensor<1>>,
+        tail: BatchNormTail<D>,
+    ) -> Tensor<D> {
         let values = input.shape().num_elements();
         if input.device().is_autodiff() && self.training.is_enabled() && values > 0 {
-            self.forward_train(input)
+            self.forward_train(input, shift, tail)
         } else {
-            self.forward_eval(input)
+            self.forward_eval(input, shift, tail)
         }
     }
 
-    fn forward_eval<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        let device = input.device();
-        batch_norm(
-            input,
-            self.weight.val(),
-            self.bias.val(),
-            self.running_mean.value().to_device(&device),
-            self.running_var.value().to_device(&device),
-            self.epsilon,
-        )
+    fn params(&self) -> BatchNormParams {
+        BatchNormParams {
+            weight: self.weight.val(),
+            bias: self.bias.val(),
+            epsilon: self.epsilon,
+        }
     }
 
-    fn forward_train<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+    fn forward_eval<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        shift: Option<Tensor<1>>,
+        tail: BatchNormTail<D>,
+    ) -> Tensor<D> {
+        let device = input.device();
+        let mean = self.running_mean.value().to_device(&device);
+        let statistics = BatchNormStatistics {
+            mean: match shift {
+                Some(shift) => mean - shift,
+                None => mean,
+            },
+            variance: self.running_var.value().to_device(&device),
+        };
+        batch_norm_inference(input, self.params(), statistics, tail)
+    }
+
+    fn forward_train<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        shift: Option<Tensor<1>>,
+        tail: BatchNormTail<D>,
+    ) -> Tensor<D> {
         let device = input.device();
         let [channels] = self.weight.dims();
         let count = input.shape().num_elements() / channels.max(1);
-        let batch = batch_norm_train(input, self.weight.val(), self.bias.val(), self.epsilon);
+        let mut params = self.params();
+        if let Some(shift) = &shift {
+            // The batch's mean takes the shift off again. What is left of it is a gradient, of zero.
+            params.bias = params.bias + shift.clone() * 0.0;
+        }
+        let (output, batch) = batch_norm_train(input, params, tail);
 
         // n / (n - 1) has no value at n = 1; the biased variance is then exactly zero.
         let unbias = if count > 1 {
@@ -97,21 +168,33 @@ impl BatchNorm {
         } else {
             1.0
         };
+        let mut mean = batch.mean.detach();
+        if let Some(shift) = shift {
+            mean = mean + shift.detach();
+        }
         let keep = 1.0 - self.momentum;
-        let mean = self.running_mean.value_sync().to_device(&device) * keep
-            + batch.mean.detach() * self.momentum;
+        let mean = self.running_mean.value_sync().to_device(&device) * keep + mean * self.momentum;
         let variance = self.running_var.value_sync().to_device(&device) * keep
             + batch.variance.detach() * (self.momentum * unbias);
         self.running_mean.update(mean.detach());
         self.running_var.update(variance.detach());
 
-        batch.output
+        output
+    }
+}
+
+fn rectified<const D: usize>(residual: Option<Tensor<D>>) -> BatchNormTail<D> {
+    BatchNormTail {
+        residual,
+        relu: true,
     }
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use burn::tensor::activation::relu;
 
     use super::*;
 
@@ -202,5 +285,54 @@ mod tests {
         let output = layer.forward(Tensor::<2>::zeros([0, 1], &device()));
         assert_eq!(output.dims(), [0, 1]);
         assert_eq!(statistics(&layer), (vec![0.0], vec![1.0]));
+    }
+
+    #[test]
+    fn the_fused_forms_are_the_sequence_in_training_and_evaluation() {
+        let input = Tensor::<3>::from_floats(
+            [[[0.5, -1.0], [2.0, 3.0]], [[1.5, 1.0], [-1.0, 5.0]]],
+            &device(),
+        )
+        .require_grad();
+        let shift = Tensor::<1>::from_floats([0.5, -3.0], &device()).require_grad();
+        let shifted = || input.clone() + shift.clone().reshape([1, 2, 1]);
+        type Form<'a> = &'a dyn Fn(&BatchNorm) -> Tensor<3>;
+        let pairs: [(Form<'_>, Form<'_>); 3] = [
+            (&|layer| layer.forward_relu(input.clone()), &|layer| {
+                relu(layer.forward(input.clone()))
+            }),
+            (
+                &|layer| layer.forward_add_relu(input.clone(), input.clone()),
+                &|layer| relu(layer.forward(input.clone()) + input.clone()),
+            ),
+            (
+                &|layer| layer.forward_shifted_relu(input.clone(), shift.clone()),
+                &|layer| relu(layer.forward(shifted())),
+            ),
+        ];
+        for (fused, sequence) in pairs {
+            for frozen in [false, true] {
+                let run = |f: Form<'_>| {
+                    let mut layer = BatchNorm::new(2, &device());
+                    layer.forward(shifted());
+                    if frozen {
+                        layer = layer.freeze();
+                    }
+                    let output = f(&layer);
+                    let grads = output.clone().powf_scalar(2.0).sum().backward();
+                    let read = |t: Tensor<1>| t.into_data().try_to_vec::<f32>().unwrap();
+                    let all = [
+                        output.flatten(0, 2),
+                        input.grad(&grads).unwrap().flatten(0, 2),
+                        shift
+                            .grad(&grads)
+                            .unwrap_or_else(|| shift.clone().inner() * 0.0),
+                    ];
+                    let statistics = statistics(&layer);
+                    [all.map(read).concat(), statistics.0, statistics.1].concat()
+                };
+                close(&run(fused), &run(sequence));
+            }
+        }
     }
 }

@@ -3,10 +3,10 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use xsam_kernels::global_avg_pool;
 
-use crate::layers::{conv1x1, conv3x3, global_average, linear};
+use crate::layers::{conv1x1, conv3x3, convolve, linear};
 use crate::{BatchNorm, ImageClassifier};
 
 /// Two 3x3 convolutions around which the input is added.
@@ -42,13 +42,13 @@ impl BasicBlock {
     }
 
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let residual = relu(self.bn1.forward(self.conv1.forward(x.clone())));
-        let residual = self.bn2.forward(self.conv2.forward(residual));
+        let residual = self.bn1.forward_relu(convolve(&self.conv1, x.clone()));
+        let residual = convolve(&self.conv2, residual);
         let identity = match &self.shortcut {
-            Some((conv, bn)) => bn.forward(conv.forward(x)),
+            Some((conv, bn)) => bn.forward(convolve(conv, x)),
             None => x,
         };
-        relu(residual + identity)
+        self.bn2.forward_add_relu(residual, identity)
     }
 }
 
@@ -96,11 +96,11 @@ impl Resnet18 {
 
 impl ImageClassifier for Resnet18 {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let stem = relu(self.bn1.forward(self.conv1.forward(images)));
+        let stem = self.bn1.forward_relu(convolve(&self.conv1, images));
         let features = [&self.layer1, &self.layer2, &self.layer3, &self.layer4]
             .into_iter()
             .flatten()
             .fold(stem, |x, block| block.forward(x));
-        self.linear.forward(global_average(features))
+        self.linear.forward(global_avg_pool(features))
     }
 }

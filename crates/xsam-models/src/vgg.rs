@@ -5,8 +5,9 @@ use burn::nn::conv::Conv2d;
 use burn::nn::pool::{MaxPool2d, MaxPool2dConfig};
 use burn::nn::{Dropout, DropoutConfig, Linear, Relu};
 use burn::tensor::{Device, Tensor};
+use xsam_kernels::{global_avg_pool, max_pool2d};
 
-use crate::layers::{conv3x3_with_bias, global_average, linear};
+use crate::layers::{conv3x3_with_bias, convolve, convolve_without_bias, linear};
 use crate::{BatchNorm, ImageClassifier};
 
 /// Output channels of each convolution; `None` is a pooling.
@@ -47,10 +48,10 @@ pub enum Feature {
 impl Feature {
     fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Conv(layer) => layer.forward(x),
+            Self::Conv(layer) => convolve(layer, x),
             Self::Norm(layer) => layer.forward(x),
             Self::Relu(layer) => layer.forward(x),
-            Self::Pool(layer) => layer.forward(x),
+            Self::Pool(layer) => max_pool2d(x, layer.kernel_size, layer.stride, [0, 0]),
         }
     }
 }
@@ -125,9 +126,29 @@ impl Vgg11Bn {
 
 impl ImageClassifier for Vgg11Bn {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let features = self.features.iter().fold(images, |x, l| l.forward(x));
+        let mut x = images;
+        let mut rest = self.features.as_slice();
+        loop {
+            (x, rest) = match rest {
+                [] => break,
+                [
+                    Feature::Conv(conv),
+                    Feature::Norm(norm),
+                    Feature::Relu(_),
+                    rest @ ..,
+                ] => {
+                    let y = convolve_without_bias(conv, x);
+                    let y = match &conv.bias {
+                        Some(bias) => norm.forward_shifted_relu(y, bias.val()),
+                        None => norm.forward_relu(y),
+                    };
+                    (y, rest)
+                }
+                [layer, rest @ ..] => (layer.forward(x), rest),
+            };
+        }
         self.classifier
             .iter()
-            .fold(global_average(features), |x, l| l.forward(x))
+            .fold(global_avg_pool(x), |x, layer| layer.forward(x))
     }
 }

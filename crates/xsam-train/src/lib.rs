@@ -1,5 +1,6 @@
 //! Experiments with sharpness-aware training: the spec of a run, the training loop, its directory,
-//! comparisons of methods over seeds, and the verification of a build against reference cases.
+//! comparisons of methods over seeds, the verification of a build against reference cases, and the
+//! time of a step.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -13,6 +14,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod bench;
 mod checkpoint;
 mod compare;
 mod device;
@@ -32,6 +34,7 @@ mod statistics;
 mod summary;
 mod verify;
 
+pub use bench::{BenchResult, BenchSpec, KERNELS, bench};
 pub use compare::{Comparison, ComparisonSummary, MethodSummary};
 pub use error::Error;
 pub use event::{Event, Listener, StopSignal};

@@ -1,0 +1,168 @@
+#!/usr/bin/env python3
+"""xsam and PyTorch on the same steps, in turn, and the ratio of their times.
+
+    python3 benchmarks/compare.py --model resnet18 --method sgd,xsam --batch 32
+
+Runs `xsam bench` and `pytorch.py` in either memory layout round by round, each in a process of its
+own, so that a machine whose speed drifts treats all alike. Every number is a median over the
+rounds. Build the program first: `cargo build --release`. Python needs torch: `pip install torch`.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LAYOUTS = ["contiguous", "channels_last"]
+FIELDS = ["median_s", "min_s", "search_s", "peak_rss_mb"]
+
+
+def lines_of(command, **options):
+    """The JSON objects that a command prints, one a line."""
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True, **options)
+    if run.returncode != 0:
+        sys.exit(f"failed with {run.returncode}: {' '.join(map(str, command))}")
+    return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+
+
+def cores():
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def aligned(rows, to_the_left):
+    """Rows of text as lines with aligned columns, some of them to the left."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    for row in rows:
+        cells = (
+            cell.ljust(width) if i in to_the_left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths))
+        )
+        yield "  ".join(cells).rstrip()
+
+
+def summary(lines):
+    """The last of the lines, with each measured value the median over all of them."""
+    medians = {}
+    for field in FIELDS:
+        values = [line[field] for line in lines if line[field] is not None]
+        medians[field] = statistics.median(values) if values else None
+    return {**lines[-1], **medians}
+
+
+def compare(arguments, model, method):
+    options = ["--model", model, "--method", method]
+    for name in ["batch", "steps", "image-size", "threads", "width", "ascent"]:
+        value = getattr(arguments, name.replace("-", "_"))
+        if name == "ascent" and method == "sgd" or name == "width" and model != "resnet18":
+            continue
+        if value is not None:
+            options += [f"--{name}", str(value)]
+    sides = {"xsam": [arguments.xsam, "bench", *options, "--json"]}
+    for layout in LAYOUTS:
+        script = [sys.executable, HERE / "pytorch.py", *options]
+        sides[layout] = [*script, "--layout", layout, "--json"]
+
+    lines = {name: [] for name in sides}
+    for i in range(arguments.rounds):
+        for name, command in sides.items():
+            lines[name] += lines_of(command)
+            took = lines[name][-1]["median_s"]
+            label = f"{model}, {method}, round {i + 1} of {arguments.rounds}, {name}"
+            print(f"{label}: {took:.3f} s", file=sys.stderr, flush=True)
+
+    sides = {name: summary(side) for name, side in lines.items()}
+    ours = sides.pop("xsam")
+    better = min(sides.values(), key=lambda side: side["median_s"])
+
+    def ratio(field):
+        pair = ours[field], better[field]
+        return None if None in pair else pair[0] / pair[1]
+
+    # Each round by itself: how far the ratio strays.
+    rounds = [
+        a["median_s"] / b["median_s"] for a, b in zip(lines["xsam"], lines[better["layout"]])
+    ]
+    return {
+        "model": model,
+        "method": method,
+        "batch": arguments.batch,
+        "threads": ours["threads"],
+        "rounds": arguments.rounds,
+        "xsam": ours,
+        "pytorch": list(sides.values()),
+        "better_layout": better["layout"],
+        "ratio": ratio("median_s"),
+        "ratio_least": min(rounds),
+        "ratio_most": max(rounds),
+        "ratio_search": ratio("search_s"),
+        "ratio_memory": ratio("peak_rss_mb"),
+    }
+
+
+def table(results):
+    def number(value, digits):
+        return "-" if value is None else f"{value:.{digits}f}"
+
+    head = ["model", "method", "side", "median s", "least s", "search s", "peak MB", "ratio"]
+    rows = [head]
+    for result in results:
+        better = result["better_layout"]
+        spread = f"{result['ratio_least']:.2f}..{result['ratio_most']:.2f}"
+        notes = {"xsam": f"{result['ratio']:.2f} ({spread})", better: "1.00"}
+        for side in [result["xsam"], *result["pytorch"]]:
+            name = side.get("layout", "xsam")
+            rows.append([
+                result["model"],
+                result["method"],
+                name if name == "xsam" else f"pytorch {name}",
+                number(side["median_s"], 3),
+                number(side["min_s"], 3),
+                number(side["search_s"], 3),
+                number(side["peak_rss_mb"], 0),
+                notes.get(name, number(side["median_s"] / next(
+                    s["median_s"] for s in result["pytorch"] if s["layout"] == better
+                ), 2)),
+            ])
+    return aligned(rows, {0, 1, 2, 7})
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    program = HERE.parent / "target/release/xsam"
+    parser.add_argument("--xsam", default=program, help="the program (target/release/xsam)")
+    parser.add_argument("--model", default="resnet18", help="one or more, separated by commas")
+    parser.add_argument("--method", default="xsam", help="one or more, separated by commas")
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--width", type=int, help="of resnet18")
+    parser.add_argument("--ascent", type=int, help="ascent steps of sam and xsam")
+    parser.add_argument("--steps", type=int, default=10, help="timed steps in each process")
+    parser.add_argument("--image-size", type=int, default=32)
+    parser.add_argument("--threads", type=int, default=cores(), help="of both sides (all cores)")
+    parser.add_argument("--rounds", type=int, default=3, help="at least 3")
+    parser.add_argument("--json", action="store_true", help="one JSON object a comparison")
+    arguments = parser.parse_args()
+    if arguments.rounds < 3:
+        parser.error("--rounds: must be at least 3")
+    if not Path(arguments.xsam).exists():
+        parser.error(f"there is no {arguments.xsam}: build it with `cargo build --release`")
+
+    results = []
+    for model in arguments.model.split(","):
+        for method in arguments.method.split(","):
+            results.append(compare(arguments, model, method))
+            if arguments.json:
+                print(json.dumps(results[-1]), flush=True)
+    if not arguments.json:
+        shared = f"batch {arguments.batch}, {results[0]['threads']} threads"
+        torch = results[0]["pytorch"][0]["kernels"]
+        print(f"{shared}, medians of {arguments.rounds} rounds; {torch}, xsam on", end=" ")
+        print(f"{results[0]['xsam']['kernels']}.\nratio: to the better layout of PyTorch (range)\n")
+        print("\n".join(table(results)))
+
+
+if __name__ == "__main__":
+    main()

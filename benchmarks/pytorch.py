@@ -1,0 +1,363 @@
+#!/usr/bin/env python3
+"""Seconds per training step in PyTorch, eager, on a CPU: the counterpart of `xsam bench`.
+
+    python3 benchmarks/pytorch.py --model resnet18 --method xsam --batch 32 --threads 2
+
+Needs torch (`pip install torch`). Each memory layout is measured in a process of its own, so that
+the peaks of memory do not mix. The models are those of xsam-models, and the methods are written
+from the papers' formulas (SAM: arXiv 2010.01412, XSAM: arXiv 2603.10048), with the cheapest
+operations that PyTorch offers for them.
+"""
+
+import argparse
+import json
+import math
+import statistics
+import subprocess
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
+WARM_UP = 2
+RHO = 0.15
+RHO_MAX = 0.30
+# Where on the arc the update lies: not at 1, where it is the gradient as it is.
+ALPHA = 1.2
+ALPHAS = [i / 10 for i in range(21)]
+EPSILON = 1e-12
+
+
+# Models
+
+
+def conv(inputs, outputs, kernel, stride=1, bias=False):
+    return nn.Conv2d(inputs, outputs, kernel, stride, padding=kernel // 2, bias=bias)
+
+
+class BasicBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.conv1, self.bn1 = conv(inputs, outputs, 3, stride), nn.BatchNorm2d(outputs)
+        self.conv2, self.bn2 = conv(outputs, outputs, 3), nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Sequential()
+        if stride != 1 or inputs != outputs:
+            self.shortcut.append(conv(inputs, outputs, 1, stride))
+            self.shortcut.append(nn.BatchNorm2d(outputs))
+
+    def forward(self, x):
+        residual = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        residual = self.bn2(self.conv2(residual))
+        residual += self.shortcut(x)
+        return F.relu(residual, inplace=True)
+
+
+class Resnet18(nn.Module):
+    def __init__(self, channels, classes, width):
+        super().__init__()
+        self.conv1, self.bn1 = conv(channels, width, 3), nn.BatchNorm2d(width)
+        self.blocks = nn.Sequential()
+        inputs = width
+        for stage in range(4):
+            outputs = width << stage
+            self.blocks.append(BasicBlock(inputs, outputs, 1 if stage == 0 else 2))
+            self.blocks.append(BasicBlock(outputs, outputs, 1))
+            inputs = outputs
+        self.linear = nn.Linear(inputs, classes)
+
+    def forward(self, x):
+        x = F.relu(self.bn1(self.conv1(x)), inplace=True)
+        return self.linear(self.blocks(x).mean((2, 3)))
+
+
+class Vgg11Bn(nn.Module):
+    def __init__(self, channels, classes):
+        super().__init__()
+        self.features = nn.Sequential()
+        inputs = channels
+        for step in (64, "pool", 128, "pool", 256, 256, "pool", 512, 512, "pool", 512, 512, "pool"):
+            if step == "pool":
+                self.features.append(nn.MaxPool2d(2))
+                continue
+            self.features.append(conv(inputs, step, 3, bias=True))
+            self.features.append(nn.BatchNorm2d(step))
+            self.features.append(nn.ReLU(inplace=True))
+            inputs = step
+        self.classifier = nn.Sequential(
+            nn.Linear(512, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+            nn.Linear(4096, 4096),
+            nn.ReLU(inplace=True),
+            nn.Dropout(0.5),
+            nn.Linear(4096, classes),
+        )
+
+    def forward(self, x):
+        return self.classifier(self.features(x).mean((2, 3)))
+
+
+class DenseLayer(nn.Module):
+    def __init__(self, inputs):
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(inputs), conv(inputs, 128, 1)
+        self.bn2, self.conv2 = nn.BatchNorm2d(128), conv(128, 32, 3)
+
+    def forward(self, x):
+        new = self.conv1(F.relu(self.bn1(x), inplace=True))
+        new = self.conv2(F.relu(self.bn2(new), inplace=True))
+        return torch.cat([x, new], 1)
+
+
+class Densenet121(nn.Module):
+    def __init__(self, channels, classes):
+        super().__init__()
+        self.features = nn.Sequential(conv(channels, 64, 3))
+        width = 64
+        for block, layers in enumerate((6, 12, 24, 16)):
+            if block > 0:
+                self.features.append(nn.BatchNorm2d(width))
+                self.features.append(conv(width, width // 2, 1))
+                self.features.append(nn.AvgPool2d(2))
+                width //= 2
+            for _ in range(layers):
+                self.features.append(DenseLayer(width))
+                width += 32
+        self.bn = nn.BatchNorm2d(width)
+        self.linear = nn.Linear(width, classes)
+
+    def forward(self, x):
+        x = F.relu(self.bn(self.features(x)), inplace=True)
+        return self.linear(x.mean((2, 3)))
+
+
+def build(arguments):
+    sizes = (arguments.channels, arguments.classes)
+    if arguments.model == "resnet18":
+        return Resnet18(*sizes, arguments.width or 64)
+    if arguments.width is not None:
+        sys.exit(f"--width: {arguments.model} has a fixed width; leave it out")
+    return {"vgg11_bn": Vgg11Bn, "densenet121": Densenet121}[arguments.model](*sizes)
+
+
+# Vectors: lists of tensors, one for each parameter
+
+
+def norm(vector):
+    return torch.stack(torch._foreach_norm(vector)).norm().item()
+
+
+def flat(tensor):
+    """The values in the order of memory, without a copy where they are dense."""
+    if tensor.dim() == 4 and not tensor.is_contiguous():
+        tensor = tensor.permute(0, 2, 3, 1)
+    return tensor.reshape(-1)
+
+
+def dot(a, b):
+    terms = [
+        torch.dot(flat(x), flat(y)) if x.stride() == y.stride() else (x * y).sum()
+        for x, y in zip(a, b)
+    ]
+    return torch.stack(terms).sum().item()
+
+
+# Methods
+
+
+class Trainee:
+    """A model in training by one of the methods: `step` is a whole training step."""
+
+    def __init__(self, model, method, ascent_steps, images, targets):
+        self.model, self.method, self.ascent_steps = model, method, ascent_steps
+        self.images, self.targets = images, targets
+        self.weights = list(model.parameters())
+        self.norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
+        self.search_s = None
+        self.sgd = torch.optim.SGD(
+            self.weights, lr=1e-4, momentum=0.9, weight_decay=1e-3, fused=True
+        )
+
+    def loss(self):
+        return F.cross_entropy(self.model(self.images), self.targets)
+
+    def gradient(self):
+        self.sgd.zero_grad(set_to_none=True)
+        loss = self.loss()
+        loss.backward()
+        # A training loop looks at its losses, to log them and to stop where they are not finite.
+        loss.item()
+        return [weight.grad for weight in self.weights]
+
+    def keep_statistics(self, keep):
+        """Whether the next passes, in training mode all the same, leave running statistics alone."""
+        for module in self.norms:
+            module.track_running_stats = not keep
+
+    def step(self, search=False):
+        gradient = self.gradient()
+        if self.method != "sgd":
+            self.keep_statistics(True)
+            self.sharpness_aware(gradient, search)
+            self.keep_statistics(False)
+        self.sgd.step()
+
+    def sharpness_aware(self, gradient, search):
+        """Replaces the gradient at the weights by the method's."""
+        with torch.no_grad():
+            start = [weight.clone() for weight in self.weights]
+        for _ in range(self.ascent_steps):
+            length = RHO / self.ascent_steps / (norm(gradient) + EPSILON)
+            with torch.no_grad():
+                torch._foreach_add_(self.weights, gradient, alpha=length)
+            gradient = self.gradient()
+        with torch.no_grad():
+            if self.method == "xsam":
+                displacement = torch._foreach_sub(self.weights, start)
+                self.xsam(start, displacement, gradient, search)
+            torch._foreach_copy_(self.weights, start)
+
+    def xsam(self, start, displacement, gradient, search):
+        d, g = norm(displacement), norm(gradient)
+        cosine = dot(displacement, gradient) / (d * g)
+        psi = math.acos(max(-1.0, min(1.0, cosine)))
+
+        def factors(alpha):
+            """Of displacement and gradient in v(alpha), which has length 1."""
+            sine = math.sin(psi)
+            if sine < 1e-8:
+                return (1 / d, 0.0) if cosine > 0 else (0.0, 1 / g)
+            return math.sin((1 - alpha) * psi) / sine / d, math.sin(alpha * psi) / sine / g
+
+        if search:
+            losses, begin = [], None
+            for alpha in ALPHAS:
+                a, b = factors(alpha)
+                torch._foreach_copy_(self.weights, start)
+                torch._foreach_add_(self.weights, displacement, alpha=RHO_MAX * a)
+                torch._foreach_add_(self.weights, gradient, alpha=RHO_MAX * b)
+                # As in xsam: from the first forward pass to the last.
+                begin = begin or time.perf_counter()
+                losses.append(self.loss())
+            self.search_s = time.perf_counter() - begin
+            torch.stack(losses).argmax().item()
+        a, b = factors(ALPHA)
+        torch._foreach_mul_(gradient, g * b)
+        torch._foreach_add_(gradient, displacement, alpha=g * a)
+
+
+# Measurement
+
+
+def peak_rss_mb():
+    """The high-water mark of resident memory in 10^6 bytes; None where the system does not tell."""
+    try:
+        with open("/proc/self/status") as status:
+            for line in status:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) * 1024 / 1e6
+    except OSError:
+        pass
+    return None
+
+
+def measure(arguments, layout):
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    torch.manual_seed(1)
+    start_rss_mb = peak_rss_mb()
+    model = build(arguments).to(memory_format=LAYOUTS[layout])
+    # Uniform, of variance 1.
+    size = arguments.image_size
+    images = torch.rand(arguments.batch, arguments.channels, size, size)
+    images = ((2 * images - 1) * math.sqrt(3)).contiguous(memory_format=LAYOUTS[layout])
+    targets = torch.randint(arguments.classes, (arguments.batch,))
+    ascent_steps = arguments.ascent or 1
+    trainee = Trainee(model, arguments.method, ascent_steps, images, targets)
+
+    def seconds():
+        start = time.perf_counter()
+        trainee.step()
+        return time.perf_counter() - start
+
+    for _ in range(WARM_UP):
+        seconds()
+    steps = [seconds() for _ in range(arguments.steps)]
+    peak = peak_rss_mb()
+    if arguments.method == "xsam":
+        trainee.step(search=True)
+    return {
+        "side": "pytorch",
+        "model": arguments.model,
+        "method": arguments.method,
+        "batch": arguments.batch,
+        "width": (arguments.width or 64) if arguments.model == "resnet18" else None,
+        "ascent_steps": None if arguments.method == "sgd" else ascent_steps,
+        "median_s": statistics.median_high(steps),
+        "min_s": min(steps),
+        "search_s": trainee.search_s,
+        "peak_rss_mb": peak,
+        "threads": torch.get_num_threads(),
+        "kernels": f"torch {torch.__version__}",
+        "layout": layout,
+        # What Python and torch hold before there is a model.
+        "start_rss_mb": start_rss_mb,
+    }
+
+
+def in_own_process(layout):
+    """The line of one layout, from this script run again."""
+    command = [sys.executable, __file__, *sys.argv[1:], "--layout", layout, "--json"]
+    run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if run.returncode != 0:
+        sys.exit(run.returncode)
+    return json.loads(run.stdout)
+
+
+def text(line):
+    search = "" if line["search_s"] is None else f", search {line['search_s']:.3f} s"
+    memory = "" if line["peak_rss_mb"] is None else f", peak memory {line['peak_rss_mb']:.0f} MB"
+    return (
+        f"{line['model']}, {line['method']}, batch {line['batch']}, {line['layout']}: "
+        f"{line['median_s']:.3f} s median, {line['min_s']:.3f} s least{search}{memory}, "
+        f"{line['threads']} threads"
+    )
+
+
+def count(text):
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--model", default="resnet18", choices=["resnet18", "vgg11_bn", "densenet121"]
+    )
+    parser.add_argument("--method", default="xsam", choices=["sgd", "sam", "xsam"])
+    parser.add_argument("--batch", type=count, default=32)
+    parser.add_argument("--width", type=count)
+    parser.add_argument("--ascent", type=count)
+    parser.add_argument("--steps", type=count, default=10)
+    parser.add_argument("--image-size", type=count, default=32)
+    parser.add_argument("--channels", type=count, default=3)
+    parser.add_argument("--classes", type=count, default=10)
+    parser.add_argument("--threads", type=count)
+    parser.add_argument("--layout", default="both", choices=["both", *LAYOUTS])
+    parser.add_argument("--json", action="store_true", help="one JSON object a layout")
+    arguments = parser.parse_args()
+    show = json.dumps if arguments.json else text
+    if arguments.layout == "both":
+        for layout in LAYOUTS:
+            print(show(in_own_process(layout)), flush=True)
+    else:
+        print(show(measure(arguments, arguments.layout)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+//! `xsam bench`
+
+use xsam_train::{BenchResult, BenchSpec, Error, MethodSpec, ModelSpec, SpecError, parse_name};
+
+use super::Outcome;
+use crate::args::BenchArguments;
+use crate::print;
+
+pub(crate) fn run(arguments: BenchArguments) -> Result<Outcome, Error> {
+    let spec = spec(&arguments)?;
+    let result = xsam_train::bench(&spec).map_err(by_flag)?;
+    if arguments.json {
+        print::json(&result);
+    } else {
+        print::line(report(&spec, &result));
+    }
+    Ok(Outcome::Done)
+}
+
+fn spec(arguments: &BenchArguments) -> Result<BenchSpec, SpecError> {
+    let usage = |key: &str| {
+        let key = key.to_owned();
+        move |message| SpecError { key, message }
+    };
+    let mut method = MethodSpec::new(parse_name(&arguments.method).map_err(usage("--method"))?);
+    method.ascent_steps = arguments.ascent;
+    Ok(BenchSpec {
+        model: ModelSpec {
+            name: parse_name(&arguments.model).map_err(usage("--model"))?,
+            width: arguments.width,
+        },
+        method,
+        batch: arguments.batch,
+        image_size: arguments.image_size,
+        channels: arguments.channels,
+        classes: arguments.classes,
+        steps: arguments.steps,
+    })
+}
+
+/// Names the flag that set a field, not the field.
+fn by_flag(error: Error) -> Error {
+    match error {
+        Error::Spec { origin, mut error } => {
+            let flag = match error.key.as_str() {
+                "batch" => "--batch",
+                "steps" => "--steps",
+                "method.ascent_steps" => "--ascent",
+                other => other,
+            };
+            error.key = flag.to_owned();
+            Error::Spec { origin, error }
+        }
+        other => other,
+    }
+}
+
+fn report(spec: &BenchSpec, result: &BenchResult) -> String {
+    let width = result.width.map(|width| format!(" of width {width}"));
+    let ascent = match result.ascent_steps {
+        None => String::new(),
+        Some(1) => " with 1 ascent step".to_owned(),
+        Some(steps) => format!(" with {steps} ascent steps"),
+    };
+    let mut lines = vec![
+        format!(
+            "{}{}, {}{ascent}, batch {} of {}x{}x{}",
+            result.model,
+            width.unwrap_or_default(),
+            result.method,
+            result.batch,
+            spec.channels,
+            spec.image_size,
+            spec.image_size
+        ),
+        format!(
+            "step         {} s median, {} s least, of {}",
+            seconds(result.median_s),
+            seconds(result.min_s),
+            spec.steps
+        ),
+    ];
+    if let Some(search) = result.search_s {
+        lines.push(format!(
+            "search       {} s for 21 candidates",
+            seconds(search)
+        ));
+    }
+    if let Some(peak) = result.peak_rss_mb {
+        lines.push(format!("peak memory  {peak:.0} MB"));
+    }
+    lines.push(format!("threads      {}", result.threads));
+    lines.push(format!("kernels      {}", result.kernels));
+    lines.join("\n")
+}
+
+/// To the millisecond, or to three digits below one.
+fn seconds(value: f64) -> String {
+    if value >= 0.1 {
+        format!("{value:.3}")
+    } else {
+        format!("{value:.6}")
+    }
+}

@@ -1,0 +1,374 @@
+//! What a step of training costs: the same random batch again and again, timed.
+
+use std::time::Instant;
+
+use burn::tensor::TensorData;
+use serde::Serialize;
+use xsam::SharpnessAware;
+use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName, cast, reference};
+
+use crate::device::{Batch, Place};
+use crate::error::Error;
+use crate::loss::cross_entropy;
+use crate::method;
+use crate::spec::{
+    DeviceName, MethodName, MethodSpec, ModelSpec, OptimizerSpec, Precision, Search, Spec,
+    SpecError,
+};
+use crate::statistics::median;
+
+/// The kernels that the models of this build run on: of which crate, and for which operations.
+///
+/// To be changed with the operations that the models call.
+pub const KERNELS: &str =
+    "xsam-kernels (convolution, batch norm, pooling, cross entropy), burn-flex (all else)";
+
+/// Steps before the first timed one: buffers are allocated, caches filled.
+const WARM_UP: usize = 2;
+
+/// The weights hardly move at this learning rate. At a usual one a few steps fit the only batch
+/// there is, gradients fall to denormal numbers, and those are slow.
+const LEARNING_RATE: f64 = 1e-4;
+
+/// A position on XSAM's arc that is none of its ends. At 1, where an untrained XSAM stands, the
+/// update is the gradient as it is, and a step would be timed that training seldom takes.
+const ALPHA: f64 = 1.2;
+
+/// The most values in a batch: 8 GiB in single precision.
+const MOST_VALUES: usize = 1 << 31;
+
+/// Seed of weights, images and targets.
+const SEED: u64 = 1;
+
+/// What [`bench()`] measures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BenchSpec {
+    /// The model.
+    pub model: ModelSpec,
+    /// The method. The fields of its search (`alpha`, `search`, `grid`, `rho_max`) are not used.
+    pub method: MethodSpec,
+    /// Images in the batch.
+    pub batch: usize,
+    /// Height and width of an image.
+    pub image_size: usize,
+    /// Channels of an image.
+    pub channels: usize,
+    /// Number of classes.
+    pub classes: usize,
+    /// Timed steps, after two that are not.
+    pub steps: usize,
+}
+
+/// What a step costs, as [`bench()`] found it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BenchResult {
+    /// `xsam`, to tell these lines from those of another program.
+    pub side: &'static str,
+    /// The model.
+    pub model: String,
+    /// The method.
+    pub method: String,
+    /// Images in the batch.
+    pub batch: usize,
+    /// Width of a model that can be scaled.
+    pub width: Option<usize>,
+    /// Ascent steps of a method that ascends.
+    pub ascent_steps: Option<usize>,
+    /// Median seconds of a step.
+    pub median_s: f64,
+    /// Least seconds of a step.
+    pub min_s: f64,
+    /// Seconds of one search of 21 candidates, measured directly: from its first forward pass to
+    /// its last, the making of the candidates between them included. Nothing for a method that does
+    /// not search.
+    pub search_s: Option<f64>,
+    /// Most memory the process has held up to the last timed step, in 10^6 bytes; nothing where the
+    /// system does not tell.
+    pub peak_rss_mb: Option<f64>,
+    /// Threads that compute.
+    pub threads: usize,
+    /// See [`KERNELS`].
+    pub kernels: &'static str,
+}
+
+impl Default for BenchSpec {
+    fn default() -> Self {
+        Self {
+            model: ModelSpec {
+                name: ModelName::Resnet18,
+                width: None,
+            },
+            method: MethodSpec::new(MethodName::Xsam),
+            batch: 32,
+            image_size: 32,
+            channels: 3,
+            classes: 10,
+            steps: 10,
+        }
+    }
+}
+
+/// Times steps of training in seconds: the passes, the method's arithmetic and SGD with momentum
+/// and weight decay, but neither loading of data nor searches. A search is timed by itself.
+///
+/// # Errors
+/// If `spec` cannot be, with the field and what it could be; or if a step fails.
+pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
+    let plan = Plan::new(spec)?;
+    let place = Place::new(DeviceName::Cpu, Precision::F32);
+    let model = plan.config.init(SEED, &place.device)?;
+    let model = cast(model, place.dtype);
+    let mut trainee = Trainee {
+        batch: batch(spec, &place),
+        place,
+        optim: plan.optimizer(None)?,
+        model,
+        steps: 0,
+    };
+
+    let mut seconds = Vec::with_capacity(spec.steps);
+    for i in 0..WARM_UP.saturating_add(spec.steps) {
+        let taken;
+        (trainee, taken, _) = trainee.step()?;
+        if i >= WARM_UP {
+            seconds.push(taken);
+        }
+    }
+    let median_s = median(seconds.iter().copied()).unwrap_or_default();
+    // Before the search, whose optimizer is not the one that was timed.
+    let peak_rss_mb = peak_rss_mb();
+
+    let mut search_s = None;
+    if plan.method.name == MethodName::Xsam {
+        trainee.optim = plan.optimizer(Some(Search::EveryEpoch))?;
+        (_, _, search_s) = trainee.step()?;
+    }
+    Ok(BenchResult {
+        side: "xsam",
+        model: spec.model.name.to_string(),
+        method: plan.method.name.to_string(),
+        batch: spec.batch,
+        width: plan.config.width,
+        ascent_steps: plan.method.ascent_steps,
+        median_s,
+        min_s: seconds.into_iter().fold(f64::INFINITY, f64::min),
+        search_s,
+        peak_rss_mb,
+        threads: rayon::current_num_threads(),
+        kernels: KERNELS,
+    })
+}
+
+/// A spec whose values have been checked.
+struct Plan {
+    config: ModelConfig,
+    method: MethodSpec,
+}
+
+impl Plan {
+    fn new(spec: &BenchSpec) -> Result<Self, SpecError> {
+        for (field, value) in [("batch", spec.batch), ("steps", spec.steps)] {
+            if value == 0 {
+                return Err(SpecError::new(field, "0 must be at least 1"));
+            }
+        }
+        let config = ModelConfig {
+            name: spec.model.name,
+            channels: spec.channels,
+            image_size: spec.image_size,
+            classes: spec.classes,
+            width: spec.model.width.or(spec.model.name.default_width()),
+        };
+        config
+            .check()
+            .map_err(|error| SpecError::new("", error.to_string()))?;
+        // What has passed the check cannot overflow without the batch.
+        let values = spec
+            .batch
+            .checked_mul(spec.channels * spec.image_size * spec.image_size);
+        if values.is_none_or(|values| values > MOST_VALUES) {
+            let message = format!("{} images are more than {MOST_VALUES} values", spec.batch);
+            return Err(SpecError::new("batch", message));
+        }
+        if spec.method.name == MethodName::Sgd && spec.method.ascent_steps.is_some() {
+            let message = "sgd does not ascend: leave it out, or choose another method";
+            return Err(SpecError::new("method.ascent_steps", message));
+        }
+        let plan = Self {
+            config,
+            method: spec.method.clone(),
+        };
+        let method = plan.method_searching(None)?;
+        Ok(Self { method, ..plan })
+    }
+
+    /// The method with that schedule of searches, or with a fixed alpha.
+    fn method_searching(&self, search: Option<Search>) -> Result<MethodSpec, SpecError> {
+        let mut method = self.method.clone();
+        if method.name == MethodName::Xsam {
+            method.alpha = search.is_none().then_some(ALPHA);
+            method.search = search;
+        }
+        let method = method::resolved(&method)?;
+        method::build(&method)?;
+        Ok(method)
+    }
+
+    fn optimizer(&self, search: Option<Search>) -> Result<SharpnessAware, SpecError> {
+        let spec = Spec {
+            method: self.method_searching(search)?,
+            optimizer: OptimizerSpec {
+                lr: LEARNING_RATE,
+                momentum: Some(0.9),
+                weight_decay: 1e-3,
+                ..OptimizerSpec::default()
+            },
+            ..Spec::default()
+        };
+        method::optimizer(&spec)
+    }
+}
+
+/// A model in the middle of training.
+struct Trainee {
+    place: Place,
+    batch: Batch,
+    optim: SharpnessAware,
+    model: Model,
+    steps: usize,
+}
+
+impl Trainee {
+    /// A step, the seconds it took, and those of the search in it if there was one.
+    fn step(mut self) -> Result<(Self, f64, Option<f64>), Error> {
+        self.steps += 1;
+        let batch = &self.batch;
+        // When each forward pass began and ended. Those of a search are the last.
+        let mut passes = Vec::new();
+        let start = Instant::now();
+        let step = self
+            .optim
+            .step(LEARNING_RATE, self.model, |model: &Model| {
+                let begin = Instant::now();
+                let logits = model.forward(batch.images.clone());
+                let loss = cross_entropy(logits, batch.targets.clone());
+                passes.push((begin, Instant::now()));
+                loss
+            })
+            .map_err(|failure| Error::Step {
+                epoch: 1,
+                step: self.steps,
+                source: failure.into(),
+            })?;
+        let synced = self.place.device.sync();
+        let seconds = start.elapsed().as_secs_f64();
+        synced.map_err(|error| Error::Device(error.to_string()))?;
+        self.model = step.model;
+        let search = step.report.search.map(|search| {
+            let searching = &passes[passes.len().saturating_sub(search.losses.len())..];
+            match (searching.first(), searching.last()) {
+                (Some((begin, _)), Some((_, end))) => end.duration_since(*begin).as_secs_f64(),
+                _ => 0.0,
+            }
+        });
+        Ok((self, seconds, search))
+    }
+}
+
+fn batch(spec: &BenchSpec, place: &Place) -> Batch {
+    let shape = [spec.batch, spec.channels, spec.image_size, spec.image_size];
+    let images = reference::images(SEED, shape.iter().product());
+    let targets = reference::targets(SEED, spec.batch, spec.classes);
+    place.tensors(TensorData::new(images, shape), targets)
+}
+
+/// The high-water mark of resident memory, which Linux keeps for every process.
+fn peak_rss_mb() -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024.0 / 1e6)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn tiny(method: MethodName) -> BenchSpec {
+        BenchSpec {
+            model: ModelSpec {
+                name: ModelName::SmallCnn,
+                width: None,
+            },
+            method: MethodSpec::new(method),
+            batch: 4,
+            image_size: 8,
+            steps: 3,
+            ..BenchSpec::default()
+        }
+    }
+
+    #[test]
+    fn every_method_is_timed_and_only_xsam_searches() {
+        for (method, ascent_steps) in [
+            (MethodName::Sgd, None),
+            (MethodName::Sam, Some(1)),
+            (MethodName::Asam, Some(1)),
+            (MethodName::Xsam, Some(1)),
+        ] {
+            let result = bench(&tiny(method)).unwrap();
+            assert!(0.0 < result.min_s && result.min_s <= result.median_s);
+            assert_eq!(result.width, Some(8));
+            assert_eq!(result.ascent_steps, ascent_steps);
+            assert_eq!(result.search_s.is_some(), method == MethodName::Xsam);
+        }
+    }
+
+    #[test]
+    fn a_timed_step_of_xsam_has_all_its_arithmetic_and_no_search() {
+        let plan = Plan::new(&tiny(MethodName::Xsam)).unwrap();
+        let timed = plan.method_searching(None).unwrap();
+        assert_eq!((timed.alpha, timed.search), (Some(ALPHA), None));
+        let searching = plan.method_searching(Some(Search::EveryEpoch)).unwrap();
+        assert_eq!((searching.alpha, searching.grid.unwrap().len()), (None, 21));
+    }
+
+    #[test]
+    fn a_search_costs_less_than_the_step_it_is_in() {
+        let spec = tiny(MethodName::Xsam);
+        let plan = Plan::new(&spec).unwrap();
+        let place = Place::new(DeviceName::Cpu, Precision::F32);
+        let trainee = Trainee {
+            batch: batch(&spec, &place),
+            model: plan.config.init(SEED, &place.device).unwrap(),
+            optim: plan.optimizer(Some(Search::EveryEpoch)).unwrap(),
+            place,
+            steps: 0,
+        };
+        let (trainee, taken, search) = trainee.step().unwrap();
+        assert!(search.is_some_and(|search| 0.0 < search && search < taken));
+        let (_, _, search) = trainee.step().unwrap();
+        assert_eq!(search, None, "the next one is due in the next epoch");
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_before_anything_is_allocated() {
+        let with = |change: fn(&mut BenchSpec)| {
+            let mut spec = tiny(MethodName::Sgd);
+            change(&mut spec);
+            let error = bench(&spec).unwrap_err();
+            assert!(error.is_usage());
+            error.to_string()
+        };
+        assert!(with(|s| s.batch = 0).contains("`batch`: 0 must be at least 1"));
+        assert!(with(|s| s.steps = 0).contains("`steps`: 0 must be at least 1"));
+        assert!(with(|s| s.batch = usize::MAX).contains("more than 2147483648 values"));
+        assert!(with(|s| s.classes = 0).contains("classes = 0 is outside"));
+        assert!(with(|s| s.model.width = Some(0)).contains("width = 0 is outside"));
+        assert!(with(|s| s.method.ascent_steps = Some(2)).contains("sgd does not ascend"));
+    }
+}
