@@ -9,7 +9,7 @@ use super::split::{images_per_thread, sum_in_order};
 impl Shape {
     /// Values of a column: inputs of one output within a group.
     fn column(&self) -> usize {
-        self.channels[0] / self.groups * self.kernel[0] * self.kernel[1]
+        self.channels[0] / self.groups * self.taps()
     }
 
     /// Calls `visit(index in the columns, index in the group's input, length)` for every stretch of a

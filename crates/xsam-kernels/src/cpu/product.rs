@@ -1,7 +1,7 @@
 //! Products of small dense matrices, a panel of columns at a time: the innermost loop of every
 //! convolution here.
 
-use pulp::Simd;
+use pulp::{Arch, Simd, WithSimd};
 
 /// Vectors across a panel of output channels.
 pub(crate) const PANEL: usize = 2;
@@ -10,6 +10,23 @@ pub(crate) const PANEL: usize = 2;
 #[inline(always)]
 pub(crate) fn panel_width<S: Simd>() -> usize {
     PANEL * S::F32_LANES
+}
+
+/// [`panel_width`] of the instruction set that the kernels run on: for what is laid out before any of
+/// them runs.
+pub(crate) fn chosen_panel_width() -> usize {
+    struct Width;
+
+    impl WithSimd for Width {
+        type Output = usize;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            panel_width::<S>()
+        }
+    }
+
+    Arch::new().dispatch(Width)
 }
 
 /// The left matrix of a product: `a[r, k]` is `values[rows[r] + k * step]`, counted from the offset
@@ -98,7 +115,10 @@ fn block<S: Simd, const ROWS: usize, const ADD: bool>(
             }
         }
     }
-    for (sums, c) in sums.iter().zip(c.chunks_mut(c_row)) {
+    // By index: over chunks of a length known only at run time the compiler would not unroll, and would
+    // keep all sums in memory.
+    for (r, sums) in sums.iter().enumerate() {
+        let c = &mut c[r * c_row..][..PANEL];
         for (sum, c) in sums.iter().zip(c) {
             *c = if ADD { simd.add_f32s(*c, *sum) } else { *sum };
         }

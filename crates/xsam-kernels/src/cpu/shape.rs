@@ -41,6 +41,11 @@ impl Shape {
         self.channels[1] * self.outputs()[0] * self.outputs()[1]
     }
 
+    /// Taps of the kernel.
+    pub(super) fn taps(&self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
     /// Whether each output is a product of all channels of one pixel.
     pub(crate) fn is_product(&self) -> bool {
         self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0]

@@ -6,7 +6,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::super::fresh::written;
-use super::super::product::{Left, PANEL, Segment, panel_width, product};
+use super::super::product::{Left, PANEL, Segment, chosen_panel_width, panel_width, product};
 use super::super::split::{images_per_thread, sum_in_order};
 use super::strip::{OutputStrip, Place, Strip, Tiles};
 use super::{CACHED, Direction, POSITIONS, Shape, filters};
@@ -22,11 +22,7 @@ fn strips_in_block(shape: &Shape) -> usize {
 }
 
 pub(super) fn convolve(shape: &Shape, x: &[f32], w: &[f32], direction: Direction) -> Vec<f32> {
-    let filters = Arch::new().dispatch(Filters {
-        shape,
-        w,
-        direction,
-    });
+    let filters = transformed(shape, w, direction);
     let images = images_per_thread(shape.batch);
     // SAFETY: every thread writes all channels of its images, row of tiles by row of tiles.
     unsafe {
@@ -46,39 +42,23 @@ pub(super) fn convolve(shape: &Shape, x: &[f32], w: &[f32], direction: Direction
 }
 
 /// All filters, transformed: `[panel][position][input][channel of panel]`.
-struct Filters<'a> {
-    shape: &'a Shape,
-    w: &'a [f32],
-    direction: Direction,
-}
-
-impl WithSimd for Filters<'_> {
-    type Output = Vec<f32>;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> Vec<f32> {
-        let Self {
-            shape,
-            w,
-            direction,
-        } = self;
-        let width = panel_width::<S>();
-        let panel = POSITIONS * shape.input * width;
-        let mut filters = vec![0.0; shape.output.div_ceil(width) * panel];
-        filters
-            .par_chunks_mut(panel)
-            .enumerate()
-            .for_each(|(p, out)| {
-                Arch::new().dispatch(FilterPanel {
-                    shape,
-                    w,
-                    direction,
-                    first: p * width,
-                    out,
-                });
+fn transformed(shape: &Shape, w: &[f32], direction: Direction) -> Vec<f32> {
+    let width = chosen_panel_width();
+    let panel = POSITIONS * shape.input * width;
+    let mut filters = vec![0.0; shape.output.div_ceil(width) * panel];
+    filters
+        .par_chunks_mut(panel)
+        .enumerate()
+        .for_each(|(p, out)| {
+            Arch::new().dispatch(FilterPanel {
+                shape,
+                w,
+                direction,
+                first: p * width,
+                out,
             });
-        filters
-    }
+        });
+    filters
 }
 
 struct FilterPanel<'a> {
@@ -135,11 +115,7 @@ impl WithSimd for Convolve<'_> {
         for first in (0..strips).step_by(block) {
             let strips = first..strips.min(first + block);
             let count = strips.len() * tile_columns;
-            for (s, at) in strips.clone().enumerate() {
-                let image = &x[at / tile_rows * shape.source()..][..shape.source()];
-                let row = (image, at % tile_rows);
-                strip.transform(simd, shape, row, &mut tiles, s * tile_columns);
-            }
+            strip.transform(simd, shape, x, strips.clone(), &mut tiles);
             for (p, filters) in filters.chunks_exact(POSITIONS * depth).enumerate() {
                 for (position, filters) in filters.chunks_exact(depth).enumerate() {
                     let a = Left {
@@ -178,14 +154,15 @@ pub(super) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> 
         .map(|(x, dy)| Arch::new().dispatch(Products { shape, x, dy }))
         .collect();
     let sums = sum_in_order(sums);
+    let width = chosen_panel_width();
     // SAFETY: all taps of the filters of every panel are written.
     unsafe {
         written(shape.filters(), |dw| {
-            Arch::new().dispatch(Inverse {
-                shape,
-                sums: &sums,
-                dw,
-            });
+            dw.par_chunks_mut(width * shape.input * 9)
+                .zip(sums.par_chunks(POSITIONS * shape.input * width))
+                .for_each(|(out, sums)| {
+                    Arch::new().dispatch(Inverse { shape, sums, out });
+                });
         })
     }
 }
@@ -219,21 +196,10 @@ impl WithSimd for Products<'_> {
         for first in (0..strips).step_by(block) {
             let strips = first..strips.min(first + block);
             let count = strips.len() * tile_columns;
-            for (s, at) in strips.clone().enumerate() {
-                let image = &x[at / tile_rows * shape.source()..][..shape.source()];
-                let row = (image, at % tile_rows);
-                strip.transform(simd, shape, row, &mut tiles, s * tile_columns);
-            }
+            strip.transform(simd, shape, x, strips.clone(), &mut tiles);
             for (p, sums) in sums.chunks_exact_mut(panel).enumerate() {
-                for (s, at) in strips.clone().enumerate() {
-                    let place = Place {
-                        channel: p * width,
-                        r: at % tile_rows,
-                    };
-                    let image = &dy[at / tile_rows * shape.target()..][..shape.target()];
-                    let to = (&mut right[..], count, s * tile_columns);
-                    output.load(simd, shape, (image, place), to);
-                }
+                let gradient = (dy, p * width);
+                output.load(simd, shape, gradient, strips.clone(), &mut right);
                 let (sums, _) = S::as_mut_simd_f32s(sums);
                 for (position, sums) in sums.chunks_exact_mut(shape.input * PANEL).enumerate() {
                     let a = Left {
@@ -254,35 +220,14 @@ impl WithSimd for Products<'_> {
     }
 }
 
-/// From products to filters.
+/// From the products of a panel to its filters.
 struct Inverse<'a> {
-    shape: &'a Shape,
-    sums: &'a [f32],
-    dw: &'a mut [MaybeUninit<f32>],
-}
-
-impl WithSimd for Inverse<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self { shape, sums, dw } = self;
-        let width = panel_width::<S>();
-        dw.par_chunks_mut(width * shape.input * 9)
-            .zip(sums.par_chunks(POSITIONS * shape.input * width))
-            .for_each(|(out, sums)| {
-                Arch::new().dispatch(InversePanel { shape, sums, out });
-            });
-    }
-}
-
-struct InversePanel<'a> {
     shape: &'a Shape,
     sums: &'a [f32],
     out: &'a mut [MaybeUninit<f32>],
 }
 
-impl WithSimd for InversePanel<'_> {
+impl WithSimd for Inverse<'_> {
     type Output = ();
 
     #[inline(always)]

@@ -6,7 +6,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::super::fresh::written;
-use super::super::product::{Left, PANEL, Segment, panel_width, product};
+use super::super::product::{Left, PANEL, Segment, chosen_panel_width, panel_width, product};
 use super::strip::{OutputStrip, Place, Strip, Tiles};
 use super::{CACHED, Direction, POSITIONS, Shape, filters};
 
@@ -53,71 +53,39 @@ impl WithSimd for Group<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Tiles {
         let Self { shape, x, strips } = self;
-        let [tile_rows, tile_columns] = shape.tiles();
         let mut strip = Strip::new::<S>(shape);
-        let mut tiles = Tiles::new::<S>(strips.len() * tile_columns, shape.input);
-        for (s, at) in strips.enumerate() {
-            let image = &x[at / tile_rows * shape.source()..][..shape.source()];
-            let row = (image, at % tile_rows);
-            strip.transform(simd, shape, row, &mut tiles, s * tile_columns);
-        }
+        let mut tiles = Tiles::new::<S>(strips.len() * shape.tiles()[1], shape.input);
+        strip.transform(simd, shape, x, strips, &mut tiles);
         tiles
     }
 }
 
 pub(super) fn convolve(shape: &Shape, x: &[f32], w: &[f32], direction: Direction) -> Vec<f32> {
     let groups = transformed(shape, x);
+    let width = chosen_panel_width();
+    let [rows, columns] = shape.output_size();
     // SAFETY: every panel writes its planes of all images, row of tiles by row of tiles.
     unsafe {
         written(shape.batch * shape.target(), |y| {
-            Arch::new().dispatch(Convolve {
-                shape,
-                groups: &groups,
-                filters: (w, direction),
-                y,
+            // The planes of a panel in every image.
+            let mut panels: Vec<Vec<_>> = Vec::new();
+            panels.resize_with(shape.output.div_ceil(width), Vec::new);
+            for image in y.chunks_exact_mut(shape.target()) {
+                let planes = image.chunks_mut(width * rows * columns);
+                for (panel, planes) in panels.iter_mut().zip(planes) {
+                    panel.push(planes);
+                }
+            }
+            panels.into_par_iter().enumerate().for_each(|(p, images)| {
+                Arch::new().dispatch(ConvolvePanel {
+                    shape,
+                    groups: &groups,
+                    filters: (w, direction),
+                    channel: p * width,
+                    images,
+                });
             });
         })
-    }
-}
-
-struct Convolve<'a> {
-    shape: &'a Shape,
-    groups: &'a [Tiles],
-    filters: (&'a [f32], Direction),
-    y: &'a mut [MaybeUninit<f32>],
-}
-
-impl WithSimd for Convolve<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self {
-            shape,
-            groups,
-            filters,
-            y,
-        } = self;
-        let width = panel_width::<S>();
-        let [rows, columns] = shape.output_size();
-        // The planes of a panel in every image.
-        let mut panels: Vec<Vec<&mut [MaybeUninit<f32>]>> = Vec::new();
-        panels.resize_with(shape.output.div_ceil(width), Vec::new);
-        for image in y.chunks_exact_mut(shape.target()) {
-            let planes = image.chunks_mut(width * rows * columns);
-            for (panel, planes) in panels.iter_mut().zip(planes) {
-                panel.push(planes);
-            }
-        }
-        panels.into_par_iter().enumerate().for_each(|(p, images)| {
-            Arch::new().dispatch(ConvolvePanel {
-                shape,
-                groups,
-                filters,
-                channel: p * width,
-                images,
-            });
-        });
     }
 }
 
@@ -196,49 +164,22 @@ impl WithSimd for ConvolvePanel<'_> {
 
 pub(super) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
     let groups = transformed(shape, x);
+    let width = chosen_panel_width();
     // SAFETY: every panel writes all taps of its filters.
     unsafe {
         written(shape.filters(), |dw| {
-            Arch::new().dispatch(Gradient {
-                shape,
-                groups: &groups,
-                dy,
-                dw,
-            });
-        })
-    }
-}
-
-struct Gradient<'a> {
-    shape: &'a Shape,
-    groups: &'a [Tiles],
-    dy: &'a [f32],
-    dw: &'a mut [MaybeUninit<f32>],
-}
-
-impl WithSimd for Gradient<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) {
-        let Self {
-            shape,
-            groups,
-            dy,
-            dw,
-        } = self;
-        let width = panel_width::<S>();
-        dw.par_chunks_mut(width * shape.input * 9)
-            .enumerate()
-            .for_each(|(p, out)| {
-                Arch::new().dispatch(GradientPanel {
-                    shape,
-                    groups,
-                    dy,
-                    channel: p * width,
-                    out,
+            dw.par_chunks_mut(width * shape.input * 9)
+                .enumerate()
+                .for_each(|(p, out)| {
+                    Arch::new().dispatch(GradientPanel {
+                        shape,
+                        groups: &groups,
+                        dy,
+                        channel: p * width,
+                        out,
+                    });
                 });
-            });
+        })
     }
 }
 
@@ -269,15 +210,7 @@ impl WithSimd for GradientPanel<'_> {
         let zero = simd.splat_f32s(0.0);
         let mut output = OutputStrip::new::<S>(shape);
         let mut right = vec![zero; POSITIONS * count * PANEL];
-        for at in 0..strips {
-            let place = Place {
-                channel,
-                r: at % tile_rows,
-            };
-            let image = &dy[at / tile_rows * shape.target()..][..shape.target()];
-            let to = (&mut right[..], count, at * tile_columns);
-            output.load(simd, shape, (image, place), to);
-        }
+        output.load(simd, shape, (dy, channel), 0..strips, &mut right);
 
         let inputs = inputs_at_once::<S>(shape);
         let rows: Vec<_> = (0..inputs).collect();

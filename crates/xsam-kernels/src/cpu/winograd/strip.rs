@@ -1,6 +1,7 @@
 //! Rows of tiles: from images to transformed tiles, and back.
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use pulp::Simd;
 
@@ -61,20 +62,23 @@ impl Strip {
         }
     }
 
-    /// Transforms row `r` of the tiles of an image `[channel, row, column]`, into `tiles` from
-    /// `first` on.
+    /// Transforms rows of tiles of the input, counted through all images, into `tiles`.
     #[inline(always)]
     pub(super) fn transform<S: Simd>(
         &mut self,
         simd: S,
         shape: &Shape,
-        (image, r): (&[f32], usize),
+        x: &[f32],
+        strips: Range<usize>,
         tiles: &mut Tiles,
-        first: usize,
     ) {
-        self.fill::<S>(shape, image, r);
-        self.transform_columns(simd);
-        self.transform_rows(simd, tiles, first);
+        let [tile_rows, tile_columns] = shape.tiles();
+        for (s, at) in strips.enumerate() {
+            let image = &x[at / tile_rows * shape.source()..][..shape.source()];
+            self.fill::<S>(shape, image, at % tile_rows);
+            self.transform_columns(simd);
+            self.transform_rows(simd, tiles, s * tile_columns);
+        }
     }
 
     /// The columns beside the image are zero from the beginning, and stay so.
@@ -217,11 +221,37 @@ impl OutputStrip {
         separate::<S>(&self.values, width, planes, stretch);
     }
 
-    /// Takes the rows at `place` from a gradient of the output `[channel, row, column]`, and
-    /// transforms them into `out`, `[position][tile][channel of panel]` with `count` tiles in a
-    /// position, from tile `first` on.
+    /// Transforms rows of tiles of the gradient of the output, counted through all images, for the
+    /// panel that begins with `channel`, into `out`: `[position][tile][channel of panel]`.
     #[inline(always)]
     pub(super) fn load<S: Simd>(
+        &mut self,
+        simd: S,
+        shape: &Shape,
+        (dy, channel): (&[f32], usize),
+        strips: Range<usize>,
+        out: &mut [S::f32s],
+    ) {
+        let [tile_rows, tile_columns] = shape.tiles();
+        let count = strips.len() * tile_columns;
+        for (s, at) in strips.enumerate() {
+            let place = Place {
+                channel,
+                r: at % tile_rows,
+            };
+            let image = &dy[at / tile_rows * shape.target()..][..shape.target()];
+            self.load_row(
+                simd,
+                shape,
+                (image, place),
+                (&mut *out, count, s * tile_columns),
+            );
+        }
+    }
+
+    /// Of `count` tiles in a position those of this row begin at `first`.
+    #[inline(always)]
+    fn load_row<S: Simd>(
         &mut self,
         simd: S,
         shape: &Shape,
