@@ -3,6 +3,8 @@
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use pulp::Arch;
+
 /// Which kernels run on the Flex back end in `f32`; elsewhere Burn's own operations always do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kernels {
@@ -18,16 +20,18 @@ pub enum Kernels {
     Composed,
 }
 
-const ALL: [(Kernels, &str); 3] = [
-    (Kernels::Fast, "fast"),
-    (Kernels::Precise, "precise"),
-    (Kernels::Composed, "composed"),
-];
+impl Kernels {
+    /// All that can be chosen.
+    pub const ALL: [Self; 3] = [Self::Fast, Self::Precise, Self::Composed];
+}
 
 impl std::fmt::Display for Kernels {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = ALL.iter().find(|(kernels, _)| kernels == self);
-        f.write_str(name.map_or("", |(_, name)| name))
+        f.pad(match self {
+            Self::Fast => "fast",
+            Self::Precise => "precise",
+            Self::Composed => "composed",
+        })
     }
 }
 
@@ -35,9 +39,9 @@ impl FromStr for Kernels {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        ALL.iter()
-            .find(|(_, name)| *name == text)
-            .map(|(kernels, _)| *kernels)
+        Self::ALL
+            .into_iter()
+            .find(|kernels| kernels.to_string() == text)
             .ok_or_else(|| format!("`{text}` is none of fast, precise, composed"))
     }
 }
@@ -52,5 +56,19 @@ pub fn set_kernels(kernels: Kernels) {
 
 /// The kernels that are chosen: [`Kernels::Fast`] at first.
 pub fn kernels() -> Kernels {
-    ALL[usize::from(CHOSEN.load(Ordering::Relaxed))].0
+    Kernels::ALL[usize::from(CHOSEN.load(Ordering::Relaxed))]
+}
+
+/// The instruction set that the kernels found on this processor: `avx512`, `avx2` or `neon`, or
+/// `portable` if there is none that they know.
+pub fn instruction_set() -> &'static str {
+    match Arch::new() {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Arch::V4(_) => "avx512",
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Arch::V3(_) => "avx2",
+        #[cfg(target_arch = "aarch64")]
+        Arch::Neon(_) => "neon",
+        _ => "portable",
+    }
 }

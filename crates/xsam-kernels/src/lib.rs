@@ -23,7 +23,7 @@ pub use attention::{AttentionInputs, AttentionKernels, AttentionOps, attention};
 pub use batch_norm::{
     BatchNormParams, BatchNormStatistics, BatchNormTail, batch_norm_inference, batch_norm_train,
 };
-pub use choice::{Kernels, kernels, set_kernels};
+pub use choice::{Kernels, instruction_set, kernels, set_kernels};
 pub use concat::{ConcatKernels, ConcatOps, concat_channels};
 pub use conv::{ConvKernels, ConvOps, conv2d};
 pub use cross_entropy::{CrossEntropyKernels, CrossEntropyOps, cross_entropy};
