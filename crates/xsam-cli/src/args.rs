@@ -131,6 +131,10 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "FORMAT", default_value = "f32")]
     pub(crate) precision: String,
 
+    /// Kernels: fast, precise or composed.
+    #[arg(long, value_name = "NAME", default_value = "fast")]
+    pub(crate) kernels: String,
+
     /// For machines: one JSON object a case.
     #[arg(long)]
     pub(crate) json: bool,
@@ -174,6 +178,10 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) classes: usize,
 
+    /// Kernels: fast, precise or composed.
+    #[arg(long, value_name = "NAME", default_value = "fast")]
+    pub(crate) kernels: String,
+
     /// For machines: one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -195,7 +203,10 @@ pub(crate) enum DataCommand {
         json: bool,
     },
     /// Some images of a data set, as characters.
-    #[command(after_help = "Example:\n  xsam data show digits --split test --index 7 --count 2")]
+    #[command(
+        after_help = "Example:\n  xsam data show digits --split test --index 7 --count 2\n  \
+                            xsam data show image-folder --dir photos --image-size 32"
+    )]
     Show(ShowArguments),
 }
 
@@ -204,6 +215,14 @@ pub(crate) struct ShowArguments {
     /// The data set.
     #[arg(default_value = "digits")]
     pub(crate) name: String,
+
+    /// Where image-folder is.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Height and width to which the images of image-folder are resized.
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) image_size: Option<usize>,
 
     /// The part: train, validation or test.
     #[arg(long, default_value = "train", value_parser = ["train", "validation", "test"])]

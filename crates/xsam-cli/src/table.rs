@@ -4,13 +4,17 @@ use xsam_train::{ComparisonSummary, MethodSummary, Spec, Spread};
 
 /// What was compared, in a line or two.
 pub(crate) fn heading(spec: &Spec, summary: &ComparisonSummary) -> String {
+    let folder = match &spec.data.dir {
+        None => String::new(),
+        Some(dir) => format!(" {}", dir.display()),
+    };
     let noise = match spec.data.label_noise {
         0.0 => String::new(),
         noise => format!(" with {} % label noise", 100.0 * noise),
     };
     let seeds: Vec<String> = summary.seeds.iter().map(u64::to_string).collect();
     format!(
-        "{}{noise}, {}, {} epochs, batch {}, {} with lr {}, seeds {}.\nAccuracies in %, mean and \
+        "{}{folder}{noise}, {}, {} epochs, batch {}, {} with lr {}, seeds {}.\nAccuracies in %, mean and \
          standard deviation over the seeds: on the validation data after the last\nepoch, and on \
          the test data after the last epoch, after the epoch of the highest validation\naccuracy, \
          and as mean of the last 5.\n",

@@ -127,6 +127,23 @@ fn wrong_words_are_wrong_usage() {
             &["bench", "--batch", "0"],
             "`--batch`: 0 must be at least 1",
         ),
+        (
+            &["bench", "--kernels", "fats"],
+            "`--kernels`: there is no choice of kernels `fats`; did you mean `fast`?",
+        ),
+        (&["verify", "--kernels", "x"], "`--kernels`: there is no"),
+        (
+            &["train", "--set", "data.name=image-folder"],
+            "`data.dir`: image-folder needs the folder",
+        ),
+        (
+            &["data", "show", "image-folder"],
+            "`--dir`: image-folder needs",
+        ),
+        (
+            &["data", "show", "--dir", "."],
+            "`--dir`: digits are built in",
+        ),
         (&["bench", "--steps", "many"], "invalid value 'many'"),
         (
             &["bench", "--ascent", "0"],
@@ -327,7 +344,9 @@ fn a_step_can_be_timed_by_machines() {
     ] {
         assert_eq!(line[field], value, "{line}");
     }
-    assert!(line["kernels"].is_string());
+    let sets = ["avx512", "avx2", "neon", "portable"];
+    let fast = sets.map(|set| Value::from(format!("fast ({set})")));
+    assert!(fast.contains(&line["kernels"]), "{line}");
     assert!(line["search_s"].is_number());
     assert!(0.0 < line["min_s"].as_f64().unwrap());
     assert!(line["min_s"].as_f64() <= line["median_s"].as_f64());
@@ -339,6 +358,11 @@ fn a_step_can_be_timed_by_machines() {
         (&line["width"], &line["method"]),
         (&32.into(), &"sgd".into())
     );
+    let line = bench(&["mlp", "--kernels", "composed"]);
+    assert_eq!(line["kernels"], "composed");
+    let line = bench(&["mlp", "--kernels", "precise"]);
+    assert!(line["kernels"].as_str().unwrap().starts_with("precise ("));
+    let line = bench(&["mlp", "--method=sgd"]);
     // There, and null: a reader need not ask whether they are.
     for field in ["ascent_steps", "search_s"] {
         assert_eq!(line.get(field), Some(&Value::Null), "{line}");
@@ -370,7 +394,8 @@ fn a_step_can_be_timed_by_people() {
 fn data_can_be_looked_at() {
     let here = tempfile::tempdir().unwrap();
     let list = xsam(here.path(), &["data", "list"]);
-    assert!(text(&list.stdout).contains("digits    1200         297   300  1x8x8       10"));
+    assert!(text(&list.stdout).contains("digits         1200         297   300  1x8x8       10"));
+    assert!(text(&list.stdout).contains("image-folder      -           -     -  -            -"));
     let show = xsam(
         here.path(),
         &["data", "show", "--split", "test", "--count", "2"],
@@ -378,6 +403,104 @@ fn data_can_be_looked_at() {
     assert_eq!(text(&show.stdout).matches("digits, test image").count(), 2);
     let json = xsam(here.path(), &["data", "show", "--count", "1", "--json"]);
     assert_eq!(lines(&json)[0]["pixels"].as_array().unwrap().len(), 64);
+}
+
+/// 20 + 4 images of two colours, 6x5 pixels.
+fn photos(directory: &Path) {
+    for (part, n) in [("train", 10), ("test", 2)] {
+        for (class, colour) in [("blue", [10, 20, 200]), ("red", [220, 30, 20])] {
+            let folder = directory.join("photos").join(part).join(class);
+            fs::create_dir_all(&folder).unwrap();
+            for i in 0..n {
+                let pixel = image::Rgb(colour.map(|value| value + i));
+                let picture = image::RgbImage::from_pixel(6, 5, pixel);
+                picture.save(folder.join(format!("{i}.png"))).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_folder_of_images_is_learned_like_any_data_set() {
+    let here = tempfile::tempdir().unwrap();
+    photos(here.path());
+    let folder = [
+        "--set",
+        "data.name=image-folder",
+        "--set",
+        "data.dir=photos",
+    ];
+    let short = ["--set", "train.epochs=2", "--set", "train.batch_size=4"];
+    let run = |command: &[&str], more: &[&str]| {
+        let arguments = [command, &folder, &short, more].concat();
+        xsam(here.path(), &arguments)
+    };
+    let size = ["--set", "data.image_size=8"];
+
+    let oblong = run(&["train"], &[]);
+    assert_fails(&oblong, 2, "`data.image_size`: the images are 6x5 pixels");
+    let many = run(&["train"], &["--set", "data.subset=19", size[0], size[1]]);
+    assert_fails(&many, 2, "`data.subset`: 19 must be from 1 to 18");
+    let small = run(
+        &["train"],
+        &["--set", "model.name=vgg11_bn", size[0], size[1]],
+    );
+    assert_fails(&small, 2, "`model`: image_size = 8 is too small");
+    let nowhere = run(&["compare"], &["--set", "data.dir=nowhere"]);
+    assert_fails(&nowhere, 1, "there is no folder nowhere; expected are");
+    assert!(!here.path().join("runs").exists());
+
+    let train = run(&["train", "--out", "run", "--json"], &size);
+    assert!(train.status.success(), "{}", text(&train.stderr));
+    let events = lines(&train);
+    assert_eq!(events[0]["steps"], 5, "18 images in batches of 4");
+    assert_eq!(events[0]["spec"]["data"]["dir"], "photos");
+    let resumed = xsam(here.path(), &["train", "--resume", "run"]);
+    assert!(resumed.status.success(), "{}", text(&resumed.stderr));
+
+    let more = [
+        &size[..],
+        &["--set", "data.subset=8", "--set", "train.kernels=composed"],
+    ];
+    let compare = [
+        "compare",
+        "--methods",
+        "sgd,xsam",
+        "--seeds",
+        "0,1",
+        "--out",
+        "c",
+    ];
+    let compared = run(&compare, &more.concat());
+    let table = text(&compared.stdout);
+    assert!(compared.status.success(), "{}", text(&compared.stderr));
+    assert!(
+        table.contains("image-folder photos with 40 % label noise"),
+        "{table}"
+    );
+    let spec = fs::read_to_string(here.path().join("c/xsam-seed1/spec.toml")).unwrap();
+    assert!(spec.contains("kernels = \"composed\""), "{spec}");
+
+    let show = [
+        "data",
+        "show",
+        "image-folder",
+        "--dir",
+        "photos",
+        "--split",
+        "test",
+    ];
+    let json = xsam(
+        here.path(),
+        &[&show[..], &["--json", "--count", "1"]].concat(),
+    );
+    let image = &lines(&json)[0];
+    assert_eq!(image["label"], "blue");
+    assert_eq!(image["pixels"].as_array().unwrap().len(), 3 * 6 * 5);
+
+    fs::write(here.path().join("photos/test/red/9.png"), "no").unwrap();
+    let damaged = xsam(here.path(), &show);
+    assert_fails(&damaged, 1, "9.png is damaged, or not one");
 }
 
 #[test]

@@ -55,27 +55,27 @@ mod tests {
 
     use super::*;
 
-    fn image(pixels: &[f32], shape: [usize; 3]) -> Images {
+    fn image(pixels: &[u8], shape: [usize; 3]) -> Images {
         Images::new(pixels.to_vec(), vec![0], shape, vec!["a".into()]).unwrap()
     }
 
     #[test]
     fn the_range_of_the_image_is_spread_over_the_shades() {
-        let images = image(&[-5.0, 5.0, 0.0, -5.0], [1, 2, 2]);
+        let images = image(&[100, 200, 150, 100], [1, 2, 2]);
         assert_eq!(ascii(&images, 0).unwrap(), "  @@\n++  \n");
     }
 
     #[test]
     fn channels_are_averaged() {
-        let images = image(&[0.0, 1.0, 1.0, 0.0, 0.0, 1.0], [3, 1, 2]);
+        let images = image(&[0, 1, 1, 0, 0, 1], [3, 1, 2]);
         assert_eq!(ascii(&images, 0).unwrap(), "  @@\n");
-        let flat = image(&[0.0, 1.0, 1.0, 0.0], [2, 1, 2]);
+        let flat = image(&[0, 1, 1, 0], [2, 1, 2]);
         assert_eq!(ascii(&flat, 0).unwrap(), "    \n");
     }
 
     #[test]
     fn extreme_pixels_and_unknown_images_do_no_harm() {
-        let images = image(&[f32::MAX, f32::MIN], [1, 1, 2]);
+        let images = image(&[u8::MAX, u8::MIN], [1, 1, 2]);
         assert_eq!(ascii(&images, 0).unwrap(), "@@  \n");
         assert_eq!(
             ascii(&images, 1),

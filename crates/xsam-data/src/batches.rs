@@ -3,7 +3,7 @@
 use std::slice::Chunks;
 
 use crate::random::{Purpose, Stream};
-use crate::{DataError, Images};
+use crate::{DataError, Images, Normalization};
 
 /// The order of `n` images in an epoch: a uniform permutation of `0..n` that depends on `seed` and
 /// `epoch` alone.
@@ -34,16 +34,30 @@ pub fn batches(order: &[usize], batch_size: usize) -> Result<Chunks<'_, usize>, 
 }
 
 /// The pixels and labels of a batch, in the order of `indices` and ready to become tensors of
-/// shapes `[batch, channels, height, width]` and `[batch]`.
+/// shapes `[batch, channels, height, width]` and `[batch]`. Pixels are normalized.
 ///
 /// # Errors
 ///
-/// An index beyond the last image.
-pub fn gather(images: &Images, indices: &[usize]) -> Result<(Vec<f32>, Vec<i64>), DataError> {
+/// An index beyond the last image, or a normalization of another number of channels.
+pub fn gather(
+    images: &Images,
+    normalization: &Normalization,
+    indices: &[usize],
+) -> Result<(Vec<f32>, Vec<i64>), DataError> {
+    let tables: Vec<[f32; 256]> = normalization.tables().collect();
+    if tables.len() != images.channels() {
+        return Err(DataError::Channels {
+            images: images.channels(),
+            normalization: tables.len(),
+        });
+    }
+    let plane = images.height() * images.width();
     let mut pixels = Vec::with_capacity(indices.len() * images.pixels_per_image());
     let mut labels = Vec::with_capacity(indices.len());
     for &index in indices {
-        pixels.extend_from_slice(images.image(index)?);
+        for (channel, table) in images.image(index)?.chunks_exact(plane).zip(&tables) {
+            pixels.extend(channel.iter().map(|&pixel| table[usize::from(pixel)]));
+        }
         labels.push(images.labels()[index] as i64);
     }
     Ok((pixels, labels))
@@ -113,13 +127,30 @@ mod tests {
     }
 
     #[test]
-    fn gather_follows_the_indices() {
+    fn gather_follows_the_indices_and_normalizes_each_channel() {
         let images = numbered(&[2, 0, 1], 3);
-        let (pixels, labels) = gather(&images, &[2, 0]).unwrap();
-        assert_eq!(pixels, [2.0, -2.0, 0.0, 0.0]);
+        let neutral = Normalization {
+            mean: vec![0.0],
+            deviation: vec![1.0],
+        };
+        let (pixels, labels) = gather(&images, &neutral, &[2, 0]).unwrap();
+        assert_eq!(pixels, [2.0, 253.0, 0.0, 255.0]);
         assert_eq!(labels, [1, 2]);
-        assert_eq!(gather(&images, &[]).unwrap(), (vec![], vec![]));
-        let beyond = gather(&images, &[1, 3]);
+        assert_eq!(gather(&images, &neutral, &[]).unwrap(), (vec![], vec![]));
+        let beyond = gather(&images, &neutral, &[1, 3]);
         assert_eq!(beyond, Err(DataError::Index { index: 3, len: 3 }));
+
+        let two = Normalization {
+            mean: vec![1.0, 10.0],
+            deviation: vec![2.0, 4.0],
+        };
+        let coloured = Images::new(vec![1, 5, 10, 2], vec![0], [2, 1, 2], vec!["a".into()]);
+        let (pixels, _) = gather(&coloured.unwrap(), &two, &[0]).unwrap();
+        assert_eq!(pixels, [0.0, 2.0, 0.0, -2.0]);
+        let error = gather(&images, &two, &[0]).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "images of 1 channels cannot be normalized by the numbers of 2"
+        );
     }
 }

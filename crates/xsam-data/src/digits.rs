@@ -11,40 +11,45 @@ use crate::stratify::split;
 use crate::{DataError, DatasetName, Images, Normalization, Sizes, Splits};
 
 /// Raw pixels count the dark points of a 4x4 cell.
-const DARKEST: f32 = 16.0;
+const DARKEST: u8 = 16;
+/// The built-in images and how they are split.
+pub(crate) const SIZES: Sizes = Sizes {
+    train: 1200,
+    validation: 297,
+    test: 300,
+    channels: 1,
+    height: 8,
+    width: 8,
+    classes: 10,
+};
 /// Decides who is in which part, for good.
 const SPLIT_SEED: u64 = 1797;
 
 /// The 1,797 digits of 8x8 pixels in a fixed stratified split of 1,200 / 297 / 300.
 ///
-/// Pixels, 0 to 16 in the source, are normalized by the mean and standard deviation of the training
-/// pixels, which [`Splits::normalization`] tells.
+/// Pixels are 0 to 16, as in the source.
 ///
 /// # Errors
 ///
 /// The data built into the program are damaged.
 pub fn digits() -> Result<Splits, DataError> {
     let raw = raw()?;
-    let sizes = DatasetName::Digits.sizes();
     let parts = split(
         raw.labels(),
         raw.classes(),
-        &[sizes.train, sizes.validation, sizes.test],
+        &[SIZES.train, SIZES.validation, SIZES.test],
         SPLIT_SEED,
     );
     let [train, validation, test] = parts.as_slice() else {
         return Err(damaged("the split has not three parts"));
     };
-    let mut splits = Splits {
-        normalization: Normalization::measure(&raw.select(train)?),
-        train: raw.select(train)?,
+    let train = raw.select(train)?;
+    Ok(Splits {
+        normalization: Normalization::measure(&train),
+        train,
         validation: raw.select(validation)?,
         test: raw.select(test)?,
-    };
-    for part in [&mut splits.train, &mut splits.validation, &mut splits.test] {
-        splits.normalization.apply(part);
-    }
-    Ok(splits)
+    })
 }
 
 /// All images as the source has them.
@@ -57,14 +62,19 @@ fn raw() -> Result<Images, DataError> {
         width,
         classes,
         ..
-    } = DatasetName::Digits.sizes();
-    let total = DatasetName::Digits.sizes().total();
-    if data.target.len() != total {
+    } = SIZES;
+    if data.target.len() != SIZES.total() {
         return Err(damaged(format!("{} labels", data.target.len())));
     }
-    if let Some(pixel) = data.data.iter().find(|p| !(0.0..=DARKEST).contains(*p)) {
-        return Err(damaged(format!("a pixel is {pixel}")));
-    }
+    let pixels = data
+        .data
+        .iter()
+        .map(|&pixel| {
+            (0..=DARKEST)
+                .find(|&value| f32::from(value) == pixel)
+                .ok_or_else(|| damaged(format!("a pixel is {pixel}")))
+        })
+        .collect::<Result<_, _>>()?;
     let labels = data
         .target
         .iter()
@@ -75,7 +85,7 @@ fn raw() -> Result<Images, DataError> {
         })
         .collect::<Result<_, _>>()?;
     let names = (0..classes).map(|digit| digit.to_string()).collect();
-    Images::new(data.data, labels, [channels, height, width], names)
+    Images::new(pixels, labels, [channels, height, width], names)
 }
 
 fn damaged(reason: impl Into<String>) -> DataError {
@@ -90,6 +100,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
+    use crate::gather;
 
     /// FNV-1a of 64 bits.
     fn checksum(numbers: impl IntoIterator<Item = u64>) -> u64 {
@@ -102,18 +113,11 @@ mod tests {
     #[test]
     fn sizes_and_classes_are_as_described() {
         let splits = digits().unwrap();
-        let sizes = DatasetName::Digits.sizes();
+        assert_eq!(splits.sizes(), SIZES);
         let raw = raw().unwrap().class_counts();
-        for (part, size) in [
-            (&splits.train, sizes.train),
-            (&splits.validation, sizes.validation),
-            (&splits.test, sizes.test),
-        ] {
-            assert_eq!(part.len(), size);
-            assert_eq!((part.channels(), part.height(), part.width()), (1, 8, 8));
-            assert_eq!(part.classes(), 10);
+        for part in [&splits.train, &splits.validation, &splits.test] {
             for (count, whole) in part.class_counts().into_iter().zip(&raw) {
-                let ideal = *whole as f64 * size as f64 / 1797.0;
+                let ideal = *whole as f64 * part.len() as f64 / 1797.0;
                 assert!((count as f64 - ideal).abs() <= 1.0);
             }
         }
@@ -122,18 +126,12 @@ mod tests {
     #[test]
     fn training_pixels_have_zero_mean_and_unit_variance() {
         let splits = digits().unwrap();
-        let after = Normalization::measure(&splits.train);
-        assert!(after.mean[0].abs() < 1e-6);
-        assert!((after.deviation[0] - 1.0).abs() < 1e-6);
-        // Raw pixels come back, the test set's too.
-        let (mean, deviation) = (
-            splits.normalization.mean[0],
-            splits.normalization.deviation[0],
-        );
-        for &pixel in splits.test.pixels() {
-            let raw = f64::from(pixel) * deviation + mean;
-            assert!((raw - raw.round()).abs() < 1e-5 && (0..=16).contains(&(raw.round() as i64)));
-        }
+        let all: Vec<usize> = (0..splits.train.len()).collect();
+        let (pixels, _) = gather(&splits.train, &splits.normalization, &all).unwrap();
+        let n = pixels.len() as f64;
+        let mean = pixels.iter().map(|&p| f64::from(p)).sum::<f64>() / n;
+        let square = pixels.iter().map(|&p| f64::from(p).powi(2)).sum::<f64>() / n;
+        assert!(mean.abs() < 1e-6 && (square - 1.0).abs() < 1e-6);
     }
 
     #[test]
@@ -152,7 +150,7 @@ mod tests {
                 5931335055169379234
             ]
         );
-        let data = checksum(raw.pixels().iter().map(|&pixel| pixel as u64));
+        let data = checksum(raw.pixels().iter().map(|&pixel| u64::from(pixel)));
         assert_eq!(data, 10875765521379583119);
     }
 }

@@ -2,8 +2,11 @@
 
 use thiserror::Error;
 
+use crate::FolderError;
+
 /// Why data cannot be made, selected or drawn.
 #[derive(Clone, Debug, PartialEq, Error)]
+#[non_exhaustive]
 pub enum DataError {
     /// A size that must be positive is zero.
     #[error("{field} must be at least 1")]
@@ -23,13 +26,13 @@ pub enum DataError {
         /// The pixels given.
         actual: usize,
     },
-    /// A pixel is infinite or NaN.
-    #[error("a pixel of image {image} is {value}")]
-    NotFinite {
-        /// The image.
-        image: usize,
-        /// The value of the pixel.
-        value: f32,
+    /// A normalization is of another number of channels than the images have.
+    #[error("images of {images} channels cannot be normalized by the numbers of {normalization}")]
+    Channels {
+        /// Channels of the images.
+        images: usize,
+        /// Channels of the normalization.
+        normalization: usize,
     },
     /// The number of labels is not the number of images.
     #[error("{images} images need {images} labels, {actual} were given")]
@@ -79,4 +82,7 @@ pub enum DataError {
         /// What does not fit.
         reason: String,
     },
+    /// A folder of images is not as it must be.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
 }

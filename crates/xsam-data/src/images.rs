@@ -1,11 +1,15 @@
 //! Labelled images in memory.
 
-use crate::{DataError, Normalization};
+use std::sync::Arc;
 
-/// Labelled images of one size. Every label names a class and every pixel is finite.
+use crate::{DataError, Normalization, Sizes};
+
+/// Labelled images of one size, a byte a pixel and channel. Every label names a class.
+///
+/// Clones share their pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Images {
-    pixels: Vec<f32>,
+    pixels: Arc<Vec<u8>>,
     labels: Vec<usize>,
     shape: [usize; 3],
     class_names: Vec<String>,
@@ -18,10 +22,10 @@ impl Images {
     ///
     /// # Errors
     ///
-    /// A size of zero, the wrong number of pixels, a pixel that is not finite, or a label that
-    /// names no class. No images at all is no error.
+    /// A size of zero, the wrong number of pixels, or a label that names no class. No images at all
+    /// is no error.
     pub fn new(
-        pixels: Vec<f32>,
+        pixels: Vec<u8>,
         labels: Vec<usize>,
         shape: [usize; 3],
         class_names: Vec<String>,
@@ -46,15 +50,9 @@ impl Images {
                 actual: pixels.len(),
             });
         }
-        if let Some(at) = pixels.iter().position(|pixel| !pixel.is_finite()) {
-            return Err(DataError::NotFinite {
-                image: at / per_image,
-                value: pixels[at],
-            });
-        }
         check_labels(&labels, class_names.len())?;
         Ok(Self {
-            pixels,
+            pixels: Arc::new(pixels),
             labels,
             shape,
             class_names,
@@ -93,7 +91,7 @@ impl Images {
             labels.push(self.labels[index]);
         }
         Ok(Self {
-            pixels,
+            pixels: Arc::new(pixels),
             labels,
             shape: self.shape,
             class_names: self.class_names.clone(),
@@ -105,7 +103,7 @@ impl Images {
     /// # Errors
     ///
     /// An index beyond the last image.
-    pub fn image(&self, index: usize) -> Result<&[f32], DataError> {
+    pub fn image(&self, index: usize) -> Result<&[u8], DataError> {
         let size = self.pixels_per_image();
         self.pixels
             .chunks_exact(size)
@@ -127,12 +125,8 @@ impl Images {
     }
 
     /// All pixels, `[image, channel, height, width]`.
-    pub fn pixels(&self) -> &[f32] {
+    pub fn pixels(&self) -> &[u8] {
         &self.pixels
-    }
-
-    pub(crate) fn pixels_mut(&mut self) -> &mut [f32] {
-        &mut self.pixels
     }
 
     /// One label per image.
@@ -200,8 +194,24 @@ pub struct Splits {
     pub validation: Images,
     /// Images to report on, once.
     pub test: Images,
-    /// What turned raw pixels into those of all three parts.
+    /// Mean and deviation of the training pixels, by which batches of all three parts are
+    /// normalized.
     pub normalization: Normalization,
+}
+
+impl Splits {
+    /// How large it is.
+    pub fn sizes(&self) -> Sizes {
+        Sizes {
+            train: self.train.len(),
+            validation: self.validation.len(),
+            test: self.test.len(),
+            channels: self.train.channels(),
+            height: self.train.height(),
+            width: self.train.width(),
+            classes: self.train.classes(),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -210,17 +220,17 @@ pub(crate) mod tests {
 
     use super::*;
 
-    /// `labels.len()` images of shape 1x1x2 whose pixels tell their index.
+    /// `labels.len()` images of shape 1x1x2 whose pixels tell their index, modulo 256.
     pub(crate) fn numbered(labels: &[usize], classes: usize) -> Images {
         let pixels = (0..labels.len())
-            .flat_map(|i| [i as f32, -(i as f32)])
+            .flat_map(|i| [i as u8, u8::MAX - i as u8])
             .collect();
         let names = (0..classes).map(|c| c.to_string()).collect();
         Images::new(pixels, labels.to_vec(), [1, 1, 2], names).unwrap()
     }
 
     fn build(
-        pixels: Vec<f32>,
+        pixels: Vec<u8>,
         labels: Vec<usize>,
         shape: [usize; 3],
         classes: usize,
@@ -230,7 +240,7 @@ pub(crate) mod tests {
 
     #[test]
     fn every_inconsistency_is_refused() {
-        assert!(build(vec![0.0; 4], vec![0, 1], [1, 1, 2], 2).is_ok());
+        assert!(build(vec![0; 4], vec![0, 1], [1, 1, 2], 2).is_ok());
         assert!(build(vec![], vec![], [1, 1, 2], 2).is_ok());
         for (shape, classes, field) in [
             ([0, 1, 2], 2, "channels"),
@@ -241,13 +251,11 @@ pub(crate) mod tests {
             let result = build(vec![], vec![], shape, classes);
             assert_eq!(result, Err(DataError::Zero { field }));
         }
-        let short = build(vec![0.0; 3], vec![0, 1], [1, 1, 2], 2);
+        let short = build(vec![0; 3], vec![0, 1], [1, 1, 2], 2);
         assert!(matches!(short, Err(DataError::Pixels { expected: 4, .. })));
-        let huge = build(vec![0.0; 3], vec![0, 1], [usize::MAX, 2, 2], 2);
+        let huge = build(vec![0; 3], vec![0, 1], [usize::MAX, 2, 2], 2);
         assert!(matches!(huge, Err(DataError::Pixels { .. })));
-        let nan = build(vec![0.0, 0.0, f32::NAN, 0.0], vec![0, 1], [1, 1, 2], 2);
-        assert!(matches!(nan, Err(DataError::NotFinite { image: 1, .. })));
-        let label = build(vec![0.0; 4], vec![0, 2], [1, 1, 2], 2).unwrap_err();
+        let label = build(vec![0; 4], vec![0, 2], [1, 1, 2], 2).unwrap_err();
         assert_eq!(
             label.to_string(),
             "image 1 has label 2, but there are only 2 classes"
@@ -259,7 +267,7 @@ pub(crate) mod tests {
         let images = numbered(&[0, 1, 2, 1], 3);
         let some = images.select(&[3, 0, 3]).unwrap();
         assert_eq!(some.labels(), [1, 0, 1]);
-        assert_eq!(some.pixels(), [3.0, -3.0, 0.0, 0.0, 3.0, -3.0]);
+        assert_eq!(some.pixels(), [3, 252, 0, 255, 3, 252]);
         assert_eq!(some.class_counts(), [1, 2, 0]);
         assert!(images.select(&[]).unwrap().is_empty());
         let beyond = images.select(&[4]);

@@ -2,7 +2,7 @@
 
 use crate::Images;
 
-/// Mean and deviation of every channel, by which raw pixels were normalized.
+/// Mean and deviation of every channel, in the units of the pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalization {
     /// Subtracted from every pixel of the channel.
@@ -18,15 +18,18 @@ impl Normalization {
     pub fn measure(images: &Images) -> Self {
         let mut mean = vec![0.0; images.channels()];
         let mut deviation = vec![1.0; images.channels()];
-        for channel in 0..images.channels() {
-            let count = images.len() * images.height() * images.width();
-            if count == 0 {
+        for (channel, counts) in histograms(images).iter().enumerate() {
+            let moment = |of: &dyn Fn(f64) -> f64| -> f64 {
+                let values = (0_u8..=u8::MAX).map(|value| of(f64::from(value)));
+                counts.iter().zip(values).map(|(&n, v)| n as f64 * v).sum()
+            };
+            let count = moment(&|_| 1.0);
+            if count == 0.0 {
                 continue;
             }
-            // Two passes: the difference of large sums would lose the small variance.
-            let center = values(images, channel).sum::<f64>() / count as f64;
-            let squares = values(images, channel).map(|v| (v - center) * (v - center));
-            let spread = (squares.sum::<f64>() / count as f64).sqrt();
+            // About the mean: the difference of large sums would lose a small variance.
+            let center = moment(&|value| value) / count;
+            let spread = (moment(&|value| (value - center) * (value - center)) / count).sqrt();
             mean[channel] = center;
             if spread > 0.0 {
                 deviation[channel] = spread;
@@ -35,32 +38,29 @@ impl Normalization {
         Self { mean, deviation }
     }
 
-    /// Normalizes `images` in place.
-    pub(crate) fn apply(&self, images: &mut Images) {
-        let plane = images.height() * images.width();
-        let scales: Vec<(f64, f64)> = self
-            .mean
+    /// What becomes of each value that a pixel can have, channel by channel.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = [f32; 256]> + '_ {
+        self.mean
             .iter()
             .zip(&self.deviation)
-            .map(|(&mean, &deviation)| (mean, deviation))
-            .collect();
-        let planes = images.pixels_mut().chunks_exact_mut(plane);
-        for (pixels, (mean, deviation)) in planes.zip(scales.into_iter().cycle()) {
-            for pixel in pixels {
-                *pixel = ((f64::from(*pixel) - mean) / deviation) as f32;
-            }
-        }
+            .map(|(mean, deviation)| {
+                std::array::from_fn(|value| ((value as f64 - mean) / deviation) as f32)
+            })
     }
 }
 
-/// The pixels of one channel over all images.
-fn values(images: &Images, channel: usize) -> impl Iterator<Item = f64> + '_ {
+/// How often each value occurs in each channel.
+fn histograms(images: &Images) -> Vec<[u64; 256]> {
     let plane = images.height() * images.width();
-    images
-        .pixels()
-        .chunks_exact(images.pixels_per_image())
-        .flat_map(move |image| &image[channel * plane..(channel + 1) * plane])
-        .map(|&pixel| f64::from(pixel))
+    let mut counts = vec![[0; 256]; images.channels()];
+    for image in images.pixels().chunks_exact(images.pixels_per_image()) {
+        for (pixels, counts) in image.chunks_exact(plane).zip(&mut counts) {
+            for &pixel in pixels {
+                counts[usize::from(pixel)] += 1;
+            }
+        }
+    }
+    counts
 }
 
 #[cfg(test)]
@@ -71,16 +71,17 @@ mod tests {
 
     #[test]
     fn channels_are_normalized_apart_and_constant_ones_only_centred() {
-        let pixels = vec![1.0, 3.0, 7.0, 7.0, 5.0, 7.0, 7.0, 7.0];
-        let mut images = Images::new(pixels, vec![0, 0], [2, 1, 2], vec!["a".into()]).unwrap();
+        let pixels = vec![1, 3, 7, 7, 5, 7, 7, 7];
+        let images = Images::new(pixels, vec![0, 0], [2, 1, 2], vec!["a".into()]).unwrap();
         let found = Normalization::measure(&images);
         assert_eq!(found.mean, [4.0, 7.0]);
         assert_eq!(found.deviation, [5_f64.sqrt(), 1.0]);
-        found.apply(&mut images);
-        let again = Normalization::measure(&images);
-        assert!(again.mean.iter().all(|m| m.abs() < 1e-7));
-        assert!((again.deviation[0] - 1.0).abs() < 1e-7);
-        assert_eq!(images.pixels()[2..4], [0.0, 0.0]);
+        let tables: Vec<_> = found.tables().collect();
+        assert_eq!(tables.len(), 2);
+        let after = [1, 3, 5, 7].map(|pixel: usize| f64::from(tables[0][pixel]));
+        assert!(after.iter().sum::<f64>().abs() < 1e-6);
+        assert!((after.iter().map(|v| v * v).sum::<f64>() - 4.0).abs() < 1e-6);
+        assert_eq!((tables[1][7], tables[1][9]), (0.0, 2.0));
     }
 
     #[test]

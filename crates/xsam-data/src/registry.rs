@@ -5,13 +5,15 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::{DataError, Splits, digits};
+use crate::digits;
 
 /// The data sets of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DatasetName {
     /// Handwritten digits of 8x8 pixels, built in.
     Digits,
+    /// Any folder of class folders with JPEG or PNG files.
+    ImageFolder,
 }
 
 /// How large a data set is.
@@ -42,12 +44,13 @@ impl Sizes {
 
 impl DatasetName {
     /// Every data set.
-    pub const ALL: [Self; 1] = [Self::Digits];
+    pub const ALL: [Self; 2] = [Self::Digits, Self::ImageFolder];
 
     /// The name in a spec file.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Digits => "digits",
+            Self::ImageFolder => "image-folder",
         }
     }
 
@@ -57,32 +60,15 @@ impl DatasetName {
             Self::Digits => {
                 "handwritten digits, 8x8 grey pixels, built in (UCI, Alpaydin and Kaynak 1998)"
             }
+            Self::ImageFolder => "your own: DIR/train/CLASS/*.jpg, .jpeg or .png, and DIR/test",
         }
     }
 
-    /// How large it is, known without loading it.
-    pub const fn sizes(self) -> Sizes {
+    /// How large it is, or nothing if that depends on what is in a folder.
+    pub const fn sizes(self) -> Option<Sizes> {
         match self {
-            Self::Digits => Sizes {
-                train: 1200,
-                validation: 297,
-                test: 300,
-                channels: 1,
-                height: 8,
-                width: 8,
-                classes: 10,
-            },
-        }
-    }
-
-    /// Loads and splits it.
-    ///
-    /// # Errors
-    ///
-    /// Its data are damaged.
-    pub fn load(self) -> Result<Splits, DataError> {
-        match self {
-            Self::Digits => digits(),
+            Self::Digits => Some(digits::SIZES),
+            Self::ImageFolder => None,
         }
     }
 }
@@ -125,21 +111,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_round_trip_and_sizes_are_true() {
+    fn names_round_trip() {
         for name in DatasetName::ALL {
             assert_eq!(name.to_string().parse(), Ok(name));
             assert!(!name.description().is_empty());
-            let (splits, sizes) = (name.load().unwrap(), name.sizes());
-            for (part, size) in [
-                (&splits.train, sizes.train),
-                (&splits.validation, sizes.validation),
-                (&splits.test, sizes.test),
-            ] {
-                assert_eq!(part.len(), size);
-                assert_eq!(part.classes(), sizes.classes);
-                let shape = (part.channels(), part.height(), part.width());
-                assert_eq!(shape, (sizes.channels, sizes.height, sizes.width));
-            }
         }
     }
 
@@ -148,7 +123,7 @@ mod tests {
         let error = "digit".parse::<DatasetName>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "there is no data set \"digit\"; the data sets are digits"
+            "there is no data set \"digit\"; the data sets are digits, image-folder"
         );
     }
 }

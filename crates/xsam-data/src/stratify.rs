@@ -158,8 +158,8 @@ mod tests {
         let some = subset(&images, 4).unwrap();
         // Ideal shares are 2.5 and 1.5; of equal remainders the first class wins.
         assert_eq!(some.labels(), [0, 0, 0, 1]);
-        let firsts: Vec<f32> = some.pixels().iter().step_by(2).copied().collect();
-        assert_eq!(firsts, [0.0, 1.0, 2.0, 3.0]);
+        let firsts: Vec<u8> = some.pixels().iter().step_by(2).copied().collect();
+        assert_eq!(firsts, [0, 1, 2, 3]);
         assert_eq!(subset(&images, 8).unwrap(), images);
         for n in 1..=8 {
             assert_eq!(subset(&images, n).unwrap().len(), n);

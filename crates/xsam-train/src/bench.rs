@@ -5,6 +5,7 @@ use std::time::Instant;
 use burn::tensor::TensorData;
 use serde::Serialize;
 use xsam::SharpnessAware;
+use xsam_kernels::{Kernels, instruction_set, set_kernels};
 use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName, cast, reference};
 
 use crate::device::{Batch, Place};
@@ -16,12 +17,6 @@ use crate::spec::{
     SpecError,
 };
 use crate::statistics::median;
-
-/// The kernels that the models of this build run on: of which crate, and for which operations.
-///
-/// To be changed with the operations that the models call.
-pub const KERNELS: &str =
-    "xsam-kernels (convolution, batch norm, pooling, cross entropy), burn-flex (all else)";
 
 /// Steps before the first timed one: buffers are allocated, caches filled.
 const WARM_UP: usize = 2;
@@ -57,6 +52,8 @@ pub struct BenchSpec {
     pub classes: usize,
     /// Timed steps, after two that are not.
     pub steps: usize,
+    /// The kernels that compute.
+    pub kernels: Kernels,
 }
 
 /// What a step costs, as [`bench()`] found it.
@@ -87,8 +84,8 @@ pub struct BenchResult {
     pub peak_rss_mb: Option<f64>,
     /// Threads that compute.
     pub threads: usize,
-    /// See [`KERNELS`].
-    pub kernels: &'static str,
+    /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`.
+    pub kernels: String,
 }
 
 impl Default for BenchSpec {
@@ -104,6 +101,7 @@ impl Default for BenchSpec {
             channels: 3,
             classes: 10,
             steps: 10,
+            kernels: Kernels::Fast,
         }
     }
 }
@@ -115,6 +113,7 @@ impl Default for BenchSpec {
 /// If `spec` cannot be, with the field and what it could be; or if a step fails.
 pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
     let plan = Plan::new(spec)?;
+    set_kernels(spec.kernels);
     let place = Place::new(DeviceName::Cpu, Precision::F32);
     let model = plan.config.init(SEED, &place.device)?;
     let model = cast(model, place.dtype);
@@ -155,7 +154,7 @@ pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
         search_s,
         peak_rss_mb,
         threads: rayon::current_num_threads(),
-        kernels: KERNELS,
+        kernels: describe(spec.kernels),
     })
 }
 
@@ -272,6 +271,14 @@ impl Trainee {
             }
         });
         Ok((self, seconds, search))
+    }
+}
+
+fn describe(kernels: Kernels) -> String {
+    match kernels {
+        // What Burn's own operations run on is not known here.
+        Kernels::Composed => kernels.to_string(),
+        Kernels::Fast | Kernels::Precise => format!("{kernels} ({})", instruction_set()),
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use xsam_data::Splits;
 
 use crate::error::Error;
 use crate::event::{Listener, StopSignal};
@@ -68,13 +69,15 @@ pub struct Comparison {
     seeds: Vec<u64>,
     directory: PathBuf,
     existing: Existing,
+    data: Splits,
 }
 
 impl Comparison {
     /// Prepares the runs of `compare` on the experiment `spec`, in subdirectories of `directory`.
     ///
     /// # Errors
-    /// If a spec cannot be, or the directory exists and `existing` does not say what to do with it.
+    /// If a spec cannot be, the data cannot be loaded, or the directory exists and `existing` does
+    /// not say what to do with it.
     pub fn prepare(
         spec: &Spec,
         compare: &Compare,
@@ -83,12 +86,17 @@ impl Comparison {
     ) -> Result<Self, Error> {
         let entries = compare.entries(spec)?;
         let text = compare.to_toml(spec)?;
+        let data = spec.data.load()?;
+        for spec in entries.iter().flat_map(|entry| &entry.specs) {
+            spec.check_data(data.sizes())?;
+        }
         files::prepare(directory, existing, MARKER)?;
         let comparison = Self {
             entries,
             seeds: compare.seeds.clone(),
             directory: directory.to_owned(),
             existing,
+            data,
         };
         comparison.write_json(&comparison.summary(Status::Running, &[]))?;
         files::write(&directory.join(SPEC_FILE), &text)?;
@@ -123,7 +131,8 @@ impl Comparison {
                     done.push((m, recorded));
                     continue;
                 }
-                let run = Run::prepare(spec.clone(), &directory, self.existing)?;
+                let run =
+                    Run::with_data(spec.clone(), self.data.clone(), &directory, self.existing)?;
                 match run.train(stop, listener) {
                     Ok(summary) if summary.status == Status::Finished => {}
                     Ok(_) => {

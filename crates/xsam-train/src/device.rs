@@ -1,7 +1,7 @@
 //! The device and number format of a run, and batches on it.
 
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
-use xsam_data::{DataError, Images, gather};
+use xsam_data::{DataError, Images, Normalization, gather};
 
 use crate::spec::{DeviceName, Precision};
 
@@ -44,8 +44,13 @@ impl Place {
     }
 
     /// The images with these indices as a batch.
-    pub(crate) fn batch(&self, images: &Images, indices: &[usize]) -> Result<Batch, DataError> {
-        let (pixels, labels) = gather(images, indices)?;
+    pub(crate) fn batch(
+        &self,
+        images: &Images,
+        normalization: &Normalization,
+        indices: &[usize],
+    ) -> Result<Batch, DataError> {
+        let (pixels, labels) = gather(images, normalization, indices)?;
         let (channels, height, width) = (images.channels(), images.height(), images.width());
         let shape = [labels.len(), channels, height, width];
         Ok(self.tensors(TensorData::new(pixels, shape), labels))

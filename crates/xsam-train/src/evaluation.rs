@@ -1,7 +1,7 @@
 //! Loss and accuracy of a model on a set of images.
 
 use burn::tensor::{Int, Tensor};
-use xsam_data::{Images, batches};
+use xsam_data::{Images, Normalization, batches};
 use xsam_models::{ImageClassifier, Model};
 
 use crate::device::Place;
@@ -19,11 +19,16 @@ pub(crate) struct Score {
 }
 
 /// Of a model in evaluation mode.
-pub(crate) fn evaluate(model: &Model, place: &Place, images: &Images) -> Result<Score, Error> {
+pub(crate) fn evaluate(
+    model: &Model,
+    place: &Place,
+    images: &Images,
+    normalization: &Normalization,
+) -> Result<Score, Error> {
     let order: Vec<usize> = (0..images.len()).collect();
     let (mut loss, mut hits) = (0.0, 0);
     for indices in batches(&order, EVALUATION_BATCH)? {
-        let batch = place.batch(images, indices)?;
+        let batch = place.batch(images, normalization, indices)?;
         let logits = model.forward(batch.images);
         let mean = cross_entropy(logits.clone(), batch.targets.clone());
         loss += scalar(mean)? * indices.len() as f64;

@@ -34,7 +34,7 @@ mod statistics;
 mod summary;
 mod verify;
 
-pub use bench::{BenchResult, BenchSpec, KERNELS, bench};
+pub use bench::{BenchResult, BenchSpec, bench};
 pub use compare::{Comparison, ComparisonSummary, MethodSummary};
 pub use error::Error;
 pub use event::{Event, Listener, StopSignal};
@@ -50,3 +50,4 @@ pub use spec::{
 pub use statistics::Spread;
 pub use summary::{RunSummary, Status};
 pub use verify::{Case, CaseOutcome, Verdict, verify};
+pub use xsam_kernels::Kernels;

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use xsam_data::DatasetName;
+use xsam_kernels::Kernels;
 use xsam_models::ModelName;
 
 /// Below this similarity (Jaro-Winkler, 0 to 1) two words have nothing to do with each other.
@@ -69,6 +70,14 @@ pub(crate) mod named {
 
 impl Named for DatasetName {
     const WHAT: &'static str = "data set";
+
+    fn all() -> Vec<Self> {
+        Self::ALL.to_vec()
+    }
+}
+
+impl Named for Kernels {
+    const WHAT: &'static str = "choice of kernels";
 
     fn all() -> Vec<Self> {
         Self::ALL.to_vec()

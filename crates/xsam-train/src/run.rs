@@ -6,6 +6,7 @@ use std::time::Instant;
 use burn::module::Module;
 use xsam::{SharpnessAware, StepError};
 use xsam_data::{Splits, batches, order, subset, with_label_noise};
+use xsam_kernels::set_kernels;
 use xsam_models::{ImageClassifier, Model, cast, parameter_count};
 
 use crate::device::Place;
@@ -41,7 +42,19 @@ impl Run {
     /// or data or model cannot be made.
     pub fn prepare(spec: Spec, directory: &Path, existing: Existing) -> Result<Self, Error> {
         let spec = spec.resolved()?;
-        let mut data = spec.data.name.load()?;
+        let data = spec.data.load()?;
+        Self::with_data(spec, data, directory, existing)
+    }
+
+    /// Prepares the run of a resolved spec on data that have been loaded.
+    pub(crate) fn with_data(
+        spec: Spec,
+        mut data: Splits,
+        directory: &Path,
+        existing: Existing,
+    ) -> Result<Self, Error> {
+        let sizes = data.sizes();
+        spec.check_data(sizes)?;
         if let Some(n) = spec.data.subset {
             data.train = subset(&data.train, n)?;
         }
@@ -50,7 +63,7 @@ impl Run {
         data.train = train;
 
         let place = Place::new(spec.train.device, spec.train.precision);
-        let model = spec.model_config().init(seed, &place.device)?;
+        let model = spec.model_config(sizes).init(seed, &place.device)?;
         let model = cast(model, place.dtype);
         let mut optim = method::optimizer(&spec)?;
 
@@ -90,6 +103,7 @@ impl Run {
         stop: &StopSignal,
         listener: &mut Listener<'_>,
     ) -> Result<RunSummary, Error> {
+        set_kernels(self.spec.train.kernels);
         let images = self.data.train.len();
         listener(Event::Started {
             directory: &self.directory,
@@ -143,7 +157,9 @@ impl Run {
             if stop.is_set() {
                 return Ok(None);
             }
-            let batch = self.place.batch(&self.data.train, indices)?;
+            let batch = self
+                .place
+                .batch(&self.data.train, &self.data.normalization, indices)?;
             self.place.device.seed(self.step_seed(epoch, i));
             let step_error = |source| Error::Step {
                 epoch: epoch + 1,
@@ -172,8 +188,9 @@ impl Run {
         let seconds = start.elapsed().as_secs_f64();
 
         let model = self.model.valid();
-        let validation = evaluate(&model, &self.place.inner(), &self.data.validation)?;
-        let test = evaluate(&model, &self.place.inner(), &self.data.test)?;
+        let place = self.place.inner();
+        let score = |part| evaluate(&model, &place, part, &self.data.normalization);
+        let (validation, test) = (score(&self.data.validation)?, score(&self.data.test)?);
         let row = sums.metrics(epoch + 1, lr, validation, test, seconds);
         Ok(Some(row))
     }

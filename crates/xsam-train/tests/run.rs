@@ -134,7 +134,10 @@ fn weights_of(directory: &Path, spec: &Spec) -> Vec<Vec<f64>> {
     use burn::tensor::Device;
     use xsam_models::state;
     weights(directory);
-    let model = spec.model_config().init(0, &Device::flex()).unwrap();
+    let model = spec
+        .model_config(spec.data.name.sizes().unwrap())
+        .init(0, &Device::flex())
+        .unwrap();
     let path = directory.join("checkpoint/epoch-00004/model.bpk");
     let model = model.try_load_file(path).unwrap();
     state::values(&model)

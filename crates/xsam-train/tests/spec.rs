@@ -1,7 +1,7 @@
 //! Specs: defaults, settings, and what is said of wrong ones.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use xsam_train::{Compare, MethodName, Preset, Search, Spec};
+use xsam_train::{Compare, Kernels, MethodName, Preset, Search, Spec};
 
 fn parse(text: &str, settings: &[&str]) -> Result<(Spec, Option<Compare>), String> {
     let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
@@ -59,6 +59,41 @@ fn a_resolved_spec_survives_its_file() {
         assert_eq!(again.clone().resolved().unwrap(), spec);
         assert_eq!(spec.first_difference(&again).unwrap(), None);
     }
+}
+
+#[test]
+fn image_folders_are_told_where_they_are() {
+    let settings = [
+        "data.name=image-folder",
+        "data.dir=a/b",
+        "data.image_size=32",
+    ];
+    let more = ["train.kernels=precise", "data.subset=7"];
+    let spec = resolved(&[&settings[..], &more].concat()).unwrap();
+    assert_eq!(spec.data.dir.as_deref(), Some("a/b".as_ref()));
+    assert_eq!(
+        (spec.data.image_size, spec.train.kernels),
+        (Some(32), Kernels::Precise)
+    );
+    let text = spec.to_toml().unwrap();
+    assert!(text.contains("kernels = \"precise\""), "{text}");
+    assert_eq!(parse(&text, &[]).unwrap().0, spec);
+
+    assert_error(
+        resolved(&settings[..1]),
+        "`data.dir`: image-folder needs the folder",
+    );
+    assert_error(resolved(&settings[1..2]), "`data.dir`: digits are built in");
+    assert_error(
+        resolved(&settings[2..]),
+        "`data.image_size`: digits are built in",
+    );
+    let zero = [&settings[..2], &["data.image_size=0"]].concat();
+    assert_error(resolved(&zero), "`data.image_size`: 0 must be at least 1");
+    assert_error(
+        resolved(&["train.kernels=exact"]),
+        "`train.kernels`: there is no choice of kernels `exact` (there are: fast, precise, composed)",
+    );
 }
 
 #[test]

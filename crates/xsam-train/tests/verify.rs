@@ -1,13 +1,13 @@
 //! The reference cases that come with the program.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use xsam_train::{Case, DeviceName, Precision, Verdict, verify};
+use xsam_train::{Case, DeviceName, Kernels, Precision, Verdict, verify};
 
 /// Replayed are all kinds that there are; the others are skipped, and none fails.
 fn check(precision: Precision) {
     let mut passed = 0;
     for case in Case::embedded() {
-        let outcome = verify(&case, DeviceName::Cpu, precision);
+        let outcome = verify(&case, DeviceName::Cpu, precision, Kernels::Fast);
         println!("{outcome:?}");
         match outcome.kind.as_str() {
             "train" | "forward" => {

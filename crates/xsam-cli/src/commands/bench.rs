@@ -2,13 +2,20 @@
 
 use xsam_train::{BenchResult, BenchSpec, Error, MethodSpec, ModelSpec, SpecError, parse_name};
 
-use super::Outcome;
+use super::{Outcome, by_flag};
 use crate::args::BenchArguments;
 use crate::print;
 
+/// Fields of the spec and the flags that set them.
+const FLAGS: [(&str, &str); 3] = [
+    ("batch", "--batch"),
+    ("steps", "--steps"),
+    ("method.ascent_steps", "--ascent"),
+];
+
 pub(crate) fn run(arguments: BenchArguments) -> Result<Outcome, Error> {
     let spec = spec(&arguments)?;
-    let result = xsam_train::bench(&spec).map_err(by_flag)?;
+    let result = xsam_train::bench(&spec).map_err(|error| by_flag(error, &FLAGS))?;
     if arguments.json {
         print::json(&result);
     } else {
@@ -35,24 +42,8 @@ fn spec(arguments: &BenchArguments) -> Result<BenchSpec, SpecError> {
         channels: arguments.channels,
         classes: arguments.classes,
         steps: arguments.steps,
+        kernels: parse_name(&arguments.kernels).map_err(usage("--kernels"))?,
     })
-}
-
-/// Names the flag that set a field, not the field.
-fn by_flag(error: Error) -> Error {
-    match error {
-        Error::Spec { origin, mut error } => {
-            let flag = match error.key.as_str() {
-                "batch" => "--batch",
-                "steps" => "--steps",
-                "method.ascent_steps" => "--ascent",
-                other => other,
-            };
-            error.key = flag.to_owned();
-            Error::Spec { origin, error }
-        }
-        other => other,
-    }
 }
 
 fn report(spec: &BenchSpec, result: &BenchResult) -> String {

@@ -1,12 +1,15 @@
 //! `xsam data`
 
 use serde_json::json;
-use xsam_data::{DatasetName, ascii};
-use xsam_train::{Error, Named, SpecError, parse_name};
+use xsam_data::{DatasetName, Sizes, ascii};
+use xsam_train::{DataSpec, Error, Named, SpecError, parse_name};
 
-use super::Outcome;
+use super::{Outcome, by_flag};
 use crate::args::{DataArguments, DataCommand, ShowArguments};
 use crate::print;
+
+/// Fields of the spec and the flags of `show` that set them.
+const FLAGS: [(&str, &str); 2] = [("data.dir", "--dir"), ("data.image_size", "--image-size")];
 
 pub(crate) fn run(arguments: DataArguments) -> Result<Outcome, Error> {
     match arguments.command {
@@ -18,21 +21,26 @@ pub(crate) fn run(arguments: DataArguments) -> Result<Outcome, Error> {
 
 fn list(as_json: bool) {
     if !as_json {
-        print::line("name     train  validation  test  image  classes  what it is");
+        print::line("name          train  validation  test  image  classes  what it is");
     }
     for name in DatasetName::all() {
         let (sizes, what) = (name.sizes(), name.description());
-        let image = format!("{}x{}x{}", sizes.channels, sizes.height, sizes.width);
         if as_json {
             print::json(&json!({
-                "name": name.to_string(), "train": sizes.train, "validation": sizes.validation,
-                "test": sizes.test, "image": [sizes.channels, sizes.height, sizes.width],
-                "classes": sizes.classes, "description": what,
+                "name": name.to_string(), "train": sizes.map(|s| s.train),
+                "validation": sizes.map(|s| s.validation), "test": sizes.map(|s| s.test),
+                "image": sizes.map(|s| [s.channels, s.height, s.width]),
+                "classes": sizes.map(|s| s.classes), "description": what,
             }));
         } else {
+            let cell = |cell: fn(Sizes) -> String| sizes.map_or_else(|| "-".to_owned(), cell);
             print::line(format!(
-                "{name:7}  {:5}  {:10}  {:4}  {image:5}  {:7}  {what}",
-                sizes.train, sizes.validation, sizes.test, sizes.classes
+                "{name:12}  {:>5}  {:>10}  {:>4}  {:5}  {:>7}  {what}",
+                cell(|s| s.train.to_string()),
+                cell(|s| s.validation.to_string()),
+                cell(|s| s.test.to_string()),
+                cell(|s| format!("{}x{}x{}", s.channels, s.height, s.width)),
+                cell(|s| s.classes.to_string()),
             ));
         }
     }
@@ -44,7 +52,13 @@ fn show(arguments: &ShowArguments) -> Result<(), Error> {
         Error::from(SpecError { key, message })
     };
     let name: DatasetName = parse_name(&arguments.name).map_err(|message| usage("", message))?;
-    let splits = name.load()?;
+    let data = DataSpec {
+        name,
+        dir: arguments.dir.clone(),
+        image_size: arguments.image_size,
+        ..DataSpec::default()
+    };
+    let splits = data.load().map_err(|error| by_flag(error, &FLAGS))?;
     let images = match arguments.split.as_str() {
         "validation" => &splits.validation,
         "test" => &splits.test,

@@ -86,6 +86,19 @@ fn read(path: &Path) -> Result<String, Error> {
     })
 }
 
+/// Names, of an error in a field, the flag that set the field.
+pub(crate) fn by_flag(error: Error, flags: &[(&str, &str)]) -> Error {
+    match error {
+        Error::Spec { origin, mut error } => {
+            if let Some((_, flag)) = flags.iter().find(|(field, _)| *field == error.key) {
+                error.key = (*flag).to_owned();
+            }
+            Error::Spec { origin, error }
+        }
+        other => other,
+    }
+}
+
 /// What to do with results that exist.
 pub(crate) fn existing(arguments: &RunArguments) -> Existing {
     match (&arguments.resume, arguments.overwrite) {

@@ -13,6 +13,7 @@ pub(crate) fn run(arguments: VerifyArguments) -> Result<Outcome, Error> {
     };
     let device = parse_name(&arguments.device).map_err(usage("--device"))?;
     let precision = parse_name(&arguments.precision).map_err(usage("--precision"))?;
+    let kernels = parse_name(&arguments.kernels).map_err(usage("--kernels"))?;
     let cases = match &arguments.cases {
         Some(directory) => Case::read_all(directory)?,
         None => Case::embedded(),
@@ -20,7 +21,7 @@ pub(crate) fn run(arguments: VerifyArguments) -> Result<Outcome, Error> {
     let width = cases.iter().map(|case| case.name.len()).max().unwrap_or(0);
     let mut outcomes = Vec::with_capacity(cases.len());
     for case in &cases {
-        let outcome = verify(case, device, precision);
+        let outcome = verify(case, device, precision, kernels);
         if arguments.json {
             print::json(&outcome);
         } else {

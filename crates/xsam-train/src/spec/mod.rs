@@ -4,15 +4,18 @@
 //! none that it will not; it is written beside the results.
 
 mod compare;
+mod data;
 mod difference;
 mod parse;
 mod resolve;
 
 use serde::{Deserialize, Serialize};
-use xsam_data::DatasetName;
+use xsam_data::Sizes;
+use xsam_kernels::Kernels;
 use xsam_models::{ModelConfig, ModelName};
 
 pub use compare::{Compare, CompareEntry};
+pub use data::DataSpec;
 pub use parse::Preset;
 
 use crate::names::{named, named_enum};
@@ -60,30 +63,6 @@ pub struct Spec {
     pub schedule: ScheduleSpec,
     /// How long, and from which seed.
     pub train: TrainSpec,
-}
-
-/// `[data]`: the data set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataSpec {
-    /// Which one.
-    #[serde(with = "named")]
-    pub name: DatasetName,
-    /// Fraction of training labels that are replaced by random ones.
-    pub label_noise: f64,
-    /// Only so many training images: the first of each class, in proportion.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subset: Option<usize>,
-}
-
-impl Default for DataSpec {
-    fn default() -> Self {
-        Self {
-            name: DatasetName::Digits,
-            label_noise: 0.0,
-            subset: None,
-        }
-    }
 }
 
 /// `[model]`: the model.
@@ -332,6 +311,9 @@ pub struct TrainSpec {
     /// Where to compute.
     #[serde(with = "named")]
     pub device: DeviceName,
+    /// Which kernels compute on the processor in single precision.
+    #[serde(with = "named")]
+    pub kernels: Kernels,
     /// Epochs from one checkpoint to the next; the last epoch has one in any case.
     pub checkpoint_every: usize,
 }
@@ -344,15 +326,15 @@ impl Default for TrainSpec {
             seed: 0,
             precision: Precision::F32,
             device: DeviceName::Cpu,
+            kernels: Kernels::Fast,
             checkpoint_every: 1,
         }
     }
 }
 
 impl Spec {
-    /// The model's sizes, as the data set has them.
-    pub fn model_config(&self) -> ModelConfig {
-        let sizes = self.data.name.sizes();
+    /// The model, for data of these sizes.
+    pub fn model_config(&self, sizes: Sizes) -> ModelConfig {
         ModelConfig {
             name: self.model.name,
             channels: sizes.channels,

@@ -13,25 +13,18 @@ impl Spec {
     /// The spec with all values that the run uses, and no others; checked.
     ///
     /// # Errors
-    /// Names the first key whose value cannot be, and what could.
+    /// Names the first key whose value cannot be, and what could. Of data whose sizes are not known
+    /// before they are loaded, what depends on them is checked then.
     pub fn resolved(mut self) -> Result<Self, SpecError> {
         let range = |key: &str, value: f64, ok: bool, range: &str| match ok {
             true => Ok(()),
             false => Err(SpecError::new(key, format!("{value} must be {range}"))),
         };
-        let noise = self.data.label_noise;
-        let fraction = (0.0..=1.0).contains(&noise);
-        range("data.label_noise", noise, fraction, "from 0 to 1")?;
-        let sizes = self.data.name.sizes();
-        if let Some(n) = self.data.subset {
-            let (ok, all) = ((1..=sizes.train).contains(&n), sizes.train);
-            range("data.subset", n as f64, ok, &format!("from 1 to {all}"))?;
-        }
-
+        self.data.check()?;
         self.model.width = self.model.width.or(self.model.name.default_width());
-        self.model_config()
-            .check()
-            .map_err(|error| SpecError::new("model", error.to_string()))?;
+        if let Some(sizes) = self.data.name.sizes() {
+            self.check_data(sizes)?;
+        }
 
         self.method = method::resolved(&self.method)?;
         method::build(&self.method)?;

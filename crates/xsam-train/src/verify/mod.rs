@@ -13,6 +13,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use serde_json::Value;
+use xsam_kernels::{Kernels, set_kernels};
 
 use crate::device::Place;
 use crate::error::Error;
@@ -137,8 +138,14 @@ enum Stop {
     Fail(String),
 }
 
-/// Replays a case.
-pub fn verify(case: &Case, device: DeviceName, precision: Precision) -> CaseOutcome {
+/// Replays a case, on these kernels.
+pub fn verify(
+    case: &Case,
+    device: DeviceName,
+    precision: Precision,
+    kernels: Kernels,
+) -> CaseOutcome {
+    set_kernels(kernels);
     let place = Place::new(device, precision);
     let mut outcome = CaseOutcome {
         name: case.name.clone(),
@@ -196,7 +203,7 @@ mod tests {
             name: "x".to_owned(),
             text: Ok(text.to_owned()),
         };
-        verify(&case, DeviceName::Cpu, Precision::F32)
+        verify(&case, DeviceName::Cpu, Precision::F32, Kernels::Fast)
     }
 
     fn embedded(name: &str) -> String {
