@@ -1,8 +1,8 @@
 //! From and to tensors of the Flex back end.
 
-use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
-use burn::tensor::{DType, Element, Shape, TensorData};
+use burn::backend::{BackendTensor, DispatchTensor, DispatchTensorKind, Flex};
+use burn::tensor::{DType, Element, Shape, Tensor, TensorData};
 
 use crate::choice::{Kernels, kernels};
 
@@ -40,4 +40,48 @@ pub(crate) fn numbers(tensor: &Flat, limit: usize, name: &str) -> Option<Vec<usi
         }
         _ => None,
     }
+}
+
+/// The tensors of the Flex back end behind `tensors`, dense, if the kernels of this crate run on them and
+/// none is of an autodiff graph; else `tensors` as they were.
+///
+/// For operations without a gradient. Unlike a dispatched extension, which panics on a back end that
+/// it does not list, they then run on whatever back ends there are.
+pub(crate) fn primitives<const D: usize>(
+    tensors: Vec<Tensor<D>>,
+) -> Result<Vec<Flat>, Vec<Tensor<D>>> {
+    let tensors = tensors.into_iter().map(Tensor::into_dispatch);
+    let tensors: Vec<DispatchTensor> = tensors.collect();
+    if tensors.iter().all(runs_here) {
+        return Ok(tensors.into_iter().map(dense).collect());
+    }
+    Err(tensors.into_iter().map(Tensor::from_dispatch).collect())
+}
+
+/// [`primitives`] of a number of tensors known to the compiler.
+pub(crate) fn primitives_of<const D: usize, const N: usize>(
+    tensors: [Tensor<D>; N],
+) -> Result<[Flat; N], [Tensor<D>; N]> {
+    let tensors = tensors.map(Tensor::into_dispatch);
+    if tensors.iter().all(runs_here) {
+        return Ok(tensors.map(dense));
+    }
+    Err(tensors.map(Tensor::from_dispatch))
+}
+
+fn runs_here(tensor: &DispatchTensor) -> bool {
+    let DispatchTensorKind::Flex(BackendTensor::Float(tensor)) = &tensor.kind else {
+        return false;
+    };
+    takes([tensor])
+}
+
+/// The primitive, or a copy of it if its elements do not lie one after the other.
+///
+/// Takes the tensor, so that the result is shared with no one who did not share it before.
+fn dense(tensor: DispatchTensor) -> Flat {
+    let DispatchTensorKind::Flex(tensor) = tensor.kind else {
+        unreachable!("only tensors on Flex get here")
+    };
+    tensor.float().to_contiguous()
 }

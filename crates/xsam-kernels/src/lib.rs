@@ -1,8 +1,9 @@
 //! Fast CPU kernels for training, as a Burn backend extension.
 //!
-//! Each operation is a function on Burn tensors with a backward pass of its own. On the Flex back end
-//! and in `f32` it runs a kernel of this crate; on every other back end and in every other number
-//! format, the composition of Burn's own operations, with the same result up to rounding.
+//! Each operation is a function on Burn tensors. Those of a network have a backward pass of their own;
+//! those of an optimizer need none. On the Flex back end and in `f32` it runs a kernel of this crate; on
+//! every other back end and in every other number format, the composition of Burn's own operations, with
+//! the same result up to rounding.
 
 mod attention;
 pub mod batch_norm;
@@ -18,6 +19,8 @@ mod flex;
 mod layer_norm;
 mod pool;
 mod softmax;
+mod update;
+mod vector;
 
 pub use attention::{AttentionInputs, AttentionKernels, AttentionOps, attention};
 pub use batch_norm::{
@@ -33,3 +36,5 @@ pub use feed_forward::{Activation, FeedForwardKernels, FeedForwardOps, bias_gelu
 pub use layer_norm::{LayerNormKernels, LayerNormOps, layer_norm};
 pub use pool::{PoolKernels, PoolOps, avg_pool2d, global_avg_pool, max_pool2d};
 pub use softmax::{SoftmaxKernels, SoftmaxOps, softmax};
+pub use update::{AdamStep, SgdStep, adam_update, sgd_update};
+pub use vector::{combine, dot, scaled_ascent, squared_chords};

@@ -6,12 +6,10 @@
 
 use std::time::Instant;
 
-use burn::optim::SgdConfig;
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use divan::Bencher;
+use xsam::optim::SgdConfig;
 use xsam::{
     Grid, MethodConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware, XsamConfig,
 };
@@ -32,10 +30,7 @@ struct Trainee {
 impl Trainee {
     fn new(config: &dyn MethodConfig) -> Self {
         let device = Device::flex().autodiff();
-        let momentum = MomentumConfig::new().with_dampening(0.0);
-        let sgd = SgdConfig::new()
-            .with_momentum(Some(momentum))
-            .with_weight_decay(Some(WeightDecayConfig::new(1e-3)));
+        let sgd = SgdConfig::new().with_momentum(0.9).with_weight_decay(1e-3);
         let model = ModelConfig::new(ModelName::Resnet18, 3, 32, CLASSES).with_width(16);
         let images = TensorData::new(
             reference::images(1, BATCH * 3 * 32 * 32),
@@ -43,7 +38,7 @@ impl Trainee {
         );
         let targets = TensorData::new(reference::targets(1, BATCH, CLASSES), [BATCH, 1]);
         let mut trainee = Self {
-            optim: SharpnessAware::from_method(sgd.init(), config.build().unwrap()),
+            optim: SharpnessAware::from_method(sgd.init().unwrap(), config.build().unwrap()),
             model: Some(model.init(1, &device).unwrap()),
             images: Tensor::from_data(images, &device),
             targets: Tensor::from_data(targets, &device),

@@ -3,9 +3,8 @@
 //! A new method is registered here: its name in [`MethodName`], the fields it has in [`resolved`],
 //! and its config in [`build`].
 
-use burn::optim::decay::WeightDecayConfig;
-use burn::optim::momentum::MomentumConfig;
-use burn::optim::{AdamConfig, AdamWConfig, ModuleOptimizer, SgdConfig};
+use burn::optim::ModuleOptimizer;
+use xsam::optim::{AdamConfig, SgdConfig};
 use xsam::{
     AsamConfig, ConfigError, Grid, Method, MethodConfig, RhoSchedule, SamConfig, Scaling,
     SearchSchedule, SgdOnlyConfig, SharpnessAware, XsamConfig,
@@ -15,9 +14,6 @@ use crate::spec::{
     Adaptive, MethodName, MethodSpec, OptimizerName, OptimizerSpec, RhoScheduleName, Search, Spec,
     SpecError,
 };
-
-/// PyTorch's epsilon of Adam; Burn's default differs.
-const ADAM_EPSILON: f32 = 1e-8;
 
 /// The method with the defaults of its fields filled in, and without those that it does not have.
 pub(crate) fn resolved(spec: &MethodSpec) -> Result<MethodSpec, SpecError> {
@@ -125,7 +121,7 @@ fn searched(mut config: XsamConfig, spec: &MethodSpec) -> Result<XsamConfig, Spe
 /// Names the key that is out of range.
 pub(crate) fn optimizer(spec: &Spec) -> Result<SharpnessAware, SpecError> {
     let method = build(&spec.method)?;
-    let mut optim = SharpnessAware::from_method(base(&spec.optimizer), method);
+    let mut optim = SharpnessAware::from_method(base(&spec.optimizer)?, method);
     if let Some(norm) = spec.optimizer.clip_norm {
         optim = optim
             .with_clip_norm(norm)
@@ -140,34 +136,22 @@ pub(crate) fn optimizer(spec: &Spec) -> Result<SharpnessAware, SpecError> {
     Ok(optim)
 }
 
-fn base(spec: &OptimizerSpec) -> ModuleOptimizer {
-    let decay = spec.weight_decay as f32;
-    match spec.name {
-        OptimizerName::Sgd => sgd(spec.momentum.unwrap_or_default(), spec.weight_decay),
-        OptimizerName::Adam => AdamConfig::new()
-            .with_epsilon(ADAM_EPSILON)
-            .with_weight_decay(l2(spec.weight_decay))
-            .init(),
-        OptimizerName::AdamW => AdamWConfig::new()
-            .with_epsilon(ADAM_EPSILON)
-            .with_weight_decay(decay)
-            .init(),
-    }
+fn base(spec: &OptimizerSpec) -> Result<ModuleOptimizer, SpecError> {
+    let decay = spec.weight_decay;
+    let optimizer = match spec.name {
+        OptimizerName::Sgd => sgd(spec.momentum.unwrap_or_default(), decay),
+        OptimizerName::Adam => AdamConfig::new().with_weight_decay(decay).init(),
+        OptimizerName::AdamW => AdamConfig::decoupled().with_weight_decay(decay).init(),
+    };
+    optimizer.map_err(|error| config_error("optimizer", &error))
 }
 
 /// SGD as PyTorch has it: momentum without dampening, weight decay added to the gradient.
-pub(crate) fn sgd(momentum: f64, weight_decay: f64) -> ModuleOptimizer {
-    let config = MomentumConfig::new()
-        .with_momentum(momentum)
-        .with_dampening(0.0);
+pub(crate) fn sgd(momentum: f64, weight_decay: f64) -> Result<ModuleOptimizer, ConfigError> {
     SgdConfig::new()
-        .with_momentum((momentum > 0.0).then_some(config))
-        .with_weight_decay(l2(weight_decay))
+        .with_momentum(momentum)
+        .with_weight_decay(weight_decay)
         .init()
-}
-
-fn l2(weight_decay: f64) -> Option<WeightDecayConfig> {
-    (weight_decay > 0.0).then(|| WeightDecayConfig::new(weight_decay as f32))
 }
 
 fn config_error(section: &str, error: &ConfigError) -> SpecError {

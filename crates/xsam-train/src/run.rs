@@ -24,12 +24,20 @@ use crate::{checkpoint, method};
 /// A run and its directory: `spec.toml`, `metrics.csv`, `run.json`, `checkpoint/`.
 #[derive(Debug)]
 pub struct Run {
+    model: Model,
+    course: Course,
+}
+
+/// All of a run but the model, which is handed from step to step: a second handle on it would keep
+/// the old weights until the new ones are written, and the base optimizer from working in place.
+#[derive(Debug)]
+struct Course {
     spec: Spec,
     directory: PathBuf,
     place: Place,
     data: Splits,
     changed_labels: usize,
-    model: Model,
+    parameters: usize,
     optim: SharpnessAware,
     rows: Vec<Metrics>,
 }
@@ -75,20 +83,20 @@ impl Run {
             (model, rows) = checkpoint::load(directory, model, &mut optim)?;
         }
         let text = spec.to_toml()?;
-        let run = Self {
+        let course = Course {
             spec,
             directory: directory.to_owned(),
             place,
             data,
             changed_labels,
-            model,
+            parameters: parameter_count(&model),
             optim,
             rows,
         };
         // The marker comes first: a directory with it can be resumed, however little else is there.
-        run.write(Status::Running, None)?;
+        course.write(Status::Running, None)?;
         files::write(&spec_file, &text)?;
-        Ok(run)
+        Ok(Self { model, course })
     }
 
     /// Trains until all epochs are done, `stop` asks for an end, or an error.
@@ -99,7 +107,18 @@ impl Run {
     /// # Errors
     /// If a step fails, or a file cannot be written. What was reached is in the directory.
     pub fn train(
+        self,
+        stop: &StopSignal,
+        listener: &mut Listener<'_>,
+    ) -> Result<RunSummary, Error> {
+        self.course.train(self.model, stop, listener)
+    }
+}
+
+impl Course {
+    fn train(
         mut self,
+        model: Model,
         stop: &StopSignal,
         listener: &mut Listener<'_>,
     ) -> Result<RunSummary, Error> {
@@ -111,7 +130,7 @@ impl Run {
             done: self.rows.len(),
             steps: images.div_ceil(self.spec.train.batch_size),
         });
-        let status = match self.epochs(stop, listener) {
+        let status = match self.epochs(model, stop, listener) {
             Ok(status) => status,
             Err(error) => {
                 // The first error is the one to tell, whatever comes of writing it down.
@@ -124,29 +143,37 @@ impl Run {
         Ok(summary)
     }
 
-    fn epochs(&mut self, stop: &StopSignal, listener: &mut Listener<'_>) -> Result<Status, Error> {
+    fn epochs(
+        &mut self,
+        mut model: Model,
+        stop: &StopSignal,
+        listener: &mut Listener<'_>,
+    ) -> Result<Status, Error> {
         let epochs = self.spec.train.epochs;
         while self.rows.len() < epochs {
-            let Some(row) = self.epoch(stop, listener)? else {
+            let row;
+            (model, row) = self.epoch(model, stop, listener)?;
+            let Some(row) = row else {
                 return Ok(Status::Interrupted);
             };
             listener(Event::Epoch(&row));
             self.rows.push(row);
             let done = self.rows.len();
             if done == epochs || done.is_multiple_of(self.spec.train.checkpoint_every) {
-                checkpoint::save(&self.directory, &self.model, &self.optim, &self.rows)?;
+                checkpoint::save(&self.directory, &model, &self.optim, &self.rows)?;
             }
             self.write(Status::Running, None)?;
         }
         Ok(Status::Finished)
     }
 
-    /// One epoch, or nothing if it was stopped.
+    /// The model after one epoch, and the epoch's row; no row if it was stopped.
     fn epoch(
         &mut self,
+        mut model: Model,
         stop: &StopSignal,
         listener: &mut Listener<'_>,
-    ) -> Result<Option<Metrics>, Error> {
+    ) -> Result<(Model, Option<Metrics>), Error> {
         let epoch = self.rows.len();
         let lr = learning_rate(&self.spec, epoch);
         let order = order(self.data.train.len(), self.spec.train.seed, epoch as u64);
@@ -155,7 +182,7 @@ impl Run {
         self.optim.start_epoch();
         for (i, indices) in batches(&order, self.spec.train.batch_size)?.enumerate() {
             if stop.is_set() {
-                return Ok(None);
+                return Ok((model, None));
             }
             let batch = self
                 .place
@@ -166,17 +193,15 @@ impl Run {
                 step: i + 1,
                 source,
             };
-            // The clone shares its tensors: a step that fails leaves this run's model in place. It does
-            // keep the old weights until the base optimizer has written the new ones.
             let step = self
                 .optim
-                .step(lr, self.model.clone(), |model: &Model| {
+                .step(lr, model, |model: &Model| {
                     let logits = model.forward(batch.images.clone());
                     let loss = cross_entropy(logits.clone(), batch.targets.clone());
                     (loss, logits)
                 })
                 .map_err(|failure| step_error(StepError::from(failure)))?;
-            self.model = step.model;
+            model = step.model;
             let hits = count(correct(step.output.inner(), batch.targets.clone().inner()))?;
             sums.add(&step.report, hits, indices.len());
             listener(Event::Step {
@@ -187,12 +212,12 @@ impl Run {
         }
         let seconds = start.elapsed().as_secs_f64();
 
-        let model = self.model.valid();
+        let valid = model.valid();
         let place = self.place.inner();
-        let score = |part| evaluate(&model, &place, part, &self.data.normalization);
+        let score = |part| evaluate(&valid, &place, part, &self.data.normalization);
         let (validation, test) = (score(&self.data.validation)?, score(&self.data.test)?);
         let row = sums.metrics(epoch + 1, lr, validation, test, seconds);
-        Ok(Some(row))
+        Ok((model, Some(row)))
     }
 
     /// Dropout of a step depends on seed, epoch and step alone.
@@ -209,7 +234,7 @@ impl Run {
             error,
             method: self.optim.method().to_owned(),
             seed: self.spec.train.seed,
-            parameters: parameter_count(&self.model),
+            parameters: self.parameters,
             changed_labels: self.changed_labels,
             ..RunSummary::default()
         };

@@ -3,7 +3,6 @@
 //! Direction, length, number of steps and mask are kept apart, so that a method picks its own.
 
 use burn::module::ParamGroup;
-use burn::tensor::Tensor;
 
 use crate::check;
 use crate::error::{ConfigError, StepError};
@@ -149,18 +148,15 @@ impl Ascent {
             return Ok(Direction::new(vector, norm, Some(norm)));
         }
         let weights = objective.weights(&vector);
-        let biases = match self.scaling {
-            Scaling::Weights => objective.biases(),
-            _ => Default::default(),
+        let (vector, norm) = match self.scaling {
+            Scaling::Weights => {
+                let biases = objective.biases();
+                let offset = |id| (!biases.contains(&id)).then_some(WEIGHT_OFFSET);
+                vector.scaled_ascent(&weights, offset)?
+            }
+            _ => vector.scaled_ascent(&weights, |_| Some(0.0))?,
         };
-        let scale = |id, weight: Tensor<1>| match self.scaling {
-            Scaling::Weights if biases.contains(&id) => weight.ones_like(),
-            Scaling::Weights => weight.abs().add_scalar(WEIGHT_OFFSET),
-            _ => weight.abs(),
-        };
-        let scaled = vector.multiply(&weights, scale);
-        let norm = scaled.norm()?;
-        Ok(Direction::new(scaled.multiply(&weights, scale), norm, None))
+        Ok(Direction::new(vector, norm, None))
     }
 }
 

@@ -23,6 +23,13 @@ pub(crate) fn finite(field: &'static str, value: f64) -> Result<(), ConfigError>
     Err(ConfigError::new(field, value, "finite"))
 }
 
+pub(crate) fn below_one(field: &'static str, value: f64) -> Result<(), ConfigError> {
+    if (0.0..1.0).contains(&value) {
+        return Ok(());
+    }
+    Err(ConfigError::new(field, value, "at least 0 and below 1"))
+}
+
 pub(crate) fn at_least_one(field: &'static str, value: usize) -> Result<(), ConfigError> {
     if value > 0 {
         return Ok(());

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use burn::module::{Module, ParamGroup, ParamId};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
 
 use crate::error::{Place, StepError};
 use crate::vector::{ParamVector, Reductions};
@@ -78,6 +78,7 @@ pub(crate) struct BatchObjective<'a, M, F> {
     pub(crate) model: &'a M,
     pub(crate) loss: F,
     pub(crate) replay: Option<Replay>,
+    strategy: GradientCheckpointingStrategy,
     point: Option<M>,
     ascents: usize,
     pub(crate) passes: Passes,
@@ -94,11 +95,17 @@ pub struct Passes {
 
 impl<'a, M: Module, F: FnMut(&M) -> Tensor<1>> BatchObjective<'a, M, F> {
     /// Around the weights of `model`, where the first pass has been made already.
-    pub(crate) fn new(model: &'a M, loss: F, replay: Option<Replay>) -> Self {
+    pub(crate) fn new(
+        model: &'a M,
+        loss: F,
+        replay: Option<Replay>,
+        strategy: GradientCheckpointingStrategy,
+    ) -> Self {
         Self {
             model,
             loss,
             replay,
+            strategy,
             point: None,
             ascents: 0,
             passes: Passes {
@@ -124,7 +131,7 @@ impl<M: Module, F: FnMut(&M) -> Tensor<1>> Objective for BatchObjective<'_, M, F
     fn advance(&mut self, length: f64, direction: &ParamVector) {
         // A copy whose statistics are its own, taken anew each time: a pass must not see what an
         // earlier one left in them.
-        let start = walk::independent(self.point());
+        let start = walk::independent(self.point(), self.strategy);
         self.point = None;
         self.point = Some(walk::moved(start, &[(length, direction)]));
         self.ascents += 1;
@@ -138,7 +145,7 @@ impl<M: Module, F: FnMut(&M) -> Tensor<1>> Objective for BatchObjective<'_, M, F
         let model = match &self.point {
             Some(point) => point,
             None => {
-                at_weights = walk::independent(self.model);
+                at_weights = walk::independent(self.model, self.strategy);
                 &at_weights
             }
         };
@@ -153,7 +160,10 @@ impl<M: Module, F: FnMut(&M) -> Tensor<1>> Objective for BatchObjective<'_, M, F
     fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
         let mut losses = Reductions::default();
         for offset in offsets {
-            let candidate = walk::moved(walk::independent(self.model).no_grad(), offset);
+            let candidate = walk::moved(
+                walk::independent(self.model, self.strategy).no_grad(),
+                offset,
+            );
             Replay::rewind(self.replay.as_ref());
             self.passes.losses += 1;
             losses = losses.scalar(scalar((self.loss)(&candidate))?);

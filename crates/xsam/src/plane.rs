@@ -54,8 +54,7 @@ impl Plane {
         // rounding lifts the product above 1. Chord lengths do neither.
         let (v0, v1) = (1.0 / displacement_norm, 1.0 / gradient_norm);
         let [difference, sum] = Reductions::default()
-            .squared_norm((-v0, &displacement), (v1, &gradient))
-            .squared_norm((v0, &displacement), (v1, &gradient))
+            .squared_chords((v0, &displacement), (v1, &gradient))
             .read()?;
         let psi = 2.0 * f64::atan2(difference.sqrt(), sum.sqrt());
         let noise = ROUNDINGS * displacement.epsilon().max(gradient.epsilon());

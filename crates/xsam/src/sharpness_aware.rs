@@ -225,14 +225,12 @@ impl SharpnessAware {
         if !(base_lr.is_finite() && base_lr >= 0.0) {
             return Err(StepError::LearningRate(base_lr));
         }
-        if !walk::is_autodiff(model) {
-            return Err(StepError::NotAutodiff);
-        }
+        let strategy = walk::checkpointing(model).ok_or(StepError::NotAutodiff)?;
         let replay = self.replay(model);
 
         // The pass that counts has statistics of its own too: if the step fails, those of `model`
         // must be as they were.
-        let counted = walk::independent(model);
+        let counted = walk::independent(model, strategy);
         Replay::rewind(replay.as_ref());
         let (value, output) = loss(&counted).split();
         let start = objective::evaluate(&counted, value, Place::Weights)?;
@@ -246,7 +244,7 @@ impl SharpnessAware {
         let context = Context {
             rho_factor: self.rho_schedule.factor(base_lr),
         };
-        let mut objective = BatchObjective::new(model, |m: &M| loss(m).split().0, replay);
+        let mut objective = BatchObjective::new(model, |m: &M| loss(m).split().0, replay, strategy);
         let update = method.update(start, &mut objective, &context, &mut report)?;
         report.passes = objective.passes;
         let update = self.clipped(update, &mut report)?;

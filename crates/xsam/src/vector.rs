@@ -7,15 +7,10 @@
 use std::collections::{HashMap, HashSet};
 
 use burn::module::ParamId;
-use burn::tensor::{DType, FloatDType, Tensor, Transaction};
+use burn::tensor::{DType, Tensor, Transaction};
+use xsam_kernels::{combine, dot, scaled_ascent, squared_chords};
 
 use crate::error::StepError;
-
-/// Longest stretch of a tensor that is summed in one go, in elements.
-///
-/// Back ends may sum longer tensors in parallel and in an order that depends on the schedule.
-/// Shorter stretches, added up in f64 on the host, give the same bits every time and lose less.
-const SUM_STRETCH: usize = 1 << 20;
 
 /// A vector over parameters: a gradient, a displacement or a direction.
 ///
@@ -71,7 +66,9 @@ impl ParamVector {
         if factor == 1.0 {
             return self;
         }
-        self.map(|tensor| tensor.mul_scalar(factor))
+        let scale = |(id, tensor)| (id, combine((factor, tensor), &[]));
+        let entries = self.entries.into_iter().map(scale).collect();
+        Self { entries }
     }
 
     /// `a * self + b * other`. In place where the tensors of `self` are not shared.
@@ -79,12 +76,11 @@ impl ParamVector {
     pub fn combine(self, a: f64, other: &Self, b: f64) -> Self {
         let mut theirs = other.by_id();
         let mut sum: Vec<_> = self
-            .scale(a)
             .entries
             .into_iter()
-            .map(|(id, mine)| match theirs.remove(&id) {
-                Some(their) => (id, mine.add(their.clone().mul_scalar(b))),
-                None => (id, mine),
+            .map(|(id, mine)| {
+                let their = theirs.remove(&id).map(|their| (b, their.clone()));
+                (id, combine((a, mine), their.as_slice()))
             })
             .collect();
         // What only `other` has, in its own order: a hash map's would differ from run to run.
@@ -93,25 +89,31 @@ impl ParamVector {
                 .entries
                 .iter()
                 .filter(|(id, _)| theirs.contains_key(id))
-                .map(|(id, their)| (*id, their.clone().mul_scalar(b))),
+                .map(|(id, their)| (*id, combine((b, their.clone()), &[]))),
         );
         Self { entries: sum }
     }
 
-    /// The element-wise product of `self` and `f(other)`, over the parameters of `self` that
-    /// `other` has too.
-    #[must_use]
-    pub fn multiply(self, other: &Self, f: impl Fn(ParamId, Tensor<1>) -> Tensor<1>) -> Self {
-        let theirs = other.by_id();
-        let entries = self
-            .entries
-            .into_iter()
-            .filter_map(|(id, mine)| {
-                let their = theirs.get(&id)?;
-                Some((id, mine.mul(f(id, (*their).clone()))))
-            })
-            .collect();
-        Self { entries }
+    /// `T^2 self` and the norm of `T self`, with the element-wise scales `T = |weights| + offset`, or
+    /// `T = 1` where `offset` is `None`. One read-back.
+    pub(crate) fn scaled_ascent(
+        self,
+        weights: &Self,
+        offset: impl Fn(ParamId) -> Option<f64>,
+    ) -> Result<(Self, f64), StepError> {
+        let weights = weights.by_id();
+        let mut squares = Vec::new();
+        let scaled = self.entries.into_iter().map(|(id, mine)| {
+            let (direction, square) = match (weights.get(&id), offset(id)) {
+                (Some(weight), Some(offset)) => scaled_ascent(mine, (*weight).clone(), offset),
+                _ => (mine.clone(), dot(mine.clone(), mine)),
+            };
+            squares.push(square);
+            (id, direction)
+        });
+        let entries = scaled.collect();
+        let [square] = Reductions::default().sum(squares).read()?;
+        Ok((Self { entries }, square.sqrt()))
     }
 
     /// The dot product with `other`. One read-back.
@@ -143,11 +145,6 @@ impl ParamVector {
             })
             .fold(f64::EPSILON, f64::max)
     }
-
-    fn map(self, f: impl Fn(Tensor<1>) -> Tensor<1>) -> Self {
-        let entries = self.entries.into_iter().map(|(id, t)| (id, f(t))).collect();
-        Self { entries }
-    }
 }
 
 /// Scalars to be computed on the device and read back together: one synchronisation for all.
@@ -166,40 +163,51 @@ impl Reductions {
         self
     }
 
-    /// Asks for the dot product of `x` and `y`.
-    pub(crate) fn dot(mut self, x: &ParamVector, y: &ParamVector) -> Self {
-        let before = self.parts.len();
-        let theirs = y.by_id();
-        for (id, mine) in &x.entries {
-            if let Some(their) = theirs.get(id) {
-                push_dot(&mut self.parts, mine, their);
-            }
-        }
-        self.groups.push(self.parts.len() - before);
+    /// Asks for the sum of all elements of these tensors.
+    fn sum(mut self, tensors: Vec<Tensor<1>>) -> Self {
+        self.groups.push(tensors.len());
+        self.parts.extend(tensors);
         self
     }
 
-    /// Asks for the squared norm of `a * x + b * y`, which is never formed as a whole.
-    pub(crate) fn squared_norm(
-        mut self,
+    /// Asks for the dot product of `x` and `y`.
+    pub(crate) fn dot(self, x: &ParamVector, y: &ParamVector) -> Self {
+        let theirs = y.by_id();
+        let common = x.entries.iter().filter_map(|(id, mine)| {
+            let their = *theirs.get(id)?;
+            Some(dot(mine.clone(), their.clone()))
+        });
+        self.sum(common.collect())
+    }
+
+    /// Asks for the squared norms of `a * x - b * y` and of `a * x + b * y`, which are never formed
+    /// as a whole: one pass over `x` and `y`.
+    pub(crate) fn squared_chords(
+        self,
         (a, x): (f64, &ParamVector),
         (b, y): (f64, &ParamVector),
     ) -> Self {
-        let before = self.parts.len();
         let mut theirs = y.by_id();
+        let (mut differences, mut sums) = (Vec::new(), Vec::new());
+        let mut push = |[difference, sum]: [Tensor<1>; 2]| {
+            differences.push(difference);
+            sums.push(sum);
+        };
+        // Where one of them has no entry both chords have the other's length.
+        let alone = |factor: f64, tensor: &Tensor<1>| {
+            let nothing = (0.0, tensor.clone());
+            squared_chords((factor, tensor.clone()), nothing)
+        };
         for (id, mine) in &x.entries {
-            let mut sum = widen(mine.clone()).mul_scalar(a);
-            if let Some(their) = theirs.remove(id) {
-                sum = sum.add(widen(their.clone()).mul_scalar(b));
-            }
-            push_dot(&mut self.parts, &sum, &sum);
+            push(match theirs.remove(id) {
+                Some(their) => squared_chords((a, mine.clone()), (b, their.clone())),
+                None => alone(a, mine),
+            });
         }
         for (_, their) in y.entries.iter().filter(|(id, _)| theirs.contains_key(id)) {
-            let sum = widen(their.clone()).mul_scalar(b);
-            push_dot(&mut self.parts, &sum, &sum);
+            push(alone(b, their));
         }
-        self.groups.push(self.parts.len() - before);
-        self
+        self.sum(differences).sum(sums)
     }
 
     /// Reads the scalars, in the order in which they were asked for.
@@ -225,27 +233,5 @@ impl Reductions {
             .iter()
             .map(|&n| parts.by_ref().take(n).sum())
             .collect())
-    }
-}
-
-fn push_dot(parts: &mut Vec<Tensor<1>>, x: &Tensor<1>, y: &Tensor<1>) {
-    let length = x.dims()[0];
-    for start in (0..length).step_by(SUM_STRETCH) {
-        let stretch = |t: &Tensor<1>| {
-            if length <= SUM_STRETCH {
-                widen(t.clone())
-            } else {
-                widen(t.clone().narrow(0, start, SUM_STRETCH.min(length - start)))
-            }
-        };
-        parts.push(stretch(x).mul(stretch(y)).sum());
-    }
-}
-
-/// Half precision overflows when it is squared, so it is widened first.
-fn widen(tensor: Tensor<1>) -> Tensor<1> {
-    match tensor.dtype() {
-        DType::F32 | DType::F64 => tensor,
-        _ => tensor.cast(FloatDType::F32),
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{GradientCheckpointingStrategy, Gradients, Tensor};
+use xsam_kernels::combine;
 
 use crate::vector::ParamVector;
 
@@ -84,12 +85,12 @@ pub(crate) fn moved<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
     impl ModuleMapper for Move<'_> {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
             let id = param.id;
-            let steps: Vec<(f64, &Tensor<1>)> = self
+            let terms: Vec<(f64, &Tensor<1>)> = self
                 .terms
                 .iter()
                 .filter_map(|(factor, by_id)| Some((*factor, *by_id.get(&id)?)))
                 .collect();
-            if steps.is_empty() {
+            if terms.is_empty() {
                 return param;
             }
             param.map(|weight| {
@@ -97,11 +98,11 @@ pub(crate) fn moved<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
                 let autodiff = weight.is_autodiff();
                 let strategy = weight.gradient_checkpointing_strategy();
                 let shape = weight.shape();
-                let mut value = weight.inner();
-                for (factor, step) in steps {
-                    let step = step.clone().reshape::<D, _>(shape.clone());
-                    value = value.add(step.mul_scalar(factor));
-                }
+                let terms: Vec<(f64, Tensor<D>)> = terms
+                    .into_iter()
+                    .map(|(factor, step)| (factor, step.clone().reshape(shape.clone())))
+                    .collect();
+                let value = combine((1.0, weight.inner()), &terms);
                 if !autodiff {
                     return value;
                 }
@@ -122,8 +123,8 @@ pub(crate) fn moved<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
 ///
 /// Clones of a Burn module share their running statistics, even the updates that are still pending;
 /// leaving and entering training mode is what separates them. That drops the checkpointing
-/// strategy, so it is put back.
-pub(crate) fn independent<M: Module>(model: &M) -> M {
+/// `strategy`, so it is put back.
+pub(crate) fn independent<M: Module>(model: &M, strategy: GradientCheckpointingStrategy) -> M {
     struct Restore(GradientCheckpointingStrategy);
     impl ModuleMapper for Restore {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -137,40 +138,25 @@ pub(crate) fn independent<M: Module>(model: &M) -> M {
         }
     }
     let copy = model.valid().train();
-    let Some(strategy) = Survey::of(model).strategy else {
-        return copy;
-    };
-    if Survey::of(&copy).strategy == Some(strategy) {
+    if strategy == GradientCheckpointingStrategy::default() {
         return copy;
     }
     copy.map(&mut Restore(strategy))
 }
 
-/// Whether any parameter of the module is on an autodiff device.
-pub(crate) fn is_autodiff<M: Module>(module: &M) -> bool {
-    Survey::of(module).strategy.is_some()
-}
-
-/// Looks at the first autodiff parameter.
-#[derive(Default)]
-struct Survey {
-    strategy: Option<GradientCheckpointingStrategy>,
-}
-
-impl Survey {
-    fn of<M: Module>(module: &M) -> Self {
-        let mut survey = Self::default();
-        module.visit(&mut survey);
-        survey
-    }
-}
-
-impl ModuleVisitor for Survey {
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if self.strategy.is_none() {
-            self.strategy = param.base().gradient_checkpointing_strategy();
+/// The checkpointing strategy of the module's parameters; `None` if none is on an autodiff device.
+pub(crate) fn checkpointing<M: Module>(module: &M) -> Option<GradientCheckpointingStrategy> {
+    struct First(Option<GradientCheckpointingStrategy>);
+    impl ModuleVisitor for First {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if self.0.is_none() {
+                self.0 = param.base().gradient_checkpointing_strategy();
+            }
         }
     }
+    let mut first = First(None);
+    module.visit(&mut first);
+    first.0
 }
 
 /// The parameters that `group` matches.

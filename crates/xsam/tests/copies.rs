@@ -3,9 +3,9 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use burn::module::{Module, Param};
-use burn::optim::SgdConfig;
 use burn::tensor::{Device, Tensor, TensorData};
 use peak_alloc::PeakAlloc;
+use xsam::optim::SgdConfig;
 use xsam::{
     AsamConfig, Method, MethodConfig, SamConfig, SgdOnlyConfig, SharpnessAware, XsamConfig,
 };
@@ -45,7 +45,8 @@ fn copies(method: Box<dyn Method>) -> f64 {
     let model = Net {
         layers: (0..PARAMETERS).map(layer).collect(),
     };
-    let mut optim = SharpnessAware::from_method(SgdConfig::new().init(), method);
+    let mut optim =
+        SharpnessAware::from_method(SgdConfig::new().with_momentum(0.9).init().unwrap(), method);
     let model = optim.step(0.1, model, Net::loss).unwrap().model;
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();

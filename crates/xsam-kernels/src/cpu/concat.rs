@@ -4,7 +4,8 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::fresh::{items_per_task, written};
+use super::fresh::written;
+use super::split::items_per_task;
 
 /// `rows` rows, each made of `widths[0]` elements of `a` and `widths[1]` of `b`.
 pub(crate) fn join(a: &[f32], b: &[f32], rows: usize, widths: [usize; 2]) -> Vec<f32> {

@@ -6,9 +6,10 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::exp::{exp_lanes, exp_one};
-use super::fresh::{items_per_task, written};
+use super::fresh::written;
 use super::map::map;
 use super::reduce::{largest, sum, sums};
+use super::split::items_per_task;
 
 /// The loss, and what backward needs of each row: its largest logit and the sum of the exponentials
 /// of the distances from it.

@@ -5,7 +5,8 @@ use std::mem::MaybeUninit;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::fresh::{items_per_task, written};
+use super::fresh::written;
+use super::split::items_per_task;
 
 /// Which elements stay.
 ///

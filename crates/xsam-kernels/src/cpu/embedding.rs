@@ -4,7 +4,8 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::fresh::{items_per_task, written};
+use super::fresh::written;
+use super::split::items_per_task;
 
 /// The rows of `weight`, each `width` elements, that `ids` name, in their order.
 ///

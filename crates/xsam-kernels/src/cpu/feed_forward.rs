@@ -5,10 +5,10 @@ use std::mem::MaybeUninit;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::fresh::{items_per_task, written};
+use super::fresh::written;
 use super::gelu::{gelu, gelu_slope};
 use super::map::{map, update};
-use super::split::sum_in_order;
+use super::split::{items_per_task, sum_in_order};
 
 /// What follows the bias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -19,18 +19,3 @@ pub(crate) unsafe fn written<T: Copy>(
     unsafe { buffer.set_len(len) };
     buffer
 }
-
-/// How many of `items` equal pieces of work one task takes, when each touches `size` elements.
-///
-/// The answer depends on the shape and the number of threads alone. Four tasks a thread even out
-/// threads that are slowed by other programs; work too small to be worth waking a thread for stays
-/// in one task.
-pub(crate) fn items_per_task(items: usize, size: usize) -> usize {
-    const WORTH_A_THREAD: usize = 1 << 14;
-    if items * size < 2 * WORTH_A_THREAD {
-        return items.max(1);
-    }
-    let tasks = 4 * rayon::current_num_threads();
-    let least = WORTH_A_THREAD.div_ceil(4 * size.max(1));
-    items.div_ceil(tasks).max(least).max(1)
-}

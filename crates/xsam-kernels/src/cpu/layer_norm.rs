@@ -5,10 +5,10 @@ use std::mem::MaybeUninit;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::fresh::{items_per_task, written};
+use super::fresh::written;
 use super::map::{map, update};
 use super::reduce::{sum, sums};
-use super::split::sum_in_order;
+use super::split::{items_per_task, sum_in_order};
 
 /// The output, and what backward needs of each row.
 pub(crate) struct Normalised {

@@ -21,4 +21,6 @@ pub(crate) mod shape;
 pub(crate) mod softmax;
 pub(crate) mod split;
 mod transpose;
+pub(crate) mod update;
+pub(crate) mod vector;
 pub(crate) mod winograd;

@@ -5,8 +5,9 @@ use std::mem::MaybeUninit;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::fresh::{items_per_task, written};
+use super::fresh::written;
 use super::reduce::sum;
+use super::split::items_per_task;
 
 /// The largest element of each 2x2 window, and which of the four it was.
 pub(crate) struct Maxima {

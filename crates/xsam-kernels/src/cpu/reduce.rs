@@ -4,7 +4,7 @@ use pulp::Simd;
 
 /// Elements summed in `f32` lanes before the partial sum moves on to `f64`: long enough to hide the
 /// move, short enough that a lane adds fewer than a hundred numbers or so.
-const SPAN: usize = 2048;
+pub(crate) const SPAN: usize = 2048;
 
 /// Sums taken side by side, which hides the latency of an addition.
 const SIDE_BY_SIDE: usize = 4;

@@ -6,9 +6,10 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::exp::exp_lanes;
-use super::fresh::{items_per_task, written};
+use super::fresh::written;
 use super::map::{map, update};
 use super::reduce::{largest, sum, sums};
+use super::split::items_per_task;
 
 /// The softmax of each row of `width` elements.
 pub(crate) fn forward(x: &[f32], width: usize) -> Vec<f32> {

@@ -3,9 +3,25 @@
 
 use rayon::prelude::*;
 
-/// Images for each thread.
+/// Images for each thread; for a thread that is alone, half of them at a time, so that its sums over
+/// images have the same bits as those of two.
 pub(crate) fn images_per_thread(batch: usize) -> usize {
-    batch.div_ceil(rayon::current_num_threads()).max(1)
+    batch.div_ceil(rayon::current_num_threads().max(2)).max(1)
+}
+
+/// How many of `items` equal pieces of work one task takes, when each touches `size` elements.
+///
+/// The answer depends on the shape and the number of threads alone. Four tasks a thread even out
+/// threads that are slowed by other programs; work too small to be worth waking a thread for stays
+/// in one task.
+pub(crate) fn items_per_task(items: usize, size: usize) -> usize {
+    const WORTH_A_THREAD: usize = 1 << 14;
+    if items * size < 2 * WORTH_A_THREAD {
+        return items.max(1);
+    }
+    let tasks = 4 * rayon::current_num_threads();
+    let least = WORTH_A_THREAD.div_ceil(4 * size.max(1));
+    items.div_ceil(tasks).max(least).max(1)
 }
 
 /// The sum of vectors of one length, added in their order; empty if there are none.
@@ -25,4 +41,19 @@ pub(crate) fn sum_in_order(parts: Vec<Vec<f32>>) -> Vec<f32> {
             });
     }
     total
+}
+
+/// Elements of one piece of a long vector. A fixed number, so that sums over pieces do not depend on
+/// the number of threads; large enough to be worth a task.
+pub(crate) const PIECE: usize = 1 << 16;
+
+/// The results of `run` for every piece, in their order.
+///
+/// A single piece stays on this thread: most of a model's tensors are small, and waking another
+/// thread takes longer than they do.
+pub(crate) fn each_piece<T: Send, R: Send>(pieces: Vec<T>, run: impl Fn(T) -> R + Sync) -> Vec<R> {
+    if pieces.len() <= 1 {
+        return pieces.into_iter().map(run).collect();
+    }
+    pieces.into_par_iter().map(&run).collect()
 }

@@ -129,7 +129,8 @@ fn compare_tensors(
 }
 
 fn optimizer(case: &TrainCase) -> Result<SharpnessAware, Stop> {
-    let base = sgd(case.base.momentum, case.base.weight_decay);
+    let base = sgd(case.base.momentum, case.base.weight_decay)
+        .map_err(|error| Stop::Fail(error.to_string()))?;
     Ok(SharpnessAware::from_method(base, method(case)?))
 }
 

@@ -9,8 +9,9 @@ use super::pack::{pack, pack_turned};
 use super::panels::{Target, product_of_panels};
 use super::scores::{Scores, Softmax};
 use super::{Heads, OutputRow, Shape, by_head, write_rows};
-use crate::cpu::fresh::{items_per_task, written};
+use crate::cpu::fresh::written;
 use crate::cpu::product::panel_width;
+use crate::cpu::split::items_per_task;
 
 /// The gradients of query, key and value, `[batch, rows, heads, width]`.
 pub(crate) struct Slopes {

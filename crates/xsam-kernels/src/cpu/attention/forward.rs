@@ -7,8 +7,9 @@ use super::pack::{pack, pack_turned};
 use super::panels::{Target, product_of_panels};
 use super::scores::{Scores, Softmax};
 use super::{Heads, OutputRow, Shape, by_head, write_rows};
-use crate::cpu::fresh::{items_per_task, written};
+use crate::cpu::fresh::written;
 use crate::cpu::product::panel_width;
+use crate::cpu::split::items_per_task;
 
 /// The output, and what backward needs of each row.
 pub(crate) struct Attended {

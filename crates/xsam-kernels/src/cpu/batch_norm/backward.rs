@@ -7,9 +7,10 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{Affine, Dims, Sink, Source, inverse_deviation, split_channels};
-use crate::cpu::fresh::{items_per_task, written};
+use crate::cpu::fresh::written;
 use crate::cpu::map::map;
 use crate::cpu::reduce::sums;
+use crate::cpu::split::items_per_task;
 
 /// Where the backward pass finds the sign that the ReLU saw.
 #[derive(Clone, Copy)]

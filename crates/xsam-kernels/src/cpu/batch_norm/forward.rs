@@ -6,9 +6,10 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{Affine, Dims, Sink, Source, inverse_deviation, split_channels};
-use crate::cpu::fresh::{items_per_task, written};
+use crate::cpu::fresh::written;
 use crate::cpu::map::map;
 use crate::cpu::reduce::{sum, sums};
+use crate::cpu::split::items_per_task;
 
 /// The inputs of a forward pass.
 #[derive(Clone, Copy)]

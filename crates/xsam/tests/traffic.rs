@@ -1,0 +1,128 @@
+//! Buffers of the weights' size that a step fills besides those of its passes: each is a pass over
+//! memory, as the crate's documentation counts them. In a process of its own: the allocator counts
+//! for all threads.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+use std::alloc::System;
+
+use burn::module::{Module, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+use xsam::optim::{AdamConfig, SgdConfig};
+use xsam::{
+    AsamConfig, Grid, Method, MethodConfig, SamConfig, SearchSchedule, SgdOnlyConfig,
+    SharpnessAware, XsamConfig,
+};
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+const PARAMETERS: usize = 4;
+const ELEMENTS: usize = 1 << 17;
+
+#[derive(Module, Debug)]
+struct Net {
+    layers: Vec<Param<Tensor<1>>>,
+}
+
+impl Net {
+    fn new() -> Self {
+        let device = Device::flex().autodiff();
+        let layer = |i: usize| {
+            let values = (0..ELEMENTS).map(|j| ((i * 7919 + j * 31) % 101) as f32 / 50.0 - 1.0);
+            let data = TensorData::new(values.collect::<Vec<f32>>(), [ELEMENTS]);
+            Param::from_tensor(Tensor::from_data(data, &device))
+        };
+        Self {
+            layers: (0..PARAMETERS).map(layer).collect(),
+        }
+    }
+
+    fn loss(&self) -> Tensor<1> {
+        let terms = self.layers.iter().enumerate();
+        let terms = terms.map(|(i, layer)| layer.val().square().sum() * (1.0 + i as f64));
+        Tensor::cat(terms.collect(), 0).sum()
+    }
+}
+
+/// What `run` allocates, in copies of the weights.
+fn copies<T>(run: impl FnOnce() -> T) -> f64 {
+    let region = Region::new(ALLOCATOR);
+    let result = run();
+    let bytes = region.change().bytes_allocated;
+    drop(result);
+    bytes as f64 / (PARAMETERS * ELEMENTS * size_of::<f32>()) as f64
+}
+
+#[test]
+fn a_step_fills_the_buffers_that_it_must() {
+    let net = Net::new();
+    let forward = copies(|| net.valid().loss());
+    let gradient = copies(|| net.loss().backward());
+    let passes = |gradients: f64, losses: f64| gradients * gradient + losses * forward;
+    let searching = XsamConfig::new()
+        .with_grid(Grid::new(vec![0.5, 1.5]).unwrap())
+        .with_search(SearchSchedule::EverySteps(1));
+    let methods: [(&str, Box<dyn Method>, f64); 6] = [
+        (
+            "sgd",
+            SgdOnlyConfig::new().build().unwrap(),
+            passes(1.0, 0.0),
+        ),
+        // The ascent point.
+        (
+            "sam",
+            SamConfig::new().build().unwrap(),
+            1.0 + passes(2.0, 0.0),
+        ),
+        // The scaled direction, and the ascent point.
+        (
+            "asam",
+            AsamConfig::new().build().unwrap(),
+            2.0 + passes(2.0, 0.0),
+        ),
+        // The ascent point. The direction is made in the gradient's place.
+        (
+            "xsam",
+            XsamConfig::new().with_alpha(1.3).build().unwrap(),
+            1.0 + passes(2.0, 0.0),
+        ),
+        // And each candidate.
+        (
+            "xsam, searching",
+            searching.build().unwrap(),
+            3.0 + passes(2.0, 2.0),
+        ),
+        // The ascent point goes on, and the displacement is added up, in its own place.
+        (
+            "xsam, 3 steps",
+            XsamConfig::new()
+                .with_alpha(1.3)
+                .with_ascent_steps(3)
+                .build()
+                .unwrap(),
+            1.0 + passes(4.0, 0.0),
+        ),
+    ];
+    let bases = [
+        SgdConfig::new()
+            .with_momentum(0.9)
+            .with_weight_decay(1e-3)
+            .init(),
+        AdamConfig::decoupled().init(),
+    ];
+    for base in bases.map(Result::unwrap) {
+        for (name, method, expected) in &methods {
+            let mut optim = SharpnessAware::from_method(base.clone(), method.boxed());
+            // The first step makes the base optimizer's state.
+            let model = optim.step(0.01, Net::new(), Net::loss).unwrap().model;
+            let measured = copies(|| optim.step(0.01, model, Net::loss).unwrap());
+            println!("{name}: {measured:.3} copies, expected {expected:.3}");
+            // A buffer for one of the four layers would be a quarter.
+            assert!(
+                (measured - expected).abs() < 0.2,
+                "{name}: {measured:.2} copies"
+            );
+        }
+    }
+}
