@@ -182,6 +182,10 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "NAME", default_value = "fast")]
     pub(crate) kernels: String,
 
+    /// Also what takes the time: seconds by kind of operation.
+    #[arg(long)]
+    pub(crate) profile: bool,
+
     /// For machines: one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

@@ -4,6 +4,7 @@
 //! standard error. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
 mod args;
+mod columns;
 mod commands;
 mod print;
 mod progress;

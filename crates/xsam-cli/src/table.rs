@@ -2,6 +2,8 @@
 
 use xsam_train::{ComparisonSummary, MethodSummary, Spec, Spread};
 
+use crate::columns::aligned;
+
 /// What was compared, in a line or two.
 pub(crate) fn heading(spec: &Spec, summary: &ComparisonSummary) -> String {
     let folder = match &spec.data.dir {
@@ -50,28 +52,7 @@ pub(crate) fn methods(summary: &ComparisonSummary) -> String {
             .iter()
             .map(|method| row(method, summary.seeds.len())),
     );
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..HEAD.len()).filter_map(width).collect();
-    let mut text = String::new();
-    for (i, row) in rows.iter().enumerate() {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(&widths)
-            .enumerate()
-            .map(|(column, (cell, &width))| match column {
-                0 => format!("{cell:width$}"),
-                _ => format!("{cell:>width$}"),
-            })
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-        if i == 0 {
-            let rule: usize = widths.iter().sum::<usize>() + 2 * (widths.len() - 1);
-            text.push_str(&"-".repeat(rule));
-            text.push('\n');
-        }
-    }
-    text
+    aligned(&rows)
 }
 
 fn row(method: &MethodSummary, seeds: usize) -> [String; 10] {

@@ -12,6 +12,7 @@ use burn::tensor::{Bool, DType, Shape, Tensor};
 
 use crate::cpu::attention as cpu;
 use crate::flex::{Flat, takes, tensor};
+use crate::profile::Timer;
 use crate::softmax::{composed, composed_slope};
 
 /// `softmax(scale * query key^T) value`, head by head, with a backward pass of its own.
@@ -285,6 +286,7 @@ fn side_by_side(values: Vec<f32>, shape: &Shape) -> Flat {
 
 impl AttentionKernels for Flex {
     fn attention_value(inputs: Inputs<Self>) -> (Flat, Option<Flat>) {
+        let _timer = Timer::start("attention, forward");
         let result = with_slices(&inputs, |shape, [query, key, value]| {
             cpu::forward(shape, query, key, value)
         });
@@ -299,6 +301,7 @@ impl AttentionKernels for Flex {
     }
 
     fn attention_slopes(gradient: Flat, inputs: Inputs<Self>, rows: Option<Flat>) -> [Flat; 3] {
+        let _timer = Timer::start("attention, backward");
         let rows = rows.filter(|_| takes([&gradient]));
         let slopes = rows.and_then(|rows| {
             let gradient = with_dense_rows(&gradient);

@@ -10,6 +10,7 @@ use burn::tensor::{Shape, Slice, Tensor};
 
 use crate::cpu::concat as cpu;
 use crate::flex::{Flat, takes, tensor};
+use crate::profile::Timer;
 
 /// `[batch, a, ...]` and `[batch, b, ...]` to `[batch, a + b, ...]`.
 ///
@@ -74,6 +75,7 @@ fn rows(shape: &Shape) -> [usize; 2] {
 
 impl ConcatKernels for Flex {
     fn concat_forward(a: Flat, b: Flat) -> Flat {
+        let _timer = Timer::start("concatenation, forward");
         if !takes([&a, &b]) {
             return Self::float_cat(vec![a, b], 1);
         }
@@ -87,6 +89,7 @@ impl ConcatKernels for Flex {
     }
 
     fn concat_backward(gradient: Flat, first: usize) -> (Flat, Flat) {
+        let _timer = Timer::start("concatenation, backward");
         if !takes([&gradient]) {
             return composed_backward::<Self>(gradient, first);
         }

@@ -13,6 +13,7 @@ use crate::choice::{Kernels, kernels};
 use crate::cpu::shape::Shape;
 use crate::cpu::{direct, im2col, winograd};
 use crate::flex::{Flat, takes, tensor};
+use crate::profile::Timer;
 
 /// With fewer channels Winograd's transforms cost as much as they save, and lose digits for nothing.
 const FEWEST_CHANNELS: usize = 32;
@@ -156,6 +157,7 @@ impl Plan {
 
 impl ConvKernels for Flex {
     fn conv2d_forward(x: Flat, weight: Flat, options: ConvOptions<2>) -> Flat {
+        let _timer = Timer::start("convolution, forward");
         let (shape, filters) = (x.shape(), weight.shape());
         let Some(plan) = Plan::new(&[&x, &weight], &shape, &filters, &options) else {
             return Self::conv2d(x, weight, None, options);
@@ -177,6 +179,7 @@ impl ConvKernels for Flex {
         gradient: Flat,
         options: ConvOptions<2>,
     ) -> Flat {
+        let _timer = Timer::start("convolution, data gradient");
         let (shape, filters) = (x.shape(), weight.shape());
         let Some(plan) = Plan::new(&[&weight, &gradient], &shape, &filters, &options) else {
             return Self::conv2d_x_backward(x, weight, gradient, options);
@@ -197,6 +200,7 @@ impl ConvKernels for Flex {
         gradient: Flat,
         options: ConvOptions<2>,
     ) -> Flat {
+        let _timer = Timer::start("convolution, weight gradient");
         let (shape, filters) = (x.shape(), weight.shape());
         let Some(plan) = Plan::new(&[&x, &gradient], &shape, &filters, &options) else {
             return Self::conv2d_weight_backward(x, weight, gradient, options);

@@ -5,10 +5,11 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, Scalar, TensorMetadata, backend_extension};
-use burn::tensor::{DType, IndexingUpdateOp, Int, Shape, Tensor};
+use burn::tensor::{IndexingUpdateOp, Int, Shape, Tensor};
 
 use crate::cpu::cross_entropy as cpu;
-use crate::flex::{Flat, numbers, tensor};
+use crate::flex::{Flat, numbers, takes, tensor};
+use crate::profile::Timer;
 
 /// The mean cross entropy of `logits`, `[batch, classes]`, against the class numbers `targets`, `[batch]`.
 ///
@@ -138,8 +139,9 @@ fn classes_of(targets: &Flat, classes: usize) -> Option<Vec<usize>> {
 
 impl CrossEntropyKernels for Flex {
     fn cross_entropy_value(logits: Flat, targets: Flat, smoothing: f64) -> (Flat, Option<Flat>) {
+        let _timer = Timer::start("cross entropy, forward");
         let (rows, classes) = (logits.shape()[0], logits.shape()[1]);
-        let numbers = (logits.dtype() == DType::F32)
+        let numbers = takes([&logits])
             .then(|| classes_of(&targets, classes))
             .flatten();
         let Some(numbers) = numbers else {
@@ -164,6 +166,7 @@ impl CrossEntropyKernels for Flex {
         rows: Option<Flat>,
         smoothing: f64,
     ) -> Flat {
+        let _timer = Timer::start("cross entropy, backward");
         let shape = logits.shape();
         let numbers = classes_of(&targets, shape[1]);
         let scale = gradient.to_contiguous();

@@ -9,6 +9,7 @@ use burn::tensor::{Tensor, TensorData};
 
 use crate::cpu::dropout::Mask;
 use crate::flex::{Flat, takes, tensor};
+use crate::profile::Timer;
 
 /// Sets each element of `x` to zero with the given probability, and divides the others by the probability
 /// to stay.
@@ -64,6 +65,7 @@ fn composed<B: Backend>(x: FloatTensor<B>, probability: f64, seed: u64) -> Float
 
 impl DropoutKernels for Flex {
     fn thinned(x: Flat, probability: f64, seed: u64) -> Flat {
+        let _timer = Timer::start("dropout, both directions");
         if !takes([&x]) {
             return composed::<Self>(x, probability, seed);
         }

@@ -10,6 +10,7 @@ use burn::tensor::{Int, Shape, Slice, Tensor};
 
 use crate::cpu::embedding as cpu;
 use crate::flex::{Flat, numbers, takes, tensor};
+use crate::profile::Timer;
 
 /// The rows of `weight`, `[rows, width]`, that `ids`, `[batch, tokens]`, name: `[batch, tokens, width]`.
 ///
@@ -91,6 +92,7 @@ fn ids_of(ids: &Flat, rows: usize) -> Option<Vec<usize>> {
 
 impl EmbeddingKernels for Flex {
     fn look_up_value(weight: Flat, ids: Flat) -> Flat {
+        let _timer = Timer::start("embedding, forward");
         let [rows, width] = weight.shape().dims();
         let known = ids_of(&ids, rows).filter(|_| takes([&weight]));
         let Some(known) = known else {
@@ -102,6 +104,7 @@ impl EmbeddingKernels for Flex {
     }
 
     fn look_up_slope(gradient: Flat, weight: Flat, ids: Flat, padding: Option<usize>) -> Flat {
+        let _timer = Timer::start("embedding, backward");
         let [rows, width] = weight.shape().dims();
         let known = ids_of(&ids, rows).filter(|_| takes([&gradient]));
         let Some(known) = known else {

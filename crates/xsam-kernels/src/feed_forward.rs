@@ -13,6 +13,7 @@ pub use crate::cpu::feed_forward::Activation;
 
 use crate::cpu::feed_forward as cpu;
 use crate::flex::{Flat, takes, tensor};
+use crate::profile::Timer;
 
 /// `gelu(x + bias)`: what stands between the two products of a feed-forward layer.
 ///
@@ -140,6 +141,7 @@ fn composed_slopes<B: Backend>(
 
 impl FeedForwardKernels for Flex {
     fn activation_value(x: Flat, bias: Flat, activation: Activation) -> Flat {
+        let _timer = Timer::start("bias and activation, forward");
         if !takes([&x, &bias]) {
             return composed::<Self>(x, bias, activation);
         }
@@ -153,6 +155,7 @@ impl FeedForwardKernels for Flex {
         bias: Flat,
         activation: Activation,
     ) -> [Flat; 2] {
+        let _timer = Timer::start("bias and activation, backward");
         if !takes([&gradient, &kept, &bias]) {
             return composed_slopes::<Self>(gradient, kept, bias, activation);
         }

@@ -10,6 +10,7 @@ use burn::tensor::{Shape, Tensor};
 
 use crate::cpu::layer_norm as cpu;
 use crate::flex::{Flat, takes, tensor};
+use crate::profile::Timer;
 
 /// `weight * (x - mean) / sqrt(variance + epsilon) + bias`, with the mean and the biased variance of `x`
 /// over its last dimension.
@@ -113,6 +114,7 @@ fn composed_slopes<B: Backend>(
 
 impl LayerNormKernels for Flex {
     fn row_norm_value(x: Flat, weight: Flat, bias: Flat, epsilon: f64) -> (Flat, Option<Flat>) {
+        let _timer = Timer::start("layer norm, forward");
         if !takes([&x, &weight, &bias]) {
             return (Self::layer_norm(x, weight, Some(bias), epsilon), None);
         }
@@ -132,6 +134,7 @@ impl LayerNormKernels for Flex {
         rows: Option<Flat>,
         epsilon: f64,
     ) -> [Flat; 3] {
+        let _timer = Timer::start("layer norm, backward");
         let Some(rows) = rows.filter(|_| takes([&gradient, &x, &weight])) else {
             return composed_slopes::<Self>(gradient, x, weight, epsilon);
         };

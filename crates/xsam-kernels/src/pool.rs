@@ -9,7 +9,8 @@ use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use burn::tensor::{DType, IntDType, Shape, Tensor, module};
 
 use crate::cpu::pool;
-use crate::flex::{Flat, tensor};
+use crate::flex::{Flat, takes, tensor};
+use crate::profile::Timer;
 
 /// Max pooling of `[batch, channels, height, width]` with the given window, stride and symmetric padding,
 /// rounding the output size down.
@@ -188,7 +189,8 @@ fn composed_mean_slope<B: Backend>(gradient: FloatTensor<B>, shape: Shape) -> Fl
 
 impl PoolKernels for Flex {
     fn max_pool_2x2_places(x: Flat) -> (Flat, Flat, Option<Flat>) {
-        if x.dtype() != DType::F32 {
+        let _timer = Timer::start("pooling, forward");
+        if !takes([&x]) {
             return composed_max::<Self>(x);
         }
         let shape = x.shape();
@@ -203,8 +205,9 @@ impl PoolKernels for Flex {
     }
 
     fn max_pool_2x2_slope(gradient: Flat, places: Flat, x: Option<Flat>, shape: Shape) -> Flat {
-        // Only the kernel writes places as bytes.
-        if gradient.dtype() != DType::F32 || places.dtype() != DType::U8 {
+        let _timer = Timer::start("pooling, backward");
+        // Only the kernel writes places as bytes, and what it wrote only it can read.
+        if places.dtype() != DType::U8 {
             return composed_max_slope::<Self>(gradient, places, x, shape);
         }
         let slope = pool::max_2x2_backward(
@@ -218,7 +221,8 @@ impl PoolKernels for Flex {
     }
 
     fn avg_pool_2x2_value(x: Flat) -> Flat {
-        if x.dtype() != DType::F32 {
+        let _timer = Timer::start("pooling, forward");
+        if !takes([&x]) {
             return composed_avg::<Self>(x);
         }
         let shape = x.shape();
@@ -228,7 +232,8 @@ impl PoolKernels for Flex {
     }
 
     fn avg_pool_2x2_slope(gradient: Flat, shape: Shape) -> Flat {
-        if gradient.dtype() != DType::F32 {
+        let _timer = Timer::start("pooling, backward");
+        if !takes([&gradient]) {
             return composed_avg_slope::<Self>(gradient, shape);
         }
         let gradient = gradient.to_contiguous();
@@ -238,7 +243,8 @@ impl PoolKernels for Flex {
     }
 
     fn plane_mean_value(x: Flat) -> Flat {
-        if x.dtype() != DType::F32 {
+        let _timer = Timer::start("pooling, forward");
+        if !takes([&x]) {
             return composed_mean::<Self>(x);
         }
         let shape = x.shape();
@@ -251,7 +257,8 @@ impl PoolKernels for Flex {
     }
 
     fn plane_mean_slope(gradient: Flat, shape: Shape) -> Flat {
-        if gradient.dtype() != DType::F32 {
+        let _timer = Timer::start("pooling, backward");
+        if !takes([&gradient]) {
             return composed_mean_slope::<Self>(gradient, shape);
         }
         let slope = pool::mean_backward(gradient.to_contiguous().storage(), shape[2] * shape[3]);

@@ -9,6 +9,7 @@ use burn::tensor::Tensor;
 
 use crate::cpu::softmax as cpu;
 use crate::flex::{Flat, takes, tensor};
+use crate::profile::Timer;
 
 /// `exp(x)` over its sum along the last dimension, for any rank from 1.
 ///
@@ -72,6 +73,7 @@ fn width(tensor: &Flat) -> usize {
 
 impl SoftmaxKernels for Flex {
     fn row_softmax_value(x: Flat) -> Flat {
+        let _timer = Timer::start("softmax, forward");
         if !takes([&x]) {
             return composed::<Self>(x);
         }
@@ -80,6 +82,7 @@ impl SoftmaxKernels for Flex {
     }
 
     fn row_softmax_slope(gradient: Flat, output: Flat) -> Flat {
+        let _timer = Timer::start("softmax, backward");
         if !takes([&gradient, &output]) {
             return composed_slope::<Self>(gradient, output);
         }

@@ -9,6 +9,7 @@ use burn::tensor::Tensor;
 
 use crate::cpu::update;
 use crate::flex::primitives_of;
+use crate::profile::Timer;
 
 /// Hyper-parameters of a step of SGD.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +43,7 @@ pub fn sgd_update<const D: usize>(
     velocity: Option<Tensor<D>>,
     step: &SgdStep,
 ) -> (Tensor<D>, Option<Tensor<D>>) {
+    let _timer = Timer::start("base optimizer");
     let shape = weight.shape();
     assert_eq!(gradient.shape(), shape, "the gradient has another shape");
     if step.momentum == 0.0 {
@@ -149,6 +151,7 @@ pub fn adam_update<const D: usize>(
     moments: Option<[Tensor<D>; 2]>,
     step: &AdamStep,
 ) -> (Tensor<D>, [Tensor<D>; 2]) {
+    let _timer = Timer::start("base optimizer");
     let shape = weight.shape();
     assert_eq!(gradient.shape(), shape, "the gradient has another shape");
     let zero = || weight.zeros_like();

@@ -9,6 +9,7 @@ use burn::tensor::{DType, FloatDType, Tensor};
 
 use crate::cpu::vector::{self, Term};
 use crate::flex::{primitives, primitives_of, tensor};
+use crate::profile::Timer;
 
 /// Longest stretch that a composed sum takes in one go, in elements.
 ///
@@ -24,10 +25,11 @@ const SUM_STRETCH: usize = 1 << 20;
 /// # Panics
 /// If the shapes differ.
 pub fn dot<const D: usize>(x: Tensor<D>, y: Tensor<D>) -> Tensor<1> {
+    let _timer = Timer::start("sums of the step");
     assert_eq!(x.dims(), y.dims(), "a dot product of different shapes");
     match primitives_of([x, y]) {
         Ok([x, y]) => one(vector::dot(x.storage(), y.storage())),
-        Err([x, y]) => partial_sums(x, y, |x, y| x.mul(y)),
+        Err([x, y]) => partial_sums(x, y, Tensor::mul),
     }
 }
 
@@ -40,6 +42,7 @@ pub fn squared_chords<const D: usize>(
     (a, x): (f64, Tensor<D>),
     (b, y): (f64, Tensor<D>),
 ) -> [Tensor<1>; 2] {
+    let _timer = Timer::start("sums of the step");
     assert_eq!(x.dims(), y.dims(), "a sum of different shapes");
     match primitives_of([x, y]) {
         Ok([x, y]) => {
@@ -67,6 +70,7 @@ pub fn combine<const D: usize>(
     (factor, first): (f64, Tensor<D>),
     rest: &[(f64, Tensor<D>)],
 ) -> Tensor<D> {
+    let _timer = Timer::start("combinations of the step");
     let shape = first.shape();
     for (_, tensor) in rest {
         assert_eq!(tensor.shape(), shape, "a sum of different shapes");
@@ -113,6 +117,7 @@ pub fn scaled_ascent<const D: usize>(
     weight: Tensor<D>,
     offset: f64,
 ) -> (Tensor<D>, Tensor<1>) {
+    let _timer = Timer::start("combinations of the step");
     let shape = gradient.shape();
     assert_eq!(weight.shape(), shape, "the gradient has another shape");
     match primitives_of([gradient, weight]) {
@@ -128,7 +133,7 @@ pub fn scaled_ascent<const D: usize>(
                 scale = scale.add_scalar(offset);
             }
             let scaled = gradient.mul(scale.clone());
-            let squared_norm = dot(scaled.clone(), scaled.clone());
+            let squared_norm = partial_sums(scaled.clone(), scaled.clone(), Tensor::mul);
             (scaled.mul(scale), squared_norm)
         }
     }

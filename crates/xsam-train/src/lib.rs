@@ -34,7 +34,7 @@ mod statistics;
 mod summary;
 mod verify;
 
-pub use bench::{BenchResult, BenchSpec, bench};
+pub use bench::{BenchResult, BenchSpec, ProfileRow, bench};
 pub use compare::{Comparison, ComparisonSummary, MethodSummary};
 pub use error::Error;
 pub use event::{Event, Listener, StopSignal};

@@ -1,9 +1,12 @@
 //! `xsam bench`
 
-use xsam_train::{BenchResult, BenchSpec, Error, MethodSpec, ModelSpec, SpecError, parse_name};
+use xsam_train::{
+    BenchResult, BenchSpec, Error, MethodSpec, ModelSpec, ProfileRow, SpecError, parse_name,
+};
 
 use super::{Outcome, by_flag};
 use crate::args::BenchArguments;
+use crate::columns::aligned;
 use crate::print;
 
 /// Fields of the spec and the flags that set them.
@@ -43,6 +46,7 @@ fn spec(arguments: &BenchArguments) -> Result<BenchSpec, SpecError> {
         classes: arguments.classes,
         steps: arguments.steps,
         kernels: parse_name(&arguments.kernels).map_err(usage("--kernels"))?,
+        profile: arguments.profile,
     })
 }
 
@@ -82,7 +86,29 @@ fn report(spec: &BenchSpec, result: &BenchResult) -> String {
     }
     lines.push(format!("threads      {}", result.threads));
     lines.push(format!("kernels      {}", result.kernels));
+    if let Some(rows) = &result.profile {
+        lines.push(format!("\n{}", profile(rows)));
+    }
     lines.join("\n")
+}
+
+fn profile(rows: &[ProfileRow]) -> String {
+    let mut table = vec![[
+        "operation".to_owned(),
+        "calls a step".to_owned(),
+        "ms a step".to_owned(),
+        "share".to_owned(),
+    ]];
+    table.extend(rows.iter().map(|row| {
+        [
+            row.operation.to_owned(),
+            row.calls
+                .map_or_else(|| "-".to_owned(), |calls| calls.to_string()),
+            format!("{:.3}", 1e3 * row.seconds),
+            format!("{:.1} %", 100.0 * row.share),
+        ]
+    }));
+    aligned(&table).trim_end().to_owned()
 }
 
 /// To the millisecond, or to three digits below one.

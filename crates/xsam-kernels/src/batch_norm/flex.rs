@@ -8,6 +8,7 @@ use super::{
 };
 use crate::cpu::batch_norm as cpu;
 use crate::flex::{Flat, takes, tensor};
+use crate::profile::Timer;
 
 fn dims(x: &Flat) -> cpu::Dims {
     let shape = x.shape();
@@ -26,6 +27,7 @@ impl BatchNormOps for Flex {
 
 impl BatchNormKernels for Flex {
     fn batch_norm_forward(inputs: Inputs<Self>) -> Normalised<Self> {
+        let _timer = Timer::start("batch norm, forward");
         let statistics = match &inputs.statistics {
             Statistics::OfBatch => None,
             Statistics::Given { mean, variance } => Some([mean, variance]),
@@ -62,6 +64,7 @@ impl BatchNormKernels for Flex {
     }
 
     fn batch_norm_backward(gradient: Flat, saved: Saved<Self>) -> Slopes<Self> {
+        let _timer = Timer::start("batch norm, backward");
         let output = match &saved.tail {
             SavedTail::ResidualRelu(output) => Some(output),
             _ => None,

@@ -1,5 +1,7 @@
 //! What a step of training costs: the same random batch again and again, timed.
 
+mod profile;
+
 use std::time::Instant;
 
 use burn::tensor::TensorData;
@@ -7,6 +9,8 @@ use serde::Serialize;
 use xsam::SharpnessAware;
 use xsam_kernels::{Kernels, instruction_set, set_kernels};
 use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName, cast, reference};
+
+pub use profile::ProfileRow;
 
 use crate::device::{Batch, Place};
 use crate::error::Error;
@@ -54,6 +58,8 @@ pub struct BenchSpec {
     pub steps: usize,
     /// The kernels that compute.
     pub kernels: Kernels,
+    /// Whether to tell, from as many further steps, what takes their time.
+    pub profile: bool,
 }
 
 /// What a step costs, as [`bench()`] found it.
@@ -86,6 +92,9 @@ pub struct BenchResult {
     pub threads: usize,
     /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`.
     pub kernels: String,
+    /// What takes the time of a step, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Vec<ProfileRow>>,
 }
 
 impl Default for BenchSpec {
@@ -102,6 +111,7 @@ impl Default for BenchSpec {
             classes: 10,
             steps: 10,
             kernels: Kernels::Fast,
+            profile: false,
         }
     }
 }
@@ -137,6 +147,19 @@ pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
     // Before the search, whose optimizer is not the one that was timed.
     let peak_rss_mb = peak_rss_mb();
 
+    let mut rows = None;
+    if spec.profile {
+        let (result, times) = xsam_kernels::profile(|| {
+            (0..spec.steps).try_fold((trainee, 0.0), |(trainee, seconds), _| {
+                let (trainee, taken, _) = trainee.step()?;
+                Ok::<_, Error>((trainee, seconds + taken))
+            })
+        });
+        let seconds;
+        (trainee, seconds) = result?;
+        rows = Some(profile::rows(&times, spec.steps, seconds));
+    }
+
     let mut search_s = None;
     if plan.method.name == MethodName::Xsam {
         trainee.optim = plan.optimizer(Some(Search::EveryEpoch))?;
@@ -155,6 +178,7 @@ pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
         peak_rss_mb,
         threads: rayon::current_num_threads(),
         kernels: describe(spec.kernels),
+        profile: rows,
     })
 }
 
@@ -333,6 +357,22 @@ mod tests {
             assert_eq!(result.ascent_steps, ascent_steps);
             assert_eq!(result.search_s.is_some(), method == MethodName::Xsam);
         }
+    }
+
+    #[test]
+    fn a_profile_has_every_operation_of_a_step() {
+        let mut spec = tiny(MethodName::Xsam);
+        assert_eq!(bench(&spec).unwrap().profile, None);
+        spec.profile = true;
+        let rows = bench(&spec).unwrap().profile.unwrap();
+        let calls = |operation| rows.iter().find(|row| row.operation == operation)?.calls;
+        // Two passes over two layers; the first layer's input has no gradient.
+        assert_eq!(calls("convolution, forward"), Some(4));
+        assert_eq!(calls("convolution, data gradient"), Some(2));
+        assert_eq!(calls("convolution, weight gradient"), Some(4));
+        assert_eq!(calls("cross entropy, backward"), Some(2));
+        assert!(calls("base optimizer").is_some_and(|calls| calls > 0));
+        assert!(rows.iter().all(|row| row.seconds > 0.0));
     }
 
     #[test]
