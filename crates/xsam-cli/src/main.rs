@@ -23,6 +23,7 @@ use commands::Outcome;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    xsam_kernels::keep_freed_memory();
     let arguments = Arguments::parse();
     if let Some(threads) = arguments.threads {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);

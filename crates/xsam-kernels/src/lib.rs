@@ -17,6 +17,8 @@ mod embedding;
 mod feed_forward;
 mod flex;
 mod layer_norm;
+#[cfg(feature = "mimalloc")]
+mod memory;
 mod pool;
 mod profile;
 mod softmax;
@@ -35,6 +37,8 @@ pub use dropout::{DropoutKernels, DropoutOps, dropout};
 pub use embedding::{EmbeddingKernels, EmbeddingOps, embedding};
 pub use feed_forward::{Activation, FeedForwardKernels, FeedForwardOps, bias_gelu, bias_relu};
 pub use layer_norm::{LayerNormKernels, LayerNormOps, layer_norm};
+#[cfg(feature = "mimalloc")]
+pub use memory::keep_freed_memory;
 pub use pool::{PoolKernels, PoolOps, avg_pool2d, global_avg_pool, max_pool2d};
 pub use profile::{OperationTime, profile};
 pub use softmax::{SoftmaxKernels, SoftmaxOps, softmax};
