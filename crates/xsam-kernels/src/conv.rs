@@ -19,13 +19,19 @@ use crate::profile::Timer;
 const FEWEST_CHANNELS: usize = 32;
 /// With fewer products in each position of a tile Winograd saves less than a tenth of a millisecond.
 const FEWEST_PRODUCTS: usize = 1 << 18;
+/// Direct kernels compute whole vectors of channels: with fewer inputs most of a vector of their
+/// gradient is thrown away.
+const FEWEST_INPUTS: usize = 8;
+/// Above so many weights the direct gradient of weights, which adds to all of them for every image,
+/// falls out of the cache.
+const MOST_WEIGHTS: usize = 1 << 18;
 
 /// Convolution of `x` `[batch, input, rows, columns]` with `weight` `[output, input / groups, rows,
 /// columns]`, to `[batch, output, ..]`, with a backward pass of its own.
 ///
 /// In `f32` on the Flex back end: Winograd's F(4x4, 3x3) for 3x3 filters of stride 1 between at least
-/// 32 channels (see [`Kernels`](crate::Kernels)), matrix products for 1x1 filters of stride 1 and for groups, the
-/// definition otherwise. With different padding at the two ends, on other back ends and in other
+/// 32 channels (see [`Kernels`](crate::Kernels)), matrix products for 1x1 filters of stride 1, for groups, and
+/// for gradients of few inputs or very many weights, the definition otherwise. With different padding at the two ends, on other back ends and in other
 /// number formats: Burn's own.
 ///
 /// # Panics
@@ -188,8 +194,10 @@ impl ConvKernels for Flex {
         let (w, dy): (&[f32], &[f32]) = (weight.storage(), gradient.storage());
         let dx = match &plan {
             Plan::Winograd(shape) => winograd::input_gradient(shape, dy, w),
-            Plan::Direct(shape) => direct::input_gradient(shape, dy, w),
-            Plan::Product(shape) => im2col::input_gradient(shape, dy, w),
+            Plan::Direct(shape) if shape.channels[0] >= FEWEST_INPUTS => {
+                direct::input_gradient(shape, dy, w)
+            }
+            Plan::Direct(shape) | Plan::Product(shape) => im2col::input_gradient(shape, dy, w),
         };
         tensor(dx, shape)
     }
@@ -209,8 +217,10 @@ impl ConvKernels for Flex {
         let (x, dy): (&[f32], &[f32]) = (x.storage(), gradient.storage());
         let dw = match &plan {
             Plan::Winograd(shape) => winograd::weight_gradient(shape, x, dy),
-            Plan::Direct(shape) => direct::weight_gradient(shape, x, dy),
-            Plan::Product(shape) => im2col::weight_gradient(shape, x, dy),
+            Plan::Direct(shape) if filters.num_elements() <= MOST_WEIGHTS => {
+                direct::weight_gradient(shape, x, dy)
+            }
+            Plan::Direct(shape) | Plan::Product(shape) => im2col::weight_gradient(shape, x, dy),
         };
         tensor(dw, filters)
     }
