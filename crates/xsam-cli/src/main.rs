@@ -13,6 +13,7 @@ mod table;
 use std::process::ExitCode;
 
 use clap::Parser;
+use xsam_train::Error;
 
 use args::{Arguments, Command};
 use commands::Outcome;
@@ -22,23 +23,22 @@ use commands::Outcome;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Bytes of stack for each thread: what a main thread usually has.
+const STACK: usize = 8 << 20;
+
 fn main() -> ExitCode {
     xsam_kernels::keep_freed_memory();
-    let arguments = Arguments::parse();
-    if let Some(threads) = arguments.threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        if let Err(error) = pool.build_global() {
-            eprintln!("xsam: cannot start {threads} threads: {error}");
-            return ExitCode::from(1);
-        }
+    let Arguments { command, threads } = Arguments::parse();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.unwrap_or_default())
+        .stack_size(STACK);
+    if let Err(error) = pool.build_global() {
+        eprintln!("xsam: cannot start the threads: {error}");
+        return ExitCode::from(1);
     }
-    let result = match arguments.command {
-        Command::Train(arguments) => commands::train::run(arguments),
-        Command::Compare(arguments) => commands::compare::run(arguments),
-        Command::Verify(arguments) => commands::verify::run(arguments),
-        Command::Bench(arguments) => commands::bench::run(arguments),
-        Command::Data(arguments) => commands::data::run(arguments),
-    };
+    // On a thread of the pool, which does a part of each operation itself. Any other would have to wake
+    // one for every operation and wait for it.
+    let result = rayon::scope(|_| run(command));
     match result {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Failed) => ExitCode::from(1),
@@ -47,5 +47,15 @@ fn main() -> ExitCode {
             eprintln!("xsam: {error}");
             ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
+    }
+}
+
+fn run(command: Command) -> Result<Outcome, Error> {
+    match command {
+        Command::Train(arguments) => commands::train::run(arguments),
+        Command::Compare(arguments) => commands::compare::run(arguments),
+        Command::Verify(arguments) => commands::verify::run(arguments),
+        Command::Bench(arguments) => commands::bench::run(arguments),
+        Command::Data(arguments) => commands::data::run(arguments),
     }
 }

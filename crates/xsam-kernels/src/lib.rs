@@ -4,6 +4,16 @@
 //! those of an optimizer need none. On the Flex back end and in `f32` it runs a kernel of this crate; on
 //! every other back end and in every other number format, the composition of Burn's own operations, with
 //! the same result up to rounding.
+//!
+//! # Threads
+//!
+//! Kernels run on rayon's pool. Called from a thread of that pool, which `rayon::scope(|_| ..)` around
+//! the training does, that thread computes as well; any other one wakes the pool for every operation and
+//! waits for it, a few hundred times a step.
+//!
+//! Work is split by position, and sums are taken in a fixed order: the same input gives the same bits
+//! with the same number of threads on the same instruction set, and results that differ by rounding
+//! with another.
 
 mod attention;
 pub mod batch_norm;

@@ -96,6 +96,9 @@ pub(crate) fn backward(gradient: &[f32], output: &[f32], width: usize) -> Vec<f3
     }
 }
 
+/// Rows whose sums are taken before any of them is written.
+const TOGETHER: usize = 4;
+
 struct BackwardRows<'a, 'o> {
     gradient: &'a [f32],
     output: &'a [f32],
@@ -108,26 +111,39 @@ impl WithSimd for BackwardRows<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        // Several rows at a time: their sums do not wait for each other, and the rows are still in the
+        // cache when the sums are there.
+        let stretch = TOGETHER * self.width;
         for ((gradient, output), dx) in self
             .gradient
-            .chunks_exact(self.width)
-            .zip(self.output.chunks_exact(self.width))
-            .zip(self.dx.chunks_exact_mut(self.width))
+            .chunks(stretch)
+            .zip(self.output.chunks(stretch))
+            .zip(self.dx.chunks_mut(stretch))
         {
-            let [level] = sums(
-                simd,
-                [gradient, output],
-                #[inline(always)]
-                |[gradient, output], [total]| [simd.mul_add_e_f32s(gradient, output, total)],
-            );
-            let level = simd.splat_f32s(level as f32);
-            map(
-                simd,
-                [gradient, output],
-                dx,
-                #[inline(always)]
-                |[gradient, output]| simd.mul_f32s(output, simd.sub_f32s(gradient, level)),
-            );
+            let rows = gradient
+                .chunks_exact(self.width)
+                .zip(output.chunks_exact(self.width));
+            let mut levels = [0.0; TOGETHER];
+            for (level, (gradient, output)) in levels.iter_mut().zip(rows.clone()) {
+                let [total] = sums(
+                    simd,
+                    [gradient, output],
+                    #[inline(always)]
+                    |[gradient, output], [total]| [simd.mul_add_e_f32s(gradient, output, total)],
+                );
+                *level = total as f32;
+            }
+            let dx = dx.chunks_exact_mut(self.width);
+            for ((level, (gradient, output)), dx) in levels.iter().zip(rows).zip(dx) {
+                let level = simd.splat_f32s(*level);
+                map(
+                    simd,
+                    [gradient, output],
+                    dx,
+                    #[inline(always)]
+                    |[gradient, output]| simd.mul_f32s(output, simd.sub_f32s(gradient, level)),
+                );
+            }
         }
     }
 }
