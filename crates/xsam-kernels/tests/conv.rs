@@ -1,6 +1,8 @@
 //! The convolution against Burn's own in double precision, on random shapes of every kind.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
 use burn::tensor::module::conv2d as burns;
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{DType, Device, Tensor, TensorData};
@@ -44,16 +46,7 @@ fn cases() -> impl Strategy<Value = Case> {
 }
 
 fn random(shape: [usize; 4], seed: u64) -> TensorData {
-    let mut state = seed | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        // Exact in both precisions.
-        f64::from((state >> 44) as u32) / f64::from(1u32 << 19) - 1.0
-    };
-    let values: Vec<f64> = (0..shape.iter().product()).map(|_| next()).collect();
-    TensorData::new(values, shape)
+    TensorData::new(common::random(shape.iter().product(), seed), shape)
 }
 
 type Convolution = fn(Tensor<4>, Tensor<4>, ConvOptions<2>) -> Tensor<4>;
@@ -80,14 +73,7 @@ fn plain(x: Tensor<4>, weight: Tensor<4>, options: ConvOptions<2>) -> Tensor<4> 
 
 fn assert_close(actual: &[Vec<f64>; 3], expected: &[Vec<f64>; 3], tolerance: f64) {
     for (name, (actual, expected)) in ["y", "dx", "dw"].iter().zip(actual.iter().zip(expected)) {
-        assert_eq!(actual.len(), expected.len(), "{name}");
-        let largest = expected.iter().fold(1e-6, |m: f64, x| m.max(x.abs()));
-        for (i, (a, e)) in actual.iter().zip(expected).enumerate() {
-            assert!(
-                (a - e).abs() <= tolerance * largest,
-                "{name}[{i}]: {a} is not {e}"
-            );
-        }
+        common::assert_close(name, actual, expected, tolerance, 1e-6);
     }
 }
 
@@ -126,8 +112,14 @@ fn other_formats_and_borders_are_burns_own() {
 fn the_same_input_gives_the_same_bits() {
     let device = Device::flex().autodiff();
     let checkpointing = device.clone().gradient_checkpointing();
-    for weight in [[35, 20, 3, 3], [35, 20, 1, 1]] {
+    // By definition, as a product, and by Winograd.
+    for (x, weight) in [
+        ([5, 20, 9, 11], [35, 20, 3, 3]),
+        ([5, 20, 9, 11], [35, 20, 1, 1]),
+        ([8, 64, 12, 12], [64, 64, 3, 3]),
+    ] {
         let case = Case {
+            x,
             weight,
             ..some_case()
         };
@@ -171,7 +163,8 @@ fn only_what_requires_a_gradient_gets_one() {
     }
 }
 
-/// The layers of a narrow ResNet-18, whose planes are larger than the random ones.
+/// The layers of a narrow ResNet-18, whose planes are larger than the random ones, and some that are wide
+/// enough for Winograd or have very many weights.
 #[test]
 fn layers_of_a_resnet() {
     let device = Device::flex().autodiff();
@@ -186,6 +179,10 @@ fn layers_of_a_resnet() {
         (32, 64, 8, 3, 2),
         (64, 64, 4, 3, 1),
         (64, 128, 8, 1, 1),
+        (64, 64, 32, 3, 1),
+        (48, 70, 17, 3, 1),
+        (128, 160, 4, 3, 1),
+        (256, 128, 9, 3, 2),
     ] {
         let case = Case {
             x: [16, i, size, size],
