@@ -102,11 +102,14 @@ def main():
     parser.add_argument("--model", default="resnet18")
     parser.add_argument("--threads", type=int, default=cores(), help="at most (all cores)")
     parser.add_argument("--rounds", type=int, default=3)
+    tables = {table.__name__: table for table in [methods, threads, batches, ascents]}
+    parser.add_argument("--table", choices=tables, help="only this one")
     arguments = parser.parse_args()
     if not Path(arguments.xsam).exists():
         parser.error(f"there is no {arguments.xsam}: build it with `cargo build --release`")
-    for table in [methods, threads, batches, ascents]:
-        table(arguments)
+    for name, table in tables.items():
+        if arguments.table in [None, name]:
+            table(arguments)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-//! Convolutions of the image models, batch 32: forward, and the two gradients by themselves.
+//! Convolutions of the image models, batch 32: forward, and the two gradients by themselves. The items are
+//! operations of the definition: a multiplication and an addition are two.
 //!
 //! `cargo bench --workspace --bench conv`
 
@@ -9,6 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::TensorData;
 use burn::tensor::ops::ConvOptions;
 use divan::Bencher;
+use divan::counter::ItemsCount;
 use xsam_kernels::ConvKernels;
 
 const BATCH: usize = 32;
@@ -91,6 +93,12 @@ impl Layer {
         random([self.1, self.0, self.3, self.3])
     }
 
+    fn operations(self) -> ItemsCount {
+        let Self(input, output, size, kernel, stride) = self;
+        let outputs = BATCH * output * size.div_ceil(stride).pow(2);
+        ItemsCount::new(2 * outputs * input * kernel * kernel)
+    }
+
     fn gradient(self) -> FloatTensor<Flex> {
         let size = self.2.div_ceil(self.4);
         random([BATCH, self.1, size, size])
@@ -100,13 +108,15 @@ impl Layer {
 #[divan::bench(args = LAYERS, max_time = 0.3)]
 fn forward(bencher: Bencher<'_, '_>, layer: Layer) {
     let (x, w) = (layer.x(), layer.weight());
-    bencher.bench_local(|| black_box(Flex::conv2d_forward(x.clone(), w.clone(), layer.options())));
+    bencher
+        .counter(layer.operations())
+        .bench_local(|| black_box(Flex::conv2d_forward(x.clone(), w.clone(), layer.options())));
 }
 
 #[divan::bench(args = LAYERS, max_time = 0.3)]
 fn input_gradient(bencher: Bencher<'_, '_>, layer: Layer) {
     let (x, w, dy) = (layer.x(), layer.weight(), layer.gradient());
-    bencher.bench_local(|| {
+    bencher.counter(layer.operations()).bench_local(|| {
         let (x, w, dy) = (x.clone(), w.clone(), dy.clone());
         black_box(Flex::conv2d_input_gradient(x, w, dy, layer.options()))
     });
@@ -115,7 +125,7 @@ fn input_gradient(bencher: Bencher<'_, '_>, layer: Layer) {
 #[divan::bench(args = LAYERS, max_time = 0.3)]
 fn weight_gradient(bencher: Bencher<'_, '_>, layer: Layer) {
     let (x, w, dy) = (layer.x(), layer.weight(), layer.gradient());
-    bencher.bench_local(|| {
+    bencher.counter(layer.operations()).bench_local(|| {
         let (x, w, dy) = (x.clone(), w.clone(), dy.clone());
         black_box(Flex::conv2d_weight_gradient(x, w, dy, layer.options()))
     });

@@ -17,18 +17,19 @@ const LENGTH: usize = 64 << 20;
 const ROUNDS: usize = 5;
 
 /// Multiplies and adds in registers; tells how many operations on numbers that were.
-struct Arithmetic;
+struct Arithmetic {
+    /// What is added: twice this is where all numbers go.
+    term: f32,
+}
 
 impl WithSimd for Arithmetic {
     type Output = f64;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> f64 {
-        let mut chains = [simd.splat_f32s(black_box(0.5)); CHAINS];
-        let (factor, term) = (
-            simd.splat_f32s(black_box(0.5)),
-            simd.splat_f32s(black_box(0.25)),
-        );
+        let term = simd.splat_f32s(black_box(self.term));
+        let factor = simd.splat_f32s(black_box(0.5));
+        let mut chains = [term; CHAINS];
         for _ in 0..LINKS {
             for chain in &mut chains {
                 *chain = simd.mul_add_f32s(*chain, factor, term);
@@ -54,9 +55,12 @@ fn best(mut run: impl FnMut() -> f64) -> f64 {
 fn main() {
     let arch = Arch::new();
     let threads = rayon::current_num_threads();
-    let one = best(|| arch.dispatch(Arithmetic));
-    let all = best(|| rayon::broadcast(|_| arch.dispatch(Arithmetic)).iter().sum());
+    let usual = || arch.dispatch(Arithmetic { term: 0.25 });
+    let one = best(usual);
+    let all = best(|| rayon::broadcast(|_| usual()).iter().sum());
+    let denormal = best(|| arch.dispatch(Arithmetic { term: 1e-39 }));
     println!("arithmetic, 1 thread           {one:7.1} GFLOP/s");
+    println!("the same on denormal numbers   {denormal:7.1} GFLOP/s");
     println!("arithmetic, {threads} threads          {all:7.1} GFLOP/s");
 
     let source = vec![1.0f32; LENGTH];
