@@ -33,6 +33,17 @@ def cores():
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
 
 
+def add_program(parser):
+    """The option that says where the program is."""
+    program = HERE.parent / "target/release/xsam"
+    parser.add_argument("--xsam", default=program, help="the program (target/release/xsam)")
+
+
+def check_program(parser, arguments):
+    if not Path(arguments.xsam).exists():
+        parser.error(f"there is no {arguments.xsam}: build it with `cargo build --release`")
+
+
 def aligned(rows, to_the_left):
     """Rows of text as lines with aligned columns, some of them to the left."""
     widths = [max(map(len, column)) for column in zip(*rows)]
@@ -132,8 +143,7 @@ def table(results):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    program = HERE.parent / "target/release/xsam"
-    parser.add_argument("--xsam", default=program, help="the program (target/release/xsam)")
+    add_program(parser)
     parser.add_argument("--model", default="resnet18", help="one or more, separated by commas")
     parser.add_argument("--method", default="xsam", help="one or more, separated by commas")
     parser.add_argument("--batch", type=int, default=32)
@@ -147,8 +157,7 @@ def main():
     arguments = parser.parse_args()
     if arguments.rounds < 3:
         parser.error("--rounds: must be at least 3")
-    if not Path(arguments.xsam).exists():
-        parser.error(f"there is no {arguments.xsam}: build it with `cargo build --release`")
+    check_program(parser, arguments)
 
     results = []
     for model in arguments.model.split(","):

@@ -11,9 +11,8 @@ whose speed drifts treats all alike. Every number is a median over the rounds. B
 import argparse
 import statistics
 import sys
-from pathlib import Path
 
-from compare import HERE, aligned, cores, lines_of
+from compare import add_program, aligned, check_program, cores, lines_of
 
 
 def medians(arguments, settings):
@@ -97,16 +96,14 @@ def ascents(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    program = HERE.parent / "target/release/xsam"
-    parser.add_argument("--xsam", default=program, help="the program (target/release/xsam)")
+    add_program(parser)
     parser.add_argument("--model", default="resnet18")
     parser.add_argument("--threads", type=int, default=cores(), help="at most (all cores)")
     parser.add_argument("--rounds", type=int, default=3)
     tables = {table.__name__: table for table in [methods, threads, batches, ascents]}
     parser.add_argument("--table", choices=tables, help="only this one")
     arguments = parser.parse_args()
-    if not Path(arguments.xsam).exists():
-        parser.error(f"there is no {arguments.xsam}: build it with `cargo build --release`")
+    check_program(parser, arguments)
     for name, table in tables.items():
         if arguments.table in [None, name]:
             table(arguments)

@@ -157,18 +157,19 @@ fn burns_adamw() -> Job {
     burns(AdamWConfig::new().with_weight_decay(1e-3).build())
 }
 
+const CASES: [Case; 7] = [
+    ("norm", norm, composed_norm),
+    ("chords", chords, composed_chords),
+    ("perturbed model", perturbed, composed_perturbed),
+    ("search candidate", candidate, composed_candidate),
+    ("slerp, in place", slerp, composed_slerp),
+    ("sgd", sgd, burns_sgd),
+    ("adamw", adamw, burns_adamw),
+];
+
 fn main() {
-    let cases: [Case; 7] = [
-        ("norm", norm, composed_norm),
-        ("chords", chords, composed_chords),
-        ("perturbed model", perturbed, composed_perturbed),
-        ("search candidate", candidate, composed_candidate),
-        ("slerp, in place", slerp, composed_slerp),
-        ("sgd", sgd, burns_sgd),
-        ("adamw", adamw, burns_adamw),
-    ];
     println!("{SIZE} elements       kernel ms  composed ms  ratio   (medians of {ROUNDS} rounds)");
-    for (name, kernel, composed) in cases {
+    for (name, kernel, composed) in CASES {
         let (mut kernel, mut composed) = (kernel(), composed());
         let rounds: Vec<[f64; 2]> = (0..=ROUNDS)
             .map(|_| [milliseconds(&mut kernel), milliseconds(&mut composed)])
@@ -195,36 +196,9 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn bench(bencher: Bencher<'_, '_>, job: fn() -> Job) {
-    bencher.bench_local(job());
-}
-
-#[divan::bench(sample_count = 15, sample_size = 1)]
-fn kernel_norm(bencher: Bencher<'_, '_>) {
-    bench(bencher, norm);
-}
-
-#[divan::bench(sample_count = 15, sample_size = 1)]
-fn kernel_chords(bencher: Bencher<'_, '_>) {
-    bench(bencher, chords);
-}
-
-#[divan::bench(sample_count = 15, sample_size = 1)]
-fn kernel_perturbed(bencher: Bencher<'_, '_>) {
-    bench(bencher, perturbed);
-}
-
-#[divan::bench(sample_count = 15, sample_size = 1)]
-fn kernel_slerp(bencher: Bencher<'_, '_>) {
-    bench(bencher, slerp);
-}
-
-#[divan::bench(sample_count = 15, sample_size = 1)]
-fn kernel_sgd(bencher: Bencher<'_, '_>) {
-    bench(bencher, sgd);
-}
-
-#[divan::bench(sample_count = 15, sample_size = 1)]
-fn kernel_adamw(bencher: Bencher<'_, '_>) {
-    bench(bencher, adamw);
+#[divan::bench(args = CASES.map(|(name, ..)| name), sample_count = 15, sample_size = 1)]
+fn kernel(bencher: Bencher<'_, '_>, name: &str) {
+    if let Some((_, kernel, _)) = CASES.iter().find(|case| case.0 == name) {
+        bencher.bench_local(kernel());
+    }
 }

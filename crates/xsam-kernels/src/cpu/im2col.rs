@@ -4,7 +4,7 @@ use gemm::Parallelism;
 use rayon::prelude::*;
 
 use super::shape::Shape;
-use super::split::{images_per_thread, sum_in_order};
+use super::split::{images_per_thread, sum_over_images};
 
 impl Shape {
     /// Values of a column: inputs of one output within a group.
@@ -127,27 +127,22 @@ pub(crate) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> 
     if dy.is_empty() {
         return vec![0.0; filters];
     }
-    let images = images_per_thread(shape.batch);
-    let parts = x
-        .par_chunks(images * shape.input_image())
-        .zip(dy.par_chunks(images * shape.output_image()))
-        .map(|(x, dy)| {
-            let mut buffer = shape.buffer();
-            let mut dw = vec![0.0; filters];
-            let images = x.chunks_exact(shape.input_image());
-            for (x, dy) in images.zip(dy.chunks_exact(shape.output_image())) {
-                let groups = dw.chunks_exact_mut(filters / shape.groups);
-                let dy = dy.chunks_exact(dy.len() / shape.groups);
-                for (g, (dw, dy)) in groups.zip(dy).enumerate() {
-                    let columns = shape.columns(x, g, &mut buffer);
-                    let depth = shape.outputs()[0] * shape.outputs()[1];
-                    multiply(dy, false, columns, true, depth, dw, true);
-                }
+    let (x, dy) = ((x, shape.input_image()), (dy, shape.output_image()));
+    sum_over_images(shape.batch, x, dy, |x, dy| {
+        let mut buffer = shape.buffer();
+        let mut dw = vec![0.0; filters];
+        let images = x.chunks_exact(shape.input_image());
+        for (x, dy) in images.zip(dy.chunks_exact(shape.output_image())) {
+            let groups = dw.chunks_exact_mut(filters / shape.groups);
+            let dy = dy.chunks_exact(dy.len() / shape.groups);
+            for (g, (dw, dy)) in groups.zip(dy).enumerate() {
+                let columns = shape.columns(x, g, &mut buffer);
+                let depth = shape.outputs()[0] * shape.outputs()[1];
+                multiply(dy, false, columns, true, depth, dw, true);
             }
-            dw
-        })
-        .collect();
-    sum_in_order(parts)
+        }
+        dw
+    })
 }
 
 impl Shape {

@@ -1,12 +1,58 @@
 //! How work is split over threads: by position alone, so that the same number of threads gives the
 //! same bits.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
+
+use super::fresh::written;
 
 /// Images for each thread; for a thread that is alone, half of them at a time, so that its sums over
 /// images have the same bits as those of two.
 pub(crate) fn images_per_thread(batch: usize) -> usize {
     batch.div_ceil(rayon::current_num_threads().max(2)).max(1)
+}
+
+/// Images side by side, and the numbers of each.
+pub(crate) type Batch<'a> = (&'a [f32], usize);
+
+/// As many images of `image` numbers as `input` has, which `fill` writes from those of the input, the
+/// images of each thread in one call.
+///
+/// # Safety
+/// `fill` must write every element of the slice it is given.
+pub(crate) unsafe fn written_by_images(
+    batch: usize,
+    image: usize,
+    (input, input_image): Batch<'_>,
+    fill: impl Fn(&mut [MaybeUninit<f32>], &[f32]) + Sync,
+) -> Vec<f32> {
+    let images = images_per_thread(batch);
+    // SAFETY: the chunks cover the buffer, and the caller vouches that all of each is written.
+    unsafe {
+        written(batch * image, |output| {
+            output
+                .par_chunks_mut(images * image)
+                .zip(input.par_chunks(images * input_image))
+                .for_each(|(output, input)| fill(output, input));
+        })
+    }
+}
+
+/// The sum of a vector over all images, of which `run` takes those of a thread at a time; added in the
+/// order of the images.
+pub(crate) fn sum_over_images(
+    batch: usize,
+    (x, x_image): Batch<'_>,
+    (dy, dy_image): Batch<'_>,
+    run: impl Fn(&[f32], &[f32]) -> Vec<f32> + Sync,
+) -> Vec<f32> {
+    let images = images_per_thread(batch);
+    let parts = x
+        .par_chunks(images * x_image)
+        .zip(dy.par_chunks(images * dy_image))
+        .map(|(x, dy)| run(x, dy));
+    sum_in_order(parts.collect())
 }
 
 /// How many of `items` equal pieces of work one task takes, when each touches `size` elements.

@@ -3,12 +3,10 @@
 use std::mem::MaybeUninit;
 
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
-use super::super::fresh::written;
 use super::super::product::{Left, PANEL, Segment, panel_width, product};
 use super::super::shape::Shape;
-use super::super::split::images_per_thread;
+use super::super::split::written_by_images;
 use super::bordered::Bordered;
 use super::packed::{Packed, Side};
 use super::{images_at_once, rows_at_once, store};
@@ -16,20 +14,16 @@ use super::{images_at_once, rows_at_once, store};
 /// `y = x * w`, with `x` `[batch, input, rows, columns]` and `w` `[output, input, ..]`.
 pub(crate) fn forward(shape: &Shape, x: &[f32], w: &[f32]) -> Vec<f32> {
     let filters = Packed::new(shape, w, Side::Outputs);
-    let images = images_per_thread(shape.batch);
-    // SAFETY: every thread writes all rows of all channels of its images.
+    let input = (x, shape.input_image());
+    // SAFETY: all rows of all channels of the images are written.
     unsafe {
-        written(shape.batch * shape.output_image(), |y| {
-            y.par_chunks_mut(images * shape.output_image())
-                .zip(x.par_chunks(images * shape.input_image()))
-                .for_each(|(y, x)| {
-                    Arch::new().dispatch(Images {
-                        shape,
-                        filters: &filters,
-                        x,
-                        y,
-                    });
-                });
+        written_by_images(shape.batch, shape.output_image(), input, |y, x| {
+            Arch::new().dispatch(Images {
+                shape,
+                filters: &filters,
+                x,
+                y,
+            });
         })
     }
 }

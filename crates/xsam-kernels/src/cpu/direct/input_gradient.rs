@@ -6,12 +6,10 @@
 use std::mem::MaybeUninit;
 
 use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
-use super::super::fresh::written;
 use super::super::product::{Left, PANEL, Segment, panel_width, product};
 use super::super::shape::Shape;
-use super::super::split::images_per_thread;
+use super::super::split::written_by_images;
 use super::bordered::Bordered;
 use super::packed::{Packed, Side};
 use super::{images_at_once, rows_at_once, store};
@@ -20,21 +18,17 @@ use super::{images_at_once, rows_at_once, store};
 pub(crate) fn input_gradient(shape: &Shape, dy: &[f32], w: &[f32]) -> Vec<f32> {
     let filters = Packed::new(shape, w, Side::Inputs);
     let taps = [0, 1].map(|axis| Taps::of(shape, axis));
-    let images = images_per_thread(shape.batch);
-    // SAFETY: every thread writes all rows of all channels of its images.
+    let gradient = (dy, shape.output_image());
+    // SAFETY: all rows of all channels of the images are written.
     unsafe {
-        written(shape.batch * shape.input_image(), |dx| {
-            dx.par_chunks_mut(images * shape.input_image())
-                .zip(dy.par_chunks(images * shape.output_image()))
-                .for_each(|(dx, dy)| {
-                    Arch::new().dispatch(Images {
-                        shape,
-                        filters: &filters,
-                        taps: &taps,
-                        dy,
-                        dx,
-                    });
-                });
+        written_by_images(shape.batch, shape.input_image(), gradient, |dx, dy| {
+            Arch::new().dispatch(Images {
+                shape,
+                filters: &filters,
+                taps: &taps,
+                dy,
+                dx,
+            });
         })
     }
 }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::super::product::{Left, PANEL, Segment, chosen_panel_width, panel_width, product};
 use super::super::shape::Shape;
-use super::super::split::{images_per_thread, sum_in_order};
+use super::super::split::sum_over_images;
 use super::super::transpose::{Stretch, interleave};
 use super::bordered::Bordered;
 use super::{images_at_once, rows_at_once};
@@ -16,14 +16,11 @@ const GAP: usize = 16;
 
 /// Gradient of `w` from the input and the gradient of `y`.
 pub(crate) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    let images = images_per_thread(shape.batch);
-    // Each thread sums over its own images; then the sums are added in the order of the images.
-    let sums = x
-        .par_chunks(images * shape.input_image())
-        .zip(dy.par_chunks(images * shape.output_image()))
-        .map(|(x, dy)| Arch::new().dispatch(Products { shape, x, dy }))
-        .collect();
-    filters(shape, &sum_in_order(sums))
+    let (x, dy) = ((x, shape.input_image()), (dy, shape.output_image()));
+    let sums = sum_over_images(shape.batch, x, dy, |x, dy| {
+        Arch::new().dispatch(Products { shape, x, dy })
+    });
+    filters(shape, &sums)
 }
 
 /// From sums to filters `[output, input, rows, columns]`.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::super::fresh::written;
 use super::super::product::{Left, PANEL, Segment, chosen_panel_width, panel_width, product};
-use super::super::split::{images_per_thread, sum_in_order};
+use super::super::split::{sum_over_images, written_by_images};
 use super::strip::{OutputStrip, Place, Strip, Tiles};
 use super::{CACHED, Direction, POSITIONS, Shape, filters};
 
@@ -23,20 +23,15 @@ fn strips_in_block(shape: &Shape) -> usize {
 
 pub(super) fn convolve(shape: &Shape, x: &[f32], w: &[f32], direction: Direction) -> Vec<f32> {
     let filters = transformed(shape, w, direction);
-    let images = images_per_thread(shape.batch);
-    // SAFETY: every thread writes all channels of its images, row of tiles by row of tiles.
+    // SAFETY: all channels of the images are written, row of tiles by row of tiles.
     unsafe {
-        written(shape.batch * shape.target(), |y| {
-            y.par_chunks_mut(images * shape.target())
-                .zip(x.par_chunks(images * shape.source()))
-                .for_each(|(y, x)| {
-                    Arch::new().dispatch(Convolve {
-                        shape,
-                        filters: &filters,
-                        x,
-                        y,
-                    });
-                });
+        written_by_images(shape.batch, shape.target(), (x, shape.source()), |y, x| {
+            Arch::new().dispatch(Convolve {
+                shape,
+                filters: &filters,
+                x,
+                y,
+            });
         })
     }
 }
@@ -146,14 +141,10 @@ impl WithSimd for Convolve<'_> {
 }
 
 pub(super) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    let images = images_per_thread(shape.batch);
-    // Each thread sums over its own images; then the sums are added in the order of the images.
-    let sums = x
-        .par_chunks(images * shape.source())
-        .zip(dy.par_chunks(images * shape.target()))
-        .map(|(x, dy)| Arch::new().dispatch(Products { shape, x, dy }))
-        .collect();
-    let sums = sum_in_order(sums);
+    let (x, dy) = ((x, shape.source()), (dy, shape.target()));
+    let sums = sum_over_images(shape.batch, x, dy, |x, dy| {
+        Arch::new().dispatch(Products { shape, x, dy })
+    });
     let width = chosen_panel_width();
     // SAFETY: all taps of the filters of every panel are written.
     unsafe {
