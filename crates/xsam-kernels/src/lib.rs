@@ -18,7 +18,6 @@
 mod attention;
 pub mod batch_norm;
 mod choice;
-mod concat;
 mod conv;
 mod cpu;
 mod cross_entropy;
@@ -37,10 +36,10 @@ mod vector;
 
 pub use attention::{AttentionInputs, AttentionKernels, AttentionOps, attention};
 pub use batch_norm::{
-    BatchNormParams, BatchNormStatistics, BatchNormTail, batch_norm_inference, batch_norm_train,
+    BatchNormParams, BatchNormStatistics, BatchNormTail, FeatureStack, batch_norm_inference,
+    batch_norm_train,
 };
 pub use choice::{Kernels, instruction_set, kernels, set_kernels};
-pub use concat::{ConcatKernels, ConcatOps, concat_channels};
 pub use conv::{ConvKernels, ConvOps, conv2d};
 pub use cross_entropy::{CrossEntropyKernels, CrossEntropyOps, cross_entropy};
 pub use dropout::{DropoutKernels, DropoutOps, dropout};

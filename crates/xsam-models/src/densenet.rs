@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
-use xsam_kernels::{avg_pool2d, concat_channels, global_avg_pool};
+use xsam_kernels::{FeatureStack, avg_pool2d, global_avg_pool};
 
 use crate::layers::{conv1x1, conv3x3, convolve, linear};
 use crate::{BatchNorm, ImageClassifier};
@@ -41,10 +41,9 @@ impl DenseLayer {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let new = convolve(&self.conv1, self.bn1.forward_relu(x.clone()));
-        let new = convolve(&self.conv2, self.bn2.forward_relu(new));
-        concat_channels(x, new)
+    fn append(&self, stack: &mut FeatureStack<4>) {
+        let new = convolve(&self.conv1, self.bn1.forward_stack(stack, true));
+        stack.push(convolve(&self.conv2, self.bn2.forward_relu(new)));
     }
 }
 
@@ -68,10 +67,11 @@ impl Transition {
         }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    fn forward(&self, mut stack: FeatureStack<4>) -> Tensor<4> {
+        let x = self.bn.forward_stack(&mut stack, false);
         // A mean of positions and a 1x1 convolution commute; in this order the convolution has a quarter
         // of the positions.
-        let x = avg_pool2d(self.bn.forward(x), [2, 2], [2, 2], [0, 0], true);
+        let x = avg_pool2d(x, [2, 2], [2, 2], [0, 0], true);
         convolve(&self.conv, x)
     }
 }
@@ -130,12 +130,18 @@ impl Densenet121 {
 
 impl ImageClassifier for Densenet121 {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        let dense = |layers: &[DenseLayer], x| layers.iter().fold(x, |x, l| l.forward(x));
-        let x = dense(&self.dense1, convolve(&self.conv1, images));
-        let x = dense(&self.dense2, self.trans1.forward(x));
-        let x = dense(&self.dense3, self.trans2.forward(x));
-        let x = dense(&self.dense4, self.trans3.forward(x));
-        self.linear
-            .forward(global_avg_pool(self.bn.forward_relu(x)))
+        let dense = |layers: &[DenseLayer], x| {
+            let mut stack = FeatureStack::new(x);
+            for layer in layers {
+                layer.append(&mut stack);
+            }
+            stack
+        };
+        let stack = dense(&self.dense1, convolve(&self.conv1, images));
+        let stack = dense(&self.dense2, self.trans1.forward(stack));
+        let stack = dense(&self.dense3, self.trans2.forward(stack));
+        let mut stack = dense(&self.dense4, self.trans3.forward(stack));
+        let x = self.bn.forward_stack(&mut stack, true);
+        self.linear.forward(global_avg_pool(x))
     }
 }

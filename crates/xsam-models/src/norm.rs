@@ -3,7 +3,8 @@
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::{
-    BatchNormParams, BatchNormStatistics, BatchNormTail, batch_norm_inference, batch_norm_train,
+    BatchNormParams, BatchNormStatistics, BatchNormTail, FeatureStack, batch_norm_inference,
+    batch_norm_train,
 };
 
 /// Share of the newest batch in the running statistics, PyTorch's default.
@@ -106,18 +107,46 @@ impl BatchNorm {
         self.normalize(input, Some(shift), rectified(None))
     }
 
+    /// [`forward`](Self::forward), or with `relu` [`forward_relu`](Self::forward_relu), of all maps of a
+    /// stack together.
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_stack<const D: usize>(
+        &self,
+        stack: &mut FeatureStack<D>,
+        relu: bool,
+    ) -> Tensor<D> {
+        let (dims, device) = (stack.dims(), stack.device());
+        if self.trains(dims, &device) {
+            self.follow(dims, &device, None, |params| {
+                stack.batch_norm_train(params, relu)
+            })
+        } else {
+            stack.batch_norm_inference(self.params(), self.statistics(&device, None), relu)
+        }
+    }
+
     fn normalize<const D: usize>(
         &self,
         input: Tensor<D>,
         shift: Option<Tensor<1>>,
         tail: BatchNormTail<D>,
     ) -> Tensor<D> {
-        let values = input.shape().num_elements();
-        if input.device().is_autodiff() && self.training.is_enabled() && values > 0 {
-            self.forward_train(input, shift, tail)
+        let (dims, device) = (input.dims(), input.device());
+        if self.trains(dims, &device) {
+            self.follow(dims, &device, shift, |params| {
+                batch_norm_train(input, params, tail)
+            })
         } else {
-            self.forward_eval(input, shift, tail)
+            batch_norm_inference(input, self.params(), self.statistics(&device, shift), tail)
         }
+    }
+
+    fn trains<const D: usize>(&self, input: [usize; D], device: &Device) -> bool {
+        let values: usize = input.iter().product();
+        device.is_autodiff() && self.training.is_enabled() && values > 0
     }
 
     fn params(&self) -> BatchNormParams {
@@ -128,39 +157,35 @@ impl BatchNorm {
         }
     }
 
-    fn forward_eval<const D: usize>(
-        &self,
-        input: Tensor<D>,
-        shift: Option<Tensor<1>>,
-        tail: BatchNormTail<D>,
-    ) -> Tensor<D> {
-        let device = input.device();
-        let mean = self.running_mean.value().to_device(&device);
-        let statistics = BatchNormStatistics {
+    /// The running statistics, of an input before a shift that is not added to it.
+    fn statistics(&self, device: &Device, shift: Option<Tensor<1>>) -> BatchNormStatistics {
+        let mean = self.running_mean.value().to_device(device);
+        BatchNormStatistics {
             mean: match shift {
                 Some(shift) => mean - shift,
                 None => mean,
             },
-            variance: self.running_var.value().to_device(&device),
-        };
-        batch_norm_inference(input, self.params(), statistics, tail)
+            variance: self.running_var.value().to_device(device),
+        }
     }
 
-    fn forward_train<const D: usize>(
+    /// Normalizes an input of these dimensions by the statistics of the batch, and lets the running
+    /// statistics follow them.
+    fn follow<const D: usize>(
         &self,
-        input: Tensor<D>,
+        input: [usize; D],
+        device: &Device,
         shift: Option<Tensor<1>>,
-        tail: BatchNormTail<D>,
+        normalize: impl FnOnce(BatchNormParams) -> (Tensor<D>, BatchNormStatistics),
     ) -> Tensor<D> {
-        let device = input.device();
         let [channels] = self.weight.dims();
-        let count = input.shape().num_elements() / channels.max(1);
+        let count = input.iter().product::<usize>() / channels.max(1);
         let mut params = self.params();
         if let Some(shift) = &shift {
             // The batch's mean takes the shift off again. What is left of it is a gradient, of zero.
             params.bias = params.bias + shift.clone() * 0.0;
         }
-        let (output, batch) = batch_norm_train(input, params, tail);
+        let (output, batch) = normalize(params);
 
         // n / (n - 1) has no value at n = 1; the biased variance is then exactly zero.
         let unbias = if count > 1 {
@@ -173,8 +198,8 @@ impl BatchNorm {
             mean = mean + shift.detach();
         }
         let keep = 1.0 - self.momentum;
-        let mean = self.running_mean.value_sync().to_device(&device) * keep + mean * self.momentum;
-        let variance = self.running_var.value_sync().to_device(&device) * keep
+        let mean = self.running_mean.value_sync().to_device(device) * keep + mean * self.momentum;
+        let variance = self.running_var.value_sync().to_device(device) * keep
             + batch.variance.detach() * (self.momentum * unbias);
         self.running_mean.update(mean.detach());
         self.running_var.update(variance.detach());
@@ -333,6 +358,40 @@ mod tests {
                 };
                 close(&run(fused), &run(sequence));
             }
+        }
+    }
+
+    #[test]
+    fn a_stack_is_normalized_like_one_tensor() {
+        let map = |values: [f32; 4]| {
+            Tensor::<1>::from_floats(values, &device())
+                .reshape([2, 1, 2])
+                .require_grad()
+        };
+        let maps = [map([0.5, -1.0, 2.0, 3.0]), map([1.5, 1.0, -1.0, 5.0])];
+        for (relu, frozen) in [(false, false), (true, false), (false, true), (true, true)] {
+            let run = |stacked: bool| {
+                let mut layer = BatchNorm::new(2, &device());
+                layer.forward(Tensor::cat(maps.to_vec(), 1) + 1.0);
+                if frozen {
+                    layer = layer.freeze();
+                }
+                let output: Tensor<3> = if stacked {
+                    let mut stack = FeatureStack::new(maps[0].clone());
+                    stack.push(maps[1].clone());
+                    layer.forward_stack(&mut stack, relu)
+                } else if relu {
+                    layer.forward_relu(Tensor::cat(maps.to_vec(), 1))
+                } else {
+                    layer.forward(Tensor::cat(maps.to_vec(), 1))
+                };
+                let grads = output.clone().powf_scalar(2.0).sum().backward();
+                let slopes = maps.each_ref().map(|map| map.grad(&grads).unwrap());
+                let read = |t: Tensor<3>| t.into_data().try_to_vec::<f32>().unwrap();
+                let (mean, variance) = statistics(&layer);
+                [read(output), slopes.map(read).concat(), mean, variance].concat()
+            };
+            close(&run(true), &run(false));
         }
     }
 }

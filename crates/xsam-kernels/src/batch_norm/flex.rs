@@ -10,12 +10,21 @@ use crate::cpu::batch_norm as cpu;
 use crate::flex::{Flat, takes, tensor};
 use crate::profile::Timer;
 
-fn dims(x: &Flat) -> cpu::Dims {
+/// The dimensions of a tensor like this one with so many channels.
+pub(super) fn dims(x: &Flat, channels: usize) -> cpu::Dims {
     let shape = x.shape();
     cpu::Dims {
         images: shape[0],
-        channels: shape[1],
+        channels,
         plane: (2..shape.num_dims()).map(|d| shape[d]).product(),
+    }
+}
+
+/// A tensor, whose values lie side by side, as some of the channels.
+pub(super) fn part(x: &Flat) -> cpu::Part<'_> {
+    cpu::Part {
+        data: x.storage(),
+        channels: x.shape()[1],
     }
 }
 
@@ -45,14 +54,14 @@ impl BatchNormKernels for Flex {
         let statistics = statistics.map(|pair| pair.map(Flat::to_contiguous));
         let residual = residual.map(Flat::to_contiguous);
         let result = cpu::forward(cpu::Forward {
-            dims: dims(&x),
-            x: x.storage(),
+            dims: dims(&x, x.shape()[1]),
+            parts: &[part(&x)],
             weight: weight.storage(),
             bias: bias.storage(),
             epsilon: inputs.epsilon,
-            statistics: statistics
-                .as_ref()
-                .map(|[mean, variance]| [mean.storage(), variance.storage()]),
+            known: statistics.as_ref().map_or([&[]; 2], |[mean, variance]| {
+                [mean.storage(), variance.storage()]
+            }),
             residual: residual.as_ref().map(|residual| residual.storage()),
             relu: inputs.relu,
         });
@@ -82,10 +91,10 @@ impl BatchNormKernels for Flex {
         }
         let [dense, x, weight, bias, mean, variance] = always.map(Flat::to_contiguous);
         let output = output.map(Flat::to_contiguous);
-        let slopes = cpu::backward(cpu::Backward {
-            dims: dims(&x),
+        let pass = cpu::Backward {
+            dims: dims(&x, x.shape()[1]),
             gradient: dense.storage(),
-            x: x.storage(),
+            parts: &[part(&x)],
             weight: weight.storage(),
             bias: bias.storage(),
             mean: mean.storage(),
@@ -96,13 +105,14 @@ impl BatchNormKernels for Flex {
                 (SavedTail::Relu, None) => cpu::Mask::FromInput,
                 _ => cpu::Mask::None,
             },
-        });
+        };
+        let mut slopes = cpu::backward(pass, vec![cpu::Target::New]);
         Slopes {
             residual: match &saved.tail {
                 SavedTail::Residual => Some(gradient),
                 _ => slopes.masked.map(|masked| tensor(masked, x.shape())),
             },
-            x: tensor(slopes.x, x.shape()),
+            x: tensor(slopes.parts.pop().unwrap_or_default(), x.shape()),
             weight: tensor(slopes.weight, weight.shape()),
             bias: tensor(slopes.bias, weight.shape()),
         }

@@ -3,10 +3,13 @@
 mod autodiff;
 mod composed;
 mod flex;
+mod stack;
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
 use burn::tensor::Tensor;
+
+pub use stack::{FeatureStack, Link, SavedStack, StackInputs, StackKernels, StackOps, StackSlopes};
 
 /// What batch norm does to a channel besides normalising it.
 #[derive(Clone, Debug)]
@@ -78,7 +81,7 @@ pub fn batch_norm_inference<const D: usize>(
     tail: BatchNormTail<D>,
 ) -> Tensor<D> {
     for tensor in [&statistics.mean, &statistics.variance] {
-        check_channels(&x, tensor);
+        check_channels(x.dims(), tensor);
     }
     let given = Statistics::Given {
         mean: statistics.mean.into_dispatch(),
@@ -94,7 +97,7 @@ fn normalised<const D: usize>(
     tail: BatchNormTail<D>,
 ) -> Normalised<Dispatch> {
     for tensor in [&params.weight, &params.bias] {
-        check_channels(&x, tensor);
+        check_channels(x.dims(), tensor);
     }
     if let Some(residual) = &tail.residual {
         let (actual, expected) = (residual.dims(), x.dims());
@@ -114,8 +117,7 @@ fn normalised<const D: usize>(
     })
 }
 
-fn check_channels<const D: usize>(x: &Tensor<D>, per_channel: &Tensor<1>) {
-    let shape = x.dims();
+fn check_channels<const D: usize>(shape: [usize; D], per_channel: &Tensor<1>) {
     assert!(
         D >= 2,
         "batch norm needs [batch, channels, ...], got {shape:?}"

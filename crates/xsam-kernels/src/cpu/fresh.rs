@@ -19,3 +19,24 @@ pub(crate) unsafe fn written<T: Copy>(
     unsafe { buffer.set_len(len) };
     buffer
 }
+
+/// [`written`], of several vectors at once.
+///
+/// # Safety
+/// `fill` must write every element of every slice.
+pub(crate) unsafe fn written_all<T: Copy>(
+    lens: &[usize],
+    fill: impl FnOnce(Vec<&mut [MaybeUninit<T>]>),
+) -> Vec<Vec<T>> {
+    let mut buffers: Vec<Vec<T>> = lens.iter().map(|&len| Vec::with_capacity(len)).collect();
+    let open = buffers.iter_mut().zip(lens);
+    fill(
+        open.map(|(buffer, &len)| &mut buffer.spare_capacity_mut()[..len])
+            .collect(),
+    );
+    for (buffer, &len) in buffers.iter_mut().zip(lens) {
+        // SAFETY: as in `written`.
+        unsafe { buffer.set_len(len) };
+    }
+    buffers
+}

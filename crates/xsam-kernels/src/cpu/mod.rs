@@ -2,7 +2,6 @@
 
 pub(crate) mod attention;
 pub(crate) mod batch_norm;
-pub(crate) mod concat;
 pub(crate) mod cross_entropy;
 pub(crate) mod direct;
 pub(crate) mod dropout;

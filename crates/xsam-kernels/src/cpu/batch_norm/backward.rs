@@ -1,16 +1,16 @@
 //! The backward pass, of a forward pass with the batch's own statistics.
 
 use std::mem::MaybeUninit;
-use std::ops::Range;
 
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Affine, Dims, Sink, Source, inverse_deviation, split_channels};
-use crate::cpu::fresh::written;
-use crate::cpu::map::map;
+use super::{
+    Affine, Dims, Part, Piece, Sink, Source, check, inverse_deviation, pieces, split_channels,
+};
+use crate::cpu::fresh::written_all;
+use crate::cpu::map::{map, update};
 use crate::cpu::reduce::sums;
-use crate::cpu::split::items_per_task;
 
 /// Where the backward pass finds the sign that the ReLU saw.
 #[derive(Clone, Copy)]
@@ -28,7 +28,8 @@ pub(crate) enum Mask<'a> {
 pub(crate) struct Backward<'a> {
     pub(crate) dims: Dims,
     pub(crate) gradient: &'a [f32],
-    pub(crate) x: &'a [f32],
+    /// What has the channels of the input, in their order.
+    pub(crate) parts: &'a [Part<'a>],
     pub(crate) weight: &'a [f32],
     pub(crate) bias: &'a [f32],
     pub(crate) mean: &'a [f32],
@@ -37,90 +38,153 @@ pub(crate) struct Backward<'a> {
     pub(crate) mask: Mask<'a>,
 }
 
+/// Where the gradient of a part goes.
+pub(crate) enum Target<'t> {
+    /// Into a tensor of its own.
+    New,
+    /// On top of what is here.
+    Sum(&'t mut [f32]),
+}
+
 /// The gradients of a backward pass.
 pub(crate) struct Slopes {
-    pub(crate) x: Vec<f32>,
+    /// Of every part whose gradient goes into a tensor of its own.
+    pub(crate) parts: Vec<Vec<f32>>,
     pub(crate) weight: Vec<f32>,
     pub(crate) bias: Vec<f32>,
     /// With [`Mask::FromOutput`], the gradient behind the ReLU.
     pub(crate) masked: Option<Vec<f32>>,
 }
 
-/// Runs the backward pass.
-pub(crate) fn backward(input: Backward<'_>) -> Slopes {
+/// Runs the backward pass, with a target for each part.
+pub(crate) fn backward(input: Backward<'_>, targets: Vec<Target<'_>>) -> Slopes {
     let dims = input.dims;
     let output = match input.mask {
         Mask::FromOutput(output) => Some(output),
         Mask::None | Mask::FromInput => None,
     };
-    for data in [input.gradient, input.x].into_iter().chain(output) {
-        assert_eq!(data.len(), dims.len(), "a tensor does not fill its shape");
-    }
+    check(dims, input.parts, &[Some(input.gradient), output]);
     for per_channel in [input.weight, input.bias, input.mean, input.variance] {
         assert_eq!(per_channel.len(), dims.channels, "one number a channel");
     }
+    assert_eq!(targets.len(), input.parts.len(), "a target for each part");
+    let mut lens = Vec::new();
+    for (target, part) in targets.iter().zip(input.parts) {
+        match target {
+            Target::New => lens.push(part.data.len()),
+            Target::Sum(sum) => {
+                assert_eq!(sum.len(), part.data.len(), "the sum has another shape");
+            }
+        }
+    }
     if dims.len() == 0 {
         return Slopes {
-            x: Vec::new(),
+            parts: vec![Vec::new(); lens.len()],
             weight: vec![0.0; dims.channels],
             bias: vec![0.0; dims.channels],
             masked: output.map(|_| Vec::new()),
         };
     }
+    // The gradient behind the ReLU, if it is kept, is the last of the new tensors.
+    lens.extend(output.map(<[f32]>::len));
 
     let arch = Arch::new();
-    let block = items_per_task(dims.channels, dims.per_channel());
+    let pieces = pieces(dims, input.parts);
     let mut sums = Vec::new();
-    let mut run = |dx: &mut [MaybeUninit<f32>], masked: Option<&mut [MaybeUninit<f32>]>| {
-        let mut kept: Vec<_> = match masked {
-            Some(masked) => split_channels(masked, dims, block)
-                .into_iter()
-                .map(Some)
-                .collect(),
-            None => Vec::new(),
-        };
-        kept.resize_with(dims.channels.div_ceil(block), || None);
-        sums = split_channels(dx, dims, block)
-            .into_par_iter()
-            .zip(kept)
-            .enumerate()
-            .flat_map_iter(|(task, (dx, kept))| {
-                let first = task * block;
-                arch.dispatch(Block {
-                    input,
-                    channels: first..dims.channels.min(first + block),
-                    dx: Sink::new(dx, dims),
-                    masked: output
-                        .zip(kept)
-                        .map(|(output, kept)| (Source::new(output, dims), Sink::new(kept, dims))),
+    // SAFETY: the pieces cover every channel of every image of each part, and of all of them together
+    // those of the gradient that is kept; `Block` writes each of its channels in both.
+    let mut new = unsafe {
+        written_all(&lens, |mut new| {
+            let masked = output.and_then(|_| new.pop());
+            sums = split_outputs(input, &pieces, targets, new, masked)
+                .into_par_iter()
+                .zip(&pieces)
+                .flat_map_iter(|((dx, kept), piece)| {
+                    arch.dispatch(Block {
+                        input,
+                        piece: piece.clone(),
+                        dx,
+                        masked: output
+                            .zip(kept)
+                            .map(|(output, kept)| (Source::new(output, dims), kept)),
+                    })
                 })
-            })
-            .collect::<Vec<(f32, f32)>>();
-    };
-    let mut masked = None;
-    // SAFETY: the blocks cover every channel of every image, and `Block` writes each of its channels,
-    // in the second buffer too if there is one.
-    let x = unsafe {
-        written(dims.len(), |dx| match output {
-            Some(_) => masked = Some(written(dims.len(), |masked| run(dx, Some(masked)))),
-            None => run(dx, None),
+                .collect::<Vec<(f32, f32)>>();
         })
     };
+    let masked = output.and_then(|_| new.pop());
     let (weight, bias) = sums.into_iter().unzip();
     Slopes {
-        x,
+        parts: new,
         weight,
         bias,
         masked,
     }
 }
 
+type New<'o> = Sink<'o, MaybeUninit<f32>>;
+
+/// Where the gradient of a piece goes.
+enum Dx<'o> {
+    New(New<'o>),
+    Sum(Sink<'o, f32>),
+}
+
+/// For every piece, where its gradient goes, and that behind the ReLU if it is kept.
+fn split_outputs<'o>(
+    input: Backward<'_>,
+    pieces: &[Piece],
+    targets: Vec<Target<'o>>,
+    new: Vec<&'o mut [MaybeUninit<f32>]>,
+    masked: Option<&'o mut [MaybeUninit<f32>]>,
+) -> Vec<(Dx<'o>, Option<New<'o>>)> {
+    let dims = input.dims;
+    let mut new = new.into_iter();
+    let mut dxs: Vec<Dx<'o>> = Vec::with_capacity(pieces.len());
+    for (p, (target, part)) in targets.into_iter().zip(input.parts).enumerate() {
+        let of_part: Vec<usize> = pieces
+            .iter()
+            .filter(|piece| piece.part == p)
+            .map(|piece| piece.within.len())
+            .collect();
+        let widths = of_part.iter().copied();
+        let dims = dims.with_channels(part.channels);
+        match target {
+            Target::New => {
+                let buffer = new.next().unwrap_or_default();
+                let cut = split_channels(buffer, dims, widths);
+                dxs.extend(
+                    cut.into_iter()
+                        .map(|images| Dx::New(Sink::of_new(images, dims))),
+                );
+            }
+            Target::Sum(buffer) => {
+                let cut = split_channels(buffer, dims, widths);
+                dxs.extend(
+                    cut.into_iter()
+                        .map(|images| Dx::Sum(Sink::of_old(images, dims))),
+                );
+            }
+        }
+    }
+    let widths = pieces.iter().map(|piece| piece.within.len());
+    let mut kept: Vec<Option<New<'o>>> = match masked {
+        Some(masked) => split_channels(masked, dims, widths)
+            .into_iter()
+            .map(|images| Some(Sink::of_new(images, dims)))
+            .collect(),
+        None => Vec::new(),
+    };
+    kept.resize_with(pieces.len(), || None);
+    dxs.into_iter().zip(kept).collect()
+}
+
 struct Block<'a, 'o> {
     input: Backward<'a>,
-    channels: Range<usize>,
-    dx: Sink<'o>,
+    piece: Piece,
+    dx: Dx<'o>,
     /// The output of the ReLU, and where the gradient behind it goes.
-    masked: Option<(Source<'a>, Sink<'o>)>,
+    masked: Option<(Source<'a>, New<'o>)>,
 }
 
 impl WithSimd for Block<'_, '_> {
@@ -142,19 +206,21 @@ impl Block<'_, '_> {
     fn run<S: Simd, const MASK: bool>(self, simd: S) -> Vec<(f32, f32)> {
         let Self {
             input,
-            channels,
+            piece,
             mut dx,
             mut masked,
         } = self;
         let dims = input.dims;
         let count = dims.per_channel() as f64;
         let mut gradient = Source::new(input.gradient, dims);
-        let mut x = Source::new(input.x, dims);
+        let part = input.parts[piece.part];
+        let mut x = Source::new(part.data, dims.with_channels(part.channels));
         // A loop and not an iterator's `map`: only what is inlined here is compiled for the vector unit.
-        let mut results = Vec::with_capacity(channels.len());
-        for (c, channel) in channels.enumerate() {
+        let mut results = Vec::with_capacity(piece.within.len());
+        for (c, within) in piece.within.enumerate() {
+            let channel = piece.first + c;
             gradient.load(channel);
-            x.load(channel);
+            x.load(within);
             if let Some((output, _)) = &mut masked {
                 output.load(channel);
             }
@@ -178,6 +244,9 @@ impl Block<'_, '_> {
                 total += a;
                 weighted += b;
             }
+            if let Dx::Sum(sum) = &mut dx {
+                sum.load(c);
+            }
             let pull = Pull {
                 constant: (-scale * total / count) as f32,
                 slope: (-scale * inverse * inverse * weighted / count) as f32,
@@ -189,9 +258,33 @@ impl Block<'_, '_> {
                     None => gradient.stretch(n),
                 };
                 let rows = [g, x.stretch(n)];
-                input_gradient::<S, MASK>(simd, rows, dx.stretch(c, n), affine, pull);
+                match &mut dx {
+                    Dx::New(new) => {
+                        let slope = InputGradient::new(simd, affine, pull);
+                        map(
+                            simd,
+                            rows,
+                            new.stretch(c, n),
+                            #[inline(always)]
+                            |rows| slope.at::<MASK>(rows),
+                        );
+                    }
+                    Dx::Sum(sum) => {
+                        let slope = InputGradient::new(simd, affine, pull);
+                        update(
+                            simd,
+                            rows,
+                            sum.stretch(c, n),
+                            #[inline(always)]
+                            |sum, rows| simd.add_f32s(sum, slope.at::<MASK>(rows)),
+                        );
+                    }
+                }
             }
-            dx.store(c);
+            match &mut dx {
+                Dx::New(new) => new.store(c),
+                Dx::Sum(sum) => sum.store(c),
+            }
             if let Some((_, kept)) = &mut masked {
                 kept.store(c);
             }
@@ -267,26 +360,35 @@ struct Pull {
     slope: f32,
 }
 
-/// Writes the gradient of the input; rows are gradient and input.
-#[inline(always)]
-fn input_gradient<S: Simd, const MASK: bool>(
+/// The gradient of the input, a register at a time.
+#[derive(Clone, Copy)]
+struct InputGradient<S: Simd> {
     simd: S,
-    rows: [&[f32]; 2],
-    dx: &mut [MaybeUninit<f32>],
     affine: Affine,
-    pull: Pull,
-) {
-    let scale = simd.splat_f32s(affine.scale);
-    let (constant, slope) = (simd.splat_f32s(pull.constant), simd.splat_f32s(pull.slope));
-    map(
-        simd,
-        rows,
-        dx,
-        #[inline(always)]
-        |[g, x]| {
-            let g = of_affine::<S, MASK>(simd, g, x, affine);
-            let pull = simd.mul_add_e_f32s(affine.centred(simd, x), slope, constant);
-            simd.mul_add_e_f32s(g, scale, pull)
-        },
-    );
+    scale: S::f32s,
+    constant: S::f32s,
+    slope: S::f32s,
+}
+
+impl<S: Simd> InputGradient<S> {
+    #[inline(always)]
+    fn new(simd: S, affine: Affine, pull: Pull) -> Self {
+        Self {
+            simd,
+            affine,
+            scale: simd.splat_f32s(affine.scale),
+            constant: simd.splat_f32s(pull.constant),
+            slope: simd.splat_f32s(pull.slope),
+        }
+    }
+
+    /// Where the gradient behind the ReLU, or before it with `MASK`, and the input are these.
+    #[inline(always)]
+    fn at<const MASK: bool>(self, [g, x]: [S::f32s; 2]) -> S::f32s {
+        let simd = self.simd;
+        let g = of_affine::<S, MASK>(simd, g, x, self.affine);
+        let centred = self.affine.centred(simd, x);
+        let pull = simd.mul_add_e_f32s(centred, self.slope, self.constant);
+        simd.mul_add_e_f32s(g, self.scale, pull)
+    }
 }

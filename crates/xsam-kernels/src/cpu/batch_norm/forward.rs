@@ -5,22 +5,24 @@ use std::mem::MaybeUninit;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{Affine, Dims, Sink, Source, inverse_deviation, split_channels};
+use super::{
+    Affine, Dims, Part, Piece, Sink, Source, check, inverse_deviation, pieces, split_channels,
+};
 use crate::cpu::fresh::written;
 use crate::cpu::map::map;
 use crate::cpu::reduce::{sum, sums};
-use crate::cpu::split::items_per_task;
 
 /// The inputs of a forward pass.
 #[derive(Clone, Copy)]
 pub(crate) struct Forward<'a> {
     pub(crate) dims: Dims,
-    pub(crate) x: &'a [f32],
+    /// What has the channels, in their order.
+    pub(crate) parts: &'a [Part<'a>],
     pub(crate) weight: &'a [f32],
     pub(crate) bias: &'a [f32],
     pub(crate) epsilon: f64,
-    /// Mean and variance to use; without them those of the batch are taken.
-    pub(crate) statistics: Option<[&'a [f32]; 2]>,
+    /// Mean and variance of the first channels; those of the others are measured.
+    pub(crate) known: [&'a [f32]; 2],
     pub(crate) residual: Option<&'a [f32]>,
     pub(crate) relu: bool,
 }
@@ -35,19 +37,19 @@ pub(crate) struct Normalised {
 /// Runs the forward pass. Of an empty channel, mean and variance are NaN.
 pub(crate) fn forward(input: Forward<'_>) -> Normalised {
     let dims = input.dims;
-    for data in [Some(input.x), input.residual].into_iter().flatten() {
-        assert_eq!(data.len(), dims.len(), "a tensor does not fill its shape");
-    }
-    let given = input.statistics.into_iter().flatten();
-    for per_channel in [input.weight, input.bias].into_iter().chain(given) {
+    check(dims, input.parts, &[input.residual]);
+    for per_channel in [input.weight, input.bias] {
         assert_eq!(per_channel.len(), dims.channels, "one number a channel");
     }
+    let [mean, variance] = input.known;
+    assert_eq!(mean.len(), variance.len(), "a variance for each mean");
+    assert!(mean.len() <= dims.channels, "more means than channels");
     if dims.len() == 0 {
-        let empty = vec![f32::NAN; dims.channels];
-        let [mean, variance] = match input.statistics {
-            Some(given) => given.map(<[f32]>::to_vec),
-            None => [empty.clone(), empty],
-        };
+        let [mean, variance] = input.known.map(|known| {
+            let mut all = known.to_vec();
+            all.resize(dims.channels, f32::NAN);
+            all
+        });
         return Normalised {
             output: Vec::new(),
             mean,
@@ -56,20 +58,20 @@ pub(crate) fn forward(input: Forward<'_>) -> Normalised {
     }
 
     let arch = Arch::new();
-    let block = items_per_task(dims.channels, dims.per_channel());
+    let pieces = pieces(dims, input.parts);
     let mut statistics = Vec::new();
-    // SAFETY: the blocks cover every channel of every image, and `Block` writes each of its channels.
+    // SAFETY: the pieces cover every channel of every image, and `Block` writes each of its channels.
     let output = unsafe {
         written(dims.len(), |output| {
-            statistics = split_channels(output, dims, block)
+            let widths = pieces.iter().map(|piece| piece.within.len());
+            statistics = split_channels(output, dims, widths)
                 .into_par_iter()
-                .enumerate()
-                .flat_map_iter(|(task, images)| {
-                    let first = task * block;
+                .zip(&pieces)
+                .flat_map_iter(|(images, piece)| {
                     arch.dispatch(Block {
                         input,
-                        channels: first..dims.channels.min(first + block),
-                        output: Sink::new(images, dims),
+                        piece: piece.clone(),
+                        output: Sink::of_new(images, dims),
                     })
                 })
                 .collect();
@@ -85,8 +87,8 @@ pub(crate) fn forward(input: Forward<'_>) -> Normalised {
 
 struct Block<'a, 'o> {
     input: Forward<'a>,
-    channels: std::ops::Range<usize>,
-    output: Sink<'o>,
+    piece: Piece,
+    output: Sink<'o, MaybeUninit<f32>>,
 }
 
 impl WithSimd for Block<'_, '_> {
@@ -97,22 +99,26 @@ impl WithSimd for Block<'_, '_> {
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
         let Self {
             input,
-            channels,
+            piece,
             mut output,
         } = self;
         let dims = input.dims;
-        let mut x = Source::new(input.x, dims);
+        let part = input.parts[piece.part];
+        let mut x = Source::new(part.data, dims.with_channels(part.channels));
         let mut residual = input.residual.map(|residual| Source::new(residual, dims));
         // A loop and not an iterator's `map`: only what is inlined here is compiled for the vector unit.
-        let mut results = Vec::with_capacity(channels.len());
-        for (c, channel) in channels.enumerate() {
-            x.load(channel);
+        let mut results = Vec::with_capacity(piece.within.len());
+        for (c, within) in piece.within.enumerate() {
+            let channel = piece.first + c;
+            x.load(within);
             if let Some(residual) = &mut residual {
                 residual.load(channel);
             }
-            let (mean, variance) = match input.statistics {
-                Some([mean, variance]) => (mean[channel], variance[channel]),
-                None => moments(simd, &x),
+            let [mean, variance] = input.known;
+            let (mean, variance) = if channel < mean.len() {
+                (mean[channel], variance[channel])
+            } else {
+                moments(simd, &x)
             };
             let inverse = inverse_deviation(variance, input.epsilon);
             let affine = Affine {

@@ -1,4 +1,5 @@
-//! Batch norm over `[images, channels, plane]`, fused with a residual addition and a ReLU.
+//! Batch norm over `[images, channels, plane]`, fused with a residual addition and a ReLU. The channels
+//! may lie in several tensors.
 //!
 //! Work is split by channel: the planes of one channel stay in the second-level cache between the
 //! passes for the mean, the variance and the output, so memory is read once and written once. A sum
@@ -7,12 +8,15 @@
 mod backward;
 mod forward;
 
-pub(crate) use backward::{Backward, Mask, backward};
+pub(crate) use backward::{Backward, Mask, Target, backward};
 pub(crate) use forward::{Forward, forward};
 
 use std::mem::MaybeUninit;
+use std::ops::Range;
 
 use pulp::Simd;
+
+use super::split::items_per_task;
 
 /// The dimensions of a tensor in NCHW order, with H and W (and any more) merged.
 #[derive(Clone, Copy, Debug)]
@@ -40,11 +44,67 @@ impl Dims {
         self.plane < 32
     }
 
+    /// Of a part with so many channels.
+    fn with_channels(self, channels: usize) -> Self {
+        Self { channels, ..self }
+    }
+
     /// In how many stretches a channel is worked on: its planes, or, where those are short, one copy
     /// of them all.
     fn stretches(self) -> usize {
         if self.short() { 1 } else { self.images }
     }
+}
+
+/// A tensor that has some of the channels of an input: all images, of which each is `channels` planes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part<'a> {
+    pub(crate) data: &'a [f32],
+    pub(crate) channels: usize,
+}
+
+/// Checks that the parts, and the tensors `whole` of all channels, fill their shapes.
+fn check(dims: Dims, parts: &[Part<'_>], whole: &[Option<&[f32]>]) {
+    let channels: usize = parts.iter().map(|part| part.channels).sum();
+    assert_eq!(channels, dims.channels, "the parts have other channels");
+    let shaped = parts
+        .iter()
+        .map(|part| (part.data, dims.with_channels(part.channels)));
+    let whole = whole.iter().flatten().map(|&data| (data, dims));
+    for (data, dims) in shaped.chain(whole) {
+        assert_eq!(data.len(), dims.len(), "a tensor does not fill its shape");
+    }
+}
+
+/// Channels that one task works on.
+#[derive(Clone, Debug)]
+struct Piece {
+    /// The part they are all of.
+    part: usize,
+    /// Their numbers in the part.
+    within: Range<usize>,
+    /// The first one's number among all channels.
+    first: usize,
+}
+
+/// Cuts the channels of all parts, in their order.
+fn pieces(dims: Dims, parts: &[Part<'_>]) -> Vec<Piece> {
+    let block = items_per_task(dims.channels, dims.per_channel());
+    let mut pieces = Vec::new();
+    let mut first = 0;
+    for (part, Part { channels, .. }) in parts.iter().enumerate() {
+        for start in (0..*channels).step_by(block) {
+            let within = start..(start + block).min(*channels);
+            let length = within.len();
+            pieces.push(Piece {
+                part,
+                within,
+                first,
+            });
+            first += length;
+        }
+    }
+    pieces
 }
 
 /// One channel of an input.
@@ -90,26 +150,54 @@ impl<'a> Source<'a> {
     }
 }
 
-/// One channel of a block of channels of an output.
-struct Sink<'o> {
-    /// The block in each image.
-    images: Vec<&'o mut [MaybeUninit<f32>]>,
+/// One channel of a piece of an output.
+struct Sink<'o, T> {
+    /// The piece in each image.
+    images: Vec<&'o mut [T]>,
     dims: Dims,
-    gathered: Vec<MaybeUninit<f32>>,
+    gathered: Vec<T>,
 }
 
-impl<'o> Sink<'o> {
-    fn new(images: Vec<&'o mut [MaybeUninit<f32>]>, dims: Dims) -> Self {
+impl<'o> Sink<'o, MaybeUninit<f32>> {
+    /// An output that is to be written whole.
+    fn of_new(images: Vec<&'o mut [MaybeUninit<f32>]>, dims: Dims) -> Self {
+        Self::new(images, dims, MaybeUninit::uninit())
+    }
+}
+
+impl<'o> Sink<'o, f32> {
+    /// An output that holds something already.
+    fn of_old(images: Vec<&'o mut [f32]>, dims: Dims) -> Self {
+        Self::new(images, dims, 0.0)
+    }
+
+    /// Makes what the channel holds available.
+    fn load(&mut self, channel: usize) {
+        let Dims { plane, .. } = self.dims;
+        if self.dims.short() {
+            for (image, values) in self
+                .images
+                .iter()
+                .zip(self.gathered.chunks_exact_mut(plane))
+            {
+                values.copy_from_slice(&image[channel * plane..][..plane]);
+            }
+        }
+    }
+}
+
+impl<'o, T: Copy> Sink<'o, T> {
+    fn new(images: Vec<&'o mut [T]>, dims: Dims, blank: T) -> Self {
         let gathered = if dims.short() { dims.per_channel() } else { 0 };
         Self {
             images,
             dims,
-            gathered: vec![MaybeUninit::uninit(); gathered],
+            gathered: vec![blank; gathered],
         }
     }
 
-    /// To be written whole; `channel` counts within the block.
-    fn stretch(&mut self, channel: usize, n: usize) -> &mut [MaybeUninit<f32>] {
+    /// Where the values go; `channel` counts within the piece.
+    fn stretch(&mut self, channel: usize, n: usize) -> &mut [T] {
         if self.dims.short() {
             &mut self.gathered
         } else {
@@ -132,18 +220,22 @@ impl<'o> Sink<'o> {
     }
 }
 
-/// Cuts every image into blocks of `block` channels; element `t` holds block `t` of all images.
-fn split_channels<T>(buffer: &mut [T], dims: Dims, block: usize) -> Vec<Vec<&mut [T]>> {
-    let mut blocks: Vec<Vec<&mut [T]>> = Vec::new();
-    blocks.resize_with(dims.channels.div_ceil(block), || {
-        Vec::with_capacity(dims.images)
-    });
-    for image in buffer.chunks_mut(dims.image()) {
-        for (task, part) in image.chunks_mut(block * dims.plane).enumerate() {
-            blocks[task].push(part);
+/// Cuts every image into pieces of so many channels; element `t` holds piece `t` of all images.
+fn split_channels<T>(
+    buffer: &mut [T],
+    dims: Dims,
+    widths: impl ExactSizeIterator<Item = usize> + Clone,
+) -> Vec<Vec<&mut [T]>> {
+    let mut pieces: Vec<Vec<&mut [T]>> = Vec::new();
+    pieces.resize_with(widths.len(), || Vec::with_capacity(dims.images));
+    for mut image in buffer.chunks_mut(dims.image().max(1)) {
+        for (piece, width) in pieces.iter_mut().zip(widths.clone()) {
+            let (head, tail) = image.split_at_mut(width * dims.plane);
+            piece.push(head);
+            image = tail;
         }
     }
-    blocks
+    pieces
 }
 
 /// What turns one channel's input into its output: `(x - mean) * scale + shift`.
