@@ -37,12 +37,14 @@ fn folder() -> TempDir {
 }
 
 fn load(directory: &TempDir) -> Splits {
-    image_folder(directory.path(), None).unwrap()
+    image_folder(directory.path(), None, None).unwrap()
 }
 
 #[track_caller]
 fn assert_refused(directory: &Path, image_size: Option<usize>, words: &[&str]) {
-    let error = image_folder(directory, image_size).unwrap_err().to_string();
+    let error = image_folder(directory, image_size, None)
+        .unwrap_err()
+        .to_string();
     assert!(words.iter().all(|word| error.contains(word)), "{error}");
 }
 
@@ -166,7 +168,7 @@ fn images_are_resized_to_a_square_if_asked() {
         None,
         &["90.png is 9x5 pixels", "first one 4x3", "image_size"],
     );
-    let splits = image_folder(here.path(), Some(6)).unwrap();
+    let splits = image_folder(here.path(), Some(6), None).unwrap();
     let test = &splits.test;
     assert_eq!((test.height(), test.width()), (6, 6));
     assert_eq!(
@@ -263,7 +265,7 @@ fn damaged_images_are_named() {
     }
     // What follows the end is no harm.
     fs::write(at("x.jpg"), [&jpeg[..], b"more"].concat()).unwrap();
-    image_folder(here.path(), Some(4)).unwrap();
+    image_folder(here.path(), Some(4), None).unwrap();
     // Of several it is always the first.
     for name in ["b.png", "c.png", "d.png"] {
         fs::write(at(name), "").unwrap();
