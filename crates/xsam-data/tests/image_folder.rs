@@ -6,7 +6,7 @@ use std::path::Path;
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use tempfile::TempDir;
-use xsam_data::{Splits, image_folder};
+use xsam_data::{DatasetName, Request, Splits, Validation, image_folder, load as load_by_name};
 
 /// A picture whose pixels depend on where they are and on `seed`.
 fn picture(width: u32, height: u32, seed: u8) -> RgbImage {
@@ -92,6 +92,52 @@ fn a_tenth_of_every_class_is_held_out_and_always_the_same() {
             .eq(ants.chain((0..10).map(|seed| (1, seed))))
     );
     assert_eq!(load(&here), splits);
+}
+
+#[test]
+fn the_images_held_out_by_default_never_change() {
+    let held = load(&folder()).validation;
+    assert_eq!(
+        (held.labels(), seeds(&held)),
+        (&[0, 0, 1][..], vec![3, 13, 2])
+    );
+}
+
+#[test]
+fn another_share_or_seed_can_be_asked_for() {
+    let here = folder();
+    let request = |validation, split_seed| {
+        let request = Request {
+            dir: Some(here.path().to_owned()),
+            image_size: None,
+            validation,
+            split_seed,
+        };
+        load_by_name(DatasetName::ImageFolder, &request)
+    };
+    let default = load(&here);
+    assert_eq!(request(None, None).unwrap(), default);
+    assert_eq!(request(Some(0.1), None).unwrap(), default);
+    assert_eq!(request(None, Some(10)).unwrap(), default);
+    let other = request(None, Some(11)).unwrap();
+    assert_eq!(other.validation.class_counts(), [2, 1]);
+    assert_ne!(other, default);
+    let half = request(Some(0.5), None).unwrap();
+    assert_eq!(half.validation.class_counts(), [10, 5]);
+    let validation = Validation::new(0.5, Validation::SEED).unwrap();
+    let direct = image_folder(here.path(), None, Some(validation));
+    assert_eq!(direct.unwrap(), half);
+
+    for (class, seed) in [("ant", 100), ("cat", 101)] {
+        save(&here, &format!("val/{class}/a.png"), picture(4, 3, seed));
+    }
+    assert_eq!(seeds(&request(None, None).unwrap().validation), [100, 101]);
+    for (share, seed) in [(Some(0.1), None), (None, Some(10))] {
+        let message = request(share, seed).unwrap_err().to_string();
+        let end = "val is the validation part: leave validation and split_seed out, or move it out \
+                   of there";
+        assert!(message.ends_with(end), "{message}");
+    }
 }
 
 #[test]
