@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::FolderError;
+use crate::{FileError, FolderError, ImageError, RequestError};
 
 /// Why data cannot be made, selected or drawn.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -82,6 +82,21 @@ pub enum DataError {
         /// What does not fit.
         reason: String,
     },
+    /// There are too few training images to hold any out.
+    #[error("of {images} training images none can be held out for validation")]
+    TooFew {
+        /// How many there are.
+        images: usize,
+    },
+    /// A data set is asked for by what it cannot be.
+    #[error(transparent)]
+    Request(#[from] RequestError),
+    /// A file of a data set is not as published.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// An image file cannot be used.
+    #[error(transparent)]
+    Image(#[from] ImageError),
     /// A folder of images is not as it must be.
     #[error(transparent)]
     Folder(#[from] FolderError),

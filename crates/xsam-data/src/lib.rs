@@ -15,29 +15,46 @@
 //! # Ok::<(), xsam_data::DataError>(())
 //! ```
 //!
+//! [`load`] reads any data set by its name ([`DatasetName`]).
+//!
 //! Everything random derives from a seed and a position (an epoch, a class, an image), so any part
 //! of a run can be replayed alone. Pixels are bytes in memory, and normalized `f32` in a
 //! batch. This crate knows no tensor library.
 
 mod ascii;
 mod batches;
+mod cifar;
 mod digits;
 mod error;
+mod files;
+mod idx;
+mod image_files;
 mod image_folder;
 mod images;
+mod mnist;
 mod noise;
 mod normalize;
 mod random;
 mod registry;
+mod request;
 mod stratify;
+mod tiny_imagenet;
+mod validation;
 
 pub use ascii::ascii;
 pub use batches::{batches, gather, order};
+pub use cifar::{cifar10, cifar100};
 pub use digits::digits;
 pub use error::DataError;
+pub use files::{FileError, Position};
+pub use image_files::ImageError;
 pub use image_folder::{FolderError, image_folder};
 pub use images::{Images, Splits};
+pub use mnist::{fashion_mnist, mnist};
 pub use noise::with_label_noise;
 pub use normalize::Normalization;
-pub use registry::{DatasetName, Sizes, UnknownDataset};
+pub use registry::{DatasetName, Sizes, UnknownDataset, load};
+pub use request::{Request, RequestError};
 pub use stratify::subset;
+pub use tiny_imagenet::tiny_imagenet;
+pub use validation::Validation;

@@ -5,13 +5,26 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
-use crate::digits;
+use crate::{
+    DataError, Request, Splits, cifar, cifar10, cifar100, digits, fashion_mnist, image_folder,
+    mnist, tiny_imagenet,
+};
 
 /// The data sets of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DatasetName {
     /// Handwritten digits of 8x8 pixels, built in.
     Digits,
+    /// Handwritten digits of 28x28 pixels.
+    Mnist,
+    /// Articles of clothing in 28x28 pixels.
+    FashionMnist,
+    /// Colour images of 32x32 pixels in 10 classes.
+    Cifar10,
+    /// Colour images of 32x32 pixels in 100 classes.
+    Cifar100,
+    /// Colour images of 64x64 pixels in 200 classes.
+    TinyImagenet,
     /// Any folder of class folders with JPEG or PNG files.
     ImageFolder,
 }
@@ -44,12 +57,25 @@ impl Sizes {
 
 impl DatasetName {
     /// Every data set.
-    pub const ALL: [Self; 2] = [Self::Digits, Self::ImageFolder];
+    pub const ALL: [Self; 7] = [
+        Self::Digits,
+        Self::Mnist,
+        Self::FashionMnist,
+        Self::Cifar10,
+        Self::Cifar100,
+        Self::TinyImagenet,
+        Self::ImageFolder,
+    ];
 
     /// The name in a spec file.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Digits => "digits",
+            Self::Mnist => "mnist",
+            Self::FashionMnist => "fashion-mnist",
+            Self::Cifar10 => "cifar10",
+            Self::Cifar100 => "cifar100",
+            Self::TinyImagenet => "tiny-imagenet",
             Self::ImageFolder => "image-folder",
         }
     }
@@ -60,16 +86,72 @@ impl DatasetName {
             Self::Digits => {
                 "handwritten digits, 8x8 grey pixels, built in (UCI, Alpaydin and Kaynak 1998)"
             }
+            Self::Mnist => "handwritten digits (LeCun, Cortes and Burges 1998)",
+            Self::FashionMnist => "articles of clothing (Xiao, Rasul and Vollgraf 2017)",
+            Self::Cifar10 => "animals and vehicles (Krizhevsky 2009)",
+            Self::Cifar100 => "things, animals and people, fine labels (Krizhevsky 2009)",
+            Self::TinyImagenet => {
+                "ImageNet made small (CS231N, Stanford 2015); the test part is its labelled val"
+            }
             Self::ImageFolder => "your own: DIR/train/CLASS/*.jpg, .jpeg or .png, and DIR/test",
         }
     }
 
-    /// How large it is, or nothing if that depends on what is in a folder.
+    /// What its folder holds, in words.
+    pub const fn holds(self) -> &'static str {
+        match self {
+            Self::Digits => "nothing: they are built in",
+            Self::Mnist | Self::FashionMnist => {
+                "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and \
+                 t10k-labels-idx1-ubyte, each as it is or as .gz"
+            }
+            Self::Cifar10 => {
+                "data_batch_1.bin to data_batch_5.bin, test_batch.bin and batches.meta.txt, in it \
+                 or in its cifar-10-batches-bin"
+            }
+            Self::Cifar100 => {
+                "train.bin, test.bin and fine_label_names.txt, in it or in its cifar-100-binary"
+            }
+            Self::TinyImagenet => {
+                "wnids.txt, words.txt, train/WNID/images/*.JPEG, val/images/*.JPEG and \
+                 val/val_annotations.txt, in it or in its tiny-imagenet-200"
+            }
+            Self::ImageFolder => "train/CLASS/*.jpg, .jpeg or .png, and test",
+        }
+    }
+
+    /// How large it is with the default validation part, or nothing if that depends on what is in a
+    /// folder.
     pub const fn sizes(self) -> Option<Sizes> {
         match self {
             Self::Digits => Some(digits::SIZES),
+            Self::Mnist | Self::FashionMnist => Some(mnist::SIZES),
+            Self::Cifar10 => Some(cifar::SIZES_10),
+            Self::Cifar100 => Some(cifar::SIZES_100),
+            Self::TinyImagenet => Some(tiny_imagenet::SIZES),
             Self::ImageFolder => None,
         }
+    }
+}
+
+/// Reads the data set of this name.
+///
+/// # Errors
+///
+/// What [`Request::check`] refuses; data that cannot be read or are not as they must be.
+pub fn load(name: DatasetName, request: &Request) -> Result<Splits, DataError> {
+    request.check(name)?;
+    let dir = || request.folder(name);
+    let own = request.validation()?;
+    let validation = own.unwrap_or_default();
+    match name {
+        DatasetName::Digits => digits(),
+        DatasetName::Mnist => mnist(dir()?, validation),
+        DatasetName::FashionMnist => fashion_mnist(dir()?, validation),
+        DatasetName::Cifar10 => cifar10(dir()?, validation),
+        DatasetName::Cifar100 => cifar100(dir()?, validation),
+        DatasetName::TinyImagenet => tiny_imagenet(dir()?, validation),
+        DatasetName::ImageFolder => image_folder(dir()?, request.image_size, own),
     }
 }
 
@@ -123,7 +205,8 @@ mod tests {
         let error = "digit".parse::<DatasetName>().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "there is no data set \"digit\"; the data sets are digits, image-folder"
+            "there is no data set \"digit\"; the data sets are digits, mnist, fashion-mnist, \
+             cifar10, cifar100, tiny-imagenet, image-folder"
         );
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use tempfile::TempDir;
-use xsam_data::{Splits, image_folder};
+use xsam_data::{DatasetName, Request, Splits, Validation, image_folder, load as load_by_name};
 
 /// A picture whose pixels depend on where they are and on `seed`.
 fn picture(width: u32, height: u32, seed: u8) -> RgbImage {
@@ -37,12 +37,14 @@ fn folder() -> TempDir {
 }
 
 fn load(directory: &TempDir) -> Splits {
-    image_folder(directory.path(), None).unwrap()
+    image_folder(directory.path(), None, None).unwrap()
 }
 
 #[track_caller]
 fn assert_refused(directory: &Path, image_size: Option<usize>, words: &[&str]) {
-    let error = image_folder(directory, image_size).unwrap_err().to_string();
+    let error = image_folder(directory, image_size, None)
+        .unwrap_err()
+        .to_string();
     assert!(words.iter().all(|word| error.contains(word)), "{error}");
 }
 
@@ -90,6 +92,52 @@ fn a_tenth_of_every_class_is_held_out_and_always_the_same() {
             .eq(ants.chain((0..10).map(|seed| (1, seed))))
     );
     assert_eq!(load(&here), splits);
+}
+
+#[test]
+fn the_images_held_out_by_default_never_change() {
+    let held = load(&folder()).validation;
+    assert_eq!(
+        (held.labels(), seeds(&held)),
+        (&[0, 0, 1][..], vec![3, 13, 2])
+    );
+}
+
+#[test]
+fn another_share_or_seed_can_be_asked_for() {
+    let here = folder();
+    let request = |validation, split_seed| {
+        let request = Request {
+            dir: Some(here.path().to_owned()),
+            image_size: None,
+            validation,
+            split_seed,
+        };
+        load_by_name(DatasetName::ImageFolder, &request)
+    };
+    let default = load(&here);
+    assert_eq!(request(None, None).unwrap(), default);
+    assert_eq!(request(Some(0.1), None).unwrap(), default);
+    assert_eq!(request(None, Some(10)).unwrap(), default);
+    let other = request(None, Some(11)).unwrap();
+    assert_eq!(other.validation.class_counts(), [2, 1]);
+    assert_ne!(other, default);
+    let half = request(Some(0.5), None).unwrap();
+    assert_eq!(half.validation.class_counts(), [10, 5]);
+    let validation = Validation::new(0.5, Validation::SEED).unwrap();
+    let direct = image_folder(here.path(), None, Some(validation));
+    assert_eq!(direct.unwrap(), half);
+
+    for (class, seed) in [("ant", 100), ("cat", 101)] {
+        save(&here, &format!("val/{class}/a.png"), picture(4, 3, seed));
+    }
+    assert_eq!(seeds(&request(None, None).unwrap().validation), [100, 101]);
+    for (share, seed) in [(Some(0.1), None), (None, Some(10))] {
+        let message = request(share, seed).unwrap_err().to_string();
+        let end = "val is the validation part: leave validation and split_seed out, or move it out \
+                   of there";
+        assert!(message.ends_with(end), "{message}");
+    }
 }
 
 #[test]
@@ -166,7 +214,7 @@ fn images_are_resized_to_a_square_if_asked() {
         None,
         &["90.png is 9x5 pixels", "first one 4x3", "image_size"],
     );
-    let splits = image_folder(here.path(), Some(6)).unwrap();
+    let splits = image_folder(here.path(), Some(6), None).unwrap();
     let test = &splits.test;
     assert_eq!((test.height(), test.width()), (6, 6));
     assert_eq!(
@@ -263,7 +311,7 @@ fn damaged_images_are_named() {
     }
     // What follows the end is no harm.
     fs::write(at("x.jpg"), [&jpeg[..], b"more"].concat()).unwrap();
-    image_folder(here.path(), Some(4)).unwrap();
+    image_folder(here.path(), Some(4), None).unwrap();
     // Of several it is always the first.
     for name in ["b.png", "c.png", "d.png"] {
         fs::write(at(name), "").unwrap();

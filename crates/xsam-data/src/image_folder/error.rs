@@ -73,40 +73,13 @@ pub enum FolderError {
         /// The folder of the class.
         path: PathBuf,
     },
-    /// An image cannot be decoded.
-    #[error("the image {path} is damaged, or not one: {reason}", path = path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Images are of unequal sizes and are not to be resized.
+    /// There is a validation part, and a share of the training images was asked for.
     #[error(
-        "the image {path} is {width}x{height} pixels and the first one {expected_width}x\
-         {expected_height}: give image_size to resize all to a square",
+        "{path} is the validation part: leave validation and split_seed out, or move it out of there",
         path = path.display()
     )]
-    Unequal {
-        /// The file.
+    OwnValidation {
+        /// The folder of the part.
         path: PathBuf,
-        /// Its width.
-        width: u32,
-        /// Its height.
-        height: u32,
-        /// The width of the first image.
-        expected_width: u32,
-        /// The height of the first image.
-        expected_height: u32,
-    },
-    /// The images do not fit into memory.
-    #[error("{images} images of {width}x{height} pixels do not fit into memory")]
-    TooLarge {
-        /// How many.
-        images: usize,
-        /// Their width.
-        width: usize,
-        /// Their height.
-        height: usize,
     },
 }

@@ -4,19 +4,21 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::FolderError;
+use crate::files;
+use crate::image_files::ImageFiles;
 
 /// The files of a data set.
 pub(super) struct Layout {
     pub(super) classes: Vec<String>,
-    pub(super) train: Part,
-    pub(super) validation: Option<Part>,
-    pub(super) test: Part,
+    pub(super) train: ImageFiles,
+    pub(super) validation: Option<Validation>,
+    pub(super) test: ImageFiles,
 }
 
-/// The files of a part, at least one, and their classes.
-pub(super) struct Part {
-    pub(super) files: Vec<PathBuf>,
-    pub(super) labels: Vec<usize>,
+/// A validation part of the folder's own.
+pub(super) struct Validation {
+    pub(super) path: PathBuf,
+    pub(super) files: ImageFiles,
 }
 
 /// Finds the files below `dir`.
@@ -38,17 +40,21 @@ pub(super) fn scan(dir: &Path) -> Result<Layout, FolderError> {
         return Err(FolderError::NoClasses { path: train });
     }
     let names: Vec<&OsStr> = folders.iter().filter_map(|path| path.file_name()).collect();
-    let same = |path: PathBuf| part_of_classes(&path, &names);
+    let same = |path: &Path| part_of_classes(path, &names);
+    let validation = validation.map(|path| {
+        let files = same(&path)?;
+        Ok(Validation { path, files })
+    });
     Ok(Layout {
         classes: names.iter().map(|name| text(name)).collect(),
         train: part(&folders)?,
-        validation: validation.map(same).transpose()?,
-        test: same(test)?,
+        validation: validation.transpose()?,
+        test: same(&test)?,
     })
 }
 
 /// The part at `path`, which must have exactly the classes of these names.
-fn part_of_classes(path: &Path, names: &[&OsStr]) -> Result<Part, FolderError> {
+fn part_of_classes(path: &Path, names: &[&OsStr]) -> Result<ImageFiles, FolderError> {
     let folders = class_folders(path)?;
     let has = |name: &OsStr| folders.iter().any(|f| f.file_name() == Some(name));
     if let Some(name) = names.iter().find(|name| !has(name)) {
@@ -65,15 +71,15 @@ fn part_of_classes(path: &Path, names: &[&OsStr]) -> Result<Part, FolderError> {
     part(&folders)
 }
 
-/// The images in these folders, one a class.
-fn part(folders: &[PathBuf]) -> Result<Part, FolderError> {
+/// The images in these folders, one a class and at least one in each.
+fn part(folders: &[PathBuf]) -> Result<ImageFiles, FolderError> {
     let (mut files, mut labels) = (Vec::new(), Vec::new());
     for (label, folder) in folders.iter().enumerate() {
         let images = images(folder)?;
         labels.resize(labels.len() + images.len(), label);
         files.extend(images);
     }
-    Ok(Part { files, labels })
+    Ok(ImageFiles { files, labels })
 }
 
 fn class_folders(path: &Path) -> Result<Vec<PathBuf>, FolderError> {
@@ -110,21 +116,11 @@ fn is_image(file: &Path) -> bool {
         .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
-/// What is in a folder, sorted by name: systems list it in any order. Hidden files are left out.
 fn entries(path: &Path) -> Result<Vec<PathBuf>, FolderError> {
-    let unreadable = |error: std::io::Error| FolderError::Unreadable {
+    files::entries(path).map_err(|error| FolderError::Unreadable {
         path: path.to_owned(),
         reason: error.to_string(),
-    };
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-            found.push(entry.path());
-        }
-    }
-    found.sort();
-    Ok(found)
+    })
 }
 
 fn text(name: &OsStr) -> String {

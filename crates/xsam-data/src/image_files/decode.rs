@@ -8,22 +8,31 @@ use image::imageops::{FilterType, resize};
 use image::{ImageFormat, ImageReader, RgbImage};
 use rayon::prelude::*;
 
-use super::FolderError;
+use super::ImageError;
 
 const CHANNELS: usize = 3;
 
-/// The size that all images are to have, and whether those that have another are resized.
+/// The size that all images are to have, and what becomes of those that have another.
 #[derive(Clone, Copy)]
-pub(super) struct Shape {
+pub(crate) struct Shape {
     width: u32,
     height: u32,
-    resize: bool,
+    others: Others,
+}
+
+#[derive(Clone, Copy)]
+enum Others {
+    Resized,
+    /// Refused, since the first image sets the size.
+    UnlikeFirst,
+    /// Refused, since the data set sets the size.
+    WrongSize,
 }
 
 impl Shape {
     /// A square to which images are resized.
-    pub(super) fn square(size: usize) -> Result<Self, FolderError> {
-        let side = u32::try_from(size).map_err(|_| FolderError::TooLarge {
+    pub(crate) fn resized(size: usize) -> Result<Self, ImageError> {
+        let side = u32::try_from(size).map_err(|_| ImageError::TooLarge {
             images: 1,
             width: size,
             height: size,
@@ -31,31 +40,40 @@ impl Shape {
         Ok(Self {
             width: side,
             height: side,
-            resize: true,
+            others: Others::Resized,
         })
     }
 
+    /// A square which all images must be.
+    pub(crate) const fn exactly(side: u32) -> Self {
+        Self {
+            width: side,
+            height: side,
+            others: Others::WrongSize,
+        }
+    }
+
     /// The size of an image, which the others must have too.
-    pub(super) fn of(file: &Path) -> Result<Self, FolderError> {
+    pub(crate) fn of(file: &Path) -> Result<Self, ImageError> {
         let (width, height) = read(file)?.dimensions();
         Ok(Self {
             width,
             height,
-            resize: false,
+            others: Others::UnlikeFirst,
         })
     }
 
     /// Channels, height and width.
-    pub(super) fn sizes(self) -> [usize; 3] {
+    pub(crate) fn sizes(self) -> [usize; 3] {
         [CHANNELS, self.height as usize, self.width as usize]
     }
 }
 
 /// The pixels of the images, `[image, channel, height, width]`. Of several that are at fault, the
 /// error names the first.
-pub(super) fn pixels(files: &[PathBuf], shape: Shape) -> Result<Vec<u8>, FolderError> {
+pub(super) fn pixels(files: &[PathBuf], shape: Shape) -> Result<Vec<u8>, ImageError> {
     let [channels, height, width] = shape.sizes();
-    let too_large = || FolderError::TooLarge {
+    let too_large = || ImageError::TooLarge {
         images: files.len(),
         width,
         height,
@@ -76,19 +94,34 @@ pub(super) fn pixels(files: &[PathBuf], shape: Shape) -> Result<Vec<u8>, FolderE
 }
 
 /// Reads an image into `[channel, height, width]`.
-fn decode(file: &Path, shape: Shape, out: &mut [u8]) -> Result<(), FolderError> {
+fn decode(file: &Path, shape: Shape, out: &mut [u8]) -> Result<(), ImageError> {
     let mut image = read(file)?;
-    if image.dimensions() != (shape.width, shape.height) {
-        if !shape.resize {
-            return Err(FolderError::Unequal {
-                path: file.to_owned(),
-                width: image.width(),
-                height: image.height(),
-                expected_width: shape.width,
-                expected_height: shape.height,
-            });
+    let (width, height) = image.dimensions();
+    if (width, height) != (shape.width, shape.height) {
+        let path = file.to_owned();
+        match shape.others {
+            Others::Resized => {
+                image = resize(&image, shape.width, shape.height, FilterType::Triangle);
+            }
+            Others::UnlikeFirst => {
+                return Err(ImageError::Unequal {
+                    path,
+                    width,
+                    height,
+                    expected_width: shape.width,
+                    expected_height: shape.height,
+                });
+            }
+            Others::WrongSize => {
+                return Err(ImageError::WrongSize {
+                    path,
+                    width,
+                    height,
+                    expected_width: shape.width,
+                    expected_height: shape.height,
+                });
+            }
         }
-        image = resize(&image, shape.width, shape.height, FilterType::Triangle);
     }
     let plane = out.len() / CHANNELS;
     for (at, pixel) in image.pixels().enumerate() {
@@ -100,12 +133,12 @@ fn decode(file: &Path, shape: Shape, out: &mut [u8]) -> Result<(), FolderError> 
 }
 
 /// Reads an image. Its bytes say what format it is of, whatever its name.
-fn read(file: &Path) -> Result<RgbImage, FolderError> {
-    let damaged = |reason: String| FolderError::Damaged {
+fn read(file: &Path) -> Result<RgbImage, ImageError> {
+    let damaged = |reason: String| ImageError::Damaged {
         path: file.to_owned(),
         reason,
     };
-    let bytes = fs::read(file).map_err(|error| FolderError::Unreadable {
+    let bytes = fs::read(file).map_err(|error| ImageError::Unreadable {
         path: file.to_owned(),
         reason: error.to_string(),
     })?;

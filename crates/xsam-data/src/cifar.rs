@@ -1,0 +1,178 @@
+//! CIFAR-10 and CIFAR-100 in their binary version.
+//!
+//! A. Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009,
+//! <https://www.cs.toronto.edu/~kriz/cifar.html>. Labelled subsets of the 80 million tiny images;
+//! the page asks to cite the report and names no licence.
+
+use std::path::Path;
+
+use crate::files::{Fault, FileError, Source, lines};
+use crate::{DataError, DatasetName, Images, Sizes, Splits, Validation};
+
+#[cfg(test)]
+mod tests;
+
+/// How large CIFAR-10 is.
+pub(crate) const SIZES_10: Sizes = Sizes {
+    train: 45_000,
+    validation: 5_000,
+    test: 10_000,
+    channels: 3,
+    height: 32,
+    width: 32,
+    classes: 10,
+};
+/// How large CIFAR-100 is.
+pub(crate) const SIZES_100: Sizes = Sizes {
+    classes: 100,
+    ..SIZES_10
+};
+/// All red bytes of an image row by row, then all green ones, then all blue ones.
+const SHAPE: [usize; 3] = [SIZES_10.channels, SIZES_10.height, SIZES_10.width];
+const PIXELS: usize = SHAPE[0] * SHAPE[1] * SHAPE[2];
+/// More than the names of the classes take.
+const NAMES_LIMIT: usize = 1 << 16;
+
+/// The files of a data set.
+struct Version {
+    dataset: DatasetName,
+    folder: &'static str,
+    train: &'static [&'static str],
+    /// Images in each of them.
+    per_file: usize,
+    test: &'static str,
+    names: &'static str,
+    /// What the bytes before the pixels of a record say, and how many values each has. The last one
+    /// is the label.
+    labels: &'static [(&'static str, u8)],
+}
+
+/// CIFAR-10: 32x32 colour images of 10 classes, 50,000 for training and 10,000 for testing.
+///
+/// `dir` or its `cifar-10-batches-bin` holds `data_batch_1.bin` to `data_batch_5.bin`,
+/// `test_batch.bin` and `batches.meta.txt`. `validation` says which of the training images are held
+/// out.
+///
+/// # Errors
+///
+/// A file that is missing, or not exactly as published: of another length, or with a label that is
+/// none. Each names the file and the byte or line.
+pub fn cifar10(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
+    let version = Version {
+        dataset: DatasetName::Cifar10,
+        folder: "cifar-10-batches-bin",
+        train: &[
+            "data_batch_1.bin",
+            "data_batch_2.bin",
+            "data_batch_3.bin",
+            "data_batch_4.bin",
+            "data_batch_5.bin",
+        ],
+        per_file: 10_000,
+        test: "test_batch.bin",
+        names: "batches.meta.txt",
+        labels: &[("label", 10)],
+    };
+    version.read(dir, validation)
+}
+
+/// CIFAR-100: 32x32 colour images of 100 classes, 50,000 for training and 10,000 for testing.
+///
+/// `dir` or its `cifar-100-binary` holds `train.bin`, `test.bin` and `fine_label_names.txt`. The 20
+/// coarse labels are checked and not used. `validation` says which of the training images are held
+/// out.
+///
+/// # Errors
+///
+/// As [`cifar10`].
+pub fn cifar100(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
+    let version = Version {
+        dataset: DatasetName::Cifar100,
+        folder: "cifar-100-binary",
+        train: &["train.bin"],
+        per_file: 50_000,
+        test: "test.bin",
+        names: "fine_label_names.txt",
+        labels: &[("coarse label", 20), ("fine label", 100)],
+    };
+    version.read(dir, validation)
+}
+
+impl Version {
+    fn read(&self, dir: &Path, validation: Validation) -> Result<Splits, DataError> {
+        let source = Source::new(self.dataset, dir, Some(self.folder))?;
+        let names = self.names(&source)?;
+        let images = |files: &[&str], per_file| -> Result<Images, DataError> {
+            let mut records = Records::default();
+            for file in files {
+                self.records(&source, file, per_file, &mut records)?;
+            }
+            Images::new(records.pixels, records.labels, SHAPE, names.clone())
+        };
+        let test = images(&[self.test], SIZES_10.test)?;
+        validation.splits(&images(self.train, self.per_file)?, test)
+    }
+
+    fn names(&self, source: &Source<'_>) -> Result<Vec<String>, FileError> {
+        let path = source.path(self.names);
+        let bytes = source.read(&path, NAMES_LIMIT)?;
+        let classes = self.labels.last().map_or(0, |&(_, classes)| classes);
+        lines::names(&bytes, usize::from(classes)).map_err(|fault| fault.of(path))
+    }
+
+    fn records(
+        &self,
+        source: &Source<'_>,
+        file: &str,
+        count: usize,
+        into: &mut Records,
+    ) -> Result<(), FileError> {
+        let path = source.path(file);
+        let limit = (self.labels.len() + PIXELS) * count + 1;
+        let bytes = source.read(&path, limit)?;
+        into.parse(&bytes, self.labels, count)
+            .map_err(|fault| fault.of(path))
+    }
+}
+
+/// What is read from the records of one file after another.
+#[derive(Debug, Default, PartialEq)]
+struct Records {
+    pixels: Vec<u8>,
+    labels: Vec<usize>,
+}
+
+impl Records {
+    /// Adds the `count` records that `bytes` must be, each of its label bytes and then its pixels.
+    fn parse(&mut self, bytes: &[u8], labels: &[(&str, u8)], count: usize) -> Result<(), Fault> {
+        let size = labels.len() + PIXELS;
+        let expected = size * count;
+        if bytes.len() < expected {
+            let record = bytes.len() / size + 1;
+            let reason =
+                format!("the file ends in record {record} of {count}, which are {expected} bytes");
+            return Err(Fault::byte(bytes.len(), reason));
+        }
+        if bytes.len() > expected {
+            let reason = format!("the file goes on after the last of {count} records");
+            return Err(Fault::byte(expected, reason));
+        }
+        self.pixels.reserve_exact(count * PIXELS);
+        self.labels.reserve_exact(count);
+        for (index, record) in bytes.chunks_exact(size).enumerate() {
+            let (given, pixels) = record.split_at(labels.len());
+            for (at, (&byte, &(what, values))) in given.iter().zip(labels).enumerate() {
+                if byte >= values {
+                    let last = values - 1;
+                    let reason =
+                        format!("the {what} of record {} is {byte}, above {last}", index + 1);
+                    return Err(Fault::byte(index * size + at, reason));
+                }
+            }
+            self.labels
+                .extend(given.last().map(|&label| usize::from(label)));
+            self.pixels.extend_from_slice(pixels);
+        }
+        Ok(())
+    }
+}

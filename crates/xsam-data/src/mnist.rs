@@ -1,0 +1,114 @@
+//! MNIST and Fashion-MNIST, which has the same files.
+//!
+//! * MNIST: Y. LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits, 1998,
+//!   <http://yann.lecun.com/exdb/mnist/>, made from databases of NIST. Its page names no licence;
+//!   others say CC BY-SA 3.0 of it.
+//! * Fashion-MNIST: H. Xiao, K. Rasul and R. Vollgraf, Fashion-MNIST: a Novel Image Dataset for
+//!   Benchmarking Machine Learning Algorithms, 2017, arXiv 1708.07747,
+//!   <https://github.com/zalandoresearch/fashion-mnist>. MIT licence.
+
+use std::io::BufReader;
+use std::path::Path;
+
+use crate::files::{FileError, Source};
+use crate::idx::{self, Content};
+use crate::{DataError, DatasetName, Images, Sizes, Splits, Validation};
+
+/// How large both are.
+pub(crate) const SIZES: Sizes = Sizes {
+    train: 54_000,
+    validation: 6_000,
+    test: 10_000,
+    channels: 1,
+    height: 28,
+    width: 28,
+    classes: 10,
+};
+const DIGITS: [&str; SIZES.classes] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
+const CLOTHES: [&str; SIZES.classes] = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+];
+
+const IMAGE: Content = Content::Images {
+    height: SIZES.height as u32,
+    width: SIZES.width as u32,
+};
+const LABEL: Content = Content::Labels {
+    classes: SIZES.classes as u8,
+};
+
+/// MNIST: handwritten digits of 28x28 grey pixels, 60,000 for training and 10,000 for testing.
+///
+/// `dir` holds `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
+/// `t10k-labels-idx1-ubyte`, each as it is or compressed as `.gz`; of both, the first is read.
+/// `validation` says which of the training images are held out.
+///
+/// # Errors
+///
+/// A file that is missing, or not exactly as published: of another kind or length, with a label
+/// that is none, or damaged in its compression. Each names the file and the byte.
+pub fn mnist(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
+    splits(DatasetName::Mnist, &DIGITS, dir, validation)
+}
+
+/// Fashion-MNIST: articles of clothing in 28x28 grey pixels, 60,000 for training and 10,000 for
+/// testing.
+///
+/// The files are called as those of [`mnist`].
+///
+/// # Errors
+///
+/// As [`mnist`].
+pub fn fashion_mnist(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
+    splits(DatasetName::FashionMnist, &CLOTHES, dir, validation)
+}
+
+fn splits(
+    dataset: DatasetName,
+    classes: &[&str],
+    dir: &Path,
+    validation: Validation,
+) -> Result<Splits, DataError> {
+    let source = Source::new(dataset, dir, None)?;
+    let images = |part: &str, count: usize| -> Result<Images, DataError> {
+        let read = |file: &str, content| read(&source, &format!("{part}-{file}"), content, count);
+        let labels = read("labels-idx1-ubyte", LABEL)?;
+        let pixels = read("images-idx3-ubyte", IMAGE)?;
+        let labels = labels.into_iter().map(usize::from).collect();
+        let shape = [SIZES.channels, SIZES.height, SIZES.width];
+        let names = classes.iter().map(|&name| name.to_owned()).collect();
+        Images::new(pixels, labels, shape, names)
+    };
+    let test = images("t10k", SIZES.test)?;
+    validation.splits(&images("train", SIZES.train + SIZES.validation)?, test)
+}
+
+/// Reads the file of this name, or the one compressed as `.gz`.
+fn read(
+    source: &Source<'_>,
+    name: &str,
+    content: Content,
+    count: usize,
+) -> Result<Vec<u8>, FileError> {
+    let mut path = source.path(name);
+    let file = match source.open(&path) {
+        Err(missing @ FileError::Missing { .. }) => {
+            path.add_extension("gz");
+            source.open(&path).map_err(|error| match error {
+                FileError::Missing { .. } => missing,
+                other => other,
+            })
+        }
+        other => other,
+    }?;
+    idx::read(BufReader::new(file), content, count as u32).map_err(|fault| fault.of(path))
+}

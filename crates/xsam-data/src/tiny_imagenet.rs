@@ -1,0 +1,243 @@
+//! Tiny ImageNet.
+//!
+//! Y. Le and X. Yang, Tiny ImageNet Visual Recognition Challenge, course CS231N at Stanford, 2015,
+//! <http://cs231n.stanford.edu/tiny-imagenet-200.zip>. It has no licence of its own; its images are
+//! of ImageNet (O. Russakovsky et al., 2015, <https://www.image-net.org>), which are given for
+//! non-commercial research and education.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::files::{Fault, FileError, Source, lines};
+use crate::image_files::{ImageFiles, Shape};
+use crate::{DataError, DatasetName, Normalization, Sizes, Splits, Validation};
+
+#[cfg(test)]
+mod tests;
+
+/// How large it is.
+pub(crate) const SIZES: Sizes = Sizes {
+    train: 90_000,
+    validation: 10_000,
+    test: 10_000,
+    channels: 3,
+    height: 64,
+    width: 64,
+    classes: 200,
+};
+const SHAPE: Shape = Shape::exactly(SIZES.width as u32);
+/// More than any of the lists takes: that of all words is the longest, 2.6 million bytes.
+const LIST_LIMIT: usize = 1 << 24;
+
+/// How many there must be.
+struct Counts {
+    classes: usize,
+    /// Training images in each class.
+    per_class: usize,
+    test: usize,
+}
+
+const PUBLISHED: Counts = Counts {
+    classes: SIZES.classes,
+    per_class: 500,
+    test: SIZES.test,
+};
+
+/// Tiny ImageNet: 64x64 colour images of 200 classes, 100,000 for training and 10,000 for testing.
+///
+/// ```text
+/// DIR/wnids.txt                     the classes, one a line, by their names in WordNet
+/// DIR/words.txt                     what they are in words, after a tab; need not be there
+/// DIR/train/WNID/images/*.JPEG      500 of each class
+/// DIR/val/images/*.JPEG             10,000
+/// DIR/val/val_annotations.txt       their classes: file, WNID and the four numbers of a box, by tabs
+/// ```
+///
+/// `DIR` is `dir` or its `tiny-imagenet-200`. The published test part has no labels, so that `val`
+/// is what is reported on, as everywhere, and `validation` says which of the *training* images are
+/// held out. Classes are numbered in the order of their WNIDs, as PyTorch's `ImageFolder` has them.
+/// Training images are in the order of class and file name, those of `val` in that of the
+/// annotations. Grey images become RGB; boxes are not used.
+///
+/// # Errors
+///
+/// A file that is missing or in excess, a line that is not as described, an image that is damaged
+/// or of another size. Each names the file, and the line if it is text.
+pub fn tiny_imagenet(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
+    read(dir, validation, &PUBLISHED)
+}
+
+fn read(dir: &Path, validation: Validation, counts: &Counts) -> Result<Splits, DataError> {
+    let source = Source::new(DatasetName::TinyImagenet, dir, Some("tiny-imagenet-200"))?;
+    let (path, bytes) = list(&source, "wnids.txt")?;
+    let wnids = wnids(&bytes, counts.classes).map_err(|fault| fault.of(path))?;
+    let names = match list(&source, "words.txt") {
+        Ok((path, bytes)) => words(&bytes, &wnids).map_err(|fault| fault.of(path))?,
+        Err(FileError::Missing { .. }) => wnids.clone(),
+        Err(other) => return Err(other.into()),
+    };
+    let train = train(&source, &wnids, counts.per_class)?;
+    let test = val(&source, &wnids, counts.test)?;
+    let parts = validation.divide(&train.labels, names.len());
+    let [kept, held] = parts.ok_or(DataError::TooFew {
+        images: train.labels.len(),
+    })?;
+    let held = train.select(&held);
+    let train = train.select(&kept).read(SHAPE, &names)?;
+    Ok(Splits {
+        normalization: Normalization::measure(&train),
+        train,
+        validation: held.read(SHAPE, &names)?,
+        test: test.read(SHAPE, &names)?,
+    })
+}
+
+fn list(source: &Source<'_>, name: &str) -> Result<(PathBuf, Vec<u8>), FileError> {
+    let path = source.path(name);
+    let bytes = source.read(&path, LIST_LIMIT)?;
+    Ok((path, bytes))
+}
+
+/// The names of the classes in WordNet, sorted.
+fn wnids(bytes: &[u8], count: usize) -> Result<Vec<String>, Fault> {
+    let mut wnids = lines::names(bytes, count)?;
+    for (line, wnid) in (1..).zip(&wnids) {
+        // They become names of folders.
+        let digits = wnid.strip_prefix('n').unwrap_or_default().as_bytes();
+        if digits.len() != 8 || !digits.iter().all(u8::is_ascii_digit) {
+            let reason = format!("`{wnid}` is not n and eight digits");
+            return Err(Fault::line(line, reason));
+        }
+    }
+    wnids.sort_unstable();
+    Ok(wnids)
+}
+
+/// What the classes are called. Words for other classes may be in other encodings.
+fn words(bytes: &[u8], wnids: &[String]) -> Result<Vec<String>, Fault> {
+    let mut found: Vec<Option<String>> = vec![None; wnids.len()];
+    let mut last = 0;
+    for (line, bytes) in lines::lines(bytes) {
+        last = line;
+        let mut fields = bytes.splitn(2, |&byte| byte == b'\t');
+        let (Some(wnid), Some(words)) = (fields.next(), fields.next()) else {
+            return Err(Fault::line(line, "the line has no tab"));
+        };
+        let Ok(class) = wnids.binary_search_by(|known| known.as_bytes().cmp(wnid)) else {
+            continue;
+        };
+        let words = lines::text(line, words)?.trim();
+        let reason = match (words, &found[class]) {
+            ("", _) => "there are no words",
+            (_, Some(_)) => "the class has words on another line too",
+            (words, None) => {
+                found[class] = Some(words.to_owned());
+                continue;
+            }
+        };
+        return Err(Fault::line(line, reason));
+    }
+    let words = found.into_iter().zip(wnids).map(|(words, wnid)| {
+        words
+            .ok_or_else(|| Fault::line(last + 1, format!("the file ends without words for {wnid}")))
+    });
+    words.collect()
+}
+
+/// The training images.
+fn train(source: &Source<'_>, wnids: &[String], count: usize) -> Result<ImageFiles, FileError> {
+    let train = source.path("train");
+    let known: HashSet<PathBuf> = wnids.iter().map(|wnid| train.join(wnid)).collect();
+    let folders = source.entries(&train)?;
+    if let Some(path) = folders.into_iter().find(|folder| !known.contains(folder)) {
+        let reason = "is not of a class in wnids.txt";
+        return Err(FileError::Stray { path, reason });
+    }
+    let (mut files, mut labels) = (Vec::new(), Vec::new());
+    for (label, wnid) in wnids.iter().enumerate() {
+        files.extend(images(source, train.join(wnid).join("images"), count)?);
+        labels.resize(files.len(), label);
+    }
+    Ok(ImageFiles { files, labels })
+}
+
+/// The images of the labelled part that is no training part.
+fn val(source: &Source<'_>, wnids: &[String], count: usize) -> Result<ImageFiles, FileError> {
+    let folder = source.path("val/images");
+    let mut there: HashSet<PathBuf> = images(source, folder.clone(), count)?.into_iter().collect();
+    let (path, bytes) = list(source, "val/val_annotations.txt")?;
+    let (mut files, mut labels) = (Vec::new(), Vec::new());
+    let annotations = annotations(&bytes, wnids, count).map_err(|fault| fault.of(path.clone()))?;
+    for (line, (name, label)) in (1..).zip(annotations) {
+        let file = folder.join(&name);
+        if !there.remove(&file) {
+            let reason = format!("there is no image `{name}`");
+            return Err(Fault::line(line, reason).of(path));
+        }
+        files.push(file);
+        labels.push(label);
+    }
+    // As many as there are lines, each of another name: none is left over.
+    Ok(ImageFiles { files, labels })
+}
+
+/// The file and the class of each image, in the order of the lines.
+fn annotations(
+    bytes: &[u8],
+    wnids: &[String],
+    count: usize,
+) -> Result<Vec<(String, usize)>, Fault> {
+    let mut found = Vec::with_capacity(count);
+    let mut seen = HashMap::new();
+    for (line, bytes) in lines::lines(bytes) {
+        let wrong = |reason: String| Err(Fault::line(line, reason));
+        if found.len() == count {
+            return wrong(format!("there are more than {count} lines"));
+        }
+        let fields: Vec<&str> = lines::text(line, bytes)?.split('\t').collect();
+        let [file, wnid, corners @ ..] = fields.as_slice() else {
+            return wrong("the line has no tab".to_owned());
+        };
+        if corners.len() != 4 {
+            return wrong(format!(
+                "the line has {} fields and must have 6",
+                fields.len()
+            ));
+        }
+        if let Some(corner) = corners.iter().find(|c| c.parse::<u32>().is_err()) {
+            return wrong(format!("`{corner}` is not a number of pixels"));
+        }
+        let Ok(label) = wnids.binary_search_by(|known| known.as_str().cmp(wnid)) else {
+            return wrong(format!("the class `{wnid}` is not in wnids.txt"));
+        };
+        if let Some(before) = seen.insert(*file, line) {
+            return wrong(format!("`{file}` is also on line {before}"));
+        }
+        found.push(((*file).to_owned(), label));
+    }
+    match found.len() == count {
+        true => Ok(found),
+        false => {
+            let reason = format!("the file ends after {} of {count} lines", found.len());
+            Err(Fault::line(found.len() + 1, reason))
+        }
+    }
+}
+
+/// The images in a folder, which must be so many.
+fn images(source: &Source<'_>, path: PathBuf, count: usize) -> Result<Vec<PathBuf>, FileError> {
+    let files = source.entries(&path)?;
+    let is_image = |file: &PathBuf| file.extension().is_some_and(|e| e == "JPEG");
+    if let Some(stray) = files.iter().find(|file| !is_image(file)) {
+        let (path, reason) = (stray.clone(), "is not a .JPEG");
+        return Err(FileError::Stray { path, reason });
+    }
+    match files.len() == count {
+        true => Ok(files),
+        false => Err(FileError::Images {
+            path,
+            images: files.len(),
+            expected: count,
+        }),
+    }
+}
