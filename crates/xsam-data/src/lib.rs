@@ -1,4 +1,5 @@
-//! Data sets of labelled images, their splits, label noise and seeded batches.
+//! Data sets of labelled images, their splits, label noise and seeded batches; and [`text`] for
+//! translation.
 //!
 //! ```
 //! use xsam_data::{batches, digits, gather, order, with_label_noise};
@@ -30,6 +31,7 @@ mod normalize;
 mod random;
 mod registry;
 mod stratify;
+pub mod text;
 
 pub use ascii::ascii;
 pub use batches::{batches, gather, order};
