@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::text::{BleuError, CorpusError, TokenizerError};
 use crate::{FileError, FolderError, ImageError, RequestError};
 
 /// Why data cannot be made, selected or drawn.
@@ -60,12 +61,28 @@ pub enum DataError {
         /// The number of images.
         len: usize,
     },
+    /// There is no sentence pair with this index.
+    #[error("sentence pair {index} does not exist, there are {len}")]
+    Pair {
+        /// The index asked for.
+        index: usize,
+        /// The number of pairs.
+        len: usize,
+    },
+    /// A sentence pair may be longer than a batch.
+    #[error("batch_tokens = {budget} cannot hold a pair of max_length = {max_length}")]
+    Budget {
+        /// The tokens of a batch.
+        budget: usize,
+        /// The length of the longest pair.
+        max_length: usize,
+    },
     /// A subset of nothing, or of more than there is.
     #[error("subset = {size} is outside 1..={len}")]
     Subset {
         /// The size asked for.
         size: usize,
-        /// The number of images.
+        /// The number of images or sentence pairs.
         len: usize,
     },
     /// A label noise that is not a probability.
@@ -100,4 +117,13 @@ pub enum DataError {
     /// A folder of images is not as it must be.
     #[error(transparent)]
     Folder(#[from] FolderError),
+    /// A folder of parallel text is not as it must be.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// A tokenizer cannot be made, saved or loaded.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// Translations cannot be scored.
+    #[error(transparent)]
+    Bleu(#[from] BleuError),
 }

@@ -1,4 +1,5 @@
-//! Data sets of labelled images, their splits, label noise and seeded batches.
+//! Data sets of labelled images, their splits, label noise and seeded batches; and [`text`] for
+//! translation.
 //!
 //! ```
 //! use xsam_data::{batches, digits, gather, order, with_label_noise};
@@ -38,6 +39,7 @@ mod random;
 mod registry;
 mod request;
 mod stratify;
+pub mod text;
 mod tiny_imagenet;
 mod validation;
 

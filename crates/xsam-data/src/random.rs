@@ -12,6 +12,7 @@ pub(crate) enum Purpose {
     Order,
     Noise,
     Split,
+    Pairs,
 }
 
 impl Purpose {
@@ -20,6 +21,7 @@ impl Purpose {
             Self::Order => *b"xsam-data order\0",
             Self::Noise => *b"xsam-data noise\0",
             Self::Split => *b"xsam-data split\0",
+            Self::Pairs => *b"xsam-data pairs\0",
         }
     }
 }
@@ -109,5 +111,6 @@ mod tests {
         assert_ne!(base, first(Purpose::Order, 1, 3));
         assert_ne!(base, first(Purpose::Noise, 1, 2));
         assert_ne!(base, first(Purpose::Split, 1, 2));
+        assert_ne!(base, first(Purpose::Pairs, 1, 2));
     }
 }

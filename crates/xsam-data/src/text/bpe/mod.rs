@@ -1,0 +1,237 @@
+//! Subwords by byte pair encoding.
+
+mod file;
+mod train;
+mod vocabulary;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::{EncodedPairs, SentencePairs, TokenizerError};
+use crate::DataError;
+use vocabulary::{END_OF_WORD, Vocabulary};
+
+/// The id that fills up the rows of a batch.
+pub const PAD: u32 = 0;
+/// The id that begins a sentence.
+pub const BOS: u32 = 1;
+/// The id that ends a sentence.
+pub const EOS: u32 = 2;
+/// The id of a character that was not in the training text.
+pub const UNK: u32 = 3;
+
+/// How the special ids are written, for people.
+const SPECIAL: [&str; 4] = ["<pad>", "<s>", "</s>", "<unk>"];
+
+/// Sentences are encoded so many at a time by one thread.
+const LINES_PER_TASK: usize = 1024;
+
+/// Turns sentences into ids of subwords and back.
+///
+/// Byte pair encoding as in Sennrich, Haddow and Birch, "Neural Machine Translation of Rare Words
+/// with Subword Units", ACL 2016: a word is its characters and an end-of-word mark, and the pair of
+/// neighbours that is most frequent becomes a new piece, again and again. Of equally frequent pairs
+/// the one of the earlier pieces is taken, characters being in the order of Unicode, so that the
+/// same text always gives the same tokenizer. A pair that occurs once is never merged.
+///
+/// Words are what white space separates, and white space is not kept: decoding what was encoded
+/// gives the words with one blank between them, exactly, if every character occurred in the
+/// training text. Text is otherwise taken as it is: no case, accent or form of Unicode is changed.
+/// No text is taken for a special id either; `<s>` is three characters.
+///
+/// ```
+/// use xsam_data::text::Tokenizer;
+///
+/// let text = ["the lowest low", "a lower  low"];
+/// let tokenizer = Tokenizer::train(text, 10)?;
+/// let ids = tokenizer.encode("a low");
+/// assert_eq!(ids.len(), 3, "'a', its end, and 'low' with its end");
+/// assert_eq!(tokenizer.decode(&ids), "a low");
+/// # Ok::<(), xsam_data::DataError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokenizer {
+    vocabulary: Vocabulary,
+}
+
+impl Tokenizer {
+    /// Learns at most `merges` merges from `lines`, in the customary joint vocabulary those of both
+    /// languages ([`SentencePairs::sentences`]). There are fewer if the text has no more pairs that
+    /// occur twice.
+    ///
+    /// # Errors
+    ///
+    /// The lines hold no word.
+    pub fn train<'a>(
+        lines: impl IntoIterator<Item = &'a str>,
+        merges: usize,
+    ) -> Result<Self, DataError> {
+        let vocabulary = train::train(lines, merges);
+        if vocabulary.alphabet().is_empty() {
+            return Err(TokenizerError::NoText.into());
+        }
+        Ok(Self { vocabulary })
+    }
+
+    /// The number of ids, which are all below it: four special ones, characters, and merged pieces.
+    #[allow(clippy::len_without_is_empty)] // It never is.
+    pub fn len(&self) -> usize {
+        self.vocabulary.len()
+    }
+
+    /// The ids of a sentence, without [`BOS`] and [`EOS`].
+    pub fn encode(&self, sentence: &str) -> Vec<u32> {
+        self.encode_with(&mut HashMap::new(), sentence)
+    }
+
+    /// The ids of all pairs, on all threads of rayon's pool.
+    pub fn encode_pairs(&self, pairs: &SentencePairs) -> EncodedPairs {
+        let encode = |sentences: &[String]| -> Vec<Vec<u32>> {
+            let tasks = sentences.par_chunks(LINES_PER_TASK).map(|sentences| {
+                let mut known = HashMap::new();
+                let mut encoded = Vec::with_capacity(sentences.len());
+                for sentence in sentences {
+                    encoded.push(self.encode_with(&mut known, sentence));
+                }
+                encoded
+            });
+            tasks.flatten_iter().collect()
+        };
+        EncodedPairs {
+            source: encode(pairs.source()),
+            target: encode(pairs.target()),
+        }
+    }
+
+    /// The sentence of these ids, up to the first [`EOS`] if there is one.
+    ///
+    /// [`PAD`] and [`BOS`] are skipped; [`UNK`], and any id that this tokenizer does not have, is
+    /// `<unk>`.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let mut text = String::new();
+        for &id in ids.iter().take_while(|&&id| id != EOS) {
+            match id {
+                PAD | BOS => {}
+                _ => text += self.vocabulary.piece(id).unwrap_or(SPECIAL[UNK as usize]),
+            }
+        }
+        // A model may end a word twice, or not at all.
+        let words: Vec<&str> = text.split(END_OF_WORD).filter(|w| !w.is_empty()).collect();
+        words.join(" ")
+    }
+
+    /// Writes the tokenizer to a file in JSON, beside it and then renamed, so that there never is a
+    /// part of one.
+    ///
+    /// # Errors
+    ///
+    /// What the system says.
+    pub fn save(&self, path: &Path) -> Result<(), DataError> {
+        Ok(file::save(&self.vocabulary, path)?)
+    }
+
+    /// Reads what [`save`](Self::save) wrote.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read, or is not exactly what was written.
+    pub fn load(path: &Path) -> Result<Self, DataError> {
+        let vocabulary = file::load(path)?;
+        Ok(Self { vocabulary })
+    }
+
+    /// Encodes a sentence with the help of words that were encoded before.
+    fn encode_with<'a>(
+        &self,
+        known: &mut HashMap<&'a str, Vec<u32>>,
+        sentence: &'a str,
+    ) -> Vec<u32> {
+        let mut ids = Vec::new();
+        for word in sentence.split_whitespace() {
+            let encoded = known.entry(word);
+            ids.extend_from_slice(encoded.or_insert_with(|| self.vocabulary.encode(word)));
+        }
+        ids
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    const TEXT: [&str; 3] = ["ein Hund läuft", "a dog runs , a dog sleeps", "größer <s>"];
+
+    #[test]
+    fn decoding_gives_the_words_back() {
+        for merges in [0, 1, 5, 1000] {
+            let tokenizer = Tokenizer::train(TEXT, merges).unwrap();
+            for sentence in TEXT.iter().chain(&["", "dogs", "a größer<s>Hund d"]) {
+                let ids = tokenizer.encode(sentence);
+                assert!(ids.iter().all(|&id| (id as usize) < tokenizer.len()));
+                assert!(ids.iter().all(|&id| id > UNK), "{sentence}");
+                assert_eq!(&tokenizer.decode(&ids), sentence);
+            }
+            let blanks = " \t a\u{a0}dog\r\n\u{2003}";
+            assert_eq!(tokenizer.decode(&tokenizer.encode(blanks)), "a dog");
+        }
+    }
+
+    #[test]
+    fn unknown_characters_and_ids_are_marked() {
+        let tokenizer = Tokenizer::train(TEXT, 10).unwrap();
+        let ids = tokenizer.encode("dxg ☃");
+        assert_eq!(ids.iter().filter(|&&id| id == UNK).count(), 2);
+        assert_eq!(tokenizer.decode(&ids), "d<unk>g <unk>");
+        let beyond = tokenizer.len() as u32;
+        assert_eq!(
+            tokenizer.decode(&[beyond, u32::MAX, UNK]),
+            "<unk>".repeat(3)
+        );
+        assert_ne!(tokenizer.decode(&[beyond - 1]), "<unk>");
+    }
+
+    #[test]
+    fn decoding_stops_at_the_end_of_the_sentence_and_skips_what_is_no_text() {
+        let tokenizer = Tokenizer::train(TEXT, 0).unwrap();
+        let id = |character: &str| tokenizer.encode(character)[0];
+        let (a, end) = (id("a"), tokenizer.encode("a")[1]);
+        let ids = [BOS, PAD, end, a, end, end, a, EOS, a, UNK];
+        assert_eq!(tokenizer.decode(&ids), "a a");
+        assert_eq!(tokenizer.decode(&[EOS]), "");
+        assert_eq!(tokenizer.decode(&[]), "");
+    }
+
+    #[test]
+    fn text_without_words_is_refused() {
+        for lines in [vec![], vec![""], vec![" \t", "\u{a0}"]] {
+            let error = Tokenizer::train(lines, 5).unwrap_err().to_string();
+            assert!(error.contains("without a single word"), "{error}");
+        }
+    }
+
+    #[test]
+    fn pairs_are_encoded_as_single_sentences_are_whatever_the_threads() {
+        let lines: Vec<String> = (0..3000)
+            .map(|i| format!("{} {}", TEXT[i % 3], TEXT[i % 2]))
+            .collect();
+        let directory = tempfile::tempdir().unwrap();
+        for part in ["train.a", "train.b", "val.a", "val.b", "test.a", "test.b"] {
+            std::fs::write(directory.path().join(part), lines.join("\n")).unwrap();
+        }
+        let pairs = crate::text::parallel_text(directory.path(), "a", "b").unwrap();
+        let tokenizer = Tokenizer::train(pairs.train.sentences(), 20).unwrap();
+        let single: Vec<Vec<u32>> = lines.iter().map(|line| tokenizer.encode(line)).collect();
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+            let encoded = pool
+                .unwrap()
+                .install(|| tokenizer.encode_pairs(&pairs.train));
+            assert_eq!(encoded.source, single);
+            assert_eq!(encoded.target, single);
+        }
+    }
+}

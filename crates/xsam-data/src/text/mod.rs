@@ -1,0 +1,39 @@
+//! Pairs of sentences for translation: files, subwords, batches, and BLEU.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use xsam_data::text::{BatchSize, BleuConfig, Tokenizer, bleu, iwslt14_de_en, training_batches};
+//!
+//! let text = iwslt14_de_en(Path::new("iwslt14"))?;
+//! let tokenizer = Tokenizer::train(text.train.sentences(), 10_000)?;
+//! let train = tokenizer.encode_pairs(&text.train);
+//! for epoch in 0..2 {
+//!     let epoch = training_batches(&train.lengths(), BatchSize::Tokens(4096), 256, 42, epoch)?;
+//!     for batch in &epoch.batches {
+//!         let batch = train.padded(batch)?;
+//!         assert_eq!(batch.source.len(), batch.size * batch.source_width);
+//!     }
+//! }
+//! let hypotheses = text.test.source(); // as if they were translations
+//! println!("{}", bleu(hypotheses, text.test.target(), &BleuConfig::default())?);
+//! # Ok::<(), xsam_data::DataError>(())
+//! ```
+//!
+//! As everywhere in this crate, what is random derives from a seed and an epoch, and nothing depends
+//! on the number of threads.
+
+mod batches;
+mod bleu;
+mod bpe;
+mod corpus;
+mod detokenize;
+mod encoded;
+mod error;
+
+pub use batches::{BatchSize, PairBatches, evaluation_batches, training_batches};
+pub use bleu::{Bleu, BleuConfig, BleuTokenization, Smoothing, bleu};
+pub use bpe::{BOS, EOS, PAD, Tokenizer, UNK};
+pub use corpus::{ParallelText, SentencePairs, iwslt14_de_en, parallel_text};
+pub use detokenize::detokenize;
+pub use encoded::{EncodedPairs, PaddedBatch};
+pub use error::{BleuError, CorpusError, TokenizerError};
