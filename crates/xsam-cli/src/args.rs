@@ -220,7 +220,7 @@ pub(crate) struct ShowArguments {
     #[arg(default_value = "digits")]
     pub(crate) name: String,
 
-    /// Where image-folder is.
+    /// Where it is, unless it is built in.
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 

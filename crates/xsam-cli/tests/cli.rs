@@ -394,8 +394,14 @@ fn a_step_can_be_timed_by_people() {
 fn data_can_be_looked_at() {
     let here = tempfile::tempdir().unwrap();
     let list = xsam(here.path(), &["data", "list"]);
-    assert!(text(&list.stdout).contains("digits         1200         297   300  1x8x8       10"));
-    assert!(text(&list.stdout).contains("image-folder      -           -     -  -            -"));
+    assert!(
+        text(&list.stdout)
+            .contains("digits          1200         297    300    1x8x8       10  handwritten")
+    );
+    assert!(
+        text(&list.stdout)
+            .contains("image-folder       -           -      -        -        -  your own")
+    );
     let show = xsam(
         here.path(),
         &["data", "show", "--split", "test", "--count", "2"],

@@ -72,6 +72,24 @@ impl Request {
         Err(RequestError::new("image_size", message))
     }
 
+    /// How large the data of that name are with this validation part, or nothing if that depends on what
+    /// is in a folder.
+    pub fn sizes(&self, name: DatasetName) -> Option<Sizes> {
+        let sizes = name.sizes()?;
+        match self.validation() {
+            Ok(Some(validation)) if name != DatasetName::Digits => {
+                let images = sizes.train + sizes.validation;
+                let held = validation.held(images);
+                Some(Sizes {
+                    train: images - held,
+                    validation: held,
+                    ..sizes
+                })
+            }
+            _ => Some(sizes),
+        }
+    }
+
     /// The folder, which `name` needs.
     pub(crate) fn folder(&self, name: DatasetName) -> Result<&Path, RequestError> {
         self.dir.as_deref().ok_or_else(|| {

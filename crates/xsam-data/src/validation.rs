@@ -46,18 +46,22 @@ impl Validation {
         }
     }
 
+    /// How many of `n` images, at least two, are held out: rounded down, but at least one on each side.
+    pub(crate) fn held(self, n: usize) -> usize {
+        let held = (n as f64 * self.share + SLACK) as usize;
+        held.clamp(1, n - 1)
+    }
+
     /// The indices of the images to learn from and of those held out, in ascending order; nothing
     /// if there are not two images.
     ///
-    /// The number held out is rounded down, but there is at least one image on each side, and every
-    /// class has its share.
+    /// Every class has its share.
     pub(crate) fn divide(self, labels: &[usize], classes: usize) -> Option<[Vec<usize>; 2]> {
         let n = labels.len();
         if n < 2 {
             return None;
         }
-        let held = (n as f64 * self.share + SLACK) as usize;
-        let held = held.clamp(1, n - 1);
+        let held = self.held(n);
         split(labels, classes, &[n - held, held], self.seed)
             .try_into()
             .ok()

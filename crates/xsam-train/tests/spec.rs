@@ -97,6 +97,38 @@ fn image_folders_are_told_where_they_are() {
 }
 
 #[test]
+fn how_training_images_are_divided_is_part_of_the_spec() {
+    let cifar = ["data.name=cifar10", "data.dir=a", "model.name=resnet18"];
+    let spec = resolved(&cifar).unwrap();
+    assert_eq!(
+        (spec.data.validation, spec.data.split_seed),
+        (Some(0.1), Some(10))
+    );
+    assert_eq!(parse(&spec.to_toml().unwrap(), &[]).unwrap().0, spec);
+    // A folder may have a validation part of its own: that is known when it is read.
+    let folder = resolved(&["data.name=image-folder", "data.dir=a"]).unwrap();
+    assert_eq!(folder.data.validation, None);
+
+    assert_error(
+        resolved(&["data.validation=0.2"]),
+        "`data.validation`: the validation part of digits is fixed",
+    );
+    let with = |setting| resolved(&[&cifar[..], &[setting]].concat());
+    assert_error(
+        with("data.validation=1.0"),
+        "`data.validation`: 1 must be above 0 and below 1",
+    );
+    assert_error(
+        with("data.image_size=64"),
+        "`data.image_size`: the images of cifar10 are 32x32",
+    );
+    assert_error(
+        resolved(&cifar[..1]),
+        "`data.dir`: cifar10 needs the folder",
+    );
+}
+
+#[test]
 fn a_resolved_spec_has_no_field_that_does_nothing() {
     let spec = resolved(&["method.name=sgd", "method.rho=0.3", "schedule.gamma=0.5"]).unwrap();
     let text = spec.to_toml().unwrap();

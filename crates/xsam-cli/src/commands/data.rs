@@ -6,6 +6,7 @@ use xsam_train::{DataSpec, Error, Named, SpecError, parse_name};
 
 use super::{Outcome, by_flag};
 use crate::args::{DataArguments, DataCommand, ShowArguments};
+use crate::columns::aligned;
 use crate::print;
 
 /// Fields of the spec and the flags of `show` that set them.
@@ -20,9 +21,9 @@ pub(crate) fn run(arguments: DataArguments) -> Result<Outcome, Error> {
 }
 
 fn list(as_json: bool) {
-    if !as_json {
-        print::line("name          train  validation  test  image  classes  what it is");
-    }
+    let heads = ["name", "train", "validation", "test", "image", "classes"];
+    let mut rows = vec![heads.map(str::to_owned)];
+    let mut words = vec!["what it is", ""];
     for name in DatasetName::all() {
         let (sizes, what) = (name.sizes(), name.description());
         if as_json {
@@ -32,17 +33,25 @@ fn list(as_json: bool) {
                 "image": sizes.map(|s| [s.channels, s.height, s.width]),
                 "classes": sizes.map(|s| s.classes), "description": what,
             }));
-        } else {
-            let cell = |cell: fn(Sizes) -> String| sizes.map_or_else(|| "-".to_owned(), cell);
-            print::line(format!(
-                "{name:12}  {:>5}  {:>10}  {:>4}  {:5}  {:>7}  {what}",
-                cell(|s| s.train.to_string()),
-                cell(|s| s.validation.to_string()),
-                cell(|s| s.test.to_string()),
-                cell(|s| format!("{}x{}x{}", s.channels, s.height, s.width)),
-                cell(|s| s.classes.to_string()),
-            ));
+            continue;
         }
+        let cell = |cell: fn(Sizes) -> String| sizes.map_or_else(|| "-".to_owned(), cell);
+        rows.push([
+            name.to_string(),
+            cell(|s| s.train.to_string()),
+            cell(|s| s.validation.to_string()),
+            cell(|s| s.test.to_string()),
+            cell(|s| format!("{}x{}x{}", s.channels, s.height, s.width)),
+            cell(|s| s.classes.to_string()),
+        ]);
+        words.push(what);
+    }
+    if as_json {
+        return;
+    }
+    // Words are not a column: those stand to the right.
+    for (line, words) in aligned(&rows).lines().zip(words) {
+        print::line(format!("{line}  {words}").trim_end());
     }
 }
 

@@ -1,9 +1,9 @@
 //! `[data]`: the data set, and what of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use xsam_data::{DatasetName, Sizes, Splits, digits, image_folder};
+use xsam_data::{DatasetName, Request, RequestError, Sizes, Splits, Validation, load};
 
 use super::{Spec, SpecError};
 use crate::error::Error;
@@ -16,13 +16,21 @@ pub struct DataSpec {
     /// Which one.
     #[serde(with = "named")]
     pub name: DatasetName,
-    /// image-folder: where it is; relative to the current directory unless it begins at the root.
+    /// Where it is, unless it is built in; relative to the current directory unless it begins at the
+    /// root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
     /// image-folder: height and width to which images are resized; their own, which must then all be
     /// equal, if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_size: Option<usize>,
+    /// The share of the training images that is held out for validation, of each class; 0.1 if not given.
+    /// Not for data with a validation part of their own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<f64>,
+    /// Decides which images are held out, for all seeds of a run alike; 10 if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub split_seed: Option<u64>,
     /// Fraction of training labels that are replaced by random ones.
     pub label_noise: f64,
     /// Only so many training images: the first of each class, in proportion.
@@ -36,6 +44,8 @@ impl Default for DataSpec {
             name: DatasetName::Digits,
             dir: None,
             image_size: None,
+            validation: None,
+            split_seed: None,
             label_noise: 0.0,
             subset: None,
         }
@@ -49,18 +59,16 @@ impl DataSpec {
     /// If a field cannot be, or the data cannot be read or are not as they must be.
     pub fn load(&self) -> Result<Splits, Error> {
         self.check()?;
-        Ok(match self.name {
-            DatasetName::Digits => digits()?,
-            DatasetName::ImageFolder => image_folder(self.folder()?, self.image_size)?,
-        })
+        Ok(load(self.name, &self.request())?)
     }
 
-    fn folder(&self) -> Result<&Path, SpecError> {
-        self.dir.as_deref().ok_or_else(|| {
-            let message = "image-folder needs the folder, which holds train/CLASS/*.jpg, .jpeg or \
-                           .png, and test";
-            SpecError::new("data.dir", message)
-        })
+    fn request(&self) -> Request {
+        Request {
+            dir: self.dir.clone(),
+            image_size: self.image_size,
+            validation: self.validation,
+            split_seed: self.split_seed,
+        }
     }
 
     /// Checks what can be checked before the data are loaded.
@@ -70,28 +78,30 @@ impl DataSpec {
             let message = format!("{noise} must be from 0 to 1");
             return Err(SpecError::new("data.label_noise", message));
         }
-        match self.name {
-            DatasetName::Digits => {
-                for (key, given) in [
-                    ("data.dir", self.dir.is_some()),
-                    ("data.image_size", self.image_size.is_some()),
-                ] {
-                    if given {
-                        let message = "digits are built in, as they are: leave it out, or choose \
-                                       data.name = \"image-folder\"";
-                        return Err(SpecError::new(key, message));
-                    }
-                }
-            }
-            DatasetName::ImageFolder => {
-                self.folder()?;
-                if self.image_size == Some(0) {
-                    let message = "0 must be at least 1";
-                    return Err(SpecError::new("data.image_size", message));
-                }
-            }
+        if let Some(seed) = self.split_seed
+            && i64::try_from(seed).is_err()
+        {
+            // As of any seed: TOML has no larger whole numbers.
+            let message = format!("{seed} must be below 2^63");
+            return Err(SpecError::new("data.split_seed", message));
         }
-        Ok(())
+        let named =
+            |error: RequestError| SpecError::new(format!("data.{}", error.field), error.message);
+        self.request().check(self.name).map_err(named)
+    }
+
+    /// How large the data are, where that is known before they are loaded; of a subset, all of them.
+    pub(super) fn sizes(&self) -> Option<Sizes> {
+        self.request().sizes(self.name)
+    }
+
+    /// Fills in how the training images are divided, where that is known before they are loaded.
+    pub(super) fn resolve(&mut self) {
+        let divided = self.name.sizes().is_some() && self.name != DatasetName::Digits;
+        if divided {
+            self.validation.get_or_insert(Validation::SHARE);
+            self.split_seed.get_or_insert(Validation::SEED);
+        }
     }
 }
 

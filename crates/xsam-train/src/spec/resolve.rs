@@ -21,8 +21,9 @@ impl Spec {
             false => Err(SpecError::new(key, format!("{value} must be {range}"))),
         };
         self.data.check()?;
+        self.data.resolve();
         self.model.width = self.model.width.or(self.model.name.default_width());
-        if let Some(sizes) = self.data.name.sizes() {
+        if let Some(sizes) = self.data.sizes() {
             self.check_data(sizes)?;
         }
 
