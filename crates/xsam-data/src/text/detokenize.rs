@@ -15,7 +15,8 @@ const ESCAPES: [(&str, &str); 8] = [
 /// Joins the words of a tokenized sentence to text: `it 's a dog .` becomes `it's a dog.`
 ///
 /// The rules are the basic ones of the detokenizer of Moses (Koehn et al., "Moses: Open Source
-/// Toolkit for Statistical Machine Translation", ACL 2007):
+/// Toolkit for Statistical Machine Translation", ACL 2007). Moses does not join `n't` nor, in German,
+/// `'s`, and it joins a `€` to what follows in every language.
 ///
 /// * `, . ; : ! ? … % )` `]` `}`, alone or several in a row, join the word before them.
 /// * `( [ { ¿ ¡ $ £ €` join the word after them, but for a `€` after a number in German.
