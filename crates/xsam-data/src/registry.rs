@@ -120,6 +120,25 @@ impl DatasetName {
         }
     }
 
+    /// The address that it is published at, or nothing if it is built in or your own.
+    pub const fn source(self) -> Option<&'static str> {
+        match self {
+            Self::Digits | Self::ImageFolder => None,
+            Self::Mnist => Some("https://ossci-datasets.s3.amazonaws.com/mnist"),
+            Self::FashionMnist => Some("https://github.com/zalandoresearch/fashion-mnist"),
+            Self::Cifar10 | Self::Cifar100 => Some("https://www.cs.toronto.edu/~kriz/cifar.html"),
+            Self::TinyImagenet => Some("http://cs231n.stanford.edu/tiny-imagenet-200.zip"),
+        }
+    }
+
+    /// The end of a message on data that are not there.
+    pub(crate) fn published(self) -> String {
+        let source = self.source();
+        source.map_or_else(String::new, |source| {
+            format!("; it is published at {source}")
+        })
+    }
+
     /// How large it is with the default validation part, or nothing if that depends on what is in a
     /// folder.
     pub const fn sizes(self) -> Option<Sizes> {

@@ -94,11 +94,7 @@ impl Request {
     pub(crate) fn folder(&self, name: DatasetName) -> Result<&Path, RequestError> {
         self.dir.as_deref().ok_or_else(|| {
             let message = format!("{name} needs the folder, which holds {}", name.holds());
-            let fetch = match name.sizes() {
-                Some(_) => format!("; `xsam data fetch {name} --dir DIR` fetches it"),
-                None => String::new(),
-            };
-            RequestError::new("dir", message + &fetch)
+            RequestError::new("dir", message + &name.published())
         })
     }
 

@@ -145,11 +145,10 @@ fn cifar10_is_read_divided_and_checked_file_by_file() {
     assert_refused(read(), &here, &format!("{file}, {message}"));
     fs::remove_file(&batch).unwrap();
     let missing = load(DatasetName::Cifar10, &at(here.path()));
-    let path = here.path().display().to_string();
     let message = format!(
         "there is no {file}; the folder of cifar10 holds data_batch_1.bin to data_batch_5.bin, \
-         test_batch.bin and batches.meta.txt, in it or in its cifar-10-batches-bin; `xsam data \
-         fetch cifar10 --dir {path}` fetches it"
+         test_batch.bin and batches.meta.txt, in it or in its cifar-10-batches-bin; it is published \
+         at https://www.cs.toronto.edu/~kriz/cifar.html"
     );
     assert_refused(missing, &here, &message);
 }

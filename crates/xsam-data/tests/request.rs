@@ -53,9 +53,10 @@ fn the_others_need_a_folder_and_say_what_it_holds() {
         let message = none.check(name).unwrap_err().to_string();
         let start = format!("dir: {name} needs the folder, which holds {}", name.holds());
         assert!(message.starts_with(&start), "{message}");
-        let fetch = format!("; `xsam data fetch {name} --dir DIR` fetches it");
-        let own = name == DatasetName::ImageFolder;
-        assert_eq!(message.ends_with(&fetch), !own, "{message}");
+        match name.source() {
+            Some(source) => assert!(message.ends_with(source), "{message}"),
+            None => assert_eq!(name, DatasetName::ImageFolder),
+        }
     }
     assert_refused(
         DatasetName::ImageFolder,

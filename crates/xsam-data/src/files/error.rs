@@ -13,9 +13,8 @@ use crate::DatasetName;
 pub enum FileError {
     /// A file or folder is not there.
     #[error(
-        "there is no {path}; the folder of {dataset} holds {holds}; `xsam data fetch {dataset} \
-         --dir {dir}` fetches it",
-        path = path.display(), holds = dataset.holds(), dir = dir.display()
+        "there is no {path}; the folder of {dataset} holds {holds}{published}",
+        path = path.display(), holds = dataset.holds(), published = dataset.published()
     )]
     Missing {
         /// The file or folder.
