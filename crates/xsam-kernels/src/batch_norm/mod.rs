@@ -9,7 +9,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
 use burn::tensor::Tensor;
 
-pub use stack::{FeatureStack, Link, SavedStack, StackInputs, StackKernels, StackOps, StackSlopes};
+pub use stack::{FeatureStack, Link, StackInputs, StackKernels, StackOps, StackSlopes};
 
 /// What batch norm does to a channel besides normalising it.
 #[derive(Clone, Debug)]

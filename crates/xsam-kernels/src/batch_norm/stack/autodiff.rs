@@ -10,7 +10,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend};
 
-use super::{Link, Normalised, SavedStack, StackInputs, StackKernels, StackOps};
+use super::{Link, Normalised, StackInputs, StackKernels, StackOps};
 
 #[derive(Debug)]
 struct TieBackward;
@@ -30,15 +30,17 @@ impl<B: StackKernels> Backward<B, 2> for TieBackward {
 struct StackBackward;
 
 impl<B: StackKernels> Backward<B, 3> for StackBackward {
-    type State = (SavedStack<B>, Vec<Link>);
+    /// The inputs, with the mean and the variance of all channels, and the maps.
+    type State = (StackInputs<B>, Vec<Link>);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let (saved, links) = ops.state;
+        let (inputs, links) = ops.state;
+        let maps = links.iter().map(Link::map::<B>).collect();
         let so_far = links.iter().map(Link::take_sum::<B>).collect();
-        let slopes = B::stack_backward(gradient, saved, so_far);
-        let [maps, weight, bias] = ops.parents;
-        if maps.is_some() {
+        let slopes = B::stack_backward(gradient, maps, inputs, so_far);
+        let [last, weight, bias] = ops.parents;
+        if last.is_some() {
             for (link, slope) in links.iter().zip(slopes.maps) {
                 link.put_sum::<B>(slope);
             }
@@ -71,21 +73,19 @@ impl<B: StackKernels, C: CheckpointStrategy> StackOps for Autodiff<B, C> {
         links: Vec<Link>,
         inputs: StackInputs<Self>,
     ) -> Normalised<Self> {
-        let maps: Vec<FloatTensor<B>> = links.iter().map(Link::map::<B>).collect();
         let (_, last) = last.into_parts();
         let (weight, weight_node) = inputs.weight.into_parts();
         let (bias, bias_node) = inputs.bias.into_parts();
-        let result = B::stack_forward(
-            maps.clone(),
-            StackInputs {
-                weight: weight.clone(),
-                bias: bias.clone(),
-                epsilon: inputs.epsilon,
-                mean: Self::inner(inputs.mean),
-                variance: Self::inner(inputs.variance),
-                relu: inputs.relu,
-            },
-        );
+        let inputs = StackInputs {
+            weight,
+            bias,
+            epsilon: inputs.epsilon,
+            mean: Self::inner(inputs.mean),
+            variance: Self::inner(inputs.variance),
+            relu: inputs.relu,
+        };
+        let maps = links.iter().map(Link::map::<B>).collect();
+        let result = B::stack_forward(maps, inputs.clone());
         let output = match StackBackward
             .prepare::<C>([last, weight_node, bias_node])
             .compute_bound()
@@ -93,14 +93,10 @@ impl<B: StackKernels, C: CheckpointStrategy> StackOps for Autodiff<B, C> {
         {
             OpsKind::UnTracked(prep) => prep.finish(result.output),
             OpsKind::Tracked(prep) => {
-                let saved = SavedStack {
-                    maps,
-                    weight,
-                    bias,
+                let saved = StackInputs {
                     mean: result.mean.clone(),
                     variance: result.variance.clone(),
-                    epsilon: inputs.epsilon,
-                    relu: inputs.relu,
+                    ..inputs
                 };
                 prep.finish((saved, links), result.output)
             }

@@ -4,8 +4,8 @@ use burn::backend::{Flex, TensorMetadata};
 
 use super::super::flex::{dims, part};
 use super::{
-    Link, Normalised, SavedStack, StackInputs, StackKernels, StackOps, StackSlopes,
-    composed_backward, composed_forward,
+    Link, Normalised, StackInputs, StackKernels, StackOps, StackSlopes, composed_backward,
+    composed_forward,
 };
 use crate::cpu::batch_norm as cpu;
 use crate::flex::{Flat, takes, tensor};
@@ -18,10 +18,6 @@ impl StackOps for Flex {
     }
 }
 
-fn channels(maps: &[Flat]) -> usize {
-    maps.iter().map(|map| map.shape()[1]).sum()
-}
-
 impl StackKernels for Flex {
     fn stack_forward(maps: Vec<Flat>, inputs: StackInputs<Self>) -> Normalised<Self> {
         let _timer = Timer::start("batch norm, forward");
@@ -32,7 +28,7 @@ impl StackKernels for Flex {
         let [weight, bias, mean, variance] = per_channel.map(Flat::to_contiguous);
         let maps: Vec<Flat> = maps.iter().map(Flat::to_contiguous).collect();
         let parts: Vec<cpu::Part<'_>> = maps.iter().map(part).collect();
-        let channels = channels(&maps);
+        let channels = weight.shape()[0];
         let result = cpu::forward(cpu::Forward {
             dims: dims(&maps[0], channels),
             parts: &parts,
@@ -54,18 +50,19 @@ impl StackKernels for Flex {
 
     fn stack_backward(
         gradient: Flat,
-        saved: SavedStack<Self>,
+        maps: Vec<Flat>,
+        inputs: StackInputs<Self>,
         mut sums: Vec<Option<Flat>>,
     ) -> StackSlopes<Self> {
         let _timer = Timer::start("batch norm, backward");
-        let per_channel = [&saved.weight, &saved.bias, &saved.mean, &saved.variance];
-        let tensors = saved.maps.iter().chain(per_channel).chain([&gradient]);
+        let per_channel = [&inputs.weight, &inputs.bias, &inputs.mean, &inputs.variance];
+        let tensors = maps.iter().chain(per_channel).chain([&gradient]);
         if !takes(tensors.chain(sums.iter().flatten())) {
-            return composed_backward::<Self>(gradient, saved, sums);
+            return composed_backward::<Self>(gradient, maps, inputs, sums);
         }
         let gradient = gradient.to_contiguous();
         let [weight, bias, mean, variance] = per_channel.map(Flat::to_contiguous);
-        let maps: Vec<Flat> = saved.maps.iter().map(Flat::to_contiguous).collect();
+        let maps: Vec<Flat> = maps.iter().map(Flat::to_contiguous).collect();
         let parts: Vec<cpu::Part<'_>> = maps.iter().map(part).collect();
         let targets = sums.iter_mut().map(|sum| match sum {
             // All sums are results of this function, which lie side by side.
@@ -74,15 +71,15 @@ impl StackKernels for Flex {
         });
         let slopes = cpu::backward(
             cpu::Backward {
-                dims: dims(&maps[0], channels(&maps)),
+                dims: dims(&maps[0], weight.shape()[0]),
                 gradient: gradient.storage(),
                 parts: &parts,
                 weight: weight.storage(),
                 bias: bias.storage(),
                 mean: mean.storage(),
                 variance: variance.storage(),
-                epsilon: saved.epsilon,
-                mask: if saved.relu {
+                epsilon: inputs.epsilon,
+                mask: if inputs.relu {
                     cpu::Mask::FromInput
                 } else {
                     cpu::Mask::None

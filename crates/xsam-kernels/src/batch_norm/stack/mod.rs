@@ -138,8 +138,9 @@ impl<const D: usize> FeatureStack<D> {
             let joined = Tensor::cat(self.maps.clone(), 1);
             return batch_norm_inference(joined, params, statistics, tail);
         }
+        let dims = self.dims();
         for tensor in [&statistics.mean, &statistics.variance] {
-            check_channels(self.dims(), tensor);
+            check_channels(dims, tensor);
         }
         Tensor::from_dispatch(self.normalised(params, statistics, relu).output)
     }
@@ -150,8 +151,9 @@ impl<const D: usize> FeatureStack<D> {
         known: BatchNormStatistics,
         relu: bool,
     ) -> Normalised<Dispatch> {
+        let dims = self.dims();
         for tensor in [&params.weight, &params.bias] {
-            check_channels(self.dims(), tensor);
+            check_channels(dims, tensor);
         }
         <Dispatch as StackOps>::normalise_stack(
             self.last.clone().into_dispatch(),
@@ -221,33 +223,16 @@ pub trait StackKernels: BatchNormKernels {
         composed_forward::<Self>(maps, inputs)
     }
 
-    /// The gradients, from that of the output; those of the maps are added to `sums`.
+    /// The gradients, from that of the output and the inputs, of which mean and variance are those of all
+    /// channels; the gradients of the maps are added to `sums`.
     fn stack_backward(
         gradient: FloatTensor<Self>,
-        saved: SavedStack<Self>,
+        maps: Vec<FloatTensor<Self>>,
+        inputs: StackInputs<Self>,
         sums: Vec<Option<FloatTensor<Self>>>,
     ) -> StackSlopes<Self> {
-        composed_backward::<Self>(gradient, saved, sums)
+        composed_backward::<Self>(gradient, maps, inputs, sums)
     }
-}
-
-/// What the backward pass needs of the forward pass.
-#[derive(Clone, Debug)]
-pub struct SavedStack<B: Backend> {
-    /// The maps.
-    pub maps: Vec<FloatTensor<B>>,
-    /// The scale of each channel.
-    pub weight: FloatTensor<B>,
-    /// The shift of each channel.
-    pub bias: FloatTensor<B>,
-    /// The mean of each channel.
-    pub mean: FloatTensor<B>,
-    /// The biased variance of each channel.
-    pub variance: FloatTensor<B>,
-    /// What was added to the variance.
-    pub epsilon: f64,
-    /// Whether a ReLU came last.
-    pub relu: bool,
 }
 
 /// The gradients of batch norm of a stack.
@@ -287,20 +272,21 @@ fn composed_forward<B: Backend>(
 
 fn composed_backward<B: Backend>(
     gradient: FloatTensor<B>,
-    saved: SavedStack<B>,
+    maps: Vec<FloatTensor<B>>,
+    inputs: StackInputs<B>,
     sums: Vec<Option<FloatTensor<B>>>,
 ) -> StackSlopes<B> {
-    let widths: Vec<usize> = saved.maps.iter().map(|map| map.shape()[1]).collect();
+    let widths: Vec<usize> = maps.iter().map(|map| map.shape()[1]).collect();
     let slopes = super::composed::backward::<B>(
         gradient,
         Saved {
-            x: B::float_cat(saved.maps, 1),
-            weight: saved.weight,
-            bias: saved.bias,
-            mean: saved.mean,
-            variance: saved.variance,
-            epsilon: saved.epsilon,
-            tail: if saved.relu {
+            x: B::float_cat(maps, 1),
+            weight: inputs.weight,
+            bias: inputs.bias,
+            mean: inputs.mean,
+            variance: inputs.variance,
+            epsilon: inputs.epsilon,
+            tail: if inputs.relu {
                 SavedTail::Relu
             } else {
                 SavedTail::Nothing

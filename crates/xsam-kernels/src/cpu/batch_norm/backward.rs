@@ -251,6 +251,7 @@ impl Block<'_, '_> {
                 constant: (-scale * total / count) as f32,
                 slope: (-scale * inverse * inverse * weighted / count) as f32,
             };
+            let slope = InputGradient::new(simd, affine, pull);
             for n in 0..dims.stretches() {
                 let g = match &mut masked {
                     // SAFETY: the loop above has written every stretch of this channel.
@@ -260,7 +261,6 @@ impl Block<'_, '_> {
                 let rows = [g, x.stretch(n)];
                 match &mut dx {
                     Dx::New(new) => {
-                        let slope = InputGradient::new(simd, affine, pull);
                         map(
                             simd,
                             rows,
@@ -269,16 +269,13 @@ impl Block<'_, '_> {
                             |rows| slope.at::<MASK>(rows),
                         );
                     }
-                    Dx::Sum(sum) => {
-                        let slope = InputGradient::new(simd, affine, pull);
-                        update(
-                            simd,
-                            rows,
-                            sum.stretch(c, n),
-                            #[inline(always)]
-                            |sum, rows| simd.add_f32s(sum, slope.at::<MASK>(rows)),
-                        );
-                    }
+                    Dx::Sum(sum) => update(
+                        simd,
+                        rows,
+                        sum.stretch(c, n),
+                        #[inline(always)]
+                        |sum, rows| simd.add_f32s(sum, slope.at::<MASK>(rows)),
+                    ),
                 }
             }
             match &mut dx {
