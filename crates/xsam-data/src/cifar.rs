@@ -113,7 +113,7 @@ impl Version {
         validation.splits(&images(self.train, self.per_file)?, test)
     }
 
-    fn names(&self, source: &Source<'_>) -> Result<Vec<String>, FileError> {
+    fn names(&self, source: &Source) -> Result<Vec<String>, FileError> {
         let path = source.path(self.names);
         let bytes = source.read(&path, NAMES_LIMIT)?;
         let classes = self.labels.last().map_or(0, |&(_, classes)| classes);
@@ -122,7 +122,7 @@ impl Version {
 
     fn records(
         &self,
-        source: &Source<'_>,
+        source: &Source,
         file: &str,
         count: usize,
         into: &mut Records,

@@ -93,12 +93,7 @@ fn splits(
 }
 
 /// Reads the file of this name, or the one compressed as `.gz`.
-fn read(
-    source: &Source<'_>,
-    name: &str,
-    content: Content,
-    count: usize,
-) -> Result<Vec<u8>, FileError> {
+fn read(source: &Source, name: &str, content: Content, count: usize) -> Result<Vec<u8>, FileError> {
     let mut path = source.path(name);
     let file = match source.open(&path) {
         Err(missing @ FileError::Missing { .. }) => {

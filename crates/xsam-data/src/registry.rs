@@ -139,6 +139,18 @@ impl DatasetName {
         })
     }
 
+    /// Whether its training images are divided for a validation part, whatever is in its folder.
+    pub const fn is_divided(self) -> bool {
+        match self {
+            Self::Digits | Self::ImageFolder => false,
+            Self::Mnist
+            | Self::FashionMnist
+            | Self::Cifar10
+            | Self::Cifar100
+            | Self::TinyImagenet => true,
+        }
+    }
+
     /// How large it is with the default validation part, or nothing if that depends on what is in a
     /// folder.
     pub const fn sizes(self) -> Option<Sizes> {

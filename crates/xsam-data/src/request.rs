@@ -77,7 +77,7 @@ impl Request {
     pub fn sizes(&self, name: DatasetName) -> Option<Sizes> {
         let sizes = name.sizes()?;
         match self.validation() {
-            Ok(Some(validation)) if name != DatasetName::Digits => {
+            Ok(Some(validation)) if name.is_divided() => {
                 let images = sizes.train + sizes.validation;
                 let held = validation.held(images);
                 Some(Sizes {

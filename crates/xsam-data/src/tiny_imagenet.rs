@@ -92,7 +92,7 @@ fn read(dir: &Path, validation: Validation, counts: &Counts) -> Result<Splits, D
     })
 }
 
-fn list(source: &Source<'_>, name: &str) -> Result<(PathBuf, Vec<u8>), FileError> {
+fn list(source: &Source, name: &str) -> Result<(PathBuf, Vec<u8>), FileError> {
     let path = source.path(name);
     let bytes = source.read(&path, LIST_LIMIT)?;
     Ok((path, bytes))
@@ -145,7 +145,7 @@ fn words(bytes: &[u8], wnids: &[String]) -> Result<Vec<String>, Fault> {
 }
 
 /// The training images.
-fn train(source: &Source<'_>, wnids: &[String], count: usize) -> Result<ImageFiles, FileError> {
+fn train(source: &Source, wnids: &[String], count: usize) -> Result<ImageFiles, FileError> {
     let train = source.path("train");
     let known: HashSet<PathBuf> = wnids.iter().map(|wnid| train.join(wnid)).collect();
     let folders = source.entries(&train)?;
@@ -162,7 +162,7 @@ fn train(source: &Source<'_>, wnids: &[String], count: usize) -> Result<ImageFil
 }
 
 /// The images of the labelled part that is no training part.
-fn val(source: &Source<'_>, wnids: &[String], count: usize) -> Result<ImageFiles, FileError> {
+fn val(source: &Source, wnids: &[String], count: usize) -> Result<ImageFiles, FileError> {
     let folder = source.path("val/images");
     let mut there: HashSet<PathBuf> = images(source, folder.clone(), count)?.into_iter().collect();
     let (path, bytes) = list(source, "val/val_annotations.txt")?;
@@ -225,7 +225,7 @@ fn annotations(
 }
 
 /// The images in a folder, which must be so many.
-fn images(source: &Source<'_>, path: PathBuf, count: usize) -> Result<Vec<PathBuf>, FileError> {
+fn images(source: &Source, path: PathBuf, count: usize) -> Result<Vec<PathBuf>, FileError> {
     let files = source.entries(&path)?;
     let is_image = |file: &PathBuf| file.extension().is_some_and(|e| e == "JPEG");
     if let Some(stray) = files.iter().find(|file| !is_image(file)) {

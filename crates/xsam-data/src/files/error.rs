@@ -21,8 +21,6 @@ pub enum FileError {
         path: PathBuf,
         /// The data set it belongs to.
         dataset: DatasetName,
-        /// The folder of the data set as it was given.
-        dir: PathBuf,
     },
     /// A file or folder cannot be read.
     #[error("cannot read {path}: {reason}", path = path.display())]

@@ -13,18 +13,17 @@ pub use error::{FileError, Position};
 use crate::DatasetName;
 
 /// Where the files of a data set are.
-pub(crate) struct Source<'a> {
+pub(crate) struct Source {
     dataset: DatasetName,
-    dir: &'a Path,
     root: PathBuf,
 }
 
-impl<'a> Source<'a> {
+impl Source {
     /// The files are in `dir` or in its sub-folder `published`, which is what its archive unpacks
     /// to.
     pub(crate) fn new(
         dataset: DatasetName,
-        dir: &'a Path,
+        dir: &Path,
         published: Option<&str>,
     ) -> Result<Self, FileError> {
         let inner = published.map(|name| dir.join(name));
@@ -32,7 +31,7 @@ impl<'a> Source<'a> {
             Some(inner) => inner,
             None => dir.to_owned(),
         };
-        let source = Self { dataset, dir, root };
+        let source = Self { dataset, root };
         match dir.is_dir() {
             true => Ok(source),
             false => Err(source.missing(dir.to_owned())),
@@ -77,7 +76,6 @@ impl<'a> Source<'a> {
         FileError::Missing {
             path,
             dataset: self.dataset,
-            dir: self.dir.to_owned(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
-use super::vocabulary::{END_OF_WORD, Pair, Vocabulary};
+use super::vocabulary::{Change, END_OF_WORD, Pair, Vocabulary, replace};
 
 /// Pairs that occur less often are not merged: what occurs once is no pattern.
 const FEWEST: u64 = 2;
@@ -103,7 +103,7 @@ impl Pairs {
         for index in merged.words {
             let word = &mut self.words[index];
             let count = word.count;
-            word.merge(pair, piece, |pair, change| match change {
+            replace(&mut word.pieces, pair, piece, |pair, change| match change {
                 Change::Gained => {
                     self.known.entry(pair).or_default().add(count, index);
                     grown.push(pair);
@@ -130,40 +130,6 @@ impl Occurrences {
         if self.words.last() != Some(&word) {
             self.words.push(word);
         }
-    }
-}
-
-/// What happens to one occurrence of a pair when another pair is merged.
-enum Change {
-    Gained,
-    Lost,
-}
-
-impl Word {
-    /// Replaces the neighbours `pair` by `piece` from the left and tells what becomes of the pairs
-    /// they were in.
-    fn merge(&mut self, pair: Pair, piece: u32, mut changed: impl FnMut(Pair, Change)) {
-        let mut merged = Vec::with_capacity(self.pieces.len());
-        let mut left = self.pieces.as_slice();
-        while let [first, rest @ ..] = left {
-            left = rest;
-            match rest {
-                [second, rest @ ..] if (*first, *second) == pair => {
-                    left = rest;
-                    if let Some(&before) = merged.last() {
-                        changed((before, pair.0), Change::Lost);
-                        changed((before, piece), Change::Gained);
-                    }
-                    if let Some(&after) = rest.first() {
-                        changed((pair.1, after), Change::Lost);
-                        changed((piece, after), Change::Gained);
-                    }
-                    merged.push(piece);
-                }
-                _ => merged.push(*first),
-            }
-        }
-        self.pieces = merged;
     }
 }
 
@@ -280,16 +246,13 @@ mod tests {
         let vocabulary = train(lines, 12);
         let mut pairs: HashMap<&str, Vec<u32>> = HashMap::new();
         for word in lines.iter().flat_map(|line| line.split(' ')) {
-            let mut state = Word {
-                pieces: vocabulary.characters(word),
-                count: 1,
-            };
+            let mut state = vocabulary.characters(word);
             for &pair in vocabulary.merged() {
                 let spelled = [pair.0, pair.1].map(|id| vocabulary.piece(id).unwrap());
                 let piece = vocabulary.id(&spelled.concat()).unwrap();
-                state.merge(pair, piece, |_, _| {});
+                replace(&mut state, pair, piece, |_, _| {});
             }
-            pairs.insert(word, state.pieces);
+            pairs.insert(word, state);
         }
         for (word, pieces) in pairs {
             assert_eq!(vocabulary.encode(word), pieces, "{word}");

@@ -108,18 +108,41 @@ impl Vocabulary {
             known.min()
         };
         while let Some((merge, pair)) = pairs(&pieces) {
-            replace(&mut pieces, pair, merge.piece);
+            replace(&mut pieces, pair, merge.piece, |_, _| {});
         }
         pieces
     }
 }
 
-/// Replaces every `pair` in `pieces`, from the left.
-fn replace(pieces: &mut Vec<u32>, pair: Pair, by: u32) {
+/// What happens to one occurrence of a pair when another pair is merged.
+pub(super) enum Change {
+    Gained,
+    Lost,
+}
+
+/// Replaces every `pair` in `pieces` by a piece, from the left, and tells what becomes of the pairs that
+/// they were in.
+pub(super) fn replace(
+    pieces: &mut Vec<u32>,
+    pair: Pair,
+    by: u32,
+    mut changed: impl FnMut(Pair, Change),
+) {
     let mut kept = 0;
     let mut at = 0;
     while at < pieces.len() {
         let found = pieces[at] == pair.0 && pieces.get(at + 1) == Some(&pair.1);
+        if found {
+            if kept > 0 {
+                let before = pieces[kept - 1];
+                changed((before, pair.0), Change::Lost);
+                changed((before, by), Change::Gained);
+            }
+            if let Some(&after) = pieces.get(at + 2) {
+                changed((pair.1, after), Change::Lost);
+                changed((by, after), Change::Gained);
+            }
+        }
         pieces[kept] = if found { by } else { pieces[at] };
         kept += 1;
         at += 1 + usize::from(found);
