@@ -78,13 +78,6 @@ impl DataSpec {
             let message = format!("{noise} must be from 0 to 1");
             return Err(SpecError::new("data.label_noise", message));
         }
-        if let Some(seed) = self.split_seed
-            && i64::try_from(seed).is_err()
-        {
-            // As of any seed: TOML has no larger whole numbers.
-            let message = format!("{seed} must be below 2^63");
-            return Err(SpecError::new("data.split_seed", message));
-        }
         let named =
             |error: RequestError| SpecError::new(format!("data.{}", error.field), error.message);
         self.request().check(self.name).map_err(named)
@@ -97,8 +90,7 @@ impl DataSpec {
 
     /// Fills in how the training images are divided, where that is known before they are loaded.
     pub(super) fn resolve(&mut self) {
-        let divided = self.name.sizes().is_some() && self.name != DatasetName::Digits;
-        if divided {
+        if self.name.is_divided() {
             self.validation.get_or_insert(Validation::SHARE);
             self.split_seed.get_or_insert(Validation::SEED);
         }

@@ -61,13 +61,15 @@ impl Spec {
             range(key, value as f64, value >= 1, "at least 1")?;
         }
         // TOML has no larger whole numbers, and the spec is written as TOML.
-        let seed = train.seed;
-        range(
-            "train.seed",
-            seed as f64,
-            i64::try_from(seed).is_ok(),
-            "below 2^63",
-        )?;
+        for (key, seed) in [
+            ("train.seed", Some(train.seed)),
+            ("data.split_seed", self.data.split_seed),
+        ] {
+            if let Some(seed) = seed {
+                let ok = i64::try_from(seed).is_ok();
+                range(key, seed as f64, ok, "below 2^63")?;
+            }
+        }
 
         let schedule = &mut self.schedule;
         let (warmup, epochs) = (schedule.warmup, train.epochs);
