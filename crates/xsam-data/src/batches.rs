@@ -2,6 +2,7 @@
 
 use std::slice::Chunks;
 
+use crate::augment::{View, push_view};
 use crate::random::{Purpose, Stream};
 use crate::{DataError, Images, Normalization};
 
@@ -34,7 +35,8 @@ pub fn batches(order: &[usize], batch_size: usize) -> Result<Chunks<'_, usize>, 
 }
 
 /// The pixels and labels of a batch, in the order of `indices` and ready to become tensors of
-/// shapes `[batch, channels, height, width]` and `[batch]`. Pixels are normalized.
+/// shapes `[batch, channels, height, width]` and `[batch]`. Pixels are normalized, and nothing else
+/// is done to them; [`Pipeline::gather`](crate::Pipeline::gather) augments.
 ///
 /// # Errors
 ///
@@ -44,6 +46,15 @@ pub fn gather(
     normalization: &Normalization,
     indices: &[usize],
 ) -> Result<(Vec<f32>, Vec<i64>), DataError> {
+    let tables = tables(images, normalization)?;
+    gather_views(images, &tables, indices, |_| View::WHOLE)
+}
+
+/// A table per channel, if `normalization` is for images like these.
+pub(crate) fn tables(
+    images: &Images,
+    normalization: &Normalization,
+) -> Result<Vec<[f32; 256]>, DataError> {
     let tables: Vec<[f32; 256]> = normalization.tables().collect();
     if tables.len() != images.channels() {
         return Err(DataError::Channels {
@@ -51,13 +62,23 @@ pub fn gather(
             normalization: tables.len(),
         });
     }
-    let plane = images.height() * images.width();
+    Ok(tables)
+}
+
+/// What `view` says is to be seen of the images at `indices`, and their labels.
+pub(crate) fn gather_views(
+    images: &Images,
+    tables: &[[f32; 256]],
+    indices: &[usize],
+    view: impl Fn(usize) -> View,
+) -> Result<(Vec<f32>, Vec<i64>), DataError> {
+    let size = [images.height(), images.width()];
     let mut pixels = Vec::with_capacity(indices.len() * images.pixels_per_image());
     let mut labels = Vec::with_capacity(indices.len());
+    let mut spare = Vec::new();
     for &index in indices {
-        for (channel, table) in images.image(index)?.chunks_exact(plane).zip(&tables) {
-            pixels.extend(channel.iter().map(|&pixel| table[usize::from(pixel)]));
-        }
+        let image = images.image(index)?;
+        push_view(image, size, tables, &view(index), &mut spare, &mut pixels);
         labels.push(images.labels()[index] as i64);
     }
     Ok((pixels, labels))

@@ -1,5 +1,7 @@
 //! What can be wrong with data or with a request for it.
 
+use std::path::PathBuf;
+
 use thiserror::Error;
 
 use crate::text::{BleuError, CorpusError, TokenizerError};
@@ -90,6 +92,64 @@ pub enum DataError {
     Fraction {
         /// The value given.
         fraction: f64,
+    },
+    /// A value of an augmentation is out of its range.
+    #[error("{field} = {value} is outside {range}")]
+    Augmentation {
+        /// The field of [`Augmentation`](crate::Augmentation).
+        field: &'static str,
+        /// The value given.
+        value: String,
+        /// What it can be.
+        range: String,
+    },
+    /// An augmentation has two ways to choose what is seen of an image.
+    #[error(
+        "crop_padding = {padding} and resized_crop exclude each other: set crop_padding = 0, or \
+         leave resized_crop out"
+    )]
+    TwoCrops {
+        /// The padding given.
+        padding: usize,
+    },
+    /// The system refuses a thread that was to prepare batches.
+    #[error("cannot start a thread to prepare batches: {reason}; workers = 0 does without")]
+    Thread {
+        /// What the system said.
+        reason: String,
+    },
+    /// What was to prepare a batch panicked.
+    #[error("preparing batch {batch} failed: {reason}")]
+    Worker {
+        /// Its number in the epoch, from 0.
+        batch: usize,
+        /// What the panic said.
+        reason: String,
+    },
+    /// A contact sheet would be too large.
+    #[error(
+        "a contact sheet of {width}x{height} pixels is too large: show fewer images or versions, \
+         or magnify less"
+    )]
+    Sheet {
+        /// Pixels in a row.
+        width: usize,
+        /// Rows.
+        height: usize,
+    },
+    /// A picture cannot be encoded.
+    #[error("cannot encode the picture: {reason}")]
+    Encoding {
+        /// What the encoder said.
+        reason: String,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {path}: {reason}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
     },
     /// The bytes of a data set are not what its description says.
     #[error("the {dataset} data are damaged: {reason}")]

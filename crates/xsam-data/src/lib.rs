@@ -1,5 +1,5 @@
-//! Data sets of labelled images, their splits, label noise and seeded batches; and [`text`] for
-//! translation.
+//! Data sets of labelled images, their splits, label noise, augmentation and seeded batches; and
+//! [`text`] for translation.
 //!
 //! ```
 //! use xsam_data::{batches, digits, gather, order, with_label_noise};
@@ -16,15 +16,18 @@
 //! # Ok::<(), xsam_data::DataError>(())
 //! ```
 //!
-//! [`load`] reads any data set by its name ([`DatasetName`]).
+//! [`load`] reads any data set by its name ([`DatasetName`]). A [`Pipeline`] augments as well, and a [`Loader`] has its batches prepared by threads while others
+//! are used. [`contact_sheet`] shows what becomes of the images.
 //!
 //! Everything random derives from a seed and a position (an epoch, a class, an image), so any part
 //! of a run can be replayed alone. Pixels are bytes in memory, and normalized `f32` in a
 //! batch. This crate knows no tensor library.
 
 mod ascii;
+mod augment;
 mod batches;
 mod cifar;
+mod contact_sheet;
 mod digits;
 mod error;
 mod files;
@@ -33,8 +36,10 @@ mod image_files;
 mod image_folder;
 mod images;
 mod mnist;
+mod loader;
 mod noise;
 mod normalize;
+mod pipeline;
 mod random;
 mod registry;
 mod request;
@@ -44,17 +49,21 @@ mod tiny_imagenet;
 mod validation;
 
 pub use ascii::ascii;
+pub use augment::{Augmentation, Erasing, ResizedCrop};
 pub use batches::{batches, gather, order};
 pub use cifar::{cifar10, cifar100};
+pub use contact_sheet::{SheetLayout, contact_sheet, write_contact_sheet};
 pub use digits::digits;
 pub use error::DataError;
 pub use files::{FileError, Position};
 pub use image_files::ImageError;
 pub use image_folder::{FolderError, image_folder};
 pub use images::{Images, Splits};
+pub use loader::{Loader, LoaderConfig};
 pub use mnist::{fashion_mnist, mnist};
 pub use noise::with_label_noise;
 pub use normalize::Normalization;
+pub use pipeline::{Batch, Pipeline};
 pub use registry::{DatasetName, Sizes, UnknownDataset, load};
 pub use request::{Request, RequestError};
 pub use stratify::subset;

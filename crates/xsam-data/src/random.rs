@@ -13,6 +13,7 @@ pub(crate) enum Purpose {
     Noise,
     Split,
     Pairs,
+    Augmentation,
 }
 
 impl Purpose {
@@ -22,6 +23,7 @@ impl Purpose {
             Self::Noise => *b"xsam-data noise\0",
             Self::Split => *b"xsam-data split\0",
             Self::Pairs => *b"xsam-data pairs\0",
+            Self::Augmentation => *b"xsam-data image\0",
         }
     }
 }
@@ -36,6 +38,14 @@ impl Stream {
         key[8..16].copy_from_slice(&position.to_le_bytes());
         key[16..].copy_from_slice(&purpose.tag());
         Self(ChaCha8Rng::from_seed(key))
+    }
+
+    /// A stream of its own for every image in every epoch: `new` of the epoch, with the index as
+    /// ChaCha's nonce.
+    pub(crate) fn of_image(purpose: Purpose, seed: u64, epoch: u64, index: usize) -> Self {
+        let mut stream = Self::new(purpose, seed, epoch);
+        stream.0.set_stream(index as u64);
+        stream
     }
 
     /// Uniform in `[0, 1)`, a multiple of 2^-53.
@@ -112,5 +122,20 @@ mod tests {
         assert_ne!(base, first(Purpose::Noise, 1, 2));
         assert_ne!(base, first(Purpose::Split, 1, 2));
         assert_ne!(base, first(Purpose::Pairs, 1, 2));
+    }
+
+    #[test]
+    fn every_image_of_every_epoch_has_a_stream_of_its_own() {
+        let mut firsts = std::collections::HashSet::new();
+        for (seed, epoch) in [(1, 2), (2, 1), (1, 3)] {
+            for index in 0..1000 {
+                let first = || {
+                    Stream::of_image(Purpose::Augmentation, seed, epoch, index).below(usize::MAX)
+                };
+                assert_eq!(first(), first());
+                firsts.insert(first());
+            }
+        }
+        assert_eq!(firsts.len(), 3000);
     }
 }
