@@ -16,8 +16,9 @@
 //! # Ok::<(), xsam_data::DataError>(())
 //! ```
 //!
-//! [`load`] reads any data set by its name ([`DatasetName`]). A [`Pipeline`] augments as well, and a [`Loader`] has its batches prepared by threads while others
-//! are used. [`contact_sheet`] shows what becomes of the images.
+//! [`fetch`] downloads published data sets, and [`load`] reads any of them by its name
+//! ([`DatasetName`]). A [`Pipeline`] augments as well, and a [`Loader`] has its batches prepared by
+//! threads while others are used. [`contact_sheet`] shows what becomes of the images.
 //!
 //! Everything random derives from a seed and a position (an epoch, a class, an image), so any part
 //! of a run can be replayed alone. Pixels are bytes in memory, and normalized `f32` in a
@@ -30,13 +31,14 @@ mod cifar;
 mod contact_sheet;
 mod digits;
 mod error;
+pub mod fetch;
 mod files;
 mod idx;
 mod image_files;
 mod image_folder;
 mod images;
-mod mnist;
 mod loader;
+mod mnist;
 mod noise;
 mod normalize;
 mod pipeline;

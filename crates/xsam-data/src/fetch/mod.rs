@@ -1,0 +1,259 @@
+//! Published data sets: downloaded, checked, unpacked.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use xsam_data::fetch::Fetch;
+//!
+//! Fetch::new("cifar10", Path::new("data/cifar10")).run(&mut |progress| {
+//!     eprintln!("{}: {} bytes", progress.file, progress.bytes);
+//! })?;
+//! # Ok::<(), xsam_data::fetch::FetchError>(())
+//! ```
+//!
+//! A download goes on where it was interrupted, and a request that fails in passing is made again.
+//! The folder of the data set gets its name when it is whole, so a fetch that was interrupted leaves
+//! `cifar10.part`, never a `cifar10` with half of the files. What a fetch did not make, it neither
+//! replaces nor removes.
+//!
+//! Downloaded files are flushed to the disk, and so is the mark of a whole folder; what is unpacked
+//! is not, file by file, since that takes minutes for a hundred thousand. After a power cut within
+//! seconds of a fetch, [`Fetch::verify`] tells whether everything is there.
+
+mod checksum;
+mod download;
+mod error;
+mod folder;
+mod http;
+mod manifest;
+mod part;
+mod progress;
+mod retry;
+mod staging;
+mod unpack;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+pub use error::{Failure, FetchError, SourceFailure};
+pub use folder::{State, Verified};
+pub use manifest::{Manifest, Published, RemoteFile, Unpack};
+pub use progress::{Progress, Stage};
+pub use retry::{Retry, Timeouts};
+
+use download::{Download, link};
+use error::io_error;
+use folder::Sum;
+use http::Client;
+use progress::Watch;
+use staging::Staging;
+
+/// A fetch of one data set into a folder of its own.
+///
+/// | setting | default |
+/// |---|---|
+/// | [`mirror`](Self::mirror) | none: the sources of the manifest only |
+/// | [`keep_archive`](Self::keep_archive) | archives are removed once they are unpacked |
+/// | [`cancel`](Self::cancel) | it runs to its end |
+/// | [`retry`](Self::retry) | 6 attempts, 1 s to 30 s apart |
+/// | [`timeouts`](Self::timeouts) | 15 s to connect, 30 s without data |
+/// | [`manifest`](Self::manifest) | [`Manifest::embedded`] |
+#[derive(Clone, Debug)]
+pub struct Fetch<'a> {
+    name: String,
+    folder: PathBuf,
+    mirror: Option<String>,
+    keep_archive: bool,
+    cancel: Option<&'a AtomicBool>,
+    retry: Retry,
+    timeouts: Timeouts,
+    manifest: Option<Manifest>,
+}
+
+impl<'a> Fetch<'a> {
+    /// The data set `name`, to become `folder`, which must not be there yet, or be empty.
+    ///
+    /// While it is fetched it is in `folder` with `.part` added, beside `folder`.
+    pub fn new(name: &str, folder: &Path) -> Self {
+        Self {
+            name: name.to_owned(),
+            folder: folder.to_owned(),
+            mirror: None,
+            keep_archive: false,
+            cancel: None,
+            retry: Retry::default(),
+            timeouts: Timeouts::default(),
+            manifest: None,
+        }
+    }
+
+    /// Asks for every file under this URL first, by its published name.
+    pub fn mirror(mut self, url: &str) -> Self {
+        self.mirror = Some(url.to_owned());
+        self
+    }
+
+    /// Whether archives are kept, beside the folder, once they are unpacked.
+    pub fn keep_archive(mut self, keep: bool) -> Self {
+        self.keep_archive = keep;
+        self
+    }
+
+    /// Stops soon after the flag is set. The next fetch goes on with what has arrived.
+    pub fn cancel(mut self, flag: &'a AtomicBool) -> Self {
+        self.cancel = Some(flag);
+        self
+    }
+
+    /// When a failed request is made again.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// How long a request may take.
+    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
+        self.timeouts = timeouts;
+        self
+    }
+
+    /// Where the data sets come from.
+    pub fn manifest(mut self, manifest: Manifest) -> Self {
+        self.manifest = Some(manifest);
+        self
+    }
+
+    /// What is there now, by the mark of a whole folder; [`Self::verify`] reads all of it.
+    ///
+    /// # Errors
+    ///
+    /// If the name is unknown, or the folder cannot be read.
+    pub fn state(&self) -> Result<State, FetchError> {
+        folder::state(&self.folder, &self.published()?)
+    }
+
+    /// Fetches the data set, unless it is there. `tell` hears of every chunk of bytes.
+    ///
+    /// # Errors
+    ///
+    /// See [`FetchError`]. Whatever it is, there is no folder of that name afterwards unless there
+    /// was one before, and what has arrived is kept for the next fetch.
+    pub fn run(&self, tell: &mut dyn FnMut(Progress<'_>)) -> Result<(), FetchError> {
+        let published = self.published()?;
+        if let Some(how) = published.by_hand {
+            return Err(FetchError::ByHand {
+                name: self.name.clone(),
+                how,
+                layout: published.layout,
+            });
+        }
+        let mirror = self.mirror.as_deref();
+        if let Some(url) = mirror.filter(|url| !manifest::is_http(url)) {
+            let url = url.to_owned();
+            return Err(FetchError::Mirror { url });
+        }
+        let left_over = || Staging::path(&self.folder).exists();
+        if self.is_there(&published)? && !left_over() {
+            return Ok(());
+        }
+        let staging = Staging::enter(&self.folder)?;
+        // Another process may have been faster.
+        if !self.is_there(&published)? {
+            let mut watch = Watch {
+                tell,
+                cancel: self.cancel,
+            };
+            self.make(&published, &staging, &mut watch)?;
+        }
+        if self.keep_archive {
+            self.keep(&published, &staging)?;
+        }
+        staging.clear(&published)
+    }
+
+    /// Reads every file of a fetched data set and compares its MD5 with that of the file fetched.
+    /// Files that were added since are no difference.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError::NotFetched`] if the folder is not one that was fetched,
+    /// [`FetchError::Damaged`] if a file is missing or differs, and others of [`FetchError`].
+    pub fn verify(&self, tell: &mut dyn FnMut(Progress<'_>)) -> Result<Verified, FetchError> {
+        let path = || self.folder.clone();
+        match self.state()? {
+            State::Outdated => return Err(FetchError::Outdated { path: path() }),
+            State::Absent | State::Foreign => return Err(FetchError::NotFetched { path: path() }),
+            State::Complete => {}
+        }
+        let mut watch = Watch {
+            tell,
+            cancel: self.cancel,
+        };
+        folder::verify(&self.folder, &mut watch)
+    }
+
+    fn published(&self) -> Result<Published, FetchError> {
+        match &self.manifest {
+            Some(manifest) => manifest.get(&self.name).cloned(),
+            None => Manifest::embedded()?.get(&self.name).cloned(),
+        }
+    }
+
+    /// Whether the data set is there; an error if something else is.
+    fn is_there(&self, published: &Published) -> Result<bool, FetchError> {
+        let path = || self.folder.clone();
+        match folder::state(&self.folder, published)? {
+            State::Absent => Ok(false),
+            State::Complete => Ok(true),
+            State::Outdated => Err(FetchError::Outdated { path: path() }),
+            State::Foreign => Err(FetchError::Occupied { path: path() }),
+        }
+    }
+
+    /// Downloads everything, then makes the folder and gives it its name.
+    fn make(
+        &self,
+        published: &Published,
+        staging: &Staging,
+        watch: &mut Watch<'_>,
+    ) -> Result<(), FetchError> {
+        let tree = staging.tree()?;
+        let download = Download {
+            client: &Client::new(self.timeouts),
+            retry: self.retry,
+            mirror: self.mirror.as_deref(),
+            folder: staging.folder(),
+        };
+        let mut paths = Vec::new();
+        for file in &published.files {
+            paths.push(download.run(file, watch)?);
+        }
+        let mut sums = Vec::new();
+        for (file, path) in published.files.iter().zip(&paths) {
+            if let Some(rule) = &file.unpack {
+                sums.extend(unpack::unpack(path, file, rule, &tree, watch)?);
+            } else {
+                link(path, &tree.join(&file.name))?;
+                sums.push(Sum {
+                    path: file.name.clone(),
+                    md5: file.md5.clone(),
+                });
+            }
+        }
+        folder::complete(&tree, published, sums)?;
+        watch.check()?;
+        folder::publish(&tree, &self.folder)
+    }
+
+    /// Moves the archives out of the staging folder. One that is there already stays.
+    fn keep(&self, published: &Published, staging: &Staging) -> Result<(), FetchError> {
+        for file in published.files.iter().filter(|file| file.unpack.is_some()) {
+            let from = staging.folder().join(&file.name);
+            let to = self.folder.with_file_name(&file.name);
+            if from.exists() && !to.exists() {
+                fs::rename(&from, &to).map_err(io_error("write", &to))?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,91 @@
+//! Where a data set is while it is fetched: the folder `NAME.part` beside its goal.
+//!
+//! It holds the files as they are downloaded, and `tree`, which becomes the goal. One process at a
+//! time is at work in it, the one that has locked `.NAME.lock`. That file is empty and stays: were it
+//! removed, two processes could hold locks on two files of that name.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::io_error;
+use super::part::remove;
+use super::{FetchError, Published};
+
+pub(super) struct Staging {
+    folder: PathBuf,
+    /// Open, and so locked, for as long as this value lives.
+    _lock: File,
+}
+
+impl Staging {
+    /// The staging folder of the folder `goal`, whether it is there or not.
+    pub(super) fn path(goal: &Path) -> PathBuf {
+        goal.with_added_extension("part")
+    }
+
+    /// Locks the staging folder of `goal`, and makes it if need be.
+    pub(super) fn enter(goal: &Path) -> Result<Self, FetchError> {
+        let make = |path: &Path| fs::create_dir_all(path).map_err(io_error("make", path));
+        let (Some(parent), Some(name)) = (goal.parent(), goal.file_name()) else {
+            return Err(io_error("make", goal)(io::ErrorKind::InvalidFilename.into()));
+        };
+        make(parent)?;
+        let mut lock = OsString::from(".");
+        lock.push(name);
+        lock.push(".lock");
+        let path = parent.join(lock);
+        let mut options = OpenOptions::new();
+        let options = options.write(true).create(true).truncate(false);
+        let lock = options.open(&path).map_err(io_error("write", &path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let goal = goal.to_owned();
+                return Err(FetchError::Busy { goal, lock: path });
+            }
+            Err(TryLockError::Error(error)) => return Err(io_error("lock", &path)(error)),
+        }
+        let folder = Self::path(goal);
+        make(&folder)?;
+        Ok(Self {
+            folder,
+            _lock: lock,
+        })
+    }
+
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// An empty folder that becomes the goal. What an earlier process left of one is removed.
+    pub(super) fn tree(&self) -> Result<PathBuf, FetchError> {
+        let tree = self.folder.join("tree");
+        remove_tree(&tree)?;
+        fs::create_dir(&tree).map_err(io_error("make", &tree))?;
+        Ok(tree)
+    }
+
+    /// Removes what a fetch makes here, and the folder, if nothing else is in it.
+    pub(super) fn clear(self, published: &Published) -> Result<(), FetchError> {
+        remove_tree(&self.folder.join("tree"))?;
+        for file in &published.files {
+            for end in ["", ".part", ".part.toml", ".part.new"] {
+                remove(&self.folder.join(format!("{}{end}", file.name)))?;
+            }
+        }
+        // Not empty is no harm: someone put something there.
+        let _ = fs::remove_dir(&self.folder);
+        Ok(())
+    }
+}
+
+fn remove_tree(path: &Path) -> Result<(), FetchError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(io_error("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,178 @@
+//! Where the entries of an archive go: the checks are here, once for every format.
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::Path;
+
+use md5::{Digest, Md5};
+
+use crate::fetch::checksum::{self, CHUNK};
+use crate::fetch::error::io_error;
+use crate::fetch::folder::{self, Sum};
+use crate::fetch::progress::{Stage, Watch};
+use crate::fetch::{FetchError, Unpack};
+
+pub(super) struct Sink<'a, 'w> {
+    archive: &'a Path,
+    name: &'a str,
+    rule: &'a Unpack,
+    into: &'a Path,
+    watch: &'a mut Watch<'w>,
+    entries: u64,
+    bytes: u64,
+    sums: Vec<Sum>,
+}
+
+impl<'a, 'w> Sink<'a, 'w> {
+    pub(super) fn new(
+        archive: &'a Path,
+        name: &'a str,
+        rule: &'a Unpack,
+        into: &'a Path,
+        watch: &'a mut Watch<'w>,
+    ) -> Self {
+        Self {
+            archive,
+            name,
+            rule,
+            into,
+            watch,
+            entries: 0,
+            bytes: 0,
+            sums: Vec::new(),
+        }
+    }
+
+    pub(super) fn rule(&self) -> &Unpack {
+        self.rule
+    }
+
+    /// What was written.
+    pub(super) fn finish(self) -> Vec<Sum> {
+        self.sums
+    }
+
+    /// The archive is not as it must be.
+    pub(super) fn refuse(&self, reason: impl Into<String>) -> FetchError {
+        FetchError::Archive {
+            archive: self.archive.to_owned(),
+            reason: reason.into(),
+        }
+    }
+
+    /// The archive cannot be read.
+    pub(super) fn damaged(&self, error: impl std::fmt::Display) -> FetchError {
+        self.refuse(format!("it is damaged: {error}"))
+    }
+
+    /// The entry is of a kind that is never made.
+    pub(super) fn refuse_kind(&self, name: &[u8], kind: &str) -> FetchError {
+        self.refuse(format!("{} is {kind}", shown(name)))
+    }
+
+    /// Opens the archive.
+    pub(super) fn open(&self) -> Result<File, FetchError> {
+        File::open(self.archive).map_err(io_error("read", self.archive))
+    }
+
+    /// Makes the folder of an entry.
+    pub(super) fn folder(&mut self, name: &[u8]) -> Result<(), FetchError> {
+        self.count()?;
+        match self.place(name)? {
+            Some(place) => self.make_folder(&self.into.join(place)),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes the file of an entry.
+    pub(super) fn file(&mut self, name: &[u8], mut data: impl Read) -> Result<(), FetchError> {
+        self.count()?;
+        let Some(place) = self.place(name)? else {
+            return Err(self.refuse(format!("{} is no folder in it", shown(name))));
+        };
+        let path = self.into.join(&place);
+        if let Some(parent) = path.parent() {
+            self.make_folder(parent)?;
+        }
+        if path.symlink_metadata().is_ok() {
+            return Err(self.refuse(format!("{place} is in it twice")));
+        }
+        let mut file = File::create_new(&path).map_err(io_error("write", &path))?;
+        let mut hasher = Md5::new();
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let n = data.read(&mut chunk).map_err(|error| self.damaged(error))?;
+            if n == 0 {
+                break;
+            }
+            self.bytes += n as u64;
+            if self.bytes > self.rule.at_most_bytes {
+                let limit = self.rule.at_most_bytes;
+                return Err(self.refuse(format!("more than {limit} bytes are in it")));
+            }
+            let written = file.write_all(&chunk[..n]);
+            written.map_err(io_error("write", &path))?;
+            hasher.update(&chunk[..n]);
+            self.watch
+                .at(self.name, Stage::Unpacking, self.bytes, None)?;
+        }
+        let md5 = checksum::digits(hasher);
+        self.sums.push(Sum { path: place, md5 });
+        Ok(())
+    }
+
+    fn count(&mut self) -> Result<(), FetchError> {
+        self.watch.check()?;
+        self.entries += 1;
+        if self.entries > self.rule.at_most_entries {
+            let limit = self.rule.at_most_entries;
+            return Err(self.refuse(format!("more than {limit} files and folders are in it")));
+        }
+        Ok(())
+    }
+
+    fn make_folder(&self, path: &Path) -> Result<(), FetchError> {
+        if path.is_file() {
+            return Err(self.refuse(format!("{} is a file and a folder in it", path.display())));
+        }
+        fs::create_dir_all(path).map_err(io_error("make", path))
+    }
+
+    /// Where an entry goes below `into`; nowhere if it is the folder that becomes `into`.
+    fn place(&self, name: &[u8]) -> Result<Option<String>, FetchError> {
+        let refuse = |why: &str| self.refuse(format!("{} {why}", shown(name)));
+        let text = std::str::from_utf8(name).map_err(|_| refuse("is not UTF-8"))?;
+        if text.is_empty() || text.starts_with('/') {
+            return Err(refuse("is not a path inside a folder"));
+        }
+        // A backslash and a colon mean more to Windows.
+        if text
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '\\' | ':'))
+        {
+            return Err(refuse("has characters that no file should have"));
+        }
+        let mut parts: Vec<&str> = text
+            .split('/')
+            .filter(|part| !part.is_empty() && *part != ".")
+            .collect();
+        if parts.contains(&"..") {
+            return Err(refuse("leads out of the folder"));
+        }
+        if let (Some(folder), [first, ..]) = (&self.rule.folder, &parts[..]) {
+            if first != folder {
+                return Err(refuse(&format!("is not in {folder}")));
+            }
+            parts.remove(0);
+        }
+        match &parts[..] {
+            [] => Ok(None),
+            [first, ..] if folder::is_reserved(first) => Err(refuse("is a name of our own")),
+            parts => Ok(Some(parts.join("/"))),
+        }
+    }
+}
+
+fn shown(name: &[u8]) -> String {
+    format!("the entry {:?}", String::from_utf8_lossy(name))
+}

@@ -1,0 +1,352 @@
+//! What servers and connections do.
+
+use std::fs;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use xsam_data::fetch::{Failure, Stage, Timeouts};
+
+use crate::server::{Reply, Server, sound, whole};
+use crate::{Place, failures, file, md5, noise, one, toy, waits};
+
+#[test]
+fn a_file_is_fetched_once_and_progress_is_told() {
+    let bytes = noise(300_000);
+    let server = Server::script(vec![whole(&bytes)]);
+    let manifest = one(&[server.url("a.bin")], &bytes);
+    let place = Place::empty();
+    let mut seen = Vec::new();
+    let told = &mut |progress: xsam_data::fetch::Progress<'_>| {
+        assert_eq!(progress.file, "a.bin");
+        assert_eq!(progress.stage, Stage::Downloading);
+        assert_eq!(progress.total, Some(300_000));
+        seen.push(progress.bytes);
+    };
+    place.fetch(&manifest).run(told).unwrap();
+    assert!(seen.is_sorted());
+    assert_eq!((seen[0], *seen.last().unwrap()), (0, 300_000));
+    place.finishes(&manifest, &bytes);
+    assert_eq!(server.count(), 1, "what is there is not fetched again");
+}
+
+#[test]
+fn a_broken_connection_goes_on_where_it_broke() {
+    let bytes = noise(200_000);
+    let body = bytes.clone();
+    let server = Server::new(move |number, request| {
+        let reply = sound(&body, "v1", request);
+        if number < 3 { reply.cut(50_001) } else { reply }
+    });
+    let place = Place::empty();
+    place.finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+    let from: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.from)
+        .collect();
+    assert_eq!(from, [None, Some(50_001), Some(100_002), Some(150_003)]);
+    let tags = server
+        .requests()
+        .into_iter()
+        .map(|request| request.if_range);
+    assert!(tags.skip(1).all(|tag| tag.as_deref() == Some("\"v1\"")));
+}
+
+#[test]
+fn the_next_fetch_goes_on_too() {
+    let bytes = noise(100_000);
+    let body = bytes.clone();
+    let server = Server::new(move |number, request| match number {
+        0 => sound(&body, "v1", request).cut(60_000),
+        1..=3 => Reply::status(500),
+        _ => sound(&body, "v1", request),
+    });
+    let manifest = one(&[server.url("a.bin")], &bytes);
+    let place = Place::empty();
+    place.fails(&manifest, &["a.bin could not be fetched", "answered 500"]);
+    place.finishes(&manifest, &bytes);
+    assert_eq!(server.requests()[4].from, Some(60_000));
+}
+
+#[test]
+fn a_server_without_ranges_starts_the_file_anew() {
+    let bytes = noise(100_000);
+    let tagged = whole(&bytes).header("ETag", "\"v1\"");
+    let server = Server::script(vec![tagged.clone().cut(70_000), tagged]);
+    Place::empty().finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+    assert_eq!(server.requests()[1].from, Some(70_000));
+}
+
+#[test]
+fn a_file_that_changes_meanwhile_starts_anew() {
+    let bytes = noise(100_000);
+    let (old, new) = (vec![7; 100_000], bytes.clone());
+    let server = Server::new(move |number, request| match number {
+        0 => sound(&old, "old", request).cut(40_000),
+        _ => sound(&new, "new", request),
+    });
+    Place::empty().finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+    assert_eq!(server.requests()[1].if_range.as_deref(), Some("\"old\""));
+}
+
+#[test]
+fn the_date_stands_in_for_a_weak_tag_and_without_either_the_file_starts_anew() {
+    let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+    let bytes = noise(50_000);
+    for (dated, from) in [(true, Some(9000)), (false, None)] {
+        let weak = whole(&bytes).header("ETag", "W/\"v1\"").cut(9000);
+        let first = if dated {
+            weak.header("Last-Modified", date)
+        } else {
+            weak
+        };
+        let server = Server::script(vec![first, whole(&bytes)]);
+        Place::empty().finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+        let request = &server.requests()[1];
+        assert_eq!(request.from, from);
+        assert_eq!(request.if_range.as_deref(), dated.then_some(date));
+    }
+}
+
+#[test]
+fn a_range_beyond_the_end_means_whole_or_starts_anew() {
+    let bytes = noise(30_000);
+    // Every byte has come, but not the end of the body, so the client does not know.
+    let body = bytes.clone();
+    let server = Server::new(move |number, request| match number {
+        0 => sound(&body, "v1", request).chunked().cut(30_000),
+        _ => sound(&body, "v1", request),
+    });
+    Place::empty().finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+    assert_eq!(server.requests()[1].from, Some(30_000));
+    assert_eq!(server.count(), 2);
+
+    let shrunk = Reply::status(416).header("Content-Range", "bytes */20000");
+    let first = whole(&bytes).header("ETag", "\"v1\"").cut(25_000);
+    let server = Server::script(vec![first, shrunk, whole(&bytes)]);
+    Place::empty().finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+    let from: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.from)
+        .collect();
+    assert_eq!(from, [None, Some(25_000), None]);
+}
+
+#[test]
+fn another_range_than_asked_for_is_not_taken() {
+    let bytes = noise(30_000);
+    for range in ["bytes 0-29999/30000", "bytes 10000-29999/40000", "bytes x"] {
+        let first = whole(&bytes).header("ETag", "\"v1\"").cut(10_000);
+        let wrong = Reply {
+            status: 206,
+            ..whole(&bytes[10_000..])
+        }
+        .header("Content-Range", range);
+        let server = Server::script(vec![first, wrong, whole(&bytes)]);
+        Place::empty().finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+        assert_eq!(server.requests()[2].from, None, "{range}");
+    }
+}
+
+#[test]
+fn wrong_sizes_are_refused() {
+    let bytes = noise(20_000);
+    let sized = |server: &Server, size: u64| {
+        let more = format!("size = {size}");
+        toy(
+            &["a.bin"],
+            &[file("a.bin", &[server.url("a.bin")], &bytes, &more)],
+        )
+    };
+    // Announced, before a byte is taken.
+    let server = Server::script(vec![whole(&bytes)]);
+    let place = Place::empty();
+    let error = place.fails(&sized(&server, 20_001), &["20000 bytes instead of 20001"]);
+    assert_eq!(
+        failures(error),
+        [Failure::Size {
+            found: 20_000,
+            expected: 20_001
+        }]
+    );
+    assert_eq!(server.count(), 1, "it is not asked again");
+    place.finishes(&sized(&server, 20_000), &bytes);
+
+    // Not announced: found out by the bytes.
+    let server = Server::script(vec![whole(&bytes).chunked()]);
+    let place = Place::empty();
+    let error = place.fails(&sized(&server, 19_999), &["more than 19999 bytes"]);
+    assert_eq!(failures(error), [Failure::TooLarge { limit: 19_999 }]);
+    let error = place.fails(
+        &sized(&server, 20_001),
+        &["ended after 20000 of 20001 bytes"],
+    );
+    let short = Failure::Short {
+        found: 20_000,
+        expected: 20_001,
+    };
+    assert_eq!(failures(error), [short]);
+    place.finishes(&sized(&server, 20_000), &bytes);
+
+    // Without a size there is a limit.
+    let more = "at_most = 19_999";
+    for reply in [whole(&bytes), whole(&bytes).chunked()] {
+        let server = Server::script(vec![reply]);
+        let files = [file("a.bin", &[server.url("a.bin")], &bytes, more)];
+        Place::empty().fails(&toy(&["a.bin"], &files), &["more than 19999 bytes"]);
+    }
+}
+
+#[test]
+fn wrong_bytes_are_named_discarded_and_asked_of_the_next_source() {
+    let bytes = noise(20_000);
+    let mut other = bytes.clone();
+    other[19_999] ^= 1;
+    let bad = Server::script(vec![whole(&other)]);
+    let place = Place::empty();
+    let (found, expected) = (md5(&other), md5(&bytes));
+    let manifest = one(&[bad.url("a.bin")], &bytes);
+    let error = place.fails(&manifest, &["MD5", &found, &expected, &bad.url("a.bin")]);
+    assert_eq!(failures(error), [Failure::Checksum { found, expected }]);
+    assert_eq!(bad.count(), 1);
+    let part = fs::metadata(place.at("toy.part/a.bin.part")).unwrap();
+    assert_eq!(part.len(), 0);
+
+    let good = Server::script(vec![whole(&bytes)]);
+    place.finishes(&one(&[bad.url("a.bin"), good.url("a.bin")], &bytes), &bytes);
+    assert_eq!((bad.count(), good.count()), (2, 1));
+}
+
+#[test]
+fn a_spoilt_part_of_an_earlier_fetch_costs_one_more_request() {
+    let bytes = noise(40_000);
+    let body = bytes.clone();
+    let server = Server::new(move |number, request| match number {
+        0 => sound(&body, "v1", request).cut(30_000),
+        1..=3 => Reply::status(503),
+        _ => sound(&body, "v1", request),
+    });
+    let manifest = one(&[server.url("a.bin")], &bytes);
+    let place = Place::empty();
+    place.fails(&manifest, &["503"]);
+    let part = place.at("toy.part/a.bin.part");
+    let mut spoilt = fs::read(&part).unwrap();
+    assert!(spoilt == bytes[..30_000]);
+    spoilt[100] ^= 1;
+    fs::write(&part, spoilt).unwrap();
+    place.finishes(&manifest, &bytes);
+    let from = server.requests().into_iter().map(|request| request.from);
+    assert!(from.skip(4).eq([Some(30_000), None]));
+}
+
+#[test]
+fn a_part_without_its_record_starts_anew() {
+    let bytes = noise(40_000);
+    for record in [None, Some("url = 1"), Some("")] {
+        let body = bytes.clone();
+        let server = Server::new(move |number, request| match number {
+            0 => sound(&body, "v1", request).cut(30_000),
+            1..=3 => Reply::status(503),
+            _ => sound(&body, "v1", request),
+        });
+        let manifest = one(&[server.url("a.bin")], &bytes);
+        let place = Place::empty();
+        place.fails(&manifest, &["503"]);
+        let path = place.at("toy.part/a.bin.part.toml");
+        match record {
+            None => fs::remove_file(path).unwrap(),
+            Some(text) => fs::write(path, text).unwrap(),
+        }
+        place.finishes(&manifest, &bytes);
+        assert_eq!(server.requests()[4].from, None);
+    }
+}
+
+#[test]
+fn what_is_gone_is_asked_once_and_what_is_busy_as_often_as_allowed() {
+    let bytes = noise(1000);
+    for (status, requests) in [(404, 1), (403, 1), (204, 1), (500, 4), (503, 4), (408, 4)] {
+        let server = Server::script(vec![Reply {
+            body: vec![],
+            ..Reply::status(status)
+        }]);
+        let good = Server::script(vec![whole(&bytes)]);
+        let place = Place::empty();
+        let answered = format!("the server answered {status}");
+        place.fails(&one(&[server.url("a.bin")], &bytes), &[&answered]);
+        assert_eq!(server.count(), requests, "{status}");
+        place.finishes(
+            &one(&[server.url("a.bin"), good.url("a.bin")], &bytes),
+            &bytes,
+        );
+    }
+}
+
+#[test]
+fn a_server_is_given_the_time_it_asks_for_within_a_limit() {
+    let bytes = noise(1000);
+    let busy = |asked: &str| Reply::status(429).header("Retry-After", asked);
+    let server = Server::script(vec![
+        busy("0"),
+        busy("3600"),
+        Reply::status(500),
+        whole(&bytes),
+    ]);
+    let place = Place::empty();
+    let mut delays = Vec::new();
+    let fetch = place.fetch(&one(&[server.url("a.bin")], &bytes));
+    fetch
+        .run(&mut |progress| waits(progress, &mut delays))
+        .unwrap();
+    assert_eq!(delays, [1, 30, 2].map(Duration::from_millis));
+}
+
+#[test]
+fn redirects_are_followed_and_end() {
+    let bytes = noise(1000);
+    let goal = Server::script(vec![whole(&bytes)]);
+    let from = Server::script(vec![Reply::status(302).header("Location", goal.url("b"))]);
+    Place::empty().finishes(&one(&[from.url("a.bin")], &bytes), &bytes);
+    assert_eq!(goal.requests()[0].path, "/b");
+
+    let circle = Server::script(vec![Reply::status(302).header("Location", "/a.bin")]);
+    Place::empty().fails(
+        &one(&[circle.url("a.bin")], &bytes),
+        &["too many redirects"],
+    );
+}
+
+#[test]
+fn silence_ends_and_the_download_goes_on() {
+    let bytes = noise(50_000);
+    let body = bytes.clone();
+    let server = Server::new(move |number, request| match number {
+        0 => sound(&body, "v1", request).stall(20_000),
+        1 => sound(&body, "v1", request).stall(0),
+        _ => sound(&body, "v1", request),
+    });
+    let place = Place::empty();
+    let mut reasons = Vec::new();
+    let fetch = place.fetch(&one(&[server.url("a.bin")], &bytes));
+    let told = &mut |progress: xsam_data::fetch::Progress<'_>| {
+        if let Stage::Waiting { reason, .. } = progress.stage {
+            reasons.push(reason.to_string());
+        }
+    };
+    let timeouts = Timeouts {
+        idle: Duration::from_millis(300),
+        ..Timeouts::default()
+    };
+    fetch.timeouts(timeouts).run(told).unwrap();
+    assert_eq!(reasons, ["no data for 0.3 s", "no data for 0.3 s"]);
+    assert_eq!(server.requests()[2].from, Some(20_000));
+}
+
+#[test]
+fn a_server_that_is_not_there_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/a.bin", listener.local_addr().unwrap());
+    drop(listener);
+    Place::empty().fails(&one(std::slice::from_ref(&url), b""), &[&url, "refused"]);
+}
