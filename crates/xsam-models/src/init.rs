@@ -1,4 +1,4 @@
-//! PyTorch's default initial values, from a seed alone.
+//! Initial values from a seed alone, by default PyTorch's.
 //!
 //! Burn's own initializers draw from one generator per device, so their values depend on
 //! everything that drew before. Here tensor `j` of seed `s` has a generator of its own, and equal
@@ -18,17 +18,32 @@ const DOMAIN: [u8; 16] = *b"xsam-models init";
 pub(crate) fn seeded<M: Module>(model: M, seed: u64) -> Result<M, StateError> {
     // A bias has no shape to tell the fan-in of its layer; its weight comes just before it.
     let mut fan_in = 1;
-    with_values(model, |position, entry| {
+    drawn(model, seed, |entry, rng| {
         let count = entry.numel();
         match entry.kind {
             Kind::NormWeight | Kind::RunningVar => vec![1.0; count],
             Kind::NormBias | Kind::RunningMean => vec![0.0; count],
             Kind::Weight => {
                 fan_in = fan_in_of(entry);
-                uniform(seed, position, bound(fan_in), count)
+                uniform(rng, bound(fan_in), count)
             }
-            Kind::Bias => uniform(seed, position, bound(fan_in), count),
+            Kind::Bias => uniform(rng, bound(fan_in), count),
         }
+    })
+}
+
+/// Fills `model` with what `values` draws for each tensor from a generator of its own.
+pub(crate) fn drawn<M: Module>(
+    model: M,
+    seed: u64,
+    mut values: impl FnMut(&Entry, &mut ChaCha8Rng) -> Vec<f64>,
+) -> Result<M, StateError> {
+    with_values(model, |position, entry| {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[8..16].copy_from_slice(&(position as u64).to_le_bytes());
+        key[16..].copy_from_slice(&DOMAIN);
+        values(entry, &mut ChaCha8Rng::from_seed(key))
     })
 }
 
@@ -40,12 +55,8 @@ fn bound(fan_in: usize) -> f64 {
     1.0 / (fan_in as f64).sqrt()
 }
 
-fn uniform(seed: u64, position: usize, bound: f64, count: usize) -> Vec<f64> {
-    let mut key = [0; 32];
-    key[..8].copy_from_slice(&seed.to_le_bytes());
-    key[8..16].copy_from_slice(&(position as u64).to_le_bytes());
-    key[16..].copy_from_slice(&DOMAIN);
-    let mut rng = ChaCha8Rng::from_seed(key);
+/// Values uniform within `bound` of zero.
+pub(crate) fn uniform(rng: &mut ChaCha8Rng, bound: f64, count: usize) -> Vec<f64> {
     // The 53 high bits are the most that fit a double in [0, 1).
     let mut unit = || (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
     (0..count).map(|_| (2.0 * unit() - 1.0) * bound).collect()

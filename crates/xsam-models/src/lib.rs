@@ -1,5 +1,6 @@
-//! Image classifiers on Burn that agree with their PyTorch originals: in logits, in tensor names
-//! and order, in initial distribution, and in the running statistics of batch normalization.
+//! Image classifiers and a Transformer on Burn that agree with their PyTorch originals: in logits, in
+//! tensor names and order, in initial distribution, and in the running statistics of batch
+//! normalization.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -27,6 +28,7 @@ mod precision;
 pub mod reference;
 mod resnet;
 pub mod state;
+mod transformer;
 mod vgg;
 
 pub use cnn::{Cnn, SmallCnn};
@@ -38,4 +40,11 @@ pub use norm::BatchNorm;
 pub use precision::cast;
 pub use resnet::{BasicBlock, Resnet18};
 pub use state::{StateError, parameter_count};
+pub use transformer::{
+    Embedding, Hypothesis, LayerNorm, MultiheadAttention, NormPlacement, SearchConfig,
+    SharedEmbeddings, TargetBatch, Transformer, TransformerConfig, TransformerDecoder,
+    TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, TransformerError,
+    TransformerLoss,
+};
 pub use vgg::{Feature, Head, Vgg11Bn};
+pub use xsam_kernels::Activation;

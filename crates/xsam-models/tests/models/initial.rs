@@ -19,15 +19,56 @@ fn bits(model: &Model) -> Vec<Vec<u64>> {
         .collect()
 }
 
+/// How far a statistic may be from its expectation, in its standard errors.
+const FAR: f64 = 5.0;
+
+/// Mean and variance are those of a distribution around zero of this deviation, whose fourth moment is
+/// `kurtosis` times the square of the second.
+pub(super) fn moments_agree(name: &str, values: &[f64], deviation: f64, kurtosis: f64) {
+    let count = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    assert!(
+        mean.abs() < FAR * deviation / count.sqrt(),
+        "{name}: {mean}"
+    );
+    let square = deviation * deviation;
+    let variance = values.iter().map(|v| v * v).sum::<f64>() / count;
+    let error = (variance - square).abs();
+    assert!(
+        error < FAR * square * ((kurtosis - 1.0) / count).sqrt(),
+        "{name}: {variance}"
+    );
+}
+
+/// The values are uniform within `bound` of zero: in extent, mean, variance and by the test of Kolmogorov
+/// and Smirnov.
+pub(super) fn is_uniform(name: &str, values: &[f64], bound: f64) {
+    // Rounding to single precision may reach past the bound by half an ulp.
+    let largest = values.iter().fold(0_f64, |m, v| m.max(v.abs()));
+    assert!(largest <= bound * (1.0 + 1e-7), "{name}: {largest}");
+    moments_agree(name, values, bound / 3_f64.sqrt(), 1.8);
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let count = sorted.len() as f64;
+    let distances = sorted.iter().enumerate().map(|(i, v)| {
+        let expected = (v / bound + 1.0) / 2.0;
+        (expected - i as f64 / count).max((i + 1) as f64 / count - expected)
+    });
+    let distance = distances.fold(0.0, f64::max);
+    // Exceeded by chance once in 100 000 times.
+    assert!(distance < 2.47 / count.sqrt(), "{name}: {distance}");
+}
+
 #[test]
 fn weights_are_uniform_within_the_bound_of_their_fan_in() {
     for name in [
         ModelName::Mlp,
         ModelName::Cnn,
         ModelName::Resnet18,
+        ModelName::Vgg11Bn,
         ModelName::Densenet121,
     ] {
-        let config = ModelConfig::new(name, 3, 8, 10);
+        let config = ModelConfig::new(name, 3, 32, 10);
         let model = config.init(5, &Device::flex()).unwrap();
         let mut bound = 0.0;
         for (entry, values) in state::values(&model) {
@@ -39,18 +80,7 @@ fn weights_are_uniform_within_the_bound_of_their_fan_in() {
                         let fan_in: usize = entry.shape[1..].iter().product();
                         bound = 1.0 / (fan_in as f64).sqrt();
                     }
-                    // Rounding to single precision may reach past the bound by half an ulp.
-                    let largest = values.iter().fold(0_f64, |m, v| m.max(v.abs()));
-                    assert!(largest <= bound * (1.0 + 1e-7), "{}", entry.name);
-                    let count = values.len() as f64;
-                    let mean = values.iter().sum::<f64>() / count;
-                    let variance = values.iter().map(|v| v * v).sum::<f64>() / count;
-                    // Of a uniform: variance b^2/3; five standard errors of mean and variance.
-                    let spread = bound / 3_f64.sqrt();
-                    assert!(mean.abs() < 5.0 * spread / count.sqrt(), "{}", entry.name);
-                    let error = (variance - spread * spread).abs();
-                    let standard = bound * bound * (4.0 / 45.0 / count).sqrt();
-                    assert!(error < 5.0 * standard, "{}", entry.name);
+                    is_uniform(&entry.name, &values, bound);
                 }
             }
         }

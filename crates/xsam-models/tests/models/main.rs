@@ -5,3 +5,4 @@ mod config;
 mod gradients;
 mod initial;
 mod state;
+mod transformer;

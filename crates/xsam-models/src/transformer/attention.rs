@@ -1,0 +1,107 @@
+//! Attention of several heads.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::{Bool, Device, Int, Tensor};
+
+use crate::layers::linear;
+
+/// Attention between tokens, with linear layers around it.
+///
+/// Query, key and value have a product each. One product for all three is no faster here, and its
+/// result would have to be cut up: the gradients of the parts would be put together again by full-size
+/// copies.
+#[derive(Module, Debug)]
+pub struct MultiheadAttention {
+    /// Makes the keys.
+    pub k_proj: Linear,
+    /// Makes the values.
+    pub v_proj: Linear,
+    /// Makes the queries.
+    pub q_proj: Linear,
+    /// Joins the heads.
+    pub out_proj: Linear,
+    heads: usize,
+}
+
+/// What is attended to: keys and values, each `[batch, heads, tokens, width]`.
+#[derive(Clone, Debug)]
+pub(super) struct KeysValues {
+    keys: Tensor<4>,
+    values: Tensor<4>,
+}
+
+impl KeysValues {
+    /// With those of later tokens behind them.
+    pub(super) fn followed_by(self, later: Self) -> Self {
+        Self {
+            keys: Tensor::cat(vec![self.keys, later.keys], 2),
+            values: Tensor::cat(vec![self.values, later.values], 2),
+        }
+    }
+
+    /// Those of the given sequences.
+    pub(super) fn select(self, sequences: &Tensor<1, Int>) -> Self {
+        Self {
+            keys: self.keys.select(0, sequences.clone()),
+            values: self.values.select(0, sequences.clone()),
+        }
+    }
+}
+
+impl MultiheadAttention {
+    pub(super) fn zeroed(dim: usize, heads: usize, device: &Device) -> Self {
+        Self {
+            k_proj: linear(dim, dim, device),
+            v_proj: linear(dim, dim, device),
+            q_proj: linear(dim, dim, device),
+            out_proj: linear(dim, dim, device),
+            heads,
+        }
+    }
+
+    /// Keys and values of `batch` sequences, whose tokens are the rows of `x`.
+    pub(super) fn keys_values(&self, x: Tensor<2>, batch: usize) -> KeysValues {
+        KeysValues {
+            keys: self.split(self.k_proj.forward(x.clone()), batch),
+            values: self.split(self.v_proj.forward(x), batch),
+        }
+    }
+
+    /// What the rows of `x`, equally many for each sequence, see of it. Padding, where `mask` is true, is
+    /// not seen, and with `causal` no later token than a row's own.
+    pub(super) fn attend(
+        &self,
+        x: Tensor<2>,
+        seen: KeysValues,
+        mask: Option<Tensor<2, Bool>>,
+        causal: bool,
+    ) -> Tensor<2> {
+        let shape = x.dims();
+        let [batch, _, _, width] = seen.keys.dims();
+        let queries = self.split(self.q_proj.forward(x), batch);
+        let scale = 1.0 / (width as f64).sqrt();
+        let heads = xsam_kernels::attention(queries, seen.keys, seen.values, mask, scale, causal);
+        self.out_proj.forward(heads.swap_dims(1, 2).reshape(shape))
+    }
+
+    /// Attention of the rows of `x` to one another.
+    pub(super) fn attend_to_itself(
+        &self,
+        x: Tensor<2>,
+        batch: usize,
+        mask: Option<Tensor<2, Bool>>,
+        causal: bool,
+    ) -> Tensor<2> {
+        let seen = self.keys_values(x.clone(), batch);
+        self.attend(x, seen, mask, causal)
+    }
+
+    /// Rows `[batch * tokens, dim]` as `[batch, heads, tokens, width]`, a view.
+    fn split(&self, rows: Tensor<2>, batch: usize) -> Tensor<4> {
+        let [count, dim] = rows.dims();
+        let tokens = count / batch.max(1);
+        rows.reshape([batch, tokens, self.heads, dim / self.heads])
+            .swap_dims(1, 2)
+    }
+}

@@ -1,0 +1,291 @@
+//! How large a Transformer is, and the check that it can be built.
+
+use std::ops::RangeInclusive;
+
+use burn::tensor::Device;
+use thiserror::Error;
+use xsam_kernels::Activation;
+
+use super::layers::{LayerNorm, NormPlacement};
+use super::{Transformer, init};
+use crate::state::{StateError, parameter_count};
+
+/// Ids a vocabulary may have: those of the special tokens and one word at least.
+const VOCABULARIES: RangeInclusive<usize> = 4..=1 << 24;
+/// Columns of a vector, and hidden units.
+const WIDTHS: RangeInclusive<usize> = 1..=1 << 16;
+/// Layers of either half.
+const LAYERS: RangeInclusive<usize> = 1..=1024;
+
+/// The most parameters that are tried to be stored: 8 GiB in single precision.
+const MOST_PARAMETERS: usize = 1 << 31;
+
+/// Why a Transformer cannot be built, or cannot translate.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum TransformerError {
+    /// A field that counts something is outside its range.
+    #[error("{field} = {value} is outside {min}..={max}")]
+    OutOfRange {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: usize,
+        /// The least value allowed.
+        min: usize,
+        /// The greatest value allowed.
+        max: usize,
+    },
+    /// A field that measures something is outside its range.
+    #[error("{field} = {value} is outside its range, {range}")]
+    NotInRange {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        value: f64,
+        /// The range in words.
+        range: &'static str,
+    },
+    /// The heads cannot share out the columns of a vector.
+    #[error("heads = {heads} does not divide dim = {dim}")]
+    Heads {
+        /// The number of heads.
+        heads: usize,
+        /// Columns of a vector.
+        dim: usize,
+    },
+    /// Two special tokens have the same id.
+    #[error("{first} and {second} are both {id}; they need ids of their own")]
+    SameId {
+        /// The first field.
+        first: &'static str,
+        /// The second field.
+        second: &'static str,
+        /// The id of both.
+        id: usize,
+    },
+    /// Every field is in its range, but together they ask for too much memory.
+    #[error("a Transformer of these sizes has {parameters} parameters, more than {max}")]
+    TooLarge {
+        /// Its number of parameters.
+        parameters: usize,
+        /// The most parameters allowed.
+        max: usize,
+    },
+    /// A search met logits that are infinite or NaN.
+    #[error("the logits for token {position} of a translation are not finite")]
+    NotFinite {
+        /// Which token, from 0 on.
+        position: usize,
+    },
+    /// The initial values could not be stored.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+/// Which of the three tables of the vocabulary are one: the embedding of the source, that of the
+/// target, and the weight before the logits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum SharedEmbeddings {
+    /// Three tables.
+    None,
+    /// Target and logits share one, as is customary for IWSLT.
+    #[default]
+    Target,
+    /// All share one.
+    All,
+}
+
+/// The sizes of a [`Transformer`].
+///
+/// | field | default | range |
+/// |---|---|---|
+/// | `vocabulary` | | 4 to 2^24 |
+/// | `padding` | | an id |
+/// | `dim` | 512 | 1 to 65536, a multiple of `heads` |
+/// | `feed_forward` | 1024 | 1 to 65536 |
+/// | `heads` | 4 | 1 to `dim` |
+/// | `encoder_layers`, `decoder_layers` | 6 | 1 to 1024 |
+/// | `dropout` | 0.3 | at least 0 and below 1 |
+/// | `activation` | ReLU | |
+/// | `norm_placement` | after the branch | |
+/// | `shared_embeddings` | target and logits | |
+///
+/// The defaults are those customary for IWSLT 2014 German to English, `transformer_iwslt_de_en` of
+/// fairseq.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransformerConfig {
+    /// Number of ids, the same for source and target.
+    pub vocabulary: usize,
+    /// The id that fills up a row of a batch.
+    pub padding: usize,
+    /// Columns of the vector of a token.
+    pub dim: usize,
+    /// Hidden units between the two linear layers of a layer.
+    pub feed_forward: usize,
+    /// Heads of every attention.
+    pub heads: usize,
+    /// Layers of the encoder.
+    pub encoder_layers: usize,
+    /// Layers of the decoder.
+    pub decoder_layers: usize,
+    /// Probability to drop an element of an embedded token or of a residual branch.
+    pub dropout: f64,
+    /// What is between the two linear layers of a layer.
+    pub activation: Activation,
+    /// Where a residual branch is normalized.
+    pub norm_placement: NormPlacement,
+    /// Which tables of the vocabulary are one.
+    pub shared_embeddings: SharedEmbeddings,
+}
+
+impl TransformerConfig {
+    /// The default sizes for a vocabulary of so many ids, one of which is the `padding`.
+    pub fn new(vocabulary: usize, padding: usize) -> Self {
+        Self {
+            vocabulary,
+            padding,
+            dim: 512,
+            feed_forward: 1024,
+            heads: 4,
+            encoder_layers: 6,
+            decoder_layers: 6,
+            dropout: 0.3,
+            activation: Activation::Relu,
+            norm_placement: NormPlacement::Post,
+            shared_embeddings: SharedEmbeddings::Target,
+        }
+    }
+
+    /// The same with vectors of `dim` columns and so many hidden units and heads.
+    #[must_use]
+    pub fn with_sizes(mut self, dim: usize, feed_forward: usize, heads: usize) -> Self {
+        (self.dim, self.feed_forward, self.heads) = (dim, feed_forward, heads);
+        self
+    }
+
+    /// The same with so many layers in encoder and decoder.
+    #[must_use]
+    pub fn with_layers(mut self, encoder_layers: usize, decoder_layers: usize) -> Self {
+        (self.encoder_layers, self.decoder_layers) = (encoder_layers, decoder_layers);
+        self
+    }
+
+    /// The same with another probability of dropout.
+    #[must_use]
+    pub fn with_dropout(mut self, dropout: f64) -> Self {
+        self.dropout = dropout;
+        self
+    }
+
+    /// The same with another activation.
+    #[must_use]
+    pub fn with_activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self
+    }
+
+    /// The same with residual branches normalized elsewhere.
+    #[must_use]
+    pub fn with_norm_placement(mut self, norm_placement: NormPlacement) -> Self {
+        self.norm_placement = norm_placement;
+        self
+    }
+
+    /// The same with other tables shared.
+    #[must_use]
+    pub fn with_shared_embeddings(mut self, shared_embeddings: SharedEmbeddings) -> Self {
+        self.shared_embeddings = shared_embeddings;
+        self
+    }
+
+    /// Checks every field.
+    ///
+    /// # Errors
+    ///
+    /// Names the first field that cannot be, its value and its range.
+    pub fn check(&self) -> Result<(), TransformerError> {
+        within("vocabulary", self.vocabulary, VOCABULARIES)?;
+        within("padding", self.padding, 0..=self.vocabulary - 1)?;
+        within("dim", self.dim, WIDTHS)?;
+        within("feed_forward", self.feed_forward, WIDTHS)?;
+        within("heads", self.heads, 1..=self.dim)?;
+        within("encoder_layers", self.encoder_layers, LAYERS)?;
+        within("decoder_layers", self.decoder_layers, LAYERS)?;
+        if !self.dim.is_multiple_of(self.heads) {
+            return Err(TransformerError::Heads {
+                heads: self.heads,
+                dim: self.dim,
+            });
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return Err(TransformerError::NotInRange {
+                field: "dropout",
+                value: self.dropout,
+                range: "at least 0 and below 1",
+            });
+        }
+        Ok(())
+    }
+
+    /// Builds the model on `device` with initial values customary for translation.
+    ///
+    /// Weights of linear layers are uniform as Glorot and Bengio have it (2010), within
+    /// `sqrt(6 / (inputs + outputs))` of zero, and those of keys, values and queries within
+    /// `1 / sqrt(2)` of that, as in fairseq: what a single layer for all three, twice as wide, would
+    /// have. Embeddings, and with them the weight before the logits, are normal with deviation
+    /// `1 / sqrt(dim)`, and that of the padding is zero. Biases are zero and normalizations the
+    /// identity.
+    ///
+    /// Equal seeds give equal bits on every device. To train the model, `device` must have autodiff
+    /// enabled, or [`Module::train`](burn::module::Module::train) be called on the result.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check`](Self::check), and a model that is too large as a whole.
+    pub fn init(&self, seed: u64, device: &Device) -> Result<Transformer, TransformerError> {
+        self.check()?;
+        let model = Transformer::zeroed(self, device);
+        // Nothing large is allocated yet: tensors are made at first use.
+        let parameters = parameter_count(&model);
+        if parameters > MOST_PARAMETERS {
+            return Err(TransformerError::TooLarge {
+                parameters,
+                max: MOST_PARAMETERS,
+            });
+        }
+        Ok(init::seeded(model, self.padding, seed)?)
+    }
+
+    pub(super) fn source_has_its_own_embedding(&self) -> bool {
+        self.shared_embeddings != SharedEmbeddings::All
+    }
+
+    pub(super) fn output_has_its_own_weight(&self) -> bool {
+        self.shared_embeddings == SharedEmbeddings::None
+    }
+
+    /// What stands after the last layer of either half.
+    pub(super) fn last_norm(&self, device: &Device) -> Option<LayerNorm> {
+        match self.norm_placement {
+            NormPlacement::Post => None,
+            NormPlacement::Pre => Some(LayerNorm::new(self.dim, device)),
+        }
+    }
+}
+
+/// Checks a field that counts something.
+pub(super) fn within(
+    field: &'static str,
+    value: usize,
+    range: RangeInclusive<usize>,
+) -> Result<(), TransformerError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(TransformerError::OutOfRange {
+        field,
+        value,
+        min: *range.start(),
+        max: *range.end(),
+    })
+}

@@ -1,0 +1,105 @@
+//! The parts of a layer that are not attention.
+
+use burn::module::{Initializer, Module, Param};
+use burn::nn::Linear;
+use burn::tensor::module::linear;
+use burn::tensor::{Device, Int, Tensor};
+use xsam_kernels::{Activation, bias_gelu, bias_relu, layer_norm};
+
+use super::dropout::Dropout;
+
+/// Added to the variance before the square root, PyTorch's default.
+const EPSILON: f64 = 1e-5;
+
+/// Layer normalization over the last axis.
+///
+/// As in [`BatchNorm`](crate::BatchNorm) the parameters have PyTorch's names.
+#[derive(Module, Debug)]
+pub struct LayerNorm {
+    /// Scale per column, initially one.
+    pub weight: Param<Tensor<1>>,
+    /// Shift per column, initially zero.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl LayerNorm {
+    pub(super) fn new(dim: usize, device: &Device) -> Self {
+        Self {
+            weight: Initializer::Ones.init([dim], device),
+            bias: Initializer::Zeros.init([dim], device),
+        }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        layer_norm(x, self.weight.val(), self.bias.val(), EPSILON)
+    }
+}
+
+/// A vector for each id.
+#[derive(Module, Debug)]
+pub struct Embedding {
+    /// `[vocabulary, dim]`.
+    pub weight: Param<Tensor<2>>,
+}
+
+impl Embedding {
+    pub(super) fn zeroed(vocabulary: usize, dim: usize, device: &Device) -> Self {
+        Self {
+            weight: Initializer::Zeros.init([vocabulary, dim], device),
+        }
+    }
+
+    /// The vectors of `ids`, `[batch, tokens, dim]`; that of `padding` gets no gradient.
+    pub(super) fn forward(&self, ids: Tensor<2, Int>, padding: usize) -> Tensor<3> {
+        xsam_kernels::embedding(self.weight.val(), ids, Some(padding))
+    }
+}
+
+/// Two linear layers and what is between them.
+pub(super) fn feed_forward(
+    (fc1, fc2): (&Linear, &Linear),
+    activation: Activation,
+    x: Tensor<2>,
+) -> Tensor<2> {
+    // The bias of the first goes together with the activation.
+    let hidden = linear(x, fc1.weight.val(), None);
+    let hidden = match (&fc1.bias, activation) {
+        (Some(bias), Activation::Relu) => bias_relu(hidden, bias.val()),
+        (Some(bias), Activation::Gelu) => bias_gelu(hidden, bias.val()),
+        (None, Activation::Relu) => burn::tensor::activation::relu(hidden),
+        (None, Activation::Gelu) => burn::tensor::activation::gelu(hidden),
+    };
+    fc2.forward(hidden)
+}
+
+/// Where a residual branch is normalized.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum NormPlacement {
+    /// After the branch has been added, as in the paper.
+    #[default]
+    Post,
+    /// Before the branch, whose sum is normalized once, after the last layer.
+    Pre,
+}
+
+impl NormPlacement {
+    /// `x` and the branch that `branch` makes of it.
+    pub(super) fn residual(
+        self,
+        norm: &LayerNorm,
+        dropout: &mut Dropout,
+        x: Tensor<2>,
+        branch: impl FnOnce(Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
+        match self {
+            Self::Post => {
+                let branch = dropout.apply(branch(x.clone()));
+                norm.forward(x + branch)
+            }
+            Self::Pre => {
+                let branch = branch(norm.forward(x.clone()));
+                x + dropout.apply(branch)
+            }
+        }
+    }
+}
