@@ -64,7 +64,8 @@ pub(crate) struct RunArguments {
     #[arg(value_name = "SPEC.toml", conflicts_with_all = ["preset", "resume"])]
     pub(crate) spec: Option<PathBuf>,
 
-    /// A spec that comes with the program.
+    /// A spec that comes with the program, such as cifar100-resnet18, or one of its methods, such as
+    /// cifar100-resnet18-xsam. A name that is none of them lists them all.
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub(crate) preset: Option<String>,
 
@@ -206,12 +207,62 @@ pub(crate) enum DataCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Some images of a data set, as characters.
+    /// Downloads a published data set, checks it and unpacks it.
+    #[command(after_help = "Example:\n  xsam data fetch cifar10\n  \
+                            xsam data fetch fashion-mnist --mirror http://mirror.example/files\n\n\
+                      An interrupted download goes on where it was. The folder gets its name when \
+                      everything is in it and has the published checksum.")]
+    Fetch(FetchArguments),
+    /// Reads all of a fetched data set and compares it with what was fetched.
+    #[command(after_help = "Example:\n  xsam data verify cifar10")]
+    Verify(VerifyDataArguments),
+    /// Some images of a data set, as characters or as a picture; or pairs of sentences.
     #[command(
         after_help = "Example:\n  xsam data show digits --split test --index 7 --count 2\n  \
+                            xsam data show cifar10 --count 12 --sheet augmented.png\n  \
                             xsam data show image-folder --dir photos --image-size 32"
     )]
     Show(ShowArguments),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FetchArguments {
+    /// The data set.
+    pub(crate) name: String,
+
+    /// The folder that it becomes; data/NAME if not given.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// Asks for every file under this address first, by its published name.
+    #[arg(long, value_name = "URL")]
+    pub(crate) mirror: Option<String>,
+
+    /// Keeps the archive beside the folder.
+    #[arg(long)]
+    pub(crate) keep_archive: bool,
+
+    /// No progress, only the result.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
+    /// For machines: one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyDataArguments {
+    /// The data set.
+    pub(crate) name: String,
+
+    /// Its folder; data/NAME if not given.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+
+    /// For machines: one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]
@@ -220,7 +271,7 @@ pub(crate) struct ShowArguments {
     #[arg(default_value = "digits")]
     pub(crate) name: String,
 
-    /// Where it is, unless it is built in.
+    /// Where it is, unless it is built in; data/NAME for published data if not given.
     #[arg(long, value_name = "DIR")]
     pub(crate) dir: Option<PathBuf>,
 
@@ -228,17 +279,37 @@ pub(crate) struct ShowArguments {
     #[arg(long, value_name = "PIXELS")]
     pub(crate) image_size: Option<usize>,
 
+    /// The language that parallel-text is to be translated from.
+    #[arg(long, value_name = "ENDING")]
+    pub(crate) source: Option<String>,
+
+    /// The language that parallel-text is to be translated into.
+    #[arg(long, value_name = "ENDING")]
+    pub(crate) target: Option<String>,
+
     /// The part: train, validation or test.
     #[arg(long, default_value = "train", value_parser = ["train", "validation", "test"])]
     pub(crate) split: String,
 
-    /// The first image.
+    /// The first image or pair.
     #[arg(long, default_value_t = 0)]
     pub(crate) index: usize,
 
-    /// How many images.
+    /// How many.
     #[arg(long, default_value_t = 3)]
     pub(crate) count: usize,
+
+    /// Writes the images as a picture, a PNG file: each as it is and as it is augmented.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sheet: Option<PathBuf>,
+
+    /// Augmented versions of each image on the sheet, those of the first epochs.
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub(crate) versions: usize,
+
+    /// Changes a field of the spec, such as augmentation.flip=1 or train.seed=7 (repeatable).
+    #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
+    pub(crate) settings: Vec<String>,
 
     /// For machines: one JSON object an image, with its label and pixels.
     #[arg(long)]

@@ -146,8 +146,11 @@ fn short(metrics: &Metrics) -> String {
     let psi = metrics
         .psi
         .map_or_else(String::new, |p| format!(", psi {p:.2}"));
+    let bleu = metrics
+        .test_bleu
+        .map_or_else(String::new, |bleu| format!(", test BLEU {bleu:.2}"));
     format!(
-        "loss {:.3}, validation {:.1} %, test {:.1} %{alpha}{psi}",
+        "loss {:.3}, validation {:.1} %, test {:.1} %{bleu}{alpha}{psi}",
         metrics.train_loss,
         100.0 * metrics.validation_accuracy,
         100.0 * metrics.test_accuracy,

@@ -56,6 +56,8 @@ fn help_has_an_example_everywhere() {
         &["bench"],
         &["data", "list"],
         &["data", "show"],
+        &["data", "fetch"],
+        &["data", "verify"],
     ] {
         let help = xsam(here.path(), &[command, &["--help"]].concat());
         assert!(help.status.success());
@@ -409,6 +411,153 @@ fn data_can_be_looked_at() {
     assert_eq!(text(&show.stdout).matches("digits, test image").count(), 2);
     let json = xsam(here.path(), &["data", "show", "--count", "1", "--json"]);
     assert_eq!(lines(&json)[0]["pixels"].as_array().unwrap().len(), 64);
+}
+
+#[test]
+fn augmented_images_are_drawn_side_by_side() {
+    let here = tempfile::tempdir().unwrap();
+    let show = |more: &[&str]| {
+        let arguments = [
+            "data",
+            "show",
+            "digits",
+            "--count",
+            "4",
+            "--sheet",
+            "sheet.png",
+        ];
+        xsam(here.path(), &[&arguments[..], more].concat())
+    };
+    let written = show(&["--versions", "2", "--set", "augmentation.crop_padding=2"]);
+    assert!(written.status.success(), "{}", text(&written.stderr));
+    assert!(text(&written.stdout).contains("4 images, each in 2 epochs: sheet.png"));
+    let picture = image::open(here.path().join("sheet.png")).unwrap();
+    // Two rows of two images, each in three cells of 8x8 pixels magnified 15 times.
+    let (width, height) = (picture.width(), picture.height());
+    assert!(width > 2 * 3 * 120 && height > 120, "{width}x{height}");
+    let plain = fs::read(here.path().join("sheet.png")).unwrap();
+    show(&[
+        "--versions",
+        "2",
+        "--set",
+        "augmentation.crop_padding=2",
+        "--set",
+        "train.seed=1",
+    ]);
+    assert_ne!(fs::read(here.path().join("sheet.png")).unwrap(), plain);
+    let wrong = show(&["--set", "augmentation.cutout=9"]);
+    assert_fails(&wrong, 2, "`augmentation.cutout`: 9 is outside 0..=8");
+    let nowhere = ["data", "show", "--sheet", "no/where.png"];
+    assert_fails(&xsam(here.path(), &nowhere), 1, "cannot write no/where.png");
+}
+
+#[test]
+fn what_cannot_be_fetched_is_told() {
+    let here = tempfile::tempdir().unwrap();
+    let data = |arguments: &[&str]| xsam(here.path(), &[&["data"], arguments].concat());
+    assert_fails(&data(&["fetch", "cifar"]), 2, "did you mean `cifar10`?");
+    assert_fails(&data(&["fetch", "digits"]), 2, "it is built in");
+    let by_hand = data(&["fetch", "iwslt14-de-en"]);
+    assert_fails(&by_hand, 2, "train.de, train.en, valid.de, valid.en");
+    let mirror = data(&["fetch", "mnist", "--mirror", "ftp://nowhere"]);
+    assert_fails(&mirror, 2, "is not a URL of http or https");
+    let missing = data(&["verify", "mnist"]);
+    assert_fails(&missing, 1, "data/mnist does not hold a fetched data set");
+    fs::create_dir_all(here.path().join("data/mnist")).unwrap();
+    fs::write(here.path().join("data/mnist/mine"), "mine").unwrap();
+    let occupied = data(&["fetch", "mnist"]);
+    assert_fails(
+        &occupied,
+        1,
+        "data/mnist is there and was not made by a fetch",
+    );
+    let train = xsam(here.path(), &["train", "--set", "data.name=cifar10"]);
+    assert_fails(&train, 1, "`xsam data fetch cifar10` gets them");
+}
+
+#[test]
+fn text_is_shown_in_pairs_and_translated() {
+    let here = tempfile::tempdir().unwrap();
+    let folder = here.path().join("text");
+    fs::create_dir_all(&folder).unwrap();
+    for part in ["train", "valid", "test"] {
+        for (language, words) in [
+            ("de", ["ein hund", "eine katze"]),
+            ("en", ["a dog", "a cat"]),
+        ] {
+            let lines = words
+                .map(|words| format!("{words} {part}\n"))
+                .concat()
+                .repeat(5);
+            fs::write(folder.join(format!("{part}.{language}")), lines).unwrap();
+        }
+    }
+    let show = [
+        "data",
+        "show",
+        "parallel-text",
+        "--dir",
+        "text",
+        "--source",
+        "de",
+    ];
+    assert_fails(&xsam(here.path(), &show), 2, "--target");
+    let show = [&show[..], &["--target", "en", "--count", "1"]].concat();
+    let shown = xsam(here.path(), &show);
+    assert_eq!(
+        text(&shown.stdout).trim(),
+        "parallel-text, train pair 0\nein hund train\na dog train"
+    );
+    let json = xsam(here.path(), &[&show[..], &["--json"]].concat());
+    assert_eq!(lines(&json)[0]["target"], "a dog train");
+    let sheet = xsam(here.path(), &[&show[..], &["--sheet", "a.png"]].concat());
+    assert_fails(&sheet, 2, "--sheet");
+
+    let settings = [
+        "data.name=parallel-text",
+        "data.dir=text",
+        "data.source=de",
+        "data.target=en",
+        "model.name=transformer",
+        "model.width=16",
+        "model.layers=1",
+        "train.epochs=2",
+        "optimizer.name=adam",
+        "optimizer.lr=0.001",
+    ];
+    let settings: Vec<&str> = settings.iter().flat_map(|s| ["--set", s]).collect();
+    let train = xsam(
+        here.path(),
+        &[&["train", "--out", "run"], &settings[..]].concat(),
+    );
+    assert!(train.status.success(), "{}", text(&train.stderr));
+    assert!(
+        text(&train.stdout).contains("BLEU of the last epoch"),
+        "{}",
+        text(&train.stdout)
+    );
+    for file in ["tokenizer.json", "translations.txt", "bleu.json"] {
+        assert!(here.path().join("run").join(file).exists(), "{file}");
+    }
+    let compare = [
+        "compare",
+        "--methods",
+        "sgd,sam",
+        "--seeds",
+        "0,1",
+        "--out",
+        "c",
+    ];
+    let compare = xsam(
+        here.path(),
+        &[&compare[..], &settings, &["--set", "data.label_noise=0"]].concat(),
+    );
+    assert!(compare.status.success(), "{}", text(&compare.stderr));
+    assert!(
+        text(&compare.stdout).contains("test BLEU"),
+        "{}",
+        text(&compare.stdout)
+    );
 }
 
 /// 20 + 4 images of two colours, 6x5 pixels.

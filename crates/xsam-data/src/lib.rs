@@ -66,7 +66,7 @@ pub use mnist::{fashion_mnist, mnist};
 pub use noise::with_label_noise;
 pub use normalize::Normalization;
 pub use pipeline::{Batch, Pipeline};
-pub use registry::{DatasetName, Sizes, UnknownDataset, load};
+pub use registry::{Dataset, DatasetName, Sizes, UnknownDataset, load};
 pub use request::{Request, RequestError};
 pub use stratify::subset;
 pub use tiny_imagenet::tiny_imagenet;

@@ -1,14 +1,19 @@
 //! The data sets by name.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::text::{ParallelText, iwslt14_de_en, parallel_text};
 use crate::{
     DataError, Request, Splits, cifar, cifar10, cifar100, digits, fashion_mnist, image_folder,
     mnist, tiny_imagenet,
 };
+
+/// Where `xsam data fetch` puts data sets, each in a folder of its name.
+const FOLDER: &str = "data";
 
 /// The data sets of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,9 +32,22 @@ pub enum DatasetName {
     TinyImagenet,
     /// Any folder of class folders with JPEG or PNG files.
     ImageFolder,
+    /// Talks in German and their translations into English.
+    Iwslt14DeEn,
+    /// Any pairs of text files, a sentence a line.
+    ParallelText,
 }
 
-/// How large a data set is.
+/// A data set that has been read.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Dataset {
+    /// Images and their classes.
+    Images(Splits),
+    /// Sentences and their translations.
+    Text(ParallelText),
+}
+
+/// How large a data set of images is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sizes {
     /// Images to learn from.
@@ -57,7 +75,7 @@ impl Sizes {
 
 impl DatasetName {
     /// Every data set.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Digits,
         Self::Mnist,
         Self::FashionMnist,
@@ -65,6 +83,8 @@ impl DatasetName {
         Self::Cifar100,
         Self::TinyImagenet,
         Self::ImageFolder,
+        Self::Iwslt14DeEn,
+        Self::ParallelText,
     ];
 
     /// The name in a spec file.
@@ -77,6 +97,8 @@ impl DatasetName {
             Self::Cifar100 => "cifar100",
             Self::TinyImagenet => "tiny-imagenet",
             Self::ImageFolder => "image-folder",
+            Self::Iwslt14DeEn => "iwslt14-de-en",
+            Self::ParallelText => "parallel-text",
         }
     }
 
@@ -94,6 +116,8 @@ impl DatasetName {
                 "ImageNet made small (CS231N, Stanford 2015); the test part is its labelled val"
             }
             Self::ImageFolder => "your own: DIR/train/CLASS/*.jpg, .jpeg or .png, and DIR/test",
+            Self::Iwslt14DeEn => "talks, German to English (IWSLT 2014); to be got by hand",
+            Self::ParallelText => "your own: DIR/train.SOURCE, DIR/train.TARGET, valid and test",
         }
     }
 
@@ -117,32 +141,58 @@ impl DatasetName {
                  val/val_annotations.txt, in it or in its tiny-imagenet-200"
             }
             Self::ImageFolder => "train/CLASS/*.jpg, .jpeg or .png, and test",
+            Self::Iwslt14DeEn => {
+                "train.de, train.en, valid.de, valid.en, test.de and test.en, a sentence a line"
+            }
+            Self::ParallelText => {
+                "train.SOURCE, train.TARGET, and the same of valid and test, a sentence a line"
+            }
         }
     }
 
-    /// The address that it is published at, or nothing if it is built in or your own.
-    pub const fn source(self) -> Option<&'static str> {
+    /// Whether it is of sentences and their translations, not of images.
+    pub const fn is_text(self) -> bool {
+        matches!(self, Self::Iwslt14DeEn | Self::ParallelText)
+    }
+
+    /// Whether [`fetch`](crate::fetch) can download it.
+    pub const fn is_fetched(self) -> bool {
         match self {
-            Self::Digits | Self::ImageFolder => None,
-            Self::Mnist => Some("https://ossci-datasets.s3.amazonaws.com/mnist"),
-            Self::FashionMnist => Some("https://github.com/zalandoresearch/fashion-mnist"),
-            Self::Cifar10 | Self::Cifar100 => Some("https://www.cs.toronto.edu/~kriz/cifar.html"),
-            Self::TinyImagenet => Some("http://cs231n.stanford.edu/tiny-imagenet-200.zip"),
+            Self::Digits | Self::ImageFolder | Self::Iwslt14DeEn | Self::ParallelText => false,
+            Self::Mnist
+            | Self::FashionMnist
+            | Self::Cifar10
+            | Self::Cifar100
+            | Self::TinyImagenet => true,
         }
+    }
+
+    /// Where it is looked for if nothing else is said: `data/NAME`, if it is published.
+    pub fn default_folder(self) -> Option<PathBuf> {
+        let published = self.is_fetched() || self == Self::Iwslt14DeEn;
+        published.then(|| Path::new(FOLDER).join(self.as_str()))
     }
 
     /// The end of a message on data that are not there.
-    pub(crate) fn published(self) -> String {
-        let source = self.source();
-        source.map_or_else(String::new, |source| {
-            format!("; it is published at {source}")
-        })
+    pub(crate) fn how_to_get(self) -> String {
+        match (self, self.default_folder()) {
+            (Self::Iwslt14DeEn, _) => {
+                "; `xsam data fetch iwslt14-de-en` says where to get them".to_owned()
+            }
+            (_, Some(folder)) => {
+                let folder = folder.display();
+                format!(
+                    "; `xsam data fetch {self}` gets them, into {folder} unless --dir says otherwise"
+                )
+            }
+            (_, None) => String::new(),
+        }
     }
 
     /// Whether its training images are divided for a validation part, whatever is in its folder.
     pub const fn is_divided(self) -> bool {
         match self {
-            Self::Digits | Self::ImageFolder => false,
+            Self::Digits | Self::ImageFolder | Self::Iwslt14DeEn | Self::ParallelText => false,
             Self::Mnist
             | Self::FashionMnist
             | Self::Cifar10
@@ -160,7 +210,7 @@ impl DatasetName {
             Self::Cifar10 => Some(cifar::SIZES_10),
             Self::Cifar100 => Some(cifar::SIZES_100),
             Self::TinyImagenet => Some(tiny_imagenet::SIZES),
-            Self::ImageFolder => None,
+            Self::ImageFolder | Self::Iwslt14DeEn | Self::ParallelText => None,
         }
     }
 }
@@ -170,20 +220,26 @@ impl DatasetName {
 /// # Errors
 ///
 /// What [`Request::check`] refuses; data that cannot be read or are not as they must be.
-pub fn load(name: DatasetName, request: &Request) -> Result<Splits, DataError> {
+pub fn load(name: DatasetName, request: &Request) -> Result<Dataset, DataError> {
     request.check(name)?;
     let dir = || request.folder(name);
     let own = request.validation()?;
     let validation = own.unwrap_or_default();
-    match name {
+    let splits = match name {
         DatasetName::Digits => digits(),
-        DatasetName::Mnist => mnist(dir()?, validation),
-        DatasetName::FashionMnist => fashion_mnist(dir()?, validation),
-        DatasetName::Cifar10 => cifar10(dir()?, validation),
-        DatasetName::Cifar100 => cifar100(dir()?, validation),
-        DatasetName::TinyImagenet => tiny_imagenet(dir()?, validation),
-        DatasetName::ImageFolder => image_folder(dir()?, request.image_size, own),
-    }
+        DatasetName::Mnist => mnist(&dir()?, validation),
+        DatasetName::FashionMnist => fashion_mnist(&dir()?, validation),
+        DatasetName::Cifar10 => cifar10(&dir()?, validation),
+        DatasetName::Cifar100 => cifar100(&dir()?, validation),
+        DatasetName::TinyImagenet => tiny_imagenet(&dir()?, validation),
+        DatasetName::ImageFolder => image_folder(&dir()?, request.image_size, own),
+        DatasetName::Iwslt14DeEn => return iwslt14_de_en(&dir()?).map(Dataset::Text),
+        DatasetName::ParallelText => {
+            let [source, target] = request.languages()?;
+            return parallel_text(&dir()?, source, target).map(Dataset::Text);
+        }
+    };
+    splits.map(Dataset::Images)
 }
 
 impl fmt::Display for DatasetName {
@@ -237,7 +293,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "there is no data set \"digit\"; the data sets are digits, mnist, fashion-mnist, \
-             cifar10, cifar100, tiny-imagenet, image-folder"
+             cifar10, cifar100, tiny-imagenet, image-folder, iwslt14-de-en, parallel-text"
         );
     }
 }

@@ -1,6 +1,6 @@
 //! What is asked of a data set by name.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -19,6 +19,10 @@ pub struct Request {
     pub validation: Option<f64>,
     /// Decides which are held out; [`Validation::SEED`] if not given.
     pub split_seed: Option<u64>,
+    /// parallel-text: the language to translate, which its files end in.
+    pub source: Option<String>,
+    /// parallel-text: the language of the translations.
+    pub target: Option<String>,
 }
 
 /// A field of a request cannot be.
@@ -47,29 +51,28 @@ impl Request {
     /// none is ignored in silence; a value out of range.
     pub fn check(&self, name: DatasetName) -> Result<(), RequestError> {
         self.validation()?;
-        if name == DatasetName::Digits {
-            let built_in = "digits are built in, as they are: leave it out, or choose image-folder";
-            let fixed = "the validation part of digits is fixed: leave it out";
-            let fields = [
-                ("dir", self.dir.is_some(), built_in),
-                ("image_size", self.image_size.is_some(), built_in),
-                ("validation", self.validation.is_some(), fixed),
-                ("split_seed", self.split_seed.is_some(), fixed),
-            ];
-            return match fields.into_iter().find(|&(_, given, _)| given) {
-                Some((field, _, why)) => Err(RequestError::new(field, why)),
-                None => Ok(()),
-            };
-        }
-        self.folder(name)?;
-        let message = match (self.image_size, name.sizes()) {
-            (Some(_), Some(Sizes { width, height, .. })) => {
-                format!("the images of {name} are {width}x{height}: leave it out")
+        let given = [
+            ("dir", self.dir.is_some()),
+            ("image_size", self.image_size.is_some()),
+            ("validation", self.validation.is_some()),
+            ("split_seed", self.split_seed.is_some()),
+            ("source", self.source.is_some()),
+            ("target", self.target.is_some()),
+        ];
+        for (field, _) in given.into_iter().filter(|(_, given)| *given) {
+            if let Some(why) = says_nothing(name, field) {
+                return Err(RequestError::new(field, why));
             }
-            (Some(0), None) => "0 must be at least 1".to_owned(),
-            _ => return Ok(()),
-        };
-        Err(RequestError::new("image_size", message))
+        }
+        if self.image_size == Some(0) {
+            return Err(RequestError::new("image_size", "0 must be at least 1"));
+        }
+        match name {
+            DatasetName::Digits => return Ok(()),
+            DatasetName::ParallelText => drop(self.languages()?),
+            _ => {}
+        }
+        self.folder(name).map(drop)
     }
 
     /// How large the data of that name are with this validation part, or nothing if that depends on what
@@ -91,11 +94,23 @@ impl Request {
     }
 
     /// The folder, which `name` needs.
-    pub(crate) fn folder(&self, name: DatasetName) -> Result<&Path, RequestError> {
-        self.dir.as_deref().ok_or_else(|| {
+    pub(crate) fn folder(&self, name: DatasetName) -> Result<PathBuf, RequestError> {
+        let folder = self.dir.clone().or_else(|| name.default_folder());
+        folder.ok_or_else(|| {
             let message = format!("{name} needs the folder, which holds {}", name.holds());
-            RequestError::new("dir", message + &name.published())
+            RequestError::new("dir", message)
         })
+    }
+
+    /// The languages of parallel text, from which and into which.
+    pub(crate) fn languages(&self) -> Result<[&str; 2], RequestError> {
+        let missing = |field| {
+            let message = "parallel-text needs it: what its files end in, as `de` of train.de";
+            RequestError::new(field, message)
+        };
+        let source = self.source.as_deref().ok_or_else(|| missing("source"))?;
+        let target = self.target.as_deref().ok_or_else(|| missing("target"))?;
+        Ok([source, target])
     }
 
     /// How to divide the training images if the request says so.
@@ -106,5 +121,34 @@ impl Request {
         let share = self.validation.unwrap_or(Validation::SHARE);
         let seed = self.split_seed.unwrap_or(Validation::SEED);
         Validation::new(share, seed).map(Some)
+    }
+}
+
+/// Why a field says nothing to a data set, and what to do, if it does not.
+fn says_nothing(name: DatasetName, field: &str) -> Option<String> {
+    let out = |why: &str| Some(format!("{why}: leave it out"));
+    if name == DatasetName::Digits {
+        match field {
+            "dir" | "image_size" => {
+                return out("digits are built in, as they are")
+                    .map(|m| m + ", or choose image-folder");
+            }
+            "validation" | "split_seed" => return out("the validation part of digits is fixed"),
+            _ => {}
+        }
+    }
+    match (field, name.is_text()) {
+        ("image_size" | "validation" | "split_seed", true) => {
+            out(&format!("{name} is text, in three parts of its own"))
+        }
+        ("image_size", false) => {
+            let Sizes { width, height, .. } = name.sizes()?;
+            out(&format!("the images of {name} are {width}x{height}"))
+        }
+        ("source" | "target", false) => out(&format!("{name} is of images")),
+        ("source" | "target", true) if name == DatasetName::Iwslt14DeEn => {
+            out(&format!("{name} is German to English"))
+        }
+        _ => None,
     }
 }

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 use tempfile::TempDir;
-use xsam_data::{DatasetName, Request, Splits, Validation, image_folder, load as load_by_name};
+use xsam_data::{
+    Dataset, DatasetName, Request, Splits, Validation, image_folder, load as load_by_name,
+};
 
 /// A picture whose pixels depend on where they are and on `seed`.
 fn picture(width: u32, height: u32, seed: u8) -> RgbImage {
@@ -109,11 +111,14 @@ fn another_share_or_seed_can_be_asked_for() {
     let request = |validation, split_seed| {
         let request = Request {
             dir: Some(here.path().to_owned()),
-            image_size: None,
             validation,
             split_seed,
+            ..Request::default()
         };
-        load_by_name(DatasetName::ImageFolder, &request)
+        load_by_name(DatasetName::ImageFolder, &request).map(|data| match data {
+            Dataset::Images(splits) => splits,
+            Dataset::Text(_) => panic!("a folder of images is of images"),
+        })
     };
     let default = load(&here);
     assert_eq!(request(None, None).unwrap(), default);

@@ -10,8 +10,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
 use xsam_data::{
-    DataError, DatasetName, FileError, Images, Position, Request, Splits, Validation, cifar10,
-    cifar100, load, mnist,
+    DataError, Dataset, DatasetName, FileError, Images, Position, Request, Splits, Validation,
+    cifar10, cifar100, load, mnist,
 };
 
 /// Bytes of an image of CIFAR.
@@ -26,6 +26,13 @@ fn records<const N: usize>(numbers: Range<usize>, labels: fn(usize) -> [u8; N]) 
         records.resize(records.len() + PIXELS - 4, number as u8);
     }
     records
+}
+
+fn images(name: DatasetName, request: &Request) -> Splits {
+    match load(name, request).unwrap() {
+        Dataset::Images(splits) => splits,
+        Dataset::Text(_) => panic!("{name} is of images"),
+    }
 }
 
 fn write_cifar10(dir: &Path) {
@@ -93,7 +100,7 @@ fn at(dir: &Path) -> Request {
 }
 
 #[track_caller]
-fn assert_refused(result: Result<Splits, DataError>, here: &TempDir, message: &str) {
+fn assert_refused<T: std::fmt::Debug>(result: Result<T, DataError>, here: &TempDir, message: &str) {
     let error = result.unwrap_err().to_string();
     let here = format!("{}/", here.path().display());
     assert_eq!(error.replace(&here, ""), message);
@@ -104,7 +111,7 @@ fn cifar10_is_read_divided_and_checked_file_by_file() {
     let here = tempfile::tempdir().unwrap();
     let dir = here.path().join("cifar-10-batches-bin");
     write_cifar10(&dir);
-    let splits = load(DatasetName::Cifar10, &at(here.path())).unwrap();
+    let splits = images(DatasetName::Cifar10, &at(here.path()));
     assert_eq!(Some(splits.sizes()), DatasetName::Cifar10.sizes());
     assert_eq!(splits.test.class_names()[9], "truck");
     assert!(numbers(&splits.test).into_iter().eq(50_000..60_000));
@@ -126,7 +133,7 @@ fn cifar10_is_read_divided_and_checked_file_by_file() {
         split_seed: Some(7),
         ..at(&dir)
     };
-    let fifth = load(DatasetName::Cifar10, &request).unwrap();
+    let fifth = images(DatasetName::Cifar10, &request);
     assert_eq!(fifth, cifar10(&dir, other).unwrap());
     assert_eq!(fifth.validation.class_counts(), [1000; 10]);
     assert_eq!(fifth.test, splits.test);
@@ -147,8 +154,8 @@ fn cifar10_is_read_divided_and_checked_file_by_file() {
     let missing = load(DatasetName::Cifar10, &at(here.path()));
     let message = format!(
         "there is no {file}; the folder of cifar10 holds data_batch_1.bin to data_batch_5.bin, \
-         test_batch.bin and batches.meta.txt, in it or in its cifar-10-batches-bin; it is published \
-         at https://www.cs.toronto.edu/~kriz/cifar.html"
+         test_batch.bin and batches.meta.txt, in it or in its cifar-10-batches-bin; `xsam data \
+         fetch cifar10` gets them, into data/cifar10 unless --dir says otherwise"
     );
     assert_refused(missing, &here, &message);
 }
@@ -165,7 +172,7 @@ fn cifar100_has_fine_labels() {
     let names = here.path().join("fine_label_names.txt");
     let lines: String = (0..100).map(|class| format!("class_{class}\n")).collect();
     fs::write(&names, &lines).unwrap();
-    let splits = load(DatasetName::Cifar100, &at(here.path())).unwrap();
+    let splits = images(DatasetName::Cifar100, &at(here.path()));
     assert_eq!(Some(splits.sizes()), DatasetName::Cifar100.sizes());
     assert_eq!(splits.train.class_counts(), [450; 100]);
     assert_eq!(splits.test.class_names()[42], "class_42");
@@ -193,7 +200,7 @@ fn cifar100_has_fine_labels() {
 fn mnist_is_read_compressed_or_not() {
     let here = tempfile::tempdir().unwrap();
     write_mnist(here.path(), true);
-    let splits = load(DatasetName::Mnist, &at(here.path())).unwrap();
+    let splits = images(DatasetName::Mnist, &at(here.path()));
     assert_eq!(Some(splits.sizes()), DatasetName::Mnist.sizes());
     assert_eq!(splits.train.class_names()[3], "3");
     assert_eq!(splits.validation.class_counts(), [600; 10]);
@@ -202,7 +209,7 @@ fn mnist_is_read_compressed_or_not() {
 
     let plain = tempfile::tempdir().unwrap();
     write_mnist(plain.path(), false);
-    let clothes = load(DatasetName::FashionMnist, &at(plain.path())).unwrap();
+    let clothes = images(DatasetName::FashionMnist, &at(plain.path()));
     assert_eq!(clothes.train.pixels(), splits.train.pixels());
     assert_eq!(clothes.train.class_names()[0], "T-shirt/top");
     assert_eq!(clothes.train.class_names()[9], "Ankle boot");

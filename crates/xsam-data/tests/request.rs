@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use xsam_data::{DatasetName, Request, digits, load};
+use xsam_data::{Dataset, DatasetName, Request, digits, load};
 
 fn dir() -> Request {
     Request {
@@ -21,7 +21,8 @@ fn assert_refused(name: DatasetName, request: &Request, message: &str) {
 #[test]
 fn digits_are_built_in_and_take_nothing() {
     let name = DatasetName::Digits;
-    assert_eq!(load(name, &Request::default()).unwrap(), digits().unwrap());
+    let loaded = load(name, &Request::default()).unwrap();
+    assert_eq!(loaded, Dataset::Images(digits().unwrap()));
     let built_in = "digits are built in, as they are: leave it out, or choose image-folder";
     assert_refused(name, &dir(), &format!("dir: {built_in}"));
     let request = Request {
@@ -43,26 +44,61 @@ fn digits_are_built_in_and_take_nothing() {
 }
 
 #[test]
-fn the_others_need_a_folder_and_say_what_it_holds() {
+fn published_data_are_looked_for_where_they_are_fetched_to() {
     let none = Request::default();
     for name in DatasetName::ALL {
-        if name == DatasetName::Digits {
+        let folder = PathBuf::from(format!("data/{name}"));
+        let own = matches!(name, DatasetName::ImageFolder | DatasetName::ParallelText);
+        if name == DatasetName::Digits || own {
+            assert_eq!(name.default_folder(), None);
             continue;
         }
+        assert_eq!(name.default_folder(), Some(folder));
+        assert_eq!(none.check(name), Ok(()));
         assert_eq!(dir().check(name), Ok(()));
-        let message = none.check(name).unwrap_err().to_string();
-        let start = format!("dir: {name} needs the folder, which holds {}", name.holds());
-        assert!(message.starts_with(&start), "{message}");
-        match name.source() {
-            Some(source) => assert!(message.ends_with(source), "{message}"),
-            None => assert_eq!(name, DatasetName::ImageFolder),
-        }
     }
+}
+
+#[test]
+fn your_own_data_need_a_folder_and_the_error_says_what_it_holds() {
     assert_refused(
         DatasetName::ImageFolder,
-        &none,
+        &Request::default(),
         "dir: image-folder needs the folder, which holds train/CLASS/*.jpg, .jpeg or .png, and test",
     );
+    let languages = Request {
+        source: Some("de".to_owned()),
+        target: Some("en".to_owned()),
+        ..Request::default()
+    };
+    assert_refused(
+        DatasetName::ParallelText,
+        &languages,
+        "dir: parallel-text needs the folder, which holds train.SOURCE, train.TARGET, and the same of \
+         valid and test, a sentence a line",
+    );
+}
+
+#[test]
+fn text_has_languages_and_nothing_that_images_have() {
+    let text = DatasetName::ParallelText;
+    let needed = "parallel-text needs it: what its files end in, as `de` of train.de";
+    assert_refused(text, &dir(), &format!("source: {needed}"));
+    let source = Request {
+        source: Some("de".to_owned()),
+        ..dir()
+    };
+    assert_refused(text, &source, &format!("target: {needed}"));
+    let out = "source: iwslt14-de-en is German to English: leave it out";
+    assert_refused(DatasetName::Iwslt14DeEn, &source, out);
+    let out = "source: cifar10 is of images: leave it out";
+    assert_refused(DatasetName::Cifar10, &source, out);
+    let share = Request {
+        validation: Some(0.5),
+        ..dir()
+    };
+    let out = "validation: iwslt14-de-en is text, in three parts of its own: leave it out";
+    assert_refused(DatasetName::Iwslt14DeEn, &share, out);
 }
 
 #[test]

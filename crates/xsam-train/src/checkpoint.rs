@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use serde::{Deserialize, Serialize};
 use xsam::SharpnessAware;
-use xsam_models::Model;
 
 use crate::error::Error;
 use crate::files;
@@ -31,9 +30,9 @@ struct Position {
 }
 
 /// Saves the state after as many epochs as there are rows.
-pub(crate) fn save(
+pub(crate) fn save<M: Module>(
     run: &Path,
-    model: &Model,
+    model: &M,
     optim: &SharpnessAware,
     rows: &[Metrics],
 ) -> Result<(), Error> {
@@ -75,11 +74,11 @@ pub(crate) fn save(
 
 /// The rows of the latest checkpoint of a run, with its weights and state in `model` and `optim`;
 /// both as they are, and no rows, if there is none.
-pub(crate) fn load(
+pub(crate) fn load<M: Module>(
     run: &Path,
-    model: Model,
+    model: M,
     optim: &mut SharpnessAware,
-) -> Result<(Model, Vec<Metrics>), Error> {
+) -> Result<(M, Vec<Metrics>), Error> {
     let Some((_, path)) = all(&run.join(FOLDER))?.into_iter().max() else {
         return Ok((model, Vec::new()));
     };

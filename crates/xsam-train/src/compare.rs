@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-use xsam_data::Splits;
+use xsam_data::Dataset;
 
 use crate::error::Error;
 use crate::event::{Listener, StopSignal};
@@ -50,8 +50,14 @@ pub struct MethodSummary {
     pub mean_of_last_5: Option<Spread>,
     /// Validation accuracy after the last epoch: what hyper-parameters are tuned by.
     pub validation: Option<Spread>,
+    /// BLEU of the validation data after the last epoch, for translations.
+    pub validation_bleu: Option<Spread>,
+    /// BLEU of the test data after the last epoch.
+    pub test_bleu: Option<Spread>,
     /// Training loss of the last epoch.
     pub train_loss: Option<Spread>,
+    /// Training accuracy of the last epoch, measured while the weights were trained.
+    pub train_accuracy: Option<Spread>,
     /// Alpha of the last epoch.
     pub alpha: Option<Spread>,
     /// Median time for the steps of an epoch.
@@ -69,7 +75,7 @@ pub struct Comparison {
     seeds: Vec<u64>,
     directory: PathBuf,
     existing: Existing,
-    data: Splits,
+    data: Dataset,
 }
 
 impl Comparison {
@@ -88,7 +94,10 @@ impl Comparison {
         let text = compare.to_toml(spec)?;
         let data = spec.data.load()?;
         for spec in entries.iter().flat_map(|entry| &entry.specs) {
-            spec.check_data(data.sizes())?;
+            match &data {
+                Dataset::Images(splits) => spec.check_data(splits.sizes())?,
+                Dataset::Text(text) => spec.data.check_subset(text.train.len())?,
+            }
         }
         files::prepare(directory, existing, MARKER)?;
         let comparison = Self {
@@ -238,7 +247,8 @@ impl Comparison {
     /// A line for each run: where it is, and its outcome.
     fn runs_csv(&self, done: &[(usize, Recorded)]) -> String {
         let mut text = "label,seed,test_accuracy_last,test_accuracy_best,test_accuracy_mean_of_\
-                        last_5,validation_accuracy_last,train_loss,alpha,seconds_per_epoch\n"
+                        last_5,validation_accuracy_last,validation_bleu,test_bleu,train_loss,train_accuracy,\
+                        alpha,seconds_per_epoch\n"
             .to_owned();
         for (m, run) in done {
             let summary = &run.summary;
@@ -248,7 +258,10 @@ impl Comparison {
                 summary.best.as_ref().map(|row| row.test_accuracy),
                 summary.mean_of_last_5,
                 last.map(|row| row.validation_accuracy),
+                last.and_then(|row| row.validation_bleu),
+                last.and_then(|row| row.test_bleu),
                 last.map(|row| row.train_loss),
+                last.map(|row| row.train_accuracy),
                 last.and_then(|row| row.alpha),
                 summary.seconds_per_epoch,
             ];
@@ -319,7 +332,10 @@ impl MethodSummary {
             best: spread(&|summary| summary.best.as_ref().map(|row| row.test_accuracy)),
             mean_of_last_5: spread(&|summary| summary.mean_of_last_5),
             validation: last(|row| Some(row.validation_accuracy)),
+            validation_bleu: last(|row| row.validation_bleu),
+            test_bleu: last(|row| row.test_bleu),
             train_loss: last(|row| Some(row.train_loss)),
+            train_accuracy: last(|row| Some(row.train_accuracy)),
             alpha: last(|row| row.alpha),
             seconds_per_epoch: median(seconds),
             time_ratio: None,
@@ -332,8 +348,9 @@ impl MethodSummary {
 fn methods_csv(summary: &ComparisonSummary) -> String {
     let mut text = "label,rho,runs,last_mean,last_deviation,best_mean,best_deviation,\
                     mean_of_last_5_mean,mean_of_last_5_deviation,validation_mean,\
-                    validation_deviation,train_loss_mean,train_loss_deviation,alpha_mean,\
-                    alpha_deviation,seconds_per_epoch,time_ratio,gradient_passes\n"
+                    validation_deviation,validation_bleu_mean,validation_bleu_deviation,\
+                    test_bleu_mean,test_bleu_deviation,train_loss_mean,train_loss_deviation,\
+                    train_accuracy_mean,train_accuracy_deviation,alpha_mean,alpha_deviation,seconds_per_epoch,time_ratio,gradient_passes\n"
         .to_owned();
     for method in &summary.methods {
         let spreads = [
@@ -341,7 +358,10 @@ fn methods_csv(summary: &ComparisonSummary) -> String {
             method.best,
             method.mean_of_last_5,
             method.validation,
+            method.validation_bleu,
+            method.test_bleu,
             method.train_loss,
+            method.train_accuracy,
             method.alpha,
         ];
         let mut fields = vec![method.method.rho, Some(method.runs as f64)];

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use xsam_data::fetch::FetchError;
+
 use crate::spec::SpecError;
 
 /// What went wrong, where, and what to do.
@@ -70,12 +72,36 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A run is to be resumed with other text.
+    #[error(
+        "{path} was made from other training text: bring back the text as it was, or start anew with \
+         --overwrite or another --out",
+        path = path.display()
+    )]
+    OtherData {
+        /// The tokenizer of the run.
+        path: PathBuf,
+    },
+    /// No training pair is short enough.
+    #[error(
+        "every training pair has a side of more than translation.max_length = {longest} subwords"
+    )]
+    AllTooLong {
+        /// The longest allowed.
+        longest: usize,
+    },
     /// The data cannot be used.
     #[error(transparent)]
     Data(#[from] xsam_data::DataError),
+    /// A data set cannot be fetched, or is not what was fetched.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
     /// The model cannot be built.
     #[error(transparent)]
     Model(#[from] xsam_models::ModelError),
+    /// The Transformer cannot be built, or cannot translate.
+    #[error(transparent)]
+    Transformer(#[from] xsam_models::TransformerError),
     /// The optimizer's state cannot be saved or loaded.
     #[error(transparent)]
     Optimizer(#[from] xsam::RecordError),
@@ -128,7 +154,11 @@ impl Error {
     /// Whether it is the caller's words that are wrong, rather than what came of them.
     pub fn is_usage(&self) -> bool {
         let usage = matches!(self, Self::Spec { .. } | Self::Exists { .. });
-        usage || matches!(self, Self::NotOurs { .. } | Self::OtherSpec { .. })
+        let fetch = matches!(
+            self,
+            Self::Fetch(FetchError::ByHand { .. } | FetchError::Mirror { .. })
+        );
+        usage || fetch || matches!(self, Self::NotOurs { .. } | Self::OtherSpec { .. })
     }
 }
 

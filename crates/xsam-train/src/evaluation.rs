@@ -1,4 +1,4 @@
-//! Loss and accuracy of a model on a set of images.
+//! How well a model does, and on a set of images.
 
 use burn::tensor::{Int, Tensor};
 use xsam_data::{Images, Normalization, batches};
@@ -11,11 +11,13 @@ use crate::loss::{correct, cross_entropy};
 /// Images in a batch when a model is evaluated. The result does not depend on it.
 const EVALUATION_BATCH: usize = 500;
 
-/// Loss and accuracy.
+/// How well a model does.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Score {
     pub(crate) loss: f64,
     pub(crate) accuracy: f64,
+    /// Of translations, if they were scored.
+    pub(crate) bleu: Option<f64>,
 }
 
 /// Of a model in evaluation mode.
@@ -38,6 +40,7 @@ pub(crate) fn evaluate(
     Ok(Score {
         loss: loss / n,
         accuracy: hits as f64 / n,
+        bleu: None,
     })
 }
 
@@ -47,7 +50,8 @@ pub(crate) fn count(tensor: Tensor<1, Int>) -> Result<i64, Error> {
     count.map_err(|error| Error::Device(error.to_string()))
 }
 
-fn scalar(tensor: Tensor<1>) -> Result<f64, Error> {
+/// Reads a number.
+pub(crate) fn scalar(tensor: Tensor<1>) -> Result<f64, Error> {
     let data = tensor.try_into_data();
     let data = data.map_err(|error| Error::Device(error.to_string()))?;
     Ok(data.iter::<f64>().sum())

@@ -22,6 +22,11 @@ impl StopSignal {
         self.flag.store(true, Ordering::SeqCst);
     }
 
+    /// What is set when it asks.
+    pub fn flag(&self) -> &AtomicBool {
+        &self.flag
+    }
+
     /// Whether it has been asked.
     pub fn is_set(&self) -> bool {
         self.flag.load(Ordering::SeqCst)

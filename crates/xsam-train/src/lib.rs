@@ -32,6 +32,7 @@ mod schedule;
 mod spec;
 mod statistics;
 mod summary;
+mod task;
 mod verify;
 
 pub use bench::{BenchResult, BenchSpec, ProfileRow, bench};
@@ -43,9 +44,10 @@ pub use metrics::Metrics;
 pub use names::{Named, parse as parse_name};
 pub use run::Run;
 pub use spec::{
-    Adaptive, Compare, CompareEntry, DataSpec, DeviceName, MethodName, MethodSpec, ModelSpec,
-    OptimizerName, OptimizerSpec, Precision, Preset, RhoScheduleName, ScheduleName, ScheduleSpec,
-    Search, Spec, SpecError, TrainSpec,
+    Adaptive, AugmentationSpec, BleuWords, Compare, CompareEntry, DataSpec, DeviceName, MethodName,
+    MethodSpec, ModelName, ModelSpec, NormName, OptimizerName, OptimizerSpec, Precision, Preset,
+    RhoScheduleName, ScheduleName, ScheduleSpec, Search, SharedName, Spec, SpecError, TrainSpec,
+    TranslationSpec,
 };
 pub use statistics::Spread;
 pub use summary::{RunSummary, Status};

@@ -3,20 +3,22 @@
 use serde::{Deserialize, Serialize};
 use xsam::StepReport;
 
-use crate::evaluation::Score;
+use crate::task::{Hits, Scores};
 
 /// One epoch of a run: a row of `metrics.csv`. Losses and norms are means over the steps.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// The epoch, counted from 1.
     pub epoch: usize,
-    /// Learning rate.
+    /// Learning rate, of the last step.
     pub lr: f64,
     /// Total ascent length.
     pub rho: f64,
     /// Loss at the weights, while they were trained.
     pub train_loss: f64,
-    /// Accuracy at the weights, while they were trained; on the labels as they are, noise included.
+    /// Accuracy at the weights, while they were trained; on the labels as they are, noise included. Of
+    /// translations, in all accuracies, the share of tokens that are the likeliest after the right ones
+    /// before them.
     pub train_accuracy: f64,
     /// Loss on the validation data, after the epoch.
     pub validation_loss: f64,
@@ -26,6 +28,12 @@ pub struct Metrics {
     pub test_loss: f64,
     /// Accuracy on the test data, after the epoch.
     pub test_accuracy: f64,
+    /// BLEU of the validation data, after the epoch, if it was computed then.
+    #[serde(default)]
+    pub validation_bleu: Option<f64>,
+    /// BLEU of the test data.
+    #[serde(default)]
+    pub test_bleu: Option<f64>,
     /// Position on the arc, of the last step that had one.
     pub alpha: Option<f64>,
     /// Angle between displacement and ascent gradient, in radians.
@@ -44,12 +52,15 @@ pub struct Metrics {
     pub search_passes: usize,
     /// Time for the steps, evaluation not included.
     pub seconds: f64,
+    /// Of that, the time for which the steps waited for their data.
+    #[serde(default)]
+    pub waited: f64,
 }
 
 /// Head of `metrics.csv`.
 const COLUMNS: &str = "epoch,lr,rho,train_loss,train_accuracy,validation_loss,validation_accuracy,\
-                       test_loss,test_accuracy,alpha,psi,ascent_loss,grad_norm,ascent_grad_norm,\
-                       update_norm,gradient_passes,search_passes,seconds";
+                       test_loss,test_accuracy,validation_bleu,test_bleu,alpha,psi,ascent_loss,grad_norm,ascent_grad_norm,\
+                       update_norm,gradient_passes,search_passes,seconds,waited";
 
 impl Metrics {
     /// The rows as CSV; what a method does not have is left empty.
@@ -74,6 +85,8 @@ impl Metrics {
             self.validation_accuracy.to_string(),
             self.test_loss.to_string(),
             self.test_accuracy.to_string(),
+            optional(self.validation_bleu),
+            optional(self.test_bleu),
             optional(self.alpha),
             optional(self.psi),
             optional(self.ascent_loss),
@@ -83,15 +96,23 @@ impl Metrics {
             self.gradient_passes.to_string(),
             self.search_passes.to_string(),
             format!("{:.4}", self.seconds),
+            format!("{:.4}", self.waited),
         ]
         .join(",")
     }
 }
 
+/// What the steps of an epoch took, in seconds.
+pub(crate) struct Times {
+    pub(crate) steps: f64,
+    /// Of these, for data.
+    pub(crate) waited: f64,
+}
+
 /// Sums over the steps of an epoch.
 #[derive(Default)]
 pub(crate) struct Sums {
-    images: usize,
+    items: usize,
     hits: i64,
     steps: usize,
     ascents: usize,
@@ -109,11 +130,11 @@ pub(crate) struct Sums {
 }
 
 impl Sums {
-    pub(crate) fn add(&mut self, report: &StepReport, hits: i64, images: usize) {
-        self.images += images;
-        self.hits += hits;
+    pub(crate) fn add(&mut self, report: &StepReport, hits: Hits) {
+        self.items += hits.of;
+        self.hits += hits.right;
         self.steps += 1;
-        self.loss += report.loss * images as f64;
+        self.loss += report.loss * hits.of as f64;
         self.grad_norm += report.grad_norm;
         self.update_norm += report.update_norm;
         self.rho = report.rho;
@@ -135,9 +156,10 @@ impl Sums {
         &self,
         epoch: usize,
         lr: f64,
-        validation: Score,
-        test: Score,
-        seconds: f64,
+        Scores {
+            validation, test, ..
+        }: &Scores,
+        times: Times,
     ) -> Metrics {
         let mean = |sum: f64, n: usize| sum / n.max(1) as f64;
         let optional = |sum: f64, n: usize| (n > 0).then(|| mean(sum, n));
@@ -145,12 +167,14 @@ impl Sums {
             epoch,
             lr,
             rho: self.rho,
-            train_loss: mean(self.loss, self.images),
-            train_accuracy: mean(self.hits as f64, self.images),
+            train_loss: mean(self.loss, self.items),
+            train_accuracy: mean(self.hits as f64, self.items),
             validation_loss: validation.loss,
             validation_accuracy: validation.accuracy,
             test_loss: test.loss,
             test_accuracy: test.accuracy,
+            validation_bleu: validation.bleu,
+            test_bleu: test.bleu,
             alpha: self.alpha,
             psi: optional(self.psi, self.angles),
             ascent_loss: optional(self.ascent_loss, self.ascents),
@@ -159,7 +183,8 @@ impl Sums {
             update_norm: mean(self.update_norm, self.steps),
             gradient_passes: self.gradient_passes,
             search_passes: self.search_passes,
-            seconds,
+            seconds: times.steps,
+            waited: times.waited,
         }
     }
 }

@@ -4,7 +4,6 @@ use std::fmt::Display;
 
 use xsam_data::DatasetName;
 use xsam_kernels::Kernels;
-use xsam_models::ModelName;
 
 /// Below this similarity (Jaro-Winkler, 0 to 1) two words have nothing to do with each other.
 const SIMILAR: f64 = 0.8;
@@ -84,14 +83,6 @@ impl Named for Kernels {
     }
 }
 
-impl Named for ModelName {
-    const WHAT: &'static str = "model";
-
-    fn all() -> Vec<Self> {
-        Self::ALL.to_vec()
-    }
-}
-
 /// An enum whose variants have names in spec files.
 macro_rules! named_enum {
     (
@@ -131,10 +122,12 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::spec::ModelName;
 
     #[test]
     fn a_wrong_name_is_met_with_the_nearest() {
-        assert_eq!(parse::<ModelName>("resnet18"), Ok(ModelName::Resnet18));
+        let resnet = ModelName::Image(xsam_models::ModelName::Resnet18);
+        assert_eq!(parse::<ModelName>("resnet18"), Ok(resnet));
         let error = parse::<ModelName>("resnet-18").unwrap_err();
         assert!(error.starts_with("there is no model `resnet-18`; did you mean `resnet18`?"));
         let error = parse::<ModelName>("qqq").unwrap_err();

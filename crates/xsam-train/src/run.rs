@@ -5,38 +5,51 @@ use std::time::Instant;
 
 use burn::module::Module;
 use xsam::{SharpnessAware, StepError};
-use xsam_data::{Splits, batches, order, subset, with_label_noise};
+use xsam_data::Dataset;
 use xsam_kernels::set_kernels;
-use xsam_models::{ImageClassifier, Model, cast, parameter_count};
+use xsam_models::parameter_count;
 
 use crate::device::Place;
 use crate::error::Error;
-use crate::evaluation::{count, evaluate};
 use crate::event::{Event, Listener, StopSignal};
 use crate::files::{self, Existing};
-use crate::loss::{correct, cross_entropy};
-use crate::metrics::{Metrics, Sums};
+use crate::metrics::{Metrics, Sums, Times};
 use crate::schedule::learning_rate;
 use crate::spec::Spec;
 use crate::summary::{MARKER, RunSummary, SPEC_FILE, Status, same_spec};
+use crate::task::{Batches, Classification, Task, Translation};
 use crate::{checkpoint, method};
 
-/// A run and its directory: `spec.toml`, `metrics.csv`, `run.json`, `checkpoint/`.
+/// A run and its directory: `spec.toml`, `metrics.csv`, `run.json`, `checkpoint/`; of a translation also
+/// `tokenizer.json`, `translations.txt` and `bleu.json`.
 #[derive(Debug)]
-pub struct Run {
-    model: Model,
-    course: Course,
+pub struct Run(Kind);
+
+/// What a run learns.
+#[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "there is one")]
+enum Kind {
+    Classification(Prepared<Classification>),
+    Translation(Prepared<Translation>),
+}
+
+/// A run that has its model.
+#[derive(Debug)]
+struct Prepared<T: Task> {
+    model: T::Model,
+    course: Course<T>,
 }
 
 /// All of a run but the model, which is handed from step to step: a second handle on it would keep
 /// the old weights until the new ones are written, and the base optimizer from working in place.
 #[derive(Debug)]
-struct Course {
+struct Course<T> {
     spec: Spec,
     directory: PathBuf,
     place: Place,
-    data: Splits,
-    changed_labels: usize,
+    task: T,
+    /// Steps in an epoch.
+    steps: usize,
     parameters: usize,
     optim: SharpnessAware,
     rows: Vec<Metrics>,
@@ -57,46 +70,21 @@ impl Run {
     /// Prepares the run of a resolved spec on data that have been loaded.
     pub(crate) fn with_data(
         spec: Spec,
-        mut data: Splits,
+        data: Dataset,
         directory: &Path,
         existing: Existing,
     ) -> Result<Self, Error> {
-        let sizes = data.sizes();
-        spec.check_data(sizes)?;
-        if let Some(n) = spec.data.subset {
-            data.train = subset(&data.train, n)?;
-        }
-        let seed = spec.train.seed;
-        let (train, changed_labels) = with_label_noise(&data.train, spec.data.label_noise, seed)?;
-        data.train = train;
-
         let place = Place::new(spec.train.device, spec.train.precision);
-        let model = spec.model_config(sizes).init(seed, &place.device)?;
-        let model = cast(model, place.dtype);
-        let mut optim = method::optimizer(&spec)?;
-
-        files::prepare(directory, existing, MARKER)?;
-        let spec_file = directory.join(SPEC_FILE);
-        let (mut model, mut rows) = (model, Vec::new());
-        if existing == Existing::Resume && spec_file.exists() {
-            same_spec(directory, &spec)?;
-            (model, rows) = checkpoint::load(directory, model, &mut optim)?;
-        }
-        let text = spec.to_toml()?;
-        let course = Course {
-            spec,
-            directory: directory.to_owned(),
-            place,
-            data,
-            changed_labels,
-            parameters: parameter_count(&model),
-            optim,
-            rows,
-        };
-        // The marker comes first: a directory with it can be resumed, however little else is there.
-        course.write(Status::Running, None)?;
-        files::write(&spec_file, &text)?;
-        Ok(Self { model, course })
+        Ok(Self(match data {
+            Dataset::Images(splits) => {
+                let task = Classification::new(&spec, splits, place.clone())?;
+                Kind::Classification(Prepared::new(spec, task, place, directory, existing)?)
+            }
+            Dataset::Text(text) => {
+                let task = Translation::new(&spec, text, place.clone())?;
+                Kind::Translation(Prepared::new(spec, task, place, directory, existing)?)
+            }
+        }))
     }
 
     /// Trains until all epochs are done, `stop` asks for an end, or an error.
@@ -111,24 +99,63 @@ impl Run {
         stop: &StopSignal,
         listener: &mut Listener<'_>,
     ) -> Result<RunSummary, Error> {
-        self.course.train(self.model, stop, listener)
+        match self.0 {
+            Kind::Classification(Prepared { model, course }) => course.train(model, stop, listener),
+            Kind::Translation(Prepared { model, course }) => course.train(model, stop, listener),
+        }
     }
 }
 
-impl Course {
+impl<T: Task> Prepared<T> {
+    fn new(
+        spec: Spec,
+        task: T,
+        place: Place,
+        directory: &Path,
+        existing: Existing,
+    ) -> Result<Self, Error> {
+        let mut model = task.model()?;
+        let mut optim = method::optimizer(&spec)?;
+
+        files::prepare(directory, existing, MARKER)?;
+        task.keep(directory)?;
+        let spec_file = directory.join(SPEC_FILE);
+        let mut rows = Vec::new();
+        if existing == Existing::Resume && spec_file.exists() {
+            same_spec(directory, &spec)?;
+            (model, rows) = checkpoint::load(directory, model, &mut optim)?;
+        }
+        let text = spec.to_toml()?;
+        let course = Course {
+            spec,
+            directory: directory.to_owned(),
+            place,
+            steps: task.steps()?,
+            task,
+            parameters: parameter_count(&model),
+            optim,
+            rows,
+        };
+        // The marker comes first: a directory with it can be resumed, however little else is there.
+        course.write(Status::Running, None)?;
+        files::write(&spec_file, &text)?;
+        Ok(Self { model, course })
+    }
+}
+
+impl<T: Task> Course<T> {
     fn train(
         mut self,
-        model: Model,
+        model: T::Model,
         stop: &StopSignal,
         listener: &mut Listener<'_>,
     ) -> Result<RunSummary, Error> {
         set_kernels(self.spec.train.kernels);
-        let images = self.data.train.len();
         listener(Event::Started {
             directory: &self.directory,
             spec: &self.spec,
             done: self.rows.len(),
-            steps: images.div_ceil(self.spec.train.batch_size),
+            steps: self.steps,
         });
         let status = match self.epochs(model, stop, listener) {
             Ok(status) => status,
@@ -145,7 +172,7 @@ impl Course {
 
     fn epochs(
         &mut self,
-        mut model: Model,
+        mut model: T::Model,
         stop: &StopSignal,
         listener: &mut Listener<'_>,
     ) -> Result<Status, Error> {
@@ -170,62 +197,54 @@ impl Course {
     /// The model after one epoch, and the epoch's row; no row if it was stopped.
     fn epoch(
         &mut self,
-        mut model: Model,
+        mut model: T::Model,
         stop: &StopSignal,
         listener: &mut Listener<'_>,
-    ) -> Result<(Model, Option<Metrics>), Error> {
+    ) -> Result<(T::Model, Option<Metrics>), Error> {
         let epoch = self.rows.len();
-        let lr = learning_rate(&self.spec, epoch);
-        let order = order(self.data.train.len(), self.spec.train.seed, epoch as u64);
+        let mut lr = 0.0;
         let start = Instant::now();
         let mut sums = Sums::default();
         self.optim.start_epoch();
-        for (i, indices) in batches(&order, self.spec.train.batch_size)?.enumerate() {
+        let mut batches = self.task.batches(epoch)?;
+        for i in 0.. {
+            let Some(batch) = batches.next() else {
+                break;
+            };
+            let batch = batch?;
             if stop.is_set() {
                 return Ok((model, None));
             }
-            let batch = self
-                .place
-                .batch(&self.data.train, &self.data.normalization, indices)?;
-            self.place.device.seed(self.step_seed(epoch, i));
+            lr = learning_rate(&self.spec, epoch, epoch * self.steps + i);
+            let seed = step_seed(self.spec.train.seed, epoch, i);
+            self.place.device.seed(seed);
             let step_error = |source| Error::Step {
                 epoch: epoch + 1,
                 step: i + 1,
                 source,
             };
+            let loss = |model: &T::Model| self.task.loss(model, &batch, seed);
             let step = self
                 .optim
-                .step(lr, model, |model: &Model| {
-                    let logits = model.forward(batch.images.clone());
-                    let loss = cross_entropy(logits.clone(), batch.targets.clone());
-                    (loss, logits)
-                })
+                .step(lr, model, loss)
                 .map_err(|failure| step_error(StepError::from(failure)))?;
             model = step.model;
-            let hits = count(correct(step.output.inner(), batch.targets.clone().inner()))?;
-            sums.add(&step.report, hits, indices.len());
+            sums.add(&step.report, self.task.hits(&batch, step.output)?);
             listener(Event::Step {
                 epoch: epoch + 1,
                 step: i + 1,
                 report: &step.report,
             });
         }
-        let seconds = start.elapsed().as_secs_f64();
-
-        let valid = model.valid();
-        let place = self.place.inner();
-        let score = |part| evaluate(&valid, &place, part, &self.data.normalization);
-        let (validation, test) = (score(&self.data.validation)?, score(&self.data.test)?);
-        let row = sums.metrics(epoch + 1, lr, validation, test, seconds);
-        Ok((model, Some(row)))
-    }
-
-    /// Dropout of a step depends on seed, epoch and step alone.
-    fn step_seed(&self, epoch: usize, step: usize) -> u64 {
-        let position = ((epoch as u64) << 32) + step as u64;
-        // Neighbouring positions far apart: the multiplier is 2^64 / golden ratio.
-        let spread = position.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        self.spec.train.seed.rotate_left(32) ^ spread
+        let times = Times {
+            steps: start.elapsed().as_secs_f64(),
+            waited: batches.waited().as_secs_f64(),
+        };
+        let scores = self.task.scores(&model.valid(), epoch + 1)?;
+        for (name, text) in &scores.files {
+            files::write(&self.directory.join(name), text)?;
+        }
+        Ok((model, Some(sums.metrics(epoch + 1, lr, &scores, times))))
     }
 
     fn write(&self, status: Status, error: Option<String>) -> Result<RunSummary, Error> {
@@ -235,7 +254,7 @@ impl Course {
             method: self.optim.method().to_owned(),
             seed: self.spec.train.seed,
             parameters: self.parameters,
-            changed_labels: self.changed_labels,
+            changed_labels: self.task.changed_labels(),
             ..RunSummary::default()
         };
         let summary = summary.with_rows(&self.rows);
@@ -246,4 +265,12 @@ impl Course {
         summary.write(&self.directory)?;
         Ok(summary)
     }
+}
+
+/// Dropout of a step depends on seed, epoch and step alone.
+fn step_seed(seed: u64, epoch: usize, step: usize) -> u64 {
+    let position = ((epoch as u64) << 32) + step as u64;
+    // Neighbouring positions far apart: the multiplier is 2^64 / golden ratio.
+    let spread = position.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    seed.rotate_left(32) ^ spread
 }

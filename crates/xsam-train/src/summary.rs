@@ -62,6 +62,9 @@ pub struct RunSummary {
     /// Median time for the steps of an epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds_per_epoch: Option<f64>,
+    /// Share of the time of the steps for which they waited for their data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waiting_share: Option<f64>,
     /// Forward-backward passes in all.
     pub gradient_passes: usize,
     /// Forward passes of searches in all.
@@ -76,6 +79,9 @@ impl RunSummary {
         self.best = best(rows).cloned();
         self.mean_of_last_5 = mean(rows.iter().rev().take(5).map(|row| row.test_accuracy));
         self.seconds_per_epoch = median(rows.iter().map(|row| row.seconds));
+        let sum = |value: fn(&Metrics) -> f64| rows.iter().map(value).sum::<f64>();
+        let share = sum(|row| row.waited) / sum(|row| row.seconds);
+        self.waiting_share = share.is_finite().then_some(share);
         self.gradient_passes = rows.iter().map(|row| row.gradient_passes).sum();
         self.search_passes = rows.iter().map(|row| row.search_passes).sum();
         self

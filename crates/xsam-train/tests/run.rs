@@ -38,11 +38,11 @@ fn interrupted(spec: &Spec, directory: &Path, existing: Existing, stop_at: usize
     .unwrap()
 }
 
-/// The rows of `metrics.csv` without the time they took.
+/// The rows of `metrics.csv` without the times they took.
 fn rows(directory: &Path) -> Vec<String> {
     let text = fs::read_to_string(directory.join("metrics.csv")).unwrap();
     text.lines()
-        .map(|line| line.rsplit_once(',').unwrap().0.to_owned())
+        .map(|line| line.rsplitn(3, ',').nth(2).unwrap().to_owned())
         .collect()
 }
 
@@ -136,6 +136,7 @@ fn weights_of(directory: &Path, spec: &Spec) -> Vec<Vec<f64>> {
     weights(directory);
     let model = spec
         .model_config(spec.data.name.sizes().unwrap())
+        .unwrap()
         .init(0, &Device::flex())
         .unwrap();
     let path = directory.join("checkpoint/epoch-00004/model.bpk");
@@ -144,6 +145,24 @@ fn weights_of(directory: &Path, spec: &Spec) -> Vec<Vec<f64>> {
         .into_iter()
         .map(|(_, values)| values)
         .collect()
+}
+
+#[test]
+fn augmented_images_are_the_same_whoever_prepares_them() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = |name: &str, settings: &[&str]| {
+        let directory = parent.path().join(name);
+        let summary = train(&spec(settings), &directory, Existing::Refuse).unwrap();
+        let share = summary.waiting_share.unwrap();
+        assert!((0.0..1.0).contains(&share), "{share}");
+        rows(&directory)
+    };
+    let shifted = ["augmentation.crop_padding=1", "augmentation.cutout=2"];
+    let with = |workers| run(workers, &[&shifted[..], &[workers]].concat());
+    let first = with("train.workers=0");
+    assert_eq!(first, with("train.workers=1"));
+    assert_eq!(first, with("train.workers=3"));
+    assert_ne!(first[1..], run("none", &[])[1..]);
 }
 
 #[test]

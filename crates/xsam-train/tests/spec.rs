@@ -1,7 +1,9 @@
 //! Specs: defaults, settings, and what is said of wrong ones.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use xsam_train::{Compare, Kernels, MethodName, Preset, Search, Spec};
+use std::path::Path;
+
+use xsam_train::{AugmentationSpec, Compare, Kernels, MethodName, Preset, Search, Spec};
 
 fn parse(text: &str, settings: &[&str]) -> Result<(Spec, Option<Compare>), String> {
     let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
@@ -22,7 +24,7 @@ fn assert_error(result: Result<Spec, String>, expected: &str) {
 #[test]
 fn every_field_has_a_default_and_the_papers_where_it_has_one() {
     let spec = resolved(&[]).unwrap();
-    assert_eq!((spec.train.epochs, spec.train.batch_size), (200, 125));
+    assert_eq!((spec.train.epochs, spec.train.batch_size), (200, Some(125)));
     assert_eq!(
         (spec.optimizer.lr, spec.optimizer.momentum),
         (0.05, Some(0.9))
@@ -122,10 +124,9 @@ fn how_training_images_are_divided_is_part_of_the_spec() {
         with("data.image_size=64"),
         "`data.image_size`: the images of cifar10 are 32x32",
     );
-    assert_error(
-        resolved(&cifar[..1]),
-        "`data.dir`: cifar10 needs the folder",
-    );
+    // Where `xsam data fetch` puts it.
+    let found = resolved(&cifar[..1]).unwrap().data.dir.unwrap();
+    assert_eq!(found, Path::new("data/cifar10"));
 }
 
 #[test]
@@ -338,10 +339,173 @@ fn a_comparison_that_cannot_be_says_why() {
 }
 
 #[test]
-fn the_presets_can_be_run() {
-    for preset in Preset::ALL {
-        let (spec, compare) = parse(preset.toml, &[]).unwrap();
-        compare.unwrap().entries(&spec).unwrap();
-        spec.resolved().unwrap();
+fn augmentation_is_the_papers_for_its_data_and_off_for_others() {
+    let augmentation = |settings: &[&str]| {
+        let spec = resolved(settings).unwrap().augmentation;
+        (
+            spec.crop_padding.unwrap(),
+            spec.resized_crop.unwrap(),
+            spec.flip.unwrap(),
+            spec.cutout.unwrap(),
+            spec.erasing.unwrap(),
+        )
+    };
+    assert_eq!(augmentation(&[]), (0, 1.0, 0.0, 0, 0.0));
+    assert_eq!(
+        augmentation(&["data.name=cifar100"]),
+        (4, 1.0, 0.5, 16, 0.0)
+    );
+    let tiny = "data.name=tiny-imagenet";
+    assert_eq!(augmentation(&[tiny]), (0, 0.8, 0.5, 0, 0.5));
+    // One crop takes the place of the other.
+    let padded = augmentation(&[tiny, "augmentation.crop_padding=8"]);
+    assert_eq!((padded.0, padded.1), (8, 1.0));
+    let resized = augmentation(&["data.name=cifar10", "augmentation.resized_crop=0.5"]);
+    assert_eq!((resized.0, resized.1), (0, 0.5));
+
+    let both = [
+        "augmentation.crop_padding=4",
+        "augmentation.resized_crop=0.5",
+    ];
+    let both = [&[tiny][..], &both].concat();
+    assert_error(
+        resolved(&both),
+        "`augmentation`: crop_padding = 4 and resized_crop exclude",
+    );
+    assert_error(
+        resolved(&["augmentation.cutout=9"]),
+        "`augmentation.cutout`: 9 is outside 0..=8 for images of 8x8 pixels",
+    );
+    assert_error(
+        resolved(&["augmentation.flip=1.5"]),
+        "`augmentation.flip`: 1.5 must be from 0 to 1",
+    );
+    assert_error(
+        resolved(&["augmentation.resized_crop=0"]),
+        "`augmentation.resized_crop`: 0 must be above 0 and at most 1",
+    );
+}
+
+/// Settings for text that is nowhere.
+const TEXT: [&str; 5] = [
+    "data.name=parallel-text",
+    "data.dir=text",
+    "data.source=de",
+    "data.target=en",
+    "model.name=transformer",
+];
+
+#[test]
+fn text_has_a_translation_and_no_images() {
+    let spec = resolved(&TEXT).unwrap();
+    let (train, translation) = (&spec.train, &spec.translation);
+    assert_eq!((train.batch_size, train.batch_tokens), (None, Some(4096)));
+    assert_eq!(train.label_smoothing, Some(0.1));
+    assert_eq!(
+        (translation.merges, translation.beam),
+        (Some(10_000), Some(5))
+    );
+    assert_eq!(
+        (spec.model.width, spec.model.feed_forward),
+        (Some(512), Some(1024))
+    );
+    assert_eq!(spec.augmentation, AugmentationSpec::default());
+
+    let with = |setting| resolved(&[&TEXT[..], &[setting]].concat());
+    let pairs = with("train.batch_size=32").unwrap().train;
+    assert_eq!((pairs.batch_size, pairs.batch_tokens), (Some(32), None));
+    for (setting, expected) in [
+        (
+            "model.name=cnn",
+            "`model.name`: cnn tells classes of images apart, and parallel-text is",
+        ),
+        (
+            "augmentation.flip=0.5",
+            "`augmentation`: parallel-text is text: leave the section out",
+        ),
+        (
+            "data.label_noise=0.1",
+            "`data.label_noise`: parallel-text is text, which has no labels",
+        ),
+        (
+            "data.validation=0.1",
+            "`data.validation`: parallel-text is text, in three parts of its",
+        ),
+        ("train.workers=2", "`train.workers`: parallel-text is text"),
+        (
+            "train.batch_tokens=100",
+            "`train.batch_tokens`: 100 must be at least translation.max_length",
+        ),
+        (
+            "model.heads=5",
+            "`model.heads`: heads = 5 does not divide dim = 512",
+        ),
+        (
+            "model.dropout=1",
+            "`model.dropout`: dropout = 1 is outside its range",
+        ),
+        (
+            "model.layers=0",
+            "`model.layers`: encoder_layers = 0 is outside 1..=1024",
+        ),
+        (
+            "translation.beam=0",
+            "`translation.beam`: 0 must be at least 1",
+        ),
+        (
+            "translation.bleu=14a",
+            "`translation.bleu`: there is no tokenization for BLEU `14a`",
+        ),
+        ("schedule.name=step", ""),
+    ] {
+        match expected {
+            "" => drop(with(setting).unwrap()),
+            _ => assert_error(with(setting), expected),
+        }
     }
+    for (setting, expected) in [
+        (
+            "model.layers=2",
+            "`model.layers`: is of the transformer, not of cnn: leave it out",
+        ),
+        (
+            "translation.beam=5",
+            "`translation`: digits is of images: leave the section out",
+        ),
+        (
+            "train.batch_tokens=9",
+            "`train.batch_tokens`: digits is of images",
+        ),
+        (
+            "model.name=transformer",
+            "`model.name`: transformer translates, and digits is of images",
+        ),
+        (
+            "data.source=de",
+            "`data.source`: digits is of images: leave it out",
+        ),
+    ] {
+        assert_error(resolved(&[setting]), expected);
+    }
+}
+
+#[test]
+fn the_inverse_square_root_warms_up_by_steps() {
+    let name = "schedule.name=inverse-sqrt";
+    assert_eq!(resolved(&[name]).unwrap().schedule.warmup_steps, Some(4000));
+    assert_eq!(
+        resolved(&["schedule.warmup_steps=9"])
+            .unwrap()
+            .schedule
+            .warmup_steps,
+        None
+    );
+    assert_error(
+        resolved(&[name, "schedule.warmup=2"]),
+        "`schedule.warmup`: inverse-sqrt warms up",
+    );
+    assert_error(
+        resolved(&[name, "schedule.warmup_steps=0"]),
+        "`schedule.warmup_steps`: 0 must be at least 1",
+    );
 }

@@ -36,8 +36,8 @@ fn spec(arguments: &BenchArguments) -> Result<BenchSpec, SpecError> {
     method.ascent_steps = arguments.ascent;
     Ok(BenchSpec {
         model: ModelSpec {
-            name: parse_name(&arguments.model).map_err(usage("--model"))?,
             width: arguments.width,
+            ..ModelSpec::new(parse_name(&arguments.model).map_err(usage("--model"))?)
         },
         method,
         batch: arguments.batch,

@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
     }
     let text = match &arguments.resume {
         Some(directory) => read(&directory.join("spec.toml"))?,
-        None => Preset::find(DEFAULT)?.toml.to_owned(),
+        None => Preset::find(DEFAULT)?.toml().to_owned(),
     };
     let source = Source::new(&arguments, &text, more)?;
     let spec = &source.spec;
@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
         print::json(&json!({ "event": "comparison", "directory": path, "summary": summary }));
     } else {
         print::line(table::heading(spec, &summary));
-        print::line(table::methods(&summary));
+        print::line(table::methods(spec, &summary));
         print::line(format!(
             "In {}: {}",
             directory.display(),

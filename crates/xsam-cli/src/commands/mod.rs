@@ -43,15 +43,18 @@ impl Source {
         if let Some(device) = &arguments.device {
             settings.push(format!("train.device={device}"));
         }
-        let (text, origin) = match (&arguments.spec, &arguments.preset) {
-            (Some(path), _) => (read(path)?, Some(path.display().to_string())),
+        let (parsed, origin) = match (&arguments.spec, &arguments.preset) {
+            (Some(path), _) => {
+                let origin = Some(path.display().to_string());
+                (Spec::parse(&read(path)?, &settings), origin)
+            }
             (None, Some(name)) => {
                 let preset = Preset::find(name)?;
-                (preset.toml.to_owned(), Some(format!("preset {name}")))
+                (preset.parse(&settings), Some(format!("preset {name}")))
             }
-            (None, None) => (text.to_owned(), None),
+            (None, None) => (Spec::parse(text, &settings), None),
         };
-        match Spec::parse(&text, &settings) {
+        match parsed {
             Ok((spec, compare)) => Ok(Self {
                 spec,
                 compare,
@@ -117,7 +120,7 @@ pub(crate) fn stop_on_interrupt() -> StopSignal {
             std::process::exit(130);
         }
         handler.stop();
-        eprintln!("\nxsam: stopping after this step; once more to stop at once");
+        eprintln!("\nxsam: stopping; once more to stop at once");
     });
     if let Err(error) = set {
         // Training works without; only stopping is less gentle.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use xsam_train::{Error, Run, Status};
+use xsam_train::{Error, Run, RunSummary, Status};
 
 use super::{Outcome, Source, existing, read, stop_on_interrupt};
 use crate::args::RunArguments;
@@ -34,15 +34,8 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
     let summary = run.train(&stop, &mut |event| progress.show(&event))?;
 
     if !arguments.output.json {
-        if let (Some(last), Some(best)) = (&summary.last, &summary.best) {
-            let percent = |accuracy: f64| format!("{:.2} %", 100.0 * accuracy);
-            print::line(format!(
-                "test accuracy: last epoch {}, best on validation {} (epoch {}), mean of last 5 {}",
-                percent(last.test_accuracy),
-                percent(best.test_accuracy),
-                best.epoch,
-                percent(summary.mean_of_last_5.unwrap_or(last.test_accuracy)),
-            ));
+        for line in outcome(&summary) {
+            print::line(line);
         }
         print::line(format!(
             "in {}: metrics.csv, run.json, spec.toml",
@@ -59,4 +52,31 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
             Outcome::Interrupted
         }
     })
+}
+
+/// What came out, in a few lines.
+fn outcome(summary: &RunSummary) -> Vec<String> {
+    let mut lines = Vec::new();
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    if let (Some(last), Some(best)) = (&summary.last, &summary.best) {
+        lines.push(format!(
+            "test accuracy: last epoch {}, best on validation {} (epoch {}), mean of last 5 {}",
+            percent(last.test_accuracy),
+            percent(best.test_accuracy),
+            best.epoch,
+            percent(summary.mean_of_last_5.unwrap_or(last.test_accuracy)),
+        ));
+        if let (Some(validation), Some(test)) = (last.validation_bleu, last.test_bleu) {
+            lines.push(format!(
+                "BLEU of the last epoch: validation {validation:.2}, test {test:.2} (translations.txt)"
+            ));
+        }
+    }
+    if let Some(share) = summary.waiting_share {
+        let share = percent(share);
+        lines.push(format!(
+            "waited for data for {share} of the time of the steps"
+        ));
+    }
+    lines
 }

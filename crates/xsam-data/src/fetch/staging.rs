@@ -29,7 +29,9 @@ impl Staging {
     pub(super) fn enter(goal: &Path) -> Result<Self, FetchError> {
         let make = |path: &Path| fs::create_dir_all(path).map_err(io_error("make", path));
         let (Some(parent), Some(name)) = (goal.parent(), goal.file_name()) else {
-            return Err(io_error("make", goal)(io::ErrorKind::InvalidFilename.into()));
+            return Err(io_error("make", goal)(
+                io::ErrorKind::InvalidFilename.into(),
+            ));
         };
         make(parent)?;
         let mut lock = OsString::from(".");

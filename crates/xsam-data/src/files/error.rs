@@ -13,8 +13,8 @@ use crate::DatasetName;
 pub enum FileError {
     /// A file or folder is not there.
     #[error(
-        "there is no {path}; the folder of {dataset} holds {holds}{published}",
-        path = path.display(), holds = dataset.holds(), published = dataset.published()
+        "there is no {path}; the folder of {dataset} holds {holds}{get}",
+        path = path.display(), holds = dataset.holds(), get = dataset.how_to_get()
     )]
     Missing {
         /// The file or folder.

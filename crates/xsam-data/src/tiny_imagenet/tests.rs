@@ -144,8 +144,8 @@ fn what_is_missing_is_named_and_how_to_get_it() {
             format!(
                 "there is no {missing}; the folder of tiny-imagenet holds wnids.txt, words.txt, \
                  train/WNID/images/*.JPEG, val/images/*.JPEG and val/val_annotations.txt, in it or \
-                 in its tiny-imagenet-200; it is published at \
-                 http://cs231n.stanford.edu/tiny-imagenet-200.zip"
+                 in its tiny-imagenet-200; `xsam data fetch \
+                 tiny-imagenet` gets them, into data/tiny-imagenet unless --dir says otherwise"
             )
         );
     }

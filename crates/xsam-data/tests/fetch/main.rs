@@ -81,7 +81,9 @@ impl Place {
     }
 
     pub fn run(&self, manifest: &Manifest) -> Result<PathBuf, FetchError> {
-        self.fetch(manifest).run(&mut |_| {}).map(|()| self.at("toy"))
+        self.fetch(manifest)
+            .run(&mut |_| {})
+            .map(|()| self.at("toy"))
     }
 
     /// Fails, and leaves nothing that looks complete.

@@ -8,7 +8,7 @@ use burn::tensor::TensorData;
 use serde::Serialize;
 use xsam::SharpnessAware;
 use xsam_kernels::{Kernels, instruction_set, set_kernels};
-use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName, cast, reference};
+use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName as ImageModel, cast, reference};
 
 pub use profile::ProfileRow;
 
@@ -17,8 +17,8 @@ use crate::error::Error;
 use crate::loss::cross_entropy;
 use crate::method;
 use crate::spec::{
-    DeviceName, MethodName, MethodSpec, ModelSpec, OptimizerSpec, Precision, Search, Spec,
-    SpecError,
+    DeviceName, MethodName, MethodSpec, ModelName, ModelSpec, OptimizerSpec, Precision, Search,
+    Spec, SpecError,
 };
 use crate::statistics::median;
 
@@ -100,10 +100,7 @@ pub struct BenchResult {
 impl Default for BenchSpec {
     fn default() -> Self {
         Self {
-            model: ModelSpec {
-                name: ModelName::Resnet18,
-                width: None,
-            },
+            model: ModelSpec::new(ModelName::Image(ImageModel::Resnet18)),
             method: MethodSpec::new(MethodName::Xsam),
             batch: 32,
             image_size: 32,
@@ -195,12 +192,16 @@ impl Plan {
                 return Err(SpecError::new(field, "0 must be at least 1"));
             }
         }
+        let ModelName::Image(name) = spec.model.name else {
+            let message = format!("{} is not for images", spec.model.name);
+            return Err(SpecError::new("model.name", message));
+        };
         let config = ModelConfig {
-            name: spec.model.name,
+            name,
             channels: spec.channels,
             image_size: spec.image_size,
             classes: spec.classes,
-            width: spec.model.width.or(spec.model.name.default_width()),
+            width: spec.model.width.or(name.default_width()),
         };
         config
             .check()
@@ -331,10 +332,7 @@ mod tests {
 
     fn tiny(method: MethodName) -> BenchSpec {
         BenchSpec {
-            model: ModelSpec {
-                name: ModelName::SmallCnn,
-                width: None,
-            },
+            model: ModelSpec::new(ModelName::Image(ImageModel::SmallCnn)),
             method: MethodSpec::new(method),
             batch: 4,
             image_size: 8,

@@ -7,7 +7,7 @@ use toml::{Table, Value};
 
 use super::parse::{expect_table, section};
 use super::{MethodName, MethodSpec, Spec, SpecError};
-use crate::names;
+use crate::names::{self, Named};
 
 /// Which runs are compared.
 ///
@@ -122,7 +122,27 @@ impl Compare {
         toml::to_string(&table).map_err(error)
     }
 
-    fn method(&self, base: &MethodSpec, label: &str) -> Result<MethodSpec, SpecError> {
+    /// The labels that there are: the methods, and those of its sections.
+    pub(super) fn labels(&self) -> Vec<String> {
+        let methods = MethodName::all().into_iter().map(|name| name.to_string());
+        let mut labels: Vec<String> = methods.collect();
+        let own = self
+            .overrides
+            .keys()
+            .filter(|label| !labels.contains(label));
+        let own: Vec<String> = own.cloned().collect();
+        labels.extend(own);
+        labels
+    }
+
+    /// The same with one method.
+    pub(super) fn only(mut self, label: &str) -> Self {
+        self.methods = vec![label.to_owned()];
+        self
+    }
+
+    /// The method of this label.
+    pub(super) fn method(&self, base: &MethodSpec, label: &str) -> Result<MethodSpec, SpecError> {
         let error = |message: String| SpecError::new("compare.methods", message);
         if label.is_empty() || label.contains(['/', '\\']) || label.starts_with('.') {
             return Err(error(format!("`{label}` cannot be the name of a folder")));

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use xsam_data::{DatasetName, Request, RequestError, Sizes, Splits, Validation, load};
+use xsam_data::{Dataset, DatasetName, Request, RequestError, Sizes, Validation, load};
 
 use super::{Spec, SpecError};
 use crate::error::Error;
@@ -16,8 +16,8 @@ pub struct DataSpec {
     /// Which one.
     #[serde(with = "named")]
     pub name: DatasetName,
-    /// Where it is, unless it is built in; relative to the current directory unless it begins at the
-    /// root.
+    /// Where it is, unless it is built in; data/NAME if it is published and this is not given. Relative
+    /// to the current directory unless it begins at the root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
     /// image-folder: height and width to which images are resized; their own, which must then all be
@@ -31,9 +31,15 @@ pub struct DataSpec {
     /// Decides which images are held out, for all seeds of a run alike; 10 if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub split_seed: Option<u64>,
+    /// parallel-text: the language to translate, which its files end in, as `de` of train.de.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// parallel-text: the language of the translations.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
     /// Fraction of training labels that are replaced by random ones.
     pub label_noise: f64,
-    /// Only so many training images: the first of each class, in proportion.
+    /// Only so many training images: the first of each class, in proportion; of text the first pairs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subset: Option<usize>,
 }
@@ -46,6 +52,8 @@ impl Default for DataSpec {
             image_size: None,
             validation: None,
             split_seed: None,
+            source: None,
+            target: None,
             label_noise: 0.0,
             subset: None,
         }
@@ -57,7 +65,7 @@ impl DataSpec {
     ///
     /// # Errors
     /// If a field cannot be, or the data cannot be read or are not as they must be.
-    pub fn load(&self) -> Result<Splits, Error> {
+    pub fn load(&self) -> Result<Dataset, Error> {
         self.check()?;
         Ok(load(self.name, &self.request())?)
     }
@@ -68,6 +76,8 @@ impl DataSpec {
             image_size: self.image_size,
             validation: self.validation,
             split_seed: self.split_seed,
+            source: self.source.clone(),
+            target: self.target.clone(),
         }
     }
 
@@ -78,9 +88,24 @@ impl DataSpec {
             let message = format!("{noise} must be from 0 to 1");
             return Err(SpecError::new("data.label_noise", message));
         }
+        if noise > 0.0 && self.name.is_text() {
+            let message = format!("{} is text, which has no labels: leave it out", self.name);
+            return Err(SpecError::new("data.label_noise", message));
+        }
         let named =
             |error: RequestError| SpecError::new(format!("data.{}", error.field), error.message);
         self.request().check(self.name).map_err(named)
+    }
+
+    /// Checks that there are as many of the training images or pairs as are asked for.
+    pub(crate) fn check_subset(&self, all: usize) -> Result<(), SpecError> {
+        match self.subset {
+            Some(n) if !(1..=all).contains(&n) => {
+                let message = format!("{n} must be from 1 to {all}");
+                Err(SpecError::new("data.subset", message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// How large the data are, where that is known before they are loaded; of a subset, all of them.
@@ -88,8 +113,10 @@ impl DataSpec {
         self.request().sizes(self.name)
     }
 
-    /// Fills in how the training images are divided, where that is known before they are loaded.
+    /// Fills in where the data are, and how the training images are divided if that is known before they
+    /// are loaded.
     pub(super) fn resolve(&mut self) {
+        self.dir = self.dir.take().or_else(|| self.name.default_folder());
         if self.name.is_divided() {
             self.validation.get_or_insert(Validation::SHARE);
             self.split_seed.get_or_insert(Validation::SEED);
@@ -100,12 +127,7 @@ impl DataSpec {
 impl Spec {
     /// Checks the fields that depend on the sizes of the data.
     pub(crate) fn check_data(&self, sizes: Sizes) -> Result<(), SpecError> {
-        if let Some(n) = self.data.subset
-            && !(1..=sizes.train).contains(&n)
-        {
-            let message = format!("{n} must be from 1 to {}", sizes.train);
-            return Err(SpecError::new("data.subset", message));
-        }
+        self.data.check_subset(sizes.train)?;
         if sizes.width != sizes.height {
             let (width, height) = (sizes.width, sizes.height);
             let message = format!(
@@ -114,8 +136,12 @@ impl Spec {
             );
             return Err(SpecError::new("data.image_size", message));
         }
-        self.model_config(sizes)
-            .check()
-            .map_err(|error| SpecError::new("model", error.to_string()))
+        self.augmentation.check_size(sizes)?;
+        match self.model_config(sizes) {
+            None => Ok(()),
+            Some(config) => config
+                .check()
+                .map_err(|error| SpecError::new("model", error.to_string())),
+        }
     }
 }

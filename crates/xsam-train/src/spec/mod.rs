@@ -3,20 +3,25 @@
 //! Every field has a default. A resolved spec has all values filled in that the run will use, and
 //! none that it will not; it is written beside the results.
 
+mod augmentation;
 mod compare;
 mod data;
 mod difference;
+mod model;
 mod parse;
+mod preset;
 mod resolve;
+mod translation;
 
 use serde::{Deserialize, Serialize};
-use xsam_data::Sizes;
 use xsam_kernels::Kernels;
-use xsam_models::{ModelConfig, ModelName};
 
+pub use augmentation::AugmentationSpec;
 pub use compare::{Compare, CompareEntry};
 pub use data::DataSpec;
-pub use parse::Preset;
+pub use model::{ModelName, ModelSpec, NormName, SharedName};
+pub use preset::Preset;
+pub use translation::{BleuWords, TranslationSpec};
 
 use crate::names::{named, named_enum};
 
@@ -53,8 +58,12 @@ impl SpecError {
 pub struct Spec {
     /// What is learned.
     pub data: DataSpec,
+    /// What is varied in it from epoch to epoch.
+    pub augmentation: AugmentationSpec,
     /// What learns it.
     pub model: ModelSpec,
+    /// How text is cut up, translated and scored.
+    pub translation: TranslationSpec,
     /// Which gradient is taken.
     pub method: MethodSpec,
     /// What is done with the gradient.
@@ -63,27 +72,6 @@ pub struct Spec {
     pub schedule: ScheduleSpec,
     /// How long, and from which seed.
     pub train: TrainSpec,
-}
-
-/// `[model]`: the model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelSpec {
-    /// Which one.
-    #[serde(with = "named")]
-    pub name: ModelName,
-    /// Its width, for models that can be scaled.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub width: Option<usize>,
-}
-
-impl Default for ModelSpec {
-    fn default() -> Self {
-        Self {
-            name: ModelName::Cnn,
-            width: None,
-        }
-    }
 }
 
 named_enum! {
@@ -232,6 +220,9 @@ named_enum! {
         Constant = "constant",
         /// Times `gamma` every `step_size` epochs.
         Step = "step",
+        /// In proportion to the inverse square root of the step, after `warmup_steps` steps in which it
+        /// rises.
+        InverseSqrt = "inverse-sqrt",
     }
 }
 
@@ -245,15 +236,19 @@ named_enum! {
     }
 }
 
-/// `[schedule]`: learning rate and rho, constant within an epoch.
+/// `[schedule]`: learning rate and rho, constant within an epoch but for inverse-sqrt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleSpec {
     /// Which one.
     #[serde(with = "named")]
     pub name: ScheduleName,
-    /// Epochs in which the learning rate rises to its full value, before the schedule proper.
+    /// Epochs in which the learning rate rises to its full value, before the schedule proper. Not for
+    /// inverse-sqrt.
     pub warmup: usize,
+    /// inverse-sqrt: steps in which the learning rate rises to its full value; 4000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warmup_steps: Option<usize>,
     /// step: epochs from one reduction to the next; a third of the epochs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub step_size: Option<usize>,
@@ -270,6 +265,7 @@ impl Default for ScheduleSpec {
         Self {
             name: ScheduleName::Cosine,
             warmup: 0,
+            warmup_steps: None,
             step_size: None,
             gamma: None,
             rho: RhoScheduleName::Constant,
@@ -301,9 +297,16 @@ named_enum! {
 pub struct TrainSpec {
     /// Number of epochs.
     pub epochs: usize,
-    /// Images in a batch; the last batch of an epoch may be smaller.
-    pub batch_size: usize,
-    /// Decides everything random: initial weights, label noise, order of images, dropout.
+    /// Images in a batch, of which the last of an epoch may have fewer: 125 if not given; or pairs of
+    /// sentences.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_size: Option<usize>,
+    /// Text: in place of `batch_size` the most tokens of a batch, pairs times the longest side of any; 4096
+    /// if neither is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_tokens: Option<usize>,
+    /// Decides everything random: initial weights, label noise, order of the
+    /// batches, augmentation, dropout.
     pub seed: u64,
     /// Number format of weights and activations.
     #[serde(with = "named")]
@@ -314,6 +317,13 @@ pub struct TrainSpec {
     /// Which kernels compute on the processor in single precision.
     #[serde(with = "named")]
     pub kernels: Kernels,
+    /// How much of a target's probability is spread over all classes; 0 if not given, for text 0.1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label_smoothing: Option<f64>,
+    /// Images: threads that prepare batches while others are used, which does not change what is in them;
+    /// 1 if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workers: Option<usize>,
     /// Epochs from one checkpoint to the next; the last epoch has one in any case.
     pub checkpoint_every: usize,
 }
@@ -322,28 +332,20 @@ impl Default for TrainSpec {
     fn default() -> Self {
         Self {
             epochs: 200,
-            batch_size: 125,
+            batch_size: None,
+            batch_tokens: None,
             seed: 0,
             precision: Precision::F32,
             device: DeviceName::Cpu,
             kernels: Kernels::Fast,
+            label_smoothing: None,
+            workers: None,
             checkpoint_every: 1,
         }
     }
 }
 
 impl Spec {
-    /// The model, for data of these sizes.
-    pub fn model_config(&self, sizes: Sizes) -> ModelConfig {
-        ModelConfig {
-            name: self.model.name,
-            channels: sizes.channels,
-            image_size: sizes.height,
-            classes: sizes.classes,
-            width: self.model.width,
-        }
-    }
-
     /// The spec as TOML.
     ///
     /// # Errors

@@ -7,45 +7,6 @@ use toml::{Table, Value};
 use super::{Compare, Spec, SpecError};
 use crate::names::hint;
 
-/// A spec that comes with the program.
-#[derive(Clone, Copy, Debug)]
-pub struct Preset {
-    /// Its name.
-    pub name: &'static str,
-    /// Its text.
-    pub toml: &'static str,
-}
-
-impl Preset {
-    /// All there are.
-    pub const ALL: [Self; 2] = [
-        Self {
-            name: "digits-noise",
-            toml: include_str!("../../presets/digits-noise.toml"),
-        },
-        Self {
-            name: "digits-noise-rho",
-            toml: include_str!("../../presets/digits-noise-rho.toml"),
-        },
-    ];
-
-    /// The preset of that name.
-    ///
-    /// # Errors
-    /// Names the nearest one, and all of them.
-    pub fn find(name: &str) -> Result<Self, SpecError> {
-        let names = Self::ALL.map(|preset| preset.name);
-        Self::ALL
-            .into_iter()
-            .find(|preset| preset.name == name)
-            .ok_or_else(|| {
-                let (hint, names) = (hint(name, names), names.join(", "));
-                let message = format!("there is no preset `{name}`{hint} (there are: {names})");
-                SpecError::new("", message)
-            })
-    }
-}
-
 impl Spec {
     /// The spec that `text` and then `settings` (`section.field=value` each) describe, and its
     /// `[compare]` section if it has one. Not resolved yet.
@@ -83,7 +44,9 @@ impl Spec {
         };
         Ok(Self {
             data: section("data", take("data")?)?,
+            augmentation: section("augmentation", take("augmentation")?)?,
             model: section("model", take("model")?)?,
+            translation: section("translation", take("translation")?)?,
             method: section("method", take("method")?)?,
             optimizer: section("optimizer", take("optimizer")?)?,
             schedule: section("schedule", take("schedule")?)?,

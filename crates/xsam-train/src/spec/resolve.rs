@@ -1,7 +1,12 @@
 //! From what a spec says to what a run does: defaults filled in, ranges checked.
 
-use super::{OptimizerName, ScheduleName, Spec, SpecError};
+use xsam_data::DatasetName;
+
+use super::{OptimizerName, ScheduleName, Spec, SpecError, TrainSpec};
 use crate::method;
+
+/// More could never be of use: one prepares some 10^5 images of CIFAR a second.
+const MOST_WORKERS: usize = 64;
 
 const ABOVE_ZERO: &str = "finite and above 0";
 
@@ -10,6 +15,22 @@ fn positive(value: f64) -> bool {
 }
 
 impl Spec {
+    /// The spec with the values of `[data]` and `[augmentation]` that a run uses, and no others; both
+    /// checked.
+    ///
+    /// # Errors
+    /// Names the first key of them whose value cannot be, and what could.
+    pub fn data_resolved(mut self) -> Result<Self, SpecError> {
+        self.data.check()?;
+        self.data.resolve();
+        self.augmentation.check()?;
+        self.augmentation.resolve(self.data.name)?;
+        if let Some(sizes) = self.data.sizes() {
+            self.augmentation.check_size(sizes)?;
+        }
+        Ok(self)
+    }
+
     /// The spec with all values that the run uses, and no others; checked.
     ///
     /// # Errors
@@ -20,9 +41,10 @@ impl Spec {
             true => Ok(()),
             false => Err(SpecError::new(key, format!("{value} must be {range}"))),
         };
-        self.data.check()?;
-        self.data.resolve();
-        self.model.width = self.model.width.or(self.model.name.default_width());
+        self = self.data_resolved()?;
+        self.model.resolve(self.data.name)?;
+        self.translation.resolve(self.data.name)?;
+        self.train.resolve(self.data.name)?;
         if let Some(sizes) = self.data.sizes() {
             self.check_data(sizes)?;
         }
@@ -55,11 +77,33 @@ impl Spec {
         let train = &self.train;
         for (key, value) in [
             ("train.epochs", train.epochs),
-            ("train.batch_size", train.batch_size),
+            ("train.batch_size", train.batch_size.unwrap_or(1)),
+            ("train.batch_tokens", train.batch_tokens.unwrap_or(1)),
             ("train.checkpoint_every", train.checkpoint_every),
         ] {
             range(key, value as f64, value >= 1, "at least 1")?;
         }
+        if let (Some(tokens), Some(longest)) = (train.batch_tokens, self.translation.max_length)
+            && tokens < longest
+        {
+            let message = format!("{tokens} must be at least translation.max_length = {longest}");
+            return Err(SpecError::new("train.batch_tokens", message));
+        }
+        let workers = train.workers.unwrap_or_default();
+        range(
+            "train.workers",
+            workers as f64,
+            workers <= MOST_WORKERS,
+            "at most 64",
+        )?;
+        let smoothing = train.label_smoothing.unwrap_or_default();
+        let ok = (0.0..1.0).contains(&smoothing);
+        range(
+            "train.label_smoothing",
+            smoothing,
+            ok,
+            "at least 0 and below 1",
+        )?;
         // TOML has no larger whole numbers, and the spec is written as TOML.
         for (key, seed) in [
             ("train.seed", Some(train.seed)),
@@ -75,6 +119,20 @@ impl Spec {
         let (warmup, epochs) = (schedule.warmup, train.epochs);
         let below = format!("below train.epochs = {epochs}");
         range("schedule.warmup", warmup as f64, warmup < epochs, &below)?;
+        let is_inverse_sqrt = schedule.name == ScheduleName::InverseSqrt;
+        if is_inverse_sqrt && warmup > 0 {
+            let message = "inverse-sqrt warms up by steps: leave it out, or set warmup_steps";
+            return Err(SpecError::new("schedule.warmup", message));
+        }
+        schedule.warmup_steps = is_inverse_sqrt.then(|| schedule.warmup_steps.unwrap_or(4000));
+        if let Some(steps) = schedule.warmup_steps {
+            range(
+                "schedule.warmup_steps",
+                steps as f64,
+                steps >= 1,
+                "at least 1",
+            )?;
+        }
         let is_step = schedule.name == ScheduleName::Step;
         schedule.step_size = is_step.then(|| schedule.step_size.unwrap_or(epochs.div_ceil(3)));
         schedule.gamma = is_step.then(|| schedule.gamma.unwrap_or(0.1));
@@ -88,5 +146,38 @@ impl Spec {
             range("schedule.gamma", gamma, positive(gamma), ABOVE_ZERO)?;
         }
         Ok(self)
+    }
+}
+
+impl TrainSpec {
+    /// Fills in what the kind of data decides, and refuses what it has no use for.
+    fn resolve(&mut self, data: DatasetName) -> Result<(), SpecError> {
+        let out = |key: &str, why: &str| {
+            let message = format!("{data} is {why}: leave it out");
+            Err(SpecError::new(format!("train.{key}"), message))
+        };
+        if !data.is_text() {
+            self.batch_size.get_or_insert(125);
+            self.label_smoothing.get_or_insert(0.0);
+            self.workers.get_or_insert(1);
+            return match self.batch_tokens {
+                None => Ok(()),
+                Some(_) => out("batch_tokens", "of images, which have none"),
+            };
+        }
+        self.label_smoothing.get_or_insert(0.1);
+        match (self.workers, self.batch_size, self.batch_tokens) {
+            (Some(_), _, _) => out("workers", "text, which takes no time to prepare"),
+            (None, Some(_), Some(_)) => {
+                let message = "is one way to say how large a batch is, and batch_size is the other: \
+                               leave out one of them";
+                Err(SpecError::new("train.batch_tokens", message))
+            }
+            (None, None, None) => {
+                self.batch_tokens = Some(4096);
+                Ok(())
+            }
+            (None, _, _) => Ok(()),
+        }
     }
 }

@@ -1,0 +1,159 @@
+//! Telling classes of images apart.
+
+use std::time::Duration;
+
+use burn::tensor::{Tensor, TensorData};
+use xsam_data::{Loader, LoaderConfig, Pipeline, Sizes, Splits, order, subset, with_label_noise};
+use xsam_kernels::cross_entropy;
+use xsam_models::{ImageClassifier, Model, ModelConfig, cast};
+
+use super::{Batches, Hits, Scores, Task};
+use crate::device::{Batch, Place};
+use crate::error::Error;
+use crate::evaluation::{count, evaluate};
+use crate::loss::correct;
+use crate::spec::{Spec, SpecError, TrainSpec};
+
+/// Batches that wait for their step or are being prepared. One would do if every step took the same
+/// time.
+const AHEAD: usize = 3;
+
+/// Images and a model that is to learn their classes.
+#[derive(Debug)]
+pub(crate) struct Classification {
+    place: Place,
+    config: ModelConfig,
+    train: TrainSpec,
+    pipeline: Pipeline,
+    /// The training part is in the pipeline, with the noise of its labels.
+    data: Splits,
+    changed_labels: usize,
+}
+
+impl Classification {
+    /// The task of a resolved spec, from all of its data.
+    pub(crate) fn new(spec: &Spec, data: Splits, place: Place) -> Result<Self, Error> {
+        let sizes = data.sizes();
+        spec.check_data(sizes)?;
+        let Some(config) = spec.model_config(sizes) else {
+            let message = format!("{} is not for images", spec.model.name);
+            return Err(SpecError::new("model.name", message).into());
+        };
+        let mut train = data.train.clone();
+        if let Some(n) = spec.data.subset {
+            train = subset(&train, n)?;
+        }
+        let seed = spec.train.seed;
+        let (train, changed_labels) = with_label_noise(&train, spec.data.label_noise, seed)?;
+        let augmentation = spec.augmentation.augmentation();
+        let normalization = data.normalization.clone();
+        Ok(Self {
+            place,
+            config,
+            train: spec.train.clone(),
+            pipeline: Pipeline::new(train, normalization, augmentation, seed)?,
+            data,
+            changed_labels,
+        })
+    }
+
+    fn batch_size(&self) -> usize {
+        self.train.batch_size.unwrap_or(1).max(1)
+    }
+
+    fn shape(&self, images: usize) -> [usize; 4] {
+        let Sizes {
+            channels,
+            height,
+            width,
+            ..
+        } = self.data.sizes();
+        [images, channels, height, width]
+    }
+}
+
+impl Task for Classification {
+    type Model = Model;
+    type Batch = Batch;
+    /// Logits `[batch, classes]`.
+    type Output = Tensor<2>;
+
+    fn model(&self) -> Result<Model, Error> {
+        let model = self.config.init(self.train.seed, &self.place.device)?;
+        Ok(cast(model, self.place.dtype))
+    }
+
+    fn steps(&self) -> Result<usize, Error> {
+        Ok(self.pipeline.images().len().div_ceil(self.batch_size()))
+    }
+
+    fn batches(&self, epoch: usize) -> Result<impl Batches<Batch>, Error> {
+        let images = self.pipeline.images().len();
+        let order = order(images, self.train.seed, epoch as u64);
+        let config = LoaderConfig {
+            batch_size: self.batch_size(),
+            workers: self.train.workers.unwrap_or_default(),
+            ahead: AHEAD,
+        };
+        Ok(Loading {
+            loader: Loader::new(&self.pipeline, epoch as u64, order, config)?,
+            task: self,
+        })
+    }
+
+    fn loss(&self, model: &Model, batch: &Batch, _seed: u64) -> (Tensor<1>, Tensor<2>) {
+        let logits = model.forward(batch.images.clone());
+        let smoothing = self.train.label_smoothing.unwrap_or_default();
+        let loss = cross_entropy(logits.clone(), batch.targets.clone(), smoothing);
+        (loss, logits)
+    }
+
+    fn hits(&self, batch: &Batch, logits: Tensor<2>) -> Result<Hits, Error> {
+        let targets = batch.targets.clone().inner();
+        Ok(Hits {
+            of: targets.dims()[0],
+            right: count(correct(logits.inner(), targets))?,
+        })
+    }
+
+    fn changed_labels(&self) -> usize {
+        self.changed_labels
+    }
+
+    fn scores(&self, model: &Model, _epochs: usize) -> Result<Scores, Error> {
+        let place = self.place.inner();
+        let score = |part| evaluate(model, &place, part, &self.data.normalization);
+        Ok(Scores {
+            validation: score(&self.data.validation)?,
+            test: score(&self.data.test)?,
+            files: Vec::new(),
+        })
+    }
+}
+
+/// The loader's batches, as tensors.
+struct Loading<'a> {
+    loader: Loader,
+    task: &'a Classification,
+}
+
+impl Iterator for Loading<'_> {
+    type Item = Result<Batch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(match self.loader.next()? {
+            Ok(batch) => {
+                let shape = self.task.shape(batch.labels.len());
+                let pixels = TensorData::new(batch.pixels, shape);
+                Ok(self.task.place.tensors(pixels, batch.labels))
+            }
+            Err(error) => Err(error.into()),
+        })
+    }
+}
+
+impl Batches<Batch> for Loading<'_> {
+    fn waited(&self) -> Duration {
+        self.loader.waited()
+    }
+}

@@ -1,0 +1,79 @@
+//! What a run learns: a model for a kind of data, its batches, its loss, and how well it does.
+
+mod classification;
+mod translation;
+
+use std::path::Path;
+use std::time::Duration;
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+pub(crate) use classification::Classification;
+pub(crate) use translation::Translation;
+
+use crate::error::Error;
+use crate::evaluation::Score;
+
+/// A kind of data and the models for it. What is random in it derives from the seed of the spec that it
+/// was made of, the epoch and the step.
+pub(crate) trait Task {
+    type Model: Module;
+    type Batch;
+    /// What a forward pass gives besides the loss.
+    type Output;
+
+    /// The model with its initial values.
+    fn model(&self) -> Result<Self::Model, Error>;
+
+    /// Steps in an epoch, of all epochs alike.
+    fn steps(&self) -> Result<usize, Error>;
+
+    /// The batches of `epoch`, counted from 0, in their order.
+    fn batches(&self, epoch: usize) -> Result<impl Batches<Self::Batch>, Error>;
+
+    /// The mean loss of a batch. `seed` decides what is dropped: all passes of a step have the same.
+    fn loss(
+        &self,
+        model: &Self::Model,
+        batch: &Self::Batch,
+        seed: u64,
+    ) -> (Tensor<1>, Self::Output);
+
+    /// What was right in a batch.
+    fn hits(&self, batch: &Self::Batch, output: Self::Output) -> Result<Hits, Error>;
+
+    /// Training labels that noise has changed.
+    fn changed_labels(&self) -> usize {
+        0
+    }
+
+    /// Writes into the run's directory what the model is of no use without; of a run that goes on, checks
+    /// that it is the same.
+    fn keep(&self, _directory: &Path) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// How a model in evaluation mode does after `epochs` epochs.
+    fn scores(&self, model: &Self::Model, epochs: usize) -> Result<Scores, Error>;
+}
+
+/// The batches of an epoch.
+pub(crate) trait Batches<B>: Iterator<Item = Result<B, Error>> {
+    /// How long the iterator has kept its caller waiting so far.
+    fn waited(&self) -> Duration;
+}
+
+/// How many of the items of a batch, which its loss is the mean of, were right.
+pub(crate) struct Hits {
+    pub(crate) right: i64,
+    pub(crate) of: usize,
+}
+
+/// How well a model does on the data that it does not learn from.
+pub(crate) struct Scores {
+    pub(crate) validation: Score,
+    pub(crate) test: Score,
+    /// Names and texts of files that tell more, for the run's directory.
+    pub(crate) files: Vec<(&'static str, String)>,
+}

@@ -1,0 +1,295 @@
+//! Translating sentences.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::vec;
+
+use burn::tensor::{Int, Tensor, TensorData};
+use serde::Serialize;
+use xsam_data::text::{
+    BatchSize, Bleu, EncodedPairs, PAD, PaddedBatch, ParallelText, SentencePairs, Tokenizer, bleu,
+    detokenize, evaluation_batches, training_batches,
+};
+use xsam_models::{TargetBatch, Transformer, TransformerConfig, TransformerLoss, cast};
+
+use super::{Batches, Hits, Scores, Task};
+use crate::device::Place;
+use crate::error::Error;
+use crate::evaluation::{Score, count, scalar};
+use crate::loss::correct;
+use crate::spec::{Spec, TrainSpec, TranslationSpec};
+
+/// The tokenizer of a run, in its directory.
+const TOKENIZER: &str = "tokenizer.json";
+/// The translations of the test part, one a line.
+const TRANSLATIONS: &str = "translations.txt";
+/// Their score.
+const BLEU: &str = "bleu.json";
+
+/// Tokens in a batch when losses are evaluated, and pairs in a batch when they are translated. The
+/// results do not depend on them.
+const EVALUATION_TOKENS: usize = 4096;
+const SEARCHED_PAIRS: usize = 64;
+
+/// Sentences, and a model that is to translate them.
+#[derive(Debug)]
+pub(crate) struct Translation {
+    place: Place,
+    config: TransformerConfig,
+    train_spec: TrainSpec,
+    spec: TranslationSpec,
+    tokenizer: Tokenizer,
+    text: ParallelText,
+    /// The language of the translations, where it is known what it is.
+    language: String,
+    train: EncodedPairs,
+    validation: EncodedPairs,
+    test: EncodedPairs,
+}
+
+/// A batch of pairs on a device.
+pub(crate) struct Pairs {
+    source: Tensor<2, Int>,
+    target: TargetBatch,
+}
+
+/// The tokens of a batch that are not padding: what was said of each, `[tokens, vocabulary]` without a
+/// graph, and which one it is.
+pub(crate) struct Tokens {
+    logits: Tensor<2>,
+    targets: Tensor<1, Int>,
+}
+
+impl Translation {
+    /// The task of a resolved spec, from all of its data.
+    pub(crate) fn new(spec: &Spec, mut text: ParallelText, place: Place) -> Result<Self, Error> {
+        spec.data.check_subset(text.train.len())?;
+        if let Some(n) = spec.data.subset {
+            text.train = text.train.first(n)?;
+        }
+        let merges = spec.translation.merges.unwrap_or_default();
+        let tokenizer = Tokenizer::train(text.train.sentences(), merges)?;
+        let config = spec.model.transformer_config(tokenizer.len(), PAD as usize);
+        config.check()?;
+        let task = Self {
+            place,
+            config,
+            train_spec: spec.train.clone(),
+            spec: spec.translation.clone(),
+            train: tokenizer.encode_pairs(&text.train),
+            validation: tokenizer.encode_pairs(&text.validation),
+            test: tokenizer.encode_pairs(&text.test),
+            language: spec.data.target.clone().unwrap_or_else(|| "en".to_owned()),
+            tokenizer,
+            text,
+        };
+        if task.order(0)?.is_empty() {
+            let longest = task.spec.max_length.unwrap_or_default();
+            return Err(Error::AllTooLong { longest });
+        }
+        Ok(task)
+    }
+
+    /// The pairs of each batch of an epoch.
+    fn order(&self, epoch: usize) -> Result<Vec<Vec<usize>>, Error> {
+        let size = match (self.train_spec.batch_size, self.train_spec.batch_tokens) {
+            (Some(pairs), _) => BatchSize::Sentences(pairs),
+            (None, tokens) => BatchSize::Tokens(tokens.unwrap_or_default()),
+        };
+        let longest = self.spec.max_length.unwrap_or(usize::MAX);
+        let seed = self.train_spec.seed;
+        let lengths = self.train.lengths();
+        Ok(training_batches(&lengths, size, longest, seed, epoch as u64)?.batches)
+    }
+
+    /// Loss and accuracy of every token of a part, at its place after the right ones before it.
+    fn score(&self, model: &Transformer, pairs: &EncodedPairs) -> Result<Score, Error> {
+        let place = self.place.inner();
+        let (mut loss, mut right, mut tokens) = (0.0, 0, 0);
+        let size = BatchSize::Tokens(EVALUATION_TOKENS);
+        for batch in evaluation_batches(&pairs.lengths(), size)? {
+            let Pairs { source, target } = tensors(pairs.padded(&batch)?, &place);
+            let found = model.loss(source, target, 0.0, None);
+            loss += scalar(found.loss.clone())? * found.tokens() as f64;
+            right += count(found.correct())?;
+            tokens += found.tokens();
+        }
+        let tokens = tokens.max(1) as f64;
+        Ok(Score {
+            loss: loss / tokens,
+            accuracy: right as f64 / tokens,
+            bleu: None,
+        })
+    }
+
+    /// The translations of all sources of a part, as text.
+    fn translate(&self, model: &Transformer, pairs: &EncodedPairs) -> Result<Vec<String>, Error> {
+        let place = self.place.inner();
+        let config = self.spec.search_config();
+        let mut translations = vec![String::new(); pairs.len()];
+        let size = BatchSize::Sentences(SEARCHED_PAIRS);
+        for batch in evaluation_batches(&pairs.lengths(), size)? {
+            let Pairs { source, .. } = tensors(pairs.padded(&batch)?, &place);
+            for (&index, found) in batch.iter().zip(model.search(source, &config)?) {
+                let best = found
+                    .first()
+                    .map(|best| self.tokenizer.decode(&best.tokens));
+                translations[index] = best.unwrap_or_default();
+            }
+        }
+        Ok(translations)
+    }
+
+    /// The score of the translations of a part, and the translations as they are written.
+    fn bleu(
+        &self,
+        model: &Transformer,
+        part: &SentencePairs,
+        pairs: &EncodedPairs,
+    ) -> Result<(Bleu, Vec<String>), Error> {
+        let config = self.spec.bleu_config();
+        let raw = self.translate(model, pairs)?;
+        if self.spec.detokenize != Some(true) {
+            return Ok((bleu(&raw, part.target(), &config)?, raw));
+        }
+        let join = |lines: &[String]| -> Vec<String> {
+            let joined = lines.iter().map(|line| detokenize(line, &self.language));
+            joined.collect()
+        };
+        let joined = join(&raw);
+        let score = match self.spec.scores_joined_text() {
+            true => bleu(&joined, &join(part.target()), &config)?,
+            false => bleu(&raw, part.target(), &config)?,
+        };
+        Ok((score, joined))
+    }
+}
+
+impl Task for Translation {
+    type Model = Transformer;
+    type Batch = Pairs;
+    type Output = Tokens;
+
+    fn model(&self) -> Result<Transformer, Error> {
+        let model = self.config.init(self.train_spec.seed, &self.place.device)?;
+        Ok(cast(model, self.place.dtype))
+    }
+
+    /// Pairs are sorted by their lengths before they are cut into batches, so that every epoch has as many.
+    fn steps(&self) -> Result<usize, Error> {
+        Ok(self.order(0)?.len())
+    }
+
+    fn batches(&self, epoch: usize) -> Result<impl Batches<Pairs>, Error> {
+        Ok(Gathering {
+            task: self,
+            order: self.order(epoch)?.into_iter(),
+            waited: Duration::ZERO,
+        })
+    }
+
+    fn loss(&self, model: &Transformer, batch: &Pairs, seed: u64) -> (Tensor<1>, Tokens) {
+        let smoothing = self.train_spec.label_smoothing.unwrap_or_default();
+        let (source, target) = (batch.source.clone(), batch.target.clone());
+        let found = model.loss(source, target, smoothing, Some(seed));
+        let TransformerLoss {
+            loss,
+            logits,
+            targets,
+        } = found;
+        (loss, Tokens { logits, targets })
+    }
+
+    fn hits(&self, _batch: &Pairs, tokens: Tokens) -> Result<Hits, Error> {
+        Ok(Hits {
+            of: tokens.targets.dims()[0],
+            right: count(correct(tokens.logits, tokens.targets))?,
+        })
+    }
+
+    fn keep(&self, directory: &Path) -> Result<(), Error> {
+        let path = directory.join(TOKENIZER);
+        if !path.exists() {
+            return Ok(self.tokenizer.save(&path)?);
+        }
+        match Tokenizer::load(&path)? == self.tokenizer {
+            true => Ok(()),
+            false => Err(Error::OtherData { path }),
+        }
+    }
+
+    fn scores(&self, model: &Transformer, epochs: usize) -> Result<Scores, Error> {
+        let mut validation = self.score(model, &self.validation)?;
+        let mut test = self.score(model, &self.test)?;
+        let mut files = Vec::new();
+        if self.spec.scores_after(epochs, self.train_spec.epochs) {
+            let (score, _) = self.bleu(model, &self.text.validation, &self.validation)?;
+            validation.bleu = Some(score.score);
+            let (score, translations) = self.bleu(model, &self.text.test, &self.test)?;
+            test.bleu = Some(score.score);
+            let told = Told {
+                epoch: epochs,
+                bleu: score.score,
+                signature: score.config.signature(),
+                line: score.to_string(),
+            };
+            let told = serde_json::to_string_pretty(&told)
+                .map_err(|error| Error::damaged(Path::new(BLEU), error))?;
+            files.push((TRANSLATIONS, translations.join("\n") + "\n"));
+            files.push((BLEU, told + "\n"));
+        }
+        Ok(Scores {
+            validation,
+            test,
+            files,
+        })
+    }
+}
+
+/// What is written beside the translations.
+#[derive(Serialize)]
+struct Told {
+    epoch: usize,
+    bleu: f64,
+    signature: String,
+    line: String,
+}
+
+fn tensors(batch: PaddedBatch, place: &Place) -> Pairs {
+    let matrix = |ids: Vec<i64>, width: usize| {
+        let data = TensorData::new(ids, [batch.size, width]);
+        Tensor::<2, Int>::from_data(data, &place.device)
+    };
+    Pairs {
+        source: matrix(batch.source, batch.source_width),
+        target: TargetBatch {
+            input: matrix(batch.target_input, batch.target_width),
+            output: matrix(batch.target_output, batch.target_width),
+        },
+    }
+}
+
+/// Batches that are put together when they are asked for: that takes a thousandth of a step.
+struct Gathering<'a> {
+    task: &'a Translation,
+    order: vec::IntoIter<Vec<usize>>,
+    waited: Duration,
+}
+
+impl Iterator for Gathering<'_> {
+    type Item = Result<Pairs, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = Instant::now();
+        let batch = self.task.train.padded(&self.order.next()?);
+        let batch = batch.map(|batch| tensors(batch, &self.task.place));
+        self.waited += start.elapsed();
+        Some(batch.map_err(Error::from))
+    }
+}
+
+impl Batches<Pairs> for Gathering<'_> {
+    fn waited(&self) -> Duration {
+        self.waited
+    }
+}
