@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use xsam_data::replace_file;
+
 use crate::error::Error;
 
 /// What to do with an output directory that exists.
@@ -39,17 +41,9 @@ pub(crate) fn prepare(directory: &Path, existing: Existing, marker: &str) -> Res
     fs::create_dir_all(directory).map_err(Error::file("create the directory", directory))
 }
 
-/// Writes a file beside `path` and renames it: readers see the old text or the new, never a part.
+/// Replaces the text of a file: readers see the old one or the new, never a part.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
-    let beside = Path::new(&beside);
-    let written = fs::write(beside, text).and_then(|()| fs::rename(beside, path));
-    written.map_err(|error| {
-        // What is left of the attempt is of no use to anyone; the error is what counts.
-        let _ = fs::remove_file(beside);
-        Error::file("write", path)(error)
-    })
+    replace_file(path, text.as_bytes()).map_err(Error::file("write", path))
 }
 
 /// The text of a file.

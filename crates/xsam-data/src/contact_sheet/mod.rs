@@ -2,12 +2,9 @@
 
 mod canvas;
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Write};
 use std::path::Path;
 
-use crate::{DataError, Images, Normalization, Pipeline};
+use crate::{DataError, Images, Normalization, Pipeline, replace_file};
 use canvas::{Canvas, LINE};
 
 /// Between the cells of one image. The width of a character, which keeps captions apart.
@@ -102,28 +99,10 @@ pub fn write_contact_sheet(
     layout: SheetLayout,
 ) -> Result<(), DataError> {
     let png = contact_sheet(pipeline, indices, layout)?;
-    replace(path, &png).map_err(|error| DataError::Write {
+    replace_file(path, &png).map_err(|error| DataError::Write {
         path: path.to_owned(),
         reason: error.to_string(),
     })
-}
-
-/// Writes a file beside `path` and renames it.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    let mut beside = OsString::from(".");
-    beside.push(name);
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let beside = path.with_file_name(beside);
-    // A file of that name would be somebody else's.
-    let mut file = File::create_new(&beside)?;
-    let written = file.write_all(bytes).and_then(|()| file.sync_all());
-    written
-        .and_then(|()| fs::rename(&beside, path))
-        .inspect_err(|_| {
-            // What is left of the attempt is of no use to anyone; the error is what counts.
-            let _ = fs::remove_file(&beside);
-        })
 }
 
 /// Where everything is on the sheet.

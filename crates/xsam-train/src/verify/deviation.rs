@@ -24,6 +24,9 @@ const PSI_F64: f64 = 1e-7;
 /// Positions on the arc are exact, up to their spelling in decimal.
 const ALPHA: f64 = 1e-12;
 
+/// Scores are printed with two digits after the point.
+const BLEU: f64 = 1e-2;
+
 /// Deviations of a case, and the worst of them in relation to its tolerance.
 pub(super) struct Deviations {
     relative: f64,
@@ -108,6 +111,11 @@ impl Deviations {
         expected: f64,
     ) {
         self.add(what, difference(actual, expected), ALPHA);
+    }
+
+    /// A score from 0 to 100.
+    pub(super) fn score(&mut self, what: impl FnOnce() -> String, actual: f64, expected: f64) {
+        self.add(what, difference(Some(actual), expected), BLEU);
     }
 
     pub(super) fn judge(self, outcome: &mut CaseOutcome) {

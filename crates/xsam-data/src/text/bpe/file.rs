@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::vocabulary::Vocabulary;
 use super::{SPECIAL, TokenizerError};
+use crate::replace_file;
 
 const FORMAT: &str = "xsam-bpe-1";
 
@@ -83,15 +84,7 @@ pub(super) fn save(vocabulary: &Vocabulary, path: &Path) -> Result<(), Tokenizer
     };
     let file = File::of(vocabulary);
     let json = serde_json::to_string(&file).map_err(|error| unwritable(error.to_string()))?;
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".tmp");
-    let beside = Path::new(&beside);
-    let written = fs::write(beside, json + "\n").and_then(|()| fs::rename(beside, path));
-    written.map_err(|error| {
-        // What is left of the attempt is of no use to anyone; the error is what counts.
-        let _ = fs::remove_file(beside);
-        unwritable(error.to_string())
-    })
+    replace_file(path, (json + "\n").as_bytes()).map_err(|error| unwritable(error.to_string()))
 }
 
 pub(super) fn load(path: &Path) -> Result<Vocabulary, TokenizerError> {
