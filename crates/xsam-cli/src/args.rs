@@ -41,6 +41,15 @@ pub(crate) enum Command {
                             --seeds 0,1,2,3,4\n\nWithout a spec it runs the preset digits-noise."
     )]
     Compare(CompareArguments),
+    /// The weights of a trained model in a file for PyTorch.
+    #[command(
+        after_help = "Example:\n  xsam export runs/sam --out model.safetensors\n\n\
+                      The names are those of the model's PyTorch original:\n  \
+                      model.load_state_dict(torch.load(\"model.pt\"))\n\n\
+                      The logits are then the same for the same input. How the run has normalized \
+                      its images, which depends on the data set, is not in the file."
+    )]
+    Export(ExportArguments),
     /// This build's numbers against reference cases, one line each.
     #[command(after_help = "Example:\n  xsam verify --json\n\nExits with 1 if any case fails.")]
     Verify(VerifyArguments),
@@ -72,6 +81,11 @@ pub(crate) struct RunArguments {
     /// Changes a field of the spec (repeatable).
     #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
     pub(crate) settings: Vec<String>,
+
+    /// Begins with the weights in this file, in place of those that the seed gives: .safetensors, or a state
+    /// dict by torch.save, with the names of the model's PyTorch original.
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub(crate) init: Option<PathBuf>,
 
     /// Directory for the results; under runs/ if not given.
     #[arg(long, value_name = "DIR", conflicts_with = "resume")]
@@ -116,6 +130,25 @@ pub(crate) struct CompareArguments {
     /// The seeds; each method runs once from each.
     #[arg(long, value_name = "M,N,..", value_delimiter = ',')]
     pub(crate) seeds: Vec<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExportArguments {
+    /// Directory of a run, for its latest checkpoint, or a folder in its checkpoint/.
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    pub(crate) from: PathBuf,
+
+    /// The file; ends in .safetensors, .pt or .pth.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
+
+    /// Replaces the file if it exists.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    /// For machines: one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -54,6 +54,7 @@ fn help_has_an_example_everywhere() {
         &["compare"],
         &["verify"],
         &["bench"],
+        &["export"],
         &["data", "list"],
         &["data", "show"],
         &["data", "fetch"],
@@ -737,4 +738,90 @@ mod unix {
         let output = xsam(here.path(), &resume);
         assert_ne!(output.status.code(), Some(0));
     }
+}
+
+#[test]
+fn weights_are_exported_once() {
+    let here = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| xsam(here.path(), arguments);
+    assert_fails(
+        &run(&["export", "run", "--out", "m.pt"]),
+        1,
+        "cannot open the directory run",
+    );
+    assert_fails(&run(&["export", ".", "--out", "m.pt"]), 2, ". is not a run");
+    photos(here.path());
+    let settings = [
+        "data.name=image-folder",
+        "data.dir=photos",
+        "data.image_size=8",
+        "train.epochs=2",
+    ];
+    let settings = settings.map(|setting| ["--set", setting]).concat();
+    let trained = run(&[&["train", "--quiet", "--out", "run"], &settings[..]].concat());
+    assert!(trained.status.success(), "{}", text(&trained.stderr));
+
+    assert_fails(
+        &run(&["export", "run", "--out", "m.bin"]),
+        2,
+        "m.bin must end in",
+    );
+    let people = run(&["export", "run", "--out", "m.pt"]);
+    assert!(people.status.success(), "{}", text(&people.stderr));
+    assert!(text(&people.stdout).starts_with("cnn after 2 epochs in m.pt: 17 tensors, "));
+    assert_fails(
+        &run(&["export", "run", "--out", "m.pt"]),
+        2,
+        "m.pt exists: give --overwrite",
+    );
+
+    let folder = "run/checkpoint/epoch-00002";
+    let machine = run(&["export", folder, "--out", "m.pt", "--overwrite", "--json"]);
+    let lines = lines(&machine);
+    assert_eq!(lines.len(), 1);
+    assert_eq!(
+        (&lines[0]["model"], &lines[0]["epochs"]),
+        (&"cnn".into(), &2.into())
+    );
+    let size = fs::metadata(here.path().join("m.pt")).unwrap().len();
+    assert_eq!(lines[0]["bytes"], size);
+
+    // A run that begins with these weights and hardly moves ends with their score.
+    let again = [
+        "train",
+        "--init",
+        "m.pt",
+        "--out",
+        "again",
+        "--set",
+        "optimizer.lr=1e-12",
+    ];
+    let again = run(&[&again[..], &settings[..]].concat());
+    assert!(again.status.success(), "{}", text(&again.stderr));
+    let score = |directory: &str| {
+        let summary = fs::read_to_string(here.path().join(directory).join("run.json")).unwrap();
+        let summary: Value = serde_json::from_str(&summary).unwrap();
+        summary["last"]["train_loss"].as_f64().unwrap()
+    };
+    assert!(
+        score("again") < score("run"),
+        "{} {}",
+        score("again"),
+        score("run")
+    );
+    let other = [
+        "train",
+        "--init",
+        "m.pt",
+        "--out",
+        "other",
+        "--set",
+        "model.width=8",
+    ];
+    let other = run(&[&other[..], &settings[..]].concat());
+    assert_fails(
+        &other,
+        1,
+        "misshapen: conv1.weight is [16, 3, 3, 3], not [8, 3, 3, 3]",
+    );
 }

@@ -30,6 +30,7 @@ mod resnet;
 pub mod state;
 mod transformer;
 mod vgg;
+pub mod weights;
 
 pub use cnn::{Cnn, SmallCnn};
 pub use config::{ModelConfig, ModelError, ModelName, UnknownModel};
@@ -47,4 +48,7 @@ pub use transformer::{
     TransformerLoss,
 };
 pub use vgg::{Feature, Head, Vgg11Bn};
+pub use weights::{
+    Weights, WeightsError, WeightsFormat, load_weights, read_weights, write_weights,
+};
 pub use xsam_kernels::Activation;

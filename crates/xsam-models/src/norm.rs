@@ -29,7 +29,7 @@ const EPSILON: f64 = 1e-5;
 /// `bias`. An empty batch is treated as in evaluation: it cannot change anything.
 ///
 /// Adapters of `burn-store` rename `weight` and `bias` of any struct with this name to Burn's
-/// `gamma` and `beta`. Exchange weights through [`crate::state`] instead.
+/// `gamma` and `beta`. Exchange weights through [`crate::weights`] instead.
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     /// Scale per channel, initially one.

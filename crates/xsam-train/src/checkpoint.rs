@@ -79,24 +79,36 @@ pub(crate) fn load<M: Module>(
     model: M,
     optim: &mut SharpnessAware,
 ) -> Result<(M, Vec<Metrics>), Error> {
-    let Some((_, path)) = all(&run.join(FOLDER))?.into_iter().max() else {
+    let Some((_, path)) = latest(run)? else {
         return Ok((model, Vec::new()));
     };
     let rows = position(&path)?;
-    let file = path.join(MODEL);
-    let model = model
-        .try_load_file(&file)
-        .map_err(|error| Error::damaged(&file, error))?;
+    let model = weights(&path, model)?;
     optim.load(path.join(OPTIMIZER))?;
     Ok((model, rows))
 }
 
 /// The epochs up to the latest checkpoint of a run.
 pub(crate) fn rows(run: &Path) -> Result<Vec<Metrics>, Error> {
-    match all(&run.join(FOLDER))?.into_iter().max() {
+    match latest(run)? {
         Some((_, path)) => position(&path),
         None => Ok(Vec::new()),
     }
+}
+
+/// The epochs up to a checkpoint, and its weights in `model`.
+pub(crate) fn load_model<M: Module>(
+    checkpoint: &Path,
+    model: M,
+) -> Result<(M, Vec<Metrics>), Error> {
+    let rows = position(checkpoint)?;
+    Ok((weights(checkpoint, model)?, rows))
+}
+
+fn weights<M: Module>(checkpoint: &Path, model: M) -> Result<M, Error> {
+    let file = checkpoint.join(MODEL);
+    let loaded = model.try_load_file(&file);
+    loaded.map_err(|error| Error::damaged(&file, error))
 }
 
 fn position(checkpoint: &Path) -> Result<Vec<Metrics>, Error> {
@@ -114,6 +126,17 @@ fn name(epoch: usize) -> String {
     format!("epoch-{epoch:05}")
 }
 
+/// The epoch that the name of a checkpoint says.
+pub(crate) fn epoch(checkpoint: &Path) -> Option<usize> {
+    let name = checkpoint.file_name()?.to_str()?;
+    name.strip_prefix("epoch-")?.parse().ok()
+}
+
+/// The latest checkpoint of a run, and its epoch.
+pub(crate) fn latest(run: &Path) -> Result<Option<(usize, PathBuf)>, Error> {
+    Ok(all(&run.join(FOLDER))?.into_iter().max())
+}
+
 /// The complete checkpoints in `folder`.
 fn all(folder: &Path) -> Result<Vec<(usize, PathBuf)>, Error> {
     let entries = match fs::read_dir(folder) {
@@ -124,9 +147,7 @@ fn all(folder: &Path) -> Result<Vec<(usize, PathBuf)>, Error> {
     let mut found = Vec::new();
     for entry in entries {
         let path = entry.map_err(Error::file("read", folder))?.path();
-        let epoch = path.file_name().and_then(|name| name.to_str());
-        let epoch = epoch.and_then(|name| name.strip_prefix("epoch-")?.parse().ok());
-        if let Some(epoch) = epoch {
+        if let Some(epoch) = epoch(&path) {
             found.push((epoch, path));
         }
     }

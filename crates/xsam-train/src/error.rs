@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use xsam_data::fetch::FetchError;
+use xsam_models::WeightsError;
 
 use crate::spec::SpecError;
 
@@ -90,6 +91,40 @@ pub enum Error {
         /// The longest allowed.
         longest: usize,
     },
+    /// What was given as a run is none.
+    #[error(
+        "{path} is not a run: give a directory that `xsam train` has written, one of those in a \
+         comparison's, or a folder in its checkpoint/",
+        path = path.display()
+    )]
+    NotARun {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// A run has no checkpoint.
+    #[error(
+        "{path} has no checkpoint yet: the first is written after epoch {epoch} (`xsam train \
+         --resume {path}` goes on with the run)",
+        path = path.display()
+    )]
+    NoCheckpoint {
+        /// The run directory.
+        path: PathBuf,
+        /// The epoch after which it gets its first one.
+        epoch: usize,
+    },
+    /// A file that is to be written exists.
+    #[error(
+        "{path} exists: give --overwrite to replace it, or another file with --out",
+        path = path.display()
+    )]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Weights cannot be read, loaded or written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
     /// The data cannot be used.
     #[error(transparent)]
     Data(#[from] xsam_data::DataError),
@@ -154,11 +189,13 @@ impl Error {
     /// Whether it is the caller's words that are wrong, rather than what came of them.
     pub fn is_usage(&self) -> bool {
         let usage = matches!(self, Self::Spec { .. } | Self::Exists { .. });
-        let fetch = matches!(
-            self,
-            Self::Fetch(FetchError::ByHand { .. } | FetchError::Mirror { .. })
-        );
-        usage || fetch || matches!(self, Self::NotOurs { .. } | Self::OtherSpec { .. })
+        let usage = usage || matches!(self, Self::NotOurs { .. } | Self::OtherSpec { .. });
+        let usage = usage || matches!(self, Self::NotARun { .. } | Self::FileExists { .. });
+        match self {
+            Self::Weights(error) => matches!(error, WeightsError::Ending { .. }),
+            Self::Fetch(FetchError::ByHand { .. } | FetchError::Mirror { .. }) => true,
+            _ => usage,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Experiments with sharpness-aware training: the spec of a run, the training loop, its directory,
-//! comparisons of methods over seeds, the verification of a build against reference cases, and the
-//! time of a step.
+//! comparisons of methods over seeds, the trained model and its weights for PyTorch, the verification
+//! of a build against reference cases, and the time of a step.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -21,6 +21,7 @@ mod device;
 mod error;
 mod evaluation;
 mod event;
+mod export;
 mod files;
 mod loss;
 mod method;
@@ -33,12 +34,14 @@ mod spec;
 mod statistics;
 mod summary;
 mod task;
+mod trained;
 mod verify;
 
 pub use bench::{BenchResult, BenchSpec, ProfileRow, bench};
 pub use compare::{Comparison, ComparisonSummary, MethodSummary};
 pub use error::Error;
 pub use event::{Event, Listener, StopSignal};
+pub use export::{Export, export};
 pub use files::Existing;
 pub use metrics::Metrics;
 pub use names::{Named, parse as parse_name};
@@ -51,5 +54,6 @@ pub use spec::{
 };
 pub use statistics::Spread;
 pub use summary::{RunSummary, Status};
+pub use trained::{Trained, TrainedModel};
 pub use verify::{Case, CaseOutcome, Verdict, verify};
 pub use xsam_kernels::Kernels;

@@ -7,7 +7,7 @@ use burn::module::Module;
 use xsam::{SharpnessAware, StepError};
 use xsam_data::Dataset;
 use xsam_kernels::set_kernels;
-use xsam_models::parameter_count;
+use xsam_models::{load_weights, parameter_count, read_weights};
 
 use crate::device::Place;
 use crate::error::Error;
@@ -115,6 +115,9 @@ impl<T: Task> Prepared<T> {
         existing: Existing,
     ) -> Result<Self, Error> {
         let mut model = task.model()?;
+        if let Some(file) = &spec.model.init {
+            model = load_weights(model, &read_weights(file)?)?;
+        }
         let mut optim = method::optimizer(&spec)?;
 
         files::prepare(directory, existing, MARKER)?;

@@ -3,12 +3,14 @@
 pub(crate) mod bench;
 pub(crate) mod compare;
 pub(crate) mod data;
+pub(crate) mod export;
 pub(crate) mod train;
 pub(crate) mod verify;
 
 use std::fs;
 use std::path::Path;
 
+use serde_json::json;
 use xsam_train::{Compare, Error, Existing, Preset, Spec, SpecError, StopSignal};
 
 use crate::args::RunArguments;
@@ -40,6 +42,10 @@ impl Source {
     ) -> Result<Self, Error> {
         let mut settings = more;
         settings.extend(arguments.settings.iter().cloned());
+        if let Some(file) = &arguments.init {
+            // A path as a text, whatever it looks like.
+            settings.push(format!("model.init={}", json!(file)));
+        }
         if let Some(device) = &arguments.device {
             settings.push(format!("train.device={device}"));
         }

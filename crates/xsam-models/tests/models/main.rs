@@ -6,3 +6,4 @@ mod gradients;
 mod initial;
 mod state;
 mod transformer;
+mod weights;

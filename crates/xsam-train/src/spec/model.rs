@@ -1,6 +1,7 @@
 //! `[model]`: the model and its sizes.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use xsam_data::{DatasetName, Sizes};
@@ -72,6 +73,10 @@ pub struct ModelSpec {
     /// 512.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub width: Option<usize>,
+    /// File of initial weights, in place of those that the seed gives: .safetensors, or a state dict by
+    /// torch.save, with the names of the model's PyTorch original.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init: Option<PathBuf>,
     /// transformer: layers of the encoder, and of the decoder; 6.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub layers: Option<usize>,
@@ -98,6 +103,7 @@ impl ModelSpec {
         Self {
             name,
             width: None,
+            init: None,
             layers: None,
             heads: None,
             feed_forward: None,
@@ -212,6 +218,17 @@ impl Default for ModelSpec {
 }
 
 impl Spec {
+    /// The model for images of these sizes.
+    ///
+    /// # Errors
+    /// If the model is not for images.
+    pub(crate) fn classifier_config(&self, sizes: Sizes) -> Result<ModelConfig, SpecError> {
+        self.model_config(sizes).ok_or_else(|| {
+            let message = format!("{} is not for images", self.model.name);
+            SpecError::new("model.name", message)
+        })
+    }
+
     /// The model for images of these sizes, or nothing if the model is not for images.
     pub fn model_config(&self, sizes: Sizes) -> Option<ModelConfig> {
         match self.model.name {

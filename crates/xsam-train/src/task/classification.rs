@@ -12,7 +12,7 @@ use crate::device::{Batch, Place};
 use crate::error::Error;
 use crate::evaluation::{count, evaluate};
 use crate::loss::correct;
-use crate::spec::{Spec, SpecError, TrainSpec};
+use crate::spec::{Spec, TrainSpec};
 
 /// Batches that wait for their step or are being prepared. One would do if every step took the same
 /// time.
@@ -35,10 +35,7 @@ impl Classification {
     pub(crate) fn new(spec: &Spec, data: Splits, place: Place) -> Result<Self, Error> {
         let sizes = data.sizes();
         spec.check_data(sizes)?;
-        let Some(config) = spec.model_config(sizes) else {
-            let message = format!("{} is not for images", spec.model.name);
-            return Err(SpecError::new("model.name", message).into());
-        };
+        let config = spec.classifier_config(sizes)?;
         let mut train = data.train.clone();
         if let Some(n) = spec.data.subset {
             train = subset(&train, n)?;

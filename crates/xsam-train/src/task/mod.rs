@@ -10,7 +10,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 pub(crate) use classification::Classification;
-pub(crate) use translation::Translation;
+pub(crate) use translation::{TOKENIZER, Translation};
 
 use crate::error::Error;
 use crate::evaluation::Score;

@@ -20,7 +20,7 @@ use crate::loss::correct;
 use crate::spec::{Spec, TrainSpec, TranslationSpec};
 
 /// The tokenizer of a run, in its directory.
-const TOKENIZER: &str = "tokenizer.json";
+pub(crate) const TOKENIZER: &str = "tokenizer.json";
 /// The translations of the test part, one a line.
 const TRANSLATIONS: &str = "translations.txt";
 /// Their score.

@@ -1,0 +1,159 @@
+//! Why weights were not read, loaded or written.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+use crate::state::StateError;
+
+/// Why weights were not read, loaded or written.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The file cannot be read or written.
+    #[error("cannot {action} {path}: {source}", path = path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is damaged, or of a kind that is not read.
+    #[error(
+        "{path} is damaged, or neither a .safetensors file nor a state dict by torch.save: {reason}",
+        path = path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The tensors are not those of the model.
+    #[error("{path} does not fit the model:{}", listed(mismatches), path = path.display())]
+    Mismatch {
+        /// The file.
+        path: PathBuf,
+        /// Everything that is amiss: tensors of the model in its order, then those it does not have.
+        mismatches: Vec<Mismatch>,
+    },
+    /// The end of a file's name says of no format.
+    #[error(
+        "{path} must end in .safetensors, .pt or .pth, which says in what format weights are \
+         written",
+        path = path.display()
+    )]
+    Ending {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The model holds a value that is infinite or NaN.
+    #[error("{name}[{index}] of the model is {value}: weights are written only if all are finite")]
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// Position in PyTorch's memory order.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A tensor of the model cannot be filled.
+    #[error(transparent)]
+    State(#[from] StateError),
+}
+
+impl WeightsError {
+    pub(super) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+
+    pub(super) fn damaged(path: &Path, reason: impl ToString) -> Self {
+        Self::Damaged {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+/// One tensor that keeps a file from fitting a model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Mismatch {
+    /// The file lacks a tensor of the model.
+    Missing {
+        /// The tensor.
+        name: String,
+        /// Its shape in the model.
+        expected: Vec<usize>,
+    },
+    /// The model has no such tensor.
+    Surplus {
+        /// The tensor.
+        name: String,
+        /// Its shape in the file.
+        found: Vec<usize>,
+    },
+    /// The tensor has another shape.
+    Shape {
+        /// The tensor.
+        name: String,
+        /// Its shape in the model.
+        expected: Vec<usize>,
+        /// Its shape in the file.
+        found: Vec<usize>,
+    },
+    /// The tensor does not hold floating-point numbers.
+    NotFloat {
+        /// The tensor.
+        name: String,
+        /// Its element type in the file.
+        dtype: String,
+    },
+    /// A value is infinite or NaN, or becomes so in the model's element type.
+    NotFinite {
+        /// The tensor.
+        name: String,
+        /// Position of the first such value, row-major.
+        index: usize,
+        /// The value.
+        value: f64,
+        /// The element type of the model's tensor.
+        dtype: &'static str,
+    },
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { name, expected } => write!(f, "missing: {name} {expected:?}"),
+            Self::Surplus { name, found } => write!(f, "surplus: {name} {found:?}"),
+            Self::Shape {
+                name,
+                expected,
+                found,
+            } => write!(f, "misshapen: {name} is {found:?}, not {expected:?}"),
+            Self::NotFloat { name, dtype } => {
+                write!(f, "not of floating-point numbers: {name} is {dtype}")
+            }
+            Self::NotFinite {
+                name,
+                index,
+                value,
+                dtype,
+            } => write!(f, "not finite: {name}[{index}] = {value} as {dtype}"),
+        }
+    }
+}
+
+fn listed(mismatches: &[Mismatch]) -> String {
+    let line = |mismatch: &Mismatch| format!("\n  {mismatch}");
+    mismatches.iter().map(line).collect()
+}

@@ -1,0 +1,219 @@
+//! Weights in and out of a model, in the files that PyTorch reads and writes.
+//!
+//! [`read_weights`] reads a state dict from a `.safetensors` file or from what `torch.save` wrote,
+//! [`load_weights`] puts it into a model, [`write_weights`] writes a model's own. Names, shapes and
+//! memory order are those of [`crate::state`], so it works for any Burn module whose names are its
+//! original's.
+//!
+//! ```
+//! use burn::tensor::Device;
+//! use xsam_models::{ModelConfig, ModelName, load_weights, read_weights, write_weights};
+//!
+//! # let folder = tempfile::tempdir()?;
+//! # let path = folder.path().join("small.safetensors");
+//! let config = ModelConfig::new(ModelName::SmallCnn, 1, 8, 10);
+//! let model = config.init(1, &Device::flex())?;
+//! // In PyTorch: model.load_state_dict(safetensors.torch.load_file("small.safetensors"))
+//! write_weights(&model, &path)?;
+//! let other = config.init(2, &Device::flex())?;
+//! let same = load_weights(other, &read_weights(&path)?)?;
+//! # let values = |model| xsam_models::state::values(model).into_iter().map(|(_, v)| v).collect::<Vec<_>>();
+//! # assert_eq!(values(&same), values(&model));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What a file does not say
+//!
+//! Logits agree with the original's for the same *input*: by which mean and deviation images were
+//! normalized is not in the file. Nor is how the network computes, and a network with the same names and
+//! shapes may be another one. There is such a DenseNet in wide use, whose transitions rectify and whose
+//! layers put new channels first: its weights load into
+//! [`Densenet121`](crate::Densenet121), and give other logits.
+//!
+//! # What is read
+//!
+//! * `.safetensors`.
+//! * `torch.save(model.state_dict(), file)`, also as the entry `state_dict`, `model_state_dict` or
+//!   `model` of a dictionary with other things in it, and of any release of PyTorch. No code of the
+//!   file is run, whatever is in it.
+//! * Numbers as `f64`, `f32`, `f16` or `bf16`; each becomes what the model's own tensor is.
+//! * The prefixes `module.` of `DataParallel` and `_orig_mod.` of `torch.compile` are taken off if
+//!   all names have them. Every `num_batches_tracked` is left out: it says nothing where the momentum
+//!   of a batch normalization is fixed.
+//!
+//! # What is written
+//!
+//! `f64` tensors as such, all others as `f32`. Each batch normalization has a `num_batches_tracked` of
+//! zero, so that `load_state_dict` of the original finds all it asks for.
+
+mod error;
+mod file;
+mod float;
+mod pytorch;
+mod safetensors;
+mod written;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{DType, Tensor};
+
+pub use error::{Mismatch, WeightsError};
+pub use float::Values;
+pub use written::{WeightsFormat, write_weights};
+
+use crate::state::{self, Entry};
+
+/// Integer buffer of PyTorch's batch normalization.
+const COUNTER: &str = "num_batches_tracked";
+/// What wrappers of PyTorch put before all names.
+const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
+
+/// The tensors of a file by name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weights {
+    path: PathBuf,
+    tensors: BTreeMap<String, WeightTensor>,
+}
+
+/// One tensor of a file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeightTensor {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values, row-major.
+    pub values: Values,
+}
+
+impl Weights {
+    /// The tensors, without those that say nothing here and without a wrapper's prefix.
+    fn new(path: &Path, mut tensors: BTreeMap<String, WeightTensor>) -> Result<Self, WeightsError> {
+        tensors.retain(|name, _| name.rsplit('.').next() != Some(COUNTER));
+        if tensors.is_empty() {
+            return Err(WeightsError::damaged(path, "it holds no tensors"));
+        }
+        while let Some(prefix) = WRAPPERS
+            .iter()
+            .find(|prefix| tensors.keys().all(|name| name.starts_with(**prefix)))
+        {
+            let bare = |(name, tensor): (String, _)| (name[prefix.len()..].to_owned(), tensor);
+            tensors = tensors.into_iter().map(bare).collect();
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            tensors,
+        })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The tensors by name.
+    pub fn tensors(&self) -> &BTreeMap<String, WeightTensor> {
+        &self.tensors
+    }
+}
+
+/// Reads the weights in a file; [the module](self) says of which kinds.
+///
+/// What is read is checked against the length of the file: no file makes this take many times its own
+/// size in memory.
+///
+/// # Errors
+///
+/// If the file cannot be read, is damaged, of no kind that is known, or holds no tensors.
+pub fn read_weights(path: &Path) -> Result<Weights, WeightsError> {
+    let tensors = if safetensors::is_one(path)? {
+        safetensors::read(path)?
+    } else {
+        pytorch::read(path)?
+    };
+    Weights::new(path, tensors)
+}
+
+/// The model with the values of `weights` in all its tensors.
+///
+/// Identity, device, element type, gradient setting and training flags of the model's tensors stay as
+/// they are, and so do clones of it.
+///
+/// # Errors
+///
+/// Unless the file has each tensor of the model, in its shape and with finite values, and no other; the
+/// error lists every one that is amiss. Nothing is loaded then.
+pub fn load_weights<M: Module>(model: M, weights: &Weights) -> Result<M, WeightsError> {
+    let mismatches = mismatches(&state::entries(&model), &dtypes(&model), weights);
+    if !mismatches.is_empty() {
+        return Err(WeightsError::Mismatch {
+            path: weights.path.clone(),
+            mismatches,
+        });
+    }
+    let values = |_, entry: &Entry| {
+        let tensor = weights.tensors.get(&entry.name);
+        tensor.map_or_else(Vec::new, |tensor| tensor.values.to_f64())
+    };
+    Ok(state::with_values(model, values)?)
+}
+
+/// All that keeps `weights` from being the tensors of `entries`.
+fn mismatches(entries: &[Entry], dtypes: &[DType], weights: &Weights) -> Vec<Mismatch> {
+    let mut found = Vec::new();
+    for (entry, dtype) in entries.iter().zip(dtypes) {
+        let name = entry.name.clone();
+        let expected = entry.shape.clone();
+        let Some(WeightTensor { shape, values }) = weights.tensors.get(&name) else {
+            found.push(Mismatch::Missing { name, expected });
+            continue;
+        };
+        if *shape != expected {
+            let found_shape = shape.clone();
+            found.push(Mismatch::Shape {
+                name,
+                expected,
+                found: found_shape,
+            });
+            continue;
+        }
+        if let Values::Other(dtype) = values {
+            let dtype = dtype.clone();
+            found.push(Mismatch::NotFloat { name, dtype });
+            continue;
+        }
+        // A type without a range is refused with the tensor's name when it is to be filled.
+        let most = dtype.finfo().map_or(f64::INFINITY, |range| range.max);
+        if let Some((index, value)) = values.first_not_within(most) {
+            found.push(Mismatch::NotFinite {
+                name,
+                index,
+                value,
+                dtype: dtype.name(),
+            });
+        }
+    }
+    let surplus = weights.tensors.iter().filter(|(name, _)| {
+        let known = entries.iter().any(|entry| entry.name == **name);
+        !known
+    });
+    found.extend(surplus.map(|(name, tensor)| Mismatch::Surplus {
+        name: name.clone(),
+        found: tensor.shape.clone(),
+    }));
+    found
+}
+
+/// The element type of every tensor, in the order of [`state::entries`].
+fn dtypes<M: Module>(model: &M) -> Vec<DType> {
+    #[derive(Default)]
+    struct Types(Vec<DType>);
+    impl ModuleVisitor for Types {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.0.push(param.val().dtype());
+        }
+    }
+    let mut types = Types::default();
+    model.visit(&mut types);
+    types.0
+}

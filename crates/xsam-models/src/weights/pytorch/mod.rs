@@ -1,0 +1,120 @@
+//! What `torch.save` writes: a pickle of the state dict, and the values beside it in an archive.
+
+mod pickle;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Seek, Write};
+use std::path::Path;
+
+use pytorch_reader::{DType, PickleValue, PytorchError, PytorchReader, Tensor};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use super::WeightTensor;
+use super::WeightsError;
+use super::float::{Float, Order, Values};
+use super::written::WrittenTensor;
+
+/// Where training scripts put the state dict if they save more than it, the most telling name first.
+const KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
+
+/// How many times its own size a file may take in memory. Twice is what half precision takes, and a
+/// tensor under several names is there once; but the file says how often values are repeated, and a few
+/// bytes of it can claim any number of them.
+const MOST_REPEATED: u64 = 16;
+/// What any file may take.
+const ALWAYS: u64 = 1 << 20;
+
+/// The folder of everything in an archive.
+const ROOT: &str = "archive";
+/// Where values begin in an archive, so that they can be used in place.
+const ALIGNMENT: u16 = 64;
+
+pub(super) fn read(path: &Path) -> Result<BTreeMap<String, WeightTensor>, WeightsError> {
+    let length = fs::metadata(path).map_err(WeightsError::file("read", path))?;
+    let most = length
+        .len()
+        .saturating_mul(MOST_REPEATED)
+        .saturating_add(ALWAYS);
+    let opened = match key(path).map_err(failed(path))? {
+        Some(key) => PytorchReader::with_top_level_key(path, key),
+        None => PytorchReader::new(path),
+    };
+    let found = opened.map_err(failed(path))?.into_tensors();
+
+    let sizes = found.values().map(|tensor| match float(tensor.dtype()) {
+        Ok(float) => float
+            .size_read()
+            .saturating_mul(tensor.num_elements() as u64),
+        Err(_) => 0,
+    });
+    if sizes.fold(0, u64::saturating_add) > most {
+        let reason = "its tensors repeat their values so often that it would take far more memory \
+                      than the file has bytes";
+        return Err(WeightsError::damaged(path, reason));
+    }
+    let tensor = |(name, tensor): (String, Tensor)| {
+        let values = match float(tensor.dtype()) {
+            Ok(float) => {
+                let bytes = tensor.read().map_err(PytorchError::from);
+                float.values(&bytes.map_err(failed(path))?, Order::Native)
+            }
+            Err(other) => Values::Other(other),
+        };
+        let shape = tensor.shape().to_vec();
+        Ok((name, WeightTensor { shape, values }))
+    };
+    found.into_iter().map(tensor).collect()
+}
+
+/// The key under which the file has the state dict, if it is not all there is.
+fn key(path: &Path) -> Result<Option<&'static str>, PytorchError> {
+    let PickleValue::Dict(entries) = PytorchReader::read_pickle_data(path, None)? else {
+        return Ok(None);
+    };
+    let holds = |key: &&str| matches!(entries.get(*key), Some(PickleValue::Dict(_)));
+    Ok(KEYS.into_iter().find(holds))
+}
+
+fn float(dtype: DType) -> Result<Float, String> {
+    match dtype {
+        DType::F64 => Ok(Float::F64),
+        DType::F32 => Ok(Float::F32),
+        DType::F16 => Ok(Float::F16),
+        DType::BF16 => Ok(Float::Bf16),
+        other => Err(format!("{other:?}")),
+    }
+}
+
+/// Only what the system itself says is no fault of the file.
+fn failed(path: &Path) -> impl Fn(PytorchError) -> WeightsError {
+    let path = path.to_owned();
+    move |error| match error {
+        PytorchError::Io(source) if source.raw_os_error().is_some() => {
+            WeightsError::file("read", &path)(source)
+        }
+        other => WeightsError::damaged(&path, other),
+    }
+}
+
+pub(super) fn write(to: impl Write + Seek, tensors: &[WrittenTensor]) -> io::Result<()> {
+    let mut archive = ZipWriter::new(to);
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .with_alignment(ALIGNMENT);
+    let mut entry = |name: &str, content: &[u8]| {
+        // An archive's plain entries hold less than 4 GiB.
+        let large = u32::try_from(content.len()).is_err();
+        archive.start_file(format!("{ROOT}/{name}"), options.large_file(large))?;
+        archive.write_all(content)
+    };
+    entry("data.pkl", &pickle::state_dict(tensors))?;
+    entry("byteorder", b"little")?;
+    for (key, tensor) in tensors.iter().enumerate() {
+        entry(&format!("data/{key}"), &tensor.bytes())?;
+    }
+    // Of the format, since PyTorch 1.6.
+    entry("version", b"3\n")?;
+    archive.finish()?.flush()
+}

@@ -1,0 +1,129 @@
+//! The trained model in a run directory.
+
+use std::path::{Path, PathBuf};
+
+use xsam_data::text::{PAD, Tokenizer};
+use xsam_data::{Dataset, Sizes};
+use xsam_models::{Model, Transformer, cast};
+
+use crate::checkpoint;
+use crate::device::Place;
+use crate::error::Error;
+use crate::files;
+use crate::metrics::Metrics;
+use crate::spec::Spec;
+use crate::summary::{MARKER, SPEC_FILE};
+use crate::task::TOKENIZER;
+
+/// The model of a run, of one kind or the other, on the spec's device and in its precision, ready to be
+/// trained. `valid()` of it is for evaluation.
+#[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a program holds a handful")]
+pub enum TrainedModel {
+    /// One that tells classes of images apart.
+    Classifier(Model),
+    /// One that translates, and the tokenizer it was trained with.
+    Translator(Transformer, Tokenizer),
+}
+
+/// A model as a run has left it, or as it is so far.
+#[derive(Debug)]
+pub struct Trained {
+    /// The run directory.
+    pub run: PathBuf,
+    /// Its checkpoint.
+    pub checkpoint: PathBuf,
+    /// The resolved spec of the run.
+    pub spec: Spec,
+    /// The epochs up to the checkpoint; the model is that after the last of them.
+    pub rows: Vec<Metrics>,
+    /// The model.
+    pub model: TrainedModel,
+}
+
+impl Trained {
+    /// The model of the latest checkpoint of the run in `directory`, or of the checkpoint that
+    /// `directory` is.
+    ///
+    /// The data are loaded, from where the spec says, only if it does not follow from their name how
+    /// large they are.
+    ///
+    /// # Errors
+    /// If `directory` is neither, the run has no checkpoint yet, a file is damaged or of another version,
+    /// or the data that say how large the model is cannot be loaded.
+    pub fn load(directory: &Path) -> Result<Self, Error> {
+        let run = run_of(directory)?;
+        let file = run.join(SPEC_FILE);
+        let text = files::read(&file)?;
+        let (spec, _) = Spec::parse(&text, &[]).map_err(|e| Error::damaged(&file, e))?;
+        let spec = spec.resolved().map_err(|e| Error::damaged(&file, e))?;
+        let checkpoint = if run == directory {
+            let latest = checkpoint::latest(&run)?.map(|(_, path)| path);
+            latest.ok_or_else(|| Error::NoCheckpoint {
+                path: run.clone(),
+                epoch: spec.train.checkpoint_every.min(spec.train.epochs),
+            })?
+        } else {
+            directory.to_owned()
+        };
+
+        let place = Place::new(spec.train.device, spec.train.precision);
+        let seed = spec.train.seed;
+        let (model, rows) = if spec.data.name.is_text() {
+            let tokenizer = Tokenizer::load(&run.join(TOKENIZER))?;
+            let config = spec.model.transformer_config(tokenizer.len(), PAD as usize);
+            let model = cast(config.init(seed, &place.device)?, place.dtype);
+            let (model, rows) = checkpoint::load_model(&checkpoint, model)?;
+            (TrainedModel::Translator(model, tokenizer), rows)
+        } else {
+            let config = spec.classifier_config(sizes(&spec)?)?;
+            let model = cast(config.init(seed, &place.device)?, place.dtype);
+            let (model, rows) = checkpoint::load_model(&checkpoint, model)?;
+            (TrainedModel::Classifier(model), rows)
+        };
+        Ok(Self {
+            run,
+            checkpoint,
+            spec,
+            rows,
+            model,
+        })
+    }
+
+    /// Epochs that the model has been trained for.
+    pub fn epochs(&self) -> usize {
+        self.rows.len()
+    }
+}
+
+/// The run directory that `directory` is, or is a checkpoint of.
+fn run_of(directory: &Path) -> Result<PathBuf, Error> {
+    let is_run = |path: &Path| path.join(MARKER).exists() && path.join(SPEC_FILE).exists();
+    if is_run(directory) {
+        return Ok(directory.to_owned());
+    }
+    let whole = directory
+        .canonicalize()
+        .map_err(Error::file("open the directory", directory))?;
+    let run = whole.parent().and_then(Path::parent);
+    match run.filter(|run| checkpoint::epoch(&whole).is_some() && is_run(run)) {
+        Some(run) => Ok(run.to_owned()),
+        None => Err(Error::NotARun {
+            path: directory.to_owned(),
+        }),
+    }
+}
+
+/// How large images are and how many classes there are. (How many images, the model does not depend on.)
+fn sizes(spec: &Spec) -> Result<Sizes, Error> {
+    if let Some(sizes) = spec.data.name.sizes() {
+        return Ok(sizes);
+    }
+    match spec.data.load()? {
+        Dataset::Images(splits) => Ok(splits.sizes()),
+        Dataset::Text(_) => Err(Error::damaged(
+            Path::new(SPEC_FILE),
+            "its data are not images",
+        )),
+    }
+}
