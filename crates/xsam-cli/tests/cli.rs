@@ -45,6 +45,17 @@ const SHORT: [&str; 6] = [
     "train.batch_size=50",
 ];
 
+/// A comparison of four runs.
+const COMPARE: [&str; 7] = [
+    "compare",
+    "--methods",
+    "sgd,sam",
+    "--seeds",
+    "0,1",
+    "--out",
+    "c",
+];
+
 #[test]
 fn help_has_an_example_everywhere() {
     let here = tempfile::tempdir().unwrap();
@@ -227,16 +238,7 @@ fn machines_get_one_object_a_line() {
 #[test]
 fn a_comparison_prints_its_table_and_writes_its_files() {
     let here = tempfile::tempdir().unwrap();
-    let arguments = [
-        "compare",
-        "--methods",
-        "sgd,sam",
-        "--seeds",
-        "0,1",
-        "--out",
-        "c",
-    ];
-    let output = xsam(here.path(), &[&arguments, &SHORT[..]].concat());
+    let output = xsam(here.path(), &[&COMPARE[..], &SHORT].concat());
     let table = text(&output.stdout);
     assert!(output.status.success(), "{}", text(&output.stderr));
     for word in [
@@ -257,7 +259,7 @@ fn a_comparison_prints_its_table_and_writes_its_files() {
         assert!(here.path().join("c").join(file).exists(), "{file}");
     }
     assert_fails(
-        &xsam(here.path(), &[&arguments, &SHORT[..]].concat()),
+        &xsam(here.path(), &[&COMPARE[..], &SHORT].concat()),
         2,
         "c exists",
     );
@@ -540,18 +542,9 @@ fn text_is_shown_in_pairs_and_translated() {
     for file in ["tokenizer.json", "translations.txt", "bleu.json"] {
         assert!(here.path().join("run").join(file).exists(), "{file}");
     }
-    let compare = [
-        "compare",
-        "--methods",
-        "sgd,sam",
-        "--seeds",
-        "0,1",
-        "--out",
-        "c",
-    ];
     let compare = xsam(
         here.path(),
-        &[&compare[..], &settings, &["--set", "data.label_noise=0"]].concat(),
+        &[&COMPARE[..], &settings, &["--set", "data.label_noise=0"]].concat(),
     );
     assert!(compare.status.success(), "{}", text(&compare.stderr));
     assert!(

@@ -157,14 +157,7 @@ impl DatasetName {
 
     /// Whether [`fetch`](crate::fetch) can download it.
     pub const fn is_fetched(self) -> bool {
-        match self {
-            Self::Digits | Self::ImageFolder | Self::Iwslt14DeEn | Self::ParallelText => false,
-            Self::Mnist
-            | Self::FashionMnist
-            | Self::Cifar10
-            | Self::Cifar100
-            | Self::TinyImagenet => true,
-        }
+        self.is_published_images()
     }
 
     /// Where it is looked for if nothing else is said: `data/NAME`, if it is published.
@@ -191,6 +184,12 @@ impl DatasetName {
 
     /// Whether its training images are divided for a validation part, whatever is in its folder.
     pub const fn is_divided(self) -> bool {
+        self.is_published_images()
+    }
+
+    /// Whether it is of images in files that anyone may download, of which one part is to learn from and one
+    /// to test on.
+    const fn is_published_images(self) -> bool {
         match self {
             Self::Digits | Self::ImageFolder | Self::Iwslt14DeEn | Self::ParallelText => false,
             Self::Mnist

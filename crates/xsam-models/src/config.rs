@@ -7,6 +7,7 @@ use std::str::FromStr;
 use burn::tensor::Device;
 use thiserror::Error;
 
+use crate::range::{OutOfRange, within};
 use crate::state::{StateError, parameter_count};
 use crate::{Cnn, Densenet121, Mlp, Model, Resnet18, SmallCnn, Vgg11Bn, init};
 
@@ -20,7 +21,7 @@ const WIDTHS: RangeInclusive<usize> = 1..=16_384;
 const LARGEST_IMAGE: usize = 16_384;
 
 /// The most parameters that are tried to be stored: 8 GiB in single precision.
-const MOST_PARAMETERS: usize = 1 << 31;
+pub(crate) const MOST_PARAMETERS: usize = 1 << 31;
 
 /// The models of this crate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -162,6 +163,23 @@ pub enum ModelError {
     State(#[from] StateError),
 }
 
+impl From<OutOfRange> for ModelError {
+    fn from(error: OutOfRange) -> Self {
+        let OutOfRange {
+            field,
+            value,
+            min,
+            max,
+        } = error;
+        Self::OutOfRange {
+            field,
+            value,
+            min,
+            max,
+        }
+    }
+}
+
 /// A model and its sizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelConfig {
@@ -264,20 +282,4 @@ impl ModelConfig {
         }
         Ok(init::seeded(model, seed)?)
     }
-}
-
-fn within(
-    field: &'static str,
-    value: usize,
-    range: RangeInclusive<usize>,
-) -> Result<(), ModelError> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    Err(ModelError::OutOfRange {
-        field,
-        value,
-        min: *range.start(),
-        max: *range.end(),
-    })
 }

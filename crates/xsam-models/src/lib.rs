@@ -25,6 +25,7 @@ mod mlp;
 mod model;
 mod norm;
 mod precision;
+mod range;
 pub mod reference;
 mod resnet;
 pub mod state;

@@ -133,7 +133,7 @@ impl<T: Task> Prepared<T> {
             spec,
             directory: directory.to_owned(),
             place,
-            steps: task.steps()?,
+            steps: task.steps(),
             task,
             parameters: parameter_count(&model),
             optim,
@@ -210,10 +210,7 @@ impl<T: Task> Course<T> {
         let mut sums = Sums::default();
         self.optim.start_epoch();
         let mut batches = self.task.batches(epoch)?;
-        for i in 0.. {
-            let Some(batch) = batches.next() else {
-                break;
-            };
+        for (i, batch) in batches.by_ref().enumerate() {
             let batch = batch?;
             if stop.is_set() {
                 return Ok((model, None));

@@ -1,25 +1,19 @@
 //! Runs and comparisons: files, interruption, going on.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 
+use common::{rows, train};
 use xsam_train::{
     Comparison, Error, Event, Existing, Metrics, Run, RunSummary, Spec, Status, StopSignal,
 };
 
 fn spec(settings: &[&str]) -> Spec {
-    let settings = ["data.subset=200", "train.epochs=4", "train.batch_size=50"]
-        .iter()
-        .chain(settings)
-        .map(|s| (*s).to_owned())
-        .collect::<Vec<_>>();
-    Spec::parse("", &settings).unwrap().0
-}
-
-fn train(spec: &Spec, directory: &Path, existing: Existing) -> Result<RunSummary, Error> {
-    let run = Run::prepare(spec.clone(), directory, existing)?;
-    run.train(&StopSignal::default(), &mut |_| {})
+    let short = ["data.subset=200", "train.epochs=4", "train.batch_size=50"];
+    common::spec(&short, settings)
 }
 
 /// Trains until `stop_at` steps are done.
@@ -36,14 +30,6 @@ fn interrupted(spec: &Spec, directory: &Path, existing: Existing, stop_at: usize
         }
     })
     .unwrap()
-}
-
-/// The rows of `metrics.csv` without the times they took.
-fn rows(directory: &Path) -> Vec<String> {
-    let text = fs::read_to_string(directory.join("metrics.csv")).unwrap();
-    text.lines()
-        .map(|line| line.rsplitn(3, ',').nth(2).unwrap().to_owned())
-        .collect()
 }
 
 fn weights(directory: &Path) -> Vec<u8> {

@@ -1,10 +1,13 @@
 //! Runs and comparisons of translations.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 
-use xsam_train::{Comparison, Error, Event, Existing, Run, RunSummary, Spec, Status, StopSignal};
+use common::{rows, train};
+use xsam_train::{Comparison, Error, Event, Existing, Run, Spec, Status, StopSignal};
 
 /// Sentences of a made-up language, and the same words in another one and in reverse.
 fn write_text(directory: &Path, pairs: usize) {
@@ -35,7 +38,7 @@ fn write_text(directory: &Path, pairs: usize) {
 /// A model that trains in seconds.
 fn spec(text: &Path, settings: &[&str]) -> Spec {
     let dir = format!("data.dir={}", text.display());
-    let settings = [
+    let small = [
         dir.as_str(),
         "data.name=parallel-text",
         "data.source=aa",
@@ -53,25 +56,8 @@ fn spec(text: &Path, settings: &[&str]) -> Spec {
         "schedule.name=inverse-sqrt",
         "schedule.warmup_steps=20",
         "train.epochs=3",
-    ]
-    .iter()
-    .chain(settings)
-    .map(|s| (*s).to_owned())
-    .collect::<Vec<_>>();
-    Spec::parse("", &settings).unwrap().0
-}
-
-fn train(spec: &Spec, directory: &Path, existing: Existing) -> Result<RunSummary, Error> {
-    let run = Run::prepare(spec.clone(), directory, existing)?;
-    run.train(&StopSignal::default(), &mut |_| {})
-}
-
-/// The rows of `metrics.csv` without the times they took.
-fn rows(directory: &Path) -> Vec<String> {
-    let text = fs::read_to_string(directory.join("metrics.csv")).unwrap();
-    text.lines()
-        .map(|line| line.rsplitn(3, ',').nth(2).unwrap().to_owned())
-        .collect()
+    ];
+    common::spec(&small, settings)
 }
 
 #[test]

@@ -9,6 +9,16 @@ use xsam_data::fetch::{Failure, Stage, Timeouts};
 use crate::server::{Reply, Server, sound, whole};
 use crate::{Place, failures, file, md5, noise, one, toy, waits};
 
+/// A server that breaks off the first answer, then refuses as often as a fetch asks again, then is sound.
+fn broken_off(bytes: &[u8], at: usize, status: u16) -> Server {
+    let body = bytes.to_vec();
+    Server::new(move |number, request| match number {
+        0 => sound(&body, "v1", request).cut(at),
+        1..=3 => Reply::status(status),
+        _ => sound(&body, "v1", request),
+    })
+}
+
 #[test]
 fn a_file_is_fetched_once_and_progress_is_told() {
     let bytes = noise(300_000);
@@ -55,12 +65,7 @@ fn a_broken_connection_goes_on_where_it_broke() {
 #[test]
 fn the_next_fetch_goes_on_too() {
     let bytes = noise(100_000);
-    let body = bytes.clone();
-    let server = Server::new(move |number, request| match number {
-        0 => sound(&body, "v1", request).cut(60_000),
-        1..=3 => Reply::status(500),
-        _ => sound(&body, "v1", request),
-    });
+    let server = broken_off(&bytes, 60_000, 500);
     let manifest = one(&[server.url("a.bin")], &bytes);
     let place = Place::empty();
     place.fails(&manifest, &["a.bin could not be fetched", "answered 500"]);
@@ -221,12 +226,7 @@ fn wrong_bytes_are_named_discarded_and_asked_of_the_next_source() {
 #[test]
 fn a_spoilt_part_of_an_earlier_fetch_costs_one_more_request() {
     let bytes = noise(40_000);
-    let body = bytes.clone();
-    let server = Server::new(move |number, request| match number {
-        0 => sound(&body, "v1", request).cut(30_000),
-        1..=3 => Reply::status(503),
-        _ => sound(&body, "v1", request),
-    });
+    let server = broken_off(&bytes, 30_000, 503);
     let manifest = one(&[server.url("a.bin")], &bytes);
     let place = Place::empty();
     place.fails(&manifest, &["503"]);
@@ -244,12 +244,7 @@ fn a_spoilt_part_of_an_earlier_fetch_costs_one_more_request() {
 fn a_part_without_its_record_starts_anew() {
     let bytes = noise(40_000);
     for record in [None, Some("url = 1"), Some("")] {
-        let body = bytes.clone();
-        let server = Server::new(move |number, request| match number {
-            0 => sound(&body, "v1", request).cut(30_000),
-            1..=3 => Reply::status(503),
-            _ => sound(&body, "v1", request),
-        });
+        let server = broken_off(&bytes, 30_000, 503);
         let manifest = one(&[server.url("a.bin")], &bytes);
         let place = Place::empty();
         place.fails(&manifest, &["503"]);

@@ -8,6 +8,8 @@ use xsam_kernels::Activation;
 
 use super::layers::{LayerNorm, NormPlacement};
 use super::{Transformer, init};
+use crate::config::MOST_PARAMETERS;
+use crate::range::{OutOfRange, within};
 use crate::state::{StateError, parameter_count};
 
 /// Ids a vocabulary may have: those of the special tokens and one word at least.
@@ -16,9 +18,6 @@ const VOCABULARIES: RangeInclusive<usize> = 4..=1 << 24;
 const WIDTHS: RangeInclusive<usize> = 1..=1 << 16;
 /// Layers of either half.
 const LAYERS: RangeInclusive<usize> = 1..=1024;
-
-/// The most parameters that are tried to be stored: 8 GiB in single precision.
-const MOST_PARAMETERS: usize = 1 << 31;
 
 /// Why a Transformer cannot be built, or cannot translate.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -80,6 +79,23 @@ pub enum TransformerError {
     /// The initial values could not be stored.
     #[error(transparent)]
     State(#[from] StateError),
+}
+
+impl From<OutOfRange> for TransformerError {
+    fn from(error: OutOfRange) -> Self {
+        let OutOfRange {
+            field,
+            value,
+            min,
+            max,
+        } = error;
+        Self::OutOfRange {
+            field,
+            value,
+            min,
+            max,
+        }
+    }
 }
 
 /// Which of the three tables of the vocabulary are one: the embedding of the source, that of the
@@ -271,21 +287,4 @@ impl TransformerConfig {
             NormPlacement::Pre => Some(LayerNorm::new(self.dim, device)),
         }
     }
-}
-
-/// Checks a field that counts something.
-pub(super) fn within(
-    field: &'static str,
-    value: usize,
-    range: RangeInclusive<usize>,
-) -> Result<(), TransformerError> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    Err(TransformerError::OutOfRange {
-        field,
-        value,
-        min: *range.start(),
-        max: *range.end(),
-    })
 }

@@ -8,7 +8,7 @@ use xsam_kernels::Activation;
 use super::TransformerConfig;
 use super::attention::{KeysValues, MultiheadAttention};
 use super::dropout::Dropout;
-use super::layers::{Embedding, LayerNorm, NormPlacement, feed_forward};
+use super::layers::{Embedding, LayerNorm, NormPlacement, feed_forward, normalized};
 use crate::layers::linear;
 
 /// A layer of the decoder.
@@ -160,7 +160,7 @@ impl TransformerDecoder {
                 layer.self_attn.attend_to_itself(x, batch, mask, true)
             });
         }
-        self.normalized(x)
+        normalized(self.layer_norm.as_ref(), x)
     }
 
     /// What is known before the first token.
@@ -197,7 +197,7 @@ impl TransformerDecoder {
                 layer.self_attn.attend(x, seen, None, false)
             });
         }
-        self.normalized(x)
+        normalized(self.layer_norm.as_ref(), x)
     }
 
     /// The logits of rows, `[rows, vocabulary]`.
@@ -205,13 +205,6 @@ impl TransformerDecoder {
         match &self.output_projection {
             Some(projection) => projection.forward(x),
             None => x.matmul(self.embed_tokens.weight.val().transpose()),
-        }
-    }
-
-    fn normalized(&self, x: Tensor<2>) -> Tensor<2> {
-        match &self.layer_norm {
-            Some(norm) => norm.forward(x),
-            None => x,
         }
     }
 }

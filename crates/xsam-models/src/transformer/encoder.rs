@@ -8,7 +8,7 @@ use xsam_kernels::Activation;
 use super::TransformerConfig;
 use super::attention::MultiheadAttention;
 use super::dropout::Dropout;
-use super::layers::{Embedding, LayerNorm, NormPlacement, feed_forward};
+use super::layers::{Embedding, LayerNorm, NormPlacement, feed_forward, normalized};
 use crate::layers::linear;
 
 /// A layer of the encoder.
@@ -93,9 +93,6 @@ impl TransformerEncoder {
         for layer in &self.layers {
             x = layer.forward(x, padding, dropout);
         }
-        match &self.layer_norm {
-            Some(norm) => norm.forward(x),
-            None => x,
-        }
+        normalized(self.layer_norm.as_ref(), x)
     }
 }

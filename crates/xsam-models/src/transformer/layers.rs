@@ -35,6 +35,14 @@ impl LayerNorm {
     }
 }
 
+/// `x` normalized, if there is a norm.
+pub(super) fn normalized(norm: Option<&LayerNorm>, x: Tensor<2>) -> Tensor<2> {
+    match norm {
+        Some(norm) => norm.forward(x),
+        None => x,
+    }
+}
+
 /// A vector for each id.
 #[derive(Module, Debug)]
 pub struct Embedding {

@@ -33,23 +33,18 @@ pub struct AugmentationSpec {
 impl AugmentationSpec {
     /// Checks what can be checked before the size of the images is known.
     pub(super) fn check(&self) -> Result<(), SpecError> {
-        let range = |key: &str, value: Option<f64>, ok: fn(f64) -> bool, range: &str| match value {
-            Some(value) if !ok(value) => {
-                let message = format!("{value} must be {range}");
-                Err(SpecError::new(format!("augmentation.{key}"), message))
-            }
-            _ => Ok(()),
-        };
-        let probability = |value: f64| (0.0..=1.0).contains(&value);
-        range("flip", self.flip, probability, "from 0 to 1")?;
-        range("erasing", self.erasing, probability, "from 0 to 1")?;
-        let share = |value: f64| value > 0.0 && value <= 1.0;
-        range(
-            "resized_crop",
-            self.resized_crop,
-            share,
-            "above 0 and at most 1",
-        )
+        for (key, value) in [
+            ("augmentation.flip", self.flip),
+            ("augmentation.erasing", self.erasing),
+        ] {
+            let value = value.unwrap_or_default();
+            let ok = (0.0..=1.0).contains(&value);
+            SpecError::unless(ok, key, value, "from 0 to 1")?;
+        }
+        let share = self.resized_crop.unwrap_or(1.0);
+        let ok = share > 0.0 && share <= 1.0;
+        let range = "above 0 and at most 1";
+        SpecError::unless(ok, "augmentation.resized_crop", share, range)
     }
 
     /// Fills in what is not given, or refuses all of it for text.

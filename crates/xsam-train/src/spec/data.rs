@@ -84,10 +84,8 @@ impl DataSpec {
     /// Checks what can be checked before the data are loaded.
     pub(super) fn check(&self) -> Result<(), SpecError> {
         let noise = self.label_noise;
-        if !(0.0..=1.0).contains(&noise) {
-            let message = format!("{noise} must be from 0 to 1");
-            return Err(SpecError::new("data.label_noise", message));
-        }
+        let ok = (0.0..=1.0).contains(&noise);
+        SpecError::unless(ok, "data.label_noise", noise, "from 0 to 1")?;
         if noise > 0.0 && self.name.is_text() {
             let message = format!("{} is text, which has no labels: leave it out", self.name);
             return Err(SpecError::new("data.label_noise", message));
@@ -99,13 +97,9 @@ impl DataSpec {
 
     /// Checks that there are as many of the training images or pairs as are asked for.
     pub(crate) fn check_subset(&self, all: usize) -> Result<(), SpecError> {
-        match self.subset {
-            Some(n) if !(1..=all).contains(&n) => {
-                let message = format!("{n} must be from 1 to {all}");
-                Err(SpecError::new("data.subset", message))
-            }
-            _ => Ok(()),
-        }
+        let n = self.subset.unwrap_or(all);
+        let ok = self.subset.is_none() || (1..=all).contains(&n);
+        SpecError::unless(ok, "data.subset", n, &format!("from 1 to {all}"))
     }
 
     /// How large the data are, where that is known before they are loaded; of a subset, all of them.

@@ -13,6 +13,8 @@ mod preset;
 mod resolve;
 mod translation;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use xsam_kernels::Kernels;
 
@@ -44,6 +46,19 @@ fn key_prefix(key: &str) -> String {
 }
 
 impl SpecError {
+    /// Refuses a value that is not in its range, in words, unless `ok`.
+    pub(crate) fn unless(
+        ok: bool,
+        key: &str,
+        value: impl fmt::Display,
+        range: &str,
+    ) -> Result<(), Self> {
+        match ok {
+            true => Ok(()),
+            false => Err(Self::new(key, format!("{value} must be {range}"))),
+        }
+    }
+
     pub(crate) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             key: key.into(),

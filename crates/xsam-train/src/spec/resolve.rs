@@ -37,10 +37,6 @@ impl Spec {
     /// Names the first key whose value cannot be, and what could. Of data whose sizes are not known
     /// before they are loaded, what depends on them is checked then.
     pub fn resolved(mut self) -> Result<Self, SpecError> {
-        let range = |key: &str, value: f64, ok: bool, range: &str| match ok {
-            true => Ok(()),
-            false => Err(SpecError::new(key, format!("{value} must be {range}"))),
-        };
         self = self.data_resolved()?;
         self.model.resolve(self.data.name)?;
         self.translation.resolve(self.data.name)?;
@@ -53,25 +49,25 @@ impl Spec {
         method::build(&self.method)?;
 
         let optimizer = &mut self.optimizer;
-        range(
+        SpecError::unless(
+            positive(optimizer.lr),
             "optimizer.lr",
             optimizer.lr,
-            positive(optimizer.lr),
             ABOVE_ZERO,
         )?;
         let decay = optimizer.weight_decay;
         let ok = decay.is_finite() && decay >= 0.0;
-        range("optimizer.weight_decay", decay, ok, "finite and at least 0")?;
+        SpecError::unless(ok, "optimizer.weight_decay", decay, "finite and at least 0")?;
         optimizer.momentum = match optimizer.name {
             OptimizerName::Sgd => Some(optimizer.momentum.unwrap_or(0.9)),
             OptimizerName::Adam | OptimizerName::AdamW => None,
         };
         if let Some(momentum) = optimizer.momentum {
             let ok = (0.0..1.0).contains(&momentum);
-            range("optimizer.momentum", momentum, ok, "at least 0 and below 1")?;
+            SpecError::unless(ok, "optimizer.momentum", momentum, "at least 0 and below 1")?;
         }
         if let Some(norm) = optimizer.clip_norm {
-            range("optimizer.clip_norm", norm, positive(norm), ABOVE_ZERO)?;
+            SpecError::unless(positive(norm), "optimizer.clip_norm", norm, ABOVE_ZERO)?;
         }
 
         let train = &self.train;
@@ -81,7 +77,7 @@ impl Spec {
             ("train.batch_tokens", train.batch_tokens.unwrap_or(1)),
             ("train.checkpoint_every", train.checkpoint_every),
         ] {
-            range(key, value as f64, value >= 1, "at least 1")?;
+            SpecError::unless(value >= 1, key, value, "at least 1")?;
         }
         if let (Some(tokens), Some(longest)) = (train.batch_tokens, self.translation.max_length)
             && tokens < longest
@@ -90,18 +86,18 @@ impl Spec {
             return Err(SpecError::new("train.batch_tokens", message));
         }
         let workers = train.workers.unwrap_or_default();
-        range(
-            "train.workers",
-            workers as f64,
+        SpecError::unless(
             workers <= MOST_WORKERS,
+            "train.workers",
+            workers,
             "at most 64",
         )?;
         let smoothing = train.label_smoothing.unwrap_or_default();
         let ok = (0.0..1.0).contains(&smoothing);
-        range(
+        SpecError::unless(
+            ok,
             "train.label_smoothing",
             smoothing,
-            ok,
             "at least 0 and below 1",
         )?;
         // TOML has no larger whole numbers, and the spec is written as TOML.
@@ -111,14 +107,14 @@ impl Spec {
         ] {
             if let Some(seed) = seed {
                 let ok = i64::try_from(seed).is_ok();
-                range(key, seed as f64, ok, "below 2^63")?;
+                SpecError::unless(ok, key, seed as f64, "below 2^63")?;
             }
         }
 
         let schedule = &mut self.schedule;
         let (warmup, epochs) = (schedule.warmup, train.epochs);
         let below = format!("below train.epochs = {epochs}");
-        range("schedule.warmup", warmup as f64, warmup < epochs, &below)?;
+        SpecError::unless(warmup < epochs, "schedule.warmup", warmup, &below)?;
         let is_inverse_sqrt = schedule.name == ScheduleName::InverseSqrt;
         if is_inverse_sqrt && warmup > 0 {
             let message = "inverse-sqrt warms up by steps: leave it out, or set warmup_steps";
@@ -126,24 +122,19 @@ impl Spec {
         }
         schedule.warmup_steps = is_inverse_sqrt.then(|| schedule.warmup_steps.unwrap_or(4000));
         if let Some(steps) = schedule.warmup_steps {
-            range(
-                "schedule.warmup_steps",
-                steps as f64,
-                steps >= 1,
-                "at least 1",
-            )?;
+            SpecError::unless(steps >= 1, "schedule.warmup_steps", steps, "at least 1")?;
         }
         let is_step = schedule.name == ScheduleName::Step;
         schedule.step_size = is_step.then(|| schedule.step_size.unwrap_or(epochs.div_ceil(3)));
         schedule.gamma = is_step.then(|| schedule.gamma.unwrap_or(0.1));
         if let (Some(step_size), Some(gamma)) = (schedule.step_size, schedule.gamma) {
-            range(
-                "schedule.step_size",
-                step_size as f64,
+            SpecError::unless(
                 step_size >= 1,
+                "schedule.step_size",
+                step_size,
                 "at least 1",
             )?;
-            range("schedule.gamma", gamma, positive(gamma), ABOVE_ZERO)?;
+            SpecError::unless(positive(gamma), "schedule.gamma", gamma, ABOVE_ZERO)?;
         }
         Ok(self)
     }

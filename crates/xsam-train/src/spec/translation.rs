@@ -71,24 +71,18 @@ impl TranslationSpec {
         };
         self.bleu.get_or_insert(words);
         self.detokenize.get_or_insert(iwslt);
-        let range = |key: &str, value: f64, ok: bool, range: &str| match ok {
-            true => Ok(()),
-            false => {
-                let message = format!("{value} must be {range}");
-                Err(SpecError::new(format!("translation.{key}"), message))
-            }
-        };
         let counts = [
-            ("max_length", max_length),
-            ("beam", beam),
-            ("bleu_every", self.bleu_every.unwrap_or(1)),
+            ("translation.max_length", max_length),
+            ("translation.beam", beam),
+            ("translation.bleu_every", self.bleu_every.unwrap_or(1)),
         ];
         for (key, value) in counts {
-            range(key, value as f64, value >= 1, "at least 1")?;
+            SpecError::unless(value >= 1, key, value, "at least 1")?;
         }
         let ok = (1..=1 << 20).contains(&merges);
-        range("merges", merges as f64, ok, "from 1 to 2^20")?;
-        range("length_penalty", penalty, penalty.is_finite(), "finite")
+        SpecError::unless(ok, "translation.merges", merges, "from 1 to 2^20")?;
+        let ok = penalty.is_finite();
+        SpecError::unless(ok, "translation.length_penalty", penalty, "finite")
     }
 
     /// Whether BLEU is computed after so many of all epochs.

@@ -80,8 +80,8 @@ impl Task for Classification {
         Ok(cast(model, self.place.dtype))
     }
 
-    fn steps(&self) -> Result<usize, Error> {
-        Ok(self.pipeline.images().len().div_ceil(self.batch_size()))
+    fn steps(&self) -> usize {
+        self.pipeline.images().len().div_ceil(self.batch_size())
     }
 
     fn batches(&self, epoch: usize) -> Result<impl Batches<Batch>, Error> {

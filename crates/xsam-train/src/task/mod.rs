@@ -27,7 +27,7 @@ pub(crate) trait Task {
     fn model(&self) -> Result<Self::Model, Error>;
 
     /// Steps in an epoch, of all epochs alike.
-    fn steps(&self) -> Result<usize, Error>;
+    fn steps(&self) -> usize;
 
     /// The batches of `epoch`, counted from 0, in their order.
     fn batches(&self, epoch: usize) -> Result<impl Batches<Self::Batch>, Error>;

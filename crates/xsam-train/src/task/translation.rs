@@ -38,6 +38,8 @@ pub(crate) struct Translation {
     config: TransformerConfig,
     train_spec: TrainSpec,
     spec: TranslationSpec,
+    /// Pairs are sorted by their lengths before they are cut into batches, so that every epoch has as many.
+    steps: usize,
     tokenizer: Tokenizer,
     text: ParallelText,
     /// The language of the translations, where it is known what it is.
@@ -71,7 +73,8 @@ impl Translation {
         let tokenizer = Tokenizer::train(text.train.sentences(), merges)?;
         let config = spec.model.transformer_config(tokenizer.len(), PAD as usize);
         config.check()?;
-        let task = Self {
+        let mut task = Self {
+            steps: 0,
             place,
             config,
             train_spec: spec.train.clone(),
@@ -83,7 +86,8 @@ impl Translation {
             tokenizer,
             text,
         };
-        if task.order(0)?.is_empty() {
+        task.steps = task.order(0)?.len();
+        if task.steps == 0 {
             let longest = task.spec.max_length.unwrap_or_default();
             return Err(Error::AllTooLong { longest });
         }
@@ -175,9 +179,8 @@ impl Task for Translation {
         Ok(cast(model, self.place.dtype))
     }
 
-    /// Pairs are sorted by their lengths before they are cut into batches, so that every epoch has as many.
-    fn steps(&self) -> Result<usize, Error> {
-        Ok(self.order(0)?.len())
+    fn steps(&self) -> usize {
+        self.steps
     }
 
     fn batches(&self, epoch: usize) -> Result<impl Batches<Pairs>, Error> {

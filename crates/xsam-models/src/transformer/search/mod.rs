@@ -5,8 +5,8 @@ mod beam;
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
 
-use super::config::within;
 use super::{Transformer, TransformerError};
+use crate::range::within;
 use beam::Beams;
 
 /// The longest translations that are tried.
