@@ -66,14 +66,20 @@ def summary(lines):
 
 def compare(arguments, model, method):
     options = ["--model", model, "--method", method]
-    for name in ["batch", "steps", "image-size", "threads", "width", "ascent"]:
+    left_out = {"ascent"} if method == "sgd" else set()
+    if model != "resnet18":
+        left_out.add("width")
+    left_out |= {"image-size"} if model == "transformer" else {"tokens", "vocabulary"}
+    names = "batch", "steps", "image-size", "tokens", "vocabulary", "threads", "width", "ascent"
+    for name in names:
         value = getattr(arguments, name.replace("-", "_"))
-        if name == "ascent" and method == "sgd" or name == "width" and model != "resnet18":
+        if name in left_out:
             continue
         if value is not None:
             options += [f"--{name}", str(value)]
     sides = {"xsam": [arguments.xsam, "bench", *options, "--json"]}
-    for layout in LAYOUTS:
+    # Only images have another layout.
+    for layout in LAYOUTS[:1] if model == "transformer" else LAYOUTS:
         script = [sys.executable, HERE / "pytorch.py", *options]
         sides[layout] = [*script, "--layout", layout, "--json"]
 
@@ -151,6 +157,8 @@ def main():
     parser.add_argument("--ascent", type=int, help="ascent steps of sam and xsam")
     parser.add_argument("--steps", type=int, default=10, help="timed steps in each process")
     parser.add_argument("--image-size", type=int, default=32)
+    parser.add_argument("--tokens", type=int, default=25, help="of a sentence, for transformer")
+    parser.add_argument("--vocabulary", type=int, default=8000, help="for transformer")
     parser.add_argument("--threads", type=int, default=cores(), help="of both sides (all cores)")
     parser.add_argument("--rounds", type=int, default=3, help="at least 3")
     parser.add_argument("--json", action="store_true", help="one JSON object a comparison")

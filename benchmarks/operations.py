@@ -29,6 +29,7 @@ def operations(torch):
     sentences, tokens, width, heads, hidden = 16, 128, 512, 8, 2048
     classes, words = 10_000, 8000
     rows = sentences * tokens
+    linear_rows = 32 * 25
 
     def numbers(*shape):
         return (2 * torch.rand(*shape) - 1).requires_grad_()
@@ -62,6 +63,8 @@ def operations(torch):
         ("bias_gelu", lambda x, bias: F.gelu(x + bias), layer),
         ("bias_relu", lambda x, bias: F.relu(x + bias), layer),
         ("dropout", lambda x: F.dropout(x, 0.1), [x]),
+        ("linear", F.linear, [numbers(linear_rows, width), numbers(width, width), numbers(width)]),
+        ("tied_linear", F.linear, [numbers(linear_rows, width), numbers(words, width)]),
     ]
 
 

@@ -134,12 +134,101 @@ class Densenet121(nn.Module):
         return self.linear(x.mean((2, 3)))
 
 
+DROPOUT = 0.3
+LABEL_SMOOTHING = 0.1
+# Ids of no words, the first of which fills up sentences.
+SPECIAL = 3
+
+
+def residual(norm, x, branch):
+    """After the branch has been added, as in "Attention Is All You Need"."""
+    return norm(x + F.dropout(branch, DROPOUT))
+
+
+class Attention(nn.Module):
+    def __init__(self, dim, heads):
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value = (nn.Linear(dim, dim) for _ in range(3))
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x, seen, mask):
+        def split(y):
+            return y.unflatten(2, (self.heads, -1)).transpose(1, 2)
+
+        query, key, value = split(self.query(x)), split(self.key(seen)), split(self.value(seen))
+        joined = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+        return self.out(joined.transpose(1, 2).flatten(2))
+
+
+class FeedForward(nn.Module):
+    def __init__(self, dim, hidden):
+        super().__init__()
+        self.fc1, self.fc2 = nn.Linear(dim, hidden), nn.Linear(hidden, dim)
+
+    def forward(self, x):
+        return self.fc2(F.relu(self.fc1(x), inplace=True))
+
+
+class Layer(nn.Module):
+    def __init__(self, dim, hidden, heads, decodes):
+        super().__init__()
+        self.attention, self.norm1 = Attention(dim, heads), nn.LayerNorm(dim)
+        if decodes:
+            self.cross, self.norm2 = Attention(dim, heads), nn.LayerNorm(dim)
+        self.feed_forward, self.norm3 = FeedForward(dim, hidden), nn.LayerNorm(dim)
+
+    def forward(self, x, mask, memory=None, memory_mask=None):
+        x = residual(self.norm1, x, self.attention(x, x, mask))
+        if memory is not None:
+            x = residual(self.norm2, x, self.cross(x, memory, memory_mask))
+        return residual(self.norm3, x, self.feed_forward(x))
+
+
+class Transformer(nn.Module):
+    """Six layers in encoder and decoder; the table of the targets makes the logits as well."""
+
+    def __init__(self, vocabulary, dim=512, hidden=1024, heads=4, layers=6):
+        super().__init__()
+        self.scale = math.sqrt(dim)
+        self.source = nn.Embedding(vocabulary, dim, padding_idx=0)
+        self.target = nn.Embedding(vocabulary, dim, padding_idx=0)
+        for table in (self.source, self.target):
+            nn.init.normal_(table.weight, std=dim**-0.5)
+        self.encoder, self.decoder = (
+            nn.ModuleList(Layer(dim, hidden, heads, decodes) for _ in range(layers))
+            for decodes in (False, True)
+        )
+
+    def embed(self, table, ids):
+        places = torch.arange(1, 1 + ids.shape[1]).unsqueeze(1)
+        half = table.embedding_dim // 2
+        angles = places * torch.exp(torch.arange(half) * (-math.log(10_000) / (half - 1)))
+        places = torch.cat([angles.sin(), angles.cos()], 1)
+        return F.dropout(table(ids) * self.scale + places, DROPOUT)
+
+    def forward(self, source, target):
+        # True where a key may be attended to.
+        seen = (source != 0)[:, None, None, :]
+        earlier = torch.ones(target.shape[1], target.shape[1], dtype=torch.bool).tril()
+        earlier = earlier & (target != 0)[:, None, None, :]
+        memory = self.embed(self.source, source)
+        for layer in self.encoder:
+            memory = layer(memory, seen)
+        x = self.embed(self.target, target)
+        for layer in self.decoder:
+            x = layer(x, earlier, memory, seen)
+        return F.linear(x, self.target.weight)
+
+
 def build(arguments):
     sizes = (arguments.channels, arguments.classes)
     if arguments.model == "resnet18":
         return Resnet18(*sizes, arguments.width or 64)
     if arguments.width is not None:
         sys.exit(f"--width: {arguments.model} has a fixed width; leave it out")
+    if arguments.model == "transformer":
+        return Transformer(arguments.vocabulary)
     return {"vgg11_bn": Vgg11Bn, "densenet121": Densenet121}[arguments.model](*sizes)
 
 
@@ -171,21 +260,35 @@ def dot(a, b):
 class Trainee:
     """A model in training by one of the methods: `step` is a whole training step."""
 
-    def __init__(self, model, method, ascent_steps, images, targets):
+    def __init__(self, model, method, ascent_steps, batch):
         self.model, self.method, self.ascent_steps = model, method, ascent_steps
-        self.images, self.targets = images, targets
+        self.batch = batch
+        self.steps = 0
         self.weights = list(model.parameters())
         self.norms = [m for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
         self.search_s = None
-        self.sgd = torch.optim.SGD(
-            self.weights, lr=1e-4, momentum=0.9, weight_decay=1e-3, fused=True
-        )
+        if isinstance(model, Transformer):
+            self.base = torch.optim.AdamW(self.weights, lr=1e-4, weight_decay=1e-4, fused=True)
+        else:
+            self.base = torch.optim.SGD(
+                self.weights, lr=1e-4, momentum=0.9, weight_decay=1e-3, fused=True
+            )
 
     def loss(self):
-        return F.cross_entropy(self.model(self.images), self.targets)
+        if isinstance(self.model, Transformer):
+            # The passes of a step see the same masks.
+            torch.manual_seed(self.steps)
+            source, words, targets = self.batch
+            logits = self.model(source, words).flatten(0, 1)
+            targets = targets.flatten()
+            return F.cross_entropy(
+                logits, targets, ignore_index=0, label_smoothing=LABEL_SMOOTHING
+            )
+        images, targets = self.batch
+        return F.cross_entropy(self.model(images), targets)
 
     def gradient(self):
-        self.sgd.zero_grad(set_to_none=True)
+        self.base.zero_grad(set_to_none=True)
         loss = self.loss()
         loss.backward()
         # A training loop looks at its losses, to log them and to stop where they are not finite.
@@ -198,12 +301,13 @@ class Trainee:
             module.track_running_stats = not keep
 
     def step(self, search=False):
+        self.steps += 1
         gradient = self.gradient()
         if self.method != "sgd":
             self.keep_statistics(True)
             self.sharpness_aware(gradient, search)
             self.keep_statistics(False)
-        self.sgd.step()
+        self.base.step()
 
     def sharpness_aware(self, gradient, search):
         """Replaces the gradient at the weights by the method's."""
@@ -264,19 +368,27 @@ def peak_rss_mb():
     return None
 
 
+def random_batch(arguments, layout):
+    """The inputs of a pass and its targets."""
+    if arguments.model == "transformer":
+        shape = (arguments.batch, arguments.tokens)
+        return [torch.randint(SPECIAL, arguments.vocabulary, shape) for _ in range(3)]
+    # Uniform, of variance 1.
+    size = arguments.image_size
+    images = torch.rand(arguments.batch, arguments.channels, size, size)
+    images = ((2 * images - 1) * math.sqrt(3)).contiguous(memory_format=LAYOUTS[layout])
+    return images, torch.randint(arguments.classes, (arguments.batch,))
+
+
 def measure(arguments, layout):
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
     start_rss_mb = peak_rss_mb()
     model = build(arguments).to(memory_format=LAYOUTS[layout])
-    # Uniform, of variance 1.
-    size = arguments.image_size
-    images = torch.rand(arguments.batch, arguments.channels, size, size)
-    images = ((2 * images - 1) * math.sqrt(3)).contiguous(memory_format=LAYOUTS[layout])
-    targets = torch.randint(arguments.classes, (arguments.batch,))
     ascent_steps = arguments.ascent or 1
-    trainee = Trainee(model, arguments.method, ascent_steps, images, targets)
+    batch = random_batch(arguments, layout)
+    trainee = Trainee(model, arguments.method, ascent_steps, batch)
 
     def seconds():
         start = time.perf_counter()
@@ -295,6 +407,7 @@ def measure(arguments, layout):
         "method": arguments.method,
         "batch": arguments.batch,
         "width": (arguments.width or 64) if arguments.model == "resnet18" else None,
+        "tokens": arguments.tokens if arguments.model == "transformer" else None,
         "ascent_steps": None if arguments.method == "sgd" else ascent_steps,
         "median_s": statistics.median_high(steps),
         "min_s": min(steps),
@@ -337,7 +450,9 @@ def count(text):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--model", default="resnet18", choices=["resnet18", "vgg11_bn", "densenet121"]
+        "--model",
+        default="resnet18",
+        choices=["resnet18", "vgg11_bn", "densenet121", "transformer"],
     )
     parser.add_argument("--method", default="xsam", choices=["sgd", "sam", "xsam"])
     parser.add_argument("--batch", type=count, default=32)
@@ -347,11 +462,16 @@ def main():
     parser.add_argument("--image-size", type=count, default=32)
     parser.add_argument("--channels", type=count, default=3)
     parser.add_argument("--classes", type=count, default=10)
+    parser.add_argument("--tokens", type=count, default=25, help="of a sentence, for transformer")
+    parser.add_argument("--vocabulary", type=count, default=8000, help="for transformer")
     parser.add_argument("--threads", type=count)
     parser.add_argument("--layout", default="both", choices=["both", *LAYOUTS])
     parser.add_argument("--json", action="store_true", help="one JSON object a layout")
     arguments = parser.parse_args()
     show = json.dumps if arguments.json else text
+    if arguments.model == "transformer":
+        # Its tensors have one layout only.
+        arguments.layout = "contiguous"
     if arguments.layout == "both":
         for layout in LAYOUTS:
             print(show(in_own_process(layout)), flush=True)

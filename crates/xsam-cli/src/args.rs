@@ -55,11 +55,13 @@ pub(crate) enum Command {
     Verify(VerifyArguments),
     /// Seconds a training step of a model and a method takes, on a random batch.
     #[command(
-        after_help = "Example:\n  xsam bench --model resnet18 --method sam --batch 64 --threads 2\n\n\
-                      Timed: the passes, the method's arithmetic, and SGD with momentum and weight \
-                      decay. Not timed: data, and XSAM's searches. A search is timed by itself, \
-                      from the first to the last of its 21 forward passes. Two steps go untimed \
-                      before the first."
+        after_help = "Examples:\n  xsam bench --model resnet18 --method sam --batch 64 --threads 2\n  \
+                      xsam bench --model transformer --batch 32 --tokens 25\n\n\
+                      Timed: the passes, the method's arithmetic, and the base optimizer: SGD with \
+                      momentum and weight decay, or AdamW for the transformer. The method sgd is the \
+                      base optimizer alone. Not timed: data, and XSAM's searches. A search is timed \
+                      by itself, from the first to the last of its 21 forward passes. Two steps go \
+                      untimed before the first."
     )]
     Bench(BenchArguments),
     /// The data sets.
@@ -176,7 +178,7 @@ pub(crate) struct VerifyArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct BenchArguments {
-    /// The model.
+    /// The model: one for images, or transformer.
     #[arg(long, value_name = "NAME", default_value = "resnet18")]
     pub(crate) model: String,
 
@@ -184,7 +186,7 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "NAME", default_value = "xsam")]
     pub(crate) method: String,
 
-    /// Images in the batch.
+    /// Images in the batch, or pairs of sentences.
     #[arg(long, value_name = "N", default_value_t = 32)]
     pub(crate) batch: usize,
 
@@ -200,17 +202,25 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) steps: usize,
 
-    /// Height and width of an image.
-    #[arg(long, value_name = "PIXELS", default_value_t = 32)]
-    pub(crate) image_size: usize,
+    /// Height and width of an image; 32 if not given.
+    #[arg(long, value_name = "PIXELS")]
+    pub(crate) image_size: Option<usize>,
 
-    /// Channels of an image.
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    pub(crate) channels: usize,
+    /// Channels of an image; 3 if not given.
+    #[arg(long, value_name = "N")]
+    pub(crate) channels: Option<usize>,
 
-    /// Number of classes.
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub(crate) classes: usize,
+    /// Number of classes of images; 10 if not given.
+    #[arg(long, value_name = "N")]
+    pub(crate) classes: Option<usize>,
+
+    /// Tokens of each sentence, for the transformer; 25 if not given.
+    #[arg(long, value_name = "N")]
+    pub(crate) tokens: Option<usize>,
+
+    /// Number of different tokens, for the transformer; 8000 if not given.
+    #[arg(long, value_name = "N")]
+    pub(crate) vocabulary: Option<usize>,
 
     /// Kernels: fast, precise or composed.
     #[arg(long, value_name = "NAME", default_value = "fast")]

@@ -73,7 +73,9 @@ fn help_has_an_example_everywhere() {
     ] {
         let help = xsam(here.path(), &[command, &["--help"]].concat());
         assert!(help.status.success());
-        assert!(text(&help.stdout).contains("Example:"), "{command:?}");
+        let text = text(&help.stdout);
+        let headings = ["Example:", "Examples:"];
+        assert!(headings.iter().any(|h| text.contains(h)), "{command:?}");
     }
 }
 
@@ -174,6 +176,26 @@ fn wrong_words_are_wrong_usage() {
         (
             &["bench", "--model", "densenet121", "--width", "8"],
             "fixed width",
+        ),
+        (
+            &["bench", "--model", "transfomer"],
+            "did you mean `transformer`?",
+        ),
+        (
+            &["bench", "--model", "transformer", "--image-size", "8"],
+            "`--image-size`: transformer has none",
+        ),
+        (
+            &["bench", "--model", "transformer", "--vocabulary", "2"],
+            "vocabulary = 2 is outside",
+        ),
+        (
+            &["bench", "--model", "transformer", "--tokens", "0"],
+            "`--tokens`: 0 must be at least 1",
+        ),
+        (
+            &["bench", "--model", "mlp", "--tokens", "8"],
+            "`--tokens`: mlp has none",
         ),
         (&["data", "show", "digit"], "did you mean `digits`?"),
         (&["data", "show", "--index", "99999"], "must be below 1200"),
@@ -368,6 +390,7 @@ fn a_step_can_be_timed_by_machines() {
     let line = bench(&["mlp", "--kernels", "precise"]);
     assert!(line["kernels"].as_str().unwrap().starts_with("precise ("));
     let line = bench(&["mlp", "--method=sgd"]);
+    assert_eq!(line["tokens"], Value::Null);
     // There, and null: a reader need not ask whether they are.
     for field in ["ascent_steps", "search_s"] {
         assert_eq!(line.get(field), Some(&Value::Null), "{line}");

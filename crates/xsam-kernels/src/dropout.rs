@@ -25,15 +25,49 @@ use crate::profile::Timer;
 /// # Panics
 /// If `probability` is not at least 0 and below 1.
 pub fn dropout<const D: usize>(x: Tensor<D>, probability: f64, seed: u64) -> Tensor<D> {
-    assert!(
-        (0.0..1.0).contains(&probability),
-        "the dropout probability must be at least 0 and below 1, got {probability}"
-    );
+    check(probability);
     if probability == 0.0 {
         return x;
     }
     let x = x.into_dispatch();
     Tensor::from_dispatch(<Dispatch as DropoutOps>::drop_out(x, probability, seed))
+}
+
+/// `x + dropout(branch)`: the end of a residual branch, to the bit what [`dropout`] and an addition give, in one
+/// pass over memory on Flex in `f32`.
+///
+/// # Panics
+/// If the shapes differ, or as [`dropout`].
+pub fn dropout_add<const D: usize>(
+    x: Tensor<D>,
+    branch: Tensor<D>,
+    probability: f64,
+    seed: u64,
+) -> Tensor<D> {
+    assert_eq!(
+        x.dims(),
+        branch.dims(),
+        "dropout_add: the branch has another shape"
+    );
+    check(probability);
+    if probability == 0.0 {
+        return x + branch;
+    }
+    let (x, branch) = (x.into_dispatch(), branch.into_dispatch());
+    Tensor::from_dispatch(<Dispatch as DropoutOps>::add_dropped_out(
+        x,
+        branch,
+        probability,
+        seed,
+    ))
+}
+
+#[track_caller]
+fn check(probability: f64) {
+    assert!(
+        (0.0..1.0).contains(&probability),
+        "the dropout probability must be at least 0 and below 1, got {probability}"
+    );
 }
 
 /// Dropout as an operation that Burn dispatches to the back end of its input.
@@ -43,14 +77,35 @@ pub trait DropoutOps: Backend {
     fn drop_out(x: FloatTensor<Self>, probability: f64, seed: u64) -> FloatTensor<Self> {
         composed::<Self>(x, probability, seed)
     }
+
+    /// See [`dropout_add`].
+    fn add_dropped_out(
+        x: FloatTensor<Self>,
+        branch: FloatTensor<Self>,
+        probability: f64,
+        seed: u64,
+    ) -> FloatTensor<Self> {
+        composed_addition::<Self>(x, branch, probability, seed)
+    }
 }
 
-/// The computation behind [`DropoutOps`] on one back end; the provided body is composed of Burn's operations.
+/// The computations behind [`DropoutOps`] on one back end; the provided bodies are composed of Burn's
+/// operations.
 pub trait DropoutKernels: Backend {
     /// `x`, or its gradient, with the elements that the seed selects set to zero and the others divided
     /// by the probability to stay.
     fn thinned(x: FloatTensor<Self>, probability: f64, seed: u64) -> FloatTensor<Self> {
         composed::<Self>(x, probability, seed)
+    }
+
+    /// `x`, to which a branch is added that is [`thinned`](DropoutKernels::thinned).
+    fn with_thinned(
+        x: FloatTensor<Self>,
+        branch: FloatTensor<Self>,
+        probability: f64,
+        seed: u64,
+    ) -> FloatTensor<Self> {
+        composed_addition::<Self>(x, branch, probability, seed)
     }
 }
 
@@ -63,6 +118,15 @@ fn composed<B: Backend>(x: FloatTensor<B>, probability: f64, seed: u64) -> Float
     B::float_div_scalar(B::float_mul(x, stays), Scalar::Float(1.0 - probability))
 }
 
+fn composed_addition<B: Backend>(
+    x: FloatTensor<B>,
+    branch: FloatTensor<B>,
+    probability: f64,
+    seed: u64,
+) -> FloatTensor<B> {
+    B::float_add(x, composed::<B>(branch, probability, seed))
+}
+
 impl DropoutKernels for Flex {
     fn thinned(x: Flat, probability: f64, seed: u64) -> Flat {
         let _timer = Timer::start("dropout, both directions");
@@ -70,15 +134,35 @@ impl DropoutKernels for Flex {
             return composed::<Self>(x, probability, seed);
         }
         let x = x.to_contiguous();
-        let factor = (1.0 / (1.0 - probability)) as f32;
-        let output = Mask::new(probability, seed).apply(x.storage(), factor);
+        let mask = Mask::new(probability, seed);
+        let output = mask.apply(x.storage(), factor(probability));
         tensor(output, x.shape())
     }
+
+    fn with_thinned(x: Flat, branch: Flat, probability: f64, seed: u64) -> Flat {
+        let _timer = Timer::start("dropout and addition, forward");
+        if !takes([&x, &branch]) {
+            return composed_addition::<Self>(x, branch, probability, seed);
+        }
+        let [x, branch] = [x, branch].map(|x| x.to_contiguous());
+        let mask = Mask::new(probability, seed);
+        let output = mask.apply_and_add(x.storage(), branch.storage(), factor(probability));
+        tensor(output, x.shape())
+    }
+}
+
+/// Of what stays.
+fn factor(probability: f64) -> f32 {
+    (1.0 / (1.0 - probability)) as f32
 }
 
 impl DropoutOps for Flex {
     fn drop_out(x: Flat, probability: f64, seed: u64) -> Flat {
         Self::thinned(x, probability, seed)
+    }
+
+    fn add_dropped_out(x: Flat, branch: Flat, probability: f64, seed: u64) -> Flat {
+        Self::with_thinned(x, branch, probability, seed)
     }
 }
 
@@ -98,12 +182,49 @@ impl<B: DropoutKernels> Backward<B, 1> for DropoutBackward {
     }
 }
 
+#[derive(Debug)]
+struct AdditionBackward;
+
+impl<B: DropoutKernels> Backward<B, 2> for AdditionBackward {
+    type State = (f64, u64);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        let (probability, seed) = ops.state;
+        let [x, branch] = ops.parents;
+        if let Some(node) = branch {
+            grads.register::<B>(node.id, B::thinned(gradient.clone(), probability, seed));
+        }
+        if let Some(node) = x {
+            grads.register::<B>(node.id, gradient);
+        }
+    }
+}
+
 impl<B: DropoutKernels, C: CheckpointStrategy> DropoutOps for Autodiff<B, C> {
     fn drop_out(x: FloatTensor<Self>, probability: f64, seed: u64) -> FloatTensor<Self> {
         let (x, node) = x.into_parts();
         let output = B::thinned(x, probability, seed);
         match DropoutBackward
             .prepare::<C>([node])
+            .compute_bound()
+            .stateful()
+        {
+            OpsKind::Tracked(prep) => prep.finish((probability, seed), output),
+            OpsKind::UnTracked(prep) => prep.finish(output),
+        }
+    }
+
+    fn add_dropped_out(
+        x: FloatTensor<Self>,
+        branch: FloatTensor<Self>,
+        probability: f64,
+        seed: u64,
+    ) -> FloatTensor<Self> {
+        let ((x, x_node), (branch, branch_node)) = (x.into_parts(), branch.into_parts());
+        let output = B::with_thinned(x, branch, probability, seed);
+        match AdditionBackward
+            .prepare::<C>([x_node, branch_node])
             .compute_bound()
             .stateful()
         {

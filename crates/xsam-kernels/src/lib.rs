@@ -26,6 +26,7 @@ mod embedding;
 mod feed_forward;
 mod flex;
 mod layer_norm;
+mod linear;
 #[cfg(feature = "mimalloc")]
 mod memory;
 mod pool;
@@ -42,10 +43,11 @@ pub use batch_norm::{
 pub use choice::{Kernels, instruction_set, kernels, set_kernels};
 pub use conv::{ConvKernels, ConvOps, conv2d};
 pub use cross_entropy::{CrossEntropyKernels, CrossEntropyOps, cross_entropy};
-pub use dropout::{DropoutKernels, DropoutOps, dropout};
+pub use dropout::{DropoutKernels, DropoutOps, dropout, dropout_add};
 pub use embedding::{EmbeddingKernels, EmbeddingOps, embedding};
 pub use feed_forward::{Activation, FeedForwardKernels, FeedForwardOps, bias_gelu, bias_relu};
 pub use layer_norm::{LayerNormKernels, LayerNormOps, layer_norm};
+pub use linear::{LinearKernels, LinearOps, linear, tied_linear};
 #[cfg(feature = "mimalloc")]
 pub use memory::keep_freed_memory;
 pub use pool::{PoolKernels, PoolOps, avg_pool2d, global_avg_pool, max_pool2d};

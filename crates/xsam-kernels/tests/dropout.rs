@@ -6,7 +6,7 @@ mod common;
 use burn::tensor::{DType, Device, Tensor};
 use common::{assert_close, random, read, tensor, turned};
 use proptest::prelude::*;
-use xsam_kernels::dropout;
+use xsam_kernels::{dropout, dropout_add};
 
 /// Which of `count` elements stay.
 fn stays(count: usize, probability: f64, seed: u64) -> Vec<bool> {
@@ -87,6 +87,46 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn the_end_of_a_branch_is_dropout_and_an_addition(
+        shape in [1usize..5, 1usize..40, 1usize..40],
+        probability in prop_oneof![Just(0.0), 0.0..0.999],
+        views: [bool; 2],
+    ) {
+        let device = Device::flex().autodiff();
+        for dtype in [DType::F32, DType::F64] {
+            let at = (&device, dtype);
+            let numbers = |seed, view| {
+                let x = tensor(&random(shape.iter().product(), seed), shape, at);
+                if view { turned(x) } else { x }
+            };
+            let run = |joined: bool| {
+                let x = numbers(1, views[0]).require_grad();
+                let branch = numbers(2, views[1]).require_grad();
+                let y = match joined {
+                    true => dropout_add(x.clone(), branch.clone(), probability, 7),
+                    false => x.clone() + dropout(branch.clone(), probability, 7),
+                };
+                let grads = (y.clone() * numbers(3, false)).sum().backward();
+                let slopes = [x, branch].map(|x| read(x.grad(&grads).unwrap()));
+                (read(y.inner()), slopes)
+            };
+            assert_eq!(run(true), run(false));
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "another shape")]
+fn a_branch_of_another_shape() {
+    let device = Device::flex();
+    let (x, branch) = (Tensor::<1>::ones([3], &device), Tensor::ones([1], &device));
+    dropout_add(x, branch, 0.5, 1);
+}
+
 #[test]
 fn the_same_bits_for_any_number_of_threads() {
     let device = Device::flex().autodiff();
@@ -117,6 +157,9 @@ fn nothing_at_all() {
 fn impossible_probabilities() {
     for probability in [-0.1, 1.0, f64::NAN] {
         let x = Tensor::<1>::ones([3], &Device::flex());
+        let both = x.clone();
         assert!(std::panic::catch_unwind(|| dropout(x, probability, 1)).is_err());
+        let added = || dropout_add(both.clone(), both, probability, 1);
+        assert!(std::panic::catch_unwind(added).is_err());
     }
 }

@@ -37,7 +37,9 @@ mod task;
 mod trained;
 mod verify;
 
-pub use bench::{BenchResult, BenchSpec, ProfileRow, bench};
+pub use bench::{
+    BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, bench,
+};
 pub use compare::{Comparison, ComparisonSummary, MethodSummary};
 pub use error::Error;
 pub use event::{Event, Listener, StopSignal};

@@ -1,7 +1,8 @@
 //! `xsam bench`
 
 use xsam_train::{
-    BenchResult, BenchSpec, Error, MethodSpec, ModelSpec, ProfileRow, SpecError, parse_name,
+    BenchModel, BenchResult, BenchSpec, Error, ImageBench, MethodSpec, ModelName, ProfileRow,
+    SpecError, TransformerBench, parse_name,
 };
 
 use super::{Outcome, by_flag};
@@ -10,8 +11,9 @@ use crate::columns::aligned;
 use crate::print;
 
 /// Fields of the spec and the flags that set them.
-const FLAGS: [(&str, &str); 3] = [
+const FLAGS: [(&str, &str); 4] = [
     ("batch", "--batch"),
+    ("tokens", "--tokens"),
     ("steps", "--steps"),
     ("method.ascent_steps", "--ascent"),
 ];
@@ -35,19 +37,59 @@ fn spec(arguments: &BenchArguments) -> Result<BenchSpec, SpecError> {
     let mut method = MethodSpec::new(parse_name(&arguments.method).map_err(usage("--method"))?);
     method.ascent_steps = arguments.ascent;
     Ok(BenchSpec {
-        model: ModelSpec {
-            width: arguments.width,
-            ..ModelSpec::new(parse_name(&arguments.model).map_err(usage("--model"))?)
-        },
+        model: model(arguments)?,
         method,
         batch: arguments.batch,
-        image_size: arguments.image_size,
-        channels: arguments.channels,
-        classes: arguments.classes,
         steps: arguments.steps,
         kernels: parse_name(&arguments.kernels).map_err(usage("--kernels"))?,
         profile: arguments.profile,
     })
+}
+
+fn model(arguments: &BenchArguments) -> Result<BenchModel, SpecError> {
+    let model: ModelName = parse_name(&arguments.model).map_err(|message| SpecError {
+        key: "--model".to_owned(),
+        message,
+    })?;
+    let of_images = [
+        ("--width", arguments.width),
+        ("--image-size", arguments.image_size),
+        ("--channels", arguments.channels),
+        ("--classes", arguments.classes),
+    ];
+    let of_sentences = [
+        ("--tokens", arguments.tokens),
+        ("--vocabulary", arguments.vocabulary),
+    ];
+    let none_of =
+        |flags: &[(&str, Option<usize>)]| match flags.iter().find(|(_, value)| value.is_some()) {
+            None => Ok(()),
+            Some((flag, _)) => Err(SpecError {
+                key: (*flag).to_owned(),
+                message: format!("{model} has none: leave it out, or choose another model"),
+            }),
+        };
+    match model {
+        ModelName::Image(name) => {
+            none_of(&of_sentences)?;
+            let default = ImageBench::default();
+            Ok(BenchModel::Images(ImageBench {
+                name,
+                width: arguments.width,
+                image_size: arguments.image_size.unwrap_or(default.image_size),
+                channels: arguments.channels.unwrap_or(default.channels),
+                classes: arguments.classes.unwrap_or(default.classes),
+            }))
+        }
+        ModelName::Transformer => {
+            none_of(&of_images)?;
+            let default = TransformerBench::default();
+            Ok(BenchModel::Transformer(TransformerBench {
+                tokens: arguments.tokens.unwrap_or(default.tokens),
+                vocabulary: arguments.vocabulary.unwrap_or(default.vocabulary),
+            }))
+        }
+    }
 }
 
 fn report(spec: &BenchSpec, result: &BenchResult) -> String {
@@ -57,16 +99,25 @@ fn report(spec: &BenchSpec, result: &BenchResult) -> String {
         Some(1) => " with 1 ascent step".to_owned(),
         Some(steps) => format!(" with {steps} ascent steps"),
     };
+    let batch = match &spec.model {
+        BenchModel::Images(images) => {
+            let size = images.image_size;
+            format!("{} of {}x{size}x{size}", result.batch, images.channels)
+        }
+        BenchModel::Transformer(sentences) => {
+            let (pairs, tokens) = (result.batch, sentences.tokens);
+            format!(
+                "{pairs} pairs of {tokens} tokens of {}",
+                sentences.vocabulary
+            )
+        }
+    };
     let mut lines = vec![
         format!(
-            "{}{}, {}{ascent}, batch {} of {}x{}x{}",
+            "{}{}, {}{ascent}, batch {batch}",
             result.model,
             width.unwrap_or_default(),
             result.method,
-            result.batch,
-            spec.channels,
-            spec.image_size,
-            spec.image_size
         ),
         format!(
             "step         {} s median, {} s least, of {}",

@@ -1,12 +1,14 @@
-//! The operations of a Transformer of width 512 with 8 heads, on 16 sentences of 128 tokens.
+//! The operations of a Transformer of width 512 with 8 heads, on 16 sentences of 128 tokens; linear layers on 800
+//! rows, 32 sentences of 25 tokens.
 
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{Bool, Device, Int, Shape, Tensor, TensorData};
 use xsam_kernels::{
     Activation, AttentionInputs, AttentionKernels, CrossEntropyKernels, DropoutKernels,
-    EmbeddingKernels, FeedForwardKernels, LayerNormKernels, SoftmaxKernels, attention, bias_gelu,
-    bias_relu, cross_entropy, dropout, embedding, layer_norm, softmax,
+    EmbeddingKernels, FeedForwardKernels, LayerNormKernels, LinearKernels, SoftmaxKernels,
+    attention, bias_gelu, bias_relu, cross_entropy, dropout, embedding, layer_norm, linear,
+    softmax, tied_linear,
 };
 
 use super::{Operation, Passes};
@@ -14,6 +16,7 @@ use super::{Operation, Passes};
 const SENTENCES: usize = 16;
 const TOKENS: usize = 128;
 const ROWS: usize = SENTENCES * TOKENS;
+const LINEAR_ROWS: usize = 32 * 25;
 const WIDTH: usize = 512;
 const HEADS: usize = 8;
 const HIDDEN: usize = 2048;
@@ -34,6 +37,8 @@ pub(super) fn operations() -> Vec<Operation> {
         operation("bias_gelu", || hidden(Activation::Gelu)),
         operation("bias_relu", || hidden(Activation::Relu)),
         operation("dropout", thin),
+        operation("linear", weigh),
+        operation("tied_linear", weigh_by_table),
     ]
     .into()
 }
@@ -197,6 +202,38 @@ fn thin() -> Passes {
         }),
         backward: Box::new(move || {
             Flex::thinned(gradient.clone(), DROPPED, 1);
+        }),
+    }
+}
+
+fn weigh() -> Passes {
+    let (x, weight) = (tensor([LINEAR_ROWS, WIDTH]), tensor([WIDTH, WIDTH]));
+    let bias = tensor([WIDTH]);
+    let (gradient, input) = (flat([LINEAR_ROWS, WIDTH]), flat([LINEAR_ROWS, WIDTH]));
+    let matrix = flat([WIDTH, WIDTH]);
+    Passes {
+        forward: Box::new(move || {
+            linear(x.clone(), weight.clone(), Some(bias.clone()));
+        }),
+        backward: Box::new(move || {
+            Flex::linear_input_slope(gradient.clone(), matrix.clone(), false);
+            Flex::linear_weight_slope(gradient.clone(), input.clone(), false);
+            Flex::linear_bias_slope(gradient.clone());
+        }),
+    }
+}
+
+fn weigh_by_table() -> Passes {
+    let (x, table) = (tensor([LINEAR_ROWS, WIDTH]), tensor([WORDS, WIDTH]));
+    let (gradient, input) = (flat([LINEAR_ROWS, WORDS]), flat([LINEAR_ROWS, WIDTH]));
+    let matrix = flat([WORDS, WIDTH]);
+    Passes {
+        forward: Box::new(move || {
+            tied_linear(x.clone(), table.clone());
+        }),
+        backward: Box::new(move || {
+            Flex::linear_input_slope(gradient.clone(), matrix.clone(), true);
+            Flex::linear_weight_slope(gradient.clone(), input.clone(), true);
         }),
     }
 }

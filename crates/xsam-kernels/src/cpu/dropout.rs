@@ -47,6 +47,34 @@ impl Mask {
                             mask: self,
                             start: i * chunk,
                             x,
+                            base: None,
+                            factor,
+                            output,
+                        });
+                    });
+            })
+        }
+    }
+
+    /// Writes `base` plus what [`apply`](Self::apply) makes of `x`.
+    pub(crate) fn apply_and_add(self, base: &[f32], x: &[f32], factor: f32) -> Vec<f32> {
+        assert_eq!(base.len(), x.len(), "the vectors have different lengths");
+        let arch = Arch::new();
+        let chunk = BLOCK * items_per_task(x.len().div_ceil(BLOCK), BLOCK);
+        // SAFETY: as in `apply`.
+        unsafe {
+            written(x.len(), |output| {
+                output
+                    .par_chunks_mut(chunk)
+                    .zip(x.par_chunks(chunk))
+                    .zip(base.par_chunks(chunk))
+                    .enumerate()
+                    .for_each(|(i, ((output, x), base))| {
+                        arch.dispatch(ApplyFrom {
+                            mask: self,
+                            start: i * chunk,
+                            x,
+                            base: Some(base),
                             factor,
                             output,
                         });
@@ -81,6 +109,8 @@ struct ApplyFrom<'a, 'o> {
     mask: Mask,
     start: usize,
     x: &'a [f32],
+    /// What the result is added to.
+    base: Option<&'a [f32]>,
     factor: f32,
     output: &'o mut [MaybeUninit<f32>],
 }
@@ -93,16 +123,28 @@ impl WithSimd for ApplyFrom<'_, '_> {
     fn with_simd<S: Simd>(self, _: S) {
         let (blocks, rest) = self.x.as_chunks::<BLOCK>();
         let (output_blocks, output_rest) = self.output.as_chunks_mut::<BLOCK>();
+        let base = self.base.map(<[f32]>::as_chunks::<BLOCK>);
         for (i, (x, output)) in blocks.iter().zip(output_blocks).enumerate() {
             let factors = self.mask.block(self.start + i * BLOCK, self.factor);
-            for ((output, x), factor) in output.iter_mut().zip(x).zip(factors) {
-                output.write(x * factor);
-            }
+            put(x, base.map(|(base, _)| &base[i][..]), &factors, output);
         }
         let last = self.start + blocks.len() * BLOCK;
         let factors = self.mask.block(last, self.factor);
-        for ((output, x), factor) in output_rest.iter_mut().zip(rest).zip(factors) {
-            output.write(x * factor);
+        put(rest, base.map(|(_, base)| base), &factors, output_rest);
+    }
+}
+
+#[inline(always)]
+fn put(x: &[f32], base: Option<&[f32]>, factors: &[f32; BLOCK], output: &mut [MaybeUninit<f32>]) {
+    let kept = x.iter().zip(factors).map(|(x, factor)| x * factor);
+    match base {
+        None => output.iter_mut().zip(kept).for_each(|(output, kept)| {
+            output.write(kept);
+        }),
+        Some(base) => {
+            for ((output, kept), base) in output.iter_mut().zip(kept).zip(base) {
+                output.write(base + kept);
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ pub(crate) mod fresh;
 pub(crate) mod gelu;
 pub(crate) mod im2col;
 pub(crate) mod layer_norm;
+pub(crate) mod linear;
 pub(crate) mod map;
 pub(crate) mod pool;
 mod product;

@@ -1,5 +1,5 @@
 //! Products of small dense matrices, a panel of columns at a time: the innermost loop of every
-//! convolution here.
+//! convolution and linear layer here.
 
 use pulp::{Arch, Simd, WithSimd};
 
@@ -48,18 +48,50 @@ pub(crate) struct Segment {
     pub(crate) depth: usize,
 }
 
+/// Where the sums of a product go.
+pub(crate) trait Sums<S: Simd> {
+    /// Takes those of the rows from `first` on.
+    fn take<const ROWS: usize>(&mut self, simd: S, first: usize, sums: &[[S::f32s; PANEL]; ROWS]);
+}
+
 /// `c[r] (+)= sum_k a[r, k] b[k]`, where `b` has [`PANEL`] vectors for each `k`, and `c` as many for
 /// each row, with `c_row` vectors from a row to the next.
 #[inline(always)]
 pub(crate) fn product<S: Simd, const ADD: bool>(
     simd: S,
-    mut a: Left<'_>,
+    a: Left<'_>,
     b: &[S::f32s],
-    mut c: &mut [S::f32s],
+    c: &mut [S::f32s],
     c_row: usize,
 ) {
+    product_into(simd, a, b, &mut Vectors::<S, ADD> { c, c_row });
+}
+
+struct Vectors<'a, S: Simd, const ADD: bool> {
+    c: &'a mut [S::f32s],
+    c_row: usize,
+}
+
+impl<S: Simd, const ADD: bool> Sums<S> for Vectors<'_, S, ADD> {
+    #[inline(always)]
+    fn take<const ROWS: usize>(&mut self, simd: S, first: usize, sums: &[[S::f32s; PANEL]; ROWS]) {
+        // By index: over chunks of a length known only at run time the compiler would not unroll, and would
+        // keep all sums in memory.
+        for (r, sums) in sums.iter().enumerate() {
+            let c = &mut self.c[(first + r) * self.c_row..][..PANEL];
+            for (sum, c) in sums.iter().zip(c) {
+                *c = if ADD { simd.add_f32s(*c, *sum) } else { *sum };
+            }
+        }
+    }
+}
+
+/// Hands `sum_k a[r, k] b[k]` of every row to `c`, some rows at a time; `b` has [`PANEL`] vectors for each `k`.
+#[inline(always)]
+pub(crate) fn product_into<S: Simd>(simd: S, mut a: Left<'_>, b: &[S::f32s], c: &mut impl Sums<S>) {
     // As many rows at a time as there are registers for (32 of AVX-512, or 16), and never so few
     // that the additions wait for each other if it can be avoided.
+    let mut first = 0;
     loop {
         let rows = match a.rows.len() {
             0 => return,
@@ -68,29 +100,26 @@ pub(crate) fn product<S: Simd, const ADD: bool>(
             6.. => 6,
             rest => rest,
         };
-        let (now, later) = c.split_at_mut((rows * c_row).min(c.len()));
         match rows {
-            12 => block::<S, 12, ADD>(simd, a, b, now, c_row),
-            6 => block::<S, 6, ADD>(simd, a, b, now, c_row),
-            5 => block::<S, 5, ADD>(simd, a, b, now, c_row),
-            4 => block::<S, 4, ADD>(simd, a, b, now, c_row),
-            3 => block::<S, 3, ADD>(simd, a, b, now, c_row),
-            2 => block::<S, 2, ADD>(simd, a, b, now, c_row),
-            _ => block::<S, 1, ADD>(simd, a, b, now, c_row),
+            12 => c.take(simd, first, &block::<S, 12>(simd, a, b)),
+            6 => c.take(simd, first, &block::<S, 6>(simd, a, b)),
+            5 => c.take(simd, first, &block::<S, 5>(simd, a, b)),
+            4 => c.take(simd, first, &block::<S, 4>(simd, a, b)),
+            3 => c.take(simd, first, &block::<S, 3>(simd, a, b)),
+            2 => c.take(simd, first, &block::<S, 2>(simd, a, b)),
+            _ => c.take(simd, first, &block::<S, 1>(simd, a, b)),
         }
         a.rows = &a.rows[rows..];
-        c = later;
+        first += rows;
     }
 }
 
 #[inline(always)]
-fn block<S: Simd, const ROWS: usize, const ADD: bool>(
+fn block<S: Simd, const ROWS: usize>(
     simd: S,
     a: Left<'_>,
     b: &[S::f32s],
-    c: &mut [S::f32s],
-    c_row: usize,
-) {
+) -> [[S::f32s; PANEL]; ROWS] {
     let mut sums = [[simd.splat_f32s(0.0); PANEL]; ROWS];
     let mut rows = [0; ROWS];
     rows.copy_from_slice(&a.rows[..ROWS]);
@@ -115,12 +144,5 @@ fn block<S: Simd, const ROWS: usize, const ADD: bool>(
             }
         }
     }
-    // By index: over chunks of a length known only at run time the compiler would not unroll, and would
-    // keep all sums in memory.
-    for (r, sums) in sums.iter().enumerate() {
-        let c = &mut c[r * c_row..][..PANEL];
-        for (sum, c) in sums.iter().zip(c) {
-            *c = if ADD { simd.add_f32s(*c, *sum) } else { *sum };
-        }
-    }
+    sums
 }

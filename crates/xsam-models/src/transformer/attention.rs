@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
+use super::layers::through;
 use crate::layers::linear;
 
 /// Attention between tokens, with linear layers around it.
@@ -63,8 +64,8 @@ impl MultiheadAttention {
     /// Keys and values of `batch` sequences, whose tokens are the rows of `x`.
     pub(super) fn keys_values(&self, x: Tensor<2>, batch: usize) -> KeysValues {
         KeysValues {
-            keys: self.split(self.k_proj.forward(x.clone()), batch),
-            values: self.split(self.v_proj.forward(x), batch),
+            keys: self.split(through(&self.k_proj, x.clone()), batch),
+            values: self.split(through(&self.v_proj, x), batch),
         }
     }
 
@@ -79,10 +80,10 @@ impl MultiheadAttention {
     ) -> Tensor<2> {
         let shape = x.dims();
         let [batch, _, _, width] = seen.keys.dims();
-        let queries = self.split(self.q_proj.forward(x), batch);
+        let queries = self.split(through(&self.q_proj, x), batch);
         let scale = 1.0 / (width as f64).sqrt();
         let heads = xsam_kernels::attention(queries, seen.keys, seen.values, mask, scale, causal);
-        self.out_proj.forward(heads.swap_dims(1, 2).reshape(shape))
+        through(&self.out_proj, heads.swap_dims(1, 2).reshape(shape))
     }
 
     /// Attention of the rows of `x` to one another.

@@ -3,12 +3,12 @@
 use burn::module::{Initializer, Module};
 use burn::nn::{Linear, LinearConfig};
 use burn::tensor::{Bool, Device, Int, Tensor};
-use xsam_kernels::Activation;
+use xsam_kernels::{Activation, tied_linear};
 
 use super::TransformerConfig;
 use super::attention::{KeysValues, MultiheadAttention};
 use super::dropout::Dropout;
-use super::layers::{Embedding, LayerNorm, NormPlacement, feed_forward, normalized};
+use super::layers::{Embedding, LayerNorm, NormPlacement, feed_forward, normalized, through};
 use crate::layers::linear;
 
 /// A layer of the decoder.
@@ -203,8 +203,8 @@ impl TransformerDecoder {
     /// The logits of rows, `[rows, vocabulary]`.
     pub(super) fn logits(&self, x: Tensor<2>) -> Tensor<2> {
         match &self.output_projection {
-            Some(projection) => projection.forward(x),
-            None => x.matmul(self.embed_tokens.weight.val().transpose()),
+            Some(projection) => through(projection, x),
+            None => tied_linear(x, self.embed_tokens.weight.val()),
         }
     }
 }

@@ -32,6 +32,16 @@ impl Dropout {
             None => x,
         }
     }
+
+    /// `x` plus the branch with the next mask.
+    pub(super) fn add<const D: usize>(&mut self, x: Tensor<D>, branch: Tensor<D>) -> Tensor<D> {
+        match &mut self.draws {
+            Some((probability, rng)) => {
+                xsam_kernels::dropout_add(x, branch, *probability, rng.next_u64())
+            }
+            None => x + branch,
+        }
+    }
 }
 
 #[cfg(test)]

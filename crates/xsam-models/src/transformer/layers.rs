@@ -2,9 +2,8 @@
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::Linear;
-use burn::tensor::module::linear;
 use burn::tensor::{Device, Int, Tensor};
-use xsam_kernels::{Activation, bias_gelu, bias_relu, layer_norm};
+use xsam_kernels::{Activation, bias_gelu, bias_relu, layer_norm, linear};
 
 use super::dropout::Dropout;
 
@@ -63,6 +62,12 @@ impl Embedding {
     }
 }
 
+/// The rows of `x` through a linear layer, by the fast kernels.
+pub(super) fn through(layer: &Linear, x: Tensor<2>) -> Tensor<2> {
+    let bias = layer.bias.as_ref().map(Param::val);
+    linear(x, layer.weight.val(), bias)
+}
+
 /// Two linear layers and what is between them.
 pub(super) fn feed_forward(
     (fc1, fc2): (&Linear, &Linear),
@@ -77,7 +82,7 @@ pub(super) fn feed_forward(
         (None, Activation::Relu) => burn::tensor::activation::relu(hidden),
         (None, Activation::Gelu) => burn::tensor::activation::gelu(hidden),
     };
-    fc2.forward(hidden)
+    through(fc2, hidden)
 }
 
 /// Where a residual branch is normalized.
@@ -101,12 +106,12 @@ impl NormPlacement {
     ) -> Tensor<2> {
         match self {
             Self::Post => {
-                let branch = dropout.apply(branch(x.clone()));
-                norm.forward(x + branch)
+                let branch = branch(x.clone());
+                norm.forward(dropout.add(x, branch))
             }
             Self::Pre => {
                 let branch = branch(norm.forward(x.clone()));
-                x + dropout.apply(branch)
+                dropout.add(x, branch)
             }
         }
     }

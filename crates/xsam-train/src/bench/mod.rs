@@ -1,24 +1,27 @@
 //! What a step of training costs: the same random batch again and again, timed.
 
+mod images;
 mod profile;
+mod transformer;
 
 use std::time::Instant;
 
-use burn::tensor::TensorData;
+use burn::module::Module;
+use burn::tensor::Tensor;
 use serde::Serialize;
 use xsam::SharpnessAware;
 use xsam_kernels::{Kernels, instruction_set, set_kernels};
-use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName as ImageModel, cast, reference};
 
+pub use images::ImageBench;
 pub use profile::ProfileRow;
+pub use transformer::TransformerBench;
 
-use crate::device::{Batch, Place};
+use crate::device::Place;
 use crate::error::Error;
-use crate::loss::cross_entropy;
 use crate::method;
 use crate::spec::{
-    DeviceName, MethodName, MethodSpec, ModelName, ModelSpec, OptimizerSpec, Precision, Search,
-    Spec, SpecError,
+    DeviceName, MethodName, MethodSpec, ModelName, OptimizerSpec, Precision, Search, Spec,
+    SpecError,
 };
 use crate::statistics::median;
 
@@ -36,30 +39,51 @@ const ALPHA: f64 = 1.2;
 /// The most values in a batch: 8 GiB in single precision.
 const MOST_VALUES: usize = 1 << 31;
 
-/// Seed of weights, images and targets.
+/// Seed of weights and batch.
 const SEED: u64 = 1;
 
 /// What [`bench()`] measures.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BenchSpec {
-    /// The model.
-    pub model: ModelSpec,
+    /// The model and what it is given.
+    pub model: BenchModel,
     /// The method. The fields of its search (`alpha`, `search`, `grid`, `rho_max`) are not used.
     pub method: MethodSpec,
-    /// Images in the batch.
+    /// Images in the batch, or pairs of sentences.
     pub batch: usize,
-    /// Height and width of an image.
-    pub image_size: usize,
-    /// Channels of an image.
-    pub channels: usize,
-    /// Number of classes.
-    pub classes: usize,
     /// Timed steps, after two that are not.
     pub steps: usize,
     /// The kernels that compute.
     pub kernels: Kernels,
     /// Whether to tell, from as many further steps, what takes their time.
     pub profile: bool,
+}
+
+/// A model whose steps are timed, and what it is given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BenchModel {
+    /// An image classifier, trained by SGD with momentum and weight decay.
+    Images(ImageBench),
+    /// The Transformer, trained by AdamW.
+    Transformer(TransformerBench),
+}
+
+impl BenchModel {
+    /// Checks all that does not depend on the batch, and that a batch of that size can be.
+    fn check(&self, batch: usize) -> Result<(), SpecError> {
+        match self {
+            Self::Images(images) => images.check(batch),
+            Self::Transformer(sentences) => sentences.check(batch),
+        }
+    }
+
+    /// Its base optimizer.
+    fn optimizer(&self) -> OptimizerSpec {
+        match self {
+            Self::Images(_) => images::optimizer(),
+            Self::Transformer(_) => transformer::optimizer(),
+        }
+    }
 }
 
 /// What a step costs, as [`bench()`] found it.
@@ -71,10 +95,12 @@ pub struct BenchResult {
     pub model: String,
     /// The method.
     pub method: String,
-    /// Images in the batch.
+    /// Images in the batch, or pairs of sentences.
     pub batch: usize,
     /// Width of a model that can be scaled.
     pub width: Option<usize>,
+    /// Tokens of each sentence, if that is what the batch is made of.
+    pub tokens: Option<usize>,
     /// Ascent steps of a method that ascends.
     pub ascent_steps: Option<usize>,
     /// Median seconds of a step.
@@ -100,12 +126,9 @@ pub struct BenchResult {
 impl Default for BenchSpec {
     fn default() -> Self {
         Self {
-            model: ModelSpec::new(ModelName::Image(ImageModel::Resnet18)),
+            model: BenchModel::Images(ImageBench::default()),
             method: MethodSpec::new(MethodName::Xsam),
             batch: 32,
-            image_size: 32,
-            channels: 3,
-            classes: 10,
             steps: 10,
             kernels: Kernels::Fast,
             profile: false,
@@ -113,8 +136,8 @@ impl Default for BenchSpec {
     }
 }
 
-/// Times steps of training in seconds: the passes, the method's arithmetic and SGD with momentum
-/// and weight decay, but neither loading of data nor searches. A search is timed by itself.
+/// Times steps of training in seconds: the passes, the method's arithmetic and the base optimizer, but
+/// neither loading of data nor searches. A search is timed by itself.
 ///
 /// # Errors
 /// If `spec` cannot be, with the field and what it could be; or if a step fails.
@@ -122,13 +145,42 @@ pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
     let plan = Plan::new(spec)?;
     set_kernels(spec.kernels);
     let place = Place::new(DeviceName::Cpu, Precision::F32);
-    let model = plan.config.init(SEED, &place.device)?;
-    let model = cast(model, place.dtype);
+    let result = match &spec.model {
+        BenchModel::Images(images) => {
+            let (model, loss) = images.start(spec.batch, &place)?;
+            let result = measure(spec, &plan, place, model, loss)?;
+            BenchResult {
+                model: images.name.to_string(),
+                width: images.resolved_width(),
+                ..result
+            }
+        }
+        BenchModel::Transformer(sentences) => {
+            let (model, loss) = sentences.start(spec.batch, &place)?;
+            let result = measure(spec, &plan, place, model, loss)?;
+            BenchResult {
+                model: ModelName::Transformer.to_string(),
+                tokens: Some(sentences.tokens),
+                ..result
+            }
+        }
+    };
+    Ok(result)
+}
+
+/// Times the steps of `model`, whose `loss` is that of the batch; it is told which step it is.
+fn measure<M: Module>(
+    spec: &BenchSpec,
+    plan: &Plan,
+    place: Place,
+    model: M,
+    loss: impl Fn(&M, usize) -> Tensor<1>,
+) -> Result<BenchResult, Error> {
     let mut trainee = Trainee {
-        batch: batch(spec, &place),
         place,
         optim: plan.optimizer(None)?,
         model,
+        loss,
         steps: 0,
     };
 
@@ -164,10 +216,11 @@ pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
     }
     Ok(BenchResult {
         side: "xsam",
-        model: spec.model.name.to_string(),
+        model: String::new(),
         method: plan.method.name.to_string(),
         batch: spec.batch,
-        width: plan.config.width,
+        width: None,
+        tokens: None,
         ascent_steps: plan.method.ascent_steps,
         median_s,
         min_s: seconds.into_iter().fold(f64::INFINITY, f64::min),
@@ -181,8 +234,8 @@ pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
 
 /// A spec whose values have been checked.
 struct Plan {
-    config: ModelConfig,
     method: MethodSpec,
+    optimizer: OptimizerSpec,
 }
 
 impl Plan {
@@ -192,35 +245,14 @@ impl Plan {
                 return Err(SpecError::new(field, "0 must be at least 1"));
             }
         }
-        let ModelName::Image(name) = spec.model.name else {
-            let message = format!("{} is not for images", spec.model.name);
-            return Err(SpecError::new("model.name", message));
-        };
-        let config = ModelConfig {
-            name,
-            channels: spec.channels,
-            image_size: spec.image_size,
-            classes: spec.classes,
-            width: spec.model.width.or(name.default_width()),
-        };
-        config
-            .check()
-            .map_err(|error| SpecError::new("", error.to_string()))?;
-        // What has passed the check cannot overflow without the batch.
-        let values = spec
-            .batch
-            .checked_mul(spec.channels * spec.image_size * spec.image_size);
-        if values.is_none_or(|values| values > MOST_VALUES) {
-            let message = format!("{} images are more than {MOST_VALUES} values", spec.batch);
-            return Err(SpecError::new("batch", message));
-        }
+        spec.model.check(spec.batch)?;
         if spec.method.name == MethodName::Sgd && spec.method.ascent_steps.is_some() {
             let message = "sgd does not ascend: leave it out, or choose another method";
             return Err(SpecError::new("method.ascent_steps", message));
         }
         let plan = Self {
-            config,
             method: spec.method.clone(),
+            optimizer: spec.model.optimizer(),
         };
         let method = plan.method_searching(None)?;
         Ok(Self { method, ..plan })
@@ -241,12 +273,7 @@ impl Plan {
     fn optimizer(&self, search: Option<Search>) -> Result<SharpnessAware, SpecError> {
         let spec = Spec {
             method: self.method_searching(search)?,
-            optimizer: OptimizerSpec {
-                lr: LEARNING_RATE,
-                momentum: Some(0.9),
-                weight_decay: 1e-3,
-                ..OptimizerSpec::default()
-            },
+            optimizer: self.optimizer.clone(),
             ..Spec::default()
         };
         method::optimizer(&spec)
@@ -254,28 +281,26 @@ impl Plan {
 }
 
 /// A model in the middle of training.
-struct Trainee {
+struct Trainee<M, L> {
     place: Place,
-    batch: Batch,
     optim: SharpnessAware,
-    model: Model,
+    model: M,
+    loss: L,
     steps: usize,
 }
 
-impl Trainee {
+impl<M: Module, L: Fn(&M, usize) -> Tensor<1>> Trainee<M, L> {
     /// A step, the seconds it took, and those of the search in it if there was one.
     fn step(mut self) -> Result<(Self, f64, Option<f64>), Error> {
         self.steps += 1;
-        let batch = &self.batch;
         // When each forward pass began and ended. Those of a search are the last.
         let mut passes = Vec::new();
         let start = Instant::now();
         let step = self
             .optim
-            .step(LEARNING_RATE, self.model, |model: &Model| {
+            .step(LEARNING_RATE, self.model, |model: &M| {
                 let begin = Instant::now();
-                let logits = model.forward(batch.images.clone());
-                let loss = cross_entropy(logits, batch.targets.clone());
+                let loss = (self.loss)(model, self.steps);
                 passes.push((begin, Instant::now()));
                 loss
             })
@@ -307,11 +332,13 @@ fn describe(kernels: Kernels) -> String {
     }
 }
 
-fn batch(spec: &BenchSpec, place: &Place) -> Batch {
-    let shape = [spec.batch, spec.channels, spec.image_size, spec.image_size];
-    let images = reference::images(SEED, shape.iter().product());
-    let targets = reference::targets(SEED, spec.batch, spec.classes);
-    place.tensors(TensorData::new(images, shape), targets)
+/// Refuses a batch of more than [`MOST_VALUES`] values.
+fn check_values(batch: usize, each: usize, what: &str) -> Result<(), SpecError> {
+    if batch.checked_mul(each).is_some_and(|n| n <= MOST_VALUES) {
+        return Ok(());
+    }
+    let message = format!("{batch} {what} are more than {MOST_VALUES} values");
+    Err(SpecError::new("batch", message))
 }
 
 /// The high-water mark of resident memory, which Linux keeps for every process.
@@ -328,16 +355,25 @@ fn peak_rss_mb() -> Option<f64> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use xsam_models::ModelName as ImageModel;
+
     use super::*;
 
     fn tiny(method: MethodName) -> BenchSpec {
         BenchSpec {
-            model: ModelSpec::new(ModelName::Image(ImageModel::SmallCnn)),
+            model: BenchModel::Images(images()),
             method: MethodSpec::new(method),
             batch: 4,
-            image_size: 8,
             steps: 3,
             ..BenchSpec::default()
+        }
+    }
+
+    fn images() -> ImageBench {
+        ImageBench {
+            name: ImageModel::SmallCnn,
+            image_size: 8,
+            ..ImageBench::default()
         }
     }
 
@@ -387,10 +423,11 @@ mod tests {
         let spec = tiny(MethodName::Xsam);
         let plan = Plan::new(&spec).unwrap();
         let place = Place::new(DeviceName::Cpu, Precision::F32);
+        let (model, loss) = images().start(spec.batch, &place).unwrap();
         let trainee = Trainee {
-            batch: batch(&spec, &place),
-            model: plan.config.init(SEED, &place.device).unwrap(),
             optim: plan.optimizer(Some(Search::EveryEpoch)).unwrap(),
+            model,
+            loss,
             place,
             steps: 0,
         };
@@ -412,8 +449,20 @@ mod tests {
         assert!(with(|s| s.batch = 0).contains("`batch`: 0 must be at least 1"));
         assert!(with(|s| s.steps = 0).contains("`steps`: 0 must be at least 1"));
         assert!(with(|s| s.batch = usize::MAX).contains("more than 2147483648 values"));
-        assert!(with(|s| s.classes = 0).contains("classes = 0 is outside"));
-        assert!(with(|s| s.model.width = Some(0)).contains("width = 0 is outside"));
         assert!(with(|s| s.method.ascent_steps = Some(2)).contains("sgd does not ascend"));
+
+        let with = |change: fn(&mut ImageBench)| {
+            let mut images = images();
+            change(&mut images);
+            let model = BenchModel::Images(images);
+            bench(&BenchSpec {
+                model,
+                ..tiny(MethodName::Sgd)
+            })
+            .unwrap_err()
+            .to_string()
+        };
+        assert!(with(|images| images.classes = 0).contains("classes = 0 is outside"));
+        assert!(with(|images| images.width = Some(0)).contains("width = 0 is outside"));
     }
 }

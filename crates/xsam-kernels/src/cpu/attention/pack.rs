@@ -5,6 +5,7 @@ use pulp::Simd;
 use super::Rows;
 use super::panels::Panels;
 use crate::cpu::product::{PANEL, panel_width};
+use crate::cpu::transpose::{Stretch, interleave};
 
 /// Fills panels with the first `rows` rows of a matrix: `[panel][row][column of the panel]`.
 #[inline(always)]
@@ -49,12 +50,13 @@ pub(super) fn pack_turned<'p, S: Simd>(
         if inside < width {
             panel.fill(0.0);
         }
-        for r in 0..inside {
-            let row = matrix.row(p * width + r);
-            for (out, &x) in panel[r..].iter_mut().step_by(width).zip(row) {
-                *out = x;
-            }
-        }
+        let stretch = Stretch {
+            channels: inside,
+            plane: matrix.stride,
+            first: p * width * matrix.stride,
+            pixels: matrix.width,
+        };
+        interleave::<S>(matrix.values, stretch, panel, |column| column * width);
     }
     Panels {
         values: panels,
