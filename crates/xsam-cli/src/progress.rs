@@ -146,14 +146,19 @@ fn short(metrics: &Metrics) -> String {
     let psi = metrics
         .psi
         .map_or_else(String::new, |p| format!(", psi {p:.2}"));
+    let share = |part: &str, value: Option<f64>| {
+        value.map_or_else(String::new, |share| {
+            format!(", {part} {:.1} %", 100.0 * share)
+        })
+    };
     let bleu = metrics
         .test_bleu
         .map_or_else(String::new, |bleu| format!(", test BLEU {bleu:.2}"));
     format!(
-        "loss {:.3}, validation {:.1} %, test {:.1} %{bleu}{alpha}{psi}",
+        "loss {:.3}{}{}{bleu}{alpha}{psi}",
         metrics.train_loss,
-        100.0 * metrics.validation_accuracy,
-        100.0 * metrics.test_accuracy,
+        share("validation", metrics.validation_accuracy),
+        share("test", metrics.test_accuracy),
     )
 }
 

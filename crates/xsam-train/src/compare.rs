@@ -181,7 +181,7 @@ impl Comparison {
         type Column = fn(&Metrics) -> Option<f64>;
         let plots: [(&str, &str, &str, Column); 4] = [
             ("test-accuracy.svg", "Test accuracy", "accuracy", |row| {
-                Some(row.test_accuracy)
+                row.test_accuracy
             }),
             (
                 "train-loss.svg",
@@ -254,10 +254,10 @@ impl Comparison {
             let summary = &run.summary;
             let last = summary.last.as_ref();
             let fields = [
-                last.map(|row| row.test_accuracy),
-                summary.best.as_ref().map(|row| row.test_accuracy),
+                last.and_then(|row| row.test_accuracy),
+                summary.best.as_ref().and_then(|row| row.test_accuracy),
                 summary.mean_of_last_5,
-                last.map(|row| row.validation_accuracy),
+                last.and_then(|row| row.validation_accuracy),
                 last.and_then(|row| row.validation_bleu),
                 last.and_then(|row| row.test_bleu),
                 last.map(|row| row.train_loss),
@@ -328,10 +328,10 @@ impl MethodSummary {
             label: entry.label.clone(),
             method: entry.specs[0].method.clone(),
             runs: runs.len(),
-            last: last(|row| Some(row.test_accuracy)),
-            best: spread(&|summary| summary.best.as_ref().map(|row| row.test_accuracy)),
+            last: last(|row| row.test_accuracy),
+            best: spread(&|summary| summary.best.as_ref().and_then(|row| row.test_accuracy)),
             mean_of_last_5: spread(&|summary| summary.mean_of_last_5),
-            validation: last(|row| Some(row.validation_accuracy)),
+            validation: last(|row| row.validation_accuracy),
             validation_bleu: last(|row| row.validation_bleu),
             test_bleu: last(|row| row.test_bleu),
             train_loss: last(|row| Some(row.train_loss)),

@@ -20,14 +20,14 @@ pub struct Metrics {
     /// translations, in all accuracies, the share of tokens that are the likeliest after the right ones
     /// before them.
     pub train_accuracy: f64,
-    /// Loss on the validation data, after the epoch.
-    pub validation_loss: f64,
+    /// Loss on the validation data, after the epoch, if it was evaluated then.
+    pub validation_loss: Option<f64>,
     /// Accuracy on the validation data, after the epoch.
-    pub validation_accuracy: f64,
+    pub validation_accuracy: Option<f64>,
     /// Loss on the test data, after the epoch.
-    pub test_loss: f64,
+    pub test_loss: Option<f64>,
     /// Accuracy on the test data, after the epoch.
-    pub test_accuracy: f64,
+    pub test_accuracy: Option<f64>,
     /// BLEU of the validation data, after the epoch, if it was computed then.
     #[serde(default)]
     pub validation_bleu: Option<f64>,
@@ -63,7 +63,7 @@ const COLUMNS: &str = "epoch,lr,rho,train_loss,train_accuracy,validation_loss,va
                        update_norm,gradient_passes,search_passes,seconds,waited";
 
 impl Metrics {
-    /// The rows as CSV; what a method does not have is left empty.
+    /// The rows as CSV; what a method does not have, or an epoch, is left empty.
     pub fn csv(rows: &[Self]) -> String {
         let mut text = format!("{COLUMNS}\n");
         for row in rows {
@@ -81,10 +81,10 @@ impl Metrics {
             self.rho.to_string(),
             self.train_loss.to_string(),
             self.train_accuracy.to_string(),
-            self.validation_loss.to_string(),
-            self.validation_accuracy.to_string(),
-            self.test_loss.to_string(),
-            self.test_accuracy.to_string(),
+            optional(self.validation_loss),
+            optional(self.validation_accuracy),
+            optional(self.test_loss),
+            optional(self.test_accuracy),
             optional(self.validation_bleu),
             optional(self.test_bleu),
             optional(self.alpha),
@@ -156,11 +156,11 @@ impl Sums {
         &self,
         epoch: usize,
         lr: f64,
-        Scores {
-            validation, test, ..
-        }: &Scores,
+        scores: Option<&Scores>,
         times: Times,
     ) -> Metrics {
+        let validation = scores.map(|scores| scores.validation);
+        let test = scores.map(|scores| scores.test);
         let mean = |sum: f64, n: usize| sum / n.max(1) as f64;
         let optional = |sum: f64, n: usize| (n > 0).then(|| mean(sum, n));
         Metrics {
@@ -169,12 +169,12 @@ impl Sums {
             rho: self.rho,
             train_loss: mean(self.loss, self.items),
             train_accuracy: mean(self.hits as f64, self.items),
-            validation_loss: validation.loss,
-            validation_accuracy: validation.accuracy,
-            test_loss: test.loss,
-            test_accuracy: test.accuracy,
-            validation_bleu: validation.bleu,
-            test_bleu: test.bleu,
+            validation_loss: validation.map(|score| score.loss),
+            validation_accuracy: validation.map(|score| score.accuracy),
+            test_loss: test.map(|score| score.loss),
+            test_accuracy: test.map(|score| score.accuracy),
+            validation_bleu: validation.and_then(|score| score.bleu),
+            test_bleu: test.and_then(|score| score.bleu),
             alpha: self.alpha,
             psi: optional(self.psi, self.angles),
             ascent_loss: optional(self.ascent_loss, self.ascents),

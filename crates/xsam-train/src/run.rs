@@ -188,8 +188,7 @@ impl<T: Task> Course<T> {
             };
             listener(Event::Epoch(&row));
             self.rows.push(row);
-            let done = self.rows.len();
-            if done == epochs || done.is_multiple_of(self.spec.train.checkpoint_every) {
+            if self.due(self.spec.train.checkpoint_every, self.rows.len()) {
                 checkpoint::save(&self.directory, &model, &self.optim, &self.rows)?;
             }
             self.write(Status::Running, None)?;
@@ -240,11 +239,20 @@ impl<T: Task> Course<T> {
             steps: start.elapsed().as_secs_f64(),
             waited: batches.waited().as_secs_f64(),
         };
-        let scores = self.task.scores(&model.valid(), epoch + 1)?;
-        for (name, text) in &scores.files {
-            files::write(&self.directory.join(name), text)?;
+        let mut scores = None;
+        if self.due(self.spec.train.evaluate_every, epoch + 1) {
+            let scores = scores.insert(self.task.scores(&model.valid(), epoch + 1)?);
+            for (name, text) in &scores.files {
+                files::write(&self.directory.join(name), text)?;
+            }
         }
-        Ok((model, Some(sums.metrics(epoch + 1, lr, &scores, times))))
+        let row = sums.metrics(epoch + 1, lr, scores.as_ref(), times);
+        Ok((model, Some(row)))
+    }
+
+    /// Whether what is done `every` so many epochs, and at the end, is done after `epochs` of them.
+    fn due(&self, every: usize, epochs: usize) -> bool {
+        epochs == self.spec.train.epochs || epochs.is_multiple_of(every)
     }
 
     fn write(&self, status: Status, error: Option<String>) -> Result<RunSummary, Error> {

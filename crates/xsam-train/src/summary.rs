@@ -53,10 +53,10 @@ pub struct RunSummary {
     /// The last epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Metrics>,
-    /// The epoch of the highest validation accuracy, the first of several.
+    /// The epoch of the highest validation accuracy, the first of several, of those that were evaluated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub best: Option<Metrics>,
-    /// Mean test accuracy of the last 5 epochs, or of all if there are fewer.
+    /// Mean test accuracy of the last 5 epochs, of those that were evaluated, or of all if there are fewer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mean_of_last_5: Option<f64>,
     /// Median time for the steps of an epoch.
@@ -77,7 +77,8 @@ impl RunSummary {
         self.epochs = rows.len();
         self.last = rows.last().cloned();
         self.best = best(rows).cloned();
-        self.mean_of_last_5 = mean(rows.iter().rev().take(5).map(|row| row.test_accuracy));
+        let last_5 = rows.iter().rev().take(5);
+        self.mean_of_last_5 = mean(last_5.filter_map(|row| row.test_accuracy));
         self.seconds_per_epoch = median(rows.iter().map(|row| row.seconds));
         let sum = |value: fn(&Metrics) -> f64| rows.iter().map(value).sum::<f64>();
         let share = sum(|row| row.waited) / sum(|row| row.seconds);
@@ -102,10 +103,13 @@ impl RunSummary {
 }
 
 fn best(rows: &[Metrics]) -> Option<&Metrics> {
-    rows.iter().rev().max_by(|a, b| {
-        // Of equals `max_by` gives the last one, which reversed is the first.
-        a.validation_accuracy.total_cmp(&b.validation_accuracy)
-    })
+    let evaluated = rows
+        .iter()
+        .rev()
+        .filter_map(|row| Some((row, row.validation_accuracy?)));
+    // Of equals `max_by` gives the last one, which reversed is the first.
+    let best = evaluated.max_by(|(_, a), (_, b)| a.total_cmp(b));
+    best.map(|(row, _)| row)
 }
 
 /// What a run directory says of its run.

@@ -73,6 +73,37 @@ fn the_same_seed_gives_the_same_run_and_another_one_another() {
 }
 
 #[test]
+fn epochs_that_are_not_evaluated_train_as_the_others() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = |name: &str, settings: &[&str]| {
+        let directory = parent.path().join(name);
+        let summary = train(&spec(settings), &directory, Existing::Refuse).unwrap();
+        (rows(&directory), summary)
+    };
+    let (all, _) = run("all", &[]);
+    let (some, summary) = run("some", &["train.evaluate_every=3"]);
+    for (epoch, (all, some)) in all.iter().zip(&some).enumerate() {
+        // The head, the third epoch and the last.
+        if [0, 3, 4].contains(&epoch) {
+            assert_eq!(all, some);
+            continue;
+        }
+        let fields = all.split(',').zip(some.split(','));
+        let left_out: Vec<usize> = fields
+            .enumerate()
+            .filter(|(_, (_, some))| some.is_empty())
+            .filter(|(_, (all, some))| all != some)
+            .map(|(column, _)| column)
+            .collect();
+        assert_eq!(left_out, [5, 6, 7, 8], "{some}");
+    }
+    assert!([3, 4].contains(&summary.best.unwrap().epoch));
+    let accuracy = |line: &str| line.split(',').nth(8).unwrap().parse::<f64>().unwrap();
+    let mean = (accuracy(&some[3]) + accuracy(&some[4])) / 2.0;
+    assert!((summary.mean_of_last_5.unwrap() - mean).abs() < 1e-12);
+}
+
+#[test]
 fn an_interrupted_run_goes_on_as_if_nothing_had_been() {
     let parent = tempfile::tempdir().unwrap();
     for (name, settings) in [
@@ -262,7 +293,7 @@ fn a_comparison_repeats_nothing_that_is_finished() {
         let path = directory.join(format!("xsam-seed{seed}/run.json"));
         let run: RunSummary = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
         let last: Metrics = run.last.unwrap();
-        last.test_accuracy
+        last.test_accuracy.unwrap()
     };
     let last = summary.methods[1].last.unwrap();
     assert!((last.mean - (accuracy(0) + accuracy(1)) / 2.0).abs() < 1e-12);

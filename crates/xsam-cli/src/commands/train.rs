@@ -58,14 +58,23 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
 fn outcome(summary: &RunSummary) -> Vec<String> {
     let mut lines = Vec::new();
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
-    if let (Some(last), Some(best)) = (&summary.last, &summary.best) {
-        lines.push(format!(
-            "test accuracy: last epoch {}, best on validation {} (epoch {}), mean of last 5 {}",
-            percent(last.test_accuracy),
-            percent(best.test_accuracy),
-            best.epoch,
-            percent(summary.mean_of_last_5.unwrap_or(last.test_accuracy)),
-        ));
+    if let Some(last) = &summary.last {
+        let mut accuracies = Vec::new();
+        if let Some(accuracy) = last.test_accuracy {
+            accuracies.push(format!("last epoch {}", percent(accuracy)));
+        }
+        if let Some(best) = &summary.best
+            && let Some(accuracy) = best.test_accuracy
+        {
+            let (accuracy, epoch) = (percent(accuracy), best.epoch);
+            accuracies.push(format!("best on validation {accuracy} (epoch {epoch})"));
+        }
+        if let Some(mean) = summary.mean_of_last_5 {
+            accuracies.push(format!("mean of last 5 {}", percent(mean)));
+        }
+        if !accuracies.is_empty() {
+            lines.push(format!("test accuracy: {}", accuracies.join(", ")));
+        }
         if let (Some(validation), Some(test)) = (last.validation_bleu, last.test_bleu) {
             lines.push(format!(
                 "BLEU of the last epoch: validation {validation:.2}, test {test:.2} (translations.txt)"

@@ -339,6 +339,8 @@ pub struct TrainSpec {
     /// 1 if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub workers: Option<usize>,
+    /// Epochs from one evaluation on validation and test data to the next; the last epoch has one in any case.
+    pub evaluate_every: usize,
     /// Epochs from one checkpoint to the next; the last epoch has one in any case.
     pub checkpoint_every: usize,
 }
@@ -355,6 +357,7 @@ impl Default for TrainSpec {
             kernels: Kernels::Fast,
             label_smoothing: None,
             workers: None,
+            evaluate_every: 1,
             checkpoint_every: 1,
         }
     }

@@ -75,6 +75,7 @@ impl Spec {
             ("train.epochs", train.epochs),
             ("train.batch_size", train.batch_size.unwrap_or(1)),
             ("train.batch_tokens", train.batch_tokens.unwrap_or(1)),
+            ("train.evaluate_every", train.evaluate_every),
             ("train.checkpoint_every", train.checkpoint_every),
         ] {
             SpecError::unless(value >= 1, key, value, "at least 1")?;
