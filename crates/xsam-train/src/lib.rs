@@ -51,8 +51,8 @@ pub use run::Run;
 pub use spec::{
     Adaptive, AugmentationSpec, BleuWords, Compare, CompareEntry, DataSpec, DeviceName, MethodName,
     MethodSpec, ModelName, ModelSpec, NormName, OptimizerName, OptimizerSpec, Precision, Preset,
-    RhoScheduleName, ScheduleName, ScheduleSpec, Search, SharedName, Spec, SpecError, TrainSpec,
-    TranslationSpec,
+    RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec, Search, SharedName, Spec, SpecError,
+    TrainSpec, TranslationSpec,
 };
 pub use statistics::Spread;
 pub use summary::{RunSummary, Status};

@@ -214,7 +214,7 @@ impl<T: Task> Course<T> {
             if stop.is_set() {
                 return Ok((model, None));
             }
-            lr = learning_rate(&self.spec, epoch, epoch * self.steps + i);
+            lr = learning_rate(&self.spec, epoch * self.steps + i, self.steps);
             let seed = step_seed(self.spec.train.seed, epoch, i);
             self.place.device.seed(seed);
             let step_error = |source| Error::Step {

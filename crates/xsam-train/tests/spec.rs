@@ -505,6 +505,10 @@ fn the_inverse_square_root_warms_up_by_steps() {
         "`schedule.warmup`: inverse-sqrt warms up",
     );
     assert_error(
+        resolved(&[name, "schedule.by=epoch"]),
+        "`schedule.by`: inverse-sqrt goes by steps",
+    );
+    assert_error(
         resolved(&[name, "schedule.warmup_steps=0"]),
         "`schedule.warmup_steps`: 0 must be at least 1",
     );

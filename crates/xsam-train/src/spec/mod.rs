@@ -251,13 +251,27 @@ named_enum! {
     }
 }
 
-/// `[schedule]`: learning rate and rho, constant within an epoch but for inverse-sqrt.
+named_enum! {
+    /// When a schedule moves.
+    pub enum ScheduleBy ("unit of a schedule") {
+        /// From epoch to epoch.
+        Epoch = "epoch",
+        /// From step to step.
+        Step = "step",
+    }
+}
+
+/// `[schedule]`: learning rate and rho.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ScheduleSpec {
     /// Which one.
     #[serde(with = "named")]
     pub name: ScheduleName,
+    /// When the learning rate changes: from epoch to epoch, as in the paper, unless given; inverse-sqrt from
+    /// step to step.
+    #[serde(with = "optional_name", skip_serializing_if = "Option::is_none")]
+    pub by: Option<ScheduleBy>,
     /// Epochs in which the learning rate rises to its full value, before the schedule proper. Not for
     /// inverse-sqrt.
     pub warmup: usize,
@@ -279,6 +293,7 @@ impl Default for ScheduleSpec {
     fn default() -> Self {
         Self {
             name: ScheduleName::Cosine,
+            by: None,
             warmup: 0,
             warmup_steps: None,
             step_size: None,

@@ -2,7 +2,7 @@
 
 use xsam_data::DatasetName;
 
-use super::{OptimizerName, ScheduleName, Spec, SpecError, TrainSpec};
+use super::{OptimizerName, ScheduleBy, ScheduleName, Spec, SpecError, TrainSpec};
 use crate::method;
 
 /// More could never be of use: one prepares some 10^5 images of CIFAR a second.
@@ -121,6 +121,16 @@ impl Spec {
             let message = "inverse-sqrt warms up by steps: leave it out, or set warmup_steps";
             return Err(SpecError::new("schedule.warmup", message));
         }
+        let by = if is_inverse_sqrt {
+            ScheduleBy::Step
+        } else {
+            ScheduleBy::Epoch
+        };
+        if is_inverse_sqrt && schedule.by == Some(ScheduleBy::Epoch) {
+            let message = "inverse-sqrt goes by steps: leave it out";
+            return Err(SpecError::new("schedule.by", message));
+        }
+        schedule.by.get_or_insert(by);
         schedule.warmup_steps = is_inverse_sqrt.then(|| schedule.warmup_steps.unwrap_or(4000));
         if let Some(steps) = schedule.warmup_steps {
             SpecError::unless(steps >= 1, "schedule.warmup_steps", steps, "at least 1")?;

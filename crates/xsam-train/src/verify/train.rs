@@ -40,7 +40,7 @@ pub(super) fn replay(
     let mut deviations = Deviations::new(place.dtype, case.float32_deviation);
     let mut expected = case.expected.steps.iter();
     for epoch in 0..case.epochs {
-        let lr = cosine(case.base.lr, epoch, case.epochs);
+        let lr = cosine(case.base.lr, epoch as f64, case.epochs);
         optim.start_epoch();
         for batch in &batches {
             let step = optim
