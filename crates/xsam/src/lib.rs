@@ -49,6 +49,7 @@ mod error;
 mod method;
 mod objective;
 pub mod optim;
+pub mod parameters;
 mod plane;
 mod record;
 mod report;
@@ -56,7 +57,6 @@ mod rho;
 mod search;
 mod sharpness_aware;
 mod vector;
-mod walk;
 
 pub use ascent::{Ascent, AscentPoint, Keep, Scaling};
 pub use error::{ConfigError, Place, RecordError, StepError, StepFailure};

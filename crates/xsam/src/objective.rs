@@ -10,8 +10,8 @@ use burn::module::{Module, ParamGroup, ParamId};
 use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
 
 use crate::error::{Place, StepError};
+use crate::parameters;
 use crate::vector::{ParamVector, Reductions};
-use crate::walk;
 
 /// Loss and gradient at one point.
 #[derive(Clone, Debug)]
@@ -22,6 +22,39 @@ pub struct Evaluation {
     pub gradient: ParamVector,
     /// The gradient's norm over all parameters together.
     pub norm: f64,
+}
+
+impl Evaluation {
+    /// Backward pass of `loss`, a tracked scalar that was computed from `model`; `place` is for errors. One
+    /// read-back.
+    ///
+    /// # Errors
+    /// If loss or gradient are not finite, no parameter has a gradient, or the loss is not a tracked scalar.
+    pub fn of<M: Module>(model: &M, loss: Tensor<1>, place: Place) -> Result<Self, StepError> {
+        let value = scalar(loss.clone())?;
+        if !loss.is_tracked() {
+            return Err(StepError::LossNotTracked);
+        }
+        let gradient = parameters::gradient_vector(model, loss.backward());
+        if gradient.is_empty() {
+            return Err(StepError::NoGradient);
+        }
+        let [loss, squared_norm] = Reductions::default()
+            .scalar(value)
+            .dot(&gradient, &gradient)
+            .read()?;
+        if !loss.is_finite() {
+            return Err(StepError::NonFiniteLoss { place, value: loss });
+        }
+        if !squared_norm.is_finite() {
+            return Err(StepError::NonFiniteGradient { place, loss });
+        }
+        Ok(Self {
+            loss,
+            gradient,
+            norm: squared_norm.sqrt(),
+        })
+    }
 }
 
 /// The mini-batch loss around the current weights.
@@ -131,9 +164,9 @@ impl<M: Module, F: FnMut(&M) -> Tensor<1>> Objective for BatchObjective<'_, M, F
     fn advance(&mut self, length: f64, direction: &ParamVector) {
         // A copy whose statistics are its own, taken anew each time: a pass must not see what an
         // earlier one left in them.
-        let start = walk::independent(self.point(), self.strategy);
+        let start = parameters::independent(self.point(), self.strategy);
         self.point = None;
-        self.point = Some(walk::moved(start, &[(length, direction)]));
+        self.point = Some(parameters::displaced(start, &[(length, direction)]));
         self.ascents += 1;
     }
 
@@ -145,11 +178,11 @@ impl<M: Module, F: FnMut(&M) -> Tensor<1>> Objective for BatchObjective<'_, M, F
         let model = match &self.point {
             Some(point) => point,
             None => {
-                at_weights = walk::independent(self.model, self.strategy);
+                at_weights = parameters::independent(self.model, self.strategy);
                 &at_weights
             }
         };
-        evaluate(model, (self.loss)(model), place)
+        Evaluation::of(model, (self.loss)(model), place)
     }
 
     fn reset(&mut self) {
@@ -160,8 +193,8 @@ impl<M: Module, F: FnMut(&M) -> Tensor<1>> Objective for BatchObjective<'_, M, F
     fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
         let mut losses = Reductions::default();
         for offset in offsets {
-            let candidate = walk::moved(
-                walk::independent(self.model, self.strategy).no_grad(),
+            let candidate = parameters::displaced(
+                parameters::independent(self.model, self.strategy).no_grad(),
                 offset,
             );
             Replay::rewind(self.replay.as_ref());
@@ -172,47 +205,16 @@ impl<M: Module, F: FnMut(&M) -> Tensor<1>> Objective for BatchObjective<'_, M, F
     }
 
     fn weights(&self, like: &ParamVector) -> ParamVector {
-        walk::weight_vector(self.point(), like)
+        parameters::weight_vector(self.point(), like)
     }
 
     fn biases(&self) -> HashSet<ParamId> {
-        walk::biases(self.model)
+        parameters::biases(self.model)
     }
 
     fn members(&self, group: &ParamGroup) -> HashSet<ParamId> {
-        walk::members(self.model, group)
+        parameters::members(self.model, group)
     }
-}
-
-/// Backward pass of `loss`, which was computed from `model`, with all checks.
-pub(crate) fn evaluate<M: Module>(
-    model: &M,
-    loss: Tensor<1>,
-    place: Place,
-) -> Result<Evaluation, StepError> {
-    let value = scalar(loss.clone())?;
-    if !loss.is_tracked() {
-        return Err(StepError::LossNotTracked);
-    }
-    let gradient = walk::gradient_vector(model, loss.backward());
-    if gradient.is_empty() {
-        return Err(StepError::NoGradient);
-    }
-    let [loss, squared_norm] = Reductions::default()
-        .scalar(value)
-        .dot(&gradient, &gradient)
-        .read()?;
-    if !loss.is_finite() {
-        return Err(StepError::NonFiniteLoss { place, value: loss });
-    }
-    if !squared_norm.is_finite() {
-        return Err(StepError::NonFiniteGradient { place, loss });
-    }
-    Ok(Evaluation {
-        loss,
-        gradient,
-        norm: squared_norm.sqrt(),
-    })
 }
 
 fn scalar(loss: Tensor<1>) -> Result<Tensor<1>, StepError> {

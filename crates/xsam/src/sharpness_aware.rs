@@ -8,10 +8,10 @@ use burn::tensor::Tensor;
 use crate::check;
 use crate::error::{ConfigError, Place, StepError, StepFailure};
 use crate::method::{Context, Method, MethodConfig, Update};
-use crate::objective::{self, BatchObjective, Replay};
+use crate::objective::{BatchObjective, Evaluation, Replay};
+use crate::parameters;
 use crate::report::StepReport;
 use crate::rho::RhoSchedule;
-use crate::walk;
 
 /// What the closure of a step returns: the loss, or the loss and an output of the caller's own.
 pub trait LossOutput {
@@ -197,7 +197,7 @@ impl SharpnessAware {
                 drop(model);
                 self.method = ready.method;
                 self.steps += 1;
-                let gradients = walk::gradients_params(&ready.model, &ready.update.gradient);
+                let gradients = parameters::gradients_params(&ready.model, &ready.update.gradient);
                 drop(ready.update);
                 Ok(Step {
                     model: self.base.step(lr, ready.model, gradients),
@@ -225,15 +225,15 @@ impl SharpnessAware {
         if !(base_lr.is_finite() && base_lr >= 0.0) {
             return Err(StepError::LearningRate(base_lr));
         }
-        let strategy = walk::checkpointing(model).ok_or(StepError::NotAutodiff)?;
+        let strategy = parameters::checkpointing(model).ok_or(StepError::NotAutodiff)?;
         let replay = self.replay(model);
 
         // The pass that counts has statistics of its own too: if the step fails, those of `model`
         // must be as they were.
-        let counted = walk::independent(model, strategy);
+        let counted = parameters::independent(model, strategy);
         Replay::rewind(replay.as_ref());
         let (value, output) = loss(&counted).split();
-        let start = objective::evaluate(&counted, value, Place::Weights)?;
+        let start = Evaluation::of(&counted, value, Place::Weights)?;
 
         let mut report = StepReport {
             loss: start.loss,

@@ -40,6 +40,12 @@ impl ParamVector {
         &self.entries
     }
 
+    /// Number of elements, over all parameters.
+    pub fn elements(&self) -> usize {
+        let elements = |(_, tensor): &(_, Tensor<1>)| tensor.shape().num_elements();
+        self.entries.iter().map(elements).sum()
+    }
+
     /// Number of parameters that have an entry.
     pub fn len(&self) -> usize {
         self.entries.len()
@@ -56,7 +62,7 @@ impl ParamVector {
     }
 
     /// Keeps only the parameters for which `keep` holds.
-    pub(crate) fn retain(&mut self, keep: impl Fn(ParamId) -> bool) {
+    pub fn retain(&mut self, keep: impl Fn(ParamId) -> bool) {
         self.entries.retain(|(id, _)| keep(*id));
     }
 
@@ -125,16 +131,31 @@ impl ParamVector {
         Ok(dot)
     }
 
+    /// The dot products with each of `others`. One read-back for all.
+    ///
+    /// # Errors
+    /// [`StepError::Device`] if the device fails.
+    pub fn dots<'a>(
+        &self,
+        others: impl IntoIterator<Item = &'a Self>,
+    ) -> Result<Vec<f64>, StepError> {
+        let ask = |asked: Reductions, other: &Self| asked.dot(self, other);
+        others
+            .into_iter()
+            .fold(Reductions::default(), ask)
+            .read_all()
+    }
+
     /// The Euclidean norm over all parameters together. One read-back.
     ///
     /// # Errors
     /// [`StepError::Device`] if the device fails.
     pub fn norm(&self) -> Result<f64, StepError> {
-        Ok(self.dot(self)?.max(0.0).sqrt())
+        Ok(self.dot(self)?.sqrt())
     }
 
     /// Distance between 1 and the next number in the coarsest of the tensors' types.
-    pub(crate) fn epsilon(&self) -> f64 {
+    pub fn epsilon(&self) -> f64 {
         self.entries
             .iter()
             .map(|(_, tensor)| match tensor.dtype() {

@@ -1,5 +1,8 @@
 //! Between modules and vectors: reading a module's gradients and weights as a [`ParamVector`], and
 //! moving a module along one.
+//!
+//! Parts for those who look at a loss around the weights of a model: an [`Objective`](crate::Objective) of
+//! their own is made of them.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,8 +13,8 @@ use xsam_kernels::combine;
 
 use crate::vector::ParamVector;
 
-/// The gradients of all parameters that have one.
-pub(crate) fn gradient_vector<M: Module>(module: &M, gradients: Gradients) -> ParamVector {
+/// The gradients of all parameters that have one, as vectors of `module`, from which the loss was computed.
+pub fn gradient_vector<M: Module>(module: &M, gradients: Gradients) -> ParamVector {
     struct Take {
         gradients: GradientsParams,
         entries: Vec<(ParamId, Tensor<1>)>,
@@ -54,7 +57,7 @@ pub(crate) fn gradients_params<M: Module>(module: &M, vector: &ParamVector) -> G
 }
 
 /// The weights of the parameters that have an entry in `like`. Shares the tensors.
-pub(crate) fn weight_vector<M: Module>(module: &M, like: &ParamVector) -> ParamVector {
+pub fn weight_vector<M: Module>(module: &M, like: &ParamVector) -> ParamVector {
     struct Read {
         wanted: HashSet<ParamId>,
         entries: Vec<(ParamId, Tensor<1>)>,
@@ -77,8 +80,9 @@ pub(crate) fn weight_vector<M: Module>(module: &M, like: &ParamVector) -> ParamV
 /// The module moved by the sum of `factor * vector` over `terms`.
 ///
 /// Runs off the tape: the moved parameters are leaves with the requirement for gradients and the
-/// checkpointing strategy that they had. Parameters without an entry stay as they are.
-pub(crate) fn moved<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
+/// checkpointing strategy that they had. Parameters without an entry stay as they are. Cost: one pass over
+/// the terms, and a full-size copy.
+pub fn displaced<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
     struct Move<'a> {
         terms: Vec<(f64, HashMap<ParamId, &'a Tensor<1>>)>,
     }
@@ -123,8 +127,8 @@ pub(crate) fn moved<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
 ///
 /// Clones of a Burn module share their running statistics, even the updates that are still pending;
 /// leaving and entering training mode is what separates them. That drops the checkpointing
-/// `strategy`, so it is put back.
-pub(crate) fn independent<M: Module>(model: &M, strategy: GradientCheckpointingStrategy) -> M {
+/// `strategy`, so it is put back: give that of [`checkpointing`]. No tensor is copied.
+pub fn independent<M: Module>(model: &M, strategy: GradientCheckpointingStrategy) -> M {
     struct Restore(GradientCheckpointingStrategy);
     impl ModuleMapper for Restore {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -145,7 +149,7 @@ pub(crate) fn independent<M: Module>(model: &M, strategy: GradientCheckpointingS
 }
 
 /// The checkpointing strategy of the module's parameters; `None` if none is on an autodiff device.
-pub(crate) fn checkpointing<M: Module>(module: &M) -> Option<GradientCheckpointingStrategy> {
+pub fn checkpointing<M: Module>(module: &M) -> Option<GradientCheckpointingStrategy> {
     struct First(Option<GradientCheckpointingStrategy>);
     impl ModuleVisitor for First {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -160,12 +164,12 @@ pub(crate) fn checkpointing<M: Module>(module: &M) -> Option<GradientCheckpointi
 }
 
 /// The parameters that `group` matches.
-pub(crate) fn members<M: Module>(module: &M, group: &ParamGroup) -> HashSet<ParamId> {
+pub fn members<M: Module>(module: &M, group: &ParamGroup) -> HashSet<ParamId> {
     select(module, |id, path| group.matches(&id, Some(path)))
 }
 
 /// The parameters that are called a bias: `bias`, or `beta` in Burn's normalisation layers.
-pub(crate) fn biases<M: Module>(module: &M) -> HashSet<ParamId> {
+pub fn biases<M: Module>(module: &M) -> HashSet<ParamId> {
     select(module, |_, path| {
         matches!(path.rsplit('.').next(), Some("bias" | "beta"))
     })

@@ -1,0 +1,266 @@
+//! Eigenvalues at the ends of the spectrum, by the Lanczos algorithm.
+
+use serde::Serialize;
+use xsam::{ConfigError, ParamVector};
+
+use super::memory;
+use super::process::{Process, Reorthogonalization, Ritz};
+use crate::error::FlatnessError;
+use crate::operator::SymmetricOperator;
+use crate::random::{Elements, random_vector};
+
+/// Which eigenvalues.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// So many of the largest, and so many of the smallest.
+    Ends {
+        /// Number of the largest.
+        largest: usize,
+        /// Number of the smallest.
+        smallest: usize,
+    },
+    /// So many of the largest magnitude.
+    Magnitude(usize),
+}
+
+impl Wanted {
+    fn count(self) -> usize {
+        match self {
+            Self::Ends { largest, smallest } => largest + smallest,
+            Self::Magnitude(count) => count,
+        }
+    }
+
+    /// The positions of those wanted among `values`, which ascend; the largest first.
+    fn choose(self, values: &[f64]) -> Vec<usize> {
+        let n = values.len();
+        let mut chosen: Vec<usize> = match self {
+            Self::Ends { largest, smallest } => (0..n)
+                .filter(|&i| i < smallest || i >= n.saturating_sub(largest))
+                .collect(),
+            Self::Magnitude(count) => {
+                let mut all: Vec<usize> = (0..n).collect();
+                all.sort_by(|&a, &b| values[b].abs().total_cmp(&values[a].abs()));
+                all.truncate(count);
+                all.sort_unstable();
+                all
+            }
+        };
+        chosen.reverse();
+        chosen
+    }
+}
+
+/// The Lanczos algorithm from a random start (Lanczos 1950; Parlett, "The Symmetric Eigenvalue Problem", 1980).
+///
+/// Cost: a product with the operator an iteration and one for each pair that is returned, and with full
+/// re-orthogonalization four passes over all vectors so far. Memory: a vector an iteration if they are kept.
+#[derive(Clone, Debug)]
+pub struct Lanczos {
+    /// Which eigenvalues.
+    pub wanted: Wanted,
+    /// The most iterations; no more than the operator has rows are made in any case.
+    pub max_iterations: usize,
+    /// An eigenvalue has converged when its residual `|A y - theta y|` is at most this share of the largest magnitude.
+    pub tolerance: f64,
+    /// How orthogonality is kept.
+    pub reorthogonalization: Reorthogonalization,
+    /// Decides the start.
+    pub seed: u64,
+}
+
+impl Default for Lanczos {
+    /// The five largest and the smallest, to a thousandth of the largest, in at most 100 iterations.
+    fn default() -> Self {
+        Self {
+            wanted: Wanted::Ends {
+                largest: 5,
+                smallest: 1,
+            },
+            max_iterations: 100,
+            tolerance: 1e-3,
+            reorthogonalization: Reorthogonalization::Full,
+            seed: 0,
+        }
+    }
+}
+
+/// An eigenvalue and its vector, as far as it is known.
+#[derive(Clone, Debug, Serialize)]
+pub struct Eigenpair {
+    /// The eigenvalue.
+    pub value: f64,
+    /// `|A y - value y|` for the unit vector `y`, by a product of its own: some eigenvalue of the operator is no farther
+    /// away than this.
+    pub residual: f64,
+    /// Whether the residual is within the tolerance.
+    pub converged: bool,
+    /// The unit vector.
+    #[serde(skip)]
+    pub vector: ParamVector,
+}
+
+/// What was found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Eigenpairs {
+    /// The eigenvalues, the largest first. Fewer than wanted if the operator has fewer.
+    pub pairs: Vec<Eigenpair>,
+    /// Iterations.
+    pub iterations: usize,
+    /// Products with the operator, those for the residuals included.
+    pub products: usize,
+    /// Whether all wanted have converged.
+    pub converged: bool,
+}
+
+impl Lanczos {
+    /// The most vectors of the size of the weights that are kept at once, those of the result included.
+    pub fn vectors(&self) -> usize {
+        let kept = match self.reorthogonalization {
+            Reorthogonalization::Full => self.max_iterations,
+            // Those that have converged come on top.
+            Reorthogonalization::Selective => 2 * self.max_iterations,
+            Reorthogonalization::None => 0,
+        };
+        kept + self.wanted.count() + 4
+    }
+
+    /// What [`run`](Self::run) needs at most in bytes, besides the operator's own needs.
+    pub fn bytes(&self, operator: &dyn SymmetricOperator) -> u64 {
+        memory::bytes(operator.space(), self.vectors())
+    }
+
+    /// Finds the wanted eigenvalues.
+    ///
+    /// # Errors
+    /// If nothing is wanted, the tolerance is not a positive number, vectors would not fit into memory, or a product
+    /// cannot be computed. That something has not converged is no error: the result says so.
+    pub fn run(&self, operator: &mut dyn SymmetricOperator) -> Result<Eigenpairs, FlatnessError> {
+        self.check()?;
+        let limit = self.max_iterations.min(operator.dimension());
+        let capped = Self {
+            max_iterations: limit,
+            ..self.clone()
+        };
+        memory::check(operator.space(), capped.vectors())?;
+
+        let mut process = self.start(operator)?;
+        let (ritz, chosen) = loop {
+            process.step(operator)?;
+            let m = process.len();
+            let last = m >= limit || process.is_complete();
+            // Between looks some iterations: a look is a small eigenproblem.
+            if !last && m % 5 != 0 {
+                continue;
+            }
+            let ritz = process.ritz();
+            let chosen = self.choose(&ritz);
+            let within = self.tolerance * largest(&ritz.values);
+            let all = chosen.len() >= self.wanted.count();
+            if last || all && chosen.iter().all(|&i| ritz.residuals[i] <= within) {
+                break (ritz, chosen);
+            }
+        };
+        let iterations = process.len();
+        let vectors = self.eigenvectors(operator, &process, &ritz, &chosen)?;
+
+        let within = self.tolerance * largest(&ritz.values);
+        let mut pairs = Vec::with_capacity(vectors.len());
+        for vector in vectors {
+            let norm = vector.norm()?;
+            let vector = vector.scale(1.0 / norm);
+            let product = operator.apply(&vector)?;
+            let value = vector.dot(&product)?;
+            let residual = product.combine(1.0, &vector, -value).norm()?;
+            pairs.push(Eigenpair {
+                value,
+                residual,
+                converged: residual <= within,
+                vector,
+            });
+        }
+        let wanted = self.wanted.count().min(operator.dimension());
+        let again = match self.reorthogonalization {
+            Reorthogonalization::None => iterations,
+            _ => 0,
+        };
+        Ok(Eigenpairs {
+            iterations,
+            products: iterations + again + pairs.len(),
+            converged: pairs.len() >= wanted && pairs.iter().all(|pair| pair.converged),
+            pairs,
+        })
+    }
+
+    fn check(&self) -> Result<(), FlatnessError> {
+        if self.wanted.count() == 0 {
+            return Err(ConfigError::new("wanted", 0, "at least one eigenvalue").into());
+        }
+        if self.max_iterations == 0 {
+            return Err(ConfigError::new("max_iterations", 0, "at least 1").into());
+        }
+        if !(self.tolerance.is_finite() && self.tolerance > 0.0) {
+            let error = ConfigError::new("tolerance", self.tolerance, "finite and above 0");
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    fn start(&self, operator: &dyn SymmetricOperator) -> Result<Process, FlatnessError> {
+        let start = random_vector(operator.space(), Elements::Normal, self.seed, 0);
+        Process::new(start, self.reorthogonalization, self.seed)
+    }
+
+    /// The positions of those wanted, without copies.
+    fn choose(&self, ritz: &Ritz) -> Vec<usize> {
+        if self.reorthogonalization != Reorthogonalization::None {
+            return self.wanted.choose(&ritz.values);
+        }
+        let apart = self.tolerance * largest(&ritz.values);
+        let mut distinct: Vec<usize> = Vec::new();
+        for i in 0..ritz.values.len() {
+            match distinct.last_mut() {
+                Some(last) if ritz.values[i] - ritz.values[*last] <= apart => {
+                    // Of copies the one that is known best.
+                    if ritz.residuals[i] < ritz.residuals[*last] {
+                        *last = i;
+                    }
+                }
+                _ => distinct.push(i),
+            }
+        }
+        let values: Vec<f64> = distinct.iter().map(|&i| ritz.values[i]).collect();
+        let chosen = self.wanted.choose(&values);
+        chosen.into_iter().map(|i| distinct[i]).collect()
+    }
+
+    /// The vectors of the chosen eigenvalues. A process that has kept none is gone through once more.
+    fn eigenvectors(
+        &self,
+        operator: &mut dyn SymmetricOperator,
+        process: &Process,
+        ritz: &Ritz,
+        chosen: &[usize],
+    ) -> Result<Vec<ParamVector>, FlatnessError> {
+        if self.reorthogonalization != Reorthogonalization::None {
+            return Ok(chosen.iter().map(|&i| process.vector(ritz, i)).collect());
+        }
+        let mut vectors = vec![ParamVector::default(); chosen.len()];
+        let mut again = self.start(operator)?;
+        for j in 0..process.len() {
+            let Some(q) = again.next().cloned() else {
+                break;
+            };
+            for (vector, &i) in vectors.iter_mut().zip(chosen) {
+                let sum = std::mem::take(vector);
+                *vector = sum.combine(1.0, &q, ritz.coordinates[i][j]);
+            }
+            again.step(operator)?;
+        }
+        Ok(vectors)
+    }
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |most, value| value.abs().max(most))
+}

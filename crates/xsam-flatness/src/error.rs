@@ -1,0 +1,59 @@
+//! What can go wrong, and what to do about it.
+
+use xsam::{ConfigError, StepError};
+
+/// Why something could not be measured. The model that was looked at is as it was.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FlatnessError {
+    /// A setting outside its range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The loss or its gradient is not finite somewhere.
+    #[error(
+        "not finite {place} (loss {loss}): the distance may be too long, a batch damaged, or the model diverged"
+    )]
+    NotFinite {
+        /// Where.
+        place: String,
+        /// The loss there.
+        loss: f64,
+    },
+    /// A product with the operator has an element that is not finite.
+    #[error(
+        "a product with the operator is not finite: try another step of its differences, or double precision"
+    )]
+    ProductNotFinite,
+    /// The closure's loss cannot be used, or the device failed.
+    #[error(transparent)]
+    Loss(StepError),
+    /// Vectors would not fit into memory.
+    #[error(
+        "{vectors} vectors of the weights' size need {needed} MB, and {available} MB are free: fewer iterations, or \
+         no re-orthogonalization, which keeps but a few"
+    )]
+    Memory {
+        /// How many vectors.
+        vectors: usize,
+        /// What they need, in megabytes.
+        needed: u64,
+        /// What is free, in megabytes.
+        available: u64,
+    },
+}
+
+impl From<StepError> for FlatnessError {
+    fn from(error: StepError) -> Self {
+        match error {
+            StepError::NonFiniteLoss { place, value } => Self::NotFinite {
+                place: place.to_string(),
+                loss: value,
+            },
+            StepError::NonFiniteGradient { place, loss } => Self::NotFinite {
+                place: place.to_string(),
+                loss,
+            },
+            other => Self::Loss(other),
+        }
+    }
+}

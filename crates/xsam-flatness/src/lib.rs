@@ -1,0 +1,30 @@
+//! How flat a minimum is: curvature, sharpness and landscapes of any [Burn](https://burn.dev) model and loss.
+//!
+//! ```text
+//! model, loss, batches -> LossSurface -> Hessian, GaussNewton -> Lanczos, hutchinson, density ..
+//! ```
+//!
+//! * [`LossSurface`] is the loss around the weights, a mean over batches, in evaluation or training mode. The model is
+//!   left as it is found.
+//! * [`SymmetricOperator`]s say what is multiplied: [`Hessian`], [`GaussNewton`], or one of your own.
+//! * Algorithms say what is computed: [`Lanczos`] and [`PowerIteration`] eigenvalues, [`hutchinson`],
+//!   [`hutch_plus_plus`] and [`exact_trace`] the trace, [`density()`] the distribution of all eigenvalues. Results carry
+//!   what it takes to believe them: residuals, standard errors, whether they converged.
+//!
+//! Second derivatives are differences of gradients, since Burn differentiates once.
+
+mod algorithm;
+mod error;
+mod operator;
+mod random;
+mod surface;
+
+pub use algorithm::{
+    Density, Eigenpair, Eigenpairs, Estimate, Lanczos, Moments, PowerIteration, Quadrature,
+    Reorthogonalization, Wanted, available_memory, density, exact_trace, hutch_plus_plus,
+    hutchinson,
+};
+pub use error::FlatnessError;
+pub use operator::{DifferenceStep, GaussNewton, Hessian, SymmetricOperator};
+pub use random::{Elements, random_vector};
+pub use surface::{LossSurface, Mode};

@@ -1,0 +1,151 @@
+//! The Hessian of a loss, by differences of gradients.
+
+use std::collections::HashSet;
+
+use burn::module::{ParamGroup, ParamId};
+use xsam::{ConfigError, Objective, ParamVector};
+
+use super::SymmetricOperator;
+use crate::error::FlatnessError;
+
+/// How far apart the two gradients of a product are taken.
+///
+/// The error of a product has two parts. Rounding of the gradients weighs as much as they differ little: it falls
+/// with the step. The rest grows with it: as its square where the loss is smooth, and in proportion to it where
+/// rectifiers switch on the way. [`Hessian::discretization`] measures what is left.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum DifferenceStep {
+    /// By the number format: a share of the norm of the weights, 1e-3 in single precision, 1e-5 in double.
+    #[default]
+    Auto,
+    /// This share of the norm of the weights.
+    Relative(f64),
+}
+
+/// The Hessian of the loss at the weights: `H v = (g(w + h v) - g(w - h v)) / 2h` for vectors of length 1.
+///
+/// A product costs two forward-backward passes over all batches, and the memory of two gradients and a copy of the
+/// weights.
+pub struct Hessian<'a> {
+    objective: &'a mut dyn Objective,
+    space: ParamVector,
+    /// The parameters that it is restricted to, if it is.
+    members: Option<HashSet<ParamId>>,
+    /// Length of the step from the weights.
+    step: f64,
+    loss: f64,
+    grad_norm: f64,
+}
+
+impl<'a> Hessian<'a> {
+    /// The Hessian of `objective`, of the parameters in `group` alone if there is one: the block of the others is
+    /// left out. Cost: a forward-backward pass.
+    ///
+    /// # Errors
+    /// If the gradient at the weights cannot be taken, the group has no parameter that receives one, or the step is
+    /// not a positive number.
+    pub fn new(
+        objective: &'a mut dyn Objective,
+        group: Option<&ParamGroup>,
+        step: DifferenceStep,
+    ) -> Result<Self, FlatnessError> {
+        objective.reset();
+        let start = objective.evaluate()?;
+        let mut space = start.gradient;
+        let members = group.map(|group| objective.members(group));
+        if let Some(members) = &members {
+            space.retain(|id| members.contains(&id));
+        }
+        if space.is_empty() {
+            let range = "a group with at least one parameter that receives a gradient";
+            return Err(ConfigError::new("group", "nothing", range).into());
+        }
+        let grad_norm = match members {
+            None => start.norm,
+            Some(_) => space.norm()?,
+        };
+        let share = match step {
+            DifferenceStep::Auto if space.epsilon() > 1e-10 => 1e-3,
+            DifferenceStep::Auto => 1e-5,
+            DifferenceStep::Relative(share) => share,
+        };
+        if !(share.is_finite() && share > 0.0) {
+            return Err(ConfigError::new("step", share, "finite and above 0").into());
+        }
+        // Weights of zero have no scale.
+        let norm = objective.weights(&space).norm()?;
+        let scale = if norm > 0.0 { norm } else { 1.0 };
+        Ok(Self {
+            objective,
+            space,
+            members,
+            step: share * scale,
+            loss: start.loss,
+            grad_norm,
+        })
+    }
+
+    /// The loss at the weights.
+    pub fn loss(&self) -> f64 {
+        self.loss
+    }
+
+    /// The norm of the gradient at the weights, in the parameters of the space.
+    pub fn grad_norm(&self) -> f64 {
+        self.grad_norm
+    }
+
+    /// The length of the step to either side.
+    pub fn step(&self) -> f64 {
+        self.step
+    }
+
+    /// How far the product with `vector` depends on the step: the norm of the difference that a step twice as long
+    /// makes, as a share of the product's norm. Cost: two products.
+    ///
+    /// # Errors
+    /// As of a product.
+    pub fn discretization(&mut self, vector: &ParamVector) -> Result<f64, FlatnessError> {
+        let product = self.product(vector, self.step)?;
+        let norm = product.norm()?;
+        let coarse = self.product(vector, 2.0 * self.step)?;
+        let difference = coarse.combine(1.0, &product, -1.0).norm()?;
+        Ok(if difference == 0.0 {
+            0.0
+        } else {
+            difference / norm
+        })
+    }
+
+    fn product(&mut self, vector: &ParamVector, step: f64) -> Result<ParamVector, FlatnessError> {
+        let norm = vector.norm()?;
+        if norm == 0.0 {
+            return Ok(vector.clone().scale(0.0));
+        }
+        let mut at = |length: f64| {
+            self.objective.reset();
+            self.objective.advance(length / norm, vector);
+            let gradient = self.objective.evaluate().map(|at| at.gradient);
+            self.objective.reset();
+            gradient
+        };
+        let ahead = at(step)?;
+        let behind = at(-step)?;
+        let factor = norm / (2.0 * step);
+        let mut product = ahead.combine(factor, &behind, -factor);
+        if let Some(members) = &self.members {
+            product.retain(|id| members.contains(&id));
+        }
+        Ok(product)
+    }
+}
+
+impl SymmetricOperator for Hessian<'_> {
+    fn space(&self) -> &ParamVector {
+        &self.space
+    }
+
+    fn apply(&mut self, vector: &ParamVector) -> Result<ParamVector, FlatnessError> {
+        self.product(vector, self.step)
+    }
+}

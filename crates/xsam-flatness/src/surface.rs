@@ -1,0 +1,209 @@
+//! The loss around the weights of a model, as a mean over batches.
+
+use std::collections::HashSet;
+
+use burn::module::{Flag, Module, ModuleMapper, Param, ParamGroup, ParamId};
+use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
+use xsam::{ConfigError, Evaluation, Objective, ParamVector, Passes, Place, StepError, parameters};
+
+use crate::error::FlatnessError;
+
+/// How the model computes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// As it is used: running statistics, no dropout.
+    #[default]
+    Evaluation,
+    /// As it is trained: statistics of the batch, dropout. Every pass over a batch drops the same.
+    Training,
+}
+
+/// The loss of a model as a function of its weights: a mean over batches, which are asked for by their number.
+///
+/// The model is left as it is found, running statistics included: what is moved are copies.
+///
+/// Memory: a copy of the weights for the point that was last moved to, a gradient, and what a pass needs.
+pub struct LossSurface<M, F> {
+    model: M,
+    loss: F,
+    /// Of each batch, its share in the mean.
+    shares: Vec<f64>,
+    samples: usize,
+    mode: Mode,
+    strategy: GradientCheckpointingStrategy,
+    device: Option<Device>,
+    seed: u64,
+    point: Option<M>,
+    ascents: usize,
+    passes: Passes,
+}
+
+impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
+    /// The surface around `model` of the mean of `loss` over batches, of which number `i` has
+    /// `samples[i]` samples: `loss(model, i)` is the mean loss of that batch.
+    ///
+    /// The closure is called with copies of `model` and must compute from them. It may read a batch anew each
+    /// time: none is kept here.
+    ///
+    /// # Errors
+    /// If there is no batch, one is empty, or the model is not on an autodiff device.
+    pub fn new(model: &M, mode: Mode, samples: &[usize], loss: F) -> Result<Self, FlatnessError> {
+        if samples.is_empty() || samples.contains(&0) {
+            let range = "at least one batch, and none without samples";
+            let value = format!("{samples:?}");
+            return Err(ConfigError::new("samples", value, range).into());
+        }
+        let strategy = parameters::checkpointing(model).ok_or(StepError::NotAutodiff)?;
+        let copy = parameters::independent(model, strategy);
+        let model = match mode {
+            Mode::Training => copy,
+            Mode::Evaluation => evaluating(copy),
+        };
+        let all: usize = samples.iter().sum();
+        Ok(Self {
+            device: model.devices().into_iter().next(),
+            model,
+            loss,
+            shares: samples.iter().map(|&n| n as f64 / all as f64).collect(),
+            samples: all,
+            mode,
+            strategy,
+            seed: 0,
+            point: None,
+            ascents: 0,
+            passes: Passes::default(),
+        })
+    }
+
+    /// The same with another seed for what is dropped in training mode.
+    #[must_use]
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Number of samples that the loss is a mean over.
+    pub fn samples(&self) -> usize {
+        self.samples
+    }
+
+    /// Passes so far, over all batches each.
+    pub fn passes(&self) -> Passes {
+        self.passes
+    }
+
+    /// The model in its mode, at the weights.
+    pub fn model(&self) -> &M {
+        &self.model
+    }
+
+    /// The loss of batch `i`, with the random numbers that are its own.
+    fn batch(&mut self, model: &M, i: usize) -> Tensor<1> {
+        if let (Mode::Training, Some(device)) = (self.mode, &self.device) {
+            // Any odd multiplier spreads neighbouring batches over all seeds.
+            device.seed(self.seed ^ (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        }
+        (self.loss)(model, i)
+    }
+
+    /// A copy whose running statistics no pass of another one can reach.
+    fn copy(&self, model: &M) -> M {
+        match self.mode {
+            Mode::Training => parameters::independent(model, self.strategy),
+            Mode::Evaluation => model.clone(),
+        }
+    }
+
+    fn place(&self) -> Place {
+        match self.ascents {
+            0 => Place::Weights,
+            n => Place::AscentPoint(n),
+        }
+    }
+}
+
+impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Objective for LossSurface<M, F> {
+    fn advance(&mut self, length: f64, direction: &ParamVector) {
+        let start = self.point.take();
+        let start = self.copy(start.as_ref().unwrap_or(&self.model));
+        self.point = Some(parameters::displaced(start, &[(length, direction)]));
+        self.ascents += 1;
+    }
+
+    fn evaluate(&mut self) -> Result<Evaluation, StepError> {
+        self.passes.gradients += 1;
+        let model = self.copy(self.point.as_ref().unwrap_or(&self.model));
+        let mut mean: Option<(f64, ParamVector)> = None;
+        for i in 0..self.shares.len() {
+            let share = self.shares[i];
+            let loss = self.batch(&model, i);
+            let part = Evaluation::of(&model, loss, self.place())?;
+            mean = Some(match mean {
+                None => (share * part.loss, part.gradient.scale(share)),
+                Some((loss, gradient)) => (
+                    loss + share * part.loss,
+                    gradient.combine(1.0, &part.gradient, share),
+                ),
+            });
+        }
+        let (loss, gradient) = mean.unwrap_or_default();
+        let norm = gradient.norm()?;
+        Ok(Evaluation {
+            loss,
+            gradient,
+            norm,
+        })
+    }
+
+    fn reset(&mut self) {
+        self.point = None;
+        self.ascents = 0;
+    }
+
+    fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
+        let mut losses = Vec::with_capacity(offsets.len());
+        for offset in offsets {
+            self.passes.losses += 1;
+            let candidate = parameters::displaced(self.copy(&self.model).no_grad(), offset);
+            let mut mean = 0.0;
+            for i in 0..self.shares.len() {
+                mean += self.shares[i] * scalar(self.batch(&candidate, i))?;
+            }
+            losses.push(mean);
+        }
+        Ok(losses)
+    }
+
+    fn weights(&self, like: &ParamVector) -> ParamVector {
+        parameters::weight_vector(self.point.as_ref().unwrap_or(&self.model), like)
+    }
+
+    fn biases(&self) -> HashSet<ParamId> {
+        parameters::biases(&self.model)
+    }
+
+    fn members(&self, group: &ParamGroup) -> HashSet<ParamId> {
+        parameters::members(&self.model, group)
+    }
+}
+
+/// The model on its autodiff device, but with every layer as in evaluation.
+fn evaluating<M: Module>(model: M) -> M {
+    struct Off;
+    impl ModuleMapper for Off {
+        fn map_flag(&mut self, flag: Param<Flag>) -> Param<Flag> {
+            flag.with_value(false)
+        }
+    }
+    model.map(&mut Off)
+}
+
+fn scalar(loss: Tensor<1>) -> Result<f64, StepError> {
+    let elements = loss.shape().num_elements();
+    if elements != 1 {
+        return Err(StepError::LossNotScalar { elements });
+    }
+    let data = loss.inner().try_into_data();
+    let data = data.map_err(|error| StepError::Device(error.to_string()))?;
+    Ok(data.iter::<f64>().sum())
+}
