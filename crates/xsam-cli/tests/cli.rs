@@ -306,7 +306,7 @@ fn verify_judges_other_peoples_cases() {
 
     let case = include_str!("../../xsam-train/cases/mlp-sam.json");
     fs::write(cases.join("good.json"), case).unwrap();
-    fs::write(cases.join("later.json"), r#"{"kind": "hessian"}"#).unwrap();
+    fs::write(cases.join("later.json"), r#"{"kind": "landscape"}"#).unwrap();
     let output = xsam(here.path(), &["verify", "--cases", "cases", "--json"]);
     assert!(output.status.success());
     let verdicts: Vec<Value> = lines(&output);

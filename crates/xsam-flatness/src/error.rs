@@ -24,6 +24,14 @@ pub enum FlatnessError {
         "a product with the operator is not finite: try another step of its differences, or double precision"
     )]
     ProductNotFinite,
+    /// Two passes over a batch are not of the same operations.
+    #[error(
+        "two passes over batch {batch} differ: the closure must compute the same each time it is called for a batch"
+    )]
+    PassesDiffer {
+        /// Number of the batch.
+        batch: usize,
+    },
     /// The closure's loss cannot be used, or the device failed.
     #[error(transparent)]
     Loss(StepError),

@@ -8,10 +8,13 @@
 //!   left as it is found.
 //! * [`SymmetricOperator`]s say what is multiplied: [`Hessian`], [`GaussNewton`], or one of your own.
 //! * Algorithms say what is computed: [`Lanczos`] and [`PowerIteration`] eigenvalues, [`hutchinson`],
-//!   [`hutch_plus_plus`] and [`exact_trace`] the trace, [`density()`] the distribution of all eigenvalues. Results carry
+//!   [`hutch_plus_plus`] and [`exact_moments`] the trace, [`density()`] the distribution of all eigenvalues. Results carry
 //!   what it takes to believe them: residuals, standard errors, whether they converged.
 //!
-//! Second derivatives are differences of gradients, since Burn differentiates once.
+//! Second derivatives are differences of gradients, since Burn differentiates once. Between the two gradients of a
+//! difference rectifiers and max pools would switch, which has no part in a second derivative: those of
+//! [`xsam_kernels`] are held where they are at the weights ([`xsam_kernels::kinks`]). A model with rectifiers of its own
+//! needs double precision and a short step instead; [`Hessian::discretization`] tells.
 
 mod algorithm;
 mod error;
@@ -21,10 +24,10 @@ mod surface;
 
 pub use algorithm::{
     Density, Eigenpair, Eigenpairs, Estimate, Lanczos, Moments, PowerIteration, Quadrature,
-    Reorthogonalization, Wanted, available_memory, density, exact_trace, hutch_plus_plus,
+    Reorthogonalization, Wanted, available_memory, density, exact_moments, hutch_plus_plus,
     hutchinson,
 };
 pub use error::FlatnessError;
 pub use operator::{DifferenceStep, GaussNewton, Hessian, SymmetricOperator};
 pub use random::{Elements, random_vector};
-pub use surface::{LossSurface, Mode};
+pub use surface::{LossSurface, Mode, Surface};

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use burn::module::{Flag, Module, ModuleMapper, Param, ParamGroup, ParamId};
 use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
 use xsam::{ConfigError, Evaluation, Objective, ParamVector, Passes, Place, StepError, parameters};
+use xsam_kernels::kinks::{self, Kinks};
 
 use crate::error::FlatnessError;
 
@@ -16,6 +17,20 @@ pub enum Mode {
     Evaluation,
     /// As it is trained: statistics of the batch, dropout. Every pass over a batch drops the same.
     Training,
+}
+
+/// An objective whose gradients can be told apart over a short way, for second derivatives.
+pub trait Surface: Objective {
+    /// `g(w + length * direction) - g(w - length * direction)`, on the smooth piece of the loss that the weights are on
+    /// ([`xsam_kernels::kinks`]).
+    ///
+    /// # Errors
+    /// If loss or gradient are not finite, or cannot be taken.
+    fn gradient_difference(
+        &mut self,
+        direction: &ParamVector,
+        length: f64,
+    ) -> Result<ParamVector, FlatnessError>;
 }
 
 /// The loss of a model as a function of its weights: a mean over batches, which are asked for by their number.
@@ -184,6 +199,48 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Objective for LossSurface<M, F
 
     fn members(&self, group: &ParamGroup) -> HashSet<ParamId> {
         parameters::members(&self.model, group)
+    }
+}
+
+impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Surface for LossSurface<M, F> {
+    /// Cost: a forward pass and two forward-backward passes, and two copies of the weights.
+    fn gradient_difference(
+        &mut self,
+        direction: &ParamVector,
+        length: f64,
+    ) -> Result<ParamVector, FlatnessError> {
+        self.passes.gradients += 2;
+        self.passes.losses += 1;
+        let at = |length| parameters::displaced(self.copy(&self.model), &[(length, direction)]);
+        let (ahead, behind) = (at(length), at(-length));
+        let here = self.copy(&self.model).no_grad();
+        let mut total: Option<ParamVector> = None;
+        for i in 0..self.shares.len() {
+            let (_, kinks) = kinks::record(|| self.batch(&here, i));
+            let ahead = self.slope_on(&kinks, &ahead, i)?;
+            let behind = self.slope_on(&kinks, &behind, i)?;
+            let share = self.shares[i];
+            let part = ahead.combine(share, &behind, -share);
+            total = Some(match total {
+                None => part,
+                Some(total) => total.combine(1.0, &part, 1.0),
+            });
+        }
+        Ok(total.unwrap_or_default())
+    }
+}
+
+impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
+    /// The gradient of batch `i` on these sides of its kinks.
+    fn slope_on(
+        &mut self,
+        kinks: &Kinks,
+        model: &M,
+        i: usize,
+    ) -> Result<ParamVector, FlatnessError> {
+        let loss = kinks.hold(|| self.batch(model, i));
+        let loss = loss.ok_or(FlatnessError::PassesDiffer { batch: i })?;
+        Ok(Evaluation::of(model, loss, Place::AscentPoint(1))?.gradient)
     }
 }
 

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use xsam::ParamVector;
 use xsam_flatness::{
     Eigenpairs, FlatnessError, Lanczos, PowerIteration, Quadrature, Reorthogonalization,
-    SymmetricOperator, Wanted, density, exact_trace, hutch_plus_plus, hutchinson,
+    SymmetricOperator, Wanted, density, exact_moments, hutch_plus_plus, hutchinson,
 };
 
 const KINDS: [Reorthogonalization; 3] = [
@@ -189,8 +189,10 @@ fn traces_and_norms() {
         eigenvalues.iter().map(|x| x * x).sum::<f64>(),
     );
     let mut operator = Dense::new(symmetric(&eigenvalues, 6), DType::F64);
-    let exact = exact_trace(&mut operator).unwrap();
-    assert!((exact - trace).abs() < 1e-9);
+    let exact = exact_moments(&mut operator).unwrap();
+    assert!((exact.trace.value - trace).abs() < 1e-9);
+    assert!((exact.square.value - square).abs() < 1e-9);
+    assert!((exact.frobenius() - square.sqrt()).abs() < 1e-9);
     assert_eq!(operator.products, 90);
 
     let moments = hutchinson(&mut operator, 400, 7).unwrap();
@@ -308,7 +310,7 @@ fn what_is_not_finite_is_an_error() {
     let power = PowerIteration::default().run(&mut broken).map(|_| ());
     let trace = hutchinson(&mut broken, 2, 0).map(|_| ());
     let better = hutch_plus_plus(&mut broken, 6, 0).map(|_| ());
-    let exact = exact_trace(&mut broken).map(|_| ());
+    let exact = exact_moments(&mut broken).map(|_| ());
     let density = density(&mut broken, &Quadrature::default()).map(|_| ());
     for result in [lanczos, power, trace, better, exact, density] {
         assert_eq!(result, Err(FlatnessError::ProductNotFinite));
@@ -383,7 +385,7 @@ proptest! {
         let pairs = lanczos.run(&mut operator).unwrap();
         assert_near(&found(&pairs), &expected, 1e-7);
         assert_eigenvectors(&mut operator, &pairs, 1e-7);
-        let trace = exact_trace(&mut operator).unwrap();
+        let trace = exact_moments(&mut operator).unwrap().trace.value;
         prop_assert!((trace - eigenvalues.iter().sum::<f64>()).abs() < 1e-8);
     }
 }

@@ -13,6 +13,7 @@ pub use crate::cpu::feed_forward::Activation;
 
 use crate::cpu::feed_forward as cpu;
 use crate::flex::{Flat, takes, tensor};
+use crate::kinks;
 use crate::profile::Timer;
 
 /// `gelu(x + bias)`: what stands between the two products of a feed-forward layer.
@@ -44,6 +45,9 @@ fn biased<const D: usize>(x: Tensor<D>, bias: Tensor<1>, activation: Activation)
         x.dims()[D - 1],
         "the bias needs one number a column"
     );
+    if activation == Activation::Relu && kinks::are_watched() {
+        return kinks::relu(x + bias.unsqueeze());
+    }
     Tensor::from_dispatch(<Dispatch as FeedForwardOps>::activate(
         x.into_dispatch(),
         bias.into_dispatch(),

@@ -25,6 +25,7 @@ mod dropout;
 mod embedding;
 mod feed_forward;
 mod flex;
+pub mod kinks;
 mod layer_norm;
 mod linear;
 #[cfg(feature = "mimalloc")]

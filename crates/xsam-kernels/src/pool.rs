@@ -10,6 +10,7 @@ use burn::tensor::{DType, IntDType, Shape, Tensor, module};
 
 use crate::cpu::pool;
 use crate::flex::{Flat, takes, tensor};
+use crate::kinks;
 use crate::profile::Timer;
 
 /// Max pooling of `[batch, channels, height, width]` with the given window, stride and symmetric padding,
@@ -26,12 +27,15 @@ pub fn max_pool2d(
     stride: [usize; 2],
     padding: [usize; 2],
 ) -> Tensor<4> {
-    if is_two_by_two(&x, kernel, stride, padding) {
-        return Tensor::from_dispatch(<Dispatch as PoolOps>::max_pool_2x2(x.into_dispatch()));
-    }
     let options = MaxPoolOptions::new(kernel)
         .with_stride(stride)
         .with_padding(padding);
+    if kinks::are_watched() {
+        return kinks::max_pool2d(x, options);
+    }
+    if is_two_by_two(&x, kernel, stride, padding) {
+        return Tensor::from_dispatch(<Dispatch as PoolOps>::max_pool_2x2(x.into_dispatch()));
+    }
     module::max_pool2d(x, options)
 }
 

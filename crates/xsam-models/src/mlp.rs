@@ -2,8 +2,8 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor};
+use xsam_kernels::kinks::relu;
 
 use crate::ImageClassifier;
 use crate::layers::linear;

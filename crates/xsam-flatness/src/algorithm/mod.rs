@@ -12,4 +12,4 @@ pub use lanczos::{Eigenpair, Eigenpairs, Lanczos, Wanted};
 pub use memory::available_memory;
 pub use power::PowerIteration;
 pub use process::Reorthogonalization;
-pub use trace::{Estimate, Moments, exact_trace, hutch_plus_plus, hutchinson};
+pub use trace::{Estimate, Moments, exact_moments, hutch_plus_plus, hutchinson};

@@ -6,6 +6,8 @@ use burn::module::{Module, ParamGroup, ParamId};
 use burn::tensor::Tensor;
 use xsam::{ConfigError, Evaluation, ParamVector, Place, parameters};
 
+use xsam_kernels::kinks;
+
 use super::SymmetricOperator;
 use crate::error::FlatnessError;
 
@@ -122,9 +124,13 @@ where
             |length: f64| parameters::displaced(self.model.clone().no_grad(), &[(length, vector)]);
         let (ahead, behind) = (moved(length), moved(-length));
         for i in 0..self.shares.len() {
-            let ahead = (self.outputs)(&ahead, i).inner();
-            let behind = (self.outputs)(&behind, i).inner();
-            let outputs = (self.outputs)(&self.model, i);
+            let (outputs, kinks) = kinks::record(|| (self.outputs)(&self.model, i));
+            let mut moved = |model: &M| {
+                let outputs = kinks.hold(|| (self.outputs)(model, i));
+                let outputs = outputs.ok_or(FlatnessError::PassesDiffer { batch: i })?;
+                Ok::<_, FlatnessError>(outputs.inner())
+            };
+            let (ahead, behind) = (moved(&ahead)?, moved(&behind)?);
             let along = (ahead - behind) / (2.0 * length);
             let curved = self.curved(&outputs.clone().inner(), along, i)?;
             let weighted = (outputs * Tensor::from_inner(curved)).sum();

@@ -9,6 +9,8 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
 use burn::tensor::Tensor;
 
+use crate::kinks;
+
 pub use stack::{FeatureStack, Link, StackInputs, StackKernels, StackOps, StackSlopes};
 
 /// What batch norm does to a channel besides normalising it.
@@ -59,12 +61,14 @@ pub fn batch_norm_train<const D: usize>(
     params: BatchNormParams,
     tail: BatchNormTail<D>,
 ) -> (Tensor<D>, BatchNormStatistics) {
+    let relu = tail.relu;
     let result = normalised(x, params, Statistics::OfBatch, tail);
     let statistics = BatchNormStatistics {
         mean: Tensor::from_dispatch(result.mean),
         variance: Tensor::from_dispatch(result.variance),
     };
-    (Tensor::from_dispatch(result.output), statistics)
+    let output = kinks::rest(Tensor::from_dispatch(result.output), relu);
+    (output, statistics)
 }
 
 /// Batch norm with given statistics, as in evaluation; otherwise as [`batch_norm_train`].
@@ -87,7 +91,9 @@ pub fn batch_norm_inference<const D: usize>(
         mean: statistics.mean.into_dispatch(),
         variance: statistics.variance.into_dispatch(),
     };
-    Tensor::from_dispatch(normalised(x, params, given, tail).output)
+    let relu = tail.relu;
+    let output = Tensor::from_dispatch(normalised(x, params, given, tail).output);
+    kinks::rest(output, relu)
 }
 
 fn normalised<const D: usize>(
@@ -113,7 +119,7 @@ fn normalised<const D: usize>(
             Some(residual) => Residual::Added(residual.into_dispatch()),
             None => Residual::None,
         },
-        relu: tail.relu,
+        relu: tail.relu && !kinks::are_watched(),
     })
 }
 

@@ -3,7 +3,7 @@
 use burn::module::{Initializer, Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Int, Tensor};
-use xsam_kernels::{Activation, bias_gelu, bias_relu, layer_norm, linear};
+use xsam_kernels::{Activation, bias_gelu, bias_relu, kinks::relu, layer_norm, linear};
 
 use super::dropout::Dropout;
 
@@ -79,7 +79,7 @@ pub(super) fn feed_forward(
     let hidden = match (&fc1.bias, activation) {
         (Some(bias), Activation::Relu) => bias_relu(hidden, bias.val()),
         (Some(bias), Activation::Gelu) => bias_gelu(hidden, bias.val()),
-        (None, Activation::Relu) => burn::tensor::activation::relu(hidden),
+        (None, Activation::Relu) => relu(hidden),
         (None, Activation::Gelu) => burn::tensor::activation::gelu(hidden),
     };
     through(fc2, hidden)

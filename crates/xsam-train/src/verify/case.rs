@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use burn::tensor::TensorData;
 use serde::Deserialize;
 use serde_json::Value;
 use xsam_models::{Model, ModelConfig, ModelName, cast, reference};
 
 use super::Stop;
-use crate::device::Place;
+use crate::device::{Batch, Place};
 
 /// Image channels of every case.
 const CHANNELS: usize = 3;
@@ -89,9 +90,8 @@ pub(super) struct TrainCase {
     pub(super) model: ModelCase,
     pub(super) seed: u64,
     pub(super) epochs: usize,
-    pub(super) batches: usize,
-    pub(super) batch_size: usize,
-    pub(super) image_size: usize,
+    #[serde(flatten)]
+    pub(super) batches: Batches,
     pub(super) base: Base,
     pub(super) optimizer: OptimizerCase,
     pub(super) expected: TrainExpected,
@@ -139,6 +139,61 @@ pub(super) struct ForwardCase {
 pub(super) struct ForwardExpected {
     pub(super) logits_eval: Option<Vec<Vec<f64>>>,
     pub(super) logits_train: Option<Vec<Vec<f64>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct HessianCase {
+    pub(super) model: ModelCase,
+    /// `eval` or `train`.
+    pub(super) mode: String,
+    pub(super) seed: u64,
+    #[serde(flatten)]
+    pub(super) batches: Batches,
+    pub(super) expected: HessianExpected,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct HessianExpected {
+    pub(super) loss: Option<f64>,
+    pub(super) parameters: Option<usize>,
+    /// The largest eigenvalues, descending.
+    #[serde(default)]
+    pub(super) top: Vec<f64>,
+    pub(super) lowest: Option<f64>,
+    pub(super) trace: Option<f64>,
+    /// The sum of the squared eigenvalues.
+    pub(super) mean_square: Option<f64>,
+}
+
+/// The batches of a case.
+#[derive(Debug, Deserialize)]
+pub(super) struct Batches {
+    #[serde(rename = "batches")]
+    pub(super) count: usize,
+    pub(super) batch_size: usize,
+    pub(super) image_size: usize,
+}
+
+impl Batches {
+    /// With the values of the formula.
+    pub(super) fn filled(
+        &self,
+        seed: u64,
+        classes: usize,
+        place: &Place,
+    ) -> Result<Vec<Batch>, Stop> {
+        let values = image_values(self.count, self.batch_size, self.image_size)?;
+        let images = reference::images(seed, values);
+        let targets = reference::targets(seed, self.count * self.batch_size, classes);
+        let shape = batch_shape(self.batch_size, self.image_size);
+        let images = images.chunks(values / self.count);
+        let targets = targets.chunks(self.batch_size);
+        let batches = images.zip(targets).map(|(images, targets)| {
+            let images = TensorData::new(images.to_vec(), shape);
+            place.tensors(images, targets.to_vec())
+        });
+        Ok(batches.collect())
+    }
 }
 
 /// Number of values of a batch of images, if it is one that can be.

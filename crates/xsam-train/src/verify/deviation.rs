@@ -27,10 +27,21 @@ const ALPHA: f64 = 1e-12;
 /// Scores are printed with two digits after the point.
 const BLEU: f64 = 1e-2;
 
+/// Of eigenvalues, in relation to the largest one expected, in single precision.
+const EIGENVALUE_F32: f64 = 5e-3;
+
+/// Of a trace and a sum of squares, in relation to it, in single precision.
+const TRACE_F32: f64 = 2e-2;
+
+/// Of all of these in double precision: the differences of which they are made leave as much.
+const CURVATURE_F64: f64 = 1e-6;
+
 /// Deviations of a case, and the worst of them in relation to its tolerance.
 pub(super) struct Deviations {
     relative: f64,
     psi: f64,
+    eigenvalue: f64,
+    trace: f64,
     compared: usize,
     worst: Option<Worst>,
 }
@@ -51,13 +62,18 @@ impl Worst {
 
 impl Deviations {
     pub(super) fn new(dtype: FloatDType, float32_deviation: f64) -> Self {
-        let (relative, psi) = match dtype {
-            FloatDType::F64 => (RELATIVE_F64, PSI_F64),
-            _ => (RELATIVE_F32.max(DEVIATIONS * float32_deviation), PSI_F32),
+        let [relative, psi, eigenvalue, trace] = match dtype {
+            FloatDType::F64 => [RELATIVE_F64, PSI_F64, CURVATURE_F64, CURVATURE_F64],
+            _ => {
+                let relative = RELATIVE_F32.max(DEVIATIONS * float32_deviation);
+                [relative, PSI_F32, EIGENVALUE_F32, TRACE_F32]
+            }
         };
         Self {
             relative,
             psi,
+            eigenvalue,
+            trace,
             compared: 0,
             worst: None,
         }
@@ -91,6 +107,26 @@ impl Deviations {
         let scale = expected.abs().max(scale).max(f64::MIN_POSITIVE);
         let deviation = difference(actual, expected) / scale;
         self.add(what, deviation, self.relative);
+    }
+
+    /// An eigenvalue, relative to the largest.
+    pub(super) fn eigenvalue(
+        &mut self,
+        what: impl FnOnce() -> String,
+        actual: Option<f64>,
+        expected: f64,
+        largest: f64,
+    ) {
+        let scale = largest.abs().max(f64::MIN_POSITIVE);
+        let deviation = difference(actual, expected) / scale;
+        self.add(what, deviation, self.eigenvalue);
+    }
+
+    /// A sum over all eigenvalues or their squares.
+    pub(super) fn sum(&mut self, what: &str, actual: f64, expected: f64) {
+        let scale = expected.abs().max(f64::MIN_POSITIVE);
+        let deviation = difference(Some(actual), expected) / scale;
+        self.add(|| what.to_owned(), deviation, self.trace);
     }
 
     /// An angle, in radians.

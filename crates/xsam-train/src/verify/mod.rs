@@ -1,13 +1,14 @@
 //! Verification: this build's numbers against reference cases.
 //!
 //! A case says what goes in (by a formula, see [`xsam_models::reference`]) and what must come out.
-//! Cases of the kinds `train` and `forward`, and scores of translations, are replayed; others are skipped,
-//! and say so.
+//! Cases of the kinds `train`, `forward` and `hessian`, and scores of translations, are replayed; others are
+//! skipped, and say so.
 
 mod bleu;
 mod case;
 mod deviation;
 mod forward;
+mod hessian;
 mod train;
 
 use std::fs;
@@ -22,7 +23,7 @@ use crate::error::Error;
 use crate::spec::{DeviceName, Precision};
 
 use bleu::BleuCase;
-use case::{ForwardCase, TrainCase};
+use case::{ForwardCase, HessianCase, TrainCase};
 use deviation::Deviations;
 
 /// A reference case as text.
@@ -192,6 +193,10 @@ fn replay(case: &Case, place: &Place, outcome: &mut CaseOutcome) -> Result<Devia
             let case: ForwardCase = serde_json::from_value(value).map_err(malformed)?;
             forward::replay(&case, place)
         }
+        "hessian" => {
+            let case: HessianCase = serde_json::from_value(value).map_err(malformed)?;
+            hessian::replay(&case, place)
+        }
         "bleu" => {
             let case: BleuCase = serde_json::from_value(value).map_err(malformed)?;
             bleu::replay(&case, Deviations::new(place.dtype, 0.0))
@@ -229,7 +234,7 @@ mod tests {
             assert_eq!(outcome.verdict, Verdict::Skipped, "{outcome:?}");
             assert!(outcome.detail.contains(reason), "{outcome:?}");
         };
-        skipped(r#"{"kind": "hessian"}"#, "`hessian`");
+        skipped(r#"{"kind": "landscape"}"#, "`landscape`");
         skipped(r#"{"cases": []}"#, "no `kind`");
         let case = embedded("mlp-sgd");
         skipped(

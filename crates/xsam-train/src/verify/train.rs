@@ -1,15 +1,14 @@
 //! Cases of kind `train`: every step of a short training, and the weights after it.
 
-use burn::tensor::TensorData;
 use serde_json::Value;
 use xsam::{
     AsamConfig, Grid, Method, MethodConfig, SamConfig, Scaling, SearchSchedule, SgdOnlyConfig,
     SharpnessAware, StepReport, XsamConfig,
 };
-use xsam_models::{ImageClassifier, Model, reference, state};
+use xsam_models::{ImageClassifier, Model, state};
 
 use super::Stop;
-use super::case::{StepExpected, TrainCase, batch_shape, image_values};
+use super::case::{StepExpected, TrainCase};
 use super::deviation::Deviations;
 use crate::device::Place;
 use crate::loss::cross_entropy;
@@ -21,21 +20,12 @@ pub(super) fn replay(
     place: &Place,
     steps: &mut usize,
 ) -> Result<Deviations, Stop> {
-    let mut model = case.model.filled(case.image_size, case.seed, place)?;
+    let mut model = case
+        .model
+        .filled(case.batches.image_size, case.seed, place)?;
     let mut optim = optimizer(case)?;
 
-    let count = image_values(case.batches, case.batch_size, case.image_size)?;
-    let images = reference::images(case.seed, count);
-    let targets = case.batches * case.batch_size;
-    let targets = reference::targets(case.seed, targets, case.model.classes);
-    let batches: Vec<_> = images
-        .chunks(count / case.batches)
-        .zip(targets.chunks(case.batch_size))
-        .map(|(images, targets)| {
-            let shape = batch_shape(case.batch_size, case.image_size);
-            place.tensors(TensorData::new(images.to_vec(), shape), targets.to_vec())
-        })
-        .collect();
+    let batches = case.batches.filled(case.seed, case.model.classes, place)?;
 
     let mut deviations = Deviations::new(place.dtype, case.float32_deviation);
     let mut expected = case.expected.steps.iter();

@@ -14,6 +14,8 @@ use super::{
 };
 pub use link::Link;
 
+use crate::kinks;
+
 /// Feature maps one behind the other along the channels, as the layers of a dense block see them:
 /// each layer normalises all that are there and appends its own.
 ///
@@ -116,7 +118,8 @@ impl<const D: usize> FeatureStack<D> {
             mean: Tensor::from_dispatch(result.mean),
             variance: Tensor::from_dispatch(result.variance),
         };
-        (Tensor::from_dispatch(result.output), self.measured.clone())
+        let output = kinks::rest(Tensor::from_dispatch(result.output), relu);
+        (output, self.measured.clone())
     }
 
     /// [`batch_norm_inference`](super::batch_norm_inference) of all maps together, and a ReLU if `relu`
@@ -142,7 +145,8 @@ impl<const D: usize> FeatureStack<D> {
         for tensor in [&statistics.mean, &statistics.variance] {
             check_channels(dims, tensor);
         }
-        Tensor::from_dispatch(self.normalised(params, statistics, relu).output)
+        let output = self.normalised(params, statistics, relu).output;
+        kinks::rest(Tensor::from_dispatch(output), relu)
     }
 
     fn normalised(
@@ -164,7 +168,7 @@ impl<const D: usize> FeatureStack<D> {
                 epsilon: params.epsilon,
                 mean: known.mean.into_dispatch(),
                 variance: known.variance.into_dispatch(),
-                relu,
+                relu: relu && !kinks::are_watched(),
             },
         )
     }
