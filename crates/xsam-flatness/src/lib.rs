@@ -11,6 +11,9 @@
 //!   [`hutch_plus_plus`] and [`exact_moments`] the trace, [`density()`] the distribution of all eigenvalues. Results carry
 //!   what it takes to believe them: residuals, standard errors, whether they converged.
 //!
+//! * [`Sharpness`] says by how much the loss rises within a distance, [`m_sharpness()`] batch by batch, and
+//!   [`faithfulness`] how near the directions of SGD, SAM and XSAM come to the highest point.
+//!
 //! Second derivatives are differences of gradients, since Burn differentiates once. Between the two gradients of a
 //! difference rectifiers and max pools would switch, which has no part in a second derivative: those of
 //! [`xsam_kernels`] are held where they are at the weights ([`xsam_kernels::kinks`]). A model with rectifiers of its own
@@ -20,6 +23,7 @@ mod algorithm;
 mod error;
 mod operator;
 mod random;
+mod sharpness;
 mod surface;
 
 pub use algorithm::{
@@ -30,4 +34,8 @@ pub use algorithm::{
 pub use error::FlatnessError;
 pub use operator::{DifferenceStep, GaussNewton, Hessian, SymmetricOperator};
 pub use random::{Elements, random_vector};
+pub use sharpness::{
+    Distance, Faithfulness, Sharpness, SharpnessReport, faithfulness, highest, m_sharpness,
+    random_directions,
+};
 pub use surface::{LossSurface, Mode, Surface};

@@ -1,6 +1,7 @@
 //! The loss around the weights of a model, as a mean over batches.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use burn::module::{Flag, Module, ModuleMapper, Param, ParamGroup, ParamId};
 use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
@@ -41,9 +42,10 @@ pub trait Surface: Objective {
 pub struct LossSurface<M, F> {
     model: M,
     loss: F,
-    /// Of each batch, its share in the mean.
-    shares: Vec<f64>,
-    samples: usize,
+    /// Samples of each batch.
+    samples: Vec<usize>,
+    /// The batches that the loss is a mean over.
+    active: Range<usize>,
     mode: Mode,
     strategy: GradientCheckpointingStrategy,
     device: Option<Device>,
@@ -74,13 +76,12 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
             Mode::Training => copy,
             Mode::Evaluation => evaluating(copy),
         };
-        let all: usize = samples.iter().sum();
         Ok(Self {
             device: model.devices().into_iter().next(),
             model,
             loss,
-            shares: samples.iter().map(|&n| n as f64 / all as f64).collect(),
-            samples: all,
+            samples: samples.to_vec(),
+            active: 0..samples.len(),
             mode,
             strategy,
             seed: 0,
@@ -97,9 +98,34 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
         self
     }
 
+    /// Makes the loss that of batch `i` alone, or with `None` again the mean over all.
+    ///
+    /// # Panics
+    /// If there is no such batch.
+    pub fn select(&mut self, batch: Option<usize>) {
+        let all = self.samples.len();
+        self.active = match batch {
+            None => 0..all,
+            Some(i) => {
+                assert!(i < all, "there is no batch {i}: there are {all}");
+                i..i + 1
+            }
+        };
+    }
+
+    /// Number of batches.
+    pub fn batches(&self) -> usize {
+        self.samples.len()
+    }
+
     /// Number of samples that the loss is a mean over.
     pub fn samples(&self) -> usize {
-        self.samples
+        self.samples[self.active.clone()].iter().sum()
+    }
+
+    /// The share of batch `i` in the mean.
+    fn share(&self, i: usize) -> f64 {
+        self.samples[i] as f64 / self.samples() as f64
     }
 
     /// Passes so far, over all batches each.
@@ -149,8 +175,8 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Objective for LossSurface<M, F
         self.passes.gradients += 1;
         let model = self.copy(self.point.as_ref().unwrap_or(&self.model));
         let mut mean: Option<(f64, ParamVector)> = None;
-        for i in 0..self.shares.len() {
-            let share = self.shares[i];
+        for i in self.active.clone() {
+            let share = self.share(i);
             let loss = self.batch(&model, i);
             let part = Evaluation::of(&model, loss, self.place())?;
             mean = Some(match mean {
@@ -181,8 +207,8 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Objective for LossSurface<M, F
             self.passes.losses += 1;
             let candidate = parameters::displaced(self.copy(&self.model).no_grad(), offset);
             let mut mean = 0.0;
-            for i in 0..self.shares.len() {
-                mean += self.shares[i] * scalar(self.batch(&candidate, i))?;
+            for i in self.active.clone() {
+                mean += self.share(i) * scalar(self.batch(&candidate, i))?;
             }
             losses.push(mean);
         }
@@ -215,11 +241,11 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Surface for LossSurface<M, F> 
         let (ahead, behind) = (at(length), at(-length));
         let here = self.copy(&self.model).no_grad();
         let mut total: Option<ParamVector> = None;
-        for i in 0..self.shares.len() {
+        for i in self.active.clone() {
             let (_, kinks) = kinks::record(|| self.batch(&here, i));
             let ahead = self.slope_on(&kinks, &ahead, i)?;
             let behind = self.slope_on(&kinks, &behind, i)?;
-            let share = self.shares[i];
+            let share = self.share(i);
             let part = ahead.combine(share, &behind, -share);
             total = Some(match total {
                 None => part,
