@@ -50,6 +50,16 @@ pub(crate) enum Command {
                       its images, which depends on the data set, is not in the file."
     )]
     Export(ExportArguments),
+    /// How flat the minimum of a run is: curvature of its training loss, and by how much that rises nearby.
+    #[command(
+        after_help = "Examples:\n  xsam flatness runs/sam --trace --sharpness\n  \
+                      xsam flatness runs/sgd --compare runs/sam runs/xsam\n\n\
+                      Looked at are training data as they are, without augmentation, with the labels that \
+                      the run has learned. The more samples, the nearer to the whole training loss: \
+                      eigenvalues over few of them are too large. The report is written to flatness.json in \
+                      the run's directory."
+    )]
+    Flatness(FlatnessArguments),
     /// This build's numbers against reference cases, one line each.
     #[command(after_help = "Example:\n  xsam verify --json\n\nExits with 1 if any case fails.")]
     Verify(VerifyArguments),
@@ -151,6 +161,61 @@ pub(crate) struct ExportArguments {
     /// For machines: one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FlatnessArguments {
+    /// Directory of a run, for its latest checkpoint, or a folder in its checkpoint/.
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    pub(crate) run: PathBuf,
+
+    /// Other runs to look at in the same way, for a table of all.
+    #[arg(long, value_name = "RUN", num_args = 1..)]
+    pub(crate) compare: Vec<PathBuf>,
+
+    /// How many of the largest eigenvalues of the Hessian.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub(crate) top: usize,
+
+    /// The trace of the Hessian, with so many products.
+    #[arg(long, value_name = "PRODUCTS", num_args = 0..=1, default_missing_value = "60")]
+    pub(crate) trace: Option<usize>,
+
+    /// The density of all eigenvalues.
+    #[arg(long)]
+    pub(crate) density: bool,
+
+    /// By how much the loss rises within a distance, and how near each method's direction comes to the highest
+    /// point.
+    #[arg(long, value_name = "RHO", num_args = 0..=1, default_missing_value = "0.15")]
+    pub(crate) sharpness: Option<f64>,
+
+    /// Each layer by itself: largest eigenvalue and trace of its block.
+    #[arg(long)]
+    pub(crate) layers: bool,
+
+    /// Training samples: images, or pairs of sentences.
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    pub(crate) samples: usize,
+
+    /// Samples in a batch; the result does not depend on it, but for --training with batch norm.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) batch: usize,
+
+    /// The model as in training: statistics of the batch, dropout.
+    #[arg(long)]
+    pub(crate) training: bool,
+
+    /// Number format: f32 or f64; the run's if not given.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) precision: Option<String>,
+
+    /// Decides which samples, and all that is random.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
 }
 
 #[derive(Args, Debug)]

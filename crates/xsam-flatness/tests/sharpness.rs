@@ -138,7 +138,7 @@ fn m_sharpness_is_that_of_the_batches() {
     let slopes = [3.0, 4.0, 12.0];
     let point = Point::new(&[0.1; 6], DType::F64);
     // Opposite slopes: hardly one of the mean, but one of each batch.
-    let loss = |p: &Point, i: usize| p.joined().slice([i..i + 1]).sum() * slopes[i];
+    let loss = |p: &Point, i: usize| p.joined().narrow(0, i, 1).sum() * slopes[i];
     let mut surface = LossSurface::new(&point, Mode::Evaluation, &[4, 4, 4], loss).unwrap();
     let found = m_sharpness(&mut surface, 0.1, 2).unwrap();
     let expected = 0.1 * slopes.iter().sum::<f64>() / 3.0;

@@ -150,6 +150,9 @@ pub enum Error {
         /// What went wrong.
         source: xsam::StepError,
     },
+    /// The flatness of a model could not be measured.
+    #[error(transparent)]
+    Flatness(#[from] xsam_flatness::FlatnessError),
     /// A value could not be read from the device.
     #[error("the device failed: {0}")]
     Device(String),

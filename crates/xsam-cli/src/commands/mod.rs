@@ -4,6 +4,7 @@ pub(crate) mod bench;
 pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod export;
+pub(crate) mod flatness;
 pub(crate) mod train;
 pub(crate) mod verify;
 

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use burn::tensor::{Tensor, TensorData};
-use xsam_data::{Loader, LoaderConfig, Pipeline, Sizes, Splits, order, subset, with_label_noise};
+use xsam_data::{
+    Loader, LoaderConfig, Pipeline, Sizes, Splits, batches, order, subset, with_label_noise,
+};
 use xsam_kernels::cross_entropy;
 use xsam_models::{ImageClassifier, Model, ModelConfig, cast};
 
-use super::{Batches, Hits, Scores, Task};
+use super::{Batches, Hits, SampleSizes, Scores, Task};
 use crate::device::{Batch, Place};
 use crate::error::Error;
 use crate::evaluation::{count, evaluate};
@@ -115,6 +117,22 @@ impl Task for Classification {
 
     fn changed_labels(&self) -> usize {
         self.changed_labels
+    }
+
+    fn sample(&self, sizes: SampleSizes, seed: u64) -> Result<Vec<(Batch, usize)>, Error> {
+        let images = self.pipeline.images();
+        let mut chosen = order(images.len(), seed, 0);
+        chosen.truncate(sizes.all);
+        let batches = batches(&chosen, sizes.batch)?.map(|indices| {
+            let normalization = self.pipeline.normalization();
+            let batch = self.place.batch(images, normalization, indices)?;
+            Ok((batch, indices.len()))
+        });
+        batches.collect()
+    }
+
+    fn plain_loss(&self, model: &Model, batch: &Batch, _masks: Option<u64>) -> Tensor<1> {
+        self.loss(model, batch, 0).0
     }
 
     fn scores(&self, model: &Model, _epochs: usize) -> Result<Scores, Error> {

@@ -54,8 +54,23 @@ pub(crate) trait Task {
         Ok(())
     }
 
+    /// Some of the training data as they are, without augmentation, in batches of about `batch`, and of each over how
+    /// many items its loss is a mean; `seed` decides which.
+    fn sample(&self, sizes: SampleSizes, seed: u64) -> Result<Vec<(Self::Batch, usize)>, Error>;
+
+    /// The mean loss of a batch, with what `masks` decide dropped out, or nothing.
+    fn plain_loss(&self, model: &Self::Model, batch: &Self::Batch, masks: Option<u64>)
+    -> Tensor<1>;
+
     /// How a model in evaluation mode does after `epochs` epochs.
     fn scores(&self, model: &Self::Model, epochs: usize) -> Result<Scores, Error>;
+}
+
+/// How many samples are looked at, and how many at a time: images, or pairs of sentences.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SampleSizes {
+    pub(crate) all: usize,
+    pub(crate) batch: usize,
 }
 
 /// The batches of an epoch.

@@ -10,9 +10,10 @@ use xsam_data::text::{
     BatchSize, Bleu, EncodedPairs, PAD, PaddedBatch, ParallelText, SentencePairs, Tokenizer, bleu,
     detokenize, evaluation_batches, training_batches,
 };
+use xsam_data::{batches, order};
 use xsam_models::{TargetBatch, Transformer, TransformerConfig, TransformerLoss, cast};
 
-use super::{Batches, Hits, Scores, Task};
+use super::{Batches, Hits, SampleSizes, Scores, Task};
 use crate::device::Place;
 use crate::error::Error;
 use crate::evaluation::{Score, count, scalar};
@@ -92,6 +93,13 @@ impl Translation {
             return Err(Error::AllTooLong { longest });
         }
         Ok(task)
+    }
+
+    /// What the model finds of a batch, with what `masks` decide dropped out.
+    fn found(&self, model: &Transformer, batch: &Pairs, masks: Option<u64>) -> TransformerLoss {
+        let smoothing = self.train_spec.label_smoothing.unwrap_or_default();
+        let (source, target) = (batch.source.clone(), batch.target.clone());
+        model.loss(source, target, smoothing, masks)
     }
 
     /// The pairs of each batch of an epoch.
@@ -192,15 +200,28 @@ impl Task for Translation {
     }
 
     fn loss(&self, model: &Transformer, batch: &Pairs, seed: u64) -> (Tensor<1>, Tokens) {
-        let smoothing = self.train_spec.label_smoothing.unwrap_or_default();
-        let (source, target) = (batch.source.clone(), batch.target.clone());
-        let found = model.loss(source, target, smoothing, Some(seed));
         let TransformerLoss {
             loss,
             logits,
             targets,
-        } = found;
+        } = self.found(model, batch, Some(seed));
         (loss, Tokens { logits, targets })
+    }
+
+    fn sample(&self, sizes: SampleSizes, seed: u64) -> Result<Vec<(Pairs, usize)>, Error> {
+        let mut chosen = order(self.train.len(), seed, 0);
+        chosen.truncate(sizes.all);
+        let batches = batches(&chosen, sizes.batch)?.map(|indices| {
+            let batch = tensors(self.train.padded(indices)?, &self.place);
+            let padding = batch.target.output.clone().equal_elem(PAD).int().sum();
+            let tokens = batch.target.output.shape().num_elements() as i64 - count(padding)?;
+            Ok((batch, tokens.max(1) as usize))
+        });
+        batches.collect()
+    }
+
+    fn plain_loss(&self, model: &Transformer, batch: &Pairs, masks: Option<u64>) -> Tensor<1> {
+        self.found(model, batch, masks).loss
     }
 
     fn hits(&self, _batch: &Pairs, tokens: Tokens) -> Result<Hits, Error> {

@@ -1,0 +1,229 @@
+//! `xsam flatness`
+
+use xsam_train::{Error, FlatnessReport, FlatnessSpec, SpecError, flatness, parse_name};
+
+use super::{Outcome, by_flag};
+use crate::args::FlatnessArguments;
+use crate::columns::aligned;
+use crate::print;
+
+/// Flags by the fields that they set.
+const FLAGS: [(&str, &str); 5] = [
+    ("top", "--top"),
+    ("samples", "--samples"),
+    ("batch", "--batch"),
+    ("trace", "--trace"),
+    ("sharpness", "--sharpness"),
+];
+
+pub(crate) fn run(arguments: FlatnessArguments) -> Result<Outcome, Error> {
+    let spec = spec(&arguments)?;
+    let quiet = arguments.output.quiet || arguments.output.json;
+    let mut reports = Vec::new();
+    for run in [&arguments.run].into_iter().chain(&arguments.compare) {
+        let mut listener = |what: &str| {
+            if !quiet {
+                eprintln!("{}: {what}", run.display());
+            }
+        };
+        let report = flatness(run, &spec, &mut listener);
+        let report = report.map_err(|error| by_flag(error, &FLAGS))?;
+        if arguments.output.json {
+            print::json(&report);
+        } else {
+            print::line(told(&report));
+        }
+        reports.push(report);
+    }
+    if reports.len() > 1 && !arguments.output.json {
+        print::line(table(&reports));
+    }
+    Ok(Outcome::Done)
+}
+
+fn spec(arguments: &FlatnessArguments) -> Result<FlatnessSpec, Error> {
+    let precision = match &arguments.precision {
+        None => None,
+        Some(name) => Some(parse_name(name).map_err(|message| SpecError {
+            key: "--precision".to_owned(),
+            message,
+        })?),
+    };
+    Ok(FlatnessSpec {
+        top: arguments.top,
+        trace: arguments.trace,
+        density: arguments.density,
+        sharpness: arguments.sharpness,
+        layers: arguments.layers,
+        samples: arguments.samples,
+        batch: arguments.batch,
+        training: arguments.training,
+        precision,
+        seed: arguments.seed,
+    })
+}
+
+fn told(report: &FlatnessReport) -> String {
+    let mut text = format!(
+        "{}: {} after {} epochs, {} parameters; training loss over {} samples in {} mode, {}\n",
+        report.run.display(),
+        report.model,
+        report.epochs,
+        report.parameters,
+        report.samples,
+        report.mode,
+        report.precision,
+    );
+    let mut rows = vec![["measured", "value", "error", ""].map(str::to_owned)];
+    let mut row = |what: &str, value: f64, error: String, note: &str| {
+        rows.push([what.to_owned(), number(value), error, note.to_owned()]);
+    };
+    row("loss", report.loss, String::new(), "");
+    row("gradient norm", report.grad_norm, String::new(), "");
+    let pairs = &report.eigenvalues.pairs;
+    for (i, pair) in pairs.iter().enumerate() {
+        let name = if i + 1 == pairs.len() {
+            "smallest eigenvalue".to_owned()
+        } else {
+            format!("eigenvalue {}", i + 1)
+        };
+        let note = if pair.converged { "" } else { "not converged" };
+        row(&name, pair.value, short(pair.residual), note);
+    }
+    if let Some(trace) = &report.trace {
+        let error = trace.standard_error.map(short);
+        row("trace", trace.value, error.unwrap_or_default(), "");
+    }
+    if let Some(sharpness) = &report.sharpness {
+        let at = format!("at distance {}", sharpness.rho);
+        row(
+            "rise along the gradient",
+            sharpness.ascent,
+            String::new(),
+            &at,
+        );
+        let (several, searched) = (sharpness.ascent_steps, sharpness.searched);
+        row("rise after several steps", several, String::new(), &at);
+        row("rise at XSAM's point", searched, String::new(), &at);
+        row("highest rise found", sharpness.worst, String::new(), &at);
+        let average = &sharpness.average;
+        let error = average.standard_error.map(short);
+        row(
+            "average rise",
+            average.value,
+            error.unwrap_or_default(),
+            &at,
+        );
+        let at = format!("at adaptive distance {}", sharpness.adaptive_rho);
+        row("adaptive rise", sharpness.adaptive, String::new(), &at);
+    }
+    text.push_str(&aligned(&rows));
+    if let Some(found) = &report.directions {
+        text.push_str(&format!(
+            "\nLoss by distance: along the gradient at the weights (g0), at the ascent point of 1 step and of {} steps \
+             (rho {}),\nalong XSAM's v(alpha), and the highest that a strong ascent found.\n",
+            found.ascent_steps, found.rho
+        ));
+        let head = ["distance", "g0", "g1", "gk", "v(alpha)", "alpha", "highest"];
+        let mut rows = vec![head.map(str::to_owned)];
+        rows.extend(found.distances.iter().map(|at| {
+            [
+                at.distance,
+                at.gradient,
+                at.ascent_gradient,
+                at.several_steps,
+                at.searched,
+                at.alpha,
+                at.highest,
+            ]
+            .map(number)
+        }));
+        text.push_str(&aligned(&rows));
+    }
+    if let Some(density) = &report.density {
+        let (low, high) = density.range();
+        // Nearer to zero is rounding.
+        let share = density.mass(f64::NEG_INFINITY, -1e-3 * high.abs());
+        text.push_str(&format!(
+            "\nDensity from {} probes: from {} to {}, {:.1} % of the eigenvalues below -0.1 % of the largest.\n",
+            density.probes.len(),
+            number(low),
+            number(high),
+            100.0 * share.value,
+        ));
+    }
+    if let Some(layers) = &report.layers {
+        let head = [
+            "layer",
+            "parameters",
+            "largest eigenvalue",
+            "trace",
+            "error",
+        ];
+        let mut rows = vec![head.map(str::to_owned)];
+        rows.extend(layers.iter().map(|layer| {
+            let error = layer.trace.standard_error;
+            [
+                layer.name.clone(),
+                layer.parameters.to_string(),
+                number(layer.largest),
+                number(layer.trace.value),
+                error.map_or_else(String::new, short),
+            ]
+        }));
+        text.push('\n');
+        text.push_str(&aligned(&rows));
+    }
+    text
+}
+
+/// A row for each run.
+fn table(reports: &[FlatnessReport]) -> String {
+    let head = [
+        "run",
+        "loss",
+        "largest",
+        "smallest",
+        "trace",
+        "highest rise",
+        "average rise",
+    ];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(reports.iter().map(|report| {
+        let pairs = &report.eigenvalues.pairs;
+        let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
+        [
+            report.run.display().to_string(),
+            number(report.loss),
+            optional(pairs.first().map(|pair| pair.value)),
+            optional(pairs.last().map(|pair| pair.value)),
+            optional(report.trace.as_ref().map(|trace| trace.value)),
+            optional(report.sharpness.as_ref().map(|sharpness| sharpness.worst)),
+            optional(report.sharpness.as_ref().map(|s| s.average.value)),
+        ]
+    }));
+    aligned(&rows)
+}
+
+/// Five significant digits.
+fn number(value: f64) -> String {
+    significant(value, 5)
+}
+
+/// Two of them, for an error.
+fn short(value: f64) -> String {
+    significant(value, 2)
+}
+
+fn significant(value: f64, digits: i32) -> String {
+    let magnitude = value.abs();
+    if value == 0.0 {
+        return "0".to_owned();
+    }
+    if (1e-3..1e5).contains(&magnitude) {
+        let after_point = digits - 1 - magnitude.log10().floor() as i32;
+        format!("{value:.*}", after_point.max(0) as usize)
+    } else {
+        format!("{value:.*e}", digits as usize - 1)
+    }
+}
