@@ -23,6 +23,7 @@ mod algorithm;
 mod error;
 mod operator;
 mod random;
+mod shares;
 mod sharpness;
 mod surface;
 

@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use burn::module::{Flag, Module, ModuleMapper, Param, ParamGroup, ParamId};
 use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
-use xsam::{ConfigError, Evaluation, Objective, ParamVector, Passes, Place, StepError, parameters};
+use xsam::{Evaluation, Objective, ParamVector, Passes, Place, StepError, parameters};
 use xsam_kernels::kinks::{self, Kinks};
 
 use crate::error::FlatnessError;
+use crate::shares::Shares;
 
 /// How the model computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,8 +43,7 @@ pub trait Surface: Objective {
 pub struct LossSurface<M, F> {
     model: M,
     loss: F,
-    /// Samples of each batch.
-    samples: Vec<usize>,
+    shares: Shares,
     /// The batches that the loss is a mean over.
     active: Range<usize>,
     mode: Mode,
@@ -65,11 +65,7 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
     /// # Errors
     /// If there is no batch, one is empty, or the model is not on an autodiff device.
     pub fn new(model: &M, mode: Mode, samples: &[usize], loss: F) -> Result<Self, FlatnessError> {
-        if samples.is_empty() || samples.contains(&0) {
-            let range = "at least one batch, and none without samples";
-            let value = format!("{samples:?}");
-            return Err(ConfigError::new("samples", value, range).into());
-        }
+        let shares = Shares::new(samples)?;
         let strategy = parameters::checkpointing(model).ok_or(StepError::NotAutodiff)?;
         let copy = parameters::independent(model, strategy);
         let model = match mode {
@@ -80,8 +76,8 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
             device: model.devices().into_iter().next(),
             model,
             loss,
-            samples: samples.to_vec(),
-            active: 0..samples.len(),
+            active: 0..shares.len(),
+            shares,
             mode,
             strategy,
             seed: 0,
@@ -103,7 +99,7 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
     /// # Panics
     /// If there is no such batch.
     pub fn select(&mut self, batch: Option<usize>) {
-        let all = self.samples.len();
+        let all = self.shares.len();
         self.active = match batch {
             None => 0..all,
             Some(i) => {
@@ -115,17 +111,17 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
 
     /// Number of batches.
     pub fn batches(&self) -> usize {
-        self.samples.len()
+        self.shares.len()
     }
 
     /// Number of samples that the loss is a mean over.
     pub fn samples(&self) -> usize {
-        self.samples[self.active.clone()].iter().sum()
+        self.shares.samples(self.active.clone())
     }
 
     /// The share of batch `i` in the mean.
     fn share(&self, i: usize) -> f64 {
-        self.samples[i] as f64 / self.samples() as f64
+        self.shares.share(i, self.active.clone())
     }
 
     /// Passes so far, over all batches each.
@@ -174,23 +170,17 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Objective for LossSurface<M, F
     fn evaluate(&mut self) -> Result<Evaluation, StepError> {
         self.passes.gradients += 1;
         let model = self.copy(self.point.as_ref().unwrap_or(&self.model));
-        let mut mean: Option<(f64, ParamVector)> = None;
+        let (mut mean, mut gradient) = (0.0, ParamVector::default());
         for i in self.active.clone() {
             let share = self.share(i);
             let loss = self.batch(&model, i);
             let part = Evaluation::of(&model, loss, self.place())?;
-            mean = Some(match mean {
-                None => (share * part.loss, part.gradient.scale(share)),
-                Some((loss, gradient)) => (
-                    loss + share * part.loss,
-                    gradient.combine(1.0, &part.gradient, share),
-                ),
-            });
+            mean += share * part.loss;
+            gradient = gradient.combine(1.0, &part.gradient, share);
         }
-        let (loss, gradient) = mean.unwrap_or_default();
         let norm = gradient.norm()?;
         Ok(Evaluation {
-            loss,
+            loss: mean,
             gradient,
             norm,
         })
@@ -240,19 +230,15 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Surface for LossSurface<M, F> 
         let at = |length| parameters::displaced(self.copy(&self.model), &[(length, direction)]);
         let (ahead, behind) = (at(length), at(-length));
         let here = self.copy(&self.model).no_grad();
-        let mut total: Option<ParamVector> = None;
+        let mut total = ParamVector::default();
         for i in self.active.clone() {
             let (_, kinks) = kinks::record(|| self.batch(&here, i));
             let ahead = self.slope_on(&kinks, &ahead, i)?;
             let behind = self.slope_on(&kinks, &behind, i)?;
             let share = self.share(i);
-            let part = ahead.combine(share, &behind, -share);
-            total = Some(match total {
-                None => part,
-                Some(total) => total.combine(1.0, &part, 1.0),
-            });
+            total = total.combine(1.0, &ahead.combine(1.0, &behind, -1.0), share);
         }
-        Ok(total.unwrap_or_default())
+        Ok(total)
     }
 }
 
@@ -281,12 +267,18 @@ fn evaluating<M: Module>(model: M) -> M {
     model.map(&mut Off)
 }
 
-fn scalar(loss: Tensor<1>) -> Result<f64, StepError> {
+/// Reads the only element of a tensor with a graph or without.
+pub(crate) fn scalar(loss: Tensor<1>) -> Result<f64, StepError> {
     let elements = loss.shape().num_elements();
     if elements != 1 {
         return Err(StepError::LossNotScalar { elements });
     }
-    let data = loss.inner().try_into_data();
+    let data = if loss.is_autodiff() {
+        loss.inner()
+    } else {
+        loss
+    };
+    let data = data.try_into_data();
     let data = data.map_err(|error| StepError::Device(error.to_string()))?;
     Ok(data.iter::<f64>().sum())
 }

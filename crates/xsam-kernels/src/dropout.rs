@@ -112,7 +112,7 @@ pub trait DropoutKernels: Backend {
 fn composed<B: Backend>(x: FloatTensor<B>, probability: f64, seed: u64) -> FloatTensor<B> {
     let shape = x.shape();
     let ones = vec![1.0; shape.num_elements()];
-    let stays = Mask::new(probability, seed).apply(&ones, 1.0);
+    let stays = Mask::new(probability, seed).apply(None, &ones, 1.0);
     let stays = TensorData::new(stays, shape).convert_dtype(x.dtype());
     let stays = B::float_from_data(stays, &x.device());
     B::float_div_scalar(B::float_mul(x, stays), Scalar::Float(1.0 - probability))
@@ -135,7 +135,7 @@ impl DropoutKernels for Flex {
         }
         let x = x.to_contiguous();
         let mask = Mask::new(probability, seed);
-        let output = mask.apply(x.storage(), factor(probability));
+        let output = mask.apply(None, x.storage(), factor(probability));
         tensor(output, x.shape())
     }
 
@@ -146,7 +146,7 @@ impl DropoutKernels for Flex {
         }
         let [x, branch] = [x, branch].map(|x| x.to_contiguous());
         let mask = Mask::new(probability, seed);
-        let output = mask.apply_and_add(x.storage(), branch.storage(), factor(probability));
+        let output = mask.apply(Some(x.storage()), branch.storage(), factor(probability));
         tensor(output, x.shape())
     }
 }

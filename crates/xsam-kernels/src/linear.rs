@@ -1,5 +1,6 @@
 //! Linear layers.
 
+use burn::backend::autodiff::NodeId;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
@@ -249,15 +250,35 @@ impl LinearOps for Flex {
 /// weight is turned.
 type Kept<B> = (Option<FloatTensor<B>>, Option<FloatTensor<B>>, bool);
 
-/// The gradients of `x`, and then of the weight.
-fn slopes<B: LinearKernels>(
+/// [`Kept`], by which of the two have a gradient.
+fn kept<B: Backend>(
+    (x, is_x_tracked): (FloatTensor<B>, bool),
+    (weight, is_weight_tracked): (FloatTensor<B>, bool),
+    turned: bool,
+) -> Kept<B> {
+    (
+        is_weight_tracked.then_some(x),
+        is_x_tracked.then_some(weight),
+        turned,
+    )
+}
+
+/// Registers the gradients of `x` and of the weight.
+fn register<B: LinearKernels>(
+    grads: &mut Gradients,
+    parents: [Option<NodeId>; 2],
     gradient: &FloatTensor<B>,
     (x, weight, turned): Kept<B>,
-) -> [Option<FloatTensor<B>>; 2] {
-    [
+) {
+    let slopes = [
         weight.map(|weight| B::linear_input_slope(gradient.clone(), weight, turned)),
         x.map(|x| B::linear_weight_slope(gradient.clone(), x, turned)),
-    ]
+    ];
+    for (parent, slope) in parents.into_iter().zip(slopes) {
+        if let (Some(id), Some(slope)) = (parent, slope) {
+            grads.register::<B>(id, slope);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -268,12 +289,8 @@ impl<B: LinearKernels> Backward<B, 2> for WeighBackward {
 
     fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
-        let slopes = slopes::<B>(&gradient, ops.state);
-        for (parent, slope) in ops.parents.into_iter().zip(slopes) {
-            if let (Some(node), Some(slope)) = (parent, slope) {
-                grads.register::<B>(node.id, slope);
-            }
-        }
+        let parents = ops.parents.map(|parent| parent.map(|node| node.id));
+        register::<B>(grads, parents, &gradient, ops.state);
     }
 }
 
@@ -286,12 +303,8 @@ impl<B: LinearKernels> Backward<B, 3> for ShiftBackward {
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
         let gradient = grads.consume::<B>(&ops.node);
         let [x, weight, bias] = ops.parents;
-        let slopes = slopes::<B>(&gradient, ops.state);
-        for (parent, slope) in [x, weight].into_iter().zip(slopes) {
-            if let (Some(node), Some(slope)) = (parent, slope) {
-                grads.register::<B>(node.id, slope);
-            }
-        }
+        let parents = [x, weight].map(|parent| parent.map(|node| node.id));
+        register::<B>(grads, parents, &gradient, ops.state);
         if let Some(node) = bias {
             grads.register::<B>(node.id, B::linear_bias_slope(gradient));
         }
@@ -309,11 +322,7 @@ impl<B: LinearKernels, C: CheckpointStrategy> LinearOps for Autodiff<B, C> {
             .stateful()
         {
             OpsKind::Tracked(prep) => {
-                let kept = (
-                    tracked_weight.then_some(x),
-                    tracked_x.then_some(weight),
-                    turned,
-                );
+                let kept = kept::<B>((x, tracked_x), (weight, tracked_weight), turned);
                 prep.finish(kept, output)
             }
             OpsKind::UnTracked(prep) => prep.finish(output),
@@ -335,11 +344,7 @@ impl<B: LinearKernels, C: CheckpointStrategy> LinearOps for Autodiff<B, C> {
             .stateful()
         {
             OpsKind::Tracked(prep) => {
-                let kept = (
-                    tracked_weight.then_some(x),
-                    tracked_x.then_some(weight),
-                    false,
-                );
+                let kept = kept::<B>((x, tracked_x), (weight, tracked_weight), false);
                 prep.finish(kept, output)
             }
             OpsKind::UnTracked(prep) => prep.finish(output),

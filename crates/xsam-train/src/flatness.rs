@@ -18,7 +18,7 @@ use crate::device::Place;
 use crate::error::Error;
 use crate::files;
 use crate::names::named;
-use crate::spec::{ModelName, Precision, Spec, SpecError};
+use crate::spec::{ModelName, Precision, SpecError};
 use crate::task::{Classification, SampleSizes, Task, Translation};
 use crate::trained::{Trained, TrainedModel};
 
@@ -169,30 +169,26 @@ pub fn flatness(
     set_kernels(run.train.kernels);
     let precision = spec.precision.unwrap_or(run.train.precision);
     let place = Place::new(run.train.device, precision);
+    let subject = Subject {
+        trained: &trained,
+        precision,
+    };
     let report = match (run.data.load()?, &trained.model) {
         (Dataset::Images(splits), TrainedModel::Classifier(model)) => {
             let task = Classification::new(run, splits, place.clone())?;
             let model = cast(model.clone(), place.dtype);
-            measure(&task, &model, spec, listener)?
+            measure(&subject, &task, &model, spec, listener)?
         }
         (Dataset::Text(text), TrainedModel::Translator(model, _)) => {
             let task = Translation::new(run, text, place.clone())?;
             task.keep(&trained.run)?;
             let model = cast(model.clone(), place.dtype);
-            measure(&task, &model, spec, listener)?
+            measure(&subject, &task, &model, spec, listener)?
         }
         _ => {
             let path = trained.run.join(crate::summary::SPEC_FILE);
             return Err(Error::damaged(&path, "its data are not for its model"));
         }
-    };
-    let report = FlatnessReport {
-        epochs: trained.epochs(),
-        run: trained.run,
-        checkpoint: trained.checkpoint,
-        model: trained.spec.model.name,
-        precision,
-        ..report
     };
     let path = report.run.join(FILE);
     let text = serde_json::to_string_pretty(&report).map_err(|e| Error::damaged(&path, e))?;
@@ -200,7 +196,14 @@ pub fn flatness(
     Ok(report)
 }
 
+/// What is looked at.
+struct Subject<'a> {
+    trained: &'a Trained,
+    precision: Precision,
+}
+
 fn measure<T: Task>(
+    subject: &Subject<'_>,
     task: &T,
     model: &T::Model,
     spec: &FlatnessSpec,
@@ -275,12 +278,11 @@ fn measure<T: Task>(
         true => Some(layers(model, &mut surface, spec, listener)?),
     };
     Ok(FlatnessReport {
-        // Of the run, which the caller knows.
-        run: PathBuf::new(),
-        checkpoint: PathBuf::new(),
-        epochs: 0,
-        model: Spec::default().model.name,
-        precision: Precision::F32,
+        run: subject.trained.run.clone(),
+        checkpoint: subject.trained.checkpoint.clone(),
+        epochs: subject.trained.epochs(),
+        model: subject.trained.spec.model.name,
+        precision: subject.precision,
         parameters: parameter_count(model),
         samples: counts.iter().sum(),
         mode: mode_name,

@@ -188,7 +188,8 @@ impl<T: Task> Course<T> {
             };
             listener(Event::Epoch(&row));
             self.rows.push(row);
-            if self.due(self.spec.train.checkpoint_every, self.rows.len()) {
+            let train = &self.spec.train;
+            if train.is_due(train.checkpoint_every, self.rows.len()) {
                 checkpoint::save(&self.directory, &model, &self.optim, &self.rows)?;
             }
             self.write(Status::Running, None)?;
@@ -240,7 +241,8 @@ impl<T: Task> Course<T> {
             waited: batches.waited().as_secs_f64(),
         };
         let mut scores = None;
-        if self.due(self.spec.train.evaluate_every, epoch + 1) {
+        let train = &self.spec.train;
+        if train.is_due(train.evaluate_every, epoch + 1) {
             let scores = scores.insert(self.task.scores(&model.valid(), epoch + 1)?);
             for (name, text) in &scores.files {
                 files::write(&self.directory.join(name), text)?;
@@ -248,11 +250,6 @@ impl<T: Task> Course<T> {
         }
         let row = sums.metrics(epoch + 1, lr, scores.as_ref(), times);
         Ok((model, Some(row)))
-    }
-
-    /// Whether what is done `every` so many epochs, and at the end, is done after `epochs` of them.
-    fn due(&self, every: usize, epochs: usize) -> bool {
-        epochs == self.spec.train.epochs || epochs.is_multiple_of(every)
     }
 
     fn write(&self, status: Status, error: Option<String>) -> Result<RunSummary, Error> {

@@ -44,7 +44,7 @@
 //! Hessian, or with the Segment Anything Model.
 
 mod ascent;
-mod check;
+pub mod check;
 mod error;
 mod method;
 mod objective;

@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use serde::Serialize;
-use xsam::ConfigError;
+use xsam::check;
 
 use super::memory;
 use super::process::{Process, Reorthogonalization};
@@ -60,16 +60,10 @@ pub fn density(
     quadrature: &Quadrature,
 ) -> Result<Density, FlatnessError> {
     for (field, value) in [("probes", quadrature.probes), ("nodes", quadrature.nodes)] {
-        if value == 0 {
-            return Err(ConfigError::new(field, 0, "at least 1").into());
-        }
+        check::at_least_one(field, value)?;
     }
     let nodes = quadrature.nodes.min(operator.dimension());
-    let kept = match quadrature.reorthogonalization {
-        Reorthogonalization::Full => nodes,
-        Reorthogonalization::Selective => 2 * nodes,
-        Reorthogonalization::None => 0,
-    };
+    let kept = quadrature.reorthogonalization.kept(nodes);
     memory::check(operator.space(), kept + 4)?;
     let mut probes = Vec::with_capacity(quadrature.probes);
     for index in 0..quadrature.probes {

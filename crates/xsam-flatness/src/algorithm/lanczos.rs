@@ -1,7 +1,7 @@
 //! Eigenvalues at the ends of the spectrum, by the Lanczos algorithm.
 
 use serde::Serialize;
-use xsam::{ConfigError, ParamVector};
+use xsam::{ConfigError, ParamVector, check};
 
 use super::memory;
 use super::process::{Process, Reorthogonalization, Ritz};
@@ -116,12 +116,7 @@ pub struct Eigenpairs {
 impl Lanczos {
     /// The most vectors of the size of the weights that are kept at once, those of the result included.
     pub fn vectors(&self) -> usize {
-        let kept = match self.reorthogonalization {
-            Reorthogonalization::Full => self.max_iterations,
-            // Those that have converged come on top.
-            Reorthogonalization::Selective => 2 * self.max_iterations,
-            Reorthogonalization::None => 0,
-        };
+        let kept = self.reorthogonalization.kept(self.max_iterations);
         kept + self.wanted.count() + 4
     }
 
@@ -196,13 +191,8 @@ impl Lanczos {
         if self.wanted.count() == 0 {
             return Err(ConfigError::new("wanted", 0, "at least one eigenvalue").into());
         }
-        if self.max_iterations == 0 {
-            return Err(ConfigError::new("max_iterations", 0, "at least 1").into());
-        }
-        if !(self.tolerance.is_finite() && self.tolerance > 0.0) {
-            let error = ConfigError::new("tolerance", self.tolerance, "finite and above 0");
-            return Err(error.into());
-        }
+        check::at_least_one("max_iterations", self.max_iterations)?;
+        check::positive("tolerance", self.tolerance)?;
         Ok(())
     }
 

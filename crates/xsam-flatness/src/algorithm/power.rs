@@ -1,9 +1,10 @@
 //! Eigenvalues of the largest magnitude, by power iteration.
 
-use xsam::ConfigError;
+use xsam::{ParamVector, check};
 
 use super::lanczos::{Eigenpair, Eigenpairs};
 use super::memory;
+use super::process::orthogonal_to;
 use crate::error::FlatnessError;
 use crate::operator::SymmetricOperator;
 use crate::random::{Elements, random_vector};
@@ -46,14 +47,9 @@ impl PowerIteration {
             ("count", self.count),
             ("max_iterations", self.max_iterations),
         ] {
-            if value == 0 {
-                return Err(ConfigError::new(field, 0, "at least 1").into());
-            }
+            check::at_least_one(field, value)?;
         }
-        if !(self.tolerance.is_finite() && self.tolerance > 0.0) {
-            let error = ConfigError::new("tolerance", self.tolerance, "finite and above 0");
-            return Err(error.into());
-        }
+        check::positive("tolerance", self.tolerance)?;
         let count = self.count.min(operator.dimension());
         memory::check(operator.space(), count + 4)?;
         let mut pairs: Vec<Eigenpair> = Vec::with_capacity(count);
@@ -79,7 +75,8 @@ impl PowerIteration {
         products: &mut usize,
     ) -> Result<Eigenpair, FlatnessError> {
         let start = random_vector(operator.space(), Elements::Normal, self.seed, index);
-        let mut vector = beside(start, found)?;
+        let basis: Vec<ParamVector> = found.iter().map(|pair| pair.vector.clone()).collect();
+        let mut vector = orthogonal_to(start, &basis)?;
         let norm = vector.norm()?;
         vector = vector.scale(1.0 / norm);
         let mut iteration = 0;
@@ -88,7 +85,7 @@ impl PowerIteration {
             *products += 1;
             let product = operator.apply(&vector)?;
             let value = vector.dot(&product)?;
-            let product = beside(product, found)?;
+            let product = orthogonal_to(product, &basis)?;
             let residual = product.clone().combine(1.0, &vector, -value).norm()?;
             if !residual.is_finite() {
                 return Err(FlatnessError::ProductNotFinite);
@@ -107,16 +104,4 @@ impl PowerIteration {
             vector = product.scale(1.0 / norm);
         }
     }
-}
-
-/// What is left of a vector beside the eigenvectors found.
-fn beside(
-    mut vector: xsam::ParamVector,
-    found: &[Eigenpair],
-) -> Result<xsam::ParamVector, FlatnessError> {
-    let shares = vector.dots(found.iter().map(|pair| &pair.vector))?;
-    for (pair, share) in found.iter().zip(shares) {
-        vector = vector.combine(1.0, &pair.vector, -share);
-    }
-    Ok(vector)
 }

@@ -22,8 +22,20 @@ pub enum Reorthogonalization {
     None,
 }
 
+impl Reorthogonalization {
+    /// The most vectors that are kept after so many iterations.
+    pub(crate) fn kept(self, iterations: usize) -> usize {
+        match self {
+            Self::Full => iterations,
+            // Those that have converged come on top.
+            Self::Selective => 2 * iterations,
+            Self::None => 0,
+        }
+    }
+}
+
 /// Breakdown: what is left of a product is rounding if it is below so many roundings of the operator.
-const ROUNDINGS: f64 = 32.0;
+pub(crate) const ROUNDINGS: f64 = 32.0;
 
 /// After `m` steps `A Q = Q T + beta q e_m^T`, where the columns of `Q` are orthonormal and `T` is tridiagonal.
 pub(crate) struct Process {

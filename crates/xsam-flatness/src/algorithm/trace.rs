@@ -1,10 +1,10 @@
 //! Trace and Frobenius norm, from products with random vectors.
 
 use serde::Serialize;
-use xsam::{ConfigError, ParamVector};
+use xsam::{ConfigError, ParamVector, check};
 
 use super::memory;
-use super::process::orthogonal_to;
+use super::process::{ROUNDINGS, orthogonal_to};
 use crate::error::FlatnessError;
 use crate::operator::SymmetricOperator;
 use crate::random::{Elements, filled, random_vector};
@@ -63,7 +63,7 @@ pub fn hutchinson(
     probes: usize,
     seed: u64,
 ) -> Result<Moments, FlatnessError> {
-    at_least_one("probes", probes)?;
+    check::at_least_one("probes", probes)?;
     let (mut traces, mut squares) = (Vec::new(), Vec::new());
     for index in 0..probes {
         let z = random_vector(operator.space(), Elements::Signs, seed, index as u64);
@@ -105,7 +105,7 @@ pub fn hutch_plus_plus(
         let beside = orthogonal_to(product, &basis)?;
         let norm = beside.norm()?;
         // What is left of a product that lies among the directions so far is rounding.
-        if norm > 32.0 * operator.space().epsilon() * size {
+        if norm > ROUNDINGS * operator.space().epsilon() * size {
             basis.push(beside.scale(1.0 / norm));
         }
     }
@@ -173,11 +173,4 @@ fn finite(value: f64) -> Result<f64, FlatnessError> {
     } else {
         Err(FlatnessError::ProductNotFinite)
     }
-}
-
-fn at_least_one(field: &'static str, value: usize) -> Result<(), FlatnessError> {
-    if value == 0 {
-        return Err(ConfigError::new(field, value, "at least 1").into());
-    }
-    Ok(())
 }

@@ -1,15 +1,15 @@
 //! The generalised Gauss-Newton matrix of a loss.
 
-use std::collections::HashSet;
-
-use burn::module::{Module, ParamGroup, ParamId};
+use burn::module::{Module, ParamGroup};
 use burn::tensor::Tensor;
-use xsam::{ConfigError, Evaluation, ParamVector, Place, parameters};
-
+use xsam::{Evaluation, ParamVector, Place, parameters};
 use xsam_kernels::kinks;
 
 use super::SymmetricOperator;
+use super::block::{Block, scale};
 use crate::error::FlatnessError;
+use crate::shares::Shares;
+use crate::surface::scalar;
 
 /// Step in the weights, as a share of their norm, and in the outputs, of theirs.
 const STEP: f64 = 1e-3;
@@ -24,9 +24,8 @@ pub struct GaussNewton<M, O, L, const D: usize> {
     model: M,
     outputs: O,
     loss: L,
-    shares: Vec<f64>,
-    space: ParamVector,
-    members: Option<HashSet<ParamId>>,
+    shares: Shares,
+    block: Block,
     step: f64,
 }
 
@@ -51,31 +50,19 @@ where
         mut outputs: O,
         mut loss: L,
     ) -> Result<Self, FlatnessError> {
-        if samples.is_empty() || samples.contains(&0) {
-            let range = "at least one batch, and none without samples";
-            let value = format!("{samples:?}");
-            return Err(ConfigError::new("samples", value, range).into());
-        }
+        let shares = Shares::new(samples)?;
         let value = loss(outputs(model, 0), 0);
-        let mut space = Evaluation::of(model, value, Place::Weights)?.gradient;
+        let gradient = Evaluation::of(model, value, Place::Weights)?.gradient;
         let members = group.map(|group| parameters::members(model, group));
-        if let Some(members) = &members {
-            space.retain(|id| members.contains(&id));
-        }
-        if space.is_empty() {
-            let range = "a group with at least one parameter that receives a gradient";
-            return Err(ConfigError::new("group", "nothing", range).into());
-        }
-        let norm = parameters::weight_vector(model, &space).norm()?;
-        let all: usize = samples.iter().sum();
+        let block = Block::new(gradient, members)?;
+        let scale = scale(&parameters::weight_vector(model, &block.space))?;
         Ok(Self {
             model: model.clone(),
             outputs,
             loss,
-            shares: samples.iter().map(|&n| n as f64 / all as f64).collect(),
-            space,
-            members,
-            step: STEP * if norm > 0.0 { norm } else { 1.0 },
+            shares,
+            block,
+            step: STEP * scale,
         })
     }
 
@@ -86,7 +73,7 @@ where
         u: Tensor<D>,
         i: usize,
     ) -> Result<Tensor<D>, FlatnessError> {
-        let norm = |x: &Tensor<D>| read(x.clone().powi_scalar(2).sum()).map(f64::sqrt);
+        let norm = |x: &Tensor<D>| scalar(x.clone().powi_scalar(2).sum()).map(f64::sqrt);
         let (size, length) = (norm(outputs)?, norm(&u)?);
         if length == 0.0 {
             return Ok(u);
@@ -110,7 +97,7 @@ where
     L: FnMut(Tensor<D>, usize) -> Tensor<1>,
 {
     fn space(&self) -> &ParamVector {
-        &self.space
+        &self.block.space
     }
 
     fn apply(&mut self, vector: &ParamVector) -> Result<ParamVector, FlatnessError> {
@@ -123,7 +110,8 @@ where
         let moved =
             |length: f64| parameters::displaced(self.model.clone().no_grad(), &[(length, vector)]);
         let (ahead, behind) = (moved(length), moved(-length));
-        for i in 0..self.shares.len() {
+        let all = 0..self.shares.len();
+        for i in all.clone() {
             let (outputs, kinks) = kinks::record(|| (self.outputs)(&self.model, i));
             let mut moved = |model: &M| {
                 let outputs = kinks.hold(|| (self.outputs)(model, i));
@@ -135,20 +123,12 @@ where
             let curved = self.curved(&outputs.clone().inner(), along, i)?;
             let weighted = (outputs * Tensor::from_inner(curved)).sum();
             let part = parameters::gradient_vector(&self.model, weighted.backward());
-            total = total.combine(1.0, &part, self.shares[i]);
+            total = total.combine(1.0, &part, self.shares.share(i, all.clone()));
         }
-        if let Some(members) = &self.members {
-            total.retain(|id| members.contains(&id));
-        }
+        let total = self.block.restricted(total);
         if !total.norm()?.is_finite() {
             return Err(FlatnessError::ProductNotFinite);
         }
         Ok(total)
     }
-}
-
-fn read(tensor: Tensor<1>) -> Result<f64, FlatnessError> {
-    let data = tensor.try_into_data();
-    let data = data.map_err(|error| xsam::StepError::Device(error.to_string()))?;
-    Ok(data.iter::<f64>().sum())
 }

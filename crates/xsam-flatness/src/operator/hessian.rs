@@ -1,11 +1,10 @@
 //! The Hessian of a loss, by differences of gradients.
 
-use std::collections::HashSet;
-
-use burn::module::{ParamGroup, ParamId};
-use xsam::{ConfigError, ParamVector};
+use burn::module::ParamGroup;
+use xsam::{ParamVector, check};
 
 use super::SymmetricOperator;
+use super::block::{Block, scale};
 use crate::error::FlatnessError;
 use crate::surface::Surface;
 
@@ -31,9 +30,7 @@ pub enum DifferenceStep {
 /// and two copies of the weights.
 pub struct Hessian<'a> {
     surface: &'a mut dyn Surface,
-    space: ParamVector,
-    /// The parameters that it is restricted to, if it is.
-    members: Option<HashSet<ParamId>>,
+    block: Block,
     /// Length of the step from the weights.
     step: f64,
     loss: f64,
@@ -54,34 +51,22 @@ impl<'a> Hessian<'a> {
     ) -> Result<Self, FlatnessError> {
         surface.reset();
         let start = surface.evaluate()?;
-        let mut space = start.gradient;
         let members = group.map(|group| surface.members(group));
-        if let Some(members) = &members {
-            space.retain(|id| members.contains(&id));
-        }
-        if space.is_empty() {
-            let range = "a group with at least one parameter that receives a gradient";
-            return Err(ConfigError::new("group", "nothing", range).into());
-        }
-        let grad_norm = match members {
+        let block = Block::new(start.gradient, members)?;
+        let grad_norm = match group {
             None => start.norm,
-            Some(_) => space.norm()?,
+            Some(_) => block.space.norm()?,
         };
         let share = match step {
-            DifferenceStep::Auto if space.epsilon() > 1e-10 => 1e-4,
+            DifferenceStep::Auto if block.space.epsilon() > 1e-10 => 1e-4,
             DifferenceStep::Auto => 1e-7,
             DifferenceStep::Relative(share) => share,
         };
-        if !(share.is_finite() && share > 0.0) {
-            return Err(ConfigError::new("step", share, "finite and above 0").into());
-        }
-        // Weights of zero have no scale.
-        let norm = surface.weights(&space).norm()?;
-        let scale = if norm > 0.0 { norm } else { 1.0 };
+        check::positive("step", share)?;
+        let scale = scale(&surface.weights(&block.space))?;
         Ok(Self {
             surface,
-            space,
-            members,
+            block,
             step: share * scale,
             loss: start.loss,
             grad_norm,
@@ -126,17 +111,13 @@ impl<'a> Hessian<'a> {
             return Ok(vector.clone().scale(0.0));
         }
         let difference = self.surface.gradient_difference(vector, step / norm)?;
-        let mut product = difference.scale(norm / (2.0 * step));
-        if let Some(members) = &self.members {
-            product.retain(|id| members.contains(&id));
-        }
-        Ok(product)
+        Ok(self.block.restricted(difference.scale(norm / (2.0 * step))))
     }
 }
 
 impl SymmetricOperator for Hessian<'_> {
     fn space(&self) -> &ParamVector {
-        &self.space
+        &self.block.space
     }
 
     fn apply(&mut self, vector: &ParamVector) -> Result<ParamVector, FlatnessError> {

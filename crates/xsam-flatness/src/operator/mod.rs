@@ -1,5 +1,6 @@
 //! What is multiplied: symmetric operators over the space of parameters.
 
+mod block;
 mod gauss_newton;
 mod hessian;
 

@@ -1,10 +1,9 @@
 //! How faithful each approximation of the local maximum is: the argument of the paper, in numbers.
 
 use serde::Serialize;
-use xsam::{Ascent, Grid, Keep, Objective, ParamVector, Plane, StepReport};
+use xsam::{Ascent, Grid, Keep, Objective, ParamVector, Plane, StepReport, check};
 
 use super::ball::highest;
-use super::{at_least_one, positive};
 use crate::error::FlatnessError;
 
 /// The loss at a distance from the weights, in each direction that a method takes for that of the local maximum.
@@ -58,11 +57,11 @@ pub fn faithfulness(
     ascent_steps: usize,
     strong_steps: usize,
 ) -> Result<Faithfulness, FlatnessError> {
-    positive("rho", rho)?;
-    at_least_one("ascent_steps", ascent_steps)?;
-    at_least_one("strong_steps", strong_steps)?;
+    check::positive("rho", rho)?;
+    check::at_least_one("ascent_steps", ascent_steps)?;
+    check::at_least_one("strong_steps", strong_steps)?;
     for &distance in distances {
-        positive("distance", distance)?;
+        check::positive("distance", distance)?;
     }
     objective.reset();
     let start = objective.evaluate()?;

@@ -6,7 +6,7 @@ mod directions;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::Serialize;
-use xsam::{Ascent, ConfigError, Keep, Objective, Scaling, StepReport};
+use xsam::{Ascent, Evaluation, Keep, Objective, Scaling, StepReport, check};
 
 pub use ball::{highest, random_directions};
 pub use directions::{Distance, Faithfulness, faithfulness};
@@ -81,14 +81,14 @@ impl Sharpness {
     /// If a distance is not a positive number or something that is counted is 0, or loss or gradient are not finite.
     pub fn measure(&self, objective: &mut dyn Objective) -> Result<SharpnessReport, FlatnessError> {
         for (field, value) in [("rho", self.rho), ("adaptive_rho", self.adaptive_rho)] {
-            positive(field, value)?;
+            check::positive(field, value)?;
         }
         for (field, value) in [
             ("ascent_steps", self.ascent_steps),
             ("strong_steps", self.strong_steps),
             ("directions", self.directions),
         ] {
-            at_least_one(field, value)?;
+            check::at_least_one(field, value)?;
         }
         let faithful = faithfulness(
             objective,
@@ -101,8 +101,9 @@ impl Sharpness {
         objective.reset();
         let start = objective.evaluate()?;
         let (loss, grad_norm) = (start.loss, start.norm);
-        let several = climbed(objective, self.rho, self.ascent_steps, Scaling::None)?;
-        let adaptive = climbed(objective, self.adaptive_rho, 1, Scaling::Elementwise)?;
+        let (rho, steps) = (self.rho, self.ascent_steps);
+        let several = climbed(objective, start.clone(), rho, steps, Scaling::None)?;
+        let adaptive = climbed(objective, start, self.adaptive_rho, 1, Scaling::Elementwise)?;
         let average = random_directions(objective, self.rho, self.directions, self.seed)?;
         Ok(SharpnessReport {
             loss,
@@ -119,15 +120,14 @@ impl Sharpness {
     }
 }
 
-/// The loss after an ascent of total length `rho`.
+/// The loss after an ascent of total length `rho` from the weights, where loss and gradient are `start`.
 fn climbed(
     objective: &mut dyn Objective,
+    start: Evaluation,
     rho: f64,
     steps: usize,
     scaling: Scaling,
 ) -> Result<f64, FlatnessError> {
-    objective.reset();
-    let start = objective.evaluate()?;
     let loss = start.loss;
     let ascent = Ascent {
         steps,
@@ -144,7 +144,7 @@ fn climbed(
 /// batch raises the loss of that batch, of `surface`'s batches, whose sizes are the m. All are selected
 /// again afterwards.
 ///
-/// Cost: `steps + 2` forward-backward passes over each batch.
+/// Cost: `steps + 1` forward-backward passes over each batch.
 ///
 /// # Errors
 /// If `rho` is not a positive number, or loss or gradient are not finite.
@@ -157,31 +157,18 @@ where
     M: Module,
     F: FnMut(&M, usize) -> Tensor<1>,
 {
-    positive("rho", rho)?;
-    at_least_one("steps", steps)?;
+    check::positive("rho", rho)?;
+    check::at_least_one("steps", steps)?;
     let increases: Result<Vec<f64>, FlatnessError> = (0..surface.batches())
         .map(|i| {
             surface.select(Some(i));
             surface.reset();
-            let loss = surface.evaluate()?.loss;
-            Ok(climbed(surface, rho, steps, Scaling::None)? - loss)
+            let start = surface.evaluate()?;
+            let loss = start.loss;
+            Ok(climbed(surface, start, rho, steps, Scaling::None)? - loss)
         })
         .collect();
     surface.select(None);
     surface.reset();
     Ok(Estimate::of(&increases?))
-}
-
-fn positive(field: &'static str, value: f64) -> Result<(), FlatnessError> {
-    if value.is_finite() && value > 0.0 {
-        return Ok(());
-    }
-    Err(ConfigError::new(field, value, "finite and above 0").into())
-}
-
-fn at_least_one(field: &'static str, value: usize) -> Result<(), FlatnessError> {
-    if value > 0 {
-        return Ok(());
-    }
-    Err(ConfigError::new(field, value, "at least 1").into())
 }

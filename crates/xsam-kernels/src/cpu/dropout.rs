@@ -31,8 +31,13 @@ impl Mask {
         }
     }
 
-    /// Writes `x` times `factor` for the elements that stay, and times 0 for the others.
-    pub(crate) fn apply(self, x: &[f32], factor: f32) -> Vec<f32> {
+    /// Writes `x` times `factor` for the elements that stay, and times 0 for the others; plus `base`, if there is
+    /// one.
+    pub(crate) fn apply(self, base: Option<&[f32]>, x: &[f32], factor: f32) -> Vec<f32> {
+        assert!(
+            base.is_none_or(|base| base.len() == x.len()),
+            "the vectors have different lengths"
+        );
         let arch = Arch::new();
         let chunk = BLOCK * items_per_task(x.len().div_ceil(BLOCK), BLOCK);
         // SAFETY: the chunks cover all elements, and `ApplyFrom` writes every one.
@@ -43,38 +48,12 @@ impl Mask {
                     .zip(x.par_chunks(chunk))
                     .enumerate()
                     .for_each(|(i, (output, x))| {
+                        let start = i * chunk;
                         arch.dispatch(ApplyFrom {
                             mask: self,
-                            start: i * chunk,
+                            start,
                             x,
-                            base: None,
-                            factor,
-                            output,
-                        });
-                    });
-            })
-        }
-    }
-
-    /// Writes `base` plus what [`apply`](Self::apply) makes of `x`.
-    pub(crate) fn apply_and_add(self, base: &[f32], x: &[f32], factor: f32) -> Vec<f32> {
-        assert_eq!(base.len(), x.len(), "the vectors have different lengths");
-        let arch = Arch::new();
-        let chunk = BLOCK * items_per_task(x.len().div_ceil(BLOCK), BLOCK);
-        // SAFETY: as in `apply`.
-        unsafe {
-            written(x.len(), |output| {
-                output
-                    .par_chunks_mut(chunk)
-                    .zip(x.par_chunks(chunk))
-                    .zip(base.par_chunks(chunk))
-                    .enumerate()
-                    .for_each(|(i, ((output, x), base))| {
-                        arch.dispatch(ApplyFrom {
-                            mask: self,
-                            start: i * chunk,
-                            x,
-                            base: Some(base),
+                            base: base.map(|base| &base[start..][..x.len()]),
                             factor,
                             output,
                         });

@@ -77,6 +77,29 @@ impl BenchModel {
         }
     }
 
+    fn name(&self) -> ModelName {
+        match self {
+            Self::Images(images) => ModelName::Image(images.name),
+            Self::Transformer(_) => ModelName::Transformer,
+        }
+    }
+
+    /// Its width, if it can be scaled.
+    fn width(&self) -> Option<usize> {
+        match self {
+            Self::Images(images) => images.resolved_width(),
+            Self::Transformer(_) => None,
+        }
+    }
+
+    /// Tokens of each sentence, if that is what it is given.
+    fn tokens(&self) -> Option<usize> {
+        match self {
+            Self::Images(_) => None,
+            Self::Transformer(sentences) => Some(sentences.tokens),
+        }
+    }
+
     /// Its base optimizer.
     fn optimizer(&self) -> OptimizerSpec {
         match self {
@@ -145,27 +168,16 @@ pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
     let plan = Plan::new(spec)?;
     set_kernels(spec.kernels);
     let place = Place::new(DeviceName::Cpu, Precision::F32);
-    let result = match &spec.model {
+    match &spec.model {
         BenchModel::Images(images) => {
             let (model, loss) = images.start(spec.batch, &place)?;
-            let result = measure(spec, &plan, place, model, loss)?;
-            BenchResult {
-                model: images.name.to_string(),
-                width: images.resolved_width(),
-                ..result
-            }
+            measure(spec, &plan, place, model, loss)
         }
         BenchModel::Transformer(sentences) => {
             let (model, loss) = sentences.start(spec.batch, &place)?;
-            let result = measure(spec, &plan, place, model, loss)?;
-            BenchResult {
-                model: ModelName::Transformer.to_string(),
-                tokens: Some(sentences.tokens),
-                ..result
-            }
+            measure(spec, &plan, place, model, loss)
         }
-    };
-    Ok(result)
+    }
 }
 
 /// Times the steps of `model`, whose `loss` is that of the batch; it is told which step it is.
@@ -216,11 +228,11 @@ fn measure<M: Module>(
     }
     Ok(BenchResult {
         side: "xsam",
-        model: String::new(),
+        model: spec.model.name().to_string(),
         method: plan.method.name.to_string(),
         batch: spec.batch,
-        width: None,
-        tokens: None,
+        width: spec.model.width(),
+        tokens: spec.model.tokens(),
         ascent_steps: plan.method.ascent_steps,
         median_s,
         min_s: seconds.into_iter().fold(f64::INFINITY, f64::min),

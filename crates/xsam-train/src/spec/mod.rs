@@ -360,6 +360,13 @@ pub struct TrainSpec {
     pub checkpoint_every: usize,
 }
 
+impl TrainSpec {
+    /// Whether what is done `every` so many epochs, and at the end, is done after `epochs` of them.
+    pub(crate) fn is_due(&self, every: usize, epochs: usize) -> bool {
+        epochs == self.epochs || epochs.is_multiple_of(every)
+    }
+}
+
 impl Default for TrainSpec {
     fn default() -> Self {
         Self {

@@ -85,14 +85,6 @@ impl TranslationSpec {
         SpecError::unless(ok, "translation.length_penalty", penalty, "finite")
     }
 
-    /// Whether BLEU is computed after so many of all epochs.
-    pub(crate) fn scores_after(&self, epochs: usize, of: usize) -> bool {
-        epochs == of
-            || self
-                .bleu_every
-                .is_some_and(|every| epochs.is_multiple_of(every))
-    }
-
     /// How translations are looked for.
     pub(crate) fn search_config(&self) -> SearchConfig {
         let config = SearchConfig::new(BOS as usize, EOS as usize);
