@@ -11,8 +11,11 @@ use crate::error::FlatnessError;
 use crate::shares::Shares;
 use crate::surface::scalar;
 
-/// Step in the weights, as a share of their norm, and in the outputs, of theirs.
-const STEP: f64 = 1e-3;
+/// Step in the weights, as a share of their norm, and in the outputs, of theirs: where rounding and the derivatives of
+/// third order weigh about the same.
+fn share(space: &ParamVector) -> f64 {
+    if space.epsilon() > 1e-10 { 1e-3 } else { 1e-6 }
+}
 
 /// `G = J^T L J`: the Jacobian `J` of the model's outputs by its weights, and the Hessian `L` of the loss by the
 /// outputs (Schraudolph, "Fast curvature matrix-vector products for second-order gradient descent", 2002).
@@ -26,6 +29,9 @@ pub struct GaussNewton<M, O, L, const D: usize> {
     loss: L,
     shares: Shares,
     block: Block,
+    /// Length of the step from the outputs, as a share of their norm.
+    share: f64,
+    /// Length of the step from the weights.
     step: f64,
 }
 
@@ -56,13 +62,15 @@ where
         let members = group.map(|group| parameters::members(model, group));
         let block = Block::new(gradient, members)?;
         let scale = scale(&parameters::weight_vector(model, &block.space))?;
+        let share = share(&block.space);
         Ok(Self {
             model: model.clone(),
             outputs,
             loss,
             shares,
             block,
-            step: STEP * scale,
+            share,
+            step: share * scale,
         })
     }
 
@@ -78,7 +86,7 @@ where
         if length == 0.0 {
             return Ok(u);
         }
-        let step = STEP * if size > 0.0 { size } else { 1.0 } / length;
+        let step = self.share * if size > 0.0 { size } else { 1.0 } / length;
         let mut slope = |factor: f64| {
             let at = outputs.clone() + u.clone() * factor;
             let at = Tensor::from_inner(at).require_grad();
