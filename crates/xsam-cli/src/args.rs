@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Sharpness-aware training: train a model, compare methods, check this build's numbers.
 #[derive(Debug, Parser)]
@@ -60,6 +60,16 @@ pub(crate) enum Command {
                       the run's directory."
     )]
     Flatness(FlatnessArguments),
+    /// The loss around the weights of a run: along a line, in a plane, or in XSAM's own plane.
+    #[command(
+        after_help = "Examples:\n  xsam landscape runs/sam\n  xsam landscape runs/sam --along xsam\n  \
+                      xsam landscape runs/sgd --to runs/sam\n\n\
+                      Looked at are training data as they are, as in `xsam flatness`. Values are written to \
+                      landscape/NAME.json and .csv in the run's directory, plots to .svg and .png. A landscape that \
+                      was interrupted goes on where it was. In evaluation mode running statistics stay those of the \
+                      run, except with --to, where they go along."
+    )]
+    Landscape(LandscapeArguments),
     /// This build's numbers against reference cases, one line each.
     #[command(after_help = "Example:\n  xsam verify --json\n\nExits with 1 if any case fails.")]
     Verify(VerifyArguments),
@@ -163,11 +173,51 @@ pub(crate) struct ExportArguments {
     pub(crate) json: bool,
 }
 
+/// What is measured of a trained model.
+#[derive(Args, Debug)]
+pub(crate) struct SubjectArguments {
+    /// Directory of a run, for its latest checkpoint; a folder in its checkpoint/; or a file of weights for PyTorch
+    /// (.safetensors, or a state dict by torch.save), with the spec of its model and data.
+    #[arg(value_name = "RUN|CHECKPOINT|FILE")]
+    pub(crate) run: PathBuf,
+
+    /// Spec of the model and the data of a file of weights.
+    #[arg(long, value_name = "SPEC.toml", conflicts_with = "preset")]
+    pub(crate) spec: Option<PathBuf>,
+
+    /// The same, from a spec that comes with the program.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+
+    /// Changes a field of that spec (repeatable).
+    #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
+    pub(crate) settings: Vec<String>,
+
+    /// Training samples: images, or pairs of sentences.
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    pub(crate) samples: usize,
+
+    /// Samples in a batch; the result does not depend on it, but for --training with batch norm.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub(crate) batch: usize,
+
+    /// The model as in training: statistics of the batch, dropout.
+    #[arg(long)]
+    pub(crate) training: bool,
+
+    /// Number format: f32 or f64; the run's if not given.
+    #[arg(long, value_name = "FORMAT")]
+    pub(crate) precision: Option<String>,
+
+    /// Decides which samples, and all that is random.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
 #[derive(Args, Debug)]
 pub(crate) struct FlatnessArguments {
-    /// Directory of a run, for its latest checkpoint, or a folder in its checkpoint/.
-    #[arg(value_name = "RUN|CHECKPOINT")]
-    pub(crate) run: PathBuf,
+    #[command(flatten)]
+    pub(crate) subject: SubjectArguments,
 
     /// Other runs to look at in the same way, for a table of all.
     #[arg(long, value_name = "RUN", num_args = 1..)]
@@ -194,25 +244,65 @@ pub(crate) struct FlatnessArguments {
     #[arg(long)]
     pub(crate) layers: bool,
 
-    /// Training samples: images, or pairs of sentences.
-    #[arg(long, value_name = "N", default_value_t = 1024)]
-    pub(crate) samples: usize,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
 
-    /// Samples in a batch; the result does not depend on it, but for --training with batch norm.
-    #[arg(long, value_name = "N", default_value_t = 128)]
-    pub(crate) batch: usize,
+/// What a landscape is taken along.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum AlongName {
+    /// Random directions with the norms of the model's filters.
+    Random,
+    /// The eigenvectors of the largest eigenvalues of the Hessian.
+    Eigenvectors,
+    /// The principal directions of the run's checkpoints.
+    Trajectory,
+    /// XSAM's plane, of displacement and ascent gradient, in polar coordinates.
+    Xsam,
+}
 
-    /// The model as in training: statistics of the batch, dropout.
+#[derive(Args, Debug)]
+pub(crate) struct LandscapeArguments {
+    #[command(flatten)]
+    pub(crate) subject: SubjectArguments,
+
+    /// The directions.
+    #[arg(long, value_name = "DIRECTIONS", default_value = "random")]
+    pub(crate) along: AlongName,
+
+    /// The line from the weights to those of another run, instead.
+    #[arg(long, value_name = "RUN|CHECKPOINT|FILE", conflicts_with = "along")]
+    pub(crate) to: Option<PathBuf>,
+
+    /// A line instead of a plane.
     #[arg(long)]
-    pub(crate) training: bool,
+    pub(crate) line: bool,
 
-    /// Number format: f32 or f64; the run's if not given.
-    #[arg(long, value_name = "FORMAT")]
-    pub(crate) precision: Option<String>,
+    /// Points along each axis: 41 on a line, 25 in a plane if not given. In XSAM's plane so many distances, 15 if
+    /// not given, in four times as many directions.
+    #[arg(long, value_name = "N")]
+    pub(crate) points: Option<usize>,
 
-    /// Decides which samples, and all that is random.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) seed: u64,
+    /// How far it reaches: in norms of the filters along random directions, a share of the way beyond both ends with
+    /// --to, otherwise a distance.
+    #[arg(long, value_name = "R")]
+    pub(crate) radius: Option<f64>,
+
+    /// Length of the ascent in XSAM's plane; the run's if not given, or 0.15.
+    #[arg(long)]
+    pub(crate) rho: Option<f64>,
+
+    /// Distance of the arc in XSAM's plane; the run's if not given, or twice rho.
+    #[arg(long)]
+    pub(crate) rho_max: Option<f64>,
+
+    /// Steps of the ascent in XSAM's plane; the run's if not given, or 1.
+    #[arg(long, value_name = "K")]
+    pub(crate) ascent_steps: Option<usize>,
+
+    /// Replaces a landscape of the same name that has other settings.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
 
     #[command(flatten)]
     pub(crate) output: OutputArguments,

@@ -56,6 +56,7 @@ fn run(command: Command) -> Result<Outcome, Error> {
         Command::Compare(arguments) => commands::compare::run(arguments),
         Command::Export(arguments) => commands::export::run(arguments),
         Command::Flatness(arguments) => commands::flatness::run(arguments),
+        Command::Landscape(arguments) => commands::landscape::run(arguments),
         Command::Verify(arguments) => commands::verify::run(arguments),
         Command::Bench(arguments) => commands::bench::run(arguments),
         Command::Data(arguments) => commands::data::run(arguments),

@@ -1,39 +1,14 @@
 //! The program as a person, or a machine, meets it.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
+use common::{assert_fails, lines, text, xsam};
 use serde_json::Value;
-
-fn xsam(directory: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_xsam"))
-        .args(arguments)
-        .current_dir(directory)
-        .output()
-        .unwrap()
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).unwrap()
-}
-
-/// Each line of standard output as JSON.
-fn lines(output: &Output) -> Vec<Value> {
-    let text = text(&output.stdout);
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
-#[track_caller]
-fn assert_fails(output: &Output, code: i32, message: &str) {
-    let error = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(code), "{error}");
-    assert!(error.contains(message), "{error}");
-    assert!(!error.contains("panicked"), "{error}");
-}
 
 /// A run of a second or so.
 const SHORT: [&str; 6] = [
@@ -67,6 +42,7 @@ fn help_has_an_example_everywhere() {
         &["bench"],
         &["export"],
         &["flatness"],
+        &["landscape"],
         &["data", "list"],
         &["data", "show"],
         &["data", "fetch"],
@@ -841,85 +817,4 @@ fn weights_are_exported_once() {
         1,
         "misshapen: conv1.weight is [16, 3, 3, 3], not [8, 3, 3, 3]",
     );
-}
-
-#[test]
-fn the_flatness_of_a_run_is_measured_and_written_down() {
-    let here = tempfile::tempdir().unwrap();
-    let short = ["data.subset=100", "train.epochs=1", "model.name=small_cnn"];
-    for out in ["a", "b"] {
-        let settings = short.iter().flat_map(|setting| ["--set", *setting]);
-        let train: Vec<&str> = ["train", "--out", out]
-            .into_iter()
-            .chain(settings)
-            .collect();
-        assert!(xsam(here.path(), &train).status.success());
-    }
-    let flags = ["--samples", "60", "--top", "2"];
-    let all = [
-        "--trace",
-        "9",
-        "--sharpness",
-        "0.1",
-        "--density",
-        "--layers",
-    ];
-    let output = xsam(
-        here.path(),
-        &[&["flatness", "a", "--json"][..], &flags, &all].concat(),
-    );
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    let report = &lines(&output)[0];
-    let pairs = report["eigenvalues"]["pairs"].as_array().unwrap();
-    let values: Vec<f64> = pairs
-        .iter()
-        .map(|pair| pair["value"].as_f64().unwrap())
-        .collect();
-    assert_eq!(values.len(), 3);
-    assert!(values.is_sorted_by(|a, b| a >= b), "{values:?}");
-    assert_eq!(
-        (&report["samples"], &report["mode"]),
-        (&60.into(), &"evaluation".into())
-    );
-    assert!(report["trace"]["standard_error"].as_f64().unwrap() > 0.0);
-    assert!(report["sharpness"]["worst"].as_f64() >= report["sharpness"]["searched"].as_f64());
-    assert_eq!(
-        report["directions"]["distances"].as_array().unwrap().len(),
-        4
-    );
-    assert_eq!(report["layers"][0]["name"], "conv1");
-    assert_eq!(report["density"]["probes"].as_array().unwrap().len(), 8);
-    let file = fs::read_to_string(here.path().join("a/flatness.json")).unwrap();
-    assert_eq!(serde_json::from_str::<Value>(&file).unwrap(), *report);
-
-    let compared = [&["flatness", "a", "--compare", "b", "-q"][..], &flags].concat();
-    let compared = xsam(here.path(), &compared);
-    assert!(compared.status.success(), "{}", text(&compared.stderr));
-    let table = text(&compared.stdout);
-    assert!(
-        table.contains("smallest eigenvalue") && table.contains("highest rise"),
-        "{table}"
-    );
-
-    for (arguments, code, expected) in [
-        (
-            &["flatness", "a", "--top", "0"][..],
-            2,
-            "`--top`: 0 must be at least 1",
-        ),
-        (
-            &["flatness", "a", "--trace", "2"],
-            2,
-            "`--trace`: 2 must be at least 3",
-        ),
-        (
-            &["flatness", "a", "--sharpness=-1"],
-            2,
-            "`--sharpness`: -1 must be finite",
-        ),
-        (&["flatness", "a", "--precision", "f16"], 2, "`--precision`"),
-        (&["flatness", "nowhere"], 1, "nowhere"),
-    ] {
-        assert_fails(&xsam(here.path(), arguments), code, expected);
-    }
 }

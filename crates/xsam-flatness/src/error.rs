@@ -35,6 +35,12 @@ pub enum FlatnessError {
     /// The closure's loss cannot be used, or the device failed.
     #[error(transparent)]
     Loss(StepError),
+    /// There is no plane of displacement and gradient.
+    #[error("there is no plane to search: {reason}")]
+    NoPlane {
+        /// Why.
+        reason: &'static str,
+    },
     /// Vectors would not fit into memory.
     #[error(
         "{vectors} vectors of the weights' size need {needed} MB, and {available} MB are free: fewer iterations, or \

@@ -14,6 +14,10 @@
 //! * [`Sharpness`] says by how much the loss rises within a distance, [`m_sharpness()`] batch by batch, and
 //!   [`faithfulness`] how near the directions of SGD, SAM and XSAM come to the highest point.
 //!
+//! * A landscape is the loss along a line or in a plane: [`scan`] takes it, in directions of your own or in
+//!   [`filter_normalized`] random ones, those [`between`] two models, the [`principal_directions`] of a trajectory, or
+//!   the axes of [`XsamPlane`].
+//!
 //! Second derivatives are differences of gradients, since Burn differentiates once. Between the two gradients of a
 //! difference rectifiers and max pools would switch, which has no part in a second derivative: those of
 //! [`xsam_kernels`] are held where they are at the weights ([`xsam_kernels::kinks`]). A model with rectifiers of its own
@@ -21,6 +25,7 @@
 
 mod algorithm;
 mod error;
+mod landscape;
 mod operator;
 mod random;
 mod shares;
@@ -33,6 +38,9 @@ pub use algorithm::{
     hutchinson,
 };
 pub use error::FlatnessError;
+pub use landscape::{
+    PrincipalDirections, XsamPlane, between, evenly, filter_normalized, principal_directions, scan,
+};
 pub use operator::{DifferenceStep, GaussNewton, Hessian, SymmetricOperator};
 pub use random::{Elements, random_vector};
 pub use sharpness::{

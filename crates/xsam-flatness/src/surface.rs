@@ -1,6 +1,6 @@
 //! The loss around the weights of a model, as a mean over batches.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use burn::module::{Flag, Module, ModuleMapper, Param, ParamGroup, ParamId};
@@ -10,6 +10,9 @@ use xsam_kernels::kinks::{self, Kinks};
 
 use crate::error::FlatnessError;
 use crate::shares::Shares;
+
+/// Bytes that the noted kinks of batches may take, so that they need not be noted anew for each difference.
+const KINKS: usize = 512 << 20;
 
 /// How the model computes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -53,6 +56,9 @@ pub struct LossSurface<M, F> {
     point: Option<M>,
     ascents: usize,
     passes: Passes,
+    /// The sides of kinks at the weights, of as many batches as there is room for.
+    kinks: HashMap<usize, Kinks>,
+    kinks_bytes: usize,
 }
 
 impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
@@ -84,6 +90,8 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
             point: None,
             ascents: 0,
             passes: Passes::default(),
+            kinks: HashMap::new(),
+            kinks_bytes: 0,
         })
     }
 
@@ -91,6 +99,8 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
     #[must_use]
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
+        self.kinks.clear();
+        self.kinks_bytes = 0;
         self
     }
 
@@ -143,12 +153,25 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
         (self.loss)(model, i)
     }
 
-    /// A copy whose running statistics no pass of another one can reach.
+    /// A copy whose running statistics are its own: no pass and no move of another one can reach them.
     fn copy(&self, model: &M) -> M {
-        match self.mode {
-            Mode::Training => parameters::independent(model, self.strategy),
-            Mode::Evaluation => model.clone(),
+        parameters::independent(model, self.strategy)
+    }
+
+    /// On which side of its kinks batch `i` is at the weights. Takes a forward pass if that is not known yet.
+    fn kinks(&mut self, i: usize) -> Kinks {
+        if let Some(known) = self.kinks.get(&i) {
+            return known.clone();
         }
+        self.passes.losses += 1;
+        let here = self.copy(&self.model).no_grad();
+        let (_, kinks) = kinks::record(|| self.batch(&here, i));
+        let bytes = kinks.bytes();
+        if self.kinks_bytes + bytes <= KINKS {
+            self.kinks_bytes += bytes;
+            self.kinks.insert(i, kinks.clone());
+        }
+        kinks
     }
 
     fn place(&self) -> Place {
@@ -219,20 +242,20 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Objective for LossSurface<M, F
 }
 
 impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Surface for LossSurface<M, F> {
-    /// Cost: a forward pass and two forward-backward passes, and two copies of the weights.
+    /// Cost: two forward-backward passes, and two copies of the weights. In the first difference also a forward pass,
+    /// and a byte for each element of the output of a rectifier, up to 512 MB; of batches for which that is not
+    /// enough the forward pass is made for every difference.
     fn gradient_difference(
         &mut self,
         direction: &ParamVector,
         length: f64,
     ) -> Result<ParamVector, FlatnessError> {
         self.passes.gradients += 2;
-        self.passes.losses += 1;
         let at = |length| parameters::displaced(self.copy(&self.model), &[(length, direction)]);
         let (ahead, behind) = (at(length), at(-length));
-        let here = self.copy(&self.model).no_grad();
         let mut total = ParamVector::default();
         for i in self.active.clone() {
-            let (_, kinks) = kinks::record(|| self.batch(&here, i));
+            let kinks = self.kinks(i);
             let ahead = self.slope_on(&kinks, &ahead, i)?;
             let behind = self.slope_on(&kinks, &behind, i)?;
             let share = self.share(i);

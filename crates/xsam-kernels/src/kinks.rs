@@ -85,6 +85,15 @@ impl Kinks {
         self.0.is_empty()
     }
 
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        let bytes = |side: &Side| match side {
+            Side::Rectifier(above) => above.shape().num_elements() * above.dtype().size(),
+            Side::Pool(places, _) => places.shape().num_elements() * places.dtype().size(),
+        };
+        self.0.iter().map(bytes).sum()
+    }
+
     /// Makes a forward pass, with gradients or without, on the noted sides. `None` if it is not one of the same
     /// operations on tensors of the same sizes.
     pub fn hold<R>(&self, pass: impl FnOnce() -> R) -> Option<R> {

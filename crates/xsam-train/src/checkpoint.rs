@@ -1,7 +1,7 @@
 //! Weights, optimizer and position of a run after a whole epoch.
 //!
 //! A checkpoint is a folder that gets its name once it is complete, so there is never a mixture of
-//! two epochs; the one before it is removed only then.
+//! two epochs; an older one is removed only then.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -29,12 +29,13 @@ struct Position {
     rows: Vec<Metrics>,
 }
 
-/// Saves the state after as many epochs as there are rows.
+/// Saves the state after as many epochs as there are rows, and keeps so many checkpoints, the latest ones.
 pub(crate) fn save<M: Module>(
     run: &Path,
     model: &M,
     optim: &SharpnessAware,
     rows: &[Metrics],
+    keep: usize,
 ) -> Result<(), Error> {
     let folder = run.join(FOLDER);
     let complete = folder.join(name(rows.len()));
@@ -59,15 +60,14 @@ pub(crate) fn save<M: Module>(
         .map_err(|error| Error::damaged(&beside.join(POSITION), error))?;
     files::write(&beside.join(POSITION), &text)?;
 
-    let older = all(&folder)?;
     if complete.exists() {
         fs::remove_dir_all(&complete).map_err(Error::file("remove", &complete))?;
     }
     fs::rename(&beside, &complete).map_err(Error::file("rename", &beside))?;
-    for (epoch, path) in older {
-        if epoch != rows.len() {
-            fs::remove_dir_all(&path).map_err(Error::file("remove", &path))?;
-        }
+    let mut kept = all(&folder)?;
+    kept.sort_by_key(|(epoch, _)| std::cmp::Reverse(*epoch));
+    for (_, path) in kept.into_iter().skip(keep.max(1)) {
+        fs::remove_dir_all(&path).map_err(Error::file("remove", &path))?;
     }
     Ok(())
 }
@@ -135,6 +135,23 @@ pub(crate) fn epoch(checkpoint: &Path) -> Option<usize> {
 /// The latest checkpoint of a run, and its epoch.
 pub(crate) fn latest(run: &Path) -> Result<Option<(usize, PathBuf)>, Error> {
     Ok(all(&run.join(FOLDER))?.into_iter().max())
+}
+
+/// A checksum of the weights of a checkpoint, or of a file of weights.
+pub(crate) fn checksum(checkpoint: &Path) -> Result<String, Error> {
+    let file = match checkpoint.is_dir() {
+        true => checkpoint.join(MODEL),
+        false => checkpoint.to_owned(),
+    };
+    let bytes = fs::read(&file).map_err(Error::file("read", &file))?;
+    Ok(format!("{:08x}", crc32fast::hash(&bytes)))
+}
+
+/// The checkpoints of a run that there are, by their epochs.
+pub(crate) fn kept(run: &Path) -> Result<Vec<(usize, PathBuf)>, Error> {
+    let mut kept = all(&run.join(FOLDER))?;
+    kept.sort_unstable();
+    Ok(kept)
 }
 
 /// The complete checkpoints in `folder`.

@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::event::{Listener, StopSignal};
 use crate::files::{self, Existing};
 use crate::metrics::Metrics;
-use crate::plot::{self, Curve, Words};
+use crate::plot::{self, Line, Lines, Point, Words};
 use crate::run::Run;
 use crate::spec::{Compare, CompareEntry, MethodSpec, Spec};
 use crate::statistics::{Spread, mean, median};
@@ -180,18 +180,18 @@ impl Comparison {
         }
         type Column = fn(&Metrics) -> Option<f64>;
         let plots: [(&str, &str, &str, Column); 4] = [
-            ("test-accuracy.svg", "Test accuracy", "accuracy", |row| {
+            ("test-accuracy", "Test accuracy", "accuracy", |row| {
                 row.test_accuracy
             }),
             (
-                "train-loss.svg",
+                "train-loss",
                 "Training loss",
                 "loss at the weights",
                 |row| Some(row.train_loss),
             ),
-            ("alpha.svg", "Position on the arc", "alpha", |row| row.alpha),
+            ("alpha", "Position on the arc", "alpha", |row| row.alpha),
             (
-                "psi.svg",
+                "psi",
                 "Angle of displacement and ascent gradient",
                 "psi in radians",
                 |row| row.psi,
@@ -199,16 +199,22 @@ impl Comparison {
         ];
         let runs = self.seeds.len();
         let subtitle = format!("mean of {runs} seeds; the bands reach from lowest to highest");
-        for (file, title, axis, column) in plots {
+        for (name, title, axis, column) in plots {
             let curves = self.curves(done, column);
             if !curves.is_empty() {
                 let words = Words {
                     title,
                     subtitle: &subtitle,
-                    axis,
+                    x: "epoch",
+                    y: axis,
                 };
-                plot::curves(&self.directory.join(file), words, &curves)?;
-                files.push(file.to_owned());
+                let figure = Lines {
+                    words,
+                    lines: &curves,
+                    marks: &[],
+                    logarithmic: false,
+                };
+                files.push(plot::svg(&self.directory, name, &figure)?);
             }
         }
         files.push(MARKER.to_owned());
@@ -280,7 +286,7 @@ impl Comparison {
         &self,
         done: &[(usize, Recorded)],
         column: impl Fn(&Metrics) -> Option<f64>,
-    ) -> Vec<Curve> {
+    ) -> Vec<Line> {
         let curve = |(m, entry): (usize, &CompareEntry)| {
             let runs = of_method(done, m);
             let epochs = runs.iter().map(|run| run.rows.len()).max()?;
@@ -291,7 +297,7 @@ impl Comparison {
                     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
                     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                     let mean = mean(values)?;
-                    Some(plot::Point {
+                    Some(Point {
                         x: (epoch + 1) as f64,
                         mean,
                         low,
@@ -299,7 +305,7 @@ impl Comparison {
                     })
                 })
                 .collect();
-            (!points.is_empty()).then(|| Curve {
+            (!points.is_empty()).then(|| Line {
                 label: entry.label.clone(),
                 colour: m,
                 points,

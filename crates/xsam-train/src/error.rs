@@ -113,6 +113,27 @@ pub enum Error {
         /// The epoch after which it gets its first one.
         epoch: usize,
     },
+    /// A landscape of that name has been taken with other settings.
+    #[error(
+        "{path} is a landscape with other settings, or of other weights: give --overwrite to replace it",
+        path = path.display()
+    )]
+    OtherLandscape {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// A trajectory is looked at of which too little is left.
+    #[error(
+        "{path} has {found} checkpoints, too few for the directions of its trajectory: train with \
+         --set train.keep_checkpoints=N",
+        path = path.display()
+    )]
+    FewCheckpoints {
+        /// The run directory.
+        path: PathBuf,
+        /// How many there are.
+        found: usize,
+    },
     /// A file that is to be written exists.
     #[error(
         "{path} exists: give --overwrite to replace it, or another file with --out",
@@ -194,6 +215,11 @@ impl Error {
         let usage = matches!(self, Self::Spec { .. } | Self::Exists { .. });
         let usage = usage || matches!(self, Self::NotOurs { .. } | Self::OtherSpec { .. });
         let usage = usage || matches!(self, Self::NotARun { .. } | Self::FileExists { .. });
+        let usage = usage
+            || matches!(
+                self,
+                Self::FewCheckpoints { .. } | Self::OtherLandscape { .. }
+            );
         match self {
             Self::Weights(error) => matches!(error, WeightsError::Ending { .. }),
             Self::Fetch(FetchError::ByHand { .. } | FetchError::Mirror { .. }) => true,

@@ -43,7 +43,12 @@ pub(crate) fn prepare(directory: &Path, existing: Existing, marker: &str) -> Res
 
 /// Replaces the text of a file: readers see the old one or the new, never a part.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
-    replace_file(path, text.as_bytes()).map_err(Error::file("write", path))
+    write_bytes(path, text.as_bytes())
+}
+
+/// The same of a file that is not text.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    replace_file(path, bytes).map_err(Error::file("write", path))
 }
 
 /// The text of a file.

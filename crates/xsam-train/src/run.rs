@@ -190,7 +190,8 @@ impl<T: Task> Course<T> {
             self.rows.push(row);
             let train = &self.spec.train;
             if train.is_due(train.checkpoint_every, self.rows.len()) {
-                checkpoint::save(&self.directory, &model, &self.optim, &self.rows)?;
+                let keep = train.keep_checkpoints;
+                checkpoint::save(&self.directory, &model, &self.optim, &self.rows, keep)?;
             }
             self.write(Status::Running, None)?;
         }

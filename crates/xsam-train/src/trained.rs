@@ -4,14 +4,15 @@ use std::path::{Path, PathBuf};
 
 use xsam_data::text::{PAD, Tokenizer};
 use xsam_data::{Dataset, Sizes};
-use xsam_models::{Model, Transformer, cast};
+use xsam_models::{Model, Transformer, cast, load_weights, read_weights};
 
 use crate::checkpoint;
 use crate::device::Place;
 use crate::error::Error;
 use crate::files;
 use crate::metrics::Metrics;
-use crate::spec::Spec;
+use crate::spec::{Spec, SpecError};
+use crate::subject::folder_of;
 use crate::summary::{MARKER, SPEC_FILE};
 use crate::task::TOKENIZER;
 
@@ -90,7 +91,34 @@ impl Trained {
         })
     }
 
-    /// Epochs that the model has been trained for.
+    /// The weights in `file`, written by PyTorch or [`export`](crate::export()), as the image model that `spec` says. The
+    /// run directory is where results about it go.
+    ///
+    /// # Errors
+    /// If the spec cannot be or is of a translator, whose weights are of no use without its tokenizer, the data that say
+    /// how large the model is cannot be loaded, or the file does not fit the model.
+    pub fn of_weights(file: &Path, spec: Spec) -> Result<Self, Error> {
+        let spec = spec.resolved()?;
+        if spec.data.name.is_text() {
+            let message =
+                "a file of weights has no tokenizer: give the run of the translator".to_owned();
+            let key = "data.name".to_owned();
+            return Err(SpecError { key, message }.into());
+        }
+        let place = Place::new(spec.train.device, spec.train.precision);
+        let config = spec.classifier_config(sizes(&spec)?)?;
+        let model = cast(config.init(spec.train.seed, &place.device)?, place.dtype);
+        let model = load_weights(model, &read_weights(file)?)?;
+        Ok(Self {
+            run: folder_of(file),
+            checkpoint: file.to_owned(),
+            spec,
+            rows: Vec::new(),
+            model: TrainedModel::Classifier(model),
+        })
+    }
+
+    /// Epochs that the model has been trained for, as far as is known.
     pub fn epochs(&self) -> usize {
         self.rows.len()
     }

@@ -85,7 +85,8 @@ pub struct SearchReport {
 }
 
 impl SearchReport {
-    pub(crate) fn new(alphas: Vec<f64>, losses: Vec<f64>) -> Self {
+    /// What a search found that took these losses at these positions.
+    pub fn new(alphas: Vec<f64>, losses: Vec<f64>) -> Self {
         let skipped = losses.iter().filter(|loss| !loss.is_finite()).count();
         Self {
             alphas,

@@ -1,17 +1,15 @@
 //! `xsam flatness`
 
-use xsam_train::{Error, FlatnessReport, FlatnessSpec, SpecError, flatness, parse_name};
+use xsam_train::{Error, FlatnessReport, FlatnessSpec, flatness};
 
-use super::{Outcome, by_flag};
+use super::{Outcome, by_flag, subject};
 use crate::args::FlatnessArguments;
 use crate::columns::aligned;
 use crate::print;
 
 /// Flags by the fields that they set.
-const FLAGS: [(&str, &str); 5] = [
+const FLAGS: [(&str, &str); 3] = [
     ("top", "--top"),
-    ("samples", "--samples"),
-    ("batch", "--batch"),
     ("trace", "--trace"),
     ("sharpness", "--sharpness"),
 ];
@@ -20,14 +18,17 @@ pub(crate) fn run(arguments: FlatnessArguments) -> Result<Outcome, Error> {
     let spec = spec(&arguments)?;
     let quiet = arguments.output.quiet || arguments.output.json;
     let mut reports = Vec::new();
-    for run in [&arguments.run].into_iter().chain(&arguments.compare) {
+    for run in [&arguments.subject.run]
+        .into_iter()
+        .chain(&arguments.compare)
+    {
         let mut listener = |what: &str| {
             if !quiet {
                 eprintln!("{}: {what}", run.display());
             }
         };
-        let report = flatness(run, &spec, &mut listener);
-        let report = report.map_err(|error| by_flag(error, &FLAGS))?;
+        let report = flatness(&arguments.subject.model(run)?, &spec, &mut listener);
+        let report = report.map_err(|error| by_flag(by_flag(error, &FLAGS), &subject::FLAGS))?;
         if arguments.output.json {
             print::json(&report);
         } else {
@@ -42,33 +43,25 @@ pub(crate) fn run(arguments: FlatnessArguments) -> Result<Outcome, Error> {
 }
 
 fn spec(arguments: &FlatnessArguments) -> Result<FlatnessSpec, Error> {
-    let precision = match &arguments.precision {
-        None => None,
-        Some(name) => Some(parse_name(name).map_err(|message| SpecError {
-            key: "--precision".to_owned(),
-            message,
-        })?),
-    };
     Ok(FlatnessSpec {
         top: arguments.top,
         trace: arguments.trace,
         density: arguments.density,
         sharpness: arguments.sharpness,
         layers: arguments.layers,
-        samples: arguments.samples,
-        batch: arguments.batch,
-        training: arguments.training,
-        precision,
-        seed: arguments.seed,
+        sample: arguments.subject.sample()?,
     })
 }
 
 fn told(report: &FlatnessReport) -> String {
     let mut text = format!(
-        "{}: {} after {} epochs, {} parameters; training loss over {} samples in {} mode, {}\n",
-        report.run.display(),
+        "{}: {}{}, {} parameters; training loss over {} samples in {} mode, {}\n",
+        report.checkpoint.display(),
         report.model,
-        report.epochs,
+        match report.epochs {
+            0 => String::new(),
+            epochs => format!(" after {epochs} epochs"),
+        },
         report.parameters,
         report.samples,
         report.mode,

@@ -5,6 +5,8 @@ pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod export;
 pub(crate) mod flatness;
+pub(crate) mod landscape;
+pub(crate) mod subject;
 pub(crate) mod train;
 pub(crate) mod verify;
 
@@ -50,16 +52,27 @@ impl Source {
         if let Some(device) = &arguments.device {
             settings.push(format!("train.device={device}"));
         }
-        let (parsed, origin) = match (&arguments.spec, &arguments.preset) {
+        let (file, preset) = (arguments.spec.as_deref(), arguments.preset.as_deref());
+        Self::of(file, preset, text, &settings)
+    }
+
+    /// The spec in a file or a preset, or `text` if there is neither, with `settings`.
+    fn of(
+        file: Option<&Path>,
+        preset: Option<&str>,
+        text: &str,
+        settings: &[String],
+    ) -> Result<Self, Error> {
+        let (parsed, origin) = match (file, preset) {
             (Some(path), _) => {
                 let origin = Some(path.display().to_string());
-                (Spec::parse(&read(path)?, &settings), origin)
+                (Spec::parse(&read(path)?, settings), origin)
             }
             (None, Some(name)) => {
                 let preset = Preset::find(name)?;
-                (preset.parse(&settings), Some(format!("preset {name}")))
+                (preset.parse(settings), Some(format!("preset {name}")))
             }
-            (None, None) => (Spec::parse(text, &settings), None),
+            (None, None) => (Spec::parse(text, settings), None),
         };
         match parsed {
             Ok((spec, compare)) => Ok(Self {

@@ -12,4 +12,5 @@ pub use lanczos::{Eigenpair, Eigenpairs, Lanczos, Wanted};
 pub use memory::available_memory;
 pub use power::PowerIteration;
 pub use process::Reorthogonalization;
+pub(crate) use process::orthogonal_to;
 pub use trace::{Estimate, Moments, exact_moments, hutch_plus_plus, hutchinson};

@@ -26,8 +26,8 @@ pub enum DifferenceStep {
 
 /// The Hessian of the loss at the weights: `H v = (g(w + h v) - g(w - h v)) / 2h` for vectors of length 1.
 ///
-/// A product costs two forward-backward passes and a forward pass over all batches, and the memory of three gradients
-/// and two copies of the weights.
+/// A product costs two forward-backward passes over all batches, the first one a forward pass besides, and the memory
+/// of three gradients and two copies of the weights.
 pub struct Hessian<'a> {
     surface: &'a mut dyn Surface,
     block: Block,

@@ -18,6 +18,7 @@ pub use transformer::TransformerBench;
 
 use crate::device::Place;
 use crate::error::Error;
+use crate::memory::peak_mb;
 use crate::method;
 use crate::spec::{
     DeviceName, MethodName, MethodSpec, ModelName, OptimizerSpec, Precision, Search, Spec,
@@ -206,7 +207,7 @@ fn measure<M: Module>(
     }
     let median_s = median(seconds.iter().copied()).unwrap_or_default();
     // Before the search, whose optimizer is not the one that was timed.
-    let peak_rss_mb = peak_rss_mb();
+    let peak_rss_mb = peak_mb();
 
     let mut rows = None;
     if spec.profile {
@@ -351,16 +352,6 @@ fn check_values(batch: usize, each: usize, what: &str) -> Result<(), SpecError> 
     }
     let message = format!("{batch} {what} are more than {MOST_VALUES} values");
     Err(SpecError::new("batch", message))
-}
-
-/// The high-water mark of resident memory, which Linux keeps for every process.
-fn peak_rss_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kib: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kib * 1024.0 / 1e6)
 }
 
 #[cfg(test)]

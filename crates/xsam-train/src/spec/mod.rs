@@ -358,6 +358,8 @@ pub struct TrainSpec {
     pub evaluate_every: usize,
     /// Epochs from one checkpoint to the next; the last epoch has one in any case.
     pub checkpoint_every: usize,
+    /// How many checkpoints are kept, the latest ones.
+    pub keep_checkpoints: usize,
 }
 
 impl TrainSpec {
@@ -381,6 +383,7 @@ impl Default for TrainSpec {
             workers: None,
             evaluate_every: 1,
             checkpoint_every: 1,
+            keep_checkpoints: 1,
         }
     }
 }

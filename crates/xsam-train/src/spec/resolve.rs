@@ -77,6 +77,7 @@ impl Spec {
             ("train.batch_tokens", train.batch_tokens.unwrap_or(1)),
             ("train.evaluate_every", train.evaluate_every),
             ("train.checkpoint_every", train.checkpoint_every),
+            ("train.keep_checkpoints", train.keep_checkpoints),
         ] {
             SpecError::unless(value >= 1, key, value, "at least 1")?;
         }

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::evaluation::{count, evaluate};
 use crate::loss::correct;
 use crate::spec::{Spec, TrainSpec};
+use crate::trained::TrainedModel;
 
 /// Batches that wait for their step or are being prepared. One would do if every step took the same
 /// time.
@@ -76,6 +77,13 @@ impl Task for Classification {
     type Batch = Batch;
     /// Logits `[batch, classes]`.
     type Output = Tensor<2>;
+
+    fn unpack(trained: TrainedModel) -> Option<Model> {
+        match trained {
+            TrainedModel::Classifier(model) => Some(model),
+            TrainedModel::Translator(..) => None,
+        }
+    }
 
     fn model(&self) -> Result<Model, Error> {
         let model = self.config.init(self.train.seed, &self.place.device)?;

@@ -14,6 +14,7 @@ pub(crate) use translation::{TOKENIZER, Translation};
 
 use crate::error::Error;
 use crate::evaluation::Score;
+use crate::trained::TrainedModel;
 
 /// A kind of data and the models for it. What is random in it derives from the seed of the spec that it
 /// was made of, the epoch and the step.
@@ -22,6 +23,9 @@ pub(crate) trait Task {
     type Batch;
     /// What a forward pass gives besides the loss.
     type Output;
+
+    /// The model that a run has trained, if it is of this kind.
+    fn unpack(trained: TrainedModel) -> Option<Self::Model>;
 
     /// The model with its initial values.
     fn model(&self) -> Result<Self::Model, Error>;

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::evaluation::{Score, count, scalar};
 use crate::loss::correct;
 use crate::spec::{Spec, TrainSpec, TranslationSpec};
+use crate::trained::TrainedModel;
 
 /// The tokenizer of a run, in its directory.
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
@@ -181,6 +182,13 @@ impl Task for Translation {
     type Model = Transformer;
     type Batch = Pairs;
     type Output = Tokens;
+
+    fn unpack(trained: TrainedModel) -> Option<Transformer> {
+        match trained {
+            TrainedModel::Translator(model, _) => Some(model),
+            TrainedModel::Classifier(_) => None,
+        }
+    }
 
     fn model(&self) -> Result<Transformer, Error> {
         let model = self.config.init(self.train_spec.seed, &self.place.device)?;

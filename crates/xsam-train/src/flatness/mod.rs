@@ -1,32 +1,39 @@
 //! How flat the minimum of a run is.
 
-use std::path::{Path, PathBuf};
+mod draw;
+mod memory;
+
+use std::fs;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use burn::module::{Module, ParamGroup};
 use serde::Serialize;
-use xsam_data::Dataset;
 use xsam_flatness::{
     Density, DifferenceStep, Eigenpairs, Estimate, Faithfulness, Hessian, Lanczos, LossSurface,
-    Mode, Quadrature, Reorthogonalization, Sharpness, SharpnessReport, SymmetricOperator, Wanted,
+    Quadrature, Reorthogonalization, Sharpness, SharpnessReport, SymmetricOperator, Wanted,
     available_memory, density, faithfulness, hutch_plus_plus,
 };
-use xsam_kernels::set_kernels;
-use xsam_models::{cast, parameter_count, state};
+use xsam_models::{parameter_count, state};
 
-use crate::device::Place;
 use crate::error::Error;
 use crate::files;
 use crate::names::named;
 use crate::spec::{ModelName, Precision, SpecError};
-use crate::task::{Classification, SampleSizes, Task, Translation};
-use crate::trained::{Trained, TrainedModel};
+use crate::subject::{Measurement, Sample, Scene, Subject, measured, mode_name};
+use crate::task::Task;
+use memory::{Expected, ITERATIONS_EACH};
+
+pub use memory::MemoryUse;
 
 /// File that the report is written to, in the run's directory.
 const FILE: &str = "flatness.json";
 
 /// Distances of the table of directions, in units of rho.
 const DISTANCES: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
+
+/// The most iterations, unless that many eigenvalues are wanted that it takes more.
+const MOST_ITERATIONS: usize = 100;
 
 /// What is measured.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,20 +48,12 @@ pub struct FlatnessSpec {
     pub sharpness: Option<f64>,
     /// Whether each layer is looked at by itself.
     pub layers: bool,
-    /// Samples of the training data: images, or pairs of sentences.
-    pub samples: usize,
-    /// Samples in a batch.
-    pub batch: usize,
-    /// Whether the model computes as in training: statistics of the batch, dropout.
-    pub training: bool,
-    /// Number format, if it is not to be the run's.
-    pub precision: Option<Precision>,
-    /// Decides which samples, and all that is random in the measurements.
-    pub seed: u64,
+    /// Over which loss.
+    pub sample: Sample,
 }
 
 impl Default for FlatnessSpec {
-    /// The five largest eigenvalues and the smallest one, over 1,024 samples in evaluation mode.
+    /// The five largest eigenvalues and the smallest one.
     fn default() -> Self {
         Self {
             top: 5,
@@ -62,24 +61,15 @@ impl Default for FlatnessSpec {
             density: false,
             sharpness: None,
             layers: false,
-            samples: 1024,
-            batch: 128,
-            training: false,
-            precision: None,
-            seed: 0,
+            sample: Sample::default(),
         }
     }
 }
 
 impl FlatnessSpec {
     fn check(&self) -> Result<(), SpecError> {
-        for (key, value) in [
-            ("top", self.top),
-            ("samples", self.samples),
-            ("batch", self.batch),
-        ] {
-            SpecError::unless(value >= 1, key, value, "at least 1")?;
-        }
+        self.sample.check()?;
+        SpecError::unless(self.top >= 1, "top", self.top, "at least 1")?;
         if let Some(products) = self.trace {
             SpecError::unless(products >= 3, "trace", products, "at least 3 products")?;
         }
@@ -137,6 +127,8 @@ pub struct FlatnessReport {
     pub discretization: f64,
     /// Eigenvalues of the Hessian: the largest, and last the smallest.
     pub eigenvalues: Eigenpairs,
+    /// Memory while they were computed, where the system tells.
+    pub memory: Option<MemoryUse>,
     /// Its trace.
     pub trace: Option<Estimate>,
     /// The density of its eigenvalues.
@@ -151,153 +143,138 @@ pub struct FlatnessReport {
     pub seconds: f64,
 }
 
-/// Measures the flatness of the run, or of the checkpoint, in `directory`: of its training loss, on some of its training
-/// data without augmentation. The report is written to `flatness.json` in the run's directory; `listener` is told
-/// what is measured next.
+/// Measures the flatness of a trained model: of its training loss, on some of its training data without augmentation.
+/// The report is written to `flatness.json` in the run's directory, with plots beside it; that of a file of weights in
+/// `NAME.flatness` beside the file. `listener` is told what is measured next.
 ///
 /// # Errors
 /// If the spec cannot be, the model or its data cannot be loaded, or something is not finite.
 pub fn flatness(
-    directory: &Path,
+    subject: &Subject,
     spec: &FlatnessSpec,
     listener: &mut dyn FnMut(&str),
 ) -> Result<FlatnessReport, Error> {
     spec.check()?;
     listener("loading model and data");
-    let trained = Trained::load(directory)?;
-    let run = &trained.spec;
-    set_kernels(run.train.kernels);
-    let precision = spec.precision.unwrap_or(run.train.precision);
-    let place = Place::new(run.train.device, precision);
-    let subject = Subject {
-        trained: &trained,
-        precision,
-    };
-    let report = match (run.data.load()?, &trained.model) {
-        (Dataset::Images(splits), TrainedModel::Classifier(model)) => {
-            let task = Classification::new(run, splits, place.clone())?;
-            let model = cast(model.clone(), place.dtype);
-            measure(&subject, &task, &model, spec, listener)?
-        }
-        (Dataset::Text(text), TrainedModel::Translator(model, _)) => {
-            let task = Translation::new(run, text, place.clone())?;
-            task.keep(&trained.run)?;
-            let model = cast(model.clone(), place.dtype);
-            measure(&subject, &task, &model, spec, listener)?
-        }
-        _ => {
-            let path = trained.run.join(crate::summary::SPEC_FILE);
-            return Err(Error::damaged(&path, "its data are not for its model"));
-        }
-    };
-    let path = report.run.join(FILE);
+    let trained = subject.load()?;
+    let report = measured(&trained, &spec.sample, Flatness { spec, listener })?;
+    let directory = &report.run;
+    fs::create_dir_all(directory).map_err(Error::file("create the directory", directory))?;
+    let path = directory.join(FILE);
     let text = serde_json::to_string_pretty(&report).map_err(|e| Error::damaged(&path, e))?;
     files::write(&path, &text)?;
+    draw::draw(&report)?;
     Ok(report)
 }
 
-/// What is looked at.
-struct Subject<'a> {
-    trained: &'a Trained,
-    precision: Precision,
+/// The measurements that a spec asks for.
+struct Flatness<'a> {
+    spec: &'a FlatnessSpec,
+    listener: &'a mut dyn FnMut(&str),
 }
 
-fn measure<T: Task>(
-    subject: &Subject<'_>,
-    task: &T,
-    model: &T::Model,
-    spec: &FlatnessSpec,
-    listener: &mut dyn FnMut(&str),
-) -> Result<FlatnessReport, Error> {
-    let start = Instant::now();
-    let sizes = SampleSizes {
-        all: spec.samples,
-        batch: spec.batch,
-    };
-    let (batches, counts): (Vec<T::Batch>, Vec<usize>) =
-        task.sample(sizes, spec.seed)?.into_iter().unzip();
-    let (mode, mode_name) = match spec.training {
-        false => (Mode::Evaluation, "evaluation"),
-        true => (Mode::Training, "training"),
-    };
-    let masks = |i: usize| spec.training.then_some(spec.seed ^ i as u64);
-    let loss = |model: &T::Model, i: usize| task.plain_loss(model, &batches[i], masks(i));
-    let mut surface = LossSurface::new(model, mode, &counts, loss)?.with_seed(spec.seed);
+impl Measurement for Flatness<'_> {
+    type Output = FlatnessReport;
 
-    let directions = match spec.sharpness {
-        None => None,
-        Some(rho) => {
-            listener("loss in the directions of the methods");
-            let settings = Sharpness::default();
-            let distances = DISTANCES.map(|factor| factor * rho);
-            let (steps, strong) = (settings.ascent_steps, settings.strong_steps);
-            Some(faithfulness(&mut surface, &distances, rho, steps, strong)?)
-        }
-    };
-    let sharpness = match spec.sharpness {
-        None => None,
-        Some(rho) => {
-            listener("sharpness");
-            let settings = Sharpness {
-                rho,
-                seed: spec.seed,
-                ..Sharpness::default()
-            };
-            Some(settings.measure(&mut surface)?)
-        }
-    };
+    fn of<T: Task + Sync>(self, scene: &Scene<'_, T>) -> Result<FlatnessReport, Error> {
+        let Self { spec, listener } = self;
+        let start = Instant::now();
+        let seed = spec.sample.seed;
+        let mut surface = scene.surface()?;
 
-    let mut hessian = Hessian::new(&mut surface, None, DifferenceStep::Auto)?;
-    listener("eigenvalues");
-    let eigenvalues = lanczos(spec, &hessian).run(&mut hessian)?;
-    let discretization = match eigenvalues.pairs.first() {
-        Some(pair) => hessian.discretization(&pair.vector)?,
-        None => 0.0,
-    };
-    let trace = match spec.trace {
-        None => None,
-        Some(products) => {
-            listener("trace");
-            Some(hutch_plus_plus(&mut hessian, products, spec.seed)?)
+        let directions = match spec.sharpness {
+            None => None,
+            Some(rho) => {
+                listener("loss in the directions of the methods");
+                let settings = Sharpness::default();
+                let distances = DISTANCES.map(|factor| factor * rho);
+                let (steps, strong) = (settings.ascent_steps, settings.strong_steps);
+                Some(faithfulness(&mut surface, &distances, rho, steps, strong)?)
+            }
+        };
+        let sharpness = match spec.sharpness {
+            None => None,
+            Some(rho) => {
+                listener("sharpness");
+                let settings = Sharpness {
+                    rho,
+                    seed,
+                    ..Sharpness::default()
+                };
+                Some(settings.measure(&mut surface)?)
+            }
+        };
+
+        let mut hessian = Hessian::new(&mut surface, None, DifferenceStep::Auto)?;
+        let rows = hessian.dimension();
+        if spec.top >= rows {
+            let message = format!(
+                "{} largest eigenvalues and a smallest one are more than the model has: {rows}, one a parameter",
+                spec.top
+            );
+            return Err(SpecError::new("top", message).into());
         }
-    };
-    let density = match spec.density {
-        false => None,
-        true => {
-            listener("density of the eigenvalues");
-            let quadrature = Quadrature {
-                seed: spec.seed,
-                ..Quadrature::default()
-            };
-            Some(density(&mut hessian, &quadrature)?)
+        let lanczos = lanczos(spec, &hessian);
+        let memory = Expected::new(&lanczos, &mut hessian)?;
+        match &memory {
+            None => listener("eigenvalues"),
+            Some(memory) => listener(&format!(
+                "eigenvalues; peak memory about {:.0} MB, at most {:.0}",
+                memory.expected_mb, memory.most_mb
+            )),
         }
-    };
-    let (loss, grad_norm, step) = (hessian.loss(), hessian.grad_norm(), hessian.step());
-    let layers = match spec.layers {
-        false => None,
-        true => Some(layers(model, &mut surface, spec, listener)?),
-    };
-    Ok(FlatnessReport {
-        run: subject.trained.run.clone(),
-        checkpoint: subject.trained.checkpoint.clone(),
-        epochs: subject.trained.epochs(),
-        model: subject.trained.spec.model.name,
-        precision: subject.precision,
-        parameters: parameter_count(model),
-        samples: counts.iter().sum(),
-        mode: mode_name,
-        loss,
-        grad_norm,
-        step,
-        discretization,
-        eigenvalues,
-        trace,
-        density,
-        sharpness,
-        directions,
-        layers,
-        seconds: start.elapsed().as_secs_f64(),
-    })
+        let eigenvalues = lanczos.run(&mut hessian)?;
+        let memory = memory.and_then(Expected::observed);
+        let discretization = match eigenvalues.pairs.first() {
+            Some(pair) => hessian.discretization(&pair.vector)?,
+            None => 0.0,
+        };
+        let trace = match spec.trace {
+            None => None,
+            Some(products) => {
+                listener("trace");
+                Some(hutch_plus_plus(&mut hessian, products, seed)?)
+            }
+        };
+        let density = match spec.density {
+            false => None,
+            true => {
+                listener("density of the eigenvalues");
+                let quadrature = Quadrature {
+                    seed,
+                    ..Quadrature::default()
+                };
+                Some(density(&mut hessian, &quadrature)?)
+            }
+        };
+        let (loss, grad_norm, step) = (hessian.loss(), hessian.grad_norm(), hessian.step());
+        let layers = match spec.layers {
+            false => None,
+            true => Some(layers(&scene.model, &mut surface, spec, listener)?),
+        };
+        Ok(FlatnessReport {
+            run: scene.trained.run.clone(),
+            checkpoint: scene.trained.checkpoint.clone(),
+            epochs: scene.trained.epochs(),
+            model: scene.trained.spec.model.name,
+            precision: scene.precision,
+            parameters: parameter_count(&scene.model),
+            samples: scene.counts.iter().sum(),
+            mode: mode_name(spec.sample.training),
+            loss,
+            grad_norm,
+            step,
+            discretization,
+            eigenvalues,
+            memory,
+            trace,
+            density,
+            sharpness,
+            directions,
+            layers,
+            seconds: start.elapsed().as_secs_f64(),
+        })
+    }
 }
 
 /// The Lanczos algorithm, keeping its vectors if there is memory for them.
@@ -307,7 +284,8 @@ fn lanczos(spec: &FlatnessSpec, operator: &dyn SymmetricOperator) -> Lanczos {
             largest: spec.top,
             smallest: 1,
         },
-        seed: spec.seed,
+        max_iterations: MOST_ITERATIONS.max(ITERATIONS_EACH * (spec.top + 1)),
+        seed: spec.sample.seed,
         ..Lanczos::default()
     };
     let reorthogonalization = match available_memory() {
@@ -349,7 +327,7 @@ fn layers<M: Module, F: FnMut(&M, usize) -> burn::tensor::Tensor<1>>(
             },
             max_iterations: 30,
             tolerance: 1e-2,
-            seed: spec.seed,
+            seed: spec.sample.seed,
             ..Lanczos::default()
         };
         let found = largest.run(&mut hessian)?;
@@ -358,7 +336,7 @@ fn layers<M: Module, F: FnMut(&M, usize) -> burn::tensor::Tensor<1>>(
             parameters: hessian.dimension(),
             largest: found.pairs.first().map_or(0.0, |pair| pair.value),
             converged: found.converged,
-            trace: hutch_plus_plus(&mut hessian, products, spec.seed)?,
+            trace: hutch_plus_plus(&mut hessian, products, spec.sample.seed)?,
             name,
         });
     }

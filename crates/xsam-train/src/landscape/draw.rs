@@ -1,0 +1,166 @@
+//! Plots of a landscape.
+
+use std::path::Path;
+
+use super::LandscapeReport;
+use super::polar::Polar;
+use crate::error::Error;
+use crate::plot::{self, Contours, Grid, Line, Lines, Mark, Point, Surface, Way, Words};
+
+/// Points along each side of a drawing of a polar landscape.
+const RESAMPLED: usize = 141;
+
+/// Colours of the ways in a plane: white lines are behind them, so that any is seen.
+const WAYS: [usize; 3] = [2, 5, 4];
+
+/// Draws a landscape into `directory`, and returns the names of the files.
+pub(super) fn draw(directory: &Path, report: &LandscapeReport) -> Result<Vec<String>, Error> {
+    let title = report.settings.title();
+    let subtitle = format!(
+        "mean over {} training samples in {} mode; {:.4} at the weights",
+        report.items,
+        report.settings.mode(),
+        report.loss
+    );
+    let words = |x, y| Words {
+        title: &title,
+        subtitle: &subtitle,
+        x,
+        y,
+    };
+    match report.axes.as_slice() {
+        [x] => {
+            let losses = report.losses();
+            let points = x.values.iter().zip(&losses);
+            let lines = [Line {
+                label: "loss".to_owned(),
+                colour: 1,
+                points: points.map(|(&x, &loss)| Point::at(x, loss)).collect(),
+            }];
+            let marks: Vec<Mark> = report
+                .marks
+                .iter()
+                .map(|mark| Mark {
+                    label: mark.label.clone(),
+                    x: mark.at[0],
+                    y: between(&x.values, &losses, mark.at[0]),
+                })
+                .collect();
+            let figure = Lines {
+                words: words(&x.name, "loss"),
+                lines: &lines,
+                marks: &marks,
+                logarithmic: false,
+            };
+            Ok(plot::both(directory, &report.name, &figure)?.into())
+        }
+        [x, y] => {
+            let (grid, clip) = match report.polar {
+                false => (straight(report), None),
+                true => resampled(report),
+            };
+            let (x, y) = match report.polar {
+                false => (x.name.as_str(), y.name.as_str()),
+                true => ("along v0", "along v1, orthogonal to v0"),
+            };
+            let ways: Vec<Way> = report
+                .paths
+                .iter()
+                .enumerate()
+                .map(|(i, path)| Way {
+                    label: path.label.clone(),
+                    colour: WAYS[i % WAYS.len()],
+                    dots: path.dots,
+                    points: path.points.iter().map(|at| (at[0], at[1])).collect(),
+                })
+                .collect();
+            let marks = report.marks.iter().map(|mark| Mark {
+                label: mark.label.clone(),
+                x: mark.at[0],
+                y: mark.at[1],
+            });
+            let marks: Vec<Mark> = marks.chain(highest(report)).collect();
+            let contours = Contours {
+                words: words(x, y),
+                grid: &grid,
+                what: "loss",
+                ways: &ways,
+                marks: &marks,
+                clip,
+            };
+            let surface = Surface {
+                words: words(x, y),
+                grid: &grid,
+                what: "loss",
+                top: f64::INFINITY,
+            };
+            let mut files = plot::both(directory, &report.name, &contours)?.to_vec();
+            let name = format!("{}-surface", report.name);
+            files.extend(plot::both(directory, &name, &surface)?);
+            Ok(files)
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Of XSAM's plane, where on the whole circle through the arc the loss is highest.
+fn highest(report: &LandscapeReport) -> Option<Mark> {
+    let plane = report.plane.as_ref()?;
+    let [distances, angles] = report.axes.as_slice() else {
+        return None;
+    };
+    let distances = &distances.values;
+    let off = |ring: &usize| (distances[*ring] - plane.rho_max).abs();
+    let ring = (0..distances.len()).min_by(|a, b| off(a).total_cmp(&off(b)))?;
+    let losses = report.losses();
+    let on_ring = angles.values.iter().enumerate();
+    let on_ring = on_ring.map(|(i, angle)| (losses[i * distances.len() + ring], angle));
+    let (_, angle) = on_ring
+        .filter(|(loss, _)| loss.is_finite())
+        .max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let distance = distances[ring];
+    Some(Mark {
+        label: format!("highest at distance {distance:.3}"),
+        x: distance * angle.cos(),
+        y: distance * angle.sin(),
+    })
+}
+
+/// The value at `x`, on the straight line between its neighbours.
+fn between(xs: &[f64], values: &[f64], x: f64) -> f64 {
+    let next = xs.partition_point(|v| *v < x).clamp(1, xs.len().max(2) - 1);
+    match (xs.get(next - 1..=next), values.get(next - 1..=next)) {
+        (Some(&[a, b]), Some(&[from, to])) => from + (to - from) * (x - a) / (b - a),
+        _ => f64::NAN,
+    }
+}
+
+fn straight(report: &LandscapeReport) -> Grid {
+    Grid {
+        xs: report.axes[0].values.clone(),
+        ys: report.axes[1].values.clone(),
+        values: report.losses(),
+    }
+}
+
+/// A polar landscape on a square, and the radius up to which it is known.
+fn resampled(report: &LandscapeReport) -> (Grid, Option<f64>) {
+    let losses = report.losses();
+    let distances = &report.axes[0].values;
+    let polar = Polar {
+        distances,
+        angles: report.axes[1].values.len(),
+        centre: report.loss,
+        values: &losses,
+    };
+    let radius = distances.last().copied().unwrap_or(1.0);
+    let axis = xsam_flatness::evenly(-radius, radius, RESAMPLED);
+    let row = |&y: &f64| axis.iter().map(move |&x| (x, y));
+    let places = axis.iter().flat_map(row);
+    let grid = Grid {
+        values: places.map(|(x, y)| polar.at(x, y)).collect(),
+        xs: axis.clone(),
+        ys: axis.clone(),
+    };
+    (grid, Some(radius))
+}

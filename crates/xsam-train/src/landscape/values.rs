@@ -1,0 +1,375 @@
+//! The values of a landscape, as they are kept in files.
+
+use std::path::{Path as FilePath, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::view::View;
+use super::{Along, Landscape, LandscapeSpec};
+use crate::checkpoint;
+use crate::error::Error;
+use crate::files::{self, Existing};
+use crate::subject::{Scene, mode_name};
+use crate::task::Task;
+
+/// An axis of a landscape.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    /// What it says.
+    pub name: String,
+    /// The coordinates of the points along it.
+    pub values: Vec<f64>,
+}
+
+/// A point that means something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// What it is.
+    pub label: String,
+    /// Its coordinates; of a line, the first one counts.
+    pub at: [f64; 2],
+}
+
+impl Mark {
+    pub(super) fn new(label: impl Into<String>, at: [f64; 2]) -> Self {
+        Self {
+            label: label.into(),
+            at,
+        }
+    }
+}
+
+/// A line in a plane that means something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Path {
+    /// What it is.
+    pub label: String,
+    /// Whether its points are something by themselves.
+    pub dots: bool,
+    /// Its points.
+    pub points: Vec<[f64; 2]>,
+}
+
+/// What XSAM does in its plane.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct XsamPlaneReport {
+    /// Length of the ascent.
+    pub rho: f64,
+    /// Distance of the arc.
+    pub rho_max: f64,
+    /// Steps of the ascent.
+    pub ascent_steps: usize,
+    /// Angle between the displacement and the gradient at the ascent point, in radians.
+    pub psi: f64,
+    /// The loss at the ascent point.
+    pub ascent_loss: f64,
+    /// Where the loss is highest on the arc.
+    pub alpha: f64,
+    /// The positions on the arc that were tried.
+    pub alphas: Vec<f64>,
+    /// The losses there.
+    pub losses: Vec<f64>,
+}
+
+/// All that decides the values of a landscape.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    along: String,
+    dimensions: usize,
+    points: Option<usize>,
+    radius: Option<f64>,
+    rho: Option<f64>,
+    rho_max: Option<f64>,
+    ascent_steps: Option<usize>,
+    samples: usize,
+    batch: usize,
+    training: bool,
+    precision: String,
+    seed: u64,
+    /// The name of the checkpoint, and a checksum of its weights. Where it is may change.
+    checkpoint: String,
+    crc32: String,
+}
+
+/// A loss in JSON, which has no numbers that are not finite.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+enum Loss {
+    Finite(f64),
+    Other(String),
+}
+
+impl Loss {
+    fn new(loss: f64) -> Self {
+        match loss.is_finite() {
+            true => Self::Finite(loss),
+            false => Self::Other(loss.to_string()),
+        }
+    }
+
+    fn value(&self) -> f64 {
+        match self {
+            Self::Finite(loss) => *loss,
+            Self::Other(text) => text.parse().unwrap_or(f64::NAN),
+        }
+    }
+}
+
+/// A landscape: the content of its JSON file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LandscapeReport {
+    /// Its name, which its files have.
+    pub name: String,
+    /// What decides it.
+    pub settings: Settings,
+    /// The loss at the weights.
+    pub loss: f64,
+    /// Images, or tokens of pairs of sentences, that losses are a mean over.
+    pub items: usize,
+    /// Its axes: one for a line, two for a plane.
+    pub axes: Vec<Axis>,
+    /// Whether the axes are distance and angle, about the weights.
+    pub polar: bool,
+    /// What is marked.
+    pub marks: Vec<Mark>,
+    /// What is drawn.
+    pub paths: Vec<Path>,
+    /// Of XSAM's plane, what XSAM does in it.
+    pub plane: Option<XsamPlaneReport>,
+    /// Seconds for the losses.
+    pub seconds: f64,
+    /// The losses; the first axis runs fastest. None where it is not known yet.
+    losses: Vec<Option<Loss>>,
+}
+
+impl LandscapeReport {
+    /// The losses; the first axis runs fastest. NaN where one is not known yet.
+    pub fn losses(&self) -> Vec<f64> {
+        let value = |loss: &Option<Loss>| loss.as_ref().map_or(f64::NAN, Loss::value);
+        self.losses.iter().map(value).collect()
+    }
+
+    /// How many losses are known and not finite.
+    pub fn not_finite(&self) -> usize {
+        let odd = |loss: &&Loss| !loss.value().is_finite();
+        self.losses.iter().flatten().filter(odd).count()
+    }
+
+    /// A line for each point: its coordinates, in a plane in polar coordinates also the straight ones, and the loss.
+    fn csv(&self) -> String {
+        let mut text = match (self.axes.len(), self.polar) {
+            (1, _) => "x,loss\n".to_owned(),
+            (_, false) => "x,y,loss\n".to_owned(),
+            (_, true) => "distance,angle,x,y,loss\n".to_owned(),
+        };
+        let losses = self.losses();
+        let mut losses = losses.iter();
+        let mut row = |coordinates: &[f64]| {
+            if let Some(loss) = losses.next() {
+                for coordinate in coordinates {
+                    text.push_str(&format!("{coordinate},"));
+                }
+                text.push_str(&format!("{loss}\n"));
+            }
+        };
+        match self.axes.as_slice() {
+            [x] => x.values.iter().for_each(|&x| row(&[x])),
+            [x, y] => {
+                for &y in &y.values {
+                    for &x in &x.values {
+                        match self.polar {
+                            false => row(&[x, y]),
+                            true => row(&[x, y, x * y.cos(), x * y.sin()]),
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+        text
+    }
+}
+
+/// A landscape in its file, complete or not.
+pub(super) struct Stored {
+    directory: PathBuf,
+    settings: Settings,
+    name: String,
+    items: usize,
+    report: Option<LandscapeReport>,
+}
+
+impl Stored {
+    /// The landscape of this spec in `directory`, with the losses that are there.
+    pub(super) fn open<T: Task>(
+        directory: &FilePath,
+        spec: &LandscapeSpec,
+        scene: &Scene<'_, T>,
+    ) -> Result<Self, Error> {
+        let settings = Settings::new(spec, scene)?;
+        let name = spec.name();
+        let mut stored = Self {
+            directory: directory.to_owned(),
+            settings,
+            items: scene.counts.iter().sum(),
+            report: None,
+            name,
+        };
+        let path = stored.file("json");
+        if spec.existing == Existing::Overwrite || !path.exists() {
+            return Ok(stored);
+        }
+        let text = files::read(&path)?;
+        let report: LandscapeReport =
+            serde_json::from_str(&text).map_err(|error| Error::damaged(&path, error))?;
+        if report.settings != stored.settings {
+            return Err(Error::OtherLandscape { path });
+        }
+        let points: usize = report.axes.iter().map(|axis| axis.values.len()).product();
+        if report.losses.len() != points {
+            return Err(Error::damaged(&path, "it has not a loss for each point"));
+        }
+        stored.report = Some(report);
+        Ok(stored)
+    }
+
+    fn file(&self, ending: &str) -> PathBuf {
+        self.directory.join(format!("{}.{ending}", self.name))
+    }
+
+    /// Takes over the points, unless they are there already.
+    pub(super) fn begin(&mut self, view: View) -> Result<(), Error> {
+        let known = self.report.take().filter(|report| report.axes == view.axes);
+        let (losses, seconds) = match known {
+            Some(report) => (report.losses, report.seconds),
+            None => (vec![None; view.points.len()], 0.0),
+        };
+        self.report = Some(LandscapeReport {
+            name: self.name.clone(),
+            settings: self.settings.clone(),
+            loss: view.loss,
+            items: self.items,
+            axes: view.axes,
+            polar: view.polar,
+            marks: view.marks,
+            paths: view.paths,
+            plane: view.plane,
+            seconds,
+            losses,
+        });
+        self.save()
+    }
+
+    fn losses(&self) -> &[Option<Loss>] {
+        self.report.as_ref().map_or(&[], |report| &report.losses)
+    }
+
+    /// The numbers of the points whose losses are not known.
+    pub(super) fn missing(&self) -> Vec<usize> {
+        let losses = self.losses().iter().enumerate();
+        losses
+            .filter_map(|(i, loss)| loss.is_none().then_some(i))
+            .collect()
+    }
+
+    /// How many points are left.
+    pub(super) fn left(&self) -> usize {
+        self.losses().iter().filter(|loss| loss.is_none()).count()
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.report.is_some() && self.left() == 0
+    }
+
+    /// Notes a loss.
+    pub(super) fn put(&mut self, point: usize, loss: f64) {
+        if let Some(place) = self.report.as_mut().and_then(|r| r.losses.get_mut(point)) {
+            *place = Some(Loss::new(loss));
+        }
+    }
+
+    pub(super) fn took(&mut self, time: Duration) {
+        if let Some(report) = &mut self.report {
+            report.seconds += time.as_secs_f64();
+        }
+    }
+
+    pub(super) fn save(&self) -> Result<(), Error> {
+        let path = self.file("json");
+        let text =
+            serde_json::to_string_pretty(&self.report).map_err(|e| Error::damaged(&path, e))?;
+        files::write(&path, &text)
+    }
+
+    /// Writes the table and draws the plots, if the landscape is complete.
+    pub(super) fn finish(self) -> Result<Landscape, Error> {
+        let complete = self.is_complete();
+        let mut files = vec![format!("{}.json", self.name)];
+        let path = self.file("json");
+        let Some(report) = self.report.clone() else {
+            return Err(Error::damaged(&path, "it is empty"));
+        };
+        if complete {
+            files::write(&self.file("csv"), &report.csv())?;
+            files.push(format!("{}.csv", self.name));
+            files.extend(super::draw::draw(&self.directory, &report)?);
+        }
+        Ok(Landscape {
+            directory: self.directory,
+            files,
+            complete,
+            report,
+        })
+    }
+}
+
+impl Settings {
+    /// What the landscape is of, in words.
+    pub(super) fn title(&self) -> String {
+        let shape = ["a line", "a plane"][usize::from(self.dimensions > 1)];
+        match self.along.strip_prefix("to ") {
+            Some(path) => format!("Loss on the way to {path}"),
+            None if self.along == "xsam" => "Loss in XSAM's plane".to_owned(),
+            None if self.along == "random" => format!("Loss in {shape} of random directions"),
+            None if self.along == "trajectory" => format!("Loss in {shape} of the trajectory"),
+            None => format!("Loss in {shape} of {}", self.along),
+        }
+    }
+
+    /// How the model computed.
+    pub(super) fn mode(&self) -> &'static str {
+        mode_name(self.training)
+    }
+
+    fn new<T: Task>(spec: &LandscapeSpec, scene: &Scene<'_, T>) -> Result<Self, Error> {
+        let sample = &spec.sample;
+        let checkpoint = &scene.trained.checkpoint;
+        Ok(Self {
+            along: match &spec.along {
+                Along::Random => "random".to_owned(),
+                Along::Eigenvectors => "eigenvectors".to_owned(),
+                Along::Trajectory => "trajectory".to_owned(),
+                Along::Xsam => "xsam".to_owned(),
+                Along::To(path) => format!("to {}", path.display()),
+            },
+            dimensions: spec.dimensions(),
+            points: spec.points,
+            radius: spec.radius,
+            rho: spec.rho,
+            rho_max: spec.rho_max,
+            ascent_steps: spec.ascent_steps,
+            samples: sample.samples,
+            batch: sample.batch,
+            training: sample.training,
+            precision: scene.precision.to_string(),
+            seed: sample.seed,
+            checkpoint: checkpoint
+                .file_name()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned(),
+            crc32: checkpoint::checksum(checkpoint)?,
+        })
+    }
+}
