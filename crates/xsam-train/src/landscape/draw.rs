@@ -2,13 +2,16 @@
 
 use std::path::Path;
 
+use xsam_flatness::evenly;
+
 use super::LandscapeReport;
 use super::polar::Polar;
 use crate::error::Error;
 use crate::plot::{self, Contours, Grid, Line, Lines, Mark, Point, Surface, Way, Words};
 
-/// Points along each side of a drawing of a polar landscape.
-const RESAMPLED: usize = 141;
+/// Points along each side of a drawing of a polar landscape, from above and as a surface.
+const FINE: usize = 141;
+const COARSE: usize = 49;
 
 /// Colours of the ways in a plane: white lines are behind them, so that any is seen.
 const WAYS: [usize; 3] = [2, 5, 4];
@@ -55,9 +58,13 @@ pub(super) fn draw(directory: &Path, report: &LandscapeReport) -> Result<Vec<Str
             Ok(plot::both(directory, &report.name, &figure)?.into())
         }
         [x, y] => {
-            let (grid, clip) = match report.polar {
-                false => (straight(report), None),
-                true => resampled(report),
+            let radius = x.values.last().copied().unwrap_or(1.0);
+            let (grid, square, clip) = match report.polar {
+                false => (straight(report), straight(report), None),
+                true => {
+                    let square = resampled(report, radius / 2f64.sqrt(), COARSE);
+                    (resampled(report, radius, FINE), square, Some(radius))
+                }
             };
             let (x, y) = match report.polar {
                 false => (x.name.as_str(), y.name.as_str()),
@@ -90,9 +97,8 @@ pub(super) fn draw(directory: &Path, report: &LandscapeReport) -> Result<Vec<Str
             };
             let surface = Surface {
                 words: words(x, y),
-                grid: &grid,
+                grid: &square,
                 what: "loss",
-                top: f64::INFINITY,
             };
             let mut files = plot::both(directory, &report.name, &contours)?.to_vec();
             let name = format!("{}-surface", report.name);
@@ -143,8 +149,8 @@ fn straight(report: &LandscapeReport) -> Grid {
     }
 }
 
-/// A polar landscape on a square, and the radius up to which it is known.
-fn resampled(report: &LandscapeReport) -> (Grid, Option<f64>) {
+/// A polar landscape on a square, of which `half` is half a side.
+fn resampled(report: &LandscapeReport, half: f64, points: usize) -> Grid {
     let losses = report.losses();
     let distances = &report.axes[0].values;
     let polar = Polar {
@@ -153,14 +159,12 @@ fn resampled(report: &LandscapeReport) -> (Grid, Option<f64>) {
         centre: report.loss,
         values: &losses,
     };
-    let radius = distances.last().copied().unwrap_or(1.0);
-    let axis = xsam_flatness::evenly(-radius, radius, RESAMPLED);
+    let axis = evenly(-half, half, points);
     let row = |&y: &f64| axis.iter().map(move |&x| (x, y));
     let places = axis.iter().flat_map(row);
-    let grid = Grid {
+    Grid {
         values: places.map(|(x, y)| polar.at(x, y)).collect(),
         xs: axis.clone(),
         ys: axis.clone(),
-    };
-    (grid, Some(radius))
+    }
 }

@@ -147,7 +147,7 @@ fn path(points: &[(i32, i32)], colour: RGBColor, unit: i32) -> PathElement<(i32,
 }
 
 /// A mark of its own kind for each number: disc, diamond, square, triangle, with a light rim that is seen on any
-/// ground.
+/// ground, and a ring, through which another mark is seen.
 pub(super) fn mark<DB: DrawingBackend>(
     area: &Area<'_, DB>,
     (x, y): (i32, i32),
@@ -156,9 +156,15 @@ pub(super) fn mark<DB: DrawingBackend>(
 ) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
     for (size, colour) in [(10, WHITE), (7, mark_colour(number))] {
         let r = size * unit;
-        let corners: &[(i32, i32)] = match number % 4 {
+        let corners: &[(i32, i32)] = match number % 5 {
             0 => {
                 area.draw(&Circle::new((x, y), r, colour.filled()))?;
+                continue;
+            }
+            4 => {
+                let width = if colour == WHITE { 6 } else { 3 };
+                let line = colour.stroke_width(width * unit as u32);
+                area.draw(&Circle::new((x, y), 12 * unit, line))?;
                 continue;
             }
             1 => &[(0, -r), (r, 0), (0, r), (-r, 0)],
@@ -178,7 +184,8 @@ fn mark_colour(number: usize) -> RGBColor {
         RGBColor(213, 94, 0),
         RGBColor(204, 60, 150),
         RGBColor(180, 0, 0),
-    ][number % 4]
+        RGBColor(0, 0, 0),
+    ][number % 5]
 }
 
 /// The words on lines of so many characters; a word that is longer is cut.

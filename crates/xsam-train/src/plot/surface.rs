@@ -14,8 +14,6 @@ pub(crate) struct Surface<'a> {
     pub(crate) grid: &'a Grid,
     /// What the values are.
     pub(crate) what: &'a str,
-    /// Heights above this value are cut, where a few would leave the rest flat.
-    pub(crate) top: f64,
 }
 
 impl Figure for Surface<'_> {
@@ -25,12 +23,11 @@ impl Figure for Surface<'_> {
         let finite = grid.finite();
         let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
         let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let high = high.min(self.top);
         let high = if high > low { high } else { low + 1.0 };
         let levels = levels(&finite);
         let (x, z) = (Grid::range(&grid.xs), Grid::range(&grid.ys));
         // The words' place alone: a surface has no legend, and no names at its axes.
-        let axes = format!("{}; to the back: {}", self.words.x, self.words.y);
+        let axes = format!("{}; to the front: {}", self.words.x, self.words.y);
         let axes = format!("to the right: {axes}; height: {}", self.what);
         let (_, height) = area.dim_in_pixel();
         let below = (20 * unit, height as i32 - 30 * unit);
@@ -114,7 +111,6 @@ mod tests {
                 },
                 grid: &grid,
                 what: "value",
-                top: f64::INFINITY,
             };
             let text = canvas::svg(&figure).unwrap();
             assert!(text.matches("<polygon").count() >= 100 && !text.contains("NaN"));
