@@ -67,7 +67,7 @@ pub(crate) enum Command {
                       Looked at are training data as they are, as in `xsam flatness`. Values are written to \
                       landscape/NAME.json and .csv in the run's directory, plots to .svg and .png. A landscape that \
                       was interrupted goes on where it was. In evaluation mode running statistics stay those of the \
-                      run, except with --to, where they go along."
+                      run, except with --to, where they go along between the two."
     )]
     Landscape(LandscapeArguments),
     /// This build's numbers against reference cases, one line each.

@@ -14,6 +14,9 @@ const POINTS: usize = 400;
 /// Width of the bell that each eigenvalue is drawn as, as a share of the range of all.
 const WIDTH: f64 = 0.01;
 
+/// Losses that rise to more than so many times that at the weights are drawn by their logarithms.
+const STEEP: f64 = 30.0;
+
 /// Densities below this share of the highest are those of the tails of bells.
 const LEAST: f64 = 1e-7;
 
@@ -65,6 +68,8 @@ fn directions(
                 .collect(),
         })
         .collect();
+    let most = found.distances.iter().map(|at| at.highest);
+    let most = most.fold(found.loss, f64::max);
     let weights = Mark {
         label: "the weights".to_owned(),
         x: 0.0,
@@ -79,7 +84,7 @@ fn directions(
         },
         lines: &lines,
         marks: &[weights],
-        logarithmic: false,
+        logarithmic: found.loss > 0.0 && most > STEEP * found.loss,
     };
     plot::both(directory, "directions", &figure)
 }

@@ -1,7 +1,9 @@
 //! Directions, points, and what is marked among them.
 
+use std::collections::HashSet;
 use std::f64::consts::TAU;
 
+use burn::module::ParamId;
 use xsam::{Evaluation, Objective, ParamVector};
 use xsam_flatness::{
     DifferenceStep, FlatnessError, Hessian, Lanczos, Wanted, XsamPlane, between, evenly,
@@ -108,7 +110,7 @@ impl View {
                     message: format!("{} is a model of another kind", path.display()),
                 })?;
                 let way = between(&scene.model, &model)?;
-                let loss = weights(&mut surface)?.loss;
+                let here = weights(&mut surface)?;
                 let overshoot = spec.radius.unwrap_or(OVERSHOOT);
                 let range = Range {
                     from: -overshoot,
@@ -116,7 +118,13 @@ impl View {
                     points,
                 };
                 let names = [format!("share of the way to {}", path.display())];
-                let mut view = Self::straight(loss, vec![way], names, &[range]);
+                let [learned, statistics] = divided(way, &here.gradient);
+                let mut view = Self::straight(here.loss, vec![learned], names, &[range]);
+                view.directions.push(statistics);
+                for point in &mut view.points {
+                    // Beyond the models a variance could come out below zero.
+                    point.push(point[0].clamp(0.0, 1.0));
+                }
                 view.marks
                     .push(Mark::new(path.display().to_string(), [1.0, 0.0]));
                 Ok(view)
@@ -159,6 +167,15 @@ impl View {
             plane: None,
         }
     }
+}
+
+/// What a way has of the parameters that `gradient` has, and what it has of others: running statistics.
+fn divided(way: ParamVector, gradient: &ParamVector) -> [ParamVector; 2] {
+    let learned: HashSet<ParamId> = gradient.entries().iter().map(|(id, _)| *id).collect();
+    let (mut inside, mut outside) = (way.clone(), way);
+    inside.retain(|id| learned.contains(&id));
+    outside.retain(|id| !learned.contains(&id));
+    [inside, outside]
 }
 
 /// Loss and gradient at the weights.
@@ -209,11 +226,9 @@ fn trajectory<T: Task>(
             break;
         }
         let (model, _) = checkpoint::load_model(&path, scene.task.model()?)?;
-        let mut way = between(&scene.model, &model)?;
         // Running statistics are not on the way that the optimizer takes.
-        let learned = here.gradient.entries();
-        way.retain(|id| learned.iter().any(|(of, _)| *of == id));
-        ways.push(way);
+        let [learned, _] = divided(between(&scene.model, &model)?, &here.gradient);
+        ways.push(learned);
     }
     if ways.len() < dimensions.max(2) {
         return Err(Error::FewCheckpoints {

@@ -18,7 +18,7 @@ const DENSITY: u32 = 2;
 /// Width of the legend beside the plot.
 const SIDE: i32 = 270;
 /// Characters on a line of the legend.
-const LEGEND_WIDTH: usize = 27;
+const LEGEND_WIDTH: usize = 29;
 /// Height of text in the legend and at axes: as large as body text where a figure is as wide as a column.
 pub(super) const TEXT: i32 = 18;
 
