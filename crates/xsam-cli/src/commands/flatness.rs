@@ -107,6 +107,11 @@ fn told(report: &FlatnessReport) -> String {
             error.unwrap_or_default(),
             &at,
         );
+        if let Some(of_batches) = &report.m_sharpness {
+            let error = of_batches.standard_error.map(short);
+            let what = "rise along a batch's gradient";
+            row(what, of_batches.value, error.unwrap_or_default(), &at);
+        }
         let at = format!("at adaptive distance {}", sharpness.adaptive_rho);
         row("adaptive rise", sharpness.adaptive, String::new(), &at);
     }

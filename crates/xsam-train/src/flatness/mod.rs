@@ -12,7 +12,7 @@ use serde::Serialize;
 use xsam_flatness::{
     Density, DifferenceStep, Eigenpairs, Estimate, Faithfulness, Hessian, Lanczos, LossSurface,
     Quadrature, Reorthogonalization, Sharpness, SharpnessReport, SymmetricOperator, Wanted,
-    available_memory, density, faithfulness, hutch_plus_plus,
+    available_memory, density, faithfulness, hutch_plus_plus, m_sharpness,
 };
 use xsam_models::{parameter_count, state};
 
@@ -135,6 +135,8 @@ pub struct FlatnessReport {
     pub density: Option<Density>,
     /// By how much the loss rises.
     pub sharpness: Option<SharpnessReport>,
+    /// By how much the loss of a batch rises along its own gradient, on average over the batches.
+    pub m_sharpness: Option<Estimate>,
     /// How high it gets in the direction of each method.
     pub directions: Option<Faithfulness>,
     /// Layer by layer.
@@ -205,6 +207,11 @@ impl Measurement for Flatness<'_> {
             }
         };
 
+        let m_sharpness = match spec.sharpness {
+            None => None,
+            Some(rho) => Some(m_sharpness(&mut surface, rho, 1)?),
+        };
+
         let mut hessian = Hessian::new(&mut surface, None, DifferenceStep::Auto)?;
         let rows = hessian.dimension();
         if spec.top >= rows {
@@ -270,6 +277,7 @@ impl Measurement for Flatness<'_> {
             trace,
             density,
             sharpness,
+            m_sharpness,
             directions,
             layers,
             seconds: start.elapsed().as_secs_f64(),
