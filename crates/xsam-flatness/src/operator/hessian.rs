@@ -17,7 +17,7 @@ use crate::surface::Surface;
 /// product is then off by hardly falls with the step until there is none on it: in double precision, at 1e-7.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum DifferenceStep {
-    /// By the number format: a share of the norm of the weights, 1e-4 in single precision, 1e-7 in double.
+    /// By the number format: a share of the norm of the weights, 2e-5 in single precision, 1e-7 in double.
     #[default]
     Auto,
     /// This share of the norm of the weights.
@@ -58,7 +58,7 @@ impl<'a> Hessian<'a> {
             Some(_) => block.space.norm()?,
         };
         let share = match step {
-            DifferenceStep::Auto if block.space.epsilon() > 1e-10 => 1e-4,
+            DifferenceStep::Auto if block.space.epsilon() > 1e-10 => 2e-5,
             DifferenceStep::Auto => 1e-7,
             DifferenceStep::Relative(share) => share,
         };
