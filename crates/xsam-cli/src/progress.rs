@@ -81,7 +81,7 @@ impl Progress {
 
 /// The bar has a place for everything; without the fallback a wrong template would be an error at
 /// run time for a matter of looks.
-fn style() -> ProgressStyle {
+pub(crate) fn style() -> ProgressStyle {
     ProgressStyle::with_template("{prefix} {wide_bar} {percent:>3} %  {msg}  {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }

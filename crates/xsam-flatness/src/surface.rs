@@ -163,7 +163,6 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
         if let Some(known) = self.kinks.get(&i) {
             return known.clone();
         }
-        self.passes.losses += 1;
         let here = self.copy(&self.model).no_grad();
         let (_, kinks) = kinks::record(|| self.batch(&here, i));
         let bytes = kinks.bytes();
@@ -251,6 +250,9 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Surface for LossSurface<M, F> 
         length: f64,
     ) -> Result<ParamVector, FlatnessError> {
         self.passes.gradients += 2;
+        if self.active.clone().any(|i| !self.kinks.contains_key(&i)) {
+            self.passes.losses += 1;
+        }
         let at = |length| parameters::displaced(self.copy(&self.model), &[(length, direction)]);
         let (ahead, behind) = (at(length), at(-length));
         let mut total = ParamVector::default();

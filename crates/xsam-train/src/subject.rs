@@ -36,25 +36,17 @@ impl Subject {
 
     /// Loads the model.
     pub(crate) fn load(&self) -> Result<Trained, Error> {
+        let path = self.path.display();
+        let refused = |message: String| Err(SpecError::new("", message).into());
         match (&self.spec, self.path.is_file()) {
             (Some(spec), true) => Trained::of_weights(&self.path, spec.clone()),
-            (None, true) => Err(SpecError {
-                key: String::new(),
-                message: format!(
-                    "{} is a file of weights: say of which model they are and for which data, with --spec, --preset or \
-                     --set",
-                    self.path.display()
-                ),
-            }
-            .into()),
-            (Some(_), false) if self.path.exists() => Err(SpecError {
-                key: String::new(),
-                message: format!(
-                    "{} is not a file of weights: a run has a spec of its own",
-                    self.path.display()
-                ),
-            }
-            .into()),
+            (None, true) => refused(format!(
+                "{path} is a file of weights: say of which model they are and for which data, with --spec, --preset or \
+                 --set"
+            )),
+            (Some(_), false) if self.path.exists() => refused(format!(
+                "{path} is not a file of weights: a run has a spec of its own"
+            )),
             (_, false) => Trained::load(&self.path),
         }
     }

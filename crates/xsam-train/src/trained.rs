@@ -100,10 +100,8 @@ impl Trained {
     pub fn of_weights(file: &Path, spec: Spec) -> Result<Self, Error> {
         let spec = spec.resolved()?;
         if spec.data.name.is_text() {
-            let message =
-                "a file of weights has no tokenizer: give the run of the translator".to_owned();
-            let key = "data.name".to_owned();
-            return Err(SpecError { key, message }.into());
+            let message = "a file of weights has no tokenizer: give the run of the translator";
+            return Err(SpecError::new("data.name", message).into());
         }
         let place = Place::new(spec.train.device, spec.train.precision);
         let config = spec.classifier_config(sizes(&spec)?)?;

@@ -10,6 +10,7 @@ use xsam_train::{
 use super::{Outcome, by_flag, stop_on_interrupt, subject};
 use crate::args::{AlongName, LandscapeArguments};
 use crate::print;
+use crate::progress::style;
 
 /// Flags by the fields that they set.
 const FLAGS: [(&str, &str); 5] = [
@@ -109,7 +110,7 @@ impl Progress {
     fn new(quiet: bool) -> Self {
         match (quiet, stderr().is_terminal()) {
             (true, _) => Self::Quiet,
-            (false, true) => Self::Bar(ProgressBar::new(0)),
+            (false, true) => Self::Bar(ProgressBar::new(0).with_style(style())),
             (false, false) => Self::Lines { tenths: 0 },
         }
     }

@@ -24,7 +24,8 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    fn count(self) -> usize {
+    /// How many in all.
+    pub fn count(self) -> usize {
         match self {
             Self::Ends { largest, smallest } => largest + smallest,
             Self::Magnitude(count) => count,

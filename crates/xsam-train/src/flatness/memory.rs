@@ -1,7 +1,7 @@
 //! The memory that eigenvalues take, said before it is taken.
 
 use serde::Serialize;
-use xsam_flatness::{Elements, Hessian, Lanczos, SymmetricOperator, Wanted, random_vector};
+use xsam_flatness::{Elements, Hessian, Lanczos, SymmetricOperator, random_vector};
 
 use crate::error::Error;
 use crate::memory::peak_mb;
@@ -43,12 +43,8 @@ impl Expected {
             };
             so_far + capped.bytes(hessian) as f64 / 1e6
         };
-        let count = match lanczos.wanted {
-            Wanted::Ends { largest, smallest } => largest + smallest,
-            Wanted::Magnitude(count) => count,
-        };
         Ok(Some(Self {
-            expected_mb: megabytes(ITERATIONS_EACH * count),
+            expected_mb: megabytes(ITERATIONS_EACH * lanczos.wanted.count()),
             most_mb: megabytes(lanczos.max_iterations),
         }))
     }

@@ -184,33 +184,22 @@ impl Measurement for Flatness<'_> {
         let seed = spec.sample.seed;
         let mut surface = scene.surface()?;
 
-        let directions = match spec.sharpness {
-            None => None,
-            Some(rho) => {
-                listener("loss in the directions of the methods");
-                let settings = Sharpness::default();
-                let distances = DISTANCES.map(|factor| factor * rho);
-                let (steps, strong) = (settings.ascent_steps, settings.strong_steps);
-                Some(faithfulness(&mut surface, &distances, rho, steps, strong)?)
-            }
-        };
-        let sharpness = match spec.sharpness {
-            None => None,
-            Some(rho) => {
-                listener("sharpness");
-                let settings = Sharpness {
-                    rho,
-                    seed,
-                    ..Sharpness::default()
-                };
-                Some(settings.measure(&mut surface)?)
-            }
-        };
-
-        let m_sharpness = match spec.sharpness {
-            None => None,
-            Some(rho) => Some(m_sharpness(&mut surface, rho, 1)?),
-        };
+        let (mut directions, mut sharpness, mut of_batches) = (None, None, None);
+        if let Some(rho) = spec.sharpness {
+            let settings = Sharpness {
+                rho,
+                seed,
+                ..Sharpness::default()
+            };
+            listener("loss in the directions of the methods");
+            let distances = DISTANCES.map(|factor| factor * rho);
+            let (steps, strong) = (settings.ascent_steps, settings.strong_steps);
+            let found = faithfulness(&mut surface, &distances, rho, steps, strong)?;
+            directions = Some(found);
+            listener("sharpness");
+            sharpness = Some(settings.measure(&mut surface)?);
+            of_batches = Some(m_sharpness(&mut surface, rho, 1)?);
+        }
 
         let mut hessian = Hessian::new(&mut surface, None, DifferenceStep::Auto)?;
         let rows = hessian.dimension();
@@ -277,7 +266,7 @@ impl Measurement for Flatness<'_> {
             trace,
             density,
             sharpness,
-            m_sharpness,
+            m_sharpness: of_batches,
             directions,
             layers,
             seconds: start.elapsed().as_secs_f64(),

@@ -233,12 +233,13 @@ impl Measurement for Taking<'_> {
             .collect::<Result<Vec<_>, _>>()?;
         let wanted: Vec<Vec<f64>> = missing.iter().map(|&i| points[i].clone()).collect();
         let of = points.len();
+        let mut done = of - missing.len();
         let start = Instant::now();
         let (mut saved, mut failure) = (Instant::now(), None);
         listener(LandscapeEvent::Stage("losses"));
         scan(&mut surfaces, &directions, &wanted, |i, loss| {
             stored.put(missing[i], loss);
-            let done = of - stored.left();
+            done += 1;
             listener(LandscapeEvent::Points { done, of });
             if saved.elapsed() >= SAVE {
                 saved = Instant::now();

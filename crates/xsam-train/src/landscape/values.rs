@@ -273,13 +273,8 @@ impl Stored {
             .collect()
     }
 
-    /// How many points are left.
-    pub(super) fn left(&self) -> usize {
-        self.losses().iter().filter(|loss| loss.is_none()).count()
-    }
-
     pub(super) fn is_complete(&self) -> bool {
-        self.report.is_some() && self.left() == 0
+        self.report.is_some() && self.losses().iter().all(Option::is_some)
     }
 
     /// Notes a loss.

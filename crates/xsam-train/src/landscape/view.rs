@@ -105,9 +105,9 @@ impl View {
                     spec: spec_of_file,
                 };
                 let other = other.load()?;
-                let model = T::unpack(other.model).ok_or_else(|| SpecError {
-                    key: "to".to_owned(),
-                    message: format!("{} is a model of another kind", path.display()),
+                let model = T::unpack(other.model).ok_or_else(|| {
+                    let message = format!("{} is a model of another kind", path.display());
+                    SpecError::new("to", message)
                 })?;
                 let way = between(&scene.model, &model)?;
                 let here = weights(&mut surface)?;
