@@ -123,6 +123,8 @@ def xsam_side(arguments, samples):
         "samples": report["samples"],
         "loss": report["loss"],
         "grad_norm": report["grad_norm"],
+        "step": report["step"],
+        "discretization": report["discretization"],
         "eigenvalues": [pair["value"] for pair in found["pairs"][: arguments.top]],
         "residuals": [pair["residual"] for pair in found["pairs"][: arguments.top]],
         "trace": report["trace"]["value"],

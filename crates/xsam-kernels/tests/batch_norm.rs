@@ -229,6 +229,58 @@ proptest! {
     }
 }
 
+/// The gradients of input, weight, bias, mean and variance, by the operation or by its formula.
+fn with_tracked_statistics(dtype: DType, by_formula: bool, residual: bool) -> [Vec<f64>; 5] {
+    const SHAPE: [usize; 4] = [5, 6, 7, 9];
+    let at = (&Device::flex().autodiff(), dtype);
+    let count = SHAPE.iter().product();
+    let x = tensor(&random(count, 21), SHAPE, at).require_grad();
+    let [weight, bias, mean] =
+        [22, 23, 24].map(|seed| tensor(&random(6, seed), [6], at).require_grad());
+    let variance: Vec<f64> = random(6, 25).iter().map(|v| v + 1.5).collect();
+    let variance = tensor(&variance, [6], at).require_grad();
+    let slope = tensor(&random(count, 26), SHAPE, at);
+    let added = residual.then(|| tensor(&random(count, 27), SHAPE, at));
+    let y = if by_formula {
+        let along = |t: &Tensor<1>| t.clone().reshape([1, 6, 1, 1]);
+        let normal = (x.clone() - along(&mean)) / (along(&variance) + EPSILON).sqrt();
+        let y = normal * along(&weight) + along(&bias);
+        activation::relu(match added {
+            Some(added) => y + added,
+            None => y,
+        })
+    } else {
+        let statistics = BatchNormStatistics {
+            mean: mean.clone(),
+            variance: variance.clone(),
+        };
+        let tail = BatchNormTail {
+            residual: added,
+            relu: true,
+        };
+        let params = params(weight.clone(), bias.clone());
+        batch_norm_inference(x.clone(), params, statistics, tail)
+    };
+    let grads = (y * slope).sum().backward();
+    let of = |t: &Tensor<1>| read(t.grad(&grads).unwrap());
+    let [weight, bias, mean, variance] = [&weight, &bias, &mean, &variance].map(of);
+    [read(x.grad(&grads).unwrap()), weight, bias, mean, variance]
+}
+
+#[test]
+fn gradients_reach_given_statistics() {
+    for residual in [false, true] {
+        let exact = with_tracked_statistics(DType::F64, true, residual);
+        for (dtype, tolerance) in [(DType::F32, TOLERANCE), (DType::F64, 1e-12)] {
+            let found = with_tracked_statistics(dtype, false, residual);
+            let names = ["dx", "dweight", "dbias", "dmean", "dvariance"];
+            for (name, (found, exact)) in names.iter().zip(found.iter().zip(&exact)) {
+                assert_close(name, found, exact, tolerance, 1.0);
+            }
+        }
+    }
+}
+
 fn some_case() -> Case {
     Case {
         shape: [7, 33, 13, 9],

@@ -80,8 +80,8 @@ fn told(report: &FlatnessReport) -> String {
         } else {
             format!("eigenvalue {}", i + 1)
         };
-        let note = if pair.converged { "" } else { "not converged" };
-        row(&name, pair.value, short(pair.residual), note);
+        let note = not_converged(pair.converged);
+        row(&name, pair.value, short(pair.residual), &note);
     }
     if let Some(trace) = &report.trace {
         let error = trace.standard_error.map(short);
@@ -116,6 +116,12 @@ fn told(report: &FlatnessReport) -> String {
         row("adaptive rise", sharpness.adaptive, String::new(), &at);
     }
     text.push_str(&aligned(&rows));
+    text.push_str(&format!(
+        "\nSecond derivatives are differences over {} to either side; twice that changes the product with the first \
+         eigenvector by {} %.\n",
+        short(report.step),
+        short(100.0 * report.discretization),
+    ));
     if let Some(found) = &report.directions {
         text.push_str(&format!(
             "\nLoss by distance: along the gradient at the weights (g0), at the ascent point of 1 step and of {} steps \
@@ -157,6 +163,7 @@ fn told(report: &FlatnessReport) -> String {
             "largest eigenvalue",
             "trace",
             "error",
+            "",
         ];
         let mut rows = vec![head.map(str::to_owned)];
         rows.extend(layers.iter().map(|layer| {
@@ -167,12 +174,17 @@ fn told(report: &FlatnessReport) -> String {
                 number(layer.largest),
                 number(layer.trace.value),
                 error.map_or_else(String::new, short),
+                not_converged(layer.converged),
             ]
         }));
         text.push('\n');
         text.push_str(&aligned(&rows));
     }
     text
+}
+
+fn not_converged(converged: bool) -> String {
+    if converged { "" } else { "not converged" }.to_owned()
 }
 
 /// A row for each run.

@@ -92,7 +92,8 @@ pub struct Eigenpair {
     /// The eigenvalue.
     pub value: f64,
     /// `|A y - value y|` for the unit vector `y`, by a product of its own: some eigenvalue of the operator is no farther
-    /// away than this.
+    /// away than this. Of the operator as it multiplies: by how much a Hessian of differences is another one than that
+    /// of derivatives, [`Hessian::discretization`](crate::Hessian::discretization) tells and a residual cannot.
     pub residual: f64,
     /// Whether the residual is within the tolerance.
     pub converged: bool,

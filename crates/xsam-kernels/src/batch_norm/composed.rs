@@ -1,9 +1,12 @@
 //! Batch norm composed of Burn's operations, for any back end and number format.
 
-use burn::backend::Backend;
 use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, TensorMetadata};
+use burn::tensor::Shape;
 
-use super::{Inputs, Normalised, Residual, Saved, SavedTail, Slopes, Statistics};
+use super::{
+    Inputs, Normalised, Residual, Saved, SavedTail, Slopes, Statistics, inverse_deviation,
+};
 
 pub(super) fn forward<B: Backend>(inputs: Inputs<B>) -> Normalised<B> {
     let Inputs {
@@ -44,6 +47,7 @@ pub(super) fn backward<B: Backend>(gradient: FloatTensor<B>, saved: Saved<B>) ->
         mean,
         variance,
         epsilon,
+        given,
         tail,
     } = saved;
     let has_residual = matches!(tail, SavedTail::Residual | SavedTail::ResidualRelu(_));
@@ -56,9 +60,22 @@ pub(super) fn backward<B: Backend>(gradient: FloatTensor<B>, saved: Saved<B>) ->
             B::relu_backward(before, gradient)
         }
     };
+    let scale = given.then(|| {
+        let mut per_channel = vec![1; x.shape().num_dims()];
+        per_channel[1] = x.shape()[1];
+        let inverse = inverse_deviation::<B>(variance.clone(), epsilon);
+        B::float_reshape(
+            B::float_mul(weight.clone(), inverse),
+            Shape::from(per_channel),
+        )
+    });
     let result = B::batch_norm_train_backward(x, weight, mean, variance, epsilon, gradient.clone());
+    let x_grad = match scale {
+        Some(scale) => B::float_mul(gradient.clone(), scale),
+        None => result.x_grad,
+    };
     Slopes {
-        x: result.x_grad,
+        x: x_grad,
         weight: result.gamma_grad,
         bias: result.beta_grad,
         residual: has_residual.then_some(gradient),

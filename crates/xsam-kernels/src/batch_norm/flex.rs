@@ -100,6 +100,7 @@ impl BatchNormKernels for Flex {
             mean: mean.storage(),
             variance: variance.storage(),
             epsilon: saved.epsilon,
+            given: saved.given,
             mask: match (&saved.tail, &output) {
                 (_, Some(output)) => cpu::Mask::FromOutput(output.storage()),
                 (SavedTail::Relu, None) => cpu::Mask::FromInput,

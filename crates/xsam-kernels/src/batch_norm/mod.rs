@@ -6,7 +6,7 @@ mod flex;
 mod stack;
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, ExtensionType, backend_extension};
+use burn::backend::{Backend, Dispatch, ExtensionType, Scalar, backend_extension};
 use burn::tensor::Tensor;
 
 use crate::kinks;
@@ -73,8 +73,8 @@ pub fn batch_norm_train<const D: usize>(
 
 /// Batch norm with given statistics, as in evaluation; otherwise as [`batch_norm_train`].
 ///
-/// Without a graph it is one pass over `x` on Flex in `f32`. With one it is composed of Burn's
-/// operations, so that gradients flow to every input.
+/// It is one pass over `x` on Flex in `f32`, and its backward pass is one over `x` and the gradient.
+/// Gradients flow to every input, the statistics among them.
 ///
 /// # Panics
 /// If the rank is below 2 or a shape does not fit `x`.
@@ -130,6 +130,12 @@ fn check_channels<const D: usize>(shape: [usize; D], per_channel: &Tensor<1>) {
     );
     let [length] = per_channel.dims();
     assert_eq!(length, shape[1], "batch norm needs one number a channel");
+}
+
+/// One over the standard deviation of each channel.
+fn inverse_deviation<B: Backend>(variance: FloatTensor<B>, epsilon: f64) -> FloatTensor<B> {
+    let added = B::float_add_scalar(variance, Scalar::Float(epsilon));
+    B::float_recip(B::float_sqrt(added))
 }
 
 /// The inputs of [`BatchNormOps::normalise`].
@@ -204,7 +210,7 @@ pub trait BatchNormKernels: Backend {
         composed::forward::<Self>(inputs)
     }
 
-    /// The gradients, from that of the output of a forward pass with the batch's own statistics.
+    /// The gradients, from that of the output.
     fn batch_norm_backward(gradient: FloatTensor<Self>, saved: Saved<Self>) -> Slopes<Self> {
         composed::backward::<Self>(gradient, saved)
     }
@@ -225,6 +231,8 @@ pub struct Saved<B: Backend> {
     pub variance: FloatTensor<B>,
     /// What was added to the variance.
     pub epsilon: f64,
+    /// Whether mean and variance were given, and not those of the batch, which follow the input.
+    pub given: bool,
     /// What came after the normalisation.
     pub tail: SavedTail<B>,
 }

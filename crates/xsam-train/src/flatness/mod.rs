@@ -123,7 +123,8 @@ pub struct FlatnessReport {
     pub grad_norm: f64,
     /// Step of the differences that second derivatives are.
     pub step: f64,
-    /// How far the product with the first eigenvector depends on the step, as a share of it.
+    /// By how much a step twice as long changes the product with the first eigenvector, as a share of it: three times
+    /// what the step itself does, or so.
     pub discretization: f64,
     /// Eigenvalues of the Hessian: the largest, and last the smallest.
     pub eigenvalues: Eigenpairs,

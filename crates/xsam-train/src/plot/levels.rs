@@ -26,7 +26,7 @@ pub(super) fn levels(values: &[f64]) -> Vec<f64> {
     let half = sorted[sorted.len() / 2] - low;
     let mut levels: Vec<f64> = if range > STEEP * half {
         let ratio = FIRST.powf(-1.0 / LEVELS as f64);
-        let at = |i: usize| rounded(low + range * FIRST * ratio.powi(i as i32));
+        let at = |i: usize| above(low, range * FIRST * ratio.powi(i as i32));
         (0..LEVELS).map(at).collect()
     } else {
         let step = nice(range / LEVELS as f64);
@@ -47,13 +47,10 @@ fn nice(step: f64) -> f64 {
     factor.unwrap_or(1.0) * power
 }
 
-/// To three significant digits.
-fn rounded(value: f64) -> f64 {
-    if value == 0.0 {
-        return 0.0;
-    }
-    let power = 10f64.powf(value.abs().log10().floor() - 2.0);
-    (value / power).round() * power
+/// So far above the lowest value, in a number with as few digits as leave two of the distance.
+fn above(low: f64, distance: f64) -> f64 {
+    let power = 10f64.powf(distance.log10().floor() - 1.0);
+    ((low + distance) / power).round() * power
 }
 
 /// The colour between level `band - 1` and level `band` of `count` levels: dark below and light above, also in grey.
@@ -95,6 +92,14 @@ mod tests {
             below(0.01) >= 3 && found.len() - below(0.1) >= 3,
             "{found:?}"
         );
+    }
+
+    #[test]
+    fn ground_far_from_zero_hides_no_level() {
+        let values: Vec<f64> = (-50..=50)
+            .map(|i| 700.0 + f64::from(i).powi(4) / 6.25e6)
+            .collect();
+        assert_eq!(check(&values).len(), LEVELS);
     }
 
     #[test]

@@ -79,6 +79,7 @@ impl StackKernels for Flex {
                 mean: mean.storage(),
                 variance: variance.storage(),
                 epsilon: inputs.epsilon,
+                given: false,
                 mask: if inputs.relu {
                     cpu::Mask::FromInput
                 } else {

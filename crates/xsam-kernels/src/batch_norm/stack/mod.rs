@@ -290,6 +290,7 @@ fn composed_backward<B: Backend>(
             mean: inputs.mean,
             variance: inputs.variance,
             epsilon: inputs.epsilon,
+            given: false,
             tail: if inputs.relu {
                 SavedTail::Relu
             } else {

@@ -1,4 +1,4 @@
-//! The backward pass, of a forward pass with the batch's own statistics.
+//! The backward pass, of a forward pass with the batch's own statistics or with given ones.
 
 use std::mem::MaybeUninit;
 
@@ -35,6 +35,9 @@ pub(crate) struct Backward<'a> {
     pub(crate) mean: &'a [f32],
     pub(crate) variance: &'a [f32],
     pub(crate) epsilon: f64,
+    /// Whether the statistics were given: those of the batch follow the input, and its gradient reaches it
+    /// through them too.
+    pub(crate) given: bool,
     pub(crate) mask: Mask<'a>,
 }
 
@@ -193,17 +196,20 @@ impl WithSimd for Block<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Self::Output {
-        match self.input.mask {
-            Mask::FromInput => self.run::<S, true>(simd),
-            Mask::None | Mask::FromOutput(_) => self.run::<S, false>(simd),
+        match (self.input.mask, self.input.given) {
+            (Mask::FromInput, false) => self.run::<S, true, false>(simd),
+            (Mask::None | Mask::FromOutput(_), false) => self.run::<S, false, false>(simd),
+            (Mask::FromInput, true) => self.run::<S, true, true>(simd),
+            (Mask::None | Mask::FromOutput(_), true) => self.run::<S, false, true>(simd),
         }
     }
 }
 
 impl Block<'_, '_> {
-    /// With `MASK`, the gradient is masked by the sign that follows from the input.
+    /// With `MASK`, the gradient is masked by the sign that follows from the input; with `GIVEN`, the
+    /// statistics do not follow the input.
     #[inline(always)]
-    fn run<S: Simd, const MASK: bool>(self, simd: S) -> Vec<(f32, f32)> {
+    fn run<S: Simd, const MASK: bool, const GIVEN: bool>(self, simd: S) -> Vec<(f32, f32)> {
         let Self {
             input,
             piece,
@@ -266,7 +272,7 @@ impl Block<'_, '_> {
                             rows,
                             new.stretch(c, n),
                             #[inline(always)]
-                            |rows| slope.at::<MASK>(rows),
+                            |rows| slope.at::<MASK, GIVEN>(rows),
                         );
                     }
                     Dx::Sum(sum) => update(
@@ -274,7 +280,7 @@ impl Block<'_, '_> {
                         rows,
                         sum.stretch(c, n),
                         #[inline(always)]
-                        |sum, rows| simd.add_f32s(sum, slope.at::<MASK>(rows)),
+                        |sum, rows| simd.add_f32s(sum, slope.at::<MASK, GIVEN>(rows)),
                     ),
                 }
             }
@@ -381,9 +387,12 @@ impl<S: Simd> InputGradient<S> {
 
     /// Where the gradient behind the ReLU, or before it with `MASK`, and the input are these.
     #[inline(always)]
-    fn at<const MASK: bool>(self, [g, x]: [S::f32s; 2]) -> S::f32s {
+    fn at<const MASK: bool, const GIVEN: bool>(self, [g, x]: [S::f32s; 2]) -> S::f32s {
         let simd = self.simd;
         let g = of_affine::<S, MASK>(simd, g, x, self.affine);
+        if GIVEN {
+            return simd.mul_f32s(g, self.scale);
+        }
         let centred = self.affine.centred(simd, x);
         let pull = simd.mul_add_e_f32s(centred, self.slope, self.constant);
         simd.mul_add_e_f32s(g, self.scale, pull)
