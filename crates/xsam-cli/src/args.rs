@@ -117,6 +117,10 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "DIR", conflicts_with = "overwrite")]
     pub(crate) resume: Option<PathBuf>,
 
+    /// With --resume, of a run whose latest checkpoint is damaged: goes on from the latest one that is whole.
+    #[arg(long, requires = "resume")]
+    pub(crate) recover: bool,
+
     /// Replaces earlier results in the directory.
     #[arg(long)]
     pub(crate) overwrite: bool,

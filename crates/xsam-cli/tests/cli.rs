@@ -202,9 +202,16 @@ fn a_run_prints_its_result_and_is_not_overwritten() {
     assert!(resumed.status.success(), "{}", text(&resumed.stderr));
     let other = xsam(
         here.path(),
+        &["train", "--resume", "run", "--set", "optimizer.lr=0.1"],
+    );
+    assert_fails(&other, 2, "optimizer.lr: 0.05, not 0.1");
+    let longer = xsam(
+        here.path(),
         &["train", "--resume", "run", "--set", "train.epochs=3"],
     );
-    assert_fails(&other, 2, "train.epochs: 2, not 3");
+    assert!(longer.status.success(), "{}", text(&longer.stderr));
+    assert!(text(&longer.stderr).contains("going on after epoch 2"));
+    assert!(text(&longer.stderr).contains("epoch 3/3: loss"));
 
     fs::create_dir(here.path().join("mine")).unwrap();
     fs::write(here.path().join("mine/spec.toml"), "precious").unwrap();
@@ -691,7 +698,7 @@ mod unix {
                     .next()
                     .unwrap()
                     .unwrap()
-                    .starts_with("epoch 1/2000")
+                    .contains("Z epoch 1/2000: loss")
             );
             let id = child.id().to_string();
             assert!(

@@ -73,6 +73,17 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The checkpoint that a run is to go on from is damaged.
+    #[error("{source}: {}", match whole {
+        Some(path) => format!("{} is whole, and --recover goes on from there", path.display()),
+        None => "no other checkpoint is whole, so the run cannot go on: --overwrite starts it anew".to_owned(),
+    })]
+    DamagedCheckpoint {
+        /// The damage.
+        source: Box<Error>,
+        /// The latest checkpoint without any.
+        whole: Option<PathBuf>,
+    },
     /// A run is to be resumed with other text.
     #[error(
         "{path} was made from other training text: bring back the text as it was, or start anew with \
@@ -162,7 +173,7 @@ pub enum Error {
     #[error(transparent)]
     Optimizer(#[from] xsam::RecordError),
     /// A step failed.
-    #[error("epoch {epoch}, step {step}: {source}")]
+    #[error("epoch {epoch}, step {step}: {source}{before}")]
     Step {
         /// The epoch, counted from 1.
         epoch: usize,
@@ -170,6 +181,8 @@ pub enum Error {
         step: usize,
         /// What went wrong.
         source: xsam::StepError,
+        /// What was before it.
+        before: BeforeFailure,
     },
     /// The flatness of a model could not be measured.
     #[error(transparent)]
@@ -191,6 +204,31 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
+}
+
+/// What a run was like before a step that failed.
+#[derive(Clone, Debug, Default)]
+pub struct BeforeFailure {
+    /// Loss, norm of the gradient, and learning rate of the step before, if there was one.
+    pub step: Option<[f64; 3]>,
+    /// The latest checkpoint, if there is one.
+    pub checkpoint: Option<PathBuf>,
+}
+
+impl std::fmt::Display for BeforeFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some([loss, norm, lr]) = self.step {
+            write!(
+                f,
+                "; in the step before, the loss was {loss:.4}, the norm of the gradient {norm:.4}, and the learning \
+                 rate {lr}"
+            )?;
+        }
+        match &self.checkpoint {
+            Some(path) => write!(f, "; the latest checkpoint is {}", path.display()),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Error {

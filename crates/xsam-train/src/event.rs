@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use xsam::StepReport;
 
+use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::spec::Spec;
 use crate::summary::RunSummary;
@@ -44,6 +45,8 @@ pub enum Event<'a> {
         spec: &'a Spec,
         /// Epochs that were done before.
         done: usize,
+        /// Steps that were done of the next one.
+        step: usize,
         /// Steps in an epoch.
         steps: usize,
     },
@@ -53,11 +56,26 @@ pub enum Event<'a> {
         epoch: usize,
         /// The step in it, counted from 1.
         step: usize,
+        /// Images in the batch, or tokens.
+        items: usize,
+        /// How many of them were right.
+        right: i64,
         /// What was measured.
         report: &'a StepReport,
     },
     /// An epoch is done.
     Epoch(&'a Metrics),
+    /// The run has diverged, and goes on from a checkpoint or from its start.
+    Restored {
+        /// What went wrong.
+        error: &'a Error,
+        /// Epochs that are done there.
+        epoch: usize,
+        /// Steps that are done there of the next one.
+        step: usize,
+        /// What the learning rate is multiplied by from here on.
+        lr_factor: f64,
+    },
     /// The run has ended.
     Ended(&'a RunSummary),
 }

@@ -17,6 +17,15 @@ pub enum Existing {
     Overwrite,
     /// Go on with what is in it.
     Resume,
+    /// Go on with what is in it, from the latest checkpoint that is whole if later ones are damaged.
+    Recover,
+}
+
+impl Existing {
+    /// Whether what is there is gone on with.
+    pub(crate) fn goes_on(self) -> bool {
+        matches!(self, Self::Resume | Self::Recover)
+    }
 }
 
 /// Prepares `directory` for output. `marker` is a file that every directory of this kind has.
@@ -30,13 +39,15 @@ pub(crate) fn prepare(directory: &Path, existing: Existing, marker: &str) -> Res
     match existing {
         _ if !occupied => {}
         Existing::Refuse => return Err(Error::Exists { path }),
-        Existing::Overwrite | Existing::Resume if !directory.join(marker).exists() => {
+        Existing::Overwrite | Existing::Resume | Existing::Recover
+            if !directory.join(marker).exists() =>
+        {
             return Err(Error::NotOurs { path });
         }
         Existing::Overwrite => {
             fs::remove_dir_all(directory).map_err(Error::file("remove", directory))?;
         }
-        Existing::Resume => {}
+        Existing::Resume | Existing::Recover => {}
     }
     fs::create_dir_all(directory).map_err(Error::file("create the directory", directory))
 }
@@ -49,6 +60,15 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
 /// The same of a file that is not text.
 pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     replace_file(path, bytes).map_err(Error::file("write", path))
+}
+
+/// Sees to it that what was written to a file, or the names in a folder, are on the disk. (Only Unix opens folders.)
+pub(crate) fn sync(path: &Path) -> Result<(), Error> {
+    if path.is_dir() && !cfg!(unix) {
+        return Ok(());
+    }
+    let synced = fs::File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(Error::file("write to the disk", path))
 }
 
 /// The text of a file.

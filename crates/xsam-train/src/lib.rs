@@ -17,6 +17,7 @@
 mod bench;
 mod checkpoint;
 mod compare;
+mod course;
 mod device;
 mod error;
 mod evaluation;
@@ -25,6 +26,7 @@ mod export;
 mod files;
 mod flatness;
 pub mod landscape;
+mod log;
 mod loss;
 mod memory;
 mod method;
@@ -45,7 +47,7 @@ pub use bench::{
     BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, bench,
 };
 pub use compare::{Comparison, ComparisonSummary, MethodSummary};
-pub use error::Error;
+pub use error::{BeforeFailure, Error};
 pub use event::{Event, Listener, StopSignal};
 pub use export::{Export, export};
 pub use files::Existing;
@@ -56,13 +58,14 @@ pub use names::{Named, parse as parse_name};
 pub use run::Run;
 pub use spec::{
     Adaptive, AugmentationSpec, BleuWords, Compare, CompareEntry, DataSpec, DeviceName, MethodName,
-    MethodSpec, ModelName, ModelSpec, NormName, OptimizerName, OptimizerSpec, Precision, Preset,
-    RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec, Search, SharedName, Spec, SpecError,
-    TrainSpec, TranslationSpec,
+    MethodSpec, ModelName, ModelSpec, NormName, OnDivergence, OptimizerName, OptimizerSpec,
+    Precision, Preset, RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec, Search, SharedName,
+    Spec, SpecError, TrainSpec, TranslationSpec,
 };
 pub use statistics::Spread;
 pub use subject::{Sample, Subject};
 pub use summary::{RunSummary, Status};
 pub use trained::{Trained, TrainedModel};
 pub use verify::{Case, CaseOutcome, Verdict, verify};
+pub use xsam::StepReport;
 pub use xsam_kernels::Kernels;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use xsam::StepReport;
 
+use crate::memory::peak_mb;
 use crate::task::{Hits, Scores};
 
 /// One epoch of a run: a row of `metrics.csv`. Losses and norms are means over the steps.
@@ -55,12 +56,15 @@ pub struct Metrics {
     /// Of that, the time for which the steps waited for their data.
     #[serde(default)]
     pub waited: f64,
+    /// The most memory that the process has had so far, in 10^6 bytes, where the system tells.
+    #[serde(default)]
+    pub peak_mb: Option<f64>,
 }
 
 /// Head of `metrics.csv`.
 const COLUMNS: &str = "epoch,lr,rho,train_loss,train_accuracy,validation_loss,validation_accuracy,\
                        test_loss,test_accuracy,validation_bleu,test_bleu,alpha,psi,ascent_loss,grad_norm,ascent_grad_norm,\
-                       update_norm,gradient_passes,search_passes,seconds,waited";
+                       update_norm,gradient_passes,search_passes,seconds,waited,peak_mb";
 
 impl Metrics {
     /// The rows as CSV; what a method does not have, or an epoch, is left empty.
@@ -97,21 +101,22 @@ impl Metrics {
             self.search_passes.to_string(),
             format!("{:.4}", self.seconds),
             format!("{:.4}", self.waited),
+            self.peak_mb
+                .map_or_else(String::new, |mb| format!("{mb:.1}")),
         ]
         .join(",")
     }
 }
 
-/// What the steps of an epoch took, in seconds.
-pub(crate) struct Times {
-    pub(crate) steps: f64,
-    /// Of these, for data.
-    pub(crate) waited: f64,
-}
-
 /// Sums over the steps of an epoch.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Sums {
+    /// Learning rate of the last step.
+    pub(crate) lr: f64,
+    /// What the steps took.
+    pub(crate) seconds: f64,
+    /// Of that, for data.
+    pub(crate) waited: f64,
     items: usize,
     hits: i64,
     steps: usize,
@@ -152,20 +157,14 @@ impl Sums {
         self.search_passes += report.passes.losses;
     }
 
-    pub(crate) fn metrics(
-        &self,
-        epoch: usize,
-        lr: f64,
-        scores: Option<&Scores>,
-        times: Times,
-    ) -> Metrics {
+    pub(crate) fn metrics(&self, epoch: usize, scores: Option<&Scores>) -> Metrics {
         let validation = scores.map(|scores| scores.validation);
         let test = scores.map(|scores| scores.test);
         let mean = |sum: f64, n: usize| sum / n.max(1) as f64;
         let optional = |sum: f64, n: usize| (n > 0).then(|| mean(sum, n));
         Metrics {
             epoch,
-            lr,
+            lr: self.lr,
             rho: self.rho,
             train_loss: mean(self.loss, self.items),
             train_accuracy: mean(self.hits as f64, self.items),
@@ -183,8 +182,9 @@ impl Sums {
             update_norm: mean(self.update_norm, self.steps),
             gradient_passes: self.gradient_passes,
             search_passes: self.search_passes,
-            seconds: times.steps,
-            waited: times.waited,
+            seconds: self.seconds,
+            waited: self.waited,
+            peak_mb: peak_mb(),
         }
     }
 }

@@ -65,6 +65,16 @@ pub struct RunSummary {
     /// Share of the time of the steps for which they waited for their data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiting_share: Option<f64>,
+    /// The most memory that the process had, in 10^6 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_mb: Option<f64>,
+    /// Time for checkpoints, logs and whoever listens, as a share of that of the steps, since the program was last
+    /// started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bookkeeping_share: Option<f64>,
+    /// How often the run diverged and went back to a checkpoint.
+    #[serde(default)]
+    pub restored: usize,
     /// Forward-backward passes in all.
     pub gradient_passes: usize,
     /// Forward passes of searches in all.
@@ -83,6 +93,8 @@ impl RunSummary {
         let sum = |value: fn(&Metrics) -> f64| rows.iter().map(value).sum::<f64>();
         let share = sum(|row| row.waited) / sum(|row| row.seconds);
         self.waiting_share = share.is_finite().then_some(share);
+        let peaks = rows.iter().filter_map(|row| row.peak_mb);
+        self.peak_mb = peaks.reduce(f64::max);
         self.gradient_passes = rows.iter().map(|row| row.gradient_passes).sum();
         self.search_passes = rows.iter().map(|row| row.search_passes).sum();
         self
@@ -102,7 +114,8 @@ impl RunSummary {
     }
 }
 
-fn best(rows: &[Metrics]) -> Option<&Metrics> {
+/// The row of the highest validation accuracy.
+pub(crate) fn best(rows: &[Metrics]) -> Option<&Metrics> {
     let evaluated = rows
         .iter()
         .rev()
@@ -135,12 +148,45 @@ impl Recorded {
 }
 
 /// Checks that a run directory is of the spec that is to be run.
-pub(crate) fn same_spec(directory: &Path, spec: &Spec) -> Result<(), Error> {
+fn same_spec(directory: &Path, spec: &Spec) -> Result<(), Error> {
+    let (_, differences) = differences(directory, spec)?;
+    refuse(directory, differences.into_iter().next())
+}
+
+/// Checks that a run can go on with this spec: it is the same but for the fields that leave the steps as they are, and
+/// has at least as many epochs.
+pub(crate) fn goes_on(directory: &Path, spec: &Spec) -> Result<(), Error> {
+    let (was, differences) = differences(directory, spec)?;
+    let longer = spec.train.epochs >= was.train.epochs;
+    let other = differences.into_iter().find(|[key, ..]| {
+        let may_change = CHANGEABLE.contains(&key.as_str());
+        !(may_change || key == "train.epochs" && longer)
+    });
+    refuse(directory, other)
+}
+
+/// What of a spec may change when a run goes on.
+const CHANGEABLE: [&str; 6] = [
+    "train.checkpoint_every",
+    "train.checkpoint_steps",
+    "train.keep_checkpoints",
+    "train.log_every",
+    "train.on_divergence",
+    "train.workers",
+];
+
+/// The spec that a run directory is of, and the fields in which `spec` is another one, with both values.
+fn differences(directory: &Path, spec: &Spec) -> Result<(Spec, Vec<[String; 3]>), Error> {
     let path = directory.join(SPEC_FILE);
     let (was, _) = Spec::parse(&files::read(&path)?, &[]).map_err(|e| Error::damaged(&path, e))?;
-    match was.first_difference(spec)? {
+    let differences = was.differences(spec)?;
+    Ok((was, differences))
+}
+
+fn refuse(directory: &Path, difference: Option<[String; 3]>) -> Result<(), Error> {
+    match difference {
         None => Ok(()),
-        Some((key, was, is)) => Err(Error::OtherSpec {
+        Some([key, was, is]) => Err(Error::OtherSpec {
             path: directory.to_owned(),
             key,
             was,

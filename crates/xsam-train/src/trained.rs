@@ -132,7 +132,7 @@ fn run_of(directory: &Path) -> Result<PathBuf, Error> {
         .canonicalize()
         .map_err(Error::file("open the directory", directory))?;
     let run = whole.parent().and_then(Path::parent);
-    match run.filter(|run| checkpoint::epoch(&whole).is_some() && is_run(run)) {
+    match run.filter(|run| checkpoint::place_of(&whole).is_some() && is_run(run)) {
         Some(run) => Ok(run.to_owned()),
         None => Err(Error::NotARun {
             path: directory.to_owned(),

@@ -32,13 +32,6 @@ fn interrupted(spec: &Spec, directory: &Path, existing: Existing, stop_at: usize
     .unwrap()
 }
 
-fn weights(directory: &Path) -> Vec<u8> {
-    let folder = fs::read_dir(directory.join("checkpoint")).unwrap();
-    let folders: Vec<_> = folder.map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(folders.len(), 1, "{folders:?}");
-    fs::read(folders[0].join("model.bpk")).unwrap()
-}
-
 #[test]
 fn a_run_leaves_its_files() {
     let parent = tempfile::tempdir().unwrap();
@@ -126,18 +119,21 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_been() {
         let summary = train(&spec, &whole, Existing::Refuse).unwrap();
 
         let parts = parent.path().join(format!("{name}-parts"));
-        // Within the first epoch, within the third, and once more before anything is done.
+        // Within the first epoch, within the third, and after one more step.
         let first = interrupted(&spec, &parts, Existing::Refuse, 2);
         assert_eq!((first.status, first.epochs), (Status::Interrupted, 0));
-        let second = interrupted(&spec, &parts, Existing::Resume, 4 + 4 + 1);
+        let second = interrupted(&spec, &parts, Existing::Resume, 2 + 4 + 1);
         assert_eq!((second.status, second.epochs), (Status::Interrupted, 2));
         interrupted(&spec, &parts, Existing::Resume, 1);
+        let place = parts.join("checkpoint/epoch-00002-step-000002");
+        assert!(place.exists());
         let last = train(&spec, &parts, Existing::Resume).unwrap();
 
         assert_eq!(rows(&parts), rows(&whole));
         let best = |summary: &RunSummary| summary.best.as_ref().map(|row| row.epoch);
         assert_eq!(best(&last), best(&summary));
         assert_eq!(weights_of(&parts, &spec), weights_of(&whole, &spec));
+        assert_eq!(searched(&parts), searched(&whole));
         // A finished run has nothing left to do.
         let again = train(&spec, &parts, Existing::Resume).unwrap();
         assert_eq!(again.epochs, 4);
@@ -145,12 +141,25 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_been() {
     }
 }
 
+/// The curves that XSAM searched, of which nothing is there twice and nothing missing.
+fn searched(directory: &Path) -> String {
+    let path = directory.join("search.csv");
+    if !path.exists() {
+        return String::new();
+    }
+    let text = fs::read_to_string(path).unwrap();
+    let mut lines: Vec<&str> = text.lines().collect();
+    let count = lines.len();
+    lines.dedup();
+    assert_eq!(lines.len(), count);
+    text
+}
+
 /// The weights after the last epoch: ids of parameters differ between runs, values must not.
 fn weights_of(directory: &Path, spec: &Spec) -> Vec<Vec<f64>> {
     use burn::module::Module;
     use burn::tensor::Device;
     use xsam_models::state;
-    weights(directory);
     let model = spec
         .model_config(spec.data.name.sizes().unwrap())
         .unwrap()
@@ -225,12 +234,165 @@ fn damaged_checkpoints_are_named() {
     for file in ["model.bpk", "optimizer.bpk", "position.json"] {
         let directory = parent.path().join(file);
         interrupted(&spec(&[]), &directory, Existing::Refuse, 6);
-        let path = directory.join("checkpoint/epoch-00001").join(file);
+        let path = directory
+            .join("checkpoint/epoch-00001-step-000002")
+            .join(file);
         let bytes = fs::read(&path).unwrap();
-        fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-        let error = train(&spec(&[]), &directory, Existing::Resume).unwrap_err();
-        assert!(error.to_string().contains(file), "{error}");
+        let mut flipped = bytes.clone();
+        flipped[bytes.len() / 3] ^= 1;
+        for damaged in [&bytes[..bytes.len() / 2], &flipped] {
+            fs::write(&path, damaged).unwrap();
+            let error = train(&spec(&[]), &directory, Existing::Resume).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(file), "{error}");
+            assert!(
+                error.contains("epoch-00001 is whole, and --recover goes on from there"),
+                "{error}"
+            );
+        }
     }
+}
+
+#[test]
+fn a_run_recovers_from_a_damaged_checkpoint() {
+    let parent = tempfile::tempdir().unwrap();
+    let whole = parent.path().join("whole");
+    train(&spec(&[]), &whole, Existing::Refuse).unwrap();
+
+    let directory = parent.path().join("run");
+    interrupted(&spec(&[]), &directory, Existing::Refuse, 6);
+    let latest = directory.join("checkpoint/epoch-00001-step-000002");
+    fs::remove_file(latest.join("optimizer.bpk")).unwrap();
+    train(&spec(&[]), &directory, Existing::Recover).unwrap();
+    assert_eq!(rows(&directory), rows(&whole));
+    assert_eq!(
+        weights_of(&directory, &spec(&[])),
+        weights_of(&whole, &spec(&[]))
+    );
+
+    // Where nothing is whole there is nothing to go on from.
+    let other = parent.path().join("other");
+    interrupted(&spec(&[]), &other, Existing::Refuse, 2);
+    fs::write(
+        other.join("checkpoint/epoch-00000-step-000002/model.bpk"),
+        "",
+    )
+    .unwrap();
+    let error = train(&spec(&[]), &other, Existing::Recover).unwrap_err();
+    let error = error.to_string();
+    assert!(error.contains("it has 0 of"), "{error}");
+    assert!(error.contains("no other checkpoint is whole"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_of_another_model_or_version_is_refused() {
+    let parent = tempfile::tempdir().unwrap();
+    let small = spec(&["model.name=mlp"]);
+    let (a, b) = (parent.path().join("a"), parent.path().join("b"));
+    train(&small, &a, Existing::Refuse).unwrap();
+    train(&spec(&[]), &b, Existing::Refuse).unwrap();
+    let latest = "checkpoint/epoch-00004";
+    fs::remove_dir_all(a.join(latest)).unwrap();
+    fs::rename(b.join(latest), a.join(latest)).unwrap();
+    let error = train(&small, &a, Existing::Resume).unwrap_err();
+    assert!(error.to_string().contains("model.bpk"), "{error}");
+
+    let manifest = a.join("checkpoint/epoch-00003/manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace(r#""version":2"#, r#""version":1"#)).unwrap();
+    fs::remove_dir_all(a.join(latest)).unwrap();
+    let error = train(&small, &a, Existing::Resume).unwrap_err().to_string();
+    assert!(error.contains("its version is 1"), "{error}");
+}
+
+#[test]
+fn the_latest_checkpoints_and_the_best_are_kept() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("run");
+    let spec = spec(&["train.epochs=12", "train.checkpoint_steps=2"]);
+    let summary = train(&spec, &directory, Existing::Refuse).unwrap();
+    let folder = fs::read_dir(directory.join("checkpoint")).unwrap();
+    let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.collect();
+    names.sort();
+    let best = format!("epoch-{:05}", summary.best.unwrap().epoch);
+    let latest = ["epoch-00011-step-000002", "epoch-00012"];
+    let mut expected: Vec<String> = latest.map(str::to_owned).into();
+    if best != latest[1] {
+        expected.insert(0, best);
+    }
+    assert_eq!(names, expected);
+}
+
+#[test]
+fn a_run_goes_on_longer_and_otherwise_as_it_was() {
+    let parent = tempfile::tempdir().unwrap();
+    let constant = ["schedule.name=constant"];
+    let more = |settings: &[&'static str]| spec(&[&constant[..], settings].concat());
+    let whole = parent.path().join("whole");
+    train(&more(&["train.epochs=6"]), &whole, Existing::Refuse).unwrap();
+
+    let directory = parent.path().join("run");
+    train(&more(&[]), &directory, Existing::Refuse).unwrap();
+    let longer = more(&[
+        "train.epochs=6",
+        "train.workers=2",
+        "train.checkpoint_every=3",
+    ]);
+    train(&longer, &directory, Existing::Resume).unwrap();
+    assert_eq!(rows(&directory), rows(&whole));
+    let written = fs::read_to_string(directory.join("spec.toml")).unwrap();
+    assert!(written.contains("epochs = 6"), "{written}");
+
+    for (other, message) in [
+        ("train.epochs=5", "train.epochs: 6, not 5"),
+        ("optimizer.lr=0.2", "optimizer.lr: 0.05, not 0.2"),
+    ] {
+        let other = more(&["train.epochs=6", other]);
+        let error = train(&other, &directory, Existing::Resume).unwrap_err();
+        assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+#[test]
+fn a_divergence_can_be_left_behind() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("run");
+    let wild = |lr: &str| {
+        spec(&[
+            "model.name=mlp",
+            "method.name=sgd",
+            "schedule.name=constant",
+            "train.on_divergence=restore",
+            lr,
+        ])
+    };
+    let summary = train(&wild("optimizer.lr=1e6"), &directory, Existing::Refuse);
+    // A thousandth of it is still too much.
+    let error = summary.unwrap_err();
+    assert!(matches!(error, Error::Step { .. }), "{error}");
+    let summary = fs::read_to_string(directory.join("run.json")).unwrap();
+    assert!(summary.contains(r#""restored": 10"#), "{summary}");
+
+    let (mut told, mut lrs) = (0, Vec::new());
+    let run = Run::prepare(wild("optimizer.lr=1e5"), &directory, Existing::Overwrite).unwrap();
+    let summary = run
+        .train(&StopSignal::default(), &mut |event| match event {
+            Event::Restored { lr_factor, .. } => {
+                told += 1;
+                lrs.push(lr_factor);
+            }
+            Event::Epoch(row) => assert!(row.train_loss.is_finite()),
+            _ => {}
+        })
+        .unwrap();
+    assert_eq!(summary.status, Status::Finished);
+    assert!(told > 0 && summary.restored == told, "{summary:?}");
+    let factors: Vec<f64> = (1..=told as i32).map(|n| 0.5f64.powi(n)).collect();
+    assert_eq!(lrs, factors);
+    let last = summary.last.unwrap();
+    assert_eq!(last.lr, 1e5 * 0.5f64.powi(told as i32));
+    assert_eq!(rows(&directory).len(), 1 + 4);
 }
 
 #[test]

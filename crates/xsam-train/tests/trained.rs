@@ -110,19 +110,19 @@ fn what_a_run_lacks_is_said() {
     trained(&run, &[]);
     assert!(error(&run.join("checkpoint")).contains("is not a run"));
 
-    let position = checkpoint(&run).join("position.json");
-    let text = fs::read_to_string(&position).unwrap();
+    let manifest = checkpoint(&run).join("manifest.json");
+    let text = fs::read_to_string(&manifest).unwrap();
     fs::write(
-        &position,
-        text.replacen("\"version\":1", "\"version\":0", 1),
+        &manifest,
+        text.replacen("\"version\":2", "\"version\":0", 1),
     )
     .unwrap();
     assert!(
-        error(&run).contains("its version is 0, not 1"),
+        error(&run).contains("its version is 0, written by xsam 0.1.0, not 2"),
         "{}",
         error(&run)
     );
-    fs::write(&position, text).unwrap();
+    fs::write(&manifest, text).unwrap();
 
     // The spec of another model.
     let spec = fs::read_to_string(run.join("spec.toml")).unwrap();

@@ -124,10 +124,11 @@ pub(crate) fn by_flag(error: Error, flags: &[(&str, &str)]) -> Error {
 
 /// What to do with results that exist.
 pub(crate) fn existing(arguments: &RunArguments) -> Existing {
-    match (&arguments.resume, arguments.overwrite) {
-        (Some(_), _) => Existing::Resume,
-        (None, true) => Existing::Overwrite,
-        (None, false) => Existing::Refuse,
+    match &arguments.resume {
+        Some(_) if arguments.recover => Existing::Recover,
+        Some(_) => Existing::Resume,
+        None if arguments.overwrite => Existing::Overwrite,
+        None => Existing::Refuse,
     }
 }
 

@@ -17,7 +17,7 @@ pub use profile::ProfileRow;
 pub use transformer::TransformerBench;
 
 use crate::device::Place;
-use crate::error::Error;
+use crate::error::{BeforeFailure, Error};
 use crate::memory::peak_mb;
 use crate::method;
 use crate::spec::{
@@ -321,6 +321,7 @@ impl<M: Module, L: Fn(&M, usize) -> Tensor<1>> Trainee<M, L> {
                 epoch: 1,
                 step: self.steps,
                 source: failure.into(),
+                before: BeforeFailure::default(),
             })?;
         let synced = self.place.device.sync();
         let seconds = start.elapsed().as_secs_f64();

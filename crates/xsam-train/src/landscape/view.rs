@@ -221,8 +221,9 @@ fn trajectory<T: Task>(
 ) -> Result<View, Error> {
     let trained = scene.trained;
     let mut ways = Vec::new();
-    for (epoch, path) in checkpoint::kept(&trained.run)? {
-        if epoch >= trained.epochs() {
+    let here_is = checkpoint::place_of(&trained.checkpoint);
+    for (place, path) in checkpoint::kept(&trained.run)? {
+        if Some(place) >= here_is {
             break;
         }
         let (model, _) = checkpoint::load_model(&path, scene.task.model()?)?;

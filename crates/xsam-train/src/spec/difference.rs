@@ -5,19 +5,17 @@ use toml::{Table, Value};
 use super::{Spec, SpecError};
 
 impl Spec {
-    /// The first field in which two specs differ, with both values; `None` if they are the same.
+    /// The fields in which two specs differ, with both values.
     ///
     /// # Errors
     /// If a value has no form in TOML.
-    pub fn first_difference(
-        &self,
-        other: &Self,
-    ) -> Result<Option<(String, String, String)>, SpecError> {
+    pub fn differences(&self, other: &Self) -> Result<Vec<[String; 3]>, SpecError> {
         let table = |spec: &Self| {
             Table::try_from(spec).map_err(|error| SpecError::new("", error.to_string()))
         };
         let (mine, theirs) = (table(self)?, table(other)?);
         let show = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
+        let mut differences = Vec::new();
         for (section, fields) in mine.iter().chain(&theirs) {
             let Value::Table(fields) = fields else {
                 continue;
@@ -27,10 +25,13 @@ impl Spec {
                 let (a, b) = (get(&mine), get(&theirs));
                 if a != b {
                     let key = format!("{section}.{field}");
-                    return Ok(Some((key, show(a.as_ref()), show(b.as_ref()))));
+                    let difference = [key, show(a.as_ref()), show(b.as_ref())];
+                    if !differences.contains(&difference) {
+                        differences.push(difference);
+                    }
                 }
             }
         }
-        Ok(None)
+        Ok(differences)
     }
 }

@@ -314,6 +314,16 @@ named_enum! {
 }
 
 named_enum! {
+    /// What becomes of a run whose loss or gradient is not finite.
+    pub enum OnDivergence ("way out of a divergence") {
+        /// It ends with an error.
+        Stop = "stop",
+        /// It goes back to its latest checkpoint and on with half the learning rate.
+        Restore = "restore",
+    }
+}
+
+named_enum! {
     /// Devices that this build can run on.
     pub enum DeviceName ("device in this build") {
         /// The processor, by Burn's Flex back end.
@@ -356,10 +366,18 @@ pub struct TrainSpec {
     pub workers: Option<usize>,
     /// Epochs from one evaluation on validation and test data to the next; the last epoch has one in any case.
     pub evaluate_every: usize,
-    /// Epochs from one checkpoint to the next; the last epoch has one in any case.
+    /// Epochs from one checkpoint to the next; the last epoch has one in any case, and the best one so far.
     pub checkpoint_every: usize,
-    /// How many checkpoints are kept, the latest ones.
+    /// Besides, steps from one checkpoint to the next within an epoch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_steps: Option<usize>,
+    /// How many checkpoints are kept: the latest ones, and that of the best epoch.
     pub keep_checkpoints: usize,
+    /// Steps from one to the next of those that the event file for TensorBoard has numbers of.
+    pub log_every: usize,
+    /// What becomes of a run whose loss or gradient is not finite.
+    #[serde(with = "named")]
+    pub on_divergence: OnDivergence,
 }
 
 impl TrainSpec {
@@ -383,7 +401,10 @@ impl Default for TrainSpec {
             workers: None,
             evaluate_every: 1,
             checkpoint_every: 1,
-            keep_checkpoints: 1,
+            checkpoint_steps: None,
+            keep_checkpoints: 2,
+            log_every: 10,
+            on_divergence: OnDivergence::Stop,
         }
     }
 }

@@ -77,7 +77,12 @@ impl Spec {
             ("train.batch_tokens", train.batch_tokens.unwrap_or(1)),
             ("train.evaluate_every", train.evaluate_every),
             ("train.checkpoint_every", train.checkpoint_every),
+            (
+                "train.checkpoint_steps",
+                train.checkpoint_steps.unwrap_or(1),
+            ),
             ("train.keep_checkpoints", train.keep_checkpoints),
+            ("train.log_every", train.log_every),
         ] {
             SpecError::unless(value >= 1, key, value, "at least 1")?;
         }

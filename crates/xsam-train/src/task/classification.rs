@@ -94,9 +94,10 @@ impl Task for Classification {
         self.pipeline.images().len().div_ceil(self.batch_size())
     }
 
-    fn batches(&self, epoch: usize) -> Result<impl Batches<Batch>, Error> {
+    fn batches(&self, epoch: usize, first: usize) -> Result<impl Batches<Batch>, Error> {
         let images = self.pipeline.images().len();
-        let order = order(images, self.train.seed, epoch as u64);
+        let mut order = order(images, self.train.seed, epoch as u64);
+        order.drain(..images.min(first * self.batch_size()));
         let config = LoaderConfig {
             batch_size: self.batch_size(),
             workers: self.train.workers.unwrap_or_default(),

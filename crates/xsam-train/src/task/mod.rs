@@ -33,8 +33,8 @@ pub(crate) trait Task {
     /// Steps in an epoch, of all epochs alike.
     fn steps(&self) -> usize;
 
-    /// The batches of `epoch`, counted from 0, in their order.
-    fn batches(&self, epoch: usize) -> Result<impl Batches<Self::Batch>, Error>;
+    /// The batches of `epoch` from number `first` on, both counted from 0, in their order.
+    fn batches(&self, epoch: usize, first: usize) -> Result<impl Batches<Self::Batch>, Error>;
 
     /// The mean loss of a batch. `seed` decides what is dropped: all passes of a step have the same.
     fn loss(

@@ -1,5 +1,6 @@
 //! Translating sentences.
 
+use std::iter::Skip;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use std::vec;
@@ -199,10 +200,10 @@ impl Task for Translation {
         self.steps
     }
 
-    fn batches(&self, epoch: usize) -> Result<impl Batches<Pairs>, Error> {
+    fn batches(&self, epoch: usize, first: usize) -> Result<impl Batches<Pairs>, Error> {
         Ok(Gathering {
             task: self,
-            order: self.order(epoch)?.into_iter(),
+            order: self.order(epoch)?.into_iter().skip(first),
             waited: Duration::ZERO,
         })
     }
@@ -307,7 +308,7 @@ fn tensors(batch: PaddedBatch, place: &Place) -> Pairs {
 /// Batches that are put together when they are asked for: that takes a thousandth of a step.
 struct Gathering<'a> {
     task: &'a Translation,
-    order: vec::IntoIter<Vec<usize>>,
+    order: Skip<vec::IntoIter<Vec<usize>>>,
     waited: Duration,
 }
 

@@ -20,10 +20,10 @@ pub fn train(spec: &Spec, directory: &Path, existing: Existing) -> Result<RunSum
     run.train(&StopSignal::default(), &mut |_| {})
 }
 
-/// The rows of `metrics.csv` without the times they took.
+/// The rows of `metrics.csv` without the times and the memory they took.
 pub fn rows(directory: &Path) -> Vec<String> {
     let text = fs::read_to_string(directory.join("metrics.csv")).unwrap();
     text.lines()
-        .map(|line| line.rsplitn(3, ',').nth(2).unwrap().to_owned())
+        .map(|line| line.rsplitn(4, ',').nth(3).unwrap().to_owned())
         .collect()
 }

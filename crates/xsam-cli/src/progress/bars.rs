@@ -1,0 +1,158 @@
+//! Two bars on a terminal: one for the run, one for the epoch.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use xsam_train::{Event, StepReport};
+
+use super::{Runs, outcome, restored, short};
+
+/// How often the bars are drawn.
+const TICK: Duration = Duration::from_millis(200);
+
+/// The bars of the run that is under way.
+pub(crate) struct Bars {
+    runs: Runs,
+    label: String,
+    all: MultiProgress,
+    run: ProgressBar,
+    epoch: ProgressBar,
+    epochs: usize,
+    /// Steps in an epoch.
+    steps: usize,
+    so_far: SoFar,
+}
+
+/// What was seen of the epoch that is under way.
+struct SoFar {
+    since: Instant,
+    items: usize,
+    right: i64,
+    loss: f64,
+}
+
+impl SoFar {
+    fn new() -> Self {
+        Self {
+            since: Instant::now(),
+            items: 0,
+            right: 0,
+            loss: 0.0,
+        }
+    }
+
+    fn add(&mut self, items: usize, right: i64, report: &StepReport) -> String {
+        self.items += items;
+        self.right += right;
+        self.loss += items as f64 * report.loss;
+        let all = self.items.max(1) as f64;
+        let optional = |name: &str, value: Option<f64>| {
+            value.map_or_else(String::new, |value| format!(", {name} {value:.2}"))
+        };
+        format!(
+            "loss {:.3}, {:.1} %{}{}, {:.0} samples/s",
+            self.loss / all,
+            100.0 * self.right as f64 / all,
+            optional("alpha", report.alpha),
+            optional("psi", report.psi),
+            all / self.since.elapsed().as_secs_f64().max(1e-9),
+        )
+    }
+}
+
+impl Bars {
+    pub(super) fn new(runs: Runs) -> Self {
+        let all = MultiProgress::new();
+        let bar = || all.add(ProgressBar::new(0).with_style(style()));
+        let (run, epoch) = (bar(), bar());
+        run.enable_steady_tick(TICK);
+        Self {
+            runs,
+            label: String::new(),
+            run,
+            epoch,
+            all,
+            epochs: 0,
+            steps: 0,
+            so_far: SoFar::new(),
+        }
+    }
+
+    pub(super) fn show(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Started {
+                spec,
+                done,
+                step,
+                steps,
+                ..
+            } => {
+                self.label = self.runs.next(spec);
+                (self.epochs, self.steps) = (spec.train.epochs, *steps);
+                self.run.set_prefix(self.label.clone());
+                self.run.set_length((self.epochs * steps) as u64);
+                self.run.set_message("");
+                self.place(*done, *step);
+            }
+            Event::Step {
+                items,
+                right,
+                report,
+                ..
+            } => {
+                self.run.inc(1);
+                self.epoch.inc(1);
+                let message = self.so_far.add(*items, *right, report);
+                self.epoch.set_message(message);
+            }
+            Event::Epoch(metrics) => {
+                self.run.set_message(short(metrics));
+                self.start_epoch(metrics.epoch, 0);
+            }
+            Event::Restored { epoch, step, .. } => {
+                if let Some(line) = restored(event) {
+                    self.tell(&line);
+                }
+                self.place(*epoch, *step);
+            }
+            Event::Ended(summary) => {
+                self.tell(&outcome(summary));
+                if self.runs.started == self.runs.of {
+                    self.epoch.finish_and_clear();
+                    self.run.finish_and_clear();
+                }
+            }
+        }
+    }
+
+    /// Sets both bars to where a run is.
+    fn place(&mut self, epochs: usize, step: usize) {
+        self.run.set_position((epochs * self.steps + step) as u64);
+        self.run.reset_eta();
+        self.start_epoch(epochs, step);
+    }
+
+    fn start_epoch(&mut self, done: usize, step: usize) {
+        let epoch = (done + 1).min(self.epochs);
+        self.epoch
+            .set_prefix(format!("epoch {epoch}/{}", self.epochs));
+        self.epoch.set_length(self.steps as u64);
+        self.epoch.set_position(step as u64);
+        self.epoch.set_message("");
+        self.epoch.reset_eta();
+        self.so_far = SoFar::new();
+    }
+
+    /// A line that stays above the bars.
+    fn tell(&self, what: &str) {
+        let label = &self.label;
+        self.all.suspend(|| eprintln!("{label}: {what}"));
+    }
+}
+
+/// The bar has a place for everything; without the fallback a wrong template would be an error at
+/// run time for a matter of looks.
+pub(crate) fn style() -> ProgressStyle {
+    ProgressStyle::with_template("{prefix} {wide_bar} {percent:>3} %  {msg}  {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+}

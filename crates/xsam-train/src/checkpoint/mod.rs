@@ -1,0 +1,205 @@
+//! The state of a run: weights, optimizer and position, in folders of `checkpoint/`.
+//!
+//! A checkpoint is a folder that gets its name once it is complete and on the disk, so there is never a mixture
+//! of two; what it replaces is removed only then.
+
+mod manifest;
+mod place;
+
+use std::fs;
+use std::path::Path;
+
+use burn::module::Module;
+use serde::{Deserialize, Serialize};
+use xsam::SharpnessAware;
+
+use crate::error::Error;
+use crate::files;
+use crate::log::LogLengths;
+use crate::metrics::{Metrics, Sums};
+use crate::spec::Spec;
+use crate::summary::{SPEC_FILE, best};
+
+pub(crate) use place::{Place, kept, latest, place_of};
+
+/// Folder of the checkpoints in a run directory.
+const FOLDER: &str = "checkpoint";
+const MODEL: &str = "model.bpk";
+const OPTIMIZER: &str = "optimizer.bpk";
+const POSITION: &str = "position.json";
+
+/// Where in its course a run is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Position {
+    /// The epochs that are done.
+    pub(crate) rows: Vec<Metrics>,
+    /// Steps that are done of the next one.
+    pub(crate) step: usize,
+    /// What was measured in them.
+    pub(crate) sums: Sums,
+    /// Factor of the learning rate, which divergences make smaller.
+    pub(crate) lr_factor: f64,
+    /// How often the run has gone back to a checkpoint because it diverged.
+    pub(crate) restored: usize,
+    /// How much of the logs is of the time before.
+    pub(crate) logs: LogLengths,
+}
+
+impl Default for Position {
+    fn default() -> Self {
+        Self {
+            rows: Vec::new(),
+            step: 0,
+            sums: Sums::default(),
+            lr_factor: 1.0,
+            restored: 0,
+            logs: LogLengths::default(),
+        }
+    }
+}
+
+impl Position {
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            epochs: self.rows.len(),
+            step: self.step,
+        }
+    }
+}
+
+/// Saves the state of the run of `spec` in the directory `run`, and removes what need not be kept any longer: all but
+/// the latest ones, as many as the spec says, and that of the best epoch so far.
+pub(crate) fn save<M: Module>(
+    run: &Path,
+    spec: &Spec,
+    model: &M,
+    optim: &SharpnessAware,
+    position: &Position,
+) -> Result<(), Error> {
+    let folder = run.join(FOLDER);
+    let complete = folder.join(position.place().name());
+    let beside = complete.with_extension(place::UNFINISHED);
+    remove(&beside)?;
+    fs::create_dir_all(&beside).map_err(Error::file("create the directory", &beside))?;
+
+    // `valid` brings the running statistics up to date; records do not.
+    let path = beside.join(MODEL);
+    let saved = model.valid().save_file(&path);
+    saved.map_err(|e| Error::file("write", &path)(std::io::Error::other(e.to_string())))?;
+    optim.save(beside.join(OPTIMIZER))?;
+    let path = beside.join(POSITION);
+    let text = serde_json::to_string(position).map_err(|error| Error::damaged(&path, error))?;
+    fs::write(&path, text).map_err(Error::file("write", &path))?;
+    let path = beside.join(SPEC_FILE);
+    fs::write(&path, spec.to_toml()?).map_err(Error::file("write", &path))?;
+    manifest::write(&beside)?;
+    files::sync(&beside)?;
+
+    if complete.exists() {
+        discard(&complete)?;
+    }
+    fs::rename(&beside, &complete).map_err(Error::file("rename", &beside))?;
+    files::sync(&folder)?;
+    let best = best(&position.rows).map(|row| row.epoch);
+    prune(run, spec.train.keep_checkpoints, best)
+}
+
+/// Removes all but the latest `keep` checkpoints and that of the epoch `best`.
+fn prune(run: &Path, keep: usize, best: Option<usize>) -> Result<(), Error> {
+    let latest_first = kept(run)?.into_iter().rev();
+    for (place, path) in latest_first.skip(keep.max(1)) {
+        if place.step > 0 || Some(place.epochs) != best {
+            discard(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a checkpoint, of which there is never a part.
+pub(crate) fn discard(checkpoint: &Path) -> Result<(), Error> {
+    let leaving = checkpoint.with_extension(place::UNFINISHED);
+    remove(&leaving)?;
+    fs::rename(checkpoint, &leaving).map_err(Error::file("rename", checkpoint))?;
+    remove(&leaving)
+}
+
+fn remove(folder: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file("remove", folder)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The position of a run at its latest checkpoint, with the weights and the state there in `model` and `optim`; all as
+/// they are, and no position, if there is none. With `recover`, checkpoints that are damaged are passed over, if an
+/// earlier one is whole.
+pub(crate) fn load<M: Module>(
+    run: &Path,
+    model: M,
+    optim: &mut SharpnessAware,
+    recover: bool,
+) -> Result<(M, Option<Position>), Error> {
+    let mut latest_first = kept(run)?.into_iter().rev().peekable();
+    let Some((_, latest)) = latest_first.peek() else {
+        return Ok((model, None));
+    };
+    let damage = manifest::check(latest).err();
+    let whole = latest_first
+        .map(|(_, path)| path)
+        .find(|path| manifest::check(path).is_ok());
+    let path = match (damage, whole) {
+        (None, Some(latest)) => latest,
+        (Some(_), Some(earlier)) if recover => earlier,
+        (Some(damage), whole) => {
+            return Err(Error::DamagedCheckpoint {
+                source: Box::new(damage),
+                whole,
+            });
+        }
+        (None, None) => return Ok((model, None)),
+    };
+    let position = position(&path)?;
+    let model = weights(&path, model)?;
+    optim.load(path.join(OPTIMIZER))?;
+    Ok((model, Some(position)))
+}
+
+/// The epochs up to the latest checkpoint of a run.
+pub(crate) fn rows(run: &Path) -> Result<Vec<Metrics>, Error> {
+    match latest(run)? {
+        Some((_, path)) => Ok(position(&path)?.rows),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// The epochs up to a checkpoint, and its weights in `model`.
+pub(crate) fn load_model<M: Module>(
+    checkpoint: &Path,
+    model: M,
+) -> Result<(M, Vec<Metrics>), Error> {
+    manifest::check(checkpoint)?;
+    let position = position(checkpoint)?;
+    Ok((weights(checkpoint, model)?, position.rows))
+}
+
+fn weights<M: Module>(checkpoint: &Path, model: M) -> Result<M, Error> {
+    let file = checkpoint.join(MODEL);
+    let loaded = model.try_load_file(&file);
+    loaded.map_err(|error| Error::damaged(&file, error))
+}
+
+fn position(checkpoint: &Path) -> Result<Position, Error> {
+    let file = checkpoint.join(POSITION);
+    serde_json::from_str(&files::read(&file)?).map_err(|error| Error::damaged(&file, error))
+}
+
+/// A checksum of the weights of a checkpoint, or of a file of weights.
+pub(crate) fn checksum(checkpoint: &Path) -> Result<String, Error> {
+    let file = match checkpoint.is_dir() {
+        true => checkpoint.join(MODEL),
+        false => checkpoint.to_owned(),
+    };
+    Ok(manifest::Entry::of(&file)?.crc32)
+}

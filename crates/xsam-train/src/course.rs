@@ -1,0 +1,408 @@
+//! The course of a run: from epoch to epoch, from checkpoint to checkpoint.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use burn::module::Module;
+use xsam::{SharpnessAware, StepError, StepReport};
+use xsam_kernels::set_kernels;
+use xsam_models::{load_weights, parameter_count, read_weights};
+
+use crate::checkpoint::{Place as At, Position};
+use crate::device::Place;
+use crate::error::{BeforeFailure, Error};
+use crate::event::{Event, Listener, StopSignal};
+use crate::files::{self, Existing};
+use crate::log::Logs;
+use crate::metrics::Metrics;
+use crate::schedule::learning_rate;
+use crate::spec::{OnDivergence, Spec};
+use crate::summary::{MARKER, RunSummary, SPEC_FILE, Status, best, goes_on};
+use crate::task::{Batches, Task};
+use crate::{checkpoint, method};
+
+/// How often a run goes back to a checkpoint before it gives up: the learning rate is a thousandth by then.
+const MOST_RESTORED: usize = 10;
+
+/// What a divergence leaves of the learning rate.
+const LR_AFTER_DIVERGENCE: f64 = 0.5;
+
+/// A run of a task, with its model.
+#[derive(Debug)]
+pub(crate) struct Course<T: Task> {
+    task: T,
+    model: T::Model,
+    state: State,
+}
+
+/// All of a run but its task and the model, which is handed from step to step: a second handle on it would keep the
+/// old weights until the new ones are written, and the base optimizer from working in place.
+#[derive(Debug)]
+struct State {
+    spec: Spec,
+    directory: PathBuf,
+    place: Place,
+    /// Steps in an epoch.
+    steps: usize,
+    parameters: usize,
+    changed_labels: usize,
+    optim: SharpnessAware,
+    position: Position,
+    logs: Logs,
+    /// Where the latest checkpoint is.
+    saved: Option<At>,
+    /// Loss, norm of the gradient and learning rate of the last step.
+    last: Option<[f64; 3]>,
+    /// Time for all but the steps and evaluation.
+    bookkeeping: Duration,
+    /// Time for the steps.
+    stepping: Duration,
+}
+
+/// How the work on an epoch ended.
+enum Ended {
+    Done,
+    Stopped,
+    Diverged(Error),
+}
+
+impl<T: Task> Course<T> {
+    /// The run of a resolved spec, at its beginning or where `existing` results leave off.
+    pub(crate) fn new(
+        spec: Spec,
+        task: T,
+        place: Place,
+        directory: &Path,
+        existing: Existing,
+    ) -> Result<Self, Error> {
+        let mut model = initial(&task, &spec)?;
+        let mut optim = method::optimizer(&spec)?;
+
+        files::prepare(directory, existing, MARKER)?;
+        task.keep(directory)?;
+        let spec_file = directory.join(SPEC_FILE);
+        let mut found = None;
+        if existing.goes_on() && spec_file.exists() {
+            goes_on(directory, &spec)?;
+            let recover = existing == Existing::Recover;
+            (model, found) = checkpoint::load(directory, model, &mut optim, recover)?;
+        }
+        let saved = found.as_ref().map(Position::place);
+        let position = found.unwrap_or_default();
+        let state = State {
+            directory: directory.to_owned(),
+            place,
+            steps: task.steps(),
+            parameters: parameter_count(&model),
+            changed_labels: task.changed_labels(),
+            optim,
+            logs: Logs::open(directory, &position.logs)?,
+            position,
+            saved,
+            last: None,
+            bookkeeping: Duration::ZERO,
+            stepping: Duration::ZERO,
+            spec,
+        };
+        // The marker comes first: a directory with it can be resumed, however little else is there.
+        state.write(Status::Running, None)?;
+        files::write(&spec_file, &state.spec.to_toml()?)?;
+        Ok(Self { task, model, state })
+    }
+
+    /// Trains until all epochs are done, `stop` asks for an end, or an error.
+    pub(crate) fn train(
+        self,
+        stop: &StopSignal,
+        listener: &mut Listener<'_>,
+    ) -> Result<RunSummary, Error> {
+        let Self {
+            task,
+            model,
+            mut state,
+        } = self;
+        set_kernels(state.spec.train.kernels);
+        listener(Event::Started {
+            directory: &state.directory,
+            spec: &state.spec,
+            done: state.position.rows.len(),
+            step: state.position.step,
+            steps: state.steps,
+        });
+        let status = match state.epochs(&task, model, stop, listener) {
+            Ok(status) => status,
+            Err(error) => {
+                // The first error is the one to tell, whatever comes of writing it down.
+                let _ = state.write(Status::Failed, Some(error.to_string()));
+                return Err(error);
+            }
+        };
+        let summary = state.write(status, None)?;
+        listener(Event::Ended(&summary));
+        Ok(summary)
+    }
+}
+
+/// The model that a run begins with.
+fn initial<T: Task>(task: &T, spec: &Spec) -> Result<T::Model, Error> {
+    let model = task.model()?;
+    Ok(match &spec.model.init {
+        Some(file) => load_weights(model, &read_weights(file)?)?,
+        None => model,
+    })
+}
+
+impl State {
+    fn epochs<T: Task>(
+        &mut self,
+        task: &T,
+        mut model: T::Model,
+        stop: &StopSignal,
+        listener: &mut Listener<'_>,
+    ) -> Result<Status, Error> {
+        while self.position.rows.len() < self.spec.train.epochs {
+            let ended;
+            (model, ended) = self.epoch(task, model, stop, listener)?;
+            match ended {
+                Ended::Done => {}
+                Ended::Stopped => {
+                    if self.saved != Some(self.position.place()) {
+                        self.save(&model)?;
+                    }
+                    return Ok(Status::Interrupted);
+                }
+                Ended::Diverged(error) => model = self.restore(task, model, error, listener)?,
+            }
+        }
+        Ok(Status::Finished)
+    }
+
+    /// The rest of an epoch, and the model after it.
+    fn epoch<T: Task>(
+        &mut self,
+        task: &T,
+        mut model: T::Model,
+        stop: &StopSignal,
+        listener: &mut Listener<'_>,
+    ) -> Result<(T::Model, Ended), Error> {
+        let (epoch, first) = (self.position.rows.len(), self.position.step);
+        if first == 0 {
+            self.optim.start_epoch();
+        }
+        let waited = self.position.sums.waited;
+        let mut batches = task.batches(epoch, first)?;
+        for i in first.. {
+            let start = Instant::now();
+            let Some(batch) = batches.next() else {
+                break;
+            };
+            let batch = batch?;
+            if stop.is_set() {
+                return Ok((model, Ended::Stopped));
+            }
+            let lr = learning_rate(&self.spec, epoch * self.steps + i, self.steps);
+            let lr = lr * self.position.lr_factor;
+            let seed = step_seed(self.spec.train.seed, epoch, i);
+            self.place.device.seed(seed);
+            let loss = |model: &T::Model| task.loss(model, &batch, seed);
+            let step = match self.optim.step(lr, model, loss) {
+                Ok(step) => step,
+                Err(failure) => {
+                    let (model, source) = failure.into_parts();
+                    let diverged = matches!(
+                        source,
+                        StepError::NonFiniteLoss { .. } | StepError::NonFiniteGradient { .. }
+                    );
+                    let error = self.failure(epoch + 1, i + 1, source);
+                    return match diverged {
+                        true => Ok((model, Ended::Diverged(error))),
+                        false => Err(error),
+                    };
+                }
+            };
+            model = step.model;
+            let hits = task.hits(&batch, step.output)?;
+            let (items, right) = (hits.of, hits.right);
+            let sums = &mut self.position.sums;
+            sums.add(&step.report, hits);
+            sums.lr = lr;
+            let took = start.elapsed();
+            sums.seconds += took.as_secs_f64();
+            sums.waited = waited + batches.waited().as_secs_f64();
+            self.stepping += took;
+            self.last = Some([step.report.loss, step.report.grad_norm, lr]);
+            self.position.step = i + 1;
+
+            let start = Instant::now();
+            self.log(epoch, i, lr, &step.report)?;
+            listener(Event::Step {
+                epoch: epoch + 1,
+                step: i + 1,
+                items,
+                right,
+                report: &step.report,
+            });
+            let due = self.spec.train.checkpoint_steps;
+            if due.is_some_and(|steps| (i + 1).is_multiple_of(steps)) && i + 1 < self.steps {
+                self.save(&model)?;
+            }
+            self.bookkeeping += start.elapsed();
+        }
+        drop(batches);
+        self.close_epoch(task, &model, listener)?;
+        Ok((model, Ended::Done))
+    }
+
+    fn log(&mut self, epoch: usize, i: usize, lr: f64, report: &StepReport) -> Result<(), Error> {
+        if let Some(found) = &report.search {
+            self.logs.search(epoch + 1, i + 1, found)?;
+        }
+        let number = epoch * self.steps + i + 1;
+        match number.is_multiple_of(self.spec.train.log_every) {
+            true => self.logs.step(number, lr, report),
+            false => Ok(()),
+        }
+    }
+
+    /// Evaluates the model after an epoch and writes down what it is like.
+    fn close_epoch<T: Task>(
+        &mut self,
+        task: &T,
+        model: &T::Model,
+        listener: &mut Listener<'_>,
+    ) -> Result<(), Error> {
+        let epoch = self.position.rows.len() + 1;
+        let train = &self.spec.train;
+        let mut scores = None;
+        if train.is_due(train.evaluate_every, epoch) {
+            let scores = scores.insert(task.scores(&model.valid(), epoch)?);
+            for (name, text) in &scores.files {
+                files::write(&self.directory.join(name), text)?;
+            }
+        }
+        let start = Instant::now();
+        let sums = std::mem::take(&mut self.position.sums);
+        let row = sums.metrics(epoch, scores.as_ref());
+        self.logs.epoch(epoch * self.steps, self.steps, &row)?;
+        listener(Event::Epoch(&row));
+        self.position.rows.push(row);
+        self.position.step = 0;
+        let is_best = best(&self.position.rows).is_some_and(|row| row.epoch == epoch);
+        if is_best
+            || self
+                .spec
+                .train
+                .is_due(self.spec.train.checkpoint_every, epoch)
+        {
+            self.save(model)?;
+        }
+        self.write(Status::Running, None)?;
+        self.bookkeeping += start.elapsed();
+        Ok(())
+    }
+
+    fn save<M: Module>(&mut self, model: &M) -> Result<(), Error> {
+        self.position.logs = self.logs.lengths()?;
+        checkpoint::save(
+            &self.directory,
+            &self.spec,
+            model,
+            &self.optim,
+            &self.position,
+        )?;
+        self.saved = Some(self.position.place());
+        Ok(())
+    }
+
+    /// The error of a step, with what was before it.
+    fn failure(&self, epoch: usize, step: usize, source: StepError) -> Error {
+        let latest = checkpoint::latest(&self.directory).ok().flatten();
+        Error::Step {
+            epoch,
+            step,
+            source,
+            before: BeforeFailure {
+                step: self.last,
+                checkpoint: latest.map(|(_, path)| path),
+            },
+        }
+    }
+
+    /// Goes back to the latest checkpoint, or to the start if there is none, and on with a smaller learning rate; or
+    /// gives up.
+    fn restore<T: Task>(
+        &mut self,
+        task: &T,
+        model: T::Model,
+        error: Error,
+        listener: &mut Listener<'_>,
+    ) -> Result<T::Model, Error> {
+        let Position {
+            lr_factor,
+            restored,
+            ..
+        } = self.position;
+        let stops = self.spec.train.on_divergence == OnDivergence::Stop;
+        if stops || restored >= MOST_RESTORED {
+            return Err(error);
+        }
+        if let Some((place, path)) = checkpoint::latest(&self.directory)?
+            && place == self.position.place()
+        {
+            // Not a step can be made from it: the weights in it are at fault, and not the learning rate alone.
+            checkpoint::discard(&path)?;
+        }
+        let (model, found) = checkpoint::load(&self.directory, model, &mut self.optim, false)?;
+        let model = match found {
+            Some(position) => {
+                self.position = position;
+                model
+            }
+            None => {
+                self.position = Position::default();
+                self.optim = method::optimizer(&self.spec)?;
+                initial(task, &self.spec)?
+            }
+        };
+        self.saved = checkpoint::latest(&self.directory)?.map(|(place, _)| place);
+        self.logs = Logs::open(&self.directory, &self.position.logs)?;
+        self.position.lr_factor = lr_factor * LR_AFTER_DIVERGENCE;
+        self.position.restored = restored + 1;
+        self.last = None;
+        listener(Event::Restored {
+            error: &error,
+            epoch: self.position.rows.len(),
+            step: self.position.step,
+            lr_factor: self.position.lr_factor,
+        });
+        Ok(model)
+    }
+
+    fn write(&self, status: Status, error: Option<String>) -> Result<RunSummary, Error> {
+        let rows = &self.position.rows;
+        let share = self.bookkeeping.as_secs_f64() / self.stepping.as_secs_f64();
+        let summary = RunSummary {
+            status,
+            error,
+            method: self.optim.method().to_owned(),
+            seed: self.spec.train.seed,
+            parameters: self.parameters,
+            changed_labels: self.changed_labels,
+            bookkeeping_share: share.is_finite().then_some(share),
+            restored: self.position.restored,
+            ..RunSummary::default()
+        };
+        let summary = summary.with_rows(rows);
+        files::write(&self.directory.join("metrics.csv"), &Metrics::csv(rows))?;
+        summary.write(&self.directory)?;
+        Ok(summary)
+    }
+}
+
+/// Dropout of a step depends on seed, epoch and step alone.
+fn step_seed(seed: u64, epoch: usize, step: usize) -> u64 {
+    let position = ((epoch as u64) << 32) + step as u64;
+    // Neighbouring positions far apart: the multiplier is 2^64 / golden ratio.
+    let spread = position.wrapping_add(1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    seed.rotate_left(32) ^ spread
+}

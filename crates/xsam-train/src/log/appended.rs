@@ -1,0 +1,49 @@
+//! A file that grows, and can be cut back to what it was.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use crate::error::Error;
+
+/// A file that is written at its end, without a buffer: what was written can be read.
+#[derive(Debug)]
+pub(super) struct Appended {
+    file: File,
+    path: PathBuf,
+    length: u64,
+}
+
+impl Appended {
+    /// The first `length` bytes of a file. A file of which there is less begins anew: someone has taken it away.
+    pub(super) fn open(path: &Path, length: u64) -> Result<Self, Error> {
+        let error = |error| Error::file("open", path)(error);
+        let mut options = OpenOptions::new();
+        let options = options.create(true).truncate(false).write(true);
+        let mut file = options.open(path).map_err(error)?;
+        let there = file.metadata().map_err(error)?.len();
+        let length = if there < length { 0 } else { length };
+        file.set_len(length).map_err(error)?;
+        file.seek(SeekFrom::End(0)).map_err(error)?;
+        let path = path.to_owned();
+        Ok(Self { file, path, length })
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        let written = self.file.write_all(bytes);
+        written.map_err(Error::file("write", &self.path))?;
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// The length, once it is on the disk.
+    pub(super) fn sync(&mut self) -> Result<u64, Error> {
+        let synced = self.file.sync_data();
+        synced.map_err(Error::file("write to the disk", &self.path))?;
+        Ok(self.length)
+    }
+}

@@ -1,0 +1,175 @@
+//! What a run writes down while it goes: event files for TensorBoard, and the curves that were searched.
+//!
+//! Logs only grow. A checkpoint holds how long they were, and a run that goes on from it cuts off what came after:
+//! that will come again.
+
+mod appended;
+mod events;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+use xsam::{SearchReport, StepReport};
+
+use crate::error::Error;
+use crate::metrics::Metrics;
+use appended::Appended;
+use events::{Events, Scalars};
+
+/// The searched curves of a run: a row for each position on the arc that was tried.
+pub(crate) const SEARCH: &str = "search.csv";
+const SEARCH_COLUMNS: &str = "epoch,step,alpha,loss\n";
+
+/// Names of event files, by which TensorBoard finds them, begin and end so.
+const EVENTS: [&str; 2] = ["events.out.tfevents.", ".xsam"];
+
+/// How long the logs were, in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LogLengths {
+    /// The event file, and its name.
+    events: Option<(String, u64)>,
+    search: u64,
+}
+
+/// The open logs of a run.
+#[derive(Debug)]
+pub(crate) struct Logs {
+    events_name: String,
+    events: Events,
+    search_file: PathBuf,
+    /// Not for methods that do not search.
+    search: Option<Appended>,
+}
+
+impl Logs {
+    /// The logs in a run's directory as they were at a checkpoint, or new ones if they were not yet.
+    pub(crate) fn open(run: &Path, lengths: &LogLengths) -> Result<Self, Error> {
+        let (events_name, length) = match &lengths.events {
+            Some((name, length)) => (name.clone(), *length),
+            None => {
+                remove_events(run)?;
+                let now = SystemTime::now().duration_since(UNIX_EPOCH);
+                let seconds = now.map_or(0, |now| now.as_secs());
+                (format!("{}{seconds}{}", EVENTS[0], EVENTS[1]), 0)
+            }
+        };
+        let search_file = run.join(SEARCH);
+        Ok(Self {
+            events: Events::open(&run.join(&events_name), length)?,
+            events_name,
+            search: match lengths.search {
+                0 => remove(&search_file).map(|()| None)?,
+                length => Some(Appended::open(&search_file, length)?),
+            },
+            search_file,
+        })
+    }
+
+    /// How long they are now, once that is on the disk.
+    pub(crate) fn lengths(&mut self) -> Result<LogLengths, Error> {
+        Ok(LogLengths {
+            events: Some((self.events_name.clone(), self.events.sync()?)),
+            search: self.search.as_mut().map_or(Ok(0), Appended::sync)?,
+        })
+    }
+
+    /// A searched curve, of a step of an epoch, both counted from 1.
+    pub(crate) fn search(
+        &mut self,
+        epoch: usize,
+        step: usize,
+        found: &SearchReport,
+    ) -> Result<(), Error> {
+        let log = match &mut self.search {
+            Some(log) => log,
+            None => {
+                let log = Appended::open(&self.search_file, 0)?;
+                self.search.insert(log)
+            }
+        };
+        let mut text = String::new();
+        if log.is_empty() {
+            text.push_str(SEARCH_COLUMNS);
+        }
+        for (alpha, loss) in found.alphas.iter().zip(&found.losses) {
+            text.push_str(&format!("{epoch},{step},{alpha},{loss}\n"));
+        }
+        log.append(text.as_bytes())
+    }
+
+    /// What a step measured, at its number in the run.
+    pub(crate) fn step(
+        &mut self,
+        number: usize,
+        lr: f64,
+        report: &StepReport,
+    ) -> Result<(), Error> {
+        let mut scalars = Scalars::default();
+        scalars.add("step/loss", report.loss);
+        scalars.add("step/lr", lr);
+        scalars.add("step/grad_norm", report.grad_norm);
+        scalars.add("step/update_norm", report.update_norm);
+        scalars.add("step/ascent_loss", report.ascent_loss);
+        scalars.add("step/ascent_grad_norm", report.ascent_grad_norm);
+        scalars.add("step/psi", report.psi);
+        scalars.add("step/alpha", report.alpha);
+        self.events.write(number, scalars)
+    }
+
+    /// What an epoch of so many steps measured, at the number of its last step in the run.
+    pub(crate) fn epoch(
+        &mut self,
+        number: usize,
+        steps: usize,
+        metrics: &Metrics,
+    ) -> Result<(), Error> {
+        let mut scalars = Scalars::default();
+        scalars.add("epoch", metrics.epoch as f64);
+        scalars.add("train/loss", metrics.train_loss);
+        scalars.add("train/accuracy", metrics.train_accuracy);
+        scalars.add("validation/loss", metrics.validation_loss);
+        scalars.add("validation/accuracy", metrics.validation_accuracy);
+        scalars.add("validation/bleu", metrics.validation_bleu);
+        scalars.add("test/loss", metrics.test_loss);
+        scalars.add("test/accuracy", metrics.test_accuracy);
+        scalars.add("test/bleu", metrics.test_bleu);
+        scalars.add("train/lr", metrics.lr);
+        scalars.add("train/rho", metrics.rho);
+        scalars.add("train/alpha", metrics.alpha);
+        scalars.add("train/psi", metrics.psi);
+        scalars.add("train/ascent_loss", metrics.ascent_loss);
+        scalars.add("train/grad_norm", metrics.grad_norm);
+        scalars.add("train/ascent_grad_norm", metrics.ascent_grad_norm);
+        scalars.add("train/update_norm", metrics.update_norm);
+        scalars.add(
+            "time/seconds_per_step",
+            metrics.seconds / steps.max(1) as f64,
+        );
+        scalars.add("memory/peak_mb", metrics.peak_mb);
+        self.events.write(number, scalars)
+    }
+}
+
+/// Removes the event files of a run that begins anew.
+fn remove_events(run: &Path) -> Result<(), Error> {
+    for entry in fs::read_dir(run).map_err(Error::file("open the directory", run))? {
+        let entry = entry.map_err(Error::file("read", run))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with(EVENTS[0]) && name.ends_with(EVENTS[1]) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn remove(file: &Path) -> Result<(), Error> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file("remove", file)(error))
+        }
+        _ => Ok(()),
+    }
+}
