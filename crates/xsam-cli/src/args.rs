@@ -31,8 +31,15 @@ fn threads(text: &str) -> Result<usize, String> {
 pub(crate) enum Command {
     /// One run: a model trained by one method from one seed.
     #[command(
-        after_help = "Example:\n  xsam train --set method.name=sam --set method.rho=0.3 \
-                            --set train.epochs=20 --out runs/sam"
+        after_help = "Examples:\n  xsam train --set method.name=sam --set method.rho=0.3 \
+                            --set train.epochs=20 --out runs/sam\n  \
+                      xsam train --resume runs/sam\n\n\
+                      Ctrl-C and SIGTERM end a run after the step it is at, with a checkpoint. A run that was \
+                      interrupted or killed goes on with --resume, and then equals one that was not, on the same \
+                      number of threads. With --resume, --set may raise train.epochs (the schedule is then that of \
+                      the longer run) and change what leaves the steps as they are: train.checkpoint_every, \
+                      checkpoint_steps, keep_checkpoints, log_every, on_divergence and workers.\n\n\
+                      `tensorboard --logdir runs` shows all runs while they go."
     )]
     Train(RunArguments),
     /// Several methods and seeds on one data set: table, CSV, JSON and plots.

@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
             print::line(line);
         }
         print::line(format!(
-            "in {}: metrics.csv, run.json, spec.toml",
+            "in {}: metrics.csv, run.json, spec.toml, checkpoint/, events.out.tfevents.*",
             directory.display()
         ));
     }
@@ -85,6 +85,18 @@ fn outcome(summary: &RunSummary) -> Vec<String> {
         let share = percent(share);
         lines.push(format!(
             "waited for data for {share} of the time of the steps"
+        ));
+    }
+    if let Some(share) = summary.bookkeeping_share {
+        let share = percent(share);
+        lines.push(format!(
+            "checkpoints, logs and progress took {share} of the time of the steps"
+        ));
+    }
+    if summary.restored > 0 {
+        let times = summary.restored;
+        lines.push(format!(
+            "went back to a checkpoint {times} times because it diverged; the learning rate is that much halved"
         ));
     }
     lines

@@ -1,4 +1,5 @@
 //! What tests of whole runs share.
+#![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
 use std::fs;
 use std::path::Path;
