@@ -7,7 +7,9 @@
 `images` makes a data set of so many training images that both sides can look at all of them: there
 is nothing to draw, and a mean does not depend on the order. They are PNG files, in which every
 decoder finds the same pixels. `compare` takes a run that was trained on such a data set, gives its
-exported weights to PyTorch, and prints what either side measures in evaluation mode.
+exported weights to PyTorch, and prints what either side measures in evaluation mode. PyHessian's side
+takes the longer, and is the same for every build of xsam: `--pyhessian FILE` takes it from what `--json`
+has written before, of the same weights and images.
 
 Python needs torch, pillow and PyHessian: `pip install torch pillow pyhessian`.
 """
@@ -35,6 +37,9 @@ from pytorch import Resnet18
 # Images that are looked at, and of each class those beside them: a data set has such parts.
 SAMPLES = 4096
 BESIDE = 50
+
+# Settings that are PyHessian's alone.
+THEIRS = "probes", "iterations", "tolerance"
 
 
 # Images
@@ -258,17 +263,27 @@ def compare(arguments):
     if not all_of_them or not (data / "val").exists() or run["data"].get("label_noise"):
         sys.exit(f"{arguments.run} has not learned all images in {data} with their own labels")
     model = load_model(arguments, run, int(labels.max()) + 1)
+    parameters = sum(p.numel() for p in model.parameters())
+    fields = "batch", "threads", "top", "products", "probes", "iterations", "tolerance", "seed"
+    settings = {field: getattr(arguments, field) for field in fields}
 
     print("xsam flatness", file=sys.stderr, flush=True)
     ours = xsam_side(arguments, len(labels))
     print(json.dumps(ours), file=sys.stderr, flush=True)
-    theirs = pyhessian_side(arguments, model, images, labels)
-    fields = "batch", "threads", "top", "products", "probes", "iterations", "tolerance", "seed"
+    if arguments.pyhessian:
+        before = json.loads(arguments.pyhessian.read_text())
+        theirs = before["pyhessian"]
+        # The same weights and images: the same loss, but for the rounding of sums.
+        if abs(theirs["loss"] / ours["loss"] - 1) > 1e-4 or before["parameters"] != parameters:
+            sys.exit(f"{arguments.pyhessian} is of other weights or other images")
+        settings |= {field: before["settings"][field] for field in THEIRS}
+    else:
+        theirs = pyhessian_side(arguments, model, images, labels)
     result = {
         "model": run["model"],
-        "parameters": sum(p.numel() for p in model.parameters()),
+        "parameters": parameters,
         "epochs": run["train"]["epochs"],
-        "settings": {field: getattr(arguments, field) for field in fields},
+        "settings": settings,
         "xsam": ours,
         "pyhessian": theirs,
     }
@@ -300,6 +315,7 @@ def main():
     both.add_argument("--batch", type=int, default=128)
     both.add_argument("--threads", type=int, default=1, help="of both sides")
     both.add_argument("--seed", type=int, default=0)
+    both.add_argument("--pyhessian", type=Path, metavar="FILE", help="takes its side from a file of --json")
     both.add_argument("--json", type=Path, metavar="FILE", help="writes everything to a file")
     both.set_defaults(run_command=compare)
     arguments = parser.parse_args()

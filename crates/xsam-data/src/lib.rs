@@ -68,7 +68,7 @@ pub use noise::with_label_noise;
 pub use normalize::Normalization;
 pub use pipeline::{Batch, Pipeline};
 pub use registry::{Dataset, DatasetName, Sizes, UnknownDataset, load};
-pub use replace::replace_file;
+pub use replace::{replace_file, replace_file_unsynced};
 pub use request::{Request, RequestError};
 pub use stratify::subset;
 pub use tiny_imagenet::tiny_imagenet;

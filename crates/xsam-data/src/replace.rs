@@ -12,6 +12,20 @@ use std::path::Path;
 ///
 /// What the system says. `path` is then as it was.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, true)
+}
+
+/// The same without waiting for the disk: when the machine stops, and not the program alone, the file may be
+/// empty afterwards.
+///
+/// # Errors
+///
+/// As of [`replace_file`].
+pub fn replace_file_unsynced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, false)
+}
+
+fn replace(path: &Path, bytes: &[u8], sync: bool) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
     // Hidden, and with a number of this process: two that write the same file do not meet.
     let mut beside = OsString::from(".");
@@ -19,7 +33,10 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> io::Result<()> {
     beside.push(format!(".{}.tmp", std::process::id()));
     let beside = path.with_file_name(beside);
     let written = File::create(&beside)
-        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|mut file| {
+            file.write_all(bytes)?;
+            if sync { file.sync_all() } else { Ok(()) }
+        })
         .and_then(|()| fs::rename(&beside, path));
     written.inspect_err(|_| {
         // What is left of the attempt is of no use to anyone; the error is what counts.

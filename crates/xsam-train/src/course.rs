@@ -302,13 +302,14 @@ impl State {
     }
 
     fn save<M: Module>(&mut self, model: &M) -> Result<(), Error> {
-        self.position.logs = self.logs.lengths()?;
+        self.position.logs = self.logs.lengths();
         checkpoint::save(
             &self.directory,
             &self.spec,
             model,
             &self.optim,
             &self.position,
+            &self.logs.files(),
         )?;
         self.saved = Some(self.position.place());
         Ok(())
@@ -393,7 +394,7 @@ impl State {
             ..RunSummary::default()
         };
         let summary = summary.with_rows(rows);
-        files::write(&self.directory.join("metrics.csv"), &Metrics::csv(rows))?;
+        files::write_again(&self.directory.join("metrics.csv"), &Metrics::csv(rows))?;
         summary.write(&self.directory)?;
         Ok(summary)
     }

@@ -1,9 +1,10 @@
 //! Files that are never half written, and directories that are never lost.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use xsam_data::replace_file;
+use rayon::prelude::*;
+use xsam_data::{replace_file, replace_file_unsynced};
 
 use crate::error::Error;
 
@@ -57,6 +58,11 @@ pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
     write_bytes(path, text.as_bytes())
 }
 
+/// The same of a file that can be made again: after a loss of power it may be empty.
+pub(crate) fn write_again(path: &Path, text: &str) -> Result<(), Error> {
+    replace_file_unsynced(path, text.as_bytes()).map_err(Error::file("write", path))
+}
+
 /// The same of a file that is not text.
 pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     replace_file(path, bytes).map_err(Error::file("write", path))
@@ -69,6 +75,17 @@ pub(crate) fn sync(path: &Path) -> Result<(), Error> {
     }
     let synced = fs::File::open(path).and_then(|file| file.sync_all());
     synced.map_err(Error::file("write to the disk", path))
+}
+
+/// Sees to it that a folder, the files in it and some others are on the disk: all at once, which takes as long as one.
+pub(crate) fn sync_all(folder: &Path, others: &[PathBuf]) -> Result<(), Error> {
+    let entries = fs::read_dir(folder).map_err(Error::file("open the directory", folder))?;
+    let mut paths = vec![folder.to_owned()];
+    paths.extend_from_slice(others);
+    for entry in entries {
+        paths.push(entry.map_err(Error::file("read", folder))?.path());
+    }
+    paths.par_iter().try_for_each(|path| sync(path))
 }
 
 /// The text of a file.

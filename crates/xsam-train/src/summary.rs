@@ -104,7 +104,10 @@ impl RunSummary {
     pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
         let path = directory.join(MARKER);
         let text = serde_json::to_string_pretty(self).map_err(|e| Error::damaged(&path, e))?;
-        files::write(&path, &text)
+        match self.status {
+            Status::Running => files::write_again(&path, &text),
+            _ => files::write(&path, &text),
+        }
     }
 
     /// Reads `run.json`.

@@ -42,12 +42,11 @@ impl Entry {
     }
 }
 
-/// Writes of all files in `folder` what they are, and sees to it that they are on the disk.
+/// Writes of all files in `folder` what they are.
 pub(super) fn write(folder: &Path) -> Result<(), Error> {
     let mut entries = BTreeMap::new();
     for entry in fs::read_dir(folder).map_err(Error::file("open the directory", folder))? {
         let entry = entry.map_err(Error::file("read", folder))?;
-        files::sync(&entry.path())?;
         let name = entry.file_name().to_string_lossy().into_owned();
         entries.insert(name, Entry::of(&entry.path())?);
     }
@@ -58,7 +57,7 @@ pub(super) fn write(folder: &Path) -> Result<(), Error> {
     };
     let path = folder.join(MANIFEST);
     let text = serde_json::to_string(&manifest).map_err(|error| Error::damaged(&path, error))?;
-    files::write(&path, &text)
+    fs::write(&path, text).map_err(Error::file("write", &path))
 }
 
 /// Checks that the files of a checkpoint are as they were written.

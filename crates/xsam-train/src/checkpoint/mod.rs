@@ -7,7 +7,7 @@ mod manifest;
 mod place;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use serde::{Deserialize, Serialize};
@@ -68,13 +68,15 @@ impl Position {
 }
 
 /// Saves the state of the run of `spec` in the directory `run`, and removes what need not be kept any longer: all but
-/// the latest ones, as many as the spec says, and that of the best epoch so far.
+/// the latest ones, as many as the spec says, and that of the best epoch so far. The logs, whose lengths are in the
+/// position, are on the disk before it.
 pub(crate) fn save<M: Module>(
     run: &Path,
     spec: &Spec,
     model: &M,
     optim: &SharpnessAware,
     position: &Position,
+    logs: &[PathBuf],
 ) -> Result<(), Error> {
     let folder = run.join(FOLDER);
     let complete = folder.join(position.place().name());
@@ -93,7 +95,7 @@ pub(crate) fn save<M: Module>(
     let path = beside.join(SPEC_FILE);
     fs::write(&path, spec.to_toml()?).map_err(Error::file("write", &path))?;
     manifest::write(&beside)?;
-    files::sync(&beside)?;
+    files::sync_all(&beside, logs)?;
 
     if complete.exists() {
         discard(&complete)?;

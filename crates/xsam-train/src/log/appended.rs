@@ -29,6 +29,14 @@ impl Appended {
         Ok(Self { file, path, length })
     }
 
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.length
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.length == 0
     }
@@ -38,12 +46,5 @@ impl Appended {
         written.map_err(Error::file("write", &self.path))?;
         self.length += bytes.len() as u64;
         Ok(())
-    }
-
-    /// The length, once it is on the disk.
-    pub(super) fn sync(&mut self) -> Result<u64, Error> {
-        let synced = self.file.sync_data();
-        synced.map_err(Error::file("write to the disk", &self.path))?;
-        Ok(self.length)
     }
 }

@@ -84,9 +84,12 @@ impl Events {
         })
     }
 
-    /// The length, once it is on the disk.
-    pub(super) fn sync(&mut self) -> Result<u64, Error> {
-        self.0.sync()
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub(super) fn length(&self) -> u64 {
+        self.0.length()
     }
 
     fn append(&mut self, event: &Event) -> Result<(), Error> {
@@ -159,7 +162,7 @@ mod tests {
         let path = folder.path().join("events");
         let mut events = Events::open(&path, 0).unwrap();
         events.write(1, scalars(2.5)).unwrap();
-        let length = events.sync().unwrap();
+        let length = events.length();
         events.write(2, scalars(2.0)).unwrap();
         drop(events);
         assert_eq!(read(&path).len(), 3);

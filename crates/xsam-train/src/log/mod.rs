@@ -67,12 +67,19 @@ impl Logs {
         })
     }
 
-    /// How long they are now, once that is on the disk.
-    pub(crate) fn lengths(&mut self) -> Result<LogLengths, Error> {
-        Ok(LogLengths {
-            events: Some((self.events_name.clone(), self.events.sync()?)),
-            search: self.search.as_mut().map_or(Ok(0), Appended::sync)?,
-        })
+    /// How long they are now.
+    pub(crate) fn lengths(&self) -> LogLengths {
+        LogLengths {
+            events: Some((self.events_name.clone(), self.events.length())),
+            search: self.search.as_ref().map_or(0, Appended::length),
+        }
+    }
+
+    /// Where they are.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let search = self.search.as_ref().map(Appended::path);
+        let files = [Some(self.events.path()), search];
+        files.into_iter().flatten().map(Path::to_owned).collect()
     }
 
     /// A searched curve, of a step of an epoch, both counted from 1.
