@@ -106,6 +106,22 @@ impl Run {
     }
 }
 
+/// Makes the run of a resolved spec on a task of the caller's own, in a directory that does not exist yet.
+///
+/// # Errors
+/// As of [`Run::prepare`] and [`Run::train`].
+pub(crate) fn train_task<T: Task>(
+    spec: Spec,
+    task: T,
+    place: Place,
+    directory: &Path,
+    stop: &StopSignal,
+    listener: &mut Listener<'_>,
+) -> Result<RunSummary, Error> {
+    let run = Prepared::new(spec, task, place, directory, Existing::Refuse)?;
+    run.course.train(run.model, stop, listener)
+}
+
 impl<T: Task> Prepared<T> {
     fn new(
         spec: Spec,
