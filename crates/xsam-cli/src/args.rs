@@ -91,6 +91,17 @@ pub(crate) enum Command {
                       untimed before the first."
     )]
     Bench(BenchArguments),
+    /// What runs of each method will cost here: time, memory and money, before any is started.
+    #[command(
+        after_help = "Examples:\n  xsam plan --preset cifar10-resnet18 --methods sgd,sam,xsam\n  \
+                      xsam plan spec.toml --price-per-hour 0.8 --currency EUR --runs-per-year 500\n  \
+                      xsam plan spec.toml --json > fast.json    (on another machine)\n  \
+                      xsam plan spec.toml --against fast.json\n\n\
+                      Measured are real steps, searches, evaluations and checkpoints of a short run of each method, \
+                      in a process of its own. The methods are those of [compare]; of a spec without one, sgd and \
+                      the method of the spec. Without a spec it plans the preset digits-noise."
+    )]
+    Plan(PlanArguments),
     /// The data sets.
     Data(DataArguments),
 }
@@ -399,6 +410,61 @@ pub(crate) struct BenchArguments {
     /// For machines: one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PlanArguments {
+    /// Spec file of the experiment; every field has a default.
+    #[arg(value_name = "SPEC.toml", conflicts_with = "preset")]
+    pub(crate) spec: Option<PathBuf>,
+
+    /// A spec that comes with the program, or one of its methods, as for `xsam train`.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+
+    /// Changes a field of the spec (repeatable).
+    #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
+    pub(crate) settings: Vec<String>,
+
+    /// The methods, or labels of sections [compare.LABEL], in the order of the table.
+    #[arg(long, value_name = "A,B,..", value_delimiter = ',')]
+    pub(crate) methods: Vec<String>,
+
+    /// Plans each method that ascends with each of these numbers of ascent steps.
+    #[arg(long, value_name = "K,L,..", value_delimiter = ',')]
+    pub(crate) ascent_steps: Vec<usize>,
+
+    /// Steps that are measured of each method, at least 3; if not given, at least 12 in at least 5 seconds.
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<usize>,
+
+    /// What an hour of this machine costs.
+    #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
+    pub(crate) price_per_hour: Option<f64>,
+
+    /// In what; it is printed with the price.
+    #[arg(long, value_name = "NAME", requires = "price_per_hour")]
+    pub(crate) currency: Option<String>,
+
+    /// Runs of a method in a year, for what a year of each costs.
+    #[arg(long, value_name = "N")]
+    pub(crate) runs_per_year: Option<usize>,
+
+    /// A plan of the same experiment from another machine, written by --json: what it costs to make the runs here
+    /// and not there.
+    #[arg(long, value_name = "PLAN.json")]
+    pub(crate) against: Option<PathBuf>,
+
+    /// Where to compute.
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+
+    /// Measures the resolved spec on standard input in this process, for the one that plans.
+    #[arg(long, hide = true)]
+    pub(crate) measure: bool,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
 }
 
 #[derive(Args, Debug)]

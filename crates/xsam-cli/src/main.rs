@@ -59,6 +59,7 @@ fn run(command: Command) -> Result<Outcome, Error> {
         Command::Landscape(arguments) => commands::landscape::run(arguments),
         Command::Verify(arguments) => commands::verify::run(arguments),
         Command::Bench(arguments) => commands::bench::run(arguments),
+        Command::Plan(arguments) => commands::plan::run(arguments),
         Command::Data(arguments) => commands::data::run(arguments),
     }
 }

@@ -43,6 +43,7 @@ fn help_has_an_example_everywhere() {
         &["export"],
         &["flatness"],
         &["landscape"],
+        &["plan"],
         &["data", "list"],
         &["data", "show"],
         &["data", "fetch"],
@@ -138,6 +139,22 @@ fn wrong_words_are_wrong_usage() {
             "`--dir`: digits are built in",
         ),
         (&["bench", "--steps", "many"], "invalid value 'many'"),
+        (
+            &["plan", "--price-per-hour", "-1"],
+            "xsam: `--price-per-hour`: -1 must be finite and at least 0",
+        ),
+        (&["plan", "--steps", "0"], "`--steps`: 0 must be at least 3"),
+        (
+            &["plan", "--runs-per-year", "0"],
+            "`--runs-per-year`: 0 must be at least 1",
+        ),
+        (
+            &["plan", "--ascent-steps", "0"],
+            "`--ascent-steps`: 0 must be at least 1",
+        ),
+        (&["plan", "--currency", "EUR"], "--price-per-hour"),
+        (&["plan", "--methods", "sam,xsamm"], "did you mean `xsam`?"),
+        (&["plan", "bad.toml"], "bad.toml: `method.rho`"),
         (
             &["bench", "--ascent", "0"],
             "`--ascent`: 0 must be at least 1",

@@ -184,6 +184,16 @@ pub enum Error {
         /// What was before it.
         before: BeforeFailure,
     },
+    /// What a run costs could not be measured.
+    #[error("cannot measure {label}: {reason}")]
+    Measuring {
+        /// The method.
+        label: String,
+        /// What the process said that measured it.
+        reason: String,
+        /// Whether it said that its words were wrong.
+        usage: bool,
+    },
     /// The flatness of a model could not be measured.
     #[error(transparent)]
     Flatness(#[from] xsam_flatness::FlatnessError),
@@ -260,6 +270,7 @@ impl Error {
             );
         match self {
             Self::Weights(error) => matches!(error, WeightsError::Ending { .. }),
+            Self::Measuring { usage, .. } => *usage,
             Self::Fetch(FetchError::ByHand { .. } | FetchError::Mirror { .. }) => true,
             _ => usage,
         }

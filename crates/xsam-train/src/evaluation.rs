@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::loss::{correct, cross_entropy};
 
 /// Images in a batch when a model is evaluated. The result does not depend on it.
-const EVALUATION_BATCH: usize = 500;
+pub(crate) const EVALUATION_BATCH: usize = 500;
 
 /// How well a model does.
 #[derive(Clone, Copy, Debug)]
@@ -20,14 +20,15 @@ pub(crate) struct Score {
     pub(crate) bleu: Option<f64>,
 }
 
-/// Of a model in evaluation mode.
+/// Of a model in evaluation mode, on the first `most` images.
 pub(crate) fn evaluate(
     model: &Model,
     place: &Place,
     images: &Images,
     normalization: &Normalization,
+    most: usize,
 ) -> Result<Score, Error> {
-    let order: Vec<usize> = (0..images.len()).collect();
+    let order: Vec<usize> = (0..images.len().min(most)).collect();
     let (mut loss, mut hits) = (0.0, 0);
     for indices in batches(&order, EVALUATION_BATCH)? {
         let batch = place.batch(images, normalization, indices)?;
@@ -36,7 +37,7 @@ pub(crate) fn evaluate(
         loss += scalar(mean)? * indices.len() as f64;
         hits += count(correct(logits, batch.targets))?;
     }
-    let n = images.len().max(1) as f64;
+    let n = order.len().max(1) as f64;
     Ok(Score {
         loss: loss / n,
         accuracy: hits as f64 / n,

@@ -32,6 +32,8 @@ mod memory;
 mod method;
 mod metrics;
 mod names;
+mod passes;
+mod plan;
 mod plot;
 mod run;
 mod schedule;
@@ -55,6 +57,10 @@ pub use flatness::{FlatnessReport, FlatnessSpec, Layer, MemoryUse, flatness};
 pub use landscape::{Along, Landscape, LandscapeEvent, LandscapeReport, LandscapeSpec, landscape};
 pub use metrics::Metrics;
 pub use names::{Named, parse as parse_name};
+pub use plan::{
+    Change, Cost, Counts, Elsewhere, Estimate, Measurement, MethodPlan, Plan, PlanSpec, Timing,
+    measure, plan,
+};
 pub use run::Run;
 pub use spec::{
     Adaptive, AugmentationSpec, BleuWords, Compare, CompareEntry, DataSpec, DeviceName, MethodName,

@@ -10,9 +10,14 @@ pub(crate) fn mean(values: impl IntoIterator<Item = f64>) -> Option<f64> {
 
 /// The median, the higher one of two in the middle; nothing of nothing.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    quartiles(values).map(|[_, median, _]| median)
+}
+
+/// Lower quartile, median and upper quartile, each one of the values; nothing of nothing.
+pub(crate) fn quartiles(values: impl IntoIterator<Item = f64>) -> Option<[f64; 3]> {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+    (!values.is_empty()).then(|| [1, 2, 3].map(|quarter| values[quarter * values.len() / 4]))
 }
 
 /// Mean and standard deviation over runs.
@@ -50,6 +55,9 @@ mod tests {
         let spread = Spread::of(values).map(|s| (s.mean, s.deviation));
         assert_eq!(spread, Some((3.0, (14.0f64 / 3.0).sqrt())));
         assert_eq!(Spread::of([5.0]).map(|s| s.deviation), Some(0.0));
+        assert_eq!(quartiles([4.0, 1.0, 3.0, 2.0, 5.0]), Some([2.0, 3.0, 4.0]));
+        assert_eq!(quartiles([7.0]), Some([7.0; 3]));
+        assert!(quartiles([]).is_none());
         assert!(mean([]).is_none() && median([]).is_none() && Spread::of([]).is_none());
     }
 }

@@ -11,7 +11,7 @@ use crate::progress::Progress;
 use crate::{print, table};
 
 /// The preset that is run if nothing else is said: the main job.
-const DEFAULT: &str = "digits-noise";
+pub(super) const DEFAULT: &str = "digits-noise";
 
 pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
     let CompareArguments {

@@ -20,6 +20,7 @@ use crate::device::Place;
 use crate::error::{BeforeFailure, Error};
 use crate::memory::peak_mb;
 use crate::method;
+use crate::passes::PassTimes;
 use crate::spec::{
     DeviceName, MethodName, MethodSpec, ModelName, OptimizerSpec, Precision, Search, Spec,
     SpecError,
@@ -306,16 +307,12 @@ impl<M: Module, L: Fn(&M, usize) -> Tensor<1>> Trainee<M, L> {
     /// A step, the seconds it took, and those of the search in it if there was one.
     fn step(mut self) -> Result<(Self, f64, Option<f64>), Error> {
         self.steps += 1;
-        // When each forward pass began and ended. Those of a search are the last.
-        let mut passes = Vec::new();
+        let mut passes = PassTimes::default();
         let start = Instant::now();
         let step = self
             .optim
             .step(LEARNING_RATE, self.model, |model: &M| {
-                let begin = Instant::now();
-                let loss = (self.loss)(model, self.steps);
-                passes.push((begin, Instant::now()));
-                loss
+                passes.of(|| (self.loss)(model, self.steps))
             })
             .map_err(|failure| Error::Step {
                 epoch: 1,
@@ -327,18 +324,13 @@ impl<M: Module, L: Fn(&M, usize) -> Tensor<1>> Trainee<M, L> {
         let seconds = start.elapsed().as_secs_f64();
         synced.map_err(|error| Error::Device(error.to_string()))?;
         self.model = step.model;
-        let search = step.report.search.map(|search| {
-            let searching = &passes[passes.len().saturating_sub(search.losses.len())..];
-            match (searching.first(), searching.last()) {
-                (Some((begin, _)), Some((_, end))) => end.duration_since(*begin).as_secs_f64(),
-                _ => 0.0,
-            }
-        });
+        let search = passes.of_search(&step.report);
         Ok((self, seconds, search))
     }
 }
 
-fn describe(kernels: Kernels) -> String {
+/// The kernels, with the instruction set that they have found.
+pub(crate) fn describe(kernels: Kernels) -> String {
     match kernels {
         // What Burn's own operations run on is not known here.
         Kernels::Composed => kernels.to_string(),

@@ -12,7 +12,7 @@ use xsam_models::{ImageClassifier, Model, ModelConfig, cast};
 use super::{Batches, Hits, SampleSizes, Scores, Task};
 use crate::device::{Batch, Place};
 use crate::error::Error;
-use crate::evaluation::{count, evaluate};
+use crate::evaluation::{EVALUATION_BATCH, Score, count, evaluate};
 use crate::loss::correct;
 use crate::spec::{Spec, TrainSpec};
 use crate::trained::TrainedModel;
@@ -146,12 +146,34 @@ impl Task for Classification {
 
     fn scores(&self, model: &Model, _epochs: usize) -> Result<Scores, Error> {
         let place = self.place.inner();
-        let score = |part| evaluate(model, &place, part, &self.data.normalization);
+        let score = |part| evaluate(model, &place, part, &self.data.normalization, usize::MAX);
         Ok(Scores {
             validation: score(&self.data.validation)?,
             test: score(&self.data.test)?,
             files: Vec::new(),
         })
+    }
+
+    fn size(&self, batch: &Batch) -> usize {
+        batch.targets.dims()[0]
+    }
+
+    fn epoch_size(&self) -> Result<usize, Error> {
+        Ok(self.pipeline.images().len())
+    }
+
+    fn sampled_score(&self, model: &Model) -> Result<(Score, f64), Error> {
+        let (place, test) = (self.place.inner(), &self.data.test);
+        let score = evaluate(
+            model,
+            &place,
+            test,
+            &self.data.normalization,
+            EVALUATION_BATCH,
+        )?;
+        let all = self.data.validation.len() + test.len();
+        let share = test.len().min(EVALUATION_BATCH) as f64 / all.max(1) as f64;
+        Ok((score, share))
     }
 }
 

@@ -68,6 +68,22 @@ pub(crate) trait Task {
 
     /// How a model in evaluation mode does after `epochs` epochs.
     fn scores(&self, model: &Self::Model, epochs: usize) -> Result<Scores, Error>;
+
+    /// What the time of a step is in proportion to: images, or tokens of both sides with their padding.
+    fn size(&self, batch: &Self::Batch) -> usize;
+
+    /// The sizes of all batches of an epoch together.
+    fn epoch_size(&self) -> Result<usize, Error>;
+
+    /// The score of a sample of the test data, in batches as those of [`scores`](Self::scores), and which
+    /// share it is of the work of scoring validation and test data, translations left aside.
+    fn sampled_score(&self, model: &Self::Model) -> Result<(Score, f64), Error>;
+
+    /// Translates a sample of the test data, and tells which share it is of the work of translating
+    /// validation and test data; nothing of a task without translations.
+    fn sampled_translation(&self, _model: &Self::Model) -> Result<Option<f64>, Error> {
+        Ok(None)
+    }
 }
 
 /// How many samples are looked at, and how many at a time: images, or pairs of sentences.

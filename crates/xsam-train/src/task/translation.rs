@@ -12,7 +12,7 @@ use xsam_data::text::{
     detokenize, evaluation_batches, training_batches,
 };
 use xsam_data::{batches, order};
-use xsam_models::{TargetBatch, Transformer, TransformerConfig, TransformerLoss, cast};
+use xsam_models::{Hypothesis, TargetBatch, Transformer, TransformerConfig, TransformerLoss, cast};
 
 use super::{Batches, Hits, SampleSizes, Scores, Task};
 use crate::device::Place;
@@ -118,11 +118,20 @@ impl Translation {
 
     /// Loss and accuracy of every token of a part, at its place after the right ones before it.
     fn score(&self, model: &Transformer, pairs: &EncodedPairs) -> Result<Score, Error> {
+        self.score_batches(model, pairs, &scored_batches(pairs)?)
+    }
+
+    /// The same of some of its batches.
+    fn score_batches(
+        &self,
+        model: &Transformer,
+        pairs: &EncodedPairs,
+        batches: &[Vec<usize>],
+    ) -> Result<Score, Error> {
         let place = self.place.inner();
         let (mut loss, mut right, mut tokens) = (0.0, 0, 0);
-        let size = BatchSize::Tokens(EVALUATION_TOKENS);
-        for batch in evaluation_batches(&pairs.lengths(), size)? {
-            let Pairs { source, target } = tensors(pairs.padded(&batch)?, &place);
+        for batch in batches {
+            let Pairs { source, target } = tensors(pairs.padded(batch)?, &place);
             let found = model.loss(source, target, 0.0, None);
             loss += scalar(found.loss.clone())? * found.tokens() as f64;
             right += count(found.correct())?;
@@ -280,6 +289,76 @@ impl Task for Translation {
             files,
         })
     }
+
+    fn size(&self, batch: &Pairs) -> usize {
+        let elements = |ids: &Tensor<2, Int>| ids.shape().num_elements();
+        elements(&batch.source) + elements(&batch.target.output)
+    }
+
+    fn epoch_size(&self) -> Result<usize, Error> {
+        Ok(padded_size(&self.order(0)?, &self.train))
+    }
+
+    fn sampled_score(&self, model: &Transformer) -> Result<(Score, f64), Error> {
+        let batches = scored_batches(&self.test)?;
+        // Of middling length.
+        let sample: Vec<Vec<usize>> = batches
+            .get(batches.len() / 2)
+            .cloned()
+            .into_iter()
+            .collect();
+        let score = self.score_batches(model, &self.test, &sample)?;
+        let all = padded_size(&batches, &self.test)
+            + padded_size(&scored_batches(&self.validation)?, &self.validation);
+        let share = padded_size(&sample, &self.test) as f64 / all.max(1) as f64;
+        Ok((score, share))
+    }
+
+    fn sampled_translation(&self, model: &Transformer) -> Result<Option<f64>, Error> {
+        let lengths = self.test.lengths();
+        let batches = evaluation_batches(&lengths, BatchSize::Sentences(SEARCHED_PAIRS))?;
+        let Some(sample) = batches.get(batches.len() / 2) else {
+            return Ok(None);
+        };
+        let Pairs { source, .. } = tensors(self.test.padded(sample)?, &self.place.inner());
+        let targets = |pairs: &EncodedPairs| pairs.lengths().iter().map(|(_, t)| t).sum::<usize>();
+        let (mut from, mut to) = (0, 0);
+        for &pair in sample {
+            from += lengths[pair].0;
+            to += lengths[pair].1;
+        }
+        // A model that has hardly learned does not know where to end, and is stopped where the right
+        // translations end on average. A trained one ends near there by itself.
+        let ratio = to as f64 / from.max(1) as f64;
+        let config = self.spec.search_config().with_max_length(ratio, 1);
+        // Each source was followed to the end of the longest of its translations.
+        let length = |found: Vec<Hypothesis>| {
+            let tokens = found.iter().map(|found| found.tokens.len() + 1);
+            tokens.max().unwrap_or(1)
+        };
+        let followed: usize = model.search(source, &config)?.into_iter().map(length).sum();
+        let all = targets(&self.test) + targets(&self.validation);
+        Ok(Some(followed as f64 / all.max(1) as f64))
+    }
+}
+
+/// The batches in which a part is scored.
+fn scored_batches(pairs: &EncodedPairs) -> Result<Vec<Vec<usize>>, Error> {
+    let size = BatchSize::Tokens(EVALUATION_TOKENS);
+    Ok(evaluation_batches(&pairs.lengths(), size)?)
+}
+
+/// Elements of the matrices of these batches, those of both sides.
+fn padded_size(batches: &[Vec<usize>], pairs: &EncodedPairs) -> usize {
+    let lengths = pairs.lengths();
+    let size = |batch: &Vec<usize>| {
+        let longest = |side: fn(&(usize, usize)) -> usize| {
+            batch.iter().map(|&pair| side(&lengths[pair])).max()
+        };
+        let widths = longest(|pair| pair.0).unwrap_or(0) + longest(|pair| pair.1).unwrap_or(0);
+        batch.len() * widths
+    };
+    batches.iter().map(size).sum()
 }
 
 /// What is written beside the translations.

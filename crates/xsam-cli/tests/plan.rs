@@ -1,0 +1,196 @@
+//! `xsam plan`: what runs will cost.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{assert_fails, lines, text, xsam};
+use serde_json::Value;
+
+const SPEC: &str = "
+[data]
+subset = 120
+[model]
+name = \"mlp\"
+[train]
+epochs = 6
+batch_size = 50
+evaluate_every = 4
+";
+
+/// A plan of a second or so.
+fn plan(here: &Path, more: &[&str]) -> std::process::Output {
+    fs::write(here.join("spec.toml"), SPEC).unwrap();
+    xsam(
+        here,
+        &[&["plan", "spec.toml", "--steps", "6"], more].concat(),
+    )
+}
+
+fn planned(here: &Path, more: &[&str]) -> Value {
+    let output = plan(here, &[more, &["--json"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let lines = lines(&output);
+    assert_eq!((lines.len(), text(&output.stderr).as_str()), (1, ""));
+    lines[0].clone()
+}
+
+fn number(value: &Value) -> f64 {
+    let number = value.as_f64().unwrap();
+    assert!(number.is_finite());
+    number
+}
+
+#[test]
+fn machines_get_every_part_of_each_method() {
+    let here = tempfile::tempdir().unwrap();
+    let more = [
+        "--methods",
+        "sgd,sam,xsam",
+        "--ascent-steps",
+        "2",
+        "--threads",
+        "1",
+    ];
+    let plan = planned(here.path(), &more);
+    let methods = plan["methods"].as_array().unwrap();
+    let labels: Vec<_> = methods
+        .iter()
+        .map(|m| m["label"].as_str().unwrap())
+        .collect();
+    assert_eq!(labels, ["sgd", "sam-k2", "xsam-k2"]);
+
+    // Three steps an epoch; evaluations after epochs 4 and 6.
+    for (method, passes, searches) in [
+        (&methods[0], 1, 0),
+        (&methods[1], 3, 0),
+        (&methods[2], 3, 6),
+    ] {
+        let (measured, counts) = (&method["measured"], &method["counts"]);
+        assert_eq!(measured["gradient_passes"], passes);
+        assert_eq!(measured["steps_per_epoch"], 3);
+        assert_eq!(measured["threads"], 1);
+        assert_eq!(counts["steps"], 18);
+        assert_eq!(counts["searches"], searches);
+        assert_eq!(counts["evaluations"], 2);
+        assert_eq!(measured["search"].is_null(), searches == 0);
+        for part in ["epoch_start", "step", "evaluation", "records", "checkpoint"] {
+            let timing = &measured[part];
+            assert!(number(&timing["median_s"]) > 0.0 && number(&timing["count"]) > 0.0);
+        }
+        assert!(
+            number(&method["estimate"]["total_s"]) > 18.0 * number(&measured["step"]["median_s"])
+        );
+        let hours = number(&method["run"]["hours"]);
+        assert_eq!(hours, number(&method["estimate"]["total_s"]) / 3600.0);
+        assert_eq!(method["run"].get("money"), None);
+        if cfg!(target_os = "linux") {
+            // That of a process with a model and data, and not of this one.
+            assert!((5.0..5000.0).contains(&number(&measured["peak_mb"])));
+        }
+    }
+    assert!(methods[0].get("change").is_none());
+    assert!(number(&methods[2]["estimate"]["search_share"]) > 0.0);
+}
+
+#[test]
+fn each_method_has_the_peak_of_its_own_process() {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let here = tempfile::tempdir().unwrap();
+    // XSAM holds more copies of the weights. In one process, sgd after it would have its peak.
+    let more = [
+        "--methods",
+        "xsam,sgd",
+        "--set",
+        "model.name=cnn",
+        "--set",
+        "model.width=128",
+    ];
+    let plan = planned(here.path(), &more);
+    let peak = |method: usize| number(&plan["methods"][method]["measured"]["peak_mb"]);
+    assert!(peak(1) < 0.95 * peak(0), "{} {}", peak(1), peak(0));
+}
+
+#[test]
+fn people_get_a_table_and_what_a_change_costs() {
+    let here = tempfile::tempdir().unwrap();
+    // Its own method, xsam, after sgd.
+    let costs = [
+        "--price-per-hour",
+        "2.5",
+        "--currency",
+        "EUR",
+        "--runs-per-year",
+        "400",
+    ];
+    let output = plan(here.path(), &costs);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "measuring sgd\nmeasuring xsam\n");
+    let told = text(&output.stdout);
+    for part in [
+        "digits, mlp, 6 epochs, batch 50, sgd with lr 0.05;",
+        "3 steps an epoch",
+        "\nmethod  passes",
+        "Medians of 6 steps after a warm-up.",
+        "400 runs a year, 2.50 EUR an hour:",
+        "more a year",
+        "All 2 runs, 1 of each: ",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(!told.contains("NaN") && !told.contains("inf"), "{told}");
+    let left = fs::read_dir(here.path()).unwrap().count();
+    assert_eq!(left, 1, "nothing is written beside the spec");
+}
+
+#[test]
+fn a_plan_is_set_against_another_one() {
+    let here = tempfile::tempdir().unwrap();
+    let there = planned(here.path(), &["--methods", "sgd,sam"]);
+    fs::write(here.path().join("there.json"), there.to_string()).unwrap();
+    let against = [
+        "--methods",
+        "sam",
+        "--against",
+        "there.json",
+        "--runs-per-year",
+        "10",
+    ];
+    let here_and_there = planned(here.path(), &against);
+    let sam = &here_and_there["against"][0];
+    assert_eq!(sam["label"], "sam");
+    assert_eq!(sam["run"], there["methods"][1]["run"]);
+    let ratio =
+        number(&here_and_there["methods"][0]["run"]["hours"]) / number(&sam["run"]["hours"]);
+    assert!((number(&sam["change"]["ratio"]) - ratio).abs() < 1e-9);
+
+    let other = plan(
+        here.path(),
+        &[&against[..], &["--set", "train.epochs=7"]].concat(),
+    );
+    assert_fails(&other, 2, "xsam: `--against`: a plan of another experiment");
+    let missing = plan(here.path(), &["--against", "nowhere.json"]);
+    assert_fails(&missing, 1, "cannot read nowhere.json");
+}
+
+#[test]
+fn data_that_are_not_there_are_told_with_the_method() {
+    let here = tempfile::tempdir().unwrap();
+    let set = "data.dir=nowhere";
+    let arguments = [
+        "plan",
+        "--preset",
+        "cifar10-resnet18",
+        "--set",
+        set,
+        "--methods",
+        "sgd",
+    ];
+    let output = xsam(here.path(), &arguments);
+    assert_fails(&output, 1, "xsam: cannot measure sgd: ");
+    assert!(text(&output.stderr).contains("nowhere"));
+}

@@ -1,0 +1,73 @@
+//! The same runs on another machine.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::cost::{Change, Cost};
+use super::{MethodPlan, Plan};
+use crate::error::Error;
+use crate::files;
+use crate::spec::{CompareEntry, SpecError};
+
+/// Fields of a spec that may differ from machine to machine.
+const OF_THE_MACHINE: [&str; 4] = ["data.dir", "train.device", "train.kernels", "train.workers"];
+
+/// A method on another machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// The method's label.
+    pub label: String,
+    /// What a run costs there.
+    pub run: Cost,
+    /// What it costs to make the runs here and not there.
+    pub change: Change,
+}
+
+/// The plan in a file.
+pub(super) fn read(path: &Path) -> Result<Plan, Error> {
+    let text = files::read(path)?;
+    serde_json::from_str(&text).map_err(|error| Error::damaged(path, error))
+}
+
+/// Checks that the other plan has one of the methods at least, and that those it has are of the same experiment.
+pub(super) fn same_experiment(entries: &[CompareEntry], there: &Plan) -> Result<(), SpecError> {
+    let refused = |message: String| Err(SpecError::new("against", message));
+    let mut found = false;
+    for CompareEntry { label, specs } in entries {
+        let Some(there) = there.method(label) else {
+            continue;
+        };
+        found = true;
+        let mut was = there.spec.clone();
+        for spec in specs {
+            was.data.dir = spec.data.dir.clone();
+            was.train.device = spec.train.device;
+            was.train.kernels = spec.train.kernels;
+            was.train.workers = spec.train.workers;
+            if let Some([key, was, is]) = was.differences(spec)?.into_iter().next() {
+                return refused(format!(
+                    "a plan of another experiment: in it, {key} of {label} is {was}, not {is} (may differ: {})",
+                    OF_THE_MACHINE.join(", ")
+                ));
+            }
+        }
+    }
+    match found {
+        true => Ok(()),
+        false => refused("the plan has none of the methods".to_owned()),
+    }
+}
+
+/// The methods of a plan that are in another one, too.
+pub(super) fn beside(plan: &Plan, there: &Plan) -> Vec<Elsewhere> {
+    let beside = |here: &MethodPlan| {
+        let there = there.method(&here.label)?;
+        Some(Elsewhere {
+            label: here.label.clone(),
+            run: there.run,
+            change: Change::of(there.run, here.run, plan.runs_per_year),
+        })
+    };
+    plan.methods.iter().filter_map(beside).collect()
+}

@@ -1,0 +1,202 @@
+//! From the parts of a run to the whole.
+
+use serde::{Deserialize, Serialize};
+
+use super::measure::Measurement;
+use super::timing::Timing;
+use crate::spec::{Search, Spec};
+
+/// How often the parts of a run come to pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Epochs.
+    pub epochs: usize,
+    /// Steps.
+    pub steps: usize,
+    /// Searches.
+    pub searches: usize,
+    /// Evaluations on validation and test data.
+    pub evaluations: usize,
+    /// Those of them with translations.
+    pub translations: usize,
+    /// Checkpoints.
+    pub checkpoints: usize,
+}
+
+impl Counts {
+    /// Of a resolved spec whose epochs have so many steps.
+    pub(super) fn of(spec: &Spec, steps_per_epoch: usize) -> Self {
+        let train = &spec.train;
+        let steps = train.epochs * steps_per_epoch;
+        let due = |every: usize, epoch: &usize| train.is_due(every, *epoch);
+        let evaluated = (1..=train.epochs).filter(|epoch| due(train.evaluate_every, epoch));
+        // Unless it is said how often, at the end alone.
+        let bleu_every = spec.translation.bleu_every.unwrap_or(train.epochs);
+        let translated = evaluated.clone().filter(|epoch| due(bleu_every, epoch));
+        let saved = (1..=train.epochs).filter(|epoch| due(train.checkpoint_every, epoch));
+        Self {
+            epochs: train.epochs,
+            steps,
+            searches: match spec.method.search {
+                Some(Search::EveryEpoch) => train.epochs,
+                // The first step has one.
+                Some(Search::EverySteps) => steps.div_ceil(spec.method.search_every.unwrap_or(1)),
+                Some(Search::Never) | None => 0,
+            },
+            evaluations: evaluated.count(),
+            translations: match spec.data.name.is_text() {
+                true => translated.count(),
+                false => 0,
+            },
+            checkpoints: saved.count(),
+        }
+    }
+}
+
+/// The time of a run, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// All of it.
+    pub total_s: f64,
+    /// Twice its standard error: the measurements of its parts do not tell it better.
+    pub margin_s: f64,
+    /// Of an epoch, what `seconds` is in `metrics.csv`: its steps with their data and searches.
+    pub epoch_s: f64,
+    /// Share of searches in all of it, from 0 to 1.
+    pub search_share: f64,
+    /// Share of evaluations, translations included.
+    pub evaluation_share: f64,
+}
+
+impl Estimate {
+    pub(super) fn of(measured: &Measurement, counts: &Counts) -> Self {
+        let saved = counts.checkpoints;
+        let parts = [
+            (Some(measured.epoch_start), counts.epochs),
+            (Some(measured.step), counts.steps),
+            (measured.search, counts.searches),
+            (Some(measured.evaluation), counts.evaluations),
+            (measured.translation, counts.translations),
+            (Some(measured.records), counts.epochs - saved),
+            (Some(measured.checkpoint), saved),
+        ];
+        let seconds = parts.map(|(part, times)| part.map_or(0.0, |p| p.median_s) * times as f64);
+        let errors = parts
+            .map(|(part, times)| part.as_ref().map_or(0.0, Timing::standard_error) * times as f64);
+        let [start, steps, searches, evaluations, translations, ..] = seconds;
+        let total_s = measured.setup_s + seconds.iter().sum::<f64>();
+        Self {
+            total_s,
+            // The parts were measured apart.
+            margin_s: 2.0 * errors.iter().map(|error| error * error).sum::<f64>().sqrt(),
+            epoch_s: (start + steps + searches) / counts.epochs.max(1) as f64,
+            search_share: searches / total_s,
+            evaluation_share: (evaluations + translations) / total_s,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    pub(in crate::plan) fn timing(median_s: f64) -> Timing {
+        Timing {
+            median_s,
+            low_s: median_s,
+            high_s: median_s,
+            count: 9,
+            in_a_row: 1,
+        }
+    }
+
+    pub(in crate::plan) fn measurement() -> Measurement {
+        Measurement {
+            parameters: 10,
+            steps_per_epoch: 4,
+            gradient_passes: 2,
+            search_passes: 21,
+            setup_s: 7.0,
+            epoch_start: timing(0.5),
+            step: timing(2.0),
+            search: Some(timing(10.0)),
+            evaluation: timing(3.0),
+            translation: None,
+            records: timing(0.25),
+            checkpoint: timing(1.25),
+            peak_mb: Some(100.0),
+            threads: 2,
+            kernels: "fast".to_owned(),
+        }
+    }
+
+    fn spec(settings: &[&str]) -> Spec {
+        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+        Spec::parse("", &settings).unwrap().0.resolved().unwrap()
+    }
+
+    #[test]
+    fn parts_are_counted_as_a_run_makes_them() {
+        let spec1 = spec(&[
+            "train.epochs=10",
+            "train.evaluate_every=4",
+            "train.checkpoint_every=3",
+        ]);
+        let counts = Counts::of(&spec1, 7);
+        // After epochs 4, 8 and 10; 3, 6, 9 and 10.
+        assert_eq!((counts.evaluations, counts.checkpoints), (3, 4));
+        assert_eq!((counts.epochs, counts.steps, counts.searches), (10, 70, 10));
+        assert_eq!(counts.translations, 0);
+
+        let counts = |settings: &[&str]| Counts::of(&spec(settings), 7);
+        let every = ["method.search=every-steps", "method.search_every=20"];
+        assert_eq!(
+            counts(&[&every[..], &["train.epochs=3"]].concat()).searches,
+            2
+        );
+        assert_eq!(counts(&["method.search=never"]).searches, 0);
+        assert_eq!(counts(&["method.alpha=1.2"]).searches, 0);
+        assert_eq!(counts(&["method.name=sam"]).searches, 0);
+
+        let text = [
+            "data.name=parallel-text",
+            "data.dir=d",
+            "data.source=de",
+            "data.target=en",
+            "model.name=transformer",
+            "train.epochs=10",
+            "train.evaluate_every=2",
+        ];
+        assert_eq!(counts(&text).translations, 1);
+        // After epochs 6 and 10: after 3 and 9 nothing is evaluated.
+        let often = [&text[..], &["translation.bleu_every=3"]].concat();
+        assert_eq!(counts(&often).translations, 2);
+    }
+
+    #[test]
+    fn a_run_is_the_sum_of_its_parts() {
+        let counts = Counts {
+            epochs: 5,
+            steps: 20,
+            searches: 5,
+            evaluations: 2,
+            translations: 0,
+            checkpoints: 1,
+        };
+        let mut measured = measurement();
+        let estimate = Estimate::of(&measured, &counts);
+        // 7 + 5 * 0.5 + 20 * 2 + 5 * 10 + 2 * 3 + 4 * 0.25 + 1.25.
+        assert_eq!(estimate.total_s, 107.75);
+        assert_eq!(estimate.epoch_s, (2.5 + 40.0 + 50.0) / 5.0);
+        assert_eq!(estimate.search_share, 50.0 / 107.75);
+        assert_eq!(estimate.evaluation_share, 6.0 / 107.75);
+        assert_eq!(estimate.margin_s, 0.0);
+
+        measured.step.high_s = 3.0;
+        let error = measured.step.standard_error();
+        let estimate = Estimate::of(&measured, &counts);
+        assert!(error > 0.0 && (estimate.margin_s - 40.0 * error).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,189 @@
+//! What a run of a method costs, from a short one.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use xsam_data::Dataset;
+
+use super::excerpt::Excerpt;
+use super::log::{CHECKPOINT_EVERY, Goal, Log};
+use super::timing::Timing;
+use crate::bench::describe;
+use crate::course::Course;
+use crate::device::Place;
+use crate::error::Error;
+use crate::event::{Event, StopSignal};
+use crate::files::Existing;
+use crate::memory::peak_mb;
+use crate::spec::{Search, Spec, SpecError};
+use crate::task::{Classification, Task, Translation};
+
+/// Epochs of a run that is measured: more than it will ever come to.
+const EPOCHS: usize = 1 << 20;
+
+/// The fewest steps: one for each of the epochs that are measured.
+const LEAST_STEPS: usize = 3;
+
+/// What the parts of a run cost on this machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Learned values of the model.
+    pub parameters: usize,
+    /// Steps in an epoch.
+    pub steps_per_epoch: usize,
+    /// Forward-backward passes of a step.
+    pub gradient_passes: usize,
+    /// Forward passes of a search; 0 of a method that does not search.
+    pub search_passes: usize,
+    /// Seconds from the start to the first epoch: data, model, directory.
+    pub setup_s: f64,
+    /// From the start of an epoch to its first batch.
+    pub epoch_start: Timing,
+    /// A step of average size, with its wait for its batch and without a search.
+    pub step: Timing,
+    /// A search, of a method that searches.
+    pub search: Option<Timing>,
+    /// Scoring the validation and test data, extrapolated from a sample; translations left aside.
+    pub evaluation: Timing,
+    /// Translating the validation and test data, extrapolated from a sample, if that is what is learned.
+    pub translation: Option<Timing>,
+    /// What else comes after an epoch: the files that are written.
+    pub records: Timing,
+    /// The same with a checkpoint.
+    pub checkpoint: Timing,
+    /// Most memory that the process has held, in 10^6 bytes; nothing where the system does not tell.
+    pub peak_mb: Option<f64>,
+    /// Threads that computed.
+    pub threads: usize,
+    /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`.
+    pub kernels: String,
+}
+
+/// Measures a run of `spec` in this process: makes a run of the same model, data, batches and method in a
+/// directory for temporary files, with epochs of a few steps, evaluations of samples, and checkpoints. Its first
+/// epoch is not measured. `steps` is the number of steps that are; if it is not given, there are at least 12 in
+/// at least 5 seconds.
+///
+/// The peak of memory is that of the process so far: for one that is the run's, give it a process of its own, as
+/// [`plan`](super::plan()) does.
+///
+/// # Errors
+/// If the spec cannot be, `steps` is less than 3, data or model cannot be made, a step fails, or a file cannot be
+/// written.
+pub fn measure(spec: &Spec, steps: Option<usize>) -> Result<Measurement, Error> {
+    let begun = Instant::now();
+    check_steps(steps)?;
+    let spec = spec.clone().resolved()?;
+    let data = spec.data.load()?;
+    let place = Place::new(spec.train.device, spec.train.precision);
+    let log = RefCell::new(Log::new(Goal::new(steps), begun));
+    match data {
+        Dataset::Images(splits) => {
+            let task = Classification::new(&spec, splits, place.clone())?;
+            of_task(&spec, task, place, log)
+        }
+        Dataset::Text(text) => {
+            let task = Translation::new(&spec, text, place.clone())?;
+            of_task(&spec, task, place, log)
+        }
+    }
+}
+
+pub(super) fn check_steps(steps: Option<usize>) -> Result<(), SpecError> {
+    let ok = steps.is_none_or(|steps| steps >= LEAST_STEPS);
+    let range = format!("at least {LEAST_STEPS}");
+    SpecError::unless(ok, "steps", steps.unwrap_or_default(), &range)
+}
+
+fn of_task<T: Task>(
+    spec: &Spec,
+    task: T,
+    place: Place,
+    log: RefCell<Log>,
+) -> Result<Measurement, Error> {
+    let steps_per_epoch = task.steps();
+    // From a batch's size to that of an average one.
+    let average = task.epoch_size()? as f64 / steps_per_epoch as f64;
+    let folder = Scratch::new();
+    let stop = StopSignal::default();
+    let mut listener = |event: Event<'_>| match event {
+        Event::Step { report, .. } => log.borrow_mut().report(report),
+        Event::Epoch(_) if log.borrow().is_enough() => stop.stop(),
+        _ => {}
+    };
+    let excerpt = Excerpt::new(task, &log);
+    let (spec, path) = (measured(spec), &folder.path);
+    let kernels = describe(spec.train.kernels);
+    let course = Course::new(spec, excerpt, place, path, Existing::Refuse)?;
+    let summary = course.train(&stop, &mut listener)?;
+
+    let log = log.into_inner();
+    let samples = &log.samples;
+    let timing = |seconds: &[f64]| Timing::of(seconds, 1.0);
+    let needed = |seconds: &[f64], factor: f64| {
+        Timing::of(seconds, factor).ok_or_else(|| Error::Measuring {
+            label: summary.method.clone(),
+            reason: "the run ended before anything was measured".to_owned(),
+            usage: false,
+        })
+    };
+    Ok(Measurement {
+        parameters: summary.parameters,
+        steps_per_epoch,
+        gradient_passes: log.gradient_passes,
+        search_passes: log.search_passes,
+        setup_s: log.setup_s,
+        epoch_start: needed(&samples.start, 1.0)?,
+        step: needed(&samples.step, average)?,
+        search: timing(&samples.search),
+        evaluation: needed(&samples.evaluation, 1.0)?,
+        translation: timing(&samples.translation),
+        records: needed(&samples.records, 1.0)?,
+        checkpoint: needed(&samples.checkpoint, 1.0)?,
+        peak_mb: peak_mb(),
+        threads: rayon::current_num_threads(),
+        kernels,
+    })
+}
+
+/// The spec with everything done in each of many short epochs that a run does at all.
+fn measured(spec: &Spec) -> Spec {
+    let mut spec = spec.clone();
+    spec.train.epochs = EPOCHS;
+    spec.train.evaluate_every = 1;
+    spec.train.checkpoint_every = CHECKPOINT_EVERY;
+    spec.train.checkpoint_steps = None;
+    if spec.method.search == Some(Search::EverySteps) {
+        spec.method.search = Some(Search::EveryEpoch);
+        spec.method.search_every = None;
+    }
+    spec
+}
+
+/// A directory for temporary files, removed in the end.
+struct Scratch {
+    path: PathBuf,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        static MADE: AtomicUsize = AtomicUsize::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("xsam-plan-{}-{number}", std::process::id());
+        let path = std::env::temp_dir().join(name);
+        // Left by a process of the same number that was killed.
+        let _ = fs::remove_dir_all(&path);
+        Self { path }
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed is in nobody's way there.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}

@@ -1,0 +1,230 @@
+//! What runs will cost, before they are started: time, memory and money of each method.
+
+mod against;
+mod child;
+mod cost;
+mod estimate;
+mod excerpt;
+mod log;
+mod measure;
+mod timing;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use against::Elsewhere;
+pub use cost::{Change, Cost};
+pub use estimate::{Counts, Estimate};
+pub use measure::{Measurement, measure};
+pub use timing::Timing;
+
+use crate::error::Error;
+use crate::spec::{Compare, CompareEntry, MethodSpec, Spec, SpecError};
+
+/// What is planned besides the experiment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlanSpec {
+    /// Steps that are measured of each method, at least 3; if not given, at least 12 in at least 5 seconds.
+    pub steps: Option<usize>,
+    /// Numbers of ascent steps: each method that ascends is planned with each of them. If there is none, with its
+    /// own.
+    pub ascent_steps: Vec<usize>,
+    /// What an hour of this machine costs.
+    pub price_per_hour: Option<f64>,
+    /// In what, as it is printed.
+    pub currency: Option<String>,
+    /// Runs of a method in a year.
+    pub runs_per_year: Option<usize>,
+    /// A plan of the same experiment from another machine, as JSON.
+    pub against: Option<PathBuf>,
+}
+
+/// What runs cost on this machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The methods, in the order of the comparison.
+    pub methods: Vec<MethodPlan>,
+    /// Runs of each method in the comparison.
+    pub seeds: usize,
+    /// All runs of the comparison, one after the other.
+    pub comparison: Cost,
+    /// What an hour costs, if that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_per_hour: Option<f64>,
+    /// In what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Runs of a method in a year, if that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_per_year: Option<usize>,
+    /// Processors of the machine.
+    pub processors: usize,
+    /// Programs that ran or waited to run, on average over the minute before the measurements, where the system
+    /// tells.
+    pub load: Option<f64>,
+    /// The same methods on the machine of another plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub against: Vec<Elsewhere>,
+}
+
+/// What runs of one method cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MethodPlan {
+    /// Its label.
+    pub label: String,
+    /// The resolved spec of its first run.
+    pub spec: Spec,
+    /// What was measured.
+    pub measured: Measurement,
+    /// How often each part comes to pass in a run.
+    pub counts: Counts,
+    /// The time of a run.
+    pub estimate: Estimate,
+    /// What a run costs.
+    pub run: Cost,
+    /// What the runs of a year cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub year: Option<Cost>,
+    /// What it costs to take this method in place of the first one; of the first, nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+}
+
+impl PlanSpec {
+    fn check(&self) -> Result<(), SpecError> {
+        measure::check_steps(self.steps)?;
+        if let Some(price) = self.price_per_hour {
+            let ok = price.is_finite() && price >= 0.0;
+            SpecError::unless(ok, "price_per_hour", price, "finite and at least 0")?;
+        }
+        for &steps in &self.ascent_steps {
+            SpecError::unless(steps >= 1, "ascent_steps", steps, "at least 1")?;
+        }
+        let runs = self.runs_per_year.unwrap_or(1);
+        SpecError::unless(runs >= 1, "runs_per_year", runs, "at least 1")
+    }
+
+    /// The methods that are planned, with one seed each.
+    fn entries(&self, spec: &Spec, compare: &Compare) -> Result<Vec<CompareEntry>, SpecError> {
+        let mut planned = Vec::new();
+        for mut entry in compare.entries(spec)? {
+            entry.specs.truncate(1);
+            let ascends = |spec: &Spec| spec.method.ascent_steps.is_some();
+            if self.ascent_steps.is_empty() || !entry.specs.iter().all(ascends) {
+                planned.push(entry);
+                continue;
+            }
+            for &steps in &self.ascent_steps {
+                let with = |spec: &Spec| {
+                    let method = MethodSpec {
+                        ascent_steps: Some(steps),
+                        ..spec.method.clone()
+                    };
+                    let spec = spec.clone();
+                    Spec { method, ..spec }.resolved()
+                };
+                let specs = entry.specs.iter().map(with);
+                planned.push(CompareEntry {
+                    label: format!("{}-k{steps}", entry.label),
+                    specs: specs.collect::<Result<_, _>>()?,
+                });
+            }
+        }
+        Ok(planned)
+    }
+}
+
+/// Plans the runs of `compare` on the experiment `spec`: measures a few steps of each method in a process of its
+/// own, one after the other, and says what whole runs cost. `listener` is told what is measured.
+///
+/// `program` is the program `xsam`, which measures: it is started as `program plan --measure` with the spec as its
+/// input, and prints a [`Measurement`] as JSON.
+///
+/// # Errors
+/// If a spec or a value of `how` cannot be, the other plan cannot be read or is of another experiment, or a method
+/// cannot be measured.
+pub fn plan(
+    spec: &Spec,
+    compare: &Compare,
+    how: &PlanSpec,
+    program: &Path,
+    listener: &mut dyn FnMut(&str),
+) -> Result<Plan, Error> {
+    how.check()?;
+    let entries = how.entries(spec, compare)?;
+    let there = match &how.against {
+        Some(path) => {
+            let there = against::read(path)?;
+            against::same_experiment(&entries, &there)?;
+            Some(there)
+        }
+        None => None,
+    };
+    let load = load();
+    let mut measured = Vec::new();
+    for CompareEntry { label, specs } in entries {
+        for spec in specs {
+            listener(&label);
+            let found = child::measure(program, &label, &spec, how.steps)?;
+            measured.push((label.clone(), spec, found));
+        }
+    }
+    let mut plan = Plan::new(how, compare.seeds.len(), measured);
+    plan.load = load;
+    if let Some(there) = there {
+        plan.against = against::beside(&plan, &there);
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    fn new(how: &PlanSpec, seeds: usize, measured: Vec<(String, Spec, Measurement)>) -> Self {
+        let runs = how.runs_per_year;
+        let mut methods: Vec<MethodPlan> = Vec::with_capacity(measured.len());
+        for (label, spec, measured) in measured {
+            let counts = Counts::of(&spec, measured.steps_per_epoch);
+            let estimate = Estimate::of(&measured, &counts);
+            let run = Cost::of(estimate.total_s / 3600.0, how.price_per_hour);
+            let change = methods
+                .first()
+                .map(|first| Change::of(first.run, run, runs));
+            methods.push(MethodPlan {
+                label,
+                spec,
+                measured,
+                counts,
+                estimate,
+                run,
+                year: runs.map(|runs| run.times(runs as f64)),
+                change,
+            });
+        }
+        let hours: f64 = methods.iter().map(|method| method.run.hours).sum();
+        Self {
+            methods,
+            seeds,
+            comparison: Cost::of(seeds as f64 * hours, how.price_per_hour),
+            price_per_hour: how.price_per_hour,
+            currency: how.currency.clone(),
+            runs_per_year: runs,
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            load: None,
+            against: Vec::new(),
+        }
+    }
+
+    /// The method of that label.
+    fn method(&self, label: &str) -> Option<&MethodPlan> {
+        self.methods.iter().find(|method| method.label == label)
+    }
+}
+
+/// The load of the last minute, which Linux tells.
+fn load() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

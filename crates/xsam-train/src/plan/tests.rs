@@ -1,0 +1,200 @@
+#![allow(clippy::unwrap_used)]
+
+use super::against::{beside, read, same_experiment};
+use super::estimate::tests::{measurement, timing};
+use super::*;
+use crate::spec::MethodName;
+
+fn spec(settings: &[&str]) -> (Spec, Compare) {
+    let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+    let (spec, compare) = Spec::parse("", &settings).unwrap();
+    (spec, compare.unwrap_or_default())
+}
+
+fn planned(how: &PlanSpec, settings: &[&str]) -> Plan {
+    let (spec, compare) = spec(settings);
+    let entries = how.entries(&spec, &compare).unwrap();
+    let of_entry = |entry: CompareEntry| {
+        let spec = entry.specs[0].clone();
+        let mut measured = measurement();
+        if spec.method.name == MethodName::Sgd {
+            measured.step = timing(1.0);
+            measured.search = None;
+        }
+        (entry.label, spec, measured)
+    };
+    Plan::new(
+        how,
+        compare.seeds.len(),
+        entries.into_iter().map(of_entry).collect(),
+    )
+}
+
+#[test]
+fn methods_are_priced_against_the_first() {
+    let how = PlanSpec {
+        price_per_hour: Some(2.0),
+        runs_per_year: Some(100),
+        ..PlanSpec::default()
+    };
+    let settings = ["compare.methods=[\"sgd\",\"xsam\"]", "train.epochs=10"];
+    let plan = planned(&how, &settings);
+    let [sgd, xsam] = &plan.methods[..] else {
+        panic!("{plan:?}");
+    };
+    // 7 + 10 (0.5 + 4 s + 3 + 1.25), with steps of 1 and 2 seconds and 10 searches of 10.
+    assert_eq!((sgd.estimate.total_s, xsam.estimate.total_s), (94.5, 234.5));
+    assert_eq!((sgd.counts.steps, sgd.counts.searches), (40, 0));
+    assert_eq!(sgd.change, None);
+    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} {b}");
+    near(sgd.run.money.unwrap(), 2.0 * 94.5 / 3600.0);
+    near(xsam.year.unwrap().hours, 100.0 * 234.5 / 3600.0);
+    let change = xsam.change.unwrap();
+    near(change.ratio, 234.5 / 94.5);
+    near(
+        change.year.unwrap().money.unwrap(),
+        100.0 * 2.0 * 140.0 / 3600.0,
+    );
+    // Three seeds of both.
+    near(plan.comparison.hours, 3.0 * (94.5 + 234.5) / 3600.0);
+}
+
+#[test]
+fn methods_that_ascend_are_planned_with_each_number_of_steps() {
+    let how = PlanSpec {
+        ascent_steps: vec![1, 3],
+        ..PlanSpec::default()
+    };
+    let plan = planned(&how, &["method.rho=0.2"]);
+    let found: Vec<_> = plan
+        .methods
+        .iter()
+        .map(|method| (method.label.as_str(), method.spec.method.ascent_steps))
+        .collect();
+    let expected = [
+        ("sgd", None),
+        ("sam-k1", Some(1)),
+        ("sam-k3", Some(3)),
+        ("xsam-k1", Some(1)),
+        ("xsam-k3", Some(3)),
+    ];
+    assert_eq!(found, expected);
+    assert_eq!(plan.methods[2].spec.method.rho, Some(0.2));
+}
+
+#[test]
+fn what_cannot_be_is_refused_before_anything_is_measured() {
+    let (spec, compare) = spec(&[]);
+    let refused = |how: PlanSpec| {
+        let nothing = &mut |_: &str| panic!("nothing is to be measured");
+        let error = plan(&spec, &compare, &how, Path::new("xsam"), nothing).unwrap_err();
+        assert!(error.is_usage(), "{error}");
+        error.to_string()
+    };
+    for price in [-1.0, f64::NAN, f64::INFINITY] {
+        let said = refused(PlanSpec {
+            price_per_hour: Some(price),
+            ..PlanSpec::default()
+        });
+        assert!(said.contains("must be finite and at least 0"), "{said}");
+    }
+    for steps in [0, 2] {
+        let said = refused(PlanSpec {
+            steps: Some(steps),
+            ..PlanSpec::default()
+        });
+        assert!(said.contains("`steps`: "), "{said}");
+    }
+    let said = refused(PlanSpec {
+        runs_per_year: Some(0),
+        ..PlanSpec::default()
+    });
+    assert!(said.contains("`runs_per_year`: 0 must be at least 1"));
+    let said = refused(PlanSpec {
+        ascent_steps: vec![0],
+        ..PlanSpec::default()
+    });
+    assert!(said.contains("ascent_steps"), "{said}");
+}
+
+#[test]
+fn a_plan_is_compared_with_one_of_another_machine() {
+    let settings = ["compare.methods=[\"sgd\",\"sam\"]", "train.epochs=10"];
+    let slow = planned(&PlanSpec::default(), &settings);
+    let text = serde_json::to_string(&slow).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("plan.json");
+    std::fs::write(&path, &text).unwrap();
+    let slow = read(&path).unwrap();
+    assert_eq!(serde_json::to_string(&slow).unwrap(), text);
+
+    let how = PlanSpec {
+        runs_per_year: Some(10),
+        ..PlanSpec::default()
+    };
+    let mut fast = planned(&how, &settings);
+    fast.methods[0].run = Cost::of(slow.methods[0].run.hours / 4.0, None);
+    let beside = beside(&fast, &slow);
+    assert_eq!((beside.len(), beside[0].label.as_str()), (2, "sgd"));
+    assert_eq!(
+        (beside[0].change.ratio, beside[1].change.ratio),
+        (0.25, 1.0)
+    );
+    let year = beside[0].change.year.unwrap().hours;
+    assert!((year + 7.5 * slow.methods[0].run.hours).abs() < 1e-12);
+
+    // Where the data are does not matter, how many epochs there are does.
+    let refused = |settings: &[&str]| {
+        let (spec, compare) = spec(settings);
+        let entries = PlanSpec::default().entries(&spec, &compare).unwrap();
+        same_experiment(&entries, &slow).map_err(|error| error.to_string())
+    };
+    assert_eq!(
+        refused(&["train.epochs=10", "train.kernels=precise"]),
+        Ok(())
+    );
+    let said = refused(&["train.epochs=11"]).unwrap_err();
+    assert!(said.contains("train.epochs of sgd is 10, not 11"), "{said}");
+    let said = refused(&["compare.methods=[\"asam\"]"]).unwrap_err();
+    assert!(said.contains("none of the methods"), "{said}");
+
+    std::fs::write(&path, "{}").unwrap();
+    assert!(read(&path).unwrap_err().to_string().contains("plan.json"));
+}
+
+#[test]
+fn every_part_of_a_short_run_is_measured() {
+    let (spec, _) = spec(&[
+        "data.subset=60",
+        "train.batch_size=16",
+        "model.name=mlp",
+        "method.search=every-steps",
+        "method.search_every=5",
+    ]);
+    let measured = measure(&spec, Some(7)).unwrap();
+    assert_eq!((measured.steps_per_epoch, measured.step.count), (4, 7));
+    assert_eq!((measured.gradient_passes, measured.search_passes), (2, 21));
+    let search = measured.search.unwrap();
+    let parts = [
+        measured.epoch_start,
+        measured.step,
+        search,
+        measured.evaluation,
+        measured.records,
+        measured.checkpoint,
+    ];
+    for part in parts {
+        assert!(part.count > 0 && part.median_s > 0.0, "{part:?}");
+        assert!(part.low_s <= part.median_s && part.median_s <= part.high_s);
+        assert!(part.high_s.is_finite());
+    }
+    assert!(measured.setup_s > 0.0 && measured.setup_s.is_finite());
+    assert_eq!(measured.translation, None);
+    let left = std::fs::read_dir(std::env::temp_dir()).unwrap();
+    let mine = format!("xsam-plan-{}-", std::process::id());
+    let left = left.filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().starts_with(&mine)
+    });
+    assert_eq!(left.count(), 0, "temporary files are removed");
+}
