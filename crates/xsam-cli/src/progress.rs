@@ -139,7 +139,7 @@ fn show_lines(label: &mut String, epochs: &mut usize, runs: &mut Runs, event: &E
 }
 
 /// The numbers of an epoch in one line.
-fn short(metrics: &Metrics) -> String {
+pub(crate) fn short(metrics: &Metrics) -> String {
     let alpha = metrics
         .alpha
         .map_or_else(String::new, |a| format!(", alpha {a:.1}"));
@@ -163,7 +163,7 @@ fn short(metrics: &Metrics) -> String {
 }
 
 /// How a run ended, in one line.
-fn outcome(summary: &RunSummary) -> String {
+pub(crate) fn outcome(summary: &RunSummary) -> String {
     let seconds = summary.seconds_per_epoch.unwrap_or_default();
     let numbers = match &summary.last {
         Some(last) => format!("{}, {seconds:.2} s an epoch", short(last)),

@@ -44,7 +44,10 @@ mod verify;
 pub use bench::{
     BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, bench,
 };
-pub use compare::{Comparison, ComparisonSummary, MethodSummary};
+pub use compare::{
+    CandidateSummary, Comparison, ComparisonSummary, Job, JobEvent, JobListener, MethodSummary,
+    TunedMethod, TuningMeasure, TuningSummary, Workers, serve,
+};
 pub use error::Error;
 pub use event::{Event, Listener, StopSignal};
 pub use export::{Export, export};
@@ -55,10 +58,10 @@ pub use metrics::Metrics;
 pub use names::{Named, parse as parse_name};
 pub use run::Run;
 pub use spec::{
-    Adaptive, AugmentationSpec, BleuWords, Compare, CompareEntry, DataSpec, DeviceName, MethodName,
-    MethodSpec, ModelName, ModelSpec, NormName, OptimizerName, OptimizerSpec, Precision, Preset,
-    RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec, Search, SharedName, Spec, SpecError,
-    TrainSpec, TranslationSpec,
+    Adaptive, AugmentationSpec, BleuWords, Candidate, Compare, CompareEntry, DataSpec, DeviceName,
+    MethodName, MethodSpec, ModelName, ModelSpec, NormName, OptimizerName, OptimizerSpec,
+    Precision, Preset, RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec, Search, SharedName,
+    Spec, SpecError, TrainSpec, TranslationSpec, Tune,
 };
 pub use statistics::{PairedTest, Spread, paired_t_test};
 pub use subject::{Sample, Subject};

@@ -121,7 +121,8 @@ pub(crate) struct Recorded {
 impl Recorded {
     /// The finished run of `spec` in `directory`, if there is one.
     pub(crate) fn finished(directory: &Path, spec: &Spec) -> Result<Option<Self>, Error> {
-        if !directory.join(MARKER).exists() {
+        // A run that was killed at its very start has the one and not yet the other.
+        if !directory.join(MARKER).exists() || !directory.join(SPEC_FILE).exists() {
             return Ok(None);
         }
         let summary = RunSummary::read(directory)?;
