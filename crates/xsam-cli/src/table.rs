@@ -42,10 +42,7 @@ pub(crate) fn heading(spec: &Spec, summary: &ComparisonSummary) -> String {
         );
     }
     if let Some(tuning) = &summary.tuning {
-        let measure = measure(tuning.measure);
-        notes.push_str(&format!(
-            "Hyper-parameters were chosen by {measure}, as above, and not by anything of the test data.\n"
-        ));
+        notes.push_str(&chosen(tuning));
     }
     format!(
         "{}{folder}{noise}, {}, {} epochs, {batch}, {} with lr {}, seeds {}.\n{notes}",
@@ -63,6 +60,20 @@ fn measure(measure: TuningMeasure) -> &'static str {
         TuningMeasure::ValidationAccuracy => "validation accuracy",
         TuningMeasure::ValidationBleu => "validation BLEU",
     }
+}
+
+/// The values that were chosen, and by what.
+fn chosen(tuning: &TuningSummary) -> String {
+    let mut text = format!(
+        "In place of values of the spec, others were chosen by {} as above; test data had no part in it:\n",
+        measure(tuning.measure)
+    );
+    for method in &tuning.methods {
+        let chosen = method.candidates.iter().find(|candidate| candidate.chosen);
+        let words = chosen.map_or("none yet", |candidate| &candidate.words);
+        text.push_str(&format!("  {}: {words}\n", method.label));
+    }
+    text
 }
 
 /// The values that were tried of hyper-parameters, a row for each candidate.

@@ -26,7 +26,7 @@ use crate::plot::{self, Line, Lines, Point, Words};
 use crate::run::Run;
 use crate::spec::{Compare, CompareEntry, Spec};
 use crate::statistics::mean;
-use crate::summary::{Recorded, SPEC_FILE, Status};
+use crate::summary::{MARKER as RUN_MARKER, Recorded, RunSummary, SPEC_FILE, Status};
 
 use budget::{Budget, passes};
 use lock::Lock;
@@ -55,21 +55,30 @@ pub struct Comparison {
 struct Outcome {
     /// There is more to do, but it was asked to stop.
     stopped: bool,
+    /// Something that was to be done could not be.
+    failed: bool,
     failures: Vec<String>,
 }
 
 impl Outcome {
     fn fail(&mut self, job: &Job, reason: &str) {
         let seed = job.spec.train.seed;
+        self.failed = true;
         self.failures
             .push(format!("{}, seed {seed}: {reason}", job.label));
     }
 
+    fn add(&mut self, other: Self) {
+        self.stopped |= other.stopped;
+        self.failed |= other.failed;
+        self.failures.extend(other.failures);
+    }
+
     fn status(&self) -> Status {
-        match (self.stopped, self.failures.is_empty()) {
+        match (self.stopped, self.failed) {
             (true, _) => Status::Interrupted,
-            (false, false) => Status::Failed,
-            (false, true) => Status::Finished,
+            (false, true) => Status::Failed,
+            (false, false) => Status::Finished,
         }
     }
 }
@@ -189,51 +198,65 @@ impl Comparison {
         let mut outcome = Outcome::default();
         let mut tuning = None;
         if self.is_tuned {
-            let mut tried = Tried::new();
-            for (job, run) in self.finish(self.candidates()?, &mut outcome, perform)? {
-                let of = tried.entry((job.entry, job.candidate)).or_default();
-                of.push(run);
-            }
-            let chosen = self.tuning(&tried, !outcome.stopped);
-            if !outcome.stopped {
-                for method in &chosen.methods {
-                    if chosen.choice(&method.label).is_none() {
-                        let reason = "none of its candidates could be run from every seed";
-                        outcome.failures.push(format!("{}: {reason}", method.label));
-                    }
-                }
-            }
-            tuning = Some(chosen);
+            tuning = Some(self.tune(&mut outcome, perform)?);
         }
         let mut done = Vec::new();
         if !outcome.stopped {
             let jobs = self.compared(tuning.as_ref())?;
-            let finished = self.finish(jobs, &mut outcome, perform)?;
-            done = finished
-                .into_iter()
-                .map(|(job, run)| (job.entry, run))
-                .collect();
+            for (job, run) in self.finish(&jobs, &mut outcome, perform)? {
+                done.push((job.entry, run));
+            }
         }
         self.report(outcome, tuning, &done)
     }
 
-    /// Makes those of the runs that are not finished, and gives all that are then.
-    fn finish(
+    /// Makes the runs of all candidates, and chooses.
+    fn tune(
         &self,
-        jobs: Vec<Job>,
         outcome: &mut Outcome,
         perform: &mut Perform<'_>,
-    ) -> Result<Vec<(Job, Recorded)>, Error> {
-        let mut missing = Vec::new();
+    ) -> Result<TuningSummary, Error> {
+        let jobs = self.candidates()?;
+        let mut trials = Outcome::default();
+        let mut tried = Tried::new();
+        for (job, run) in self.finish(&jobs, &mut trials, perform)? {
+            let of = tried.entry((job.entry, job.candidate)).or_default();
+            of.push(run);
+        }
+        // A candidate that diverges is not a good one, and that is all. One whose run has ended otherwise might
+        // have been.
+        trials.failed = false;
         for job in &jobs {
+            let begun = job.directory.join(RUN_MARKER).exists();
+            trials.failed |= !begun || RunSummary::read(&job.directory)?.status == Status::Running;
+        }
+        let chosen = self.tuning(&tried, !trials.stopped);
+        let none = chosen.methods.iter().map(|method| &method.label);
+        let none = none.filter(|label| !trials.stopped && chosen.choice(label).is_none());
+        for label in none {
+            trials.failed = true;
+            let reason = "none of its candidates could be run from every seed";
+            trials.failures.push(format!("{label}: {reason}"));
+        }
+        outcome.add(trials);
+        Ok(chosen)
+    }
+
+    /// Makes those of the runs that are not finished, and gives all that are then.
+    fn finish<'a>(
+        &self,
+        jobs: &'a [Job],
+        outcome: &mut Outcome,
+        perform: &mut Perform<'_>,
+    ) -> Result<Vec<(&'a Job, Recorded)>, Error> {
+        let mut missing = Vec::new();
+        for job in jobs {
             // All of them before the first is made: a run that is in the way is told now, not after hours.
             if Recorded::finished(&job.directory, &job.spec)?.is_none() {
                 missing.push(job.clone());
             }
         }
-        let Outcome { stopped, failures } = perform(&missing)?;
-        outcome.stopped |= stopped;
-        outcome.failures.extend(failures);
+        outcome.add(perform(&missing)?);
         let mut finished = Vec::new();
         for job in jobs {
             if let Some(run) = Recorded::finished(&job.directory, &job.spec)? {

@@ -52,9 +52,9 @@ impl Budget {
         let epochs = (self.passes / self.in_an_epoch(&spec)).round() as usize;
         spec.train.epochs = epochs.max(before);
         let ratio = spec.train.epochs as f64 / before as f64;
-        let longer = |epochs: usize| (epochs as f64 * ratio).round() as usize;
-        spec.schedule.warmup = longer(spec.schedule.warmup);
-        spec.schedule.step_size = spec.schedule.step_size.map(longer);
+        let schedule = &mut spec.schedule;
+        schedule.warmup = times(schedule.warmup, ratio);
+        schedule.step_size = schedule.step_size.map(|size| times(size, ratio));
         Ok(spec.resolved()?)
     }
 
@@ -62,6 +62,11 @@ impl Budget {
         let (gradients, searches) = method::passes(&spec.method, self.steps);
         passes(gradients, searches)
     }
+}
+
+/// Epochs times a ratio, to the nearest whole one.
+fn times(epochs: usize, ratio: f64) -> usize {
+    (epochs as f64 * ratio).round() as usize
 }
 
 /// Steps in an epoch of a run.

@@ -14,7 +14,7 @@ use crate::summary::{Recorded, RunSummary, Status};
 /// The outcome of a comparison, as in `compare.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ComparisonSummary {
-    /// Finished if all runs are, failed if one of them is.
+    /// Finished if all runs are, failed if one of them is; a candidate that diverges is not chosen, no more.
     pub status: Status,
     /// The runs that failed, and why.
     pub failures: Vec<String>,

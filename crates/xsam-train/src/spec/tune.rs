@@ -263,10 +263,11 @@ fn words(values: &[(String, Value)]) -> String {
     values.iter().map(word).collect::<Vec<_>>().join(", ")
 }
 
-/// A value without quotation marks.
+/// A value without quotation marks, and without thirty zeros.
 fn plain(value: &Value) -> String {
-    match value.as_str() {
-        Some(text) => text.to_owned(),
-        None => value.to_string(),
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Float(number) => format!("{number:?}"),
+        other => other.to_string(),
     }
 }
