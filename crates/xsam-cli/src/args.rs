@@ -27,6 +27,28 @@ fn threads(text: &str) -> Result<usize, String> {
     }
 }
 
+fn number_of_jobs(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(n @ 1..=256) => Ok(n),
+        _ => Err("must be a number from 1 to 256".to_owned()),
+    }
+}
+
+/// A field, with its section, and the values that are tried of it.
+fn tuned(text: &str) -> Result<(String, Vec<String>), String> {
+    let malformed = "must be a field and values to try, as in rho=0.05,0.1,0.2";
+    let (field, values) = text.split_once('=').ok_or(malformed)?;
+    let values: Vec<String> = values.split(',').map(|v| v.trim().to_owned()).collect();
+    if field.trim().is_empty() || values.iter().any(String::is_empty) {
+        return Err(malformed.to_owned());
+    }
+    let field = match field.trim() {
+        field if field.contains('.') => field.to_owned(),
+        field => format!("method.{field}"),
+    };
+    Ok((field, values))
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// One run: a model trained by one method from one seed.
@@ -44,10 +66,23 @@ pub(crate) enum Command {
     Train(RunArguments),
     /// Several methods and seeds on one data set: table, CSV, JSON and plots.
     #[command(
-        after_help = "Example:\n  xsam compare --preset digits-noise --methods sgd,asam \
-                            --seeds 0,1,2,3,4\n\nWithout a spec it runs the preset digits-noise."
+        after_help = "Examples:\n  xsam compare --preset digits-noise --methods sgd,asam --seeds 0,1,2,3,4\n  \
+                      xsam compare spec.toml --methods sgd,sam,xsam --rho 0.1,0.2 --ascent-steps 1,3\n  \
+                      xsam compare spec.toml --equal-compute --jobs 4\n  \
+                      xsam compare spec.toml --tune rho=0.05,0.1,0.2 --tune optimizer.lr=0.02,0.05 \
+                      --tune-seeds 10,11\n  \
+                      xsam compare --resume runs/spec\n\n\
+                      Without a spec it runs the preset digits-noise. Runs that are finished are not repeated, \
+                      interrupted ones go on, and one in the way with another spec is refused: --resume with \
+                      more --methods or --seeds adds to a comparison.\n\n\
+                      Passes in the table are forward-backward passes of a run; a forward pass of a search for alpha \
+                      counts as a third of one. p is that of a paired t-test, over the seeds, of the results after the \
+                      last epoch against those of the first method."
     )]
     Compare(CompareArguments),
+    /// One run of a comparison with --jobs, ordered on standard input.
+    #[command(hide = true)]
+    Job,
     /// The weights of a trained model in a file for PyTorch.
     #[command(
         after_help = "Example:\n  xsam export runs/sam --out model.safetensors\n\n\
@@ -174,6 +209,32 @@ pub(crate) struct CompareArguments {
     /// The seeds; each method runs once from each.
     #[arg(long, value_name = "M,N,..", value_delimiter = ',')]
     pub(crate) seeds: Vec<u64>,
+
+    /// Values of rho: a row for each and every method that has it.
+    #[arg(long, value_name = "R,S,..", value_delimiter = ',')]
+    pub(crate) rho: Vec<f64>,
+
+    /// Numbers of ascent steps: a row for each and every method that ascends.
+    #[arg(long, value_name = "K,L,..", value_delimiter = ',')]
+    pub(crate) ascent_steps: Vec<usize>,
+
+    /// Gives methods with fewer passes an epoch more epochs, until all have as many passes as the costliest one has
+    /// in the epochs of the spec. The learning rate's schedule is stretched to them.
+    #[arg(long)]
+    pub(crate) equal_compute: bool,
+
+    /// Chooses a hyper-parameter for each method that has it: the value with the highest validation accuracy after
+    /// the last epoch, or BLEU. Repeated, all combinations. A field without a section is one of the method.
+    #[arg(long, value_name = "FIELD=V,W,..", value_parser = tuned)]
+    pub(crate) tune: Vec<(String, Vec<String>)>,
+
+    /// The seeds that are tuned on; those of the comparison if not given.
+    #[arg(long, value_name = "M,N,..", value_delimiter = ',')]
+    pub(crate) tune_seeds: Vec<u64>,
+
+    /// So many runs at a time, each in a process with its share of the threads.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number_of_jobs)]
+    pub(crate) jobs: usize,
 }
 
 #[derive(Args, Debug)]

@@ -6,6 +6,7 @@
 mod args;
 mod columns;
 mod commands;
+mod job_progress;
 mod print;
 mod progress;
 mod table;
@@ -54,6 +55,7 @@ fn run(command: Command) -> Result<Outcome, Error> {
     match command {
         Command::Train(arguments) => commands::train::run(arguments),
         Command::Compare(arguments) => commands::compare::run(arguments),
+        Command::Job => commands::job::run(),
         Command::Export(arguments) => commands::export::run(arguments),
         Command::Flatness(arguments) => commands::flatness::run(arguments),
         Command::Landscape(arguments) => commands::landscape::run(arguments),

@@ -1,9 +1,22 @@
 //! A comparison: several methods, several seeds, one table.
 
+mod budget;
+mod csv;
+mod job;
+mod jobs;
+mod lock;
+mod summary;
+mod tuning;
+mod workers;
+
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use xsam_data::Dataset;
+
+pub use job::{Job, serve};
+pub use summary::{ComparisonSummary, MethodSummary};
+pub use tuning::{CandidateSummary, TunedMethod, TuningMeasure, TuningSummary};
+pub use workers::{JobEvent, JobListener, Workers};
 
 use crate::error::Error;
 use crate::event::{Listener, StopSignal};
@@ -11,79 +24,74 @@ use crate::files::{self, Existing};
 use crate::metrics::Metrics;
 use crate::plot::{self, Line, Lines, Point, Words};
 use crate::run::Run;
-use crate::spec::{Compare, CompareEntry, MethodSpec, Spec};
-use crate::statistics::{Spread, mean, median};
-use crate::summary::{Recorded, RunSummary, SPEC_FILE, Status};
+use crate::spec::{Compare, CompareEntry, Spec};
+use crate::statistics::mean;
+use crate::summary::{MARKER as RUN_MARKER, Recorded, RunSummary, SPEC_FILE, Status};
+
+use budget::{Budget, passes};
+use lock::Lock;
+use tuning::Tried;
 
 /// File that every directory of a comparison has.
 const MARKER: &str = "compare.json";
-
-/// The outcome of a comparison, as in `compare.json`.
-#[derive(Clone, Debug, Serialize)]
-pub struct ComparisonSummary {
-    /// Finished if all runs are, failed if one of them is.
-    pub status: Status,
-    /// The runs that failed, and why.
-    pub failures: Vec<String>,
-    /// The seeds.
-    pub seeds: Vec<u64>,
-    /// The methods, in the order of the table.
-    pub methods: Vec<MethodSummary>,
-    /// Files that were written, relative to the directory.
-    pub files: Vec<String>,
-}
-
-/// A row of the table: a method over all seeds. Accuracies are on the test data.
-#[derive(Clone, Debug, Serialize)]
-pub struct MethodSummary {
-    /// Its label.
-    pub label: String,
-    /// The method.
-    pub method: MethodSpec,
-    /// Finished runs.
-    pub runs: usize,
-    /// Accuracy after the last epoch.
-    pub last: Option<Spread>,
-    /// Accuracy after the epoch of the highest validation accuracy.
-    pub best: Option<Spread>,
-    /// Mean accuracy of the last 5 epochs.
-    pub mean_of_last_5: Option<Spread>,
-    /// Validation accuracy after the last epoch: what hyper-parameters are tuned by.
-    pub validation: Option<Spread>,
-    /// BLEU of the validation data after the last epoch, for translations.
-    pub validation_bleu: Option<Spread>,
-    /// BLEU of the test data after the last epoch.
-    pub test_bleu: Option<Spread>,
-    /// Training loss of the last epoch.
-    pub train_loss: Option<Spread>,
-    /// Training accuracy of the last epoch, measured while the weights were trained.
-    pub train_accuracy: Option<Spread>,
-    /// Alpha of the last epoch.
-    pub alpha: Option<Spread>,
-    /// Median time for the steps of an epoch.
-    pub seconds_per_epoch: Option<f64>,
-    /// That time in relation to the first method's.
-    pub time_ratio: Option<f64>,
-    /// Forward-backward passes of a run.
-    pub gradient_passes: Option<f64>,
-}
 
 /// The runs of a comparison and their directory.
 #[derive(Debug)]
 pub struct Comparison {
     entries: Vec<CompareEntry>,
     seeds: Vec<u64>,
+    seeds_to_tune: Vec<u64>,
+    measure: TuningMeasure,
+    is_tuned: bool,
+    budget: Option<Budget>,
     directory: PathBuf,
     existing: Existing,
     data: Dataset,
+    _lock: Lock,
 }
+
+/// What became of runs, apart from what their directories say.
+#[derive(Debug, Default)]
+struct Outcome {
+    /// There is more to do, but it was asked to stop.
+    stopped: bool,
+    /// Something that was to be done could not be.
+    failed: bool,
+    failures: Vec<String>,
+}
+
+impl Outcome {
+    fn fail(&mut self, job: &Job, reason: &str) {
+        let seed = job.spec.train.seed;
+        self.failed = true;
+        self.failures
+            .push(format!("{}, seed {seed}: {reason}", job.label));
+    }
+
+    fn add(&mut self, other: Self) {
+        self.stopped |= other.stopped;
+        self.failed |= other.failed;
+        self.failures.extend(other.failures);
+    }
+
+    fn status(&self) -> Status {
+        match (self.stopped, self.failed) {
+            (true, _) => Status::Interrupted,
+            (false, true) => Status::Failed,
+            (false, false) => Status::Finished,
+        }
+    }
+}
+
+/// Makes the runs that are not finished.
+type Perform<'a> = dyn FnMut(&[Job]) -> Result<Outcome, Error> + 'a;
 
 impl Comparison {
     /// Prepares the runs of `compare` on the experiment `spec`, in subdirectories of `directory`.
     ///
     /// # Errors
-    /// If a spec cannot be, the data cannot be loaded, or the directory exists and `existing` does
-    /// not say what to do with it.
+    /// If a spec cannot be, the data cannot be loaded, the directory exists and `existing` does not say what
+    /// to do with it, or another comparison is at work in it.
     pub fn prepare(
         spec: &Spec,
         compare: &Compare,
@@ -93,88 +101,194 @@ impl Comparison {
         let entries = compare.entries(spec)?;
         let text = compare.to_toml(spec)?;
         let data = spec.data.load()?;
-        for spec in entries.iter().flat_map(|entry| &entry.specs) {
+        let candidates = entries.iter().flat_map(|entry| &entry.candidates);
+        for spec in candidates.map(|candidate| candidate.run(0)) {
             match &data {
-                Dataset::Images(splits) => spec.check_data(splits.sizes())?,
-                Dataset::Text(text) => spec.data.check_subset(text.train.len())?,
+                Dataset::Images(splits) => spec?.check_data(splits.sizes())?,
+                Dataset::Text(text) => spec?.data.check_subset(text.train.len())?,
             }
         }
-        files::prepare(directory, existing, MARKER)?;
+        let measure = match &data {
+            Dataset::Images(_) => TuningMeasure::ValidationAccuracy,
+            Dataset::Text(_) => TuningMeasure::ValidationBleu,
+        };
+        let budget = match compare.equal_compute {
+            true => Some(Budget::of(&entries, &data)?),
+            false => None,
+        };
+        if existing == Existing::Overwrite && directory.join(MARKER).exists() {
+            // Not while somebody writes there.
+            Lock::take(directory)?;
+        }
+        // A comparison that was killed at its very start has its spec and no marker yet.
+        let spec_file = directory.join(SPEC_FILE);
+        let begun = existing.goes_on()
+            && !directory.join(MARKER).exists()
+            && files::read(&spec_file).is_ok_and(|was| was == text);
+        files::prepare(directory, existing, if begun { SPEC_FILE } else { MARKER })?;
         let comparison = Self {
             entries,
             seeds: compare.seeds.clone(),
+            seeds_to_tune: compare.seeds_to_tune().to_vec(),
+            measure,
+            is_tuned: !compare.tune.is_empty(),
+            budget,
             directory: directory.to_owned(),
             existing,
             data,
+            _lock: Lock::take(directory)?,
         };
-        comparison.write_json(&comparison.summary(Status::Running, &[]))?;
-        files::write(&directory.join(SPEC_FILE), &text)?;
+        files::write(&spec_file, &text)?;
+        let nothing = (comparison.is_tuned).then(|| comparison.tuning(&Tried::new(), false));
+        comparison.write_json(&comparison.summary(Status::Running, nothing, &[])?)?;
         Ok(comparison)
     }
 
-    /// How many runs there are.
-    pub fn runs(&self) -> usize {
-        self.entries.len() * self.seeds.len()
-    }
-
-    /// Makes the runs, seed by seed, and writes table and plots. Finished runs are not repeated.
+    /// Makes the runs one after the other, seed by seed, and writes table and plots. Finished runs are not
+    /// repeated.
     ///
     /// If `stop` asks for an end, the table is of what is finished. A run that diverges is told in
     /// the summary, and the others go on.
     ///
     /// # Errors
-    /// If data or model cannot be made, or a file cannot be written.
+    /// If data or model cannot be made, a file cannot be written, or a run of another spec is in the way.
     pub fn run(
         &self,
         stop: &StopSignal,
         listener: &mut Listener<'_>,
     ) -> Result<ComparisonSummary, Error> {
-        let mut done: Vec<(usize, Recorded)> = Vec::new();
-        let mut status = Status::Finished;
-        let mut failures = Vec::new();
-        'runs: for (i, seed) in self.seeds.iter().enumerate() {
-            for (m, entry) in self.entries.iter().enumerate() {
-                let directory = self.directory.join(format!("{}-seed{seed}", entry.label));
-                let spec = &entry.specs[i];
-                if let Some(recorded) = Recorded::finished(&directory, spec)? {
-                    done.push((m, recorded));
-                    continue;
-                }
-                let run =
-                    Run::with_data(spec.clone(), self.data.clone(), &directory, self.existing)?;
+        self.all(&mut |jobs| {
+            let mut outcome = Outcome::default();
+            for job in jobs {
+                let (spec, data) = (job.spec.clone(), self.data.clone());
+                let run = Run::with_data(spec, data, &job.directory, self.existing)?;
                 match run.train(stop, listener) {
                     Ok(summary) if summary.status == Status::Finished => {}
                     Ok(_) => {
-                        status = Status::Interrupted;
-                        break 'runs;
+                        outcome.stopped = true;
+                        break;
                     }
-                    Err(error @ Error::Step { .. }) => {
-                        status = Status::Failed;
-                        failures.push(format!("{}, seed {seed}: {error}", entry.label));
-                    }
+                    Err(error @ Error::Step { .. }) => outcome.fail(job, &error.to_string()),
                     Err(error) => return Err(error),
                 }
-                if let Some(recorded) = Recorded::finished(&directory, spec)? {
-                    done.push((m, recorded));
-                }
+            }
+            Ok(outcome)
+        })
+    }
+
+    /// The same with several runs at a time, each in a process of its own. With as many threads a run the
+    /// results are those of [`Self::run`], bit for bit.
+    ///
+    /// A process that fails or crashes is told in the summary, and the others go on. If `stop` asks for an end,
+    /// or one of the processes is asked, all of them stop after the step they are at.
+    ///
+    /// # Errors
+    /// If a process cannot be started, a file cannot be written, or a run of another spec is in the way.
+    pub fn run_parallel(
+        &self,
+        workers: &Workers,
+        stop: &StopSignal,
+        listener: &mut JobListener<'_>,
+    ) -> Result<ComparisonSummary, Error> {
+        let place = (self.directory.as_path(), self.existing);
+        self.all(&mut |jobs| workers.perform(jobs, place, stop, listener))
+    }
+
+    fn all(&self, perform: &mut Perform<'_>) -> Result<ComparisonSummary, Error> {
+        let mut outcome = Outcome::default();
+        let mut tuning = None;
+        if self.is_tuned {
+            tuning = Some(self.tune(&mut outcome, perform)?);
+        }
+        let mut done = Vec::new();
+        if !outcome.stopped {
+            let jobs = self.compared(tuning.as_ref())?;
+            for (job, run) in self.finish(&jobs, &mut outcome, perform)? {
+                done.push((job.entry, run));
             }
         }
-        self.report(status, failures, &done)
+        self.report(outcome, tuning, &done)
+    }
+
+    /// Makes the runs of all candidates, and chooses.
+    fn tune(
+        &self,
+        outcome: &mut Outcome,
+        perform: &mut Perform<'_>,
+    ) -> Result<TuningSummary, Error> {
+        let jobs = self.candidates()?;
+        let mut trials = Outcome::default();
+        let mut tried = Tried::new();
+        for (job, run) in self.finish(&jobs, &mut trials, perform)? {
+            let of = tried.entry((job.entry, job.candidate)).or_default();
+            of.push(run);
+        }
+        // A candidate that diverges is not a good one, and that is all. One whose run has ended otherwise might
+        // have been.
+        trials.failed = false;
+        for job in &jobs {
+            let begun = job.directory.join(RUN_MARKER).exists();
+            trials.failed |= !begun || RunSummary::read(&job.directory)?.status == Status::Running;
+        }
+        let chosen = self.tuning(&tried, !trials.stopped);
+        let none = chosen.methods.iter().map(|method| &method.label);
+        let none = none.filter(|label| !trials.stopped && chosen.choice(label).is_none());
+        for label in none {
+            trials.failed = true;
+            let reason = "none of its candidates could be run from every seed";
+            trials.failures.push(format!("{label}: {reason}"));
+        }
+        outcome.add(trials);
+        Ok(chosen)
+    }
+
+    /// Makes those of the runs that are not finished, and gives all that are then.
+    fn finish<'a>(
+        &self,
+        jobs: &'a [Job],
+        outcome: &mut Outcome,
+        perform: &mut Perform<'_>,
+    ) -> Result<Vec<(&'a Job, Recorded)>, Error> {
+        let mut missing = Vec::new();
+        for job in jobs {
+            // All of them before the first is made: a run that is in the way is told now, not after hours.
+            if Recorded::finished(&job.directory, &job.spec)?.is_none() {
+                missing.push(job.clone());
+            }
+        }
+        outcome.add(perform(&missing)?);
+        let mut finished = Vec::new();
+        for job in jobs {
+            if let Some(run) = Recorded::finished(&job.directory, &job.spec)? {
+                finished.push((job, run));
+            }
+        }
+        Ok(finished)
+    }
+
+    fn tuning(&self, tried: &Tried, complete: bool) -> TuningSummary {
+        let seeds = &self.seeds_to_tune;
+        tuning::summary(&self.entries, seeds, self.measure, tried, complete)
     }
 
     fn report(
         &self,
-        status: Status,
-        failures: Vec<String>,
+        outcome: Outcome,
+        tuning: Option<TuningSummary>,
         done: &[(usize, Recorded)],
     ) -> Result<ComparisonSummary, Error> {
-        let mut summary = self.summary(status, done);
-        summary.failures = failures;
+        let mut summary = self.summary(outcome.status(), tuning, done)?;
+        summary.failures = outcome.failures;
         let mut files = Vec::new();
-        for (file, text) in [
-            ("methods.csv", methods_csv(&summary)),
-            ("runs.csv", self.runs_csv(done)),
-        ] {
+        let labelled = done.iter().map(|(m, run)| (&*self.entries[*m].label, run));
+        let mut texts = vec![
+            ("methods.csv", csv::methods(&summary)),
+            ("runs.csv", csv::runs(labelled)),
+        ];
+        if let Some(tuning) = &summary.tuning {
+            texts.push(("tuning.csv", csv::tuning(tuning)));
+        }
+        for (file, text) in texts {
             files::write(&self.directory.join(file), &text)?;
             files.push(file.to_owned());
         }
@@ -205,7 +319,10 @@ impl Comparison {
                 let words = Words {
                     title,
                     subtitle: &subtitle,
-                    x: "epoch",
+                    x: match self.budget {
+                        None => "epoch",
+                        Some(_) => "forward-backward passes",
+                    },
                     y: axis,
                 };
                 let figure = Lines {
@@ -223,62 +340,10 @@ impl Comparison {
         Ok(summary)
     }
 
-    fn summary(&self, status: Status, done: &[(usize, Recorded)]) -> ComparisonSummary {
-        let mut methods: Vec<MethodSummary> = self
-            .entries
-            .iter()
-            .enumerate()
-            .map(|(m, entry)| MethodSummary::new(entry, &of_method(done, m)))
-            .collect();
-        let first = methods.first().and_then(|method| method.seconds_per_epoch);
-        for method in &mut methods {
-            let seconds = method.seconds_per_epoch;
-            method.time_ratio = seconds.zip(first).map(|(seconds, first)| seconds / first);
-        }
-        ComparisonSummary {
-            status,
-            seeds: self.seeds.clone(),
-            methods,
-            failures: Vec::new(),
-            files: Vec::new(),
-        }
-    }
-
     fn write_json(&self, summary: &ComparisonSummary) -> Result<(), Error> {
         let path = self.directory.join(MARKER);
         let text = serde_json::to_string_pretty(summary).map_err(|e| Error::damaged(&path, e))?;
         files::write(&path, &text)
-    }
-
-    /// A line for each run: where it is, and its outcome.
-    fn runs_csv(&self, done: &[(usize, Recorded)]) -> String {
-        let mut text = "label,seed,test_accuracy_last,test_accuracy_best,test_accuracy_mean_of_\
-                        last_5,validation_accuracy_last,validation_bleu,test_bleu,train_loss,train_accuracy,\
-                        alpha,seconds_per_epoch\n"
-            .to_owned();
-        for (m, run) in done {
-            let summary = &run.summary;
-            let last = summary.last.as_ref();
-            let fields = [
-                last.and_then(|row| row.test_accuracy),
-                summary.best.as_ref().and_then(|row| row.test_accuracy),
-                summary.mean_of_last_5,
-                last.and_then(|row| row.validation_accuracy),
-                last.and_then(|row| row.validation_bleu),
-                last.and_then(|row| row.test_bleu),
-                last.map(|row| row.train_loss),
-                last.map(|row| row.train_accuracy),
-                last.and_then(|row| row.alpha),
-                summary.seconds_per_epoch,
-            ];
-            let label = &self.entries[*m].label;
-            text.push_str(&format!(
-                "{label},{},{}\n",
-                summary.seed,
-                csv_fields(&fields)
-            ));
-        }
-        text
     }
 
     /// Mean over the seeds of a column, and its range, for each method that has it.
@@ -298,7 +363,10 @@ impl Comparison {
                     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                     let mean = mean(values)?;
                     Some(Point {
-                        x: (epoch + 1) as f64,
+                        x: match self.budget {
+                            None => (epoch + 1) as f64,
+                            Some(_) => passes_until(&runs, epoch)?,
+                        },
                         mean,
                         low,
                         high,
@@ -320,70 +388,11 @@ fn of_method(done: &[(usize, Recorded)], method: usize) -> Vec<&Recorded> {
     of.map(|(_, run)| run).collect()
 }
 
-impl MethodSummary {
-    fn new(entry: &CompareEntry, runs: &[&Recorded]) -> Self {
-        let spread = |value: &dyn Fn(&RunSummary) -> Option<f64>| {
-            Spread::of(runs.iter().filter_map(|run| value(&run.summary)))
-        };
-        let last = |value: fn(&Metrics) -> Option<f64>| {
-            spread(&|summary| summary.last.as_ref().and_then(value))
-        };
-        let seconds = runs.iter().filter_map(|run| run.summary.seconds_per_epoch);
-        let passes = runs.iter().map(|run| run.summary.gradient_passes as f64);
-        Self {
-            label: entry.label.clone(),
-            method: entry.specs[0].method.clone(),
-            runs: runs.len(),
-            last: last(|row| row.test_accuracy),
-            best: spread(&|summary| summary.best.as_ref().and_then(|row| row.test_accuracy)),
-            mean_of_last_5: spread(&|summary| summary.mean_of_last_5),
-            validation: last(|row| row.validation_accuracy),
-            validation_bleu: last(|row| row.validation_bleu),
-            test_bleu: last(|row| row.test_bleu),
-            train_loss: last(|row| Some(row.train_loss)),
-            train_accuracy: last(|row| Some(row.train_accuracy)),
-            alpha: last(|row| row.alpha),
-            seconds_per_epoch: median(seconds),
-            time_ratio: None,
-            gradient_passes: mean(passes),
-        }
-    }
-}
-
-/// A line for each method: the table.
-fn methods_csv(summary: &ComparisonSummary) -> String {
-    let mut text = "label,rho,runs,last_mean,last_deviation,best_mean,best_deviation,\
-                    mean_of_last_5_mean,mean_of_last_5_deviation,validation_mean,\
-                    validation_deviation,validation_bleu_mean,validation_bleu_deviation,\
-                    test_bleu_mean,test_bleu_deviation,train_loss_mean,train_loss_deviation,\
-                    train_accuracy_mean,train_accuracy_deviation,alpha_mean,alpha_deviation,seconds_per_epoch,time_ratio,gradient_passes\n"
-        .to_owned();
-    for method in &summary.methods {
-        let spreads = [
-            method.last,
-            method.best,
-            method.mean_of_last_5,
-            method.validation,
-            method.validation_bleu,
-            method.test_bleu,
-            method.train_loss,
-            method.train_accuracy,
-            method.alpha,
-        ];
-        let mut fields = vec![method.method.rho, Some(method.runs as f64)];
-        for spread in spreads {
-            fields.push(spread.map(|s| s.mean));
-            fields.push(spread.map(|s| s.deviation));
-        }
-        fields.push(method.seconds_per_epoch);
-        fields.push(method.time_ratio);
-        fields.push(method.gradient_passes);
-        text.push_str(&format!("{},{}\n", method.label, csv_fields(&fields)));
-    }
-    text
-}
-
-fn csv_fields(fields: &[Option<f64>]) -> String {
-    let field = |value: &Option<f64>| value.map_or_else(String::new, |v| v.to_string());
-    fields.iter().map(field).collect::<Vec<_>>().join(",")
+/// Passes of a method's runs up to the end of an epoch: mean over the runs.
+fn passes_until(runs: &[&Recorded], epoch: usize) -> Option<f64> {
+    mean(runs.iter().map(|run| {
+        let rows = run.rows.iter().take(epoch + 1);
+        rows.map(|row| passes(row.gradient_passes as f64, row.search_passes as f64))
+            .sum()
+    }))
 }

@@ -371,7 +371,7 @@ impl State {
         self.position.restored = restored + 1;
         self.last = None;
         listener(Event::Restored {
-            error: &error,
+            reason: &error.to_string(),
             epoch: self.position.rows.len(),
             step: self.position.step,
             lr_factor: self.position.lr_factor,

@@ -65,6 +65,21 @@ pub enum Error {
         /// Its value now.
         is: String,
     },
+    /// Two processes would write into one directory.
+    #[error(
+        "another xsam is at work in {path}: wait for it or stop it, or give another directory with --out",
+        path = path.display()
+    )]
+    Busy {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// The process that orders a run of a comparison has said something else.
+    #[error("`xsam job` is for `xsam compare --jobs` alone: {reason}")]
+    Order {
+        /// What is wrong with the order.
+        reason: String,
+    },
     /// A file of a run directory is not as it was written.
     #[error("{path} is damaged or not of this program: {reason}", path = path.display())]
     Damaged {

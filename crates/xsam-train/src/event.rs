@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use xsam::StepReport;
 
-use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::spec::Spec;
 use crate::summary::RunSummary;
@@ -68,7 +67,7 @@ pub enum Event<'a> {
     /// The run has diverged, and goes on from a checkpoint or from its start.
     Restored {
         /// What went wrong.
-        error: &'a Error,
+        reason: &'a str,
         /// Epochs that are done there.
         epoch: usize,
         /// Steps that are done there of the next one.

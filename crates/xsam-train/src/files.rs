@@ -1,15 +1,17 @@
 //! Files that are never half written, and directories that are never lost.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 use xsam_data::{replace_file, replace_file_unsynced};
 
 use crate::error::Error;
 
 /// What to do with an output directory that exists.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Existing {
     /// Refuse it.
     #[default]
@@ -32,7 +34,7 @@ impl Existing {
 /// Prepares `directory` for output. `marker` is a file that every directory of this kind has.
 pub(crate) fn prepare(directory: &Path, existing: Existing, marker: &str) -> Result<(), Error> {
     let occupied = match fs::read_dir(directory) {
-        Ok(mut entries) => entries.next().is_some(),
+        Ok(mut entries) => entries.any(|entry| !entry.is_ok_and(|e| is_left_over(&e.file_name()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
         Err(error) => return Err(Error::file("open the directory", directory)(error)),
     };
@@ -51,6 +53,12 @@ pub(crate) fn prepare(directory: &Path, existing: Existing, marker: &str) -> Res
         Existing::Resume | Existing::Recover => {}
     }
     fs::create_dir_all(directory).map_err(Error::file("create the directory", directory))
+}
+
+/// Whether a name is that of a file which a process that was killed has left before there was anything else.
+fn is_left_over(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with('.') && (name.ends_with(".tmp") || name.ends_with(".lock"))
 }
 
 /// Replaces the text of a file: readers see the old one or the new, never a part.
@@ -104,8 +112,10 @@ mod tests {
         let parent = tempfile::tempdir().unwrap();
         let run = parent.path().join("a/run");
         prepare(&run, Existing::Refuse, "run.json").unwrap();
-        // Empty directories can be used.
+        // Empty directories can be used, and those in which a process was killed before it had written anything.
         prepare(&run, Existing::Refuse, "run.json").unwrap();
+        fs::write(run.join(".run.json.1.tmp"), "{").unwrap();
+        prepare(&run, Existing::Resume, "run.json").unwrap();
 
         write(&run.join("precious.txt"), "mine").unwrap();
         let refused = prepare(&run, Existing::Refuse, "run.json").unwrap_err();

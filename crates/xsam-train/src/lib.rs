@@ -48,7 +48,10 @@ mod verify;
 pub use bench::{
     BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, bench,
 };
-pub use compare::{Comparison, ComparisonSummary, MethodSummary};
+pub use compare::{
+    CandidateSummary, Comparison, ComparisonSummary, Job, JobEvent, JobListener, MethodSummary,
+    TunedMethod, TuningMeasure, TuningSummary, Workers, serve,
+};
 pub use error::{BeforeFailure, Error};
 pub use event::{Event, Listener, StopSignal};
 pub use export::{Export, export};
@@ -63,12 +66,12 @@ pub use plan::{
 };
 pub use run::Run;
 pub use spec::{
-    Adaptive, AugmentationSpec, BleuWords, Compare, CompareEntry, DataSpec, DeviceName, MethodName,
-    MethodSpec, ModelName, ModelSpec, NormName, OnDivergence, OptimizerName, OptimizerSpec,
-    Precision, Preset, RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec, Search, SharedName,
-    Spec, SpecError, TrainSpec, TranslationSpec,
+    Adaptive, AugmentationSpec, BleuWords, Candidate, Compare, CompareEntry, DataSpec, DeviceName,
+    MethodName, MethodSpec, ModelName, ModelSpec, NormName, OnDivergence, OptimizerName,
+    OptimizerSpec, Precision, Preset, RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec,
+    Search, SharedName, Spec, SpecError, TrainSpec, TranslationSpec, Tune,
 };
-pub use statistics::Spread;
+pub use statistics::{PairedTest, Spread, paired_t_test};
 pub use subject::{Sample, Subject};
 pub use summary::{RunSummary, Status};
 pub use trained::{Trained, TrainedModel};

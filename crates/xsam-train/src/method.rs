@@ -1,7 +1,7 @@
 //! From the words of a spec to the optimizer.
 //!
 //! A new method is registered here: its name in [`MethodName`], the fields it has in [`resolved`],
-//! and its config in [`build`].
+//! its config in [`build`], and what an epoch costs in [`passes`].
 
 use burn::optim::ModuleOptimizer;
 use xsam::optim::{AdamConfig, SgdConfig};
@@ -93,6 +93,21 @@ pub(crate) fn build(spec: &MethodSpec) -> Result<Box<dyn Method>, SpecError> {
         }
     };
     method.map_err(|error| config_error("method", &error))
+}
+
+/// Forward-backward passes of an epoch of `steps` steps of a resolved spec, and forward passes of its searches.
+pub(crate) fn passes(spec: &MethodSpec, steps: usize) -> (f64, f64) {
+    let steps = steps as f64;
+    // Without a length nothing is ascended, and there is no arc to search.
+    let ascends = spec.rho.is_some_and(|rho| rho > 0.0);
+    let ascent = spec.ascent_steps.filter(|_| ascends).unwrap_or_default();
+    let searches = match spec.search.filter(|_| ascends) {
+        Some(Search::EveryEpoch) => 1.0,
+        Some(Search::EverySteps) => steps / spec.search_every.unwrap_or(1) as f64,
+        Some(Search::Never) | None => 0.0,
+    };
+    let positions = spec.grid.as_ref().map_or(0, Vec::len);
+    (steps * (ascent + 1) as f64, searches * positions as f64)
 }
 
 fn searched(mut config: XsamConfig, spec: &MethodSpec) -> Result<XsamConfig, SpecError> {

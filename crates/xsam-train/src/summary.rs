@@ -111,7 +111,7 @@ impl RunSummary {
     }
 
     /// Reads `run.json`.
-    fn read(directory: &Path) -> Result<Self, Error> {
+    pub(crate) fn read(directory: &Path) -> Result<Self, Error> {
         let path = directory.join(MARKER);
         serde_json::from_str(&files::read(&path)?).map_err(|e| Error::damaged(&path, e))
     }
@@ -137,7 +137,8 @@ pub(crate) struct Recorded {
 impl Recorded {
     /// The finished run of `spec` in `directory`, if there is one.
     pub(crate) fn finished(directory: &Path, spec: &Spec) -> Result<Option<Self>, Error> {
-        if !directory.join(MARKER).exists() {
+        // A run that was killed at its very start has the one and not yet the other.
+        if !directory.join(MARKER).exists() || !directory.join(SPEC_FILE).exists() {
             return Ok(None);
         }
         let summary = RunSummary::read(directory)?;

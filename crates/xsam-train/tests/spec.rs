@@ -288,6 +288,19 @@ fn a_comparison_is_of_methods_and_seeds() {
     let written = compare.to_toml(&spec).unwrap();
     assert_eq!(parse(&written, &[]).unwrap(), (spec, Some(compare)));
 
+    let how = [
+        "compare.rho=[0.1, 0.2]",
+        "compare.ascent_steps=[1, 2]",
+        "compare.equal_compute=true",
+        "compare.tune_seeds=[9]",
+        "compare.tune.alpha=[0.5]",
+        "compare.tune.optimizer.name=['sgd', 'adam']",
+    ];
+    let (spec, compare) = parse(text, &how).unwrap();
+    let compare = compare.unwrap();
+    let written = compare.to_toml(&spec).unwrap();
+    assert_eq!(parse(&written, &[]).unwrap(), (spec, Some(compare)));
+
     // What is set on the command line holds for all methods.
     let (spec, compare) = parse(text, &["method.rho=0.1", "compare.seeds=[1]"]).unwrap();
     let entries = compare.unwrap().entries(&spec).unwrap();
@@ -332,8 +345,74 @@ fn a_comparison_that_cannot_be_says_why() {
             "`compare.xsam.rhoo`: there is no such field; did you mean `rho`?",
         ),
         ("compare.xsam.rho=-1", "`method.rho`: -1 must be"),
+        ("compare.rho=0.1", "`compare.rho`: must be a list"),
+        (
+            "compare.rho=[0.1, 0.1]",
+            "`compare.rho`: `0.1` is there twice",
+        ),
+        (
+            "compare.ascent_steps=[1, 0]",
+            "`method.ascent_steps`: 0 must be at least 1 (in sam-k0)",
+        ),
+        (
+            "compare.equal_compute=1",
+            "`compare.equal_compute`: must be true or false",
+        ),
+        (
+            "compare.tune_seeds=[1]",
+            "`compare.tune_seeds`: is of no use without values",
+        ),
+        (
+            "compare.tune.rhoo=[1]",
+            "`compare.tune.method.rhoo`: there is no such field; did you mean `rho`?",
+        ),
+        (
+            "compare.tune.rho=0.1",
+            "`compare.tune.method.rho`: must be a list of values to try",
+        ),
+        (
+            "compare.tune.rho=['x']",
+            "`compare.tune.method.rho`: invalid type",
+        ),
+        (
+            "compare.tune.rho=[-1]",
+            "`compare.tune`: no combination of the values is possible: sam with rho = -1: `method.rho`",
+        ),
+        (
+            "compare.tune.optimiser.lr=[1]",
+            "`compare.tune.optimiser`: cannot be tuned; did you mean `optimizer`?",
+        ),
+        (
+            "compare.tune.train.seed=[1]",
+            "`compare.tune.train`: cannot be tuned (fields can be of: method,",
+        ),
+        (
+            "compare.tune.name=['sam']",
+            "`compare.tune.method.name`: cannot be tuned",
+        ),
+        (
+            "compare.tune.schedule.gamma=[0.1]",
+            "`compare.tune.schedule.gamma`: none of the methods has it",
+        ),
     ] {
         let error = error(&[setting]);
+        assert!(error.starts_with(expected), "{error}");
+    }
+    for (settings, expected) in [
+        (
+            ["compare.methods=['sgd']", "compare.rho=[1]"],
+            "`compare.rho`: none of the methods has it",
+        ),
+        (
+            ["compare.tune.rho=[1]", "compare.rho=[1]"],
+            "`compare.rho`: is both varied and tuned",
+        ),
+        (
+            ["compare.tune.rho=[1]", "compare.tune.method.rho=[1]"],
+            "`compare.tune.method.rho`: is there with its section and without",
+        ),
+    ] {
+        let error = error(&settings);
         assert!(error.starts_with(expected), "{error}");
     }
 }

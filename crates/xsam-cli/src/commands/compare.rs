@@ -1,12 +1,14 @@
 //! `xsam compare`
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use xsam_train::{Comparison, Error, Preset, Status};
+use xsam_train::{Comparison, Error, JobListener, Preset, Status, Workers};
 
 use super::{Outcome, Source, existing, read, stop_on_interrupt};
 use crate::args::{CompareArguments, RunArguments};
+use crate::job_progress::JobProgress;
 use crate::progress::Progress;
 use crate::{print, table};
 
@@ -14,18 +16,12 @@ use crate::{print, table};
 pub(super) const DEFAULT: &str = "digits-noise";
 
 pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
+    let more = settings(&arguments);
     let CompareArguments {
         run: arguments,
-        methods,
-        seeds,
+        jobs,
+        ..
     } = arguments;
-    let mut more = Vec::new();
-    if !methods.is_empty() {
-        more.push(format!("compare.methods={methods:?}"));
-    }
-    if !seeds.is_empty() {
-        more.push(format!("compare.seeds={seeds:?}"));
-    }
     let text = match &arguments.resume {
         Some(directory) => read(&directory.join("spec.toml"))?,
         None => Preset::find(DEFAULT)?.toml().to_owned(),
@@ -38,14 +34,22 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
     let comparison = Comparison::prepare(spec, &compare, &directory, existing(&arguments))
         .map_err(|error| source.blame(error))?;
     let stop = stop_on_interrupt();
-    let mut progress = Progress::new(&arguments.output, comparison.runs());
-    let summary = comparison.run(&stop, &mut |event| progress.show(&event))?;
-    drop(progress);
+    let summary = if jobs > 1 {
+        let mut progress = JobProgress::new(&arguments.output, comparison.runs());
+        let show: &mut JobListener<'_> = &mut |job, event| progress.show(job, &event);
+        comparison.run_parallel(&workers(jobs)?, &stop, show)?
+    } else {
+        let mut progress = Progress::new(&arguments.output, comparison.runs());
+        comparison.run(&stop, &mut |event| progress.show(&event))?
+    };
 
     if arguments.output.json {
         let path = directory.display().to_string();
         print::json(&json!({ "event": "comparison", "directory": path, "summary": summary }));
     } else {
+        if let Some(tuning) = &summary.tuning {
+            print::line(table::candidates(tuning));
+        }
         print::line(table::heading(spec, &summary));
         print::line(table::methods(spec, &summary));
         print::line(format!(
@@ -67,6 +71,70 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
             );
             Outcome::Interrupted
         }
+    })
+}
+
+/// What the flags set in the section `[compare]`.
+fn settings(arguments: &CompareArguments) -> Vec<String> {
+    let mut settings = Vec::new();
+    let mut set = |field: &str, value: String, given: bool| {
+        if given {
+            settings.push(format!("compare.{field}={value}"));
+        }
+    };
+    let CompareArguments {
+        methods,
+        seeds,
+        rho,
+        ascent_steps,
+        equal_compute,
+        tune,
+        tune_seeds,
+        ..
+    } = arguments;
+    set("methods", format!("{methods:?}"), !methods.is_empty());
+    set("seeds", format!("{seeds:?}"), !seeds.is_empty());
+    set("rho", format!("{rho:?}"), !rho.is_empty());
+    set(
+        "ascent_steps",
+        format!("{ascent_steps:?}"),
+        !ascent_steps.is_empty(),
+    );
+    set("equal_compute", "true".to_owned(), *equal_compute);
+    set(
+        "tune_seeds",
+        format!("{tune_seeds:?}"),
+        !tune_seeds.is_empty(),
+    );
+    for (field, values) in tune {
+        let values: Vec<String> = values.iter().map(|value| toml_value(value)).collect();
+        set(
+            &format!("tune.{field}"),
+            format!("[{}]", values.join(", ")),
+            true,
+        );
+    }
+    settings
+}
+
+/// A value of a list in TOML: a number or a truth value as it is, anything else as a text.
+fn toml_value(text: &str) -> String {
+    if text.parse::<i64>().is_ok() || text.parse::<bool>().is_ok() {
+        return text.to_owned();
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => format!("{number:?}"),
+        _ => json!(text).to_string(),
+    }
+}
+
+/// Processes of this program, that share its threads among them.
+fn workers(count: usize) -> Result<Workers, Error> {
+    let threads = (rayon::current_num_threads() / count).max(1).to_string();
+    Ok(Workers {
+        count,
+        program: Workers::this_program()?,
+        arguments: ["job", "--threads", &threads].map(OsString::from).to_vec(),
     })
 }
 

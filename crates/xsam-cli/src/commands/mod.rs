@@ -5,6 +5,7 @@ pub(crate) mod compare;
 pub(crate) mod data;
 pub(crate) mod export;
 pub(crate) mod flatness;
+pub(crate) mod job;
 pub(crate) mod landscape;
 pub(crate) mod plan;
 pub(crate) mod subject;

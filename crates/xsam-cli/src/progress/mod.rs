@@ -76,7 +76,7 @@ impl Runs {
 }
 
 /// The numbers of an epoch in one line.
-fn short(metrics: &Metrics) -> String {
+pub(crate) fn short(metrics: &Metrics) -> String {
     let alpha = metrics
         .alpha
         .map_or_else(String::new, |a| format!(", alpha {a:.1}"));
@@ -100,7 +100,7 @@ fn short(metrics: &Metrics) -> String {
 }
 
 /// How a run ended, in one line.
-fn outcome(summary: &RunSummary) -> String {
+pub(crate) fn outcome(summary: &RunSummary) -> String {
     let seconds = summary.seconds_per_epoch.unwrap_or_default();
     let numbers = match &summary.last {
         Some(last) => format!("{}, {seconds:.2} s an epoch", short(last)),
@@ -113,9 +113,9 @@ fn outcome(summary: &RunSummary) -> String {
 }
 
 /// That a run went back to a checkpoint, in one line.
-fn restored(event: &Event<'_>) -> Option<String> {
+pub(crate) fn restored(event: &Event<'_>) -> Option<String> {
     let Event::Restored {
-        error,
+        reason,
         epoch,
         step,
         lr_factor,
@@ -128,7 +128,7 @@ fn restored(event: &Event<'_>) -> Option<String> {
         step => format!("epoch {epoch} and {step} steps"),
     };
     Some(format!(
-        "{error}: going on after {place} with {lr_factor} of the learning rate"
+        "{reason}: going on after {place} with {lr_factor} of the learning rate"
     ))
 }
 
@@ -151,13 +151,13 @@ fn json_line(run: &mut String, event: &Event<'_>) {
             print::json(&json!({ "event": "epoch", "run": run, "metrics": metrics }));
         }
         Event::Restored {
-            error,
+            reason,
             epoch,
             step,
             lr_factor,
         } => {
             print::json(&json!({
-                "event": "restored", "run": run, "error": error.to_string(), "epoch": epoch, "step": step,
+                "event": "restored", "run": run, "reason": reason, "epoch": epoch, "step": step,
                 "lr_factor": lr_factor,
             }));
         }

@@ -8,7 +8,7 @@ use super::cost::{Change, Cost};
 use super::{MethodPlan, Plan};
 use crate::error::Error;
 use crate::files;
-use crate::spec::{CompareEntry, SpecError};
+use crate::spec::{Spec, SpecError};
 
 /// Fields of a spec that may differ from machine to machine.
 const OF_THE_MACHINE: [&str; 4] = ["data.dir", "train.device", "train.kernels", "train.workers"];
@@ -31,26 +31,24 @@ pub(super) fn read(path: &Path) -> Result<Plan, Error> {
 }
 
 /// Checks that the other plan has one of the methods at least, and that those it has are of the same experiment.
-pub(super) fn same_experiment(entries: &[CompareEntry], there: &Plan) -> Result<(), SpecError> {
+pub(super) fn same_experiment(methods: &[(String, Spec)], there: &Plan) -> Result<(), SpecError> {
     let refused = |message: String| Err(SpecError::new("against", message));
     let mut found = false;
-    for CompareEntry { label, specs } in entries {
+    for (label, spec) in methods {
         let Some(there) = there.method(label) else {
             continue;
         };
         found = true;
         let mut was = there.spec.clone();
-        for spec in specs {
-            was.data.dir = spec.data.dir.clone();
-            was.train.device = spec.train.device;
-            was.train.kernels = spec.train.kernels;
-            was.train.workers = spec.train.workers;
-            if let Some([key, was, is]) = was.differences(spec)?.into_iter().next() {
-                return refused(format!(
-                    "a plan of another experiment: in it, {key} of {label} is {was}, not {is} (may differ: {})",
-                    OF_THE_MACHINE.join(", ")
-                ));
-            }
+        was.data.dir = spec.data.dir.clone();
+        was.train.device = spec.train.device;
+        was.train.kernels = spec.train.kernels;
+        was.train.workers = spec.train.workers;
+        if let Some([key, was, is]) = was.differences(spec)?.into_iter().next() {
+            return refused(format!(
+                "a plan of another experiment: in it, {key} of {label} is {was}, not {is} (may differ: {})",
+                OF_THE_MACHINE.join(", ")
+            ));
         }
     }
     match found {

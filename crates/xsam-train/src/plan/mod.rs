@@ -20,7 +20,7 @@ pub use measure::{Measurement, measure};
 pub use timing::Timing;
 
 use crate::error::Error;
-use crate::spec::{Compare, CompareEntry, MethodSpec, Spec, SpecError};
+use crate::spec::{Compare, Spec, SpecError};
 
 /// What is planned besides the experiment.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -105,30 +105,21 @@ impl PlanSpec {
         SpecError::unless(runs >= 1, "runs_per_year", runs, "at least 1")
     }
 
-    /// The methods that are planned, with one seed each.
-    fn entries(&self, spec: &Spec, compare: &Compare) -> Result<Vec<CompareEntry>, SpecError> {
+    /// The methods that are planned by their labels, with the spec of a run of each.
+    fn methods(&self, spec: &Spec, compare: &Compare) -> Result<Vec<(String, Spec)>, SpecError> {
         let mut planned = Vec::new();
-        for mut entry in compare.entries(spec)? {
-            entry.specs.truncate(1);
-            let ascends = |spec: &Spec| spec.method.ascent_steps.is_some();
-            if self.ascent_steps.is_empty() || !entry.specs.iter().all(ascends) {
-                planned.push(entry);
+        for entry in compare.entries(spec)? {
+            let Some(spec) = entry.specs.into_iter().next() else {
+                continue;
+            };
+            if self.ascent_steps.is_empty() || spec.method.ascent_steps.is_none() {
+                planned.push((entry.label, spec));
                 continue;
             }
             for &steps in &self.ascent_steps {
-                let with = |spec: &Spec| {
-                    let method = MethodSpec {
-                        ascent_steps: Some(steps),
-                        ..spec.method.clone()
-                    };
-                    let spec = spec.clone();
-                    Spec { method, ..spec }.resolved()
-                };
-                let specs = entry.specs.iter().map(with);
-                planned.push(CompareEntry {
-                    label: format!("{}-k{steps}", entry.label),
-                    specs: specs.collect::<Result<_, _>>()?,
-                });
+                let mut spec = spec.clone();
+                spec.method.ascent_steps = Some(steps);
+                planned.push((format!("{}-k{steps}", entry.label), spec.resolved()?));
             }
         }
         Ok(planned)
@@ -152,23 +143,21 @@ pub fn plan(
     listener: &mut dyn FnMut(&str),
 ) -> Result<Plan, Error> {
     how.check()?;
-    let entries = how.entries(spec, compare)?;
+    let methods = how.methods(spec, compare)?;
     let there = match &how.against {
         Some(path) => {
             let there = against::read(path)?;
-            against::same_experiment(&entries, &there)?;
+            against::same_experiment(&methods, &there)?;
             Some(there)
         }
         None => None,
     };
     let load = load();
     let mut measured = Vec::new();
-    for CompareEntry { label, specs } in entries {
-        for spec in specs {
-            listener(&label);
-            let found = child::measure(program, &label, &spec, how.steps)?;
-            measured.push((label.clone(), spec, found));
-        }
+    for (label, spec) in methods {
+        listener(&label);
+        let found = child::measure(program, &label, &spec, how.steps)?;
+        measured.push((label, spec, found));
     }
     let mut plan = Plan::new(how, compare.seeds.len(), measured);
     plan.load = load;

@@ -13,20 +13,19 @@ fn spec(settings: &[&str]) -> (Spec, Compare) {
 
 fn planned(how: &PlanSpec, settings: &[&str]) -> Plan {
     let (spec, compare) = spec(settings);
-    let entries = how.entries(&spec, &compare).unwrap();
-    let of_entry = |entry: CompareEntry| {
-        let spec = entry.specs[0].clone();
+    let methods = how.methods(&spec, &compare).unwrap();
+    let of_method = |(label, spec): (String, Spec)| {
         let mut measured = measurement();
         if spec.method.name == MethodName::Sgd {
             measured.step = timing(1.0);
             measured.search = None;
         }
-        (entry.label, spec, measured)
+        (label, spec, measured)
     };
     Plan::new(
         how,
         compare.seeds.len(),
-        entries.into_iter().map(of_entry).collect(),
+        methods.into_iter().map(of_method).collect(),
     )
 }
 
@@ -146,8 +145,8 @@ fn a_plan_is_compared_with_one_of_another_machine() {
     // Where the data are does not matter, how many epochs there are does.
     let refused = |settings: &[&str]| {
         let (spec, compare) = spec(settings);
-        let entries = PlanSpec::default().entries(&spec, &compare).unwrap();
-        same_experiment(&entries, &slow).map_err(|error| error.to_string())
+        let methods = PlanSpec::default().methods(&spec, &compare).unwrap();
+        same_experiment(&methods, &slow).map_err(|error| error.to_string())
     };
     assert_eq!(
         refused(&["train.epochs=10", "train.kernels=precise"]),

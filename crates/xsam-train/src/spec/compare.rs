@@ -1,4 +1,4 @@
-//! The `[compare]` section: which methods, and from which seeds.
+//! The `[compare]` section: which methods, from which seeds, and how.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,9 @@ use serde::Deserialize as _;
 use toml::{Table, Value};
 
 use super::parse::{expect_table, section};
+use super::tune::{Candidate, Tune};
 use super::{MethodName, MethodSpec, Spec, SpecError};
+use crate::method;
 use crate::names::{self, Named};
 
 /// Which runs are compared.
@@ -23,12 +25,25 @@ use crate::names::{self, Named};
 /// name = "xsam"
 /// ascent_steps = 3
 /// ```
+///
+/// Its other fields are those of this struct; [`Tune`] is its section `[compare.tune]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Compare {
     /// Labels, in the order of the table; the first one is what the others are measured against.
     pub methods: Vec<String>,
     /// Seeds; each method runs once from each.
     pub seeds: Vec<u64>,
+    /// Values of rho: each method that has it is compared with each of them, in place of its own. As many
+    /// rows, labelled `sam-rho0.1` and so on.
+    pub rho: Vec<f64>,
+    /// Numbers of ascent steps, in the same way: `sam-k2`, or `sam-rho0.1-k2` with both.
+    pub ascent_steps: Vec<usize>,
+    /// Whether methods with fewer passes an epoch get more epochs, so that all have as many passes.
+    pub equal_compute: bool,
+    /// Hyper-parameters that are chosen on the validation data, for each method by itself, before it is compared.
+    pub tune: Tune,
+    /// Seeds that they are chosen on; those of the comparison if there are none.
+    pub tune_seeds: Vec<u64>,
     overrides: BTreeMap<String, Table>,
 }
 
@@ -37,8 +52,14 @@ pub struct Compare {
 pub struct CompareEntry {
     /// Its label.
     pub label: String,
-    /// Its runs, one for each seed, resolved.
+    /// Its runs, one for each seed, resolved; of a method that is tuned, those of its first candidate. With the
+    /// epochs of the spec, at equal compute too.
     pub specs: Vec<Spec>,
+    /// What is chosen from: all combinations of the tuned values that the method can be run with. One if it is
+    /// not tuned.
+    pub candidates: Vec<Candidate>,
+    /// Combinations that cannot be run, and why.
+    pub omitted: Vec<String>,
 }
 
 impl Default for Compare {
@@ -46,6 +67,11 @@ impl Default for Compare {
         Self {
             methods: ["sgd", "sam", "xsam"].map(str::to_owned).to_vec(),
             seeds: vec![0, 1, 2],
+            rho: Vec::new(),
+            ascent_steps: Vec::new(),
+            equal_compute: false,
+            tune: Tune::default(),
+            tune_seeds: Vec::new(),
             overrides: BTreeMap::new(),
         }
     }
@@ -60,10 +86,30 @@ impl Compare {
         if let Some(seeds) = table.remove("seeds") {
             compare.seeds = list("compare.seeds", seeds)?;
         }
+        if let Some(rho) = table.remove("rho") {
+            compare.rho = list("compare.rho", rho)?;
+            distinct("compare.rho", &compare.rho)?;
+        }
+        if let Some(steps) = table.remove("ascent_steps") {
+            compare.ascent_steps = list("compare.ascent_steps", steps)?;
+            distinct("compare.ascent_steps", &compare.ascent_steps)?;
+        }
+        if let Some(equal) = table.remove("equal_compute") {
+            let not = || SpecError::new("compare.equal_compute", "must be true or false");
+            compare.equal_compute = equal.as_bool().ok_or_else(not)?;
+        }
+        if let Some(tune) = table.remove("tune") {
+            compare.tune = Tune::from_table(expect_table("compare.tune", tune)?)?;
+        }
+        if let Some(seeds) = table.remove("tune_seeds") {
+            compare.tune_seeds = list("compare.tune_seeds", seeds)?;
+            distinct("compare.tune_seeds", &compare.tune_seeds)?;
+        }
         for (label, value) in table {
             let key = format!("compare.{label}");
             if !value.is_table() {
-                let message = "there is no such field (there are: methods, seeds, and a section \
+                let message = "there is no such field (there are: methods, seeds, rho, ascent_steps, \
+                               equal_compute, tune_seeds, a section [compare.tune], and a section \
                                [compare.LABEL] for a method)";
                 return Err(SpecError::new(key, message));
             }
@@ -75,30 +121,114 @@ impl Compare {
         Ok(compare)
     }
 
-    /// All runs, resolved, with everything but method and seed as in `spec`.
+    /// All methods with their runs, resolved, with everything but method, seed and what is tuned as in `spec`.
     ///
     /// # Errors
-    /// If there is no method or no seed, one occurs twice, a label says not what method it is of,
-    /// or a spec cannot be.
+    /// If there is no method or no seed, one occurs twice, a label says not what method it is of, a spec cannot
+    /// be, or no method has a field that is to be varied or tuned.
     pub fn entries(&self, spec: &Spec) -> Result<Vec<CompareEntry>, SpecError> {
         distinct("compare.methods", &self.methods)?;
         distinct("compare.seeds", &self.seeds)?;
-        self.methods
-            .iter()
-            .map(|label| {
-                let method = self.method(&spec.method, label)?;
-                let run = |&seed: &u64| {
-                    let mut run = spec.clone();
-                    run.method = method.clone();
-                    run.train.seed = seed;
-                    run.resolved()
-                };
-                Ok(CompareEntry {
-                    label: label.clone(),
-                    specs: self.seeds.iter().map(run).collect::<Result<_, _>>()?,
-                })
-            })
-            .collect()
+        if self.tune.is_empty() && !self.tune_seeds.is_empty() {
+            let message = "is of no use without values to choose from, in [compare.tune]";
+            return Err(SpecError::new("compare.tune_seeds", message));
+        }
+        for (listed, field) in [
+            (!self.rho.is_empty(), "rho"),
+            (!self.ascent_steps.is_empty(), "ascent_steps"),
+        ] {
+            if listed && self.tune.has("method", field) {
+                let message = "is both varied and tuned: leave out one of them";
+                return Err(SpecError::new(format!("compare.{field}"), message));
+            }
+        }
+        let variants = self.variants(&spec.method)?;
+        let labels: Vec<&String> = variants.iter().map(|(label, _)| label).collect();
+        distinct("compare.methods", &labels)?;
+        let entry = |(label, method): (String, MethodSpec)| self.entry(spec, label, method);
+        let entries: Vec<_> = variants.into_iter().map(entry).collect::<Result<_, _>>()?;
+        let candidates = entries.iter().flat_map(|entry| &entry.candidates);
+        self.tune.check_used(candidates)?;
+        Ok(entries)
+    }
+
+    /// The seeds that hyper-parameters are chosen on.
+    pub(crate) fn seeds_to_tune(&self) -> &[u64] {
+        match self.tune_seeds.is_empty() {
+            true => &self.seeds,
+            false => &self.tune_seeds,
+        }
+    }
+
+    fn entry(
+        &self,
+        spec: &Spec,
+        label: String,
+        method: MethodSpec,
+    ) -> Result<CompareEntry, SpecError> {
+        let mut spec = spec.clone();
+        spec.method = method;
+        let (candidates, omitted) = match self.tune.is_empty() {
+            true => (vec![Candidate::plain(spec)], Vec::new()),
+            false => {
+                let found = self.tune.candidates(&spec, &label)?;
+                (found.possible, found.omitted)
+            }
+        };
+        let first = candidates.iter().take(1);
+        let runs = first.flat_map(|candidate| self.seeds.iter().map(|&seed| candidate.run(seed)));
+        let specs = runs.collect::<Result<_, _>>().map_err(|mut error| {
+            // A value from a list is no field of the method's own section.
+            if !self.methods.contains(&label) {
+                error.message.push_str(&format!(" (in {label})"));
+            }
+            error
+        })?;
+        Ok(CompareEntry {
+            label,
+            specs,
+            candidates,
+            omitted,
+        })
+    }
+
+    /// The methods with each of the listed values of the fields that they have.
+    fn variants(&self, base: &MethodSpec) -> Result<Vec<(String, MethodSpec)>, SpecError> {
+        let mut variants = Vec::new();
+        let (mut rho_used, mut steps_used) = (self.rho.is_empty(), self.ascent_steps.is_empty());
+        for label in &self.methods {
+            let method = self.method(base, label)?;
+            let used = method::resolved(&method)?;
+            let rhos = choices(&self.rho, used.rho.is_some(), &mut rho_used);
+            let steps = choices(
+                &self.ascent_steps,
+                used.ascent_steps.is_some(),
+                &mut steps_used,
+            );
+            for &rho in &rhos {
+                for &steps in &steps {
+                    let (mut label, mut method) = (label.clone(), method.clone());
+                    if let Some(rho) = rho {
+                        label.push_str(&format!("-rho{rho}"));
+                        method.rho = Some(rho);
+                    }
+                    if let Some(steps) = steps {
+                        label.push_str(&format!("-k{steps}"));
+                        method.ascent_steps = Some(steps);
+                    }
+                    variants.push((label, method));
+                }
+            }
+        }
+        for (used, key) in [
+            (rho_used, "compare.rho"),
+            (steps_used, "compare.ascent_steps"),
+        ] {
+            if !used {
+                return Err(SpecError::new(key, "none of the methods has it"));
+            }
+        }
+        Ok(variants)
     }
 
     /// The experiment `spec` with this section, as TOML.
@@ -108,12 +238,26 @@ impl Compare {
     pub fn to_toml(&self, spec: &Spec) -> Result<String, SpecError> {
         let error = |error: toml::ser::Error| SpecError::new("", error.to_string());
         let mut section = Table::new();
-        let methods = Value::try_from(&self.methods).map_err(error)?;
-        section.insert("methods".to_owned(), methods);
-        section.insert(
-            "seeds".to_owned(),
-            Value::try_from(&self.seeds).map_err(error)?,
-        );
+        let mut insert = |key: &str, value: Result<Value, toml::ser::Error>, there: bool| {
+            if there {
+                section.insert(key.to_owned(), value.map_err(error)?);
+            }
+            Ok::<_, SpecError>(())
+        };
+        let (rho, steps, tune_seeds) = (&self.rho, &self.ascent_steps, &self.tune_seeds);
+        let (equal, tune) = (self.equal_compute, self.tune.to_table());
+        insert("methods", Value::try_from(&self.methods), true)?;
+        insert("seeds", Value::try_from(&self.seeds), true)?;
+        insert("rho", Value::try_from(rho), !rho.is_empty())?;
+        insert("ascent_steps", Value::try_from(steps), !steps.is_empty())?;
+        insert("equal_compute", Ok(Value::Boolean(equal)), equal)?;
+        insert(
+            "tune_seeds",
+            Value::try_from(tune_seeds),
+            !tune_seeds.is_empty(),
+        )?;
+        let tuned = !tune.is_empty();
+        insert("tune", Ok(Value::Table(tune)), tuned)?;
         for (label, overrides) in &self.overrides {
             section.insert(label.clone(), Value::Table(overrides.clone()));
         }
@@ -167,7 +311,19 @@ fn list<T: serde::de::DeserializeOwned>(key: &str, value: Value) -> Result<Vec<T
         .map_err(|error| SpecError::new(key, format!("must be a list: {}", error.message().trim())))
 }
 
-fn distinct<T: PartialEq + std::fmt::Display>(key: &str, values: &[T]) -> Result<(), SpecError> {
+/// The values of a list if the method has the field, and that it has been used; none of them otherwise.
+fn choices<T: Copy>(values: &[T], has: bool, used: &mut bool) -> Vec<Option<T>> {
+    if values.is_empty() || !has {
+        return vec![None];
+    }
+    *used = true;
+    values.iter().copied().map(Some).collect()
+}
+
+pub(super) fn distinct<T: PartialEq + std::fmt::Display>(
+    key: &str,
+    values: &[T],
+) -> Result<(), SpecError> {
     if values.is_empty() {
         return Err(SpecError::new(key, "must name at least one"));
     }

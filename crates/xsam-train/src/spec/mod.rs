@@ -12,6 +12,7 @@ mod parse;
 mod preset;
 mod resolve;
 mod translation;
+mod tune;
 
 use std::fmt;
 
@@ -24,6 +25,7 @@ pub use data::DataSpec;
 pub use model::{ModelName, ModelSpec, NormName, SharedName};
 pub use preset::Preset;
 pub use translation::{BleuWords, TranslationSpec};
+pub use tune::{Candidate, Tune};
 
 use crate::names::{named, named_enum};
 

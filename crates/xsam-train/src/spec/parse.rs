@@ -122,7 +122,8 @@ fn set(table: &mut Table, setting: &str) -> Result<(), SpecError> {
     if let ["method", field] = path[..]
         && let Some(Value::Table(compare)) = table.get_mut("compare")
     {
-        for (_, section) in compare.iter_mut() {
+        let sections = compare.iter_mut().filter(|(label, _)| *label != "tune");
+        for (_, section) in sections {
             section.as_table_mut().map(|section| section.remove(field));
         }
     }

@@ -1,0 +1,151 @@
+//! What a person, or a machine, sees of runs in parallel.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, stderr};
+use std::path::PathBuf;
+
+use indicatif::{MultiProgress, ProgressBar};
+use xsam_train::{Event, Job, JobEvent};
+
+use crate::args::OutputArguments;
+use crate::progress::{Progress, outcome, restored, short, style};
+
+/// Shows the events of runs in parallel.
+pub(crate) struct JobProgress<'a> {
+    output: &'a OutputArguments,
+    /// All runs.
+    of: usize,
+    started: usize,
+    bars: Option<MultiProgress>,
+    /// The runs at work, by their directories.
+    shown: BTreeMap<PathBuf, Shown>,
+}
+
+/// How a run is shown.
+struct Shown {
+    /// `[2/9] xsam, seed 0`.
+    name: String,
+    bar: ProgressBar,
+    /// Steps in an epoch.
+    steps: usize,
+    lines: Progress,
+}
+
+impl<'a> JobProgress<'a> {
+    /// For `runs` runs.
+    pub(crate) fn new(output: &'a OutputArguments, runs: usize) -> Self {
+        let bars = !output.json && !output.quiet && stderr().is_terminal();
+        Self {
+            output,
+            of: runs,
+            started: 0,
+            bars: bars.then(MultiProgress::new),
+            shown: BTreeMap::new(),
+        }
+    }
+
+    /// Shows an event of a run.
+    pub(crate) fn show(&mut self, job: &Job, event: &JobEvent<'_>) {
+        if let JobEvent::Started { done, step, steps } = event {
+            self.start(job, [*done, *step], *steps);
+        }
+        let Some(shown) = self.shown.get_mut(&job.directory) else {
+            return;
+        };
+        let of_run = of_run(job, event);
+        if self.output.json {
+            // Steps have no line, and failures are in the summary.
+            if let Some(event) = of_run {
+                shown.lines.show(&event);
+            }
+            return;
+        }
+        match event {
+            JobEvent::Started { .. } => {}
+            JobEvent::Step { epoch, step } => {
+                let position = (epoch - 1) * shown.steps + step;
+                shown.bar.set_position(position as u64);
+            }
+            JobEvent::Epoch(metrics) => {
+                shown.bar.set_position((metrics.epoch * shown.steps) as u64);
+                shown.bar.set_message(short(metrics));
+            }
+            JobEvent::Restored { epoch, step, .. } => {
+                let position = epoch * shown.steps + step;
+                shown.bar.set_position(position as u64);
+                if let Some(line) = of_run.as_ref().and_then(restored) {
+                    let name = shown.name.clone();
+                    self.say(&format!("{name}: {line}"));
+                }
+            }
+            JobEvent::Ended(summary) => self.end(job, &outcome(summary)),
+            JobEvent::Failed(reason) => self.end(job, &format!("failed: {reason}")),
+        }
+    }
+
+    fn start(&mut self, job: &Job, [done, step]: [usize; 2], steps: usize) {
+        self.started += 1;
+        let seed = job.spec.train.seed;
+        let name = format!("[{}/{}] {}, seed {seed}", self.started, self.of, job.label);
+        let bar = match &self.bars {
+            Some(bars) => bars.add(ProgressBar::new(0).with_style(style())),
+            None => ProgressBar::hidden(),
+        };
+        bar.set_length((job.spec.train.epochs * steps) as u64);
+        bar.set_position((done * steps + step) as u64);
+        bar.set_prefix(name.clone());
+        bar.reset_eta();
+        if done + step > 0 {
+            self.say(&format!("{name}: going on after epoch {done}"));
+        }
+        let shown = Shown {
+            name,
+            bar,
+            steps,
+            lines: Progress::new(self.output, self.of),
+        };
+        self.shown.insert(job.directory.clone(), shown);
+    }
+
+    fn end(&mut self, job: &Job, how: &str) {
+        if let Some(shown) = self.shown.remove(&job.directory) {
+            shown.bar.finish_and_clear();
+            self.say(&format!("{}: {how}", shown.name));
+        }
+    }
+
+    fn say(&self, line: &str) {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| eprintln!("{line}")),
+            None if self.output.quiet || self.output.json => {}
+            None => eprintln!("{line}"),
+        }
+    }
+}
+
+/// The same of a run in this process, of what such a run tells.
+fn of_run<'a>(job: &'a Job, event: &JobEvent<'a>) -> Option<Event<'a>> {
+    Some(match *event {
+        JobEvent::Started { done, step, steps } => Event::Started {
+            directory: &job.directory,
+            spec: &job.spec,
+            done,
+            step,
+            steps,
+        },
+        JobEvent::Epoch(metrics) => Event::Epoch(metrics),
+        JobEvent::Restored {
+            reason,
+            epoch,
+            step,
+            lr_factor,
+        } => Event::Restored {
+            reason,
+            epoch,
+            step,
+            lr_factor,
+        },
+        JobEvent::Ended(summary) => Event::Ended(summary),
+        JobEvent::Step { .. } | JobEvent::Failed(_) => return None,
+    })
+}

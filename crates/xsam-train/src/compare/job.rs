@@ -1,0 +1,150 @@
+//! One run of a comparison in a process of its own: what the process is told, and what it tells.
+//!
+//! The order is the first line of its standard input. A second line asks it to stop after the step it is at;
+//! the end of the input means that the comparison is gone, and ends it at once. Both sides write JSON, a value
+//! a line.
+
+use std::io::{self, BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::lock::Lock;
+use crate::error::Error;
+use crate::event::{Event, StopSignal};
+use crate::files::Existing;
+use crate::metrics::Metrics;
+use crate::run::Run;
+use crate::spec::Spec;
+use crate::summary::RunSummary;
+
+/// Time from one report on steps to the next: bars need no more.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
+
+/// Exit code of a process that was interrupted.
+const INTERRUPTED: i32 = 130;
+
+/// A run that is to be made.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The label of its method, with the values of a candidate.
+    pub label: String,
+    /// Its resolved spec.
+    pub spec: Spec,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Which of the methods that are compared.
+    pub(super) entry: usize,
+    /// Which of that method's candidates.
+    pub(super) candidate: usize,
+}
+
+/// What the process of a run is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Order {
+    pub(super) spec: Spec,
+    pub(super) directory: PathBuf,
+    pub(super) existing: Existing,
+    /// The directory of the comparison.
+    pub(super) comparison: PathBuf,
+}
+
+/// What the process of a run tells.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Told {
+    Started {
+        done: usize,
+        step: usize,
+        steps: usize,
+    },
+    Step {
+        epoch: usize,
+        step: usize,
+    },
+    Epoch(Box<Metrics>),
+    Restored {
+        reason: String,
+        epoch: usize,
+        step: usize,
+        lr_factor: f64,
+    },
+    Ended(Box<RunSummary>),
+}
+
+/// Makes the run that is ordered on standard input, and tells on standard output how it goes: what a process
+/// that a [`Workers`](super::Workers) starts has to do.
+///
+/// Ends the process when the one that has ordered the run is gone.
+///
+/// # Errors
+/// If there is no order, and those of [`Run::prepare`] and [`Run::train`].
+pub fn serve(stop: &StopSignal) -> Result<RunSummary, Error> {
+    let mut input = BufReader::new(io::stdin());
+    let mut line = String::new();
+    let read = input.read_line(&mut line);
+    let reason = |reason: String| Error::Order { reason };
+    read.map_err(|error| reason(error.to_string()))?;
+    let order: Order = serde_json::from_str(&line).map_err(|error| reason(error.to_string()))?;
+    watch(input, stop.clone());
+
+    let _lock = Lock::share(&order.comparison)?;
+    let run = Run::prepare(order.spec, &order.directory, order.existing)?;
+    let mut told = Instant::now();
+    run.train(stop, &mut |event| match event {
+        Event::Started {
+            done, step, steps, ..
+        } => tell(&Told::Started { done, step, steps }),
+        Event::Step { epoch, step, .. } => {
+            if told.elapsed() >= REPORT_EVERY {
+                told = Instant::now();
+                tell(&Told::Step { epoch, step });
+            }
+        }
+        Event::Epoch(metrics) => tell(&Told::Epoch(Box::new(metrics.clone()))),
+        Event::Restored {
+            reason,
+            epoch,
+            step,
+            lr_factor,
+        } => tell(&Told::Restored {
+            reason: reason.to_owned(),
+            epoch,
+            step,
+            lr_factor,
+        }),
+        Event::Ended(summary) => tell(&Told::Ended(Box::new(summary.clone()))),
+    })
+}
+
+/// Heeds the rest of the input.
+fn watch(mut input: impl BufRead + Send + 'static, stop: StopSignal) {
+    thread::spawn(move || {
+        let mut line = String::new();
+        while input.read_line(&mut line).is_ok_and(|read| read > 0) {
+            stop.stop();
+        }
+        std::process::exit(INTERRUPTED);
+    });
+}
+
+/// Whoever does not listen any more is gone, which `watch` notices.
+fn tell(told: &Told) {
+    let mut output = io::stdout().lock();
+    if serde_json::to_writer(&mut output, told).is_ok() {
+        let _ = writeln!(output);
+    }
+}
+
+impl Order {
+    pub(super) fn new(job: &Job, existing: Existing, comparison: &Path) -> Self {
+        Self {
+            spec: job.spec.clone(),
+            directory: job.directory.clone(),
+            existing,
+            comparison: comparison.to_owned(),
+        }
+    }
+}
