@@ -60,7 +60,7 @@ pub use spec::{
     RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec, Search, SharedName, Spec, SpecError,
     TrainSpec, TranslationSpec,
 };
-pub use statistics::Spread;
+pub use statistics::{PairedTest, Spread, paired_t_test};
 pub use subject::{Sample, Subject};
 pub use summary::{RunSummary, Status};
 pub use trained::{Trained, TrainedModel};
