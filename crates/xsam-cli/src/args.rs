@@ -70,6 +70,12 @@ pub(crate) enum Command {
                       run, except with --to, where they go along between the two."
     )]
     Landscape(LandscapeArguments),
+    /// The report on a run or a comparison, made anew from what is in its directory.
+    #[command(after_help = "Example:\n  xsam report runs/digits-noise\n\n\
+                      `xsam train` and `xsam compare` write report.html at their end. This rebuilds it, say after \
+                      `xsam flatness` or `xsam landscape`, whose results are then in it, or of a run that is still going \
+                      on or was killed. The page is one file that needs no network.")]
+    Report(ReportArguments),
     /// This build's numbers against reference cases, one line each.
     #[command(after_help = "Example:\n  xsam verify --json\n\nExits with 1 if any case fails.")]
     Verify(VerifyArguments),
@@ -152,6 +158,17 @@ pub(crate) struct CompareArguments {
     /// The seeds; each method runs once from each.
     #[arg(long, value_name = "M,N,..", value_delimiter = ',')]
     pub(crate) seeds: Vec<u64>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReportArguments {
+    /// Directory of a run or of a comparison.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+
+    /// For machines: one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

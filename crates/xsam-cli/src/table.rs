@@ -6,20 +6,7 @@ use crate::columns::aligned;
 
 /// What was compared, in a few lines.
 pub(crate) fn heading(spec: &Spec, summary: &ComparisonSummary) -> String {
-    let folder = match &spec.data.dir {
-        None => String::new(),
-        Some(dir) => format!(" {}", dir.display()),
-    };
-    let noise = match spec.data.label_noise {
-        0.0 => String::new(),
-        noise => format!(" with {} % label noise", 100.0 * noise),
-    };
     let seeds: Vec<String> = summary.seeds.iter().map(u64::to_string).collect();
-    let batch = match (spec.train.batch_size, spec.train.batch_tokens) {
-        (Some(size), _) => format!("batch {size}"),
-        (None, Some(tokens)) => format!("batches of {tokens} tokens"),
-        (None, None) => "batches of the default size".to_owned(),
-    };
     let numbers = if spec.data.name.is_text() {
         "BLEU of the validation and test data, accuracy in % of the test tokens, and losses, all after \
          the\nlast epoch: mean and standard deviation over the seeds."
@@ -29,12 +16,8 @@ pub(crate) fn heading(spec: &Spec, summary: &ComparisonSummary) -> String {
          the last epoch,\nafter the epoch of the highest validation accuracy, and as mean of the last 5."
     };
     format!(
-        "{}{folder}{noise}, {}, {} epochs, {batch}, {} with lr {}, seeds {}.\n{numbers}\n",
-        spec.data.name,
-        spec.model.name,
-        spec.train.epochs,
-        spec.optimizer.name,
-        spec.optimizer.lr,
+        "{}, seeds {}.\n{numbers}\n",
+        spec.in_words(),
         seeds.join(", "),
     )
 }

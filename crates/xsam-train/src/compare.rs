@@ -16,7 +16,7 @@ use crate::statistics::{Spread, mean, median};
 use crate::summary::{Recorded, RunSummary, SPEC_FILE, Status};
 
 /// File that every directory of a comparison has.
-const MARKER: &str = "compare.json";
+pub(crate) const MARKER: &str = "compare.json";
 
 /// The outcome of a comparison, as in `compare.json`.
 #[derive(Clone, Debug, Serialize)]
@@ -134,7 +134,7 @@ impl Comparison {
         let mut failures = Vec::new();
         'runs: for (i, seed) in self.seeds.iter().enumerate() {
             for (m, entry) in self.entries.iter().enumerate() {
-                let directory = self.directory.join(format!("{}-seed{seed}", entry.label));
+                let directory = self.directory.join(run_folder(&entry.label, *seed));
                 let spec = &entry.specs[i];
                 if let Some(recorded) = Recorded::finished(&directory, spec)? {
                     done.push((m, recorded));
@@ -293,16 +293,7 @@ impl Comparison {
             let points: Vec<_> = (0..epochs)
                 .filter_map(|epoch| {
                     let values = runs.iter().filter_map(|run| column(run.rows.get(epoch)?));
-                    let values: Vec<f64> = values.collect();
-                    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-                    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                    let mean = mean(values)?;
-                    Some(Point {
-                        x: (epoch + 1) as f64,
-                        mean,
-                        low,
-                        high,
-                    })
+                    Point::over((epoch + 1) as f64, &values.collect::<Vec<_>>())
                 })
                 .collect();
             (!points.is_empty()).then(|| Line {
@@ -313,6 +304,11 @@ impl Comparison {
         };
         self.entries.iter().enumerate().filter_map(curve).collect()
     }
+}
+
+/// Name of the folder of a run in a comparison's directory.
+pub(crate) fn run_folder(label: &str, seed: u64) -> String {
+    format!("{label}-seed{seed}")
 }
 
 fn of_method(done: &[(usize, Recorded)], method: usize) -> Vec<&Recorded> {

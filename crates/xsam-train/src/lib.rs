@@ -30,7 +30,9 @@ mod memory;
 mod method;
 mod metrics;
 mod names;
+mod numbers;
 mod plot;
+mod report;
 mod run;
 mod schedule;
 mod spec;
@@ -53,6 +55,8 @@ pub use flatness::{FlatnessReport, FlatnessSpec, Layer, MemoryUse, flatness};
 pub use landscape::{Along, Landscape, LandscapeEvent, LandscapeReport, LandscapeSpec, landscape};
 pub use metrics::Metrics;
 pub use names::{Named, parse as parse_name};
+pub use numbers::significant;
+pub use report::report;
 pub use run::Run;
 pub use spec::{
     Adaptive, AugmentationSpec, BleuWords, Compare, CompareEntry, DataSpec, DeviceName, MethodName,

@@ -96,7 +96,7 @@ impl RunSummary {
     }
 
     /// Reads `run.json`.
-    fn read(directory: &Path) -> Result<Self, Error> {
+    pub(crate) fn read(directory: &Path) -> Result<Self, Error> {
         let path = directory.join(MARKER);
         serde_json::from_str(&files::read(&path)?).map_err(|e| Error::damaged(&path, e))
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use xsam_train::{Comparison, Error, Preset, Status};
+use xsam_train::{Comparison, Error, Preset, Status, report};
 
 use super::{Outcome, Source, existing, read, stop_on_interrupt};
 use crate::args::{CompareArguments, RunArguments};
@@ -39,8 +39,11 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
         .map_err(|error| source.blame(error))?;
     let stop = stop_on_interrupt();
     let mut progress = Progress::new(&arguments.output, comparison.runs());
-    let summary = comparison.run(&stop, &mut |event| progress.show(&event))?;
+    let mut summary = comparison.run(&stop, &mut |event| progress.show(&event))?;
     drop(progress);
+    let file = report(&directory)?;
+    let name = file.file_name().unwrap_or_default();
+    summary.files.push(name.to_string_lossy().into_owned());
 
     if arguments.output.json {
         let path = directory.display().to_string();

@@ -6,6 +6,7 @@ pub(crate) mod data;
 pub(crate) mod export;
 pub(crate) mod flatness;
 pub(crate) mod landscape;
+pub(crate) mod report;
 pub(crate) mod subject;
 pub(crate) mod train;
 pub(crate) mod verify;

@@ -12,6 +12,7 @@ mod parse;
 mod preset;
 mod resolve;
 mod translation;
+mod words;
 
 use std::fmt;
 
