@@ -1,4 +1,5 @@
 //! What tests of whole runs share.
+#![allow(dead_code)]
 
 use std::fs;
 use std::path::Path;
