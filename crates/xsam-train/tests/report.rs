@@ -1,5 +1,5 @@
 //! The report: what is on the page, and that it is a page.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod common;
 

@@ -36,7 +36,12 @@ pub(super) fn page(source: &ComparisonSource) -> Page {
     ));
     Page {
         title: format!("{}: {}", source.spec.data_in_words(), labels.join(", ")),
-        subtitle: format!("{}, seeds {}", source.spec.in_words(), seeds.join(", ")),
+        subtitle: format!(
+            "{}, {} {}",
+            source.spec.in_words(),
+            if seeds.len() == 1 { "seed" } else { "seeds" },
+            seeds.join(", ")
+        ),
         headline: outcome.headline,
         lead: outcome.lead,
         remark: outcome.remark,

@@ -211,7 +211,7 @@ impl Outcome {
             name: format!("against {}", base.label),
             value: text::signed(difference.mean, score.digits),
             note: format!(
-                "{}, paired over {}",
+                "{}, mean over {}",
                 match score.points.trim() {
                     "" => "BLEU",
                     points => points,
@@ -225,9 +225,13 @@ impl Outcome {
                     name: "paired t-test".to_owned(),
                     value: text::p_value(test.p),
                     note: format!(
-                        "t = {}, {} degrees of freedom",
+                        "t = {}, {}",
                         text::fixed(test.t, 2),
-                        test.freedom
+                        text::count(
+                            difference.seeds - 1,
+                            "degree of freedom",
+                            "degrees of freedom"
+                        ),
                     ),
                 });
                 "p is the probability of a difference at least so large if both methods were equally good".to_owned()
