@@ -112,6 +112,12 @@ pub(crate) enum Command {
                       run, except with --to, where they go along between the two."
     )]
     Landscape(LandscapeArguments),
+    /// The report on a run or a comparison, made anew from what is in its directory.
+    #[command(after_help = "Example:\n  xsam report runs/digits-noise\n\n\
+                      `xsam train` and `xsam compare` write report.html at their end. This rebuilds it, say after \
+                      `xsam flatness` or `xsam landscape`, whose results are then in it, or of a run that is still going \
+                      on or was killed. The page is one file that needs no network.")]
+    Report(ReportArguments),
     /// This build's numbers against reference cases, one line each.
     #[command(after_help = "Example:\n  xsam verify --json\n\nExits with 1 if any case fails.")]
     Verify(VerifyArguments),
@@ -235,6 +241,17 @@ pub(crate) struct CompareArguments {
     /// So many runs at a time, each in a process with its share of the threads.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = number_of_jobs)]
     pub(crate) jobs: usize,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReportArguments {
+    /// Directory of a run or of a comparison.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+
+    /// For machines: one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

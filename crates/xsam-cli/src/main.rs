@@ -59,6 +59,7 @@ fn run(command: Command) -> Result<Outcome, Error> {
         Command::Export(arguments) => commands::export::run(arguments),
         Command::Flatness(arguments) => commands::flatness::run(arguments),
         Command::Landscape(arguments) => commands::landscape::run(arguments),
+        Command::Report(arguments) => commands::report::run(arguments),
         Command::Verify(arguments) => commands::verify::run(arguments),
         Command::Bench(arguments) => commands::bench::run(arguments),
         Command::Plan(arguments) => commands::plan::run(arguments),

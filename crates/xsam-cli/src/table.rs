@@ -6,27 +6,6 @@ use xsam_train::{
 
 use crate::columns::aligned;
 
-/// What an experiment is, method and seeds left aside.
-pub(crate) fn experiment(spec: &Spec) -> String {
-    let folder = match &spec.data.dir {
-        None => String::new(),
-        Some(dir) => format!(" {}", dir.display()),
-    };
-    let noise = match spec.data.label_noise {
-        0.0 => String::new(),
-        noise => format!(" with {} % label noise", 100.0 * noise),
-    };
-    let batch = match (spec.train.batch_size, spec.train.batch_tokens) {
-        (Some(size), _) => format!("batch {size}"),
-        (None, Some(tokens)) => format!("batches of {tokens} tokens"),
-        (None, None) => "batches of the default size".to_owned(),
-    };
-    format!(
-        "{}{folder}{noise}, {}, {} epochs, {batch}, {} with lr {}",
-        spec.data.name, spec.model.name, spec.train.epochs, spec.optimizer.name, spec.optimizer.lr,
-    )
-}
-
 /// What was compared, in a few lines.
 pub(crate) fn heading(spec: &Spec, summary: &ComparisonSummary) -> String {
     let seeds: Vec<String> = summary.seeds.iter().map(u64::to_string).collect();
@@ -52,7 +31,7 @@ pub(crate) fn heading(spec: &Spec, summary: &ComparisonSummary) -> String {
     if let Some(tuning) = &summary.tuning {
         notes.push_str(&chosen(tuning));
     }
-    let (experiment, seeds) = (experiment(spec), seeds.join(", "));
+    let (experiment, seeds) = (spec.in_words(), seeds.join(", "));
     format!("{experiment}, seeds {seeds}.\n{notes}")
 }
 

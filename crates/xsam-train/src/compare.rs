@@ -33,7 +33,7 @@ use lock::Lock;
 use tuning::Tried;
 
 /// File that every directory of a comparison has.
-const MARKER: &str = "compare.json";
+pub(crate) const MARKER: &str = "compare.json";
 
 /// The runs of a comparison and their directory.
 #[derive(Debug)]
@@ -358,19 +358,11 @@ impl Comparison {
             let points: Vec<_> = (0..epochs)
                 .filter_map(|epoch| {
                     let values = runs.iter().filter_map(|run| column(run.rows.get(epoch)?));
-                    let values: Vec<f64> = values.collect();
-                    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-                    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                    let mean = mean(values)?;
-                    Some(Point {
-                        x: match self.budget {
-                            None => (epoch + 1) as f64,
-                            Some(_) => passes_until(&runs, epoch)?,
-                        },
-                        mean,
-                        low,
-                        high,
-                    })
+                    let x = match self.budget {
+                        None => (epoch + 1) as f64,
+                        Some(_) => passes_until(&runs, epoch)?,
+                    };
+                    Point::over(x, &values.collect::<Vec<_>>())
                 })
                 .collect();
             (!points.is_empty()).then(|| Line {

@@ -127,6 +127,15 @@ pub enum Error {
         /// What was given.
         path: PathBuf,
     },
+    /// There is nothing to report on.
+    #[error(
+        "{path} holds no results: give a directory that `xsam train` or `xsam compare` has written",
+        path = path.display()
+    )]
+    NoResults {
+        /// What was given.
+        path: PathBuf,
+    },
     /// A run has no checkpoint.
     #[error(
         "{path} has no checkpoint yet: the first is written after epoch {epoch} (`xsam train \
@@ -277,7 +286,8 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         let usage = matches!(self, Self::Spec { .. } | Self::Exists { .. });
         let usage = usage || matches!(self, Self::NotOurs { .. } | Self::OtherSpec { .. });
-        let usage = usage || matches!(self, Self::NotARun { .. } | Self::FileExists { .. });
+        let usage = usage || matches!(self, Self::NotARun { .. } | Self::NoResults { .. });
+        let usage = usage || matches!(self, Self::FileExists { .. });
         let usage = usage
             || matches!(
                 self,

@@ -32,9 +32,11 @@ mod memory;
 mod method;
 mod metrics;
 mod names;
+mod numbers;
 mod passes;
 mod plan;
 mod plot;
+mod report;
 mod run;
 mod schedule;
 mod spec;
@@ -60,10 +62,12 @@ pub use flatness::{FlatnessReport, FlatnessSpec, Layer, MemoryUse, flatness};
 pub use landscape::{Along, Landscape, LandscapeEvent, LandscapeReport, LandscapeSpec, landscape};
 pub use metrics::Metrics;
 pub use names::{Named, parse as parse_name};
+pub use numbers::significant;
 pub use plan::{
     Change, Cost, Counts, Elsewhere, Estimate, Measurement, MethodPlan, Plan, PlanSpec, Timing,
     measure, plan,
 };
+pub use report::report;
 pub use run::Run;
 pub use spec::{
     Adaptive, AugmentationSpec, BleuWords, Candidate, Compare, CompareEntry, DataSpec, DeviceName,

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use xsam_train::{Comparison, Error, JobListener, Preset, Status, Workers};
+use xsam_train::{Comparison, Error, JobListener, Preset, Status, Workers, report};
 
 use super::{Outcome, Source, existing, read, stop_on_interrupt};
 use crate::args::{CompareArguments, RunArguments};
@@ -34,7 +34,7 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
     let comparison = Comparison::prepare(spec, &compare, &directory, existing(&arguments))
         .map_err(|error| source.blame(error))?;
     let stop = stop_on_interrupt();
-    let summary = if jobs > 1 {
+    let mut summary = if jobs > 1 {
         let mut progress = JobProgress::new(&arguments.output, comparison.runs());
         let show: &mut JobListener<'_> = &mut |job, event| progress.show(job, &event);
         comparison.run_parallel(&workers(jobs)?, &stop, show)?
@@ -42,6 +42,9 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
         let mut progress = Progress::new(&arguments.output, comparison.runs());
         comparison.run(&stop, &mut |event| progress.show(&event))?
     };
+    let file = report(&directory)?;
+    let name = file.file_name().unwrap_or_default();
+    summary.files.push(name.to_string_lossy().into_owned());
 
     if arguments.output.json {
         let path = directory.display().to_string();

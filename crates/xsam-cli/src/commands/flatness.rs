@@ -1,6 +1,6 @@
 //! `xsam flatness`
 
-use xsam_train::{Error, FlatnessReport, FlatnessSpec, flatness};
+use xsam_train::{Error, FlatnessReport, FlatnessSpec, flatness, significant};
 
 use super::{Outcome, by_flag, subject};
 use crate::args::FlatnessArguments;
@@ -223,17 +223,4 @@ fn number(value: f64) -> String {
 /// Two of them, for an error.
 fn short(value: f64) -> String {
     significant(value, 2)
-}
-
-fn significant(value: f64, digits: i32) -> String {
-    let magnitude = value.abs();
-    if value == 0.0 {
-        return "0".to_owned();
-    }
-    if (1e-3..1e5).contains(&magnitude) {
-        let after_point = digits - 1 - magnitude.log10().floor() as i32;
-        format!("{value:.*}", after_point.max(0) as usize)
-    } else {
-        format!("{value:.*e}", digits as usize - 1)
-    }
 }

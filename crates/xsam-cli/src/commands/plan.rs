@@ -10,7 +10,7 @@ use xsam_train::{
 use super::{Outcome, Source, by_flag, compare};
 use crate::args::PlanArguments;
 use crate::columns::aligned;
-use crate::{print, table};
+use crate::print;
 
 /// Fields and the flags that set them.
 const FLAGS: [(&str, &str); 5] = [
@@ -107,7 +107,7 @@ fn told(plan: &Plan) -> String {
         let (measured, threads) = (&first.measured, threads(first.measured.threads));
         text = format!(
             "{}; {} parameters, {} steps an epoch; {threads}, {}.\n\n",
-            table::experiment(&first.spec),
+            first.spec.in_words(),
             measured.parameters,
             measured.steps_per_epoch,
             measured.kernels,

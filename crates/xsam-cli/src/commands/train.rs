@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use xsam_train::{Error, Run, RunSummary, Status};
+use xsam_train::{Error, Run, RunSummary, Status, report};
 
 use super::{Outcome, Source, existing, read, stop_on_interrupt};
 use crate::args::RunArguments;
@@ -31,14 +31,18 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
     let run = Run::prepare(spec, &directory, existing(&arguments))?;
     let stop = stop_on_interrupt();
     let mut progress = Progress::new(&arguments.output, 1);
-    let summary = run.train(&stop, &mut |event| progress.show(&event))?;
+    let trained = run.train(&stop, &mut |event| progress.show(&event));
+    // Of a run that failed too: it says why.
+    let made = report(&directory);
+    let summary = trained?;
+    made?;
 
     if !arguments.output.json {
         for line in outcome(&summary) {
             print::line(line);
         }
         print::line(format!(
-            "in {}: metrics.csv, run.json, spec.toml, checkpoint/, events.out.tfevents.*",
+            "in {}: metrics.csv, run.json, spec.toml, report.html, checkpoint/, events.out.tfevents.*",
             directory.display()
         ));
     }

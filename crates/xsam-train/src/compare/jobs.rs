@@ -46,7 +46,7 @@ impl Comparison {
         Ok(jobs)
     }
 
-    fn job(&self, m: usize, c: usize, seed: u64) -> Result<Job, Error> {
+    pub(super) fn job(&self, m: usize, c: usize, seed: u64) -> Result<Job, Error> {
         let entry = &self.entries[m];
         let candidate = &entry.candidates[c];
         // A run that a choice was made by is not made again to be compared.

@@ -1,5 +1,7 @@
 //! The outcome of a comparison: a row for each method.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::budget::passes;
@@ -42,6 +44,9 @@ pub struct MethodSummary {
     /// Epochs of a run; none before its hyper-parameters are chosen.
     #[serde(default)]
     pub epochs: Option<usize>,
+    /// Directories of its runs, within that of the comparison; none before its hyper-parameters are chosen.
+    #[serde(default)]
+    pub folders: Vec<PathBuf>,
     /// Finished runs.
     pub runs: usize,
     /// Whether its results after the last epoch, BLEU of translations and accuracy otherwise, differ from the
@@ -92,12 +97,18 @@ impl Comparison {
     ) -> Result<ComparisonSummary, Error> {
         let mut methods = Vec::new();
         for (m, entry) in self.entries.iter().enumerate() {
-            let spec = match choice(tuning.as_ref(), entry) {
-                Some(c) => Some(self.spec(&entry.candidates[c], self.seeds[0])?),
-                None => None,
-            };
+            let (mut spec, mut folders) = (None, Vec::new());
+            if let Some(c) = choice(tuning.as_ref(), entry) {
+                spec = Some(self.spec(&entry.candidates[c], self.seeds[0])?);
+                for &seed in &self.seeds {
+                    let directory = self.job(m, c, seed)?.directory;
+                    let within = directory.strip_prefix(&self.directory);
+                    folders.push(within.unwrap_or(&directory).to_owned());
+                }
+            }
             let (runs, first) = (of_method(done, m), of_method(done, 0));
             let mut method = MethodSummary::new(entry, spec, &runs);
+            method.folders = folders;
             if m > 0 {
                 method.test_against_first = against(&first, &runs, self.measure);
             }
@@ -139,6 +150,7 @@ impl MethodSummary {
             label: entry.label.clone(),
             epochs: spec.as_ref().map(|spec| spec.train.epochs),
             method: spec.map_or_else(|| MethodSpec::new(name), |spec| spec.method),
+            folders: Vec::new(),
             runs: runs.len(),
             test_against_first: None,
             last: last(|row| row.test_accuracy),

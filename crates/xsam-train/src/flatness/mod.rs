@@ -27,7 +27,7 @@ use memory::{Expected, ITERATIONS_EACH};
 pub use memory::MemoryUse;
 
 /// File that the report is written to, in the run's directory.
-const FILE: &str = "flatness.json";
+pub(crate) const FILE: &str = "flatness.json";
 
 /// Distances of the table of directions, in units of rho.
 const DISTANCES: [f64; 4] = [0.5, 1.0, 2.0, 4.0];

@@ -25,7 +25,7 @@ use values::Stored;
 use view::View;
 
 /// Folder of the landscapes in a run's directory.
-const FOLDER: &str = "landscape";
+pub(crate) const FOLDER: &str = "landscape";
 
 /// Losses are written down at least so often.
 const SAVE: Duration = Duration::from_secs(3);

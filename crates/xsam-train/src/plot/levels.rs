@@ -41,7 +41,7 @@ pub(super) fn levels(values: &[f64]) -> Vec<f64> {
 }
 
 /// 1, 2 or 5 times a power of ten, nearest to `step` from below.
-fn nice(step: f64) -> f64 {
+pub(crate) fn nice(step: f64) -> f64 {
     let power = 10f64.powf(step.log10().floor());
     let factor = [5.0, 2.0].into_iter().find(|f| f * power <= step);
     factor.unwrap_or(1.0) * power

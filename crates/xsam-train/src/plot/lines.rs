@@ -6,6 +6,7 @@ use plotters::prelude::*;
 
 use super::canvas::{Area, Figure, Symbol, TEXT, font, legend, mark, places, reason, short};
 use super::{Mark, Words, colour};
+use crate::statistics::mean;
 
 /// A point of a curve: a value, and the range of what it is the mean of.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +26,17 @@ impl Point {
             low: y,
             high: y,
         }
+    }
+
+    /// The mean and the range of several values; nothing of nothing.
+    pub(crate) fn over(x: f64, values: &[f64]) -> Option<Self> {
+        let mean = mean(values.iter().copied())?;
+        Some(Self {
+            x,
+            mean,
+            low: values.iter().copied().fold(f64::INFINITY, f64::min),
+            high: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
+        })
     }
 }
 

@@ -9,6 +9,7 @@ mod surface;
 
 pub(crate) use contours::{Contours, Way};
 pub(crate) use grid::Grid;
+pub(crate) use levels::nice;
 pub(crate) use lines::{Line, Lines, Point};
 pub(crate) use surface::Surface;
 

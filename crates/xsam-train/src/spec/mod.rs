@@ -13,6 +13,7 @@ mod preset;
 mod resolve;
 mod translation;
 mod tune;
+mod words;
 
 use std::fmt;
 

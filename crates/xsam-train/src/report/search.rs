@@ -1,0 +1,179 @@
+//! The searches for alpha of a run, and the curves that they found.
+
+use std::path::Path;
+
+use super::curves::{COLOURS, Curves, Drawing, Palette};
+use super::text;
+use crate::error::Error;
+use crate::files;
+use crate::plot::{Line, Point};
+
+const FILE: &str = "search.csv";
+/// Its first line; a line for each candidate of a search follows.
+const HEAD: &str = "epoch,step,alpha,loss";
+
+/// A search: the loss at each position that it tried.
+#[derive(Debug, PartialEq)]
+pub(super) struct Search {
+    epoch: usize,
+    step: usize,
+    /// Position and loss, which need not be finite.
+    points: Vec<(f64, f64)>,
+}
+
+/// The searches of the run in `run`, in their order; none if it has not searched.
+///
+/// # Errors
+/// If the file cannot be read, or is not one of searches.
+pub(super) fn read(run: &Path) -> Result<Vec<Search>, Error> {
+    let path = run.join(FILE);
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let text = files::read(&path)?;
+    let mut lines = text.lines();
+    if lines.next() != Some(HEAD) {
+        return Err(Error::damaged(
+            &path,
+            format!("its first line is not {HEAD}"),
+        ));
+    }
+    let mut searches: Vec<Search> = Vec::new();
+    for (i, line) in lines.enumerate() {
+        let candidate = candidate(line);
+        let (epoch, step, alpha, loss) = candidate
+            .ok_or_else(|| Error::damaged(&path, format!("line {} is not {HEAD}", i + 2)))?;
+        match searches.last_mut() {
+            Some(search) if (search.epoch, search.step) == (epoch, step) => {
+                search.points.push((alpha, loss));
+            }
+            _ => searches.push(Search {
+                epoch,
+                step,
+                points: vec![(alpha, loss)],
+            }),
+        }
+    }
+    Ok(searches)
+}
+
+fn candidate(line: &str) -> Option<(usize, usize, f64, f64)> {
+    let fields: Vec<&str> = line.split(',').collect();
+    let [epoch, step, alpha, loss] = fields.as_slice() else {
+        return None;
+    };
+    let alpha: f64 = alpha.parse().ok()?;
+    let numbers = (
+        epoch.parse().ok()?,
+        step.parse().ok()?,
+        alpha,
+        loss.parse().ok()?,
+    );
+    alpha.is_finite().then_some(numbers)
+}
+
+/// The loss over alpha in a choice of epochs, by the first search of each, from the first epoch to the last. Each curve is
+/// drawn from its lowest loss to its highest: while a model learns, curves sink by far more than they are high.
+pub(super) fn drawing(title: &str, searches: &[Search]) -> Option<Drawing> {
+    let mut firsts: Vec<&Search> = Vec::new();
+    for search in searches {
+        if firsts.last().is_none_or(|last| last.epoch != search.epoch) {
+            firsts.push(search);
+        }
+    }
+    let line = |(number, search): (usize, &&Search)| {
+        let losses = search.points.iter().map(|(_, loss)| *loss);
+        let losses = losses.filter(|loss| loss.is_finite());
+        let (low, high) = (losses.clone().reduce(f64::min)?, losses.reduce(f64::max)?);
+        let share = |loss: f64| match high > low {
+            true => (loss - low) / (high - low),
+            // A flat curve, and no place for what is not finite.
+            false => loss - low,
+        };
+        let points = search.points.iter();
+        let mut points: Vec<Point> = points.map(|&(x, y)| Point::at(x, share(y))).collect();
+        points.sort_by(|a, b| a.x.total_cmp(&b.x));
+        let (low, high) = (text::significant(low, 4), text::significant(high, 4));
+        Some(Line {
+            label: format!("epoch {}: loss {low} to {high}", search.epoch),
+            colour: number,
+            points,
+        })
+    };
+    let chosen = spread_out(&firsts, COLOURS);
+    Curves {
+        title,
+        x: "alpha",
+        y: "loss, from lowest (0) to highest (1)",
+        lines: chosen.iter().enumerate().filter_map(line).collect(),
+        palette: Palette::Sequence,
+        mark_highest: true,
+    }
+    .drawing()
+}
+
+/// At most so many of them, evenly apart, with the first and the last.
+fn spread_out<T: Copy>(all: &[T], most: usize) -> Vec<T> {
+    let wanted = most.min(all.len());
+    let gaps = wanted.saturating_sub(1).max(1);
+    let at = |i: usize| (i * all.len().saturating_sub(1) + gaps / 2) / gaps;
+    (0..wanted).map(|i| all[at(i)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn read_text(text: &str) -> Result<Vec<Search>, Error> {
+        let run = tempfile::tempdir().unwrap();
+        files::write(&run.path().join(FILE), text).unwrap();
+        read(run.path())
+    }
+
+    #[test]
+    fn searches_are_told_apart() {
+        let text = format!("{HEAD}\n1,1,0,2.5\n1,1,0.1,NaN\n1,9,0,2.25\n2,1,0,inf\n");
+        let searches = read_text(&text).unwrap();
+        let starts: Vec<_> = searches.iter().map(|s| (s.epoch, s.step)).collect();
+        assert_eq!(starts, [(1, 1), (1, 9), (2, 1)]);
+        assert_eq!(searches[1].points, [(0.0, 2.25)]);
+        // Of epoch 1 the first search, without what is not finite; of epoch 2 nothing is left.
+        let drawn = format!("{:?}", drawing("Search", &searches).unwrap());
+        assert!(drawn.contains("epoch 1") && !drawn.contains("epoch 2"));
+        assert!(!drawn.contains("NaN") && !drawn.contains("inf"), "{drawn}");
+        assert!(drawing("Search", &[]).is_none());
+    }
+
+    #[test]
+    fn a_damaged_file_is_told_with_its_line() {
+        for (text, reason) in [
+            ("", "its first line"),
+            ("epoch,alpha,loss\n", "its first line"),
+            ("epoch,step,alpha,loss\n1,1,0\n", "line 2"),
+            ("epoch,step,alpha,loss\n1,1,0,1\n1,1,x,1\n", "line 3"),
+            ("epoch,step,alpha,loss\n1,1,NaN,1\n", "line 2"),
+        ] {
+            let error = read_text(text).unwrap_err().to_string();
+            assert!(
+                error.contains("search.csv") && error.contains(reason),
+                "{error}"
+            );
+        }
+        assert!(
+            read(tempfile::tempdir().unwrap().path())
+                .unwrap()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn the_choice_has_both_ends() {
+        let all: Vec<usize> = (1..=60).collect();
+        assert_eq!(spread_out(&all, 7), [1, 11, 21, 31, 40, 50, 60]);
+        assert_eq!(spread_out(&all[..2], 7), [1, 2]);
+        assert_eq!(spread_out(&all[..1], 7), [1]);
+        assert!(spread_out::<usize>(&[], 7).is_empty());
+    }
+}

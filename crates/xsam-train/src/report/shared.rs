@@ -1,0 +1,136 @@
+//! Sections that the page of a run and that of a comparison share.
+
+use std::path::Path;
+
+use super::curves::Drawing;
+use super::flatness::{self, Measured};
+use super::page::{Block, Code, Section};
+use super::pictures::Picture;
+use super::source::RunSource;
+use crate::spec::Spec;
+use crate::summary::{SPEC_FILE, Status};
+
+/// The searched curves.
+pub(super) fn searches(drawings: Vec<Drawing>) -> Section {
+    Section {
+        title: "The search for alpha".to_owned(),
+        note: "The loss at distance rho_max along the arc, in the first search of some epochs. The dot is the highest \
+               point, away from which the method steps."
+            .to_owned(),
+        blocks: vec![Block::Curves(drawings)],
+    }
+}
+
+/// What `xsam flatness` has measured, if it has.
+pub(super) fn flatness(runs: &[(String, &RunSource)]) -> Option<Section> {
+    let measured: Vec<(String, &Measured)> = runs
+        .iter()
+        .filter_map(|(name, run)| Some((name.clone(), run.measured.as_ref()?)))
+        .collect();
+    (!measured.is_empty()).then(|| Section {
+        title: "How flat the minima are".to_owned(),
+        note: format!(
+            "Eigenvalues and trace of the Hessian of the training loss, and by how much that loss rises within a distance \
+             of the weights: the smaller, the flatter. By xsam flatness, over {}.",
+            flatness::measured_over(&measured),
+        ),
+        blocks: vec![Block::Table(flatness::table(&measured))],
+    })
+}
+
+/// What `xsam landscape` has drawn, if it has.
+pub(super) fn landscapes(runs: &[(String, &RunSource)]) -> Option<Section> {
+    let pictures = runs.iter().flat_map(|(name, run)| {
+        run.landscapes.iter().map(move |picture| Picture {
+            title: format!("{name}: {}", picture.title),
+            ..picture.clone()
+        })
+    });
+    let pictures: Vec<Picture> = pictures.collect();
+    (!pictures.is_empty()).then(|| Section {
+        title: "The loss around the weights".to_owned(),
+        note: "By xsam landscape.".to_owned(),
+        blocks: vec![Block::Pictures(pictures)],
+    })
+}
+
+/// How to do it again: command, versions and spec.
+pub(super) fn again(command: &str, directory: &Path, spec: &Spec, text: &str) -> Section {
+    let train = &spec.train;
+    let [file, out] = [directory.join(SPEC_FILE), beside(directory)];
+    let code = |title: &str, text: &str, folded: bool| {
+        Block::Code(Code {
+            title: title.to_owned(),
+            text: text.trim_end().to_owned(),
+            folded,
+        })
+    };
+    Section {
+        title: "Do it again".to_owned(),
+        note: format!(
+            "xsam {} with Burn's back end for {}, {} kernels, {}. The same numbers come out on the same kind of processor \
+             with the same number of threads.",
+            env!("CARGO_PKG_VERSION"),
+            train.device,
+            train.kernels,
+            train.precision,
+        ),
+        blocks: vec![
+            code(
+                "Command",
+                &format!("xsam {command} {} --out {}", quoted(&file), quoted(&out)),
+                false,
+            ),
+            code(SPEC_FILE, text, true),
+        ],
+    }
+}
+
+/// How a run stands.
+pub(super) fn state(status: Status) -> &'static str {
+    match status {
+        Status::Running => "not finished",
+        Status::Finished => "finished",
+        Status::Interrupted => "interrupted",
+        Status::Failed => "failed",
+    }
+}
+
+/// `DIR-again`.
+fn beside(directory: &Path) -> std::path::PathBuf {
+    let name = directory
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned());
+    directory.with_file_name(format!(
+        "{}-again",
+        name.unwrap_or_else(|| "run".to_owned())
+    ))
+}
+
+/// A path as a word of a command line.
+fn quoted(path: &Path) -> String {
+    let text = path.display().to_string();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+,:@%".contains(c);
+    match !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) {
+        true => text,
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_words_of_a_command_line() {
+        for (path, word) in [
+            ("runs/digits-noise/spec.toml", "runs/digits-noise/spec.toml"),
+            ("my runs/a", "'my runs/a'"),
+            ("it's $HOME", r"'it'\''s $HOME'"),
+        ] {
+            assert_eq!(quoted(Path::new(path)), word);
+        }
+        assert_eq!(beside(Path::new("runs/a")), Path::new("runs/a-again"));
+        assert_eq!(beside(Path::new("runs/..")), Path::new("run-again"));
+    }
+}
