@@ -155,7 +155,7 @@ impl Curves<'_> {
             let to = places.get(i + 1).map(|&after| between(x, after));
             let from = from.unwrap_or(LEFT);
             let to = to.unwrap_or(SIZE.0 - RIGHT);
-            let mut text = format!("{} {}", self.x, text::significant(x, 4));
+            let mut text = format!("{} {x}", self.x);
             for line in lines {
                 if let Some(point) = line.points.iter().find(|point| point.x == x) {
                     let value = |value: f64| text::fixed(value, digits);

@@ -73,7 +73,10 @@ fn costs(source: &ComparisonSource) -> impl Iterator<Item = RowsDrawing> + use<>
         format!("{} MB", text::fixed(mb, 0))
     });
     let time = rows::bars("Time of a run's steps, without evaluation", &time);
-    let memory = rows::bars("Peak memory of the process", &memory);
+    let memory = rows::bars(
+        "Peak memory of the process, up to the end of a run",
+        &memory,
+    );
     time.into_iter().chain(memory)
 }
 
