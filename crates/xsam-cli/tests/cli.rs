@@ -576,6 +576,25 @@ fn text_is_shown_in_pairs_and_translated() {
         "{}",
         text(&compare.stdout)
     );
+    let plan = [
+        "plan",
+        "--methods",
+        "sgd",
+        "--steps",
+        "3",
+        "--json",
+        "--set",
+        "data.label_noise=0",
+    ];
+    let plan = xsam(here.path(), &[&plan[..], &settings].concat());
+    assert!(plan.status.success(), "{}", text(&plan.stderr));
+    let method = &lines(&plan)[0]["methods"][0];
+    assert_eq!(method["counts"]["translations"], 1);
+    assert!(
+        method["measured"]["translation"]["median_s"]
+            .as_f64()
+            .is_some_and(|s| s > 0.0)
+    );
 }
 
 /// 20 + 4 images of two colours, 6x5 pixels.

@@ -102,14 +102,15 @@ fn each_method_has_the_peak_of_its_own_process() {
     }
     let here = tempfile::tempdir().unwrap();
     // XSAM holds more copies of the weights. In one process, sgd after it would have its peak.
-    let more = [
-        "--methods",
-        "xsam,sgd",
-        "--set",
-        "model.name=cnn",
-        "--set",
-        "model.width=128",
-    ];
+    let mut more = vec!["--methods", "xsam,sgd"];
+    for setting in [
+        "model.name=resnet18",
+        "model.width=32",
+        "train.batch_size=20",
+        "data.subset=60",
+    ] {
+        more.extend(["--set", setting]);
+    }
     let plan = planned(here.path(), &more);
     let peak = |method: usize| number(&plan["methods"][method]["measured"]["peak_mb"]);
     assert!(peak(1) < 0.95 * peak(0), "{} {}", peak(1), peak(0));
