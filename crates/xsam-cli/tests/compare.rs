@@ -60,12 +60,12 @@ fn signal(name: &str, process: u32) {
     Command::new("kill").args(arguments).status().unwrap();
 }
 
-/// What a run has come to: its rows without times, and its weights.
+/// What a run has come to: its rows without times and memory, and its weights.
 fn result(here: &Path, run: &str) -> (Vec<String>, Vec<u8>) {
     let metrics = fs::read_to_string(here.join(run).join("metrics.csv")).unwrap();
     let rows = metrics.lines().map(|line| {
         let fields: Vec<&str> = line.split(',').collect();
-        fields[..fields.len() - 2].join(",")
+        fields[..fields.len() - 3].join(",")
     });
     let exported = xsam(
         here,

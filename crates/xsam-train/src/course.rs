@@ -79,11 +79,12 @@ impl<T: Task> Course<T> {
         let mut optim = method::optimizer(&spec)?;
 
         files::prepare(directory, existing, MARKER)?;
-        task.keep(directory)?;
         let spec_file = directory.join(SPEC_FILE);
+        let has_begun = existing.goes_on() && spec_file.exists();
         let mut found = None;
-        if existing.goes_on() && spec_file.exists() {
+        if has_begun {
             goes_on(directory, &spec)?;
+            task.keep(directory)?;
             let recover = existing == Existing::Recover;
             (model, found) = checkpoint::load(directory, model, &mut optim, recover)?;
         }
@@ -106,6 +107,9 @@ impl<T: Task> Course<T> {
         };
         // The marker comes first: a directory with it can be resumed, however little else is there.
         state.write(Status::Running, None)?;
+        if !has_begun {
+            task.keep(directory)?;
+        }
         files::write(&spec_file, &state.spec.to_toml()?)?;
         Ok(Self { task, model, state })
     }
