@@ -96,15 +96,12 @@ pub(super) fn state(status: Status) -> &'static str {
     }
 }
 
-/// `DIR-again`.
+/// `DIR-again`; `run-again` here if the path ends without a name.
 fn beside(directory: &Path) -> std::path::PathBuf {
-    let name = directory
-        .file_name()
-        .map(|name| name.to_string_lossy().into_owned());
-    directory.with_file_name(format!(
-        "{}-again",
-        name.unwrap_or_else(|| "run".to_owned())
-    ))
+    match directory.file_name() {
+        Some(name) => directory.with_file_name(format!("{}-again", name.to_string_lossy())),
+        None => "run-again".into(),
+    }
 }
 
 /// A path as a word of a command line.
