@@ -2,14 +2,16 @@
 """xsam flatness and PyHessian on one trained ResNet-18, over the same images.
 
     python3 benchmarks/curvature.py images --data data/cifar10-jpeg --out data/cifar10-4096
-    python3 benchmarks/curvature.py compare runs/curvature
+    python3 benchmarks/curvature.py compare runs/curvature --json FILE
+    python3 benchmarks/curvature.py probes runs/curvature FILE --probes 40 --seed 1
 
 `images` makes a data set of so many training images that both sides can look at all of them: there
 is nothing to draw, and a mean does not depend on the order. They are PNG files, in which every
 decoder finds the same pixels. `compare` takes a run that was trained on such a data set, gives its
 exported weights to PyTorch, and prints what either side measures in evaluation mode. PyHessian's side
 takes the longer, and is the same for every build of xsam: `--pyhessian FILE` takes it from what `--json`
-has written before, of the same weights and images.
+has written before, of the same weights and images. `probes` takes more probes of PyHessian's trace, adds
+them to those in such a file, and prints the table anew.
 
 Python needs torch, pillow and PyHessian: `pip install torch pillow pyhessian`.
 """
@@ -252,8 +254,29 @@ def table(ours, theirs):
     yield row("seconds a product", ours["seconds_a_product"], theirs["seconds_a_product"])
 
 
-def compare(arguments):
+def more_probes(arguments):
+    """A mean over few probes says little: its error falls with the square root of their number."""
+    from pyhessian import hessian
+
     torch.set_num_threads(arguments.threads)
+    result = json.loads(arguments.file.read_text())
+    model, images, labels, _ = load(arguments)
+    torch.manual_seed(arguments.seed)
+    batches = list(zip(images.split(arguments.batch), labels.split(arguments.batch)))
+    side = hessian(model, F.cross_entropy, dataloader=batches, cuda=False)
+    theirs = result["pyhessian"]
+    for _ in range(arguments.probes):
+        theirs["probes"] += side.trace(1, 0.0)
+        print(f"probe {len(theirs['probes'])}: {theirs['probes'][-1]}", file=sys.stderr, flush=True)
+        theirs["trace"] = statistics.mean(theirs["probes"])
+        theirs["trace_error"] = statistics.stdev(theirs["probes"]) / math.sqrt(len(theirs["probes"]))
+        arguments.file.write_text(json.dumps(result, indent=2) + "\n")
+    print(f"{len(theirs['probes'])} probes\n")
+    print("\n".join(aligned(list(table(result["xsam"], theirs)), {0})))
+
+
+def load(arguments):
+    """The run's weights in PyTorch's model, what it has learned, and its spec."""
     run = tomllib.loads((arguments.run / "spec.toml").read_text())
     if run["model"]["name"] != "resnet18":
         sys.exit(f"{arguments.run} is not of a resnet18")
@@ -262,7 +285,12 @@ def compare(arguments):
     all_of_them = run["data"].get("subset", len(labels)) == len(labels)
     if not all_of_them or not (data / "val").exists() or run["data"].get("label_noise"):
         sys.exit(f"{arguments.run} has not learned all images in {data} with their own labels")
-    model = load_model(arguments, run, int(labels.max()) + 1)
+    return load_model(arguments, run, int(labels.max()) + 1), images, labels, run
+
+
+def compare(arguments):
+    torch.set_num_threads(arguments.threads)
+    model, images, labels, run = load(arguments)
     parameters = sum(p.numel() for p in model.parameters())
     fields = "batch", "threads", "top", "products", "probes", "iterations", "tolerance", "seed"
     settings = {field: getattr(arguments, field) for field in fields}
@@ -318,6 +346,15 @@ def main():
     both.add_argument("--pyhessian", type=Path, metavar="FILE", help="takes its side from a file of --json")
     both.add_argument("--json", type=Path, metavar="FILE", help="writes everything to a file")
     both.set_defaults(run_command=compare)
+    probes = commands.add_parser("probes", help="adds probes to PyHessian's trace")
+    probes.add_argument("run", type=Path, help="directory of the run")
+    probes.add_argument("file", type=Path, help="what `compare --json` has written of it")
+    add_program(probes)
+    probes.add_argument("--probes", type=int, default=40, help="how many more")
+    probes.add_argument("--batch", type=int, default=128)
+    probes.add_argument("--threads", type=int, default=1)
+    probes.add_argument("--seed", type=int, default=1, help="another one than of the probes in the file")
+    probes.set_defaults(run_command=more_probes)
     arguments = parser.parse_args()
     if "xsam" in arguments:
         check_program(both, arguments)
