@@ -45,7 +45,7 @@ impl<'a> JobProgress<'a> {
     }
 
     /// Shows an event of a run.
-    pub(crate) fn show(&mut self, job: &Job, event: &JobEvent<'_>) {
+    pub(crate) fn show(&mut self, job: &Job, event: &JobEvent) {
         if let JobEvent::Started { done, step, steps } = event {
             self.start(job, [*done, *step], *steps);
         }
@@ -124,14 +124,14 @@ impl<'a> JobProgress<'a> {
 }
 
 /// The same of a run in this process, of what such a run tells.
-fn of_run<'a>(job: &'a Job, event: &JobEvent<'a>) -> Option<Event<'a>> {
-    Some(match *event {
+fn of_run<'a>(job: &'a Job, event: &'a JobEvent) -> Option<Event<'a>> {
+    Some(match event {
         JobEvent::Started { done, step, steps } => Event::Started {
             directory: &job.directory,
             spec: &job.spec,
-            done,
-            step,
-            steps,
+            done: *done,
+            step: *step,
+            steps: *steps,
         },
         JobEvent::Epoch(metrics) => Event::Epoch(metrics),
         JobEvent::Restored {
@@ -141,9 +141,9 @@ fn of_run<'a>(job: &'a Job, event: &JobEvent<'a>) -> Option<Event<'a>> {
             lr_factor,
         } => Event::Restored {
             reason,
-            epoch,
-            step,
-            lr_factor,
+            epoch: *epoch,
+            step: *step,
+            lr_factor: *lr_factor,
         },
         JobEvent::Ended(summary) => Event::Ended(summary),
         JobEvent::Step { .. } | JobEvent::Failed(_) => return None,

@@ -7,18 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{assert_fails, lines, text, xsam};
+use common::{SHORT, assert_fails, lines, text, xsam};
 use serde_json::Value;
-
-/// A run of a second or so.
-const SHORT: [&str; 6] = [
-    "--set",
-    "data.subset=100",
-    "--set",
-    "train.epochs=2",
-    "--set",
-    "train.batch_size=50",
-];
 
 /// A comparison of four runs.
 const COMPARE: [&str; 7] = [

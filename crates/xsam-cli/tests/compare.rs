@@ -11,7 +11,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{assert_fails, lines, text, xsam};
+use common::{assert_fails, lines, metrics, text, weights, xsam};
 
 /// Runs of some tenths of a second, of SGD, SAM and XSAM from two seeds.
 const RUNS: [&str; 11] = [
@@ -60,22 +60,9 @@ fn signal(name: &str, process: u32) {
     Command::new("kill").args(arguments).status().unwrap();
 }
 
-/// What a run has come to: its rows without times and memory, and its weights.
+/// What a run has come to.
 fn result(here: &Path, run: &str) -> (Vec<String>, Vec<u8>) {
-    let metrics = fs::read_to_string(here.join(run).join("metrics.csv")).unwrap();
-    let rows = metrics.lines().map(|line| {
-        let fields: Vec<&str> = line.split(',').collect();
-        fields[..fields.len() - 3].join(",")
-    });
-    let exported = xsam(
-        here,
-        &["export", run, "--out", "w.safetensors", "--overwrite"],
-    );
-    assert!(exported.status.success(), "{}", text(&exported.stderr));
-    (
-        rows.collect(),
-        fs::read(here.join("w.safetensors")).unwrap(),
-    )
+    (metrics(&here.join(run)), weights(here, run))
 }
 
 #[track_caller]

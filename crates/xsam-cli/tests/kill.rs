@@ -2,11 +2,15 @@
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use common::{metrics, weights};
 
 /// How often a run is killed before it may end.
 const KILLS: usize = 50;
@@ -47,13 +51,6 @@ fn finish(child: Child) {
     assert!(output.status.success(), "{said}");
 }
 
-/// `metrics.csv` without times and memory.
-fn metrics(run: &Path) -> Vec<String> {
-    let text = fs::read_to_string(run.join("metrics.csv")).unwrap();
-    let line = |line: &str| line.rsplitn(4, ',').nth(3).unwrap().to_owned();
-    text.lines().map(line).collect()
-}
-
 /// The events in the event file: steps, names and values, without times and memory.
 fn events(run: &Path) -> Vec<Vec<u8>> {
     let entries = fs::read_dir(run).unwrap().map(|entry| entry.unwrap());
@@ -80,17 +77,6 @@ fn events(run: &Path) -> Vec<Vec<u8>> {
         rest = &rest[16 + length..];
     }
     records
-}
-
-fn weights(here: &Path, run: &str) -> Vec<u8> {
-    let file = format!("{run}.safetensors");
-    let export = Command::new(env!("CARGO_BIN_EXE_xsam"))
-        .args(["export", run, "--overwrite", "--out", &file])
-        .current_dir(here)
-        .output()
-        .unwrap();
-    assert!(export.status.success());
-    fs::read(here.join(file)).unwrap()
 }
 
 #[test]

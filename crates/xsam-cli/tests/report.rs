@@ -5,17 +5,7 @@ mod common;
 
 use std::fs;
 
-use common::{assert_fails, lines, text, xsam};
-
-/// A run of a second or so.
-const SHORT: [&str; 6] = [
-    "--set",
-    "data.subset=100",
-    "--set",
-    "train.epochs=2",
-    "--set",
-    "train.batch_size=50",
-];
+use common::{SHORT, assert_fails, lines, text, xsam};
 
 #[test]
 fn commands_that_train_write_a_report() {

@@ -13,10 +13,10 @@ use std::path::{Path, PathBuf};
 
 use xsam_data::Dataset;
 
-pub use job::{Job, serve};
+pub use job::{Job, JobEvent, serve};
 pub use summary::{ComparisonSummary, MethodSummary};
 pub use tuning::{CandidateSummary, TunedMethod, TuningMeasure, TuningSummary};
-pub use workers::{JobEvent, JobListener, Workers};
+pub use workers::{JobListener, Workers};
 
 use crate::error::Error;
 use crate::event::{Listener, StopSignal};
@@ -249,19 +249,19 @@ impl Comparison {
         outcome: &mut Outcome,
         perform: &mut Perform<'_>,
     ) -> Result<Vec<(&'a Job, Recorded)>, Error> {
-        let mut missing = Vec::new();
-        for job in jobs {
-            // All of them before the first is made: a run that is in the way is told now, not after hours.
-            if Recorded::finished(&job.directory, &job.spec)?.is_none() {
-                missing.push(job.clone());
-            }
-        }
+        let recorded = |job: &Job| Recorded::finished(&job.directory, &job.spec);
+        // All of them before the first is made: a run that is in the way is told now, not after hours.
+        let runs = jobs.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+        let missing = jobs.iter().zip(&runs).filter(|(_, run)| run.is_none());
+        let missing: Vec<Job> = missing.map(|(job, _)| job.clone()).collect();
         outcome.add(perform(&missing)?);
         let mut finished = Vec::new();
-        for job in jobs {
-            if let Some(run) = Recorded::finished(&job.directory, &job.spec)? {
-                finished.push((job, run));
-            }
+        for (job, run) in jobs.iter().zip(runs) {
+            let run = match run {
+                Some(run) => Some(run),
+                None => recorded(job)?,
+            };
+            finished.extend(run.map(|run| (job, run)));
         }
         Ok(finished)
     }

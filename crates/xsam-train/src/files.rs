@@ -96,6 +96,20 @@ pub(crate) fn sync_all(folder: &Path, others: &[PathBuf]) -> Result<(), Error> {
     paths.par_iter().try_for_each(|path| sync(path))
 }
 
+/// Removes a file, or a folder with all that is in it, if it is there.
+pub(crate) fn remove(path: &Path) -> Result<(), Error> {
+    let removed = match path.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    };
+    match removed {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The text of a file.
 pub(crate) fn read(path: &Path) -> Result<String, Error> {
     fs::read_to_string(path).map_err(Error::file("read", path))

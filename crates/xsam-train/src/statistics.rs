@@ -61,6 +61,19 @@ pub struct PairedTest {
     pub p: f64,
 }
 
+/// The values of two methods from the seeds that both have, each value with its seed, in the order of the second.
+pub(crate) fn paired(
+    first: impl Iterator<Item = (u64, f64)>,
+    second: impl Iterator<Item = (u64, f64)>,
+) -> (Vec<f64>, Vec<f64>) {
+    let first: Vec<(u64, f64)> = first.collect();
+    let pair = |(seed, value): (u64, f64)| {
+        let (_, same) = first.iter().find(|(of, _)| *of == seed)?;
+        Some((*same, value))
+    };
+    second.filter_map(pair).unzip()
+}
+
 /// Tests whether `second` differs from `first`; `first[i]` and `second[i]` are of the same seed.
 ///
 /// Nothing where the test has no answer: of fewer than two pairs, of lists of different lengths, of values

@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
     let stop = stop_on_interrupt();
     let mut summary = if jobs > 1 {
         let mut progress = JobProgress::new(&arguments.output, comparison.runs());
-        let show: &mut JobListener<'_> = &mut |job, event| progress.show(job, &event);
+        let show: &mut JobListener<'_> = &mut |job, event| progress.show(job, event);
         comparison.run_parallel(&workers(jobs)?, &stop, show)?
     } else {
         let mut progress = Progress::new(&arguments.output, comparison.runs());

@@ -1,6 +1,7 @@
 //! The program, run in a directory.
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
+use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -12,6 +13,31 @@ pub fn xsam(directory: &Path, arguments: &[&str]) -> Output {
         .current_dir(directory)
         .output()
         .unwrap()
+}
+
+/// A run of a second or so.
+pub const SHORT: [&str; 6] = [
+    "--set",
+    "data.subset=100",
+    "--set",
+    "train.epochs=2",
+    "--set",
+    "train.batch_size=50",
+];
+
+/// `metrics.csv` of a run without times and memory.
+pub fn metrics(run: &Path) -> Vec<String> {
+    let text = fs::read_to_string(run.join("metrics.csv")).unwrap();
+    let line = |line: &str| line.rsplitn(4, ',').nth(3).unwrap().to_owned();
+    text.lines().map(line).collect()
+}
+
+/// The weights of a run, which its checkpoints hold with ids that differ from run to run.
+pub fn weights(here: &Path, run: &str) -> Vec<u8> {
+    let export = ["export", run, "--overwrite", "--out", "w.safetensors"];
+    let exported = xsam(here, &export);
+    assert!(exported.status.success(), "{}", text(&exported.stderr));
+    fs::read(here.join("w.safetensors")).unwrap()
 }
 
 pub fn text(bytes: &[u8]) -> String {

@@ -81,7 +81,7 @@ pub(crate) fn save<M: Module>(
     let folder = run.join(FOLDER);
     let complete = folder.join(position.place().name());
     let beside = complete.with_extension(place::UNFINISHED);
-    remove(&beside)?;
+    files::remove(&beside)?;
     fs::create_dir_all(&beside).map_err(Error::file("create the directory", &beside))?;
 
     // `valid` brings the running statistics up to date; records do not.
@@ -120,18 +120,9 @@ fn prune(run: &Path, keep: usize, best: Option<usize>) -> Result<(), Error> {
 /// Removes a checkpoint, of which there is never a part.
 pub(crate) fn discard(checkpoint: &Path) -> Result<(), Error> {
     let leaving = checkpoint.with_extension(place::UNFINISHED);
-    remove(&leaving)?;
+    files::remove(&leaving)?;
     fs::rename(checkpoint, &leaving).map_err(Error::file("rename", checkpoint))?;
-    remove(&leaving)
-}
-
-fn remove(folder: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", folder)(error))
-        }
-        _ => Ok(()),
-    }
+    files::remove(&leaving)
 }
 
 /// The position of a run at its latest checkpoint, with the weights and the state there in `model` and `optim`; all as
@@ -143,29 +134,31 @@ pub(crate) fn load<M: Module>(
     optim: &mut SharpnessAware,
     recover: bool,
 ) -> Result<(M, Option<Position>), Error> {
-    let mut latest_first = kept(run)?.into_iter().rev().peekable();
-    let Some((_, latest)) = latest_first.peek() else {
-        return Ok((model, None));
-    };
-    let damage = manifest::check(latest).err();
-    let whole = latest_first
-        .map(|(_, path)| path)
-        .find(|path| manifest::check(path).is_ok());
-    let path = match (damage, whole) {
-        (None, Some(latest)) => latest,
-        (Some(_), Some(earlier)) if recover => earlier,
-        (Some(damage), whole) => {
-            return Err(Error::DamagedCheckpoint {
-                source: Box::new(damage),
-                whole,
-            });
+    let mut damage = None;
+    for (_, path) in kept(run)?.into_iter().rev() {
+        if let Err(error) = manifest::check(&path) {
+            damage.get_or_insert(error);
+            continue;
         }
-        (None, None) => return Ok((model, None)),
-    };
-    let position = position(&path)?;
-    let model = weights(&path, model)?;
-    optim.load(path.join(OPTIMIZER))?;
-    Ok((model, Some(position)))
+        if let Some(damage) = damage.filter(|_| !recover) {
+            return Err(damaged(damage, Some(path)));
+        }
+        let position = position(&path)?;
+        let model = weights(&path, model)?;
+        optim.load(path.join(OPTIMIZER))?;
+        return Ok((model, Some(position)));
+    }
+    match damage {
+        None => Ok((model, None)),
+        Some(damage) => Err(damaged(damage, None)),
+    }
+}
+
+fn damaged(damage: Error, whole: Option<PathBuf>) -> Error {
+    Error::DamagedCheckpoint {
+        source: Box::new(damage),
+        whole,
+    }
 }
 
 /// The epochs up to the latest checkpoint of a run.

@@ -51,27 +51,44 @@ pub(super) struct Order {
     pub(super) comparison: PathBuf,
 }
 
-/// What the process of a run tells.
-#[derive(Debug, Serialize, Deserialize)]
+/// What a run that is made in another process tells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Told {
+pub enum JobEvent {
+    /// It starts, or goes on.
     Started {
+        /// Epochs that were done before.
         done: usize,
+        /// Steps that were done of the next one.
         step: usize,
+        /// Steps in an epoch.
         steps: usize,
     },
+    /// It is at a step: not of every step, but often enough for a bar.
     Step {
+        /// The epoch, counted from 1.
         epoch: usize,
+        /// The step in it, counted from 1.
         step: usize,
     },
+    /// An epoch is done.
     Epoch(Box<Metrics>),
+    /// It has diverged, and goes on from a checkpoint or from its start.
     Restored {
+        /// What went wrong.
         reason: String,
+        /// Epochs that are done there.
         epoch: usize,
+        /// Steps that are done there of the next one.
         step: usize,
+        /// What the learning rate is multiplied by from here on.
         lr_factor: f64,
     },
+    /// It has ended.
     Ended(Box<RunSummary>),
+    /// Its process has failed, with the reason. No process says so of itself.
+    #[serde(skip)]
+    Failed(String),
 }
 
 /// Makes the run that is ordered on standard input, and tells on standard output how it goes: what a process
@@ -96,26 +113,26 @@ pub fn serve(stop: &StopSignal) -> Result<RunSummary, Error> {
     run.train(stop, &mut |event| match event {
         Event::Started {
             done, step, steps, ..
-        } => tell(&Told::Started { done, step, steps }),
+        } => tell(&JobEvent::Started { done, step, steps }),
         Event::Step { epoch, step, .. } => {
             if told.elapsed() >= REPORT_EVERY {
                 told = Instant::now();
-                tell(&Told::Step { epoch, step });
+                tell(&JobEvent::Step { epoch, step });
             }
         }
-        Event::Epoch(metrics) => tell(&Told::Epoch(Box::new(metrics.clone()))),
+        Event::Epoch(metrics) => tell(&JobEvent::Epoch(Box::new(metrics.clone()))),
         Event::Restored {
             reason,
             epoch,
             step,
             lr_factor,
-        } => tell(&Told::Restored {
+        } => tell(&JobEvent::Restored {
             reason: reason.to_owned(),
             epoch,
             step,
             lr_factor,
         }),
-        Event::Ended(summary) => tell(&Told::Ended(Box::new(summary.clone()))),
+        Event::Ended(summary) => tell(&JobEvent::Ended(Box::new(summary.clone()))),
     })
 }
 
@@ -131,9 +148,9 @@ fn watch(mut input: impl BufRead + Send + 'static, stop: StopSignal) {
 }
 
 /// Whoever does not listen any more is gone, which `watch` notices.
-fn tell(told: &Told) {
+fn tell(event: &JobEvent) {
     let mut output = io::stdout().lock();
-    if serde_json::to_writer(&mut output, told).is_ok() {
+    if serde_json::to_writer(&mut output, event).is_ok() {
         let _ = writeln!(output);
     }
 }

@@ -10,7 +10,7 @@ use super::{Comparison, TuningMeasure, TuningSummary, of_method};
 use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::spec::{CompareEntry, MethodSpec, Spec};
-use crate::statistics::{PairedTest, Spread, mean, median, paired_t_test};
+use crate::statistics::{PairedTest, Spread, mean, median, paired, paired_t_test};
 use crate::summary::{Recorded, RunSummary, Status};
 
 /// The outcome of a comparison, as in `compare.json`.
@@ -176,17 +176,18 @@ impl MethodSummary {
 
 /// The test of a method against the first one, over the seeds that both have a run from.
 fn against(first: &[&Recorded], runs: &[&Recorded], measure: TuningMeasure) -> Option<PairedTest> {
-    let value = |run: &Recorded| {
+    let value = |run: &&Recorded| {
         let last = run.summary.last.as_ref()?;
-        match measure {
+        let value = match measure {
             TuningMeasure::ValidationAccuracy => last.test_accuracy,
             TuningMeasure::ValidationBleu => last.test_bleu,
-        }
+        };
+        Some((run.summary.seed, value?))
     };
-    let pair = |run: &&Recorded| {
-        let same = |other: &&&Recorded| other.summary.seed == run.summary.seed;
-        value(first.iter().find(same)?).zip(value(run))
-    };
-    let (first, second): (Vec<f64>, Vec<f64>) = runs.iter().filter_map(pair).unzip();
+    let (first, runs) = (
+        first.iter().filter_map(value),
+        runs.iter().filter_map(value),
+    );
+    let (first, second) = paired(first, runs);
     paired_t_test(&first, &second)
 }

@@ -13,12 +13,11 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::Outcome;
-use super::job::{Job, Order, Told};
+use super::job::{Job, JobEvent, Order};
 use crate::error::Error;
 use crate::event::StopSignal;
 use crate::files::Existing;
-use crate::metrics::Metrics;
-use crate::summary::{RunSummary, Status};
+use crate::summary::Status;
 
 /// Time from one look at the stop signal to the next.
 const ATTENTION: Duration = Duration::from_millis(50);
@@ -37,46 +36,8 @@ pub struct Workers {
     pub arguments: Vec<OsString>,
 }
 
-/// What a run that is made in another process tells.
-#[derive(Clone, Debug)]
-pub enum JobEvent<'a> {
-    /// It starts, or goes on.
-    Started {
-        /// Epochs that were done before.
-        done: usize,
-        /// Steps that were done of the next one.
-        step: usize,
-        /// Steps in an epoch.
-        steps: usize,
-    },
-    /// It is at a step: not of every step, but often enough for a bar.
-    Step {
-        /// The epoch, counted from 1.
-        epoch: usize,
-        /// The step in it, counted from 1.
-        step: usize,
-    },
-    /// An epoch is done.
-    Epoch(&'a Metrics),
-    /// It has diverged, and goes on from a checkpoint or from its start.
-    Restored {
-        /// What went wrong.
-        reason: &'a str,
-        /// Epochs that are done there.
-        epoch: usize,
-        /// Steps that are done there of the next one.
-        step: usize,
-        /// What the learning rate is multiplied by from here on.
-        lr_factor: f64,
-    },
-    /// It has ended.
-    Ended(&'a RunSummary),
-    /// Its process has failed, with the reason.
-    Failed(&'a str),
-}
-
 /// Listens to the runs of a comparison.
-pub type JobListener<'a> = dyn FnMut(&Job, JobEvent<'_>) + 'a;
+pub type JobListener<'a> = dyn FnMut(&Job, &JobEvent) + 'a;
 
 /// The process of a run.
 struct Worker {
@@ -134,10 +95,13 @@ impl Workers {
             }
             match receiver.recv_timeout(ATTENTION) {
                 Ok((i, Some(line))) => {
-                    if let (Some(worker), Ok(told)) =
+                    if let (Some(worker), Ok(event)) =
                         (running.get_mut(&i), serde_json::from_str(&line))
                     {
-                        worker.hear(&jobs[i], &told, listener);
+                        if let JobEvent::Ended(summary) = &event {
+                            worker.status = Some(summary.status);
+                        }
+                        listener(&jobs[i], &event);
                     }
                 }
                 Ok((i, None)) => {
@@ -150,8 +114,8 @@ impl Workers {
                                 stop.stop();
                             }
                             Ended::Failed(reason) => {
-                                listener(&jobs[i], JobEvent::Failed(&reason));
                                 outcome.fail(&jobs[i], &reason);
+                                listener(&jobs[i], &JobEvent::Failed(reason));
                             }
                         }
                     }
@@ -209,37 +173,6 @@ enum Ended {
 }
 
 impl Worker {
-    fn hear(&mut self, job: &Job, told: &Told, listener: &mut JobListener<'_>) {
-        let event = match told {
-            Told::Started { done, step, steps } => JobEvent::Started {
-                done: *done,
-                step: *step,
-                steps: *steps,
-            },
-            Told::Step { epoch, step } => JobEvent::Step {
-                epoch: *epoch,
-                step: *step,
-            },
-            Told::Epoch(metrics) => JobEvent::Epoch(metrics),
-            Told::Restored {
-                reason,
-                epoch,
-                step,
-                lr_factor,
-            } => JobEvent::Restored {
-                reason,
-                epoch: *epoch,
-                step: *step,
-                lr_factor: *lr_factor,
-            },
-            Told::Ended(summary) => {
-                self.status = Some(summary.status);
-                JobEvent::Ended(summary)
-            }
-        };
-        listener(job, event);
-    }
-
     fn end(mut self, stop: &StopSignal) -> Result<Ended, Error> {
         let status = self.child.wait();
         let status = status.map_err(Error::file("wait for", Path::new("the process of a run")))?;

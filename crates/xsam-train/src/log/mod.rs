@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use xsam::{SearchReport, StepReport};
 
 use crate::error::Error;
+use crate::files;
 use crate::metrics::Metrics;
 use appended::Appended;
 use events::{Events, Scalars};
@@ -60,7 +61,7 @@ impl Logs {
             events: Events::open(&run.join(&events_name), length)?,
             events_name,
             search: match lengths.search {
-                0 => remove(&search_file).map(|()| None)?,
+                0 => files::remove(&search_file).map(|()| None)?,
                 length => Some(Appended::open(&search_file, length)?),
             },
             search_file,
@@ -166,17 +167,8 @@ fn remove_events(run: &Path) -> Result<(), Error> {
         let name = entry.file_name();
         let name = name.to_string_lossy();
         if name.starts_with(EVENTS[0]) && name.ends_with(EVENTS[1]) {
-            remove(&entry.path())?;
+            files::remove(&entry.path())?;
         }
     }
     Ok(())
-}
-
-fn remove(file: &Path) -> Result<(), Error> {
-    match fs::remove_file(file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file("remove", file)(error))
-        }
-        _ => Ok(()),
-    }
 }

@@ -30,9 +30,8 @@ impl Counts {
         let steps = train.epochs * steps_per_epoch;
         let due = |every: usize, epoch: &usize| train.is_due(every, *epoch);
         let evaluated = (1..=train.epochs).filter(|epoch| due(train.evaluate_every, epoch));
-        // Unless it is said how often, at the end alone.
-        let bleu_every = spec.translation.bleu_every.unwrap_or(train.epochs);
-        let translated = evaluated.clone().filter(|epoch| due(bleu_every, epoch));
+        let translated = evaluated.clone();
+        let translated = translated.filter(|epoch| spec.translation.bleu_is_due(train, *epoch));
         let saved = (1..=train.epochs).filter(|epoch| due(train.checkpoint_every, epoch));
         Self {
             epochs: train.epochs,

@@ -6,7 +6,7 @@ use super::page::Figure;
 use super::source::{ComparisonSource, MethodSource, RunSource};
 use super::text;
 use crate::metrics::Metrics;
-use crate::statistics::{PairedTest, Spread, mean, paired_t_test};
+use crate::statistics::{PairedTest, Spread, mean, paired, paired_t_test};
 
 /// Above this p value a difference is told to be perhaps chance.
 const SIGNIFICANT: f64 = 0.05;
@@ -85,13 +85,8 @@ pub(super) struct Difference {
 impl Difference {
     /// Of `method` from `base`; none if no seed has both.
     pub(super) fn new(base: &MethodSource, method: &MethodSource, score: Score) -> Option<Self> {
-        let of_base: Vec<(u64, f64)> = base.values(|run| score.of_run(run)).collect();
-        let pairs = method.values(|run| score.of_run(run));
-        let pairs = pairs.filter_map(|(seed, value)| {
-            let base = of_base.iter().find(|(of, _)| *of == seed)?;
-            Some((base.1, value))
-        });
-        let (first, second): (Vec<f64>, Vec<f64>) = pairs.unzip();
+        let of_run = |run: &RunSource| score.of_run(run);
+        let (first, second) = paired(base.values(of_run), method.values(of_run));
         let differences = first.iter().zip(&second).map(|(a, b)| b - a);
         Some(Self {
             seeds: first.len(),

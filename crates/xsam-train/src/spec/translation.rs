@@ -5,7 +5,7 @@ use xsam_data::DatasetName;
 use xsam_data::text::{BOS, BleuConfig, BleuTokenization, EOS};
 use xsam_models::SearchConfig;
 
-use super::{SpecError, optional_name};
+use super::{SpecError, TrainSpec, optional_name};
 use crate::names::named_enum;
 
 named_enum! {
@@ -83,6 +83,11 @@ impl TranslationSpec {
         SpecError::unless(ok, "translation.merges", merges, "from 1 to 2^20")?;
         let ok = penalty.is_finite();
         SpecError::unless(ok, "translation.length_penalty", penalty, "finite")
+    }
+
+    /// Whether an evaluation after `epochs` epochs has a BLEU: unless it is said how often, at the end alone.
+    pub(crate) fn bleu_is_due(&self, train: &TrainSpec, epochs: usize) -> bool {
+        train.is_due(self.bleu_every.unwrap_or(train.epochs), epochs)
     }
 
     /// How translations are looked for.

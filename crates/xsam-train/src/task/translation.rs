@@ -264,10 +264,7 @@ impl Task for Translation {
         let mut validation = self.score(model, &self.validation)?;
         let mut test = self.score(model, &self.test)?;
         let mut files = Vec::new();
-        let train = &self.train_spec;
-        // Unless it is said how often, at the end alone.
-        let every = self.spec.bleu_every.unwrap_or(train.epochs);
-        if train.is_due(every, epochs) {
+        if self.spec.bleu_is_due(&self.train_spec, epochs) {
             let (score, _) = self.bleu(model, &self.text.validation, &self.validation)?;
             validation.bleu = Some(score.score);
             let (score, translations) = self.bleu(model, &self.text.test, &self.test)?;
