@@ -1,0 +1,61 @@
+"""The cases that are made here: what each one trains, and by what.
+
+Seeds are chosen so that single precision can follow: no two candidates of a search are all but equally high, and no
+ReLU has an input so near zero that rounding switches it.
+"""
+
+GRID = [round(0.1 * i, 1) for i in range(21)]
+COARSE = [0.0, 0.4, 0.8, 1.2, 1.6, 2.0]
+# Unequally spaced, which the formula of a parabola must bear.
+UNEQUAL = [0.0, 0.3, 0.7, 1.2, 1.4, 2.0]
+SHORT = [0.0, 0.3, 0.6, 0.8]
+
+SAM = {"rho": 0.15, "ascent_steps": 1}
+SEARCH = {"rho_max": 0.3, "dynamic": True, "alphas": GRID}
+# Far enough out for the losses of a coarse grid to differ in more than their last digits.
+FAR = {"rho": 0.6, "rho_max": 1.0, "ascent_steps": 1, "dynamic": True, "search_kind": "parabola"}
+THREE_STEPS = {"rho": 0.3, "ascent_steps": 3}
+FRIENDLY = {"sigma": 1.0, "lambda": 0.9}
+
+# Name, seed and `optimizer`. The model is named by the first part of the name.
+CASES = [
+    ("cnn-gsam", 127, {"method": "gsam", **SAM, "gsam_alpha": 0.4}),
+    ("cnn-wsam", 140, {"method": "wsam", **SAM, "gamma": 0.9, "decoupled": False}),
+    ("cnn-wsam-decoupled", 159, {"method": "wsam", **SAM, "gamma": 0.9, "decoupled": True}),
+    ("cnn-looksam", 130, {"method": "looksam", **SAM, "look_every": 3, "look_alpha": 0.7}),
+    ("cnn-friendly-sam", 116, {"method": "friendly-sam", **SAM, **FRIENDLY}),
+    ("cnn-msam", 114, {"method": "msam", **THREE_STEPS}),
+    ("cnn-lookbehind-sam", 121, {"method": "lookbehind-sam", **THREE_STEPS, "look_alpha": 0.5}),
+    ("cnn-sam-micro", 113, {"method": "sam", **SAM, "micro_batches": 2}),
+    ("cnn-sam-accumulate", 147, {"method": "sam", **SAM, "accumulate": 2}),
+    ("cnn-xsam-accumulate", 224, {"method": "xsam", **SAM, **SEARCH, "accumulate": 2}),
+    ("cnn-xsam-friendly", 244, {"method": "xsam", **SAM, **SEARCH, "friendly": FRIENDLY}),
+    ("cnn-xsam-parabola", 349, {"method": "xsam", **FAR, "alphas": COARSE}),
+    ("mlp-gsam", 152, {"method": "gsam", **SAM, "gsam_alpha": 0.4}),
+    ("mlp-wsam-decoupled", 109, {"method": "wsam", **SAM, "gamma": 0.9, "decoupled": True}),
+    ("mlp-looksam", 111, {"method": "looksam", **SAM, "look_every": 3, "look_alpha": 0.7}),
+    # sigma other than 1, at which it shows whether the average is moved before or after its use.
+    ("mlp-friendly-sam", 103, {"method": "friendly-sam", **SAM, "sigma": 0.6, "lambda": 0.8}),
+    ("mlp-lookbehind-sam", 133, {"method": "lookbehind-sam", **THREE_STEPS, "look_alpha": 0.5}),
+    # At the vertex of the first search the loss is lower than on the grid, at that of the second one higher.
+    ("mlp-xsam-parabola", 163, {"method": "xsam", **FAR, "alphas": UNEQUAL}),
+    # The first search ends at the last of the grid, the second one within.
+    ("mlp-xsam-parabola-end", 189, {"method": "xsam", **FAR, "alphas": SHORT}),
+]
+
+MODELS = {"cnn": "small_cnn", "mlp": "mlp"}
+
+
+def case(name, seed, optimizer):
+    """A case without what is expected of it."""
+    return {
+        "kind": "train",
+        "model": {"name": MODELS[name.partition("-")[0]], "classes": 10},
+        "seed": seed,
+        "epochs": 2,
+        "batches": 4,
+        "batch_size": 16,
+        "image_size": 8,
+        "base": {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.001},
+        "optimizer": optimizer,
+    }
