@@ -88,62 +88,47 @@ impl Ascent {
         keep: Keep,
         report: &mut StepReport,
     ) -> Result<AscentPoint, StepError> {
-        let length = self.rho * rho_factor / self.steps as f64;
-        let mut displacement: Option<Displacement> = None;
-        let mut here = start;
-        if length > 0.0 {
-            report.rho = self.rho * rho_factor;
-            for _ in 0..self.steps {
-                let direction = self.direction(&here, objective)?;
-                if direction.norm == 0.0 {
-                    break;
-                }
-                // Once there is a direction the gradient is not needed: free it before the pass.
-                here.gradient = ParamVector::default();
-                let step = length / (direction.norm + NORM_EPSILON);
-                objective.advance(step, &direction.vector);
-                if keep == Keep::Displacement {
-                    displacement = Some(match displacement {
-                        None => direction.scaled(step),
-                        Some(so_far) => so_far.plus(direction.scaled(step)),
-                    });
-                } else {
-                    drop(direction);
-                }
-                here = objective.evaluate()?;
-                report.ascent_loss = Some(here.loss);
-                report.ascent_grad_norm = Some(here.norm);
-            }
-        }
-        objective.reset();
-        Ok(AscentPoint {
-            gradient: here.gradient,
-            norm: here.norm,
-            displacement: match displacement {
-                Some(displacement) => displacement.finish()?,
-                None => None,
-            },
-        })
+        let mut climb = self.begin(start, rho_factor, keep);
+        while climb.step(objective, report)? {}
+        climb.finish(objective)
     }
 
-    /// `T^2 g` and `|T g|`, within the mask.
+    /// The beginning of a climb, for methods that look at every ascent point on the way or that change the
+    /// direction.
+    pub fn begin(&self, start: Evaluation, rho_factor: f64, keep: Keep) -> Climb<'_> {
+        Climb {
+            ascent: self,
+            rho: self.rho * rho_factor,
+            keep,
+            less: None,
+            made: 0,
+            here: start,
+            displacement: None,
+        }
+    }
+
+    /// `T^2 g` and `|T g|`, within the mask, for the gradient `here` without `less`.
     fn direction(
         &self,
         here: &Evaluation,
+        less: Option<(f64, &ParamVector)>,
         objective: &dyn Objective,
     ) -> Result<Direction, StepError> {
         let mut vector = here.gradient.clone();
         if here.norm == 0.0 {
             return Ok(Direction::new(vector, 0.0, Some(0.0)));
         }
+        if let Some((factor, less)) = less {
+            vector = vector.combine(1.0, less, -factor);
+        }
         if let Some(group) = &self.mask {
             let members = objective.members(group);
             vector.retain(|id| members.contains(&id));
         }
         if self.scaling == Scaling::None {
-            let norm = match self.mask {
-                None => here.norm,
-                Some(_) => vector.norm()?,
+            let norm = match (&self.mask, less) {
+                (None, None) => here.norm,
+                _ => vector.norm()?,
             };
             return Ok(Direction::new(vector, norm, Some(norm)));
         }
@@ -157,6 +142,87 @@ impl Ascent {
             _ => vector.scaled_ascent(&weights, |_| Some(0.0))?,
         };
         Ok(Direction::new(vector, norm, None))
+    }
+}
+
+/// An ascent on its way, from [`Ascent::begin`]: the weights, and then one ascent point after another.
+pub struct Climb<'a> {
+    ascent: &'a Ascent,
+    rho: f64,
+    keep: Keep,
+    less: Option<(f64, &'a ParamVector)>,
+    made: usize,
+    here: Evaluation,
+    displacement: Option<Displacement>,
+}
+
+impl<'a> Climb<'a> {
+    /// Takes `factor * vector` from the gradient before it becomes the direction, in every step.
+    ///
+    /// Costs a full-size copy for the direction, and a read-back each step for its norm.
+    #[must_use]
+    pub fn without(mut self, factor: f64, vector: &'a ParamVector) -> Self {
+        self.less = Some((factor, vector));
+        self
+    }
+
+    /// Loss and gradient where the climb is.
+    pub fn here(&self) -> &Evaluation {
+        &self.here
+    }
+
+    /// Takes one step, and loss and gradient where it leads. `false` if the climb is at its end: all steps are
+    /// made, the length is 0, or there is nothing to ascend along.
+    ///
+    /// # Errors
+    /// If loss or gradient at the ascent point are not finite, or the device fails.
+    pub fn step(
+        &mut self,
+        objective: &mut dyn Objective,
+        report: &mut StepReport,
+    ) -> Result<bool, StepError> {
+        if self.made == self.ascent.steps || self.rho <= 0.0 {
+            return Ok(false);
+        }
+        report.rho = self.rho;
+        let direction = self.ascent.direction(&self.here, self.less, objective)?;
+        if direction.norm == 0.0 {
+            self.made = self.ascent.steps;
+            return Ok(false);
+        }
+        // Once there is a direction the gradient is not needed: free it before the pass.
+        self.here.gradient = ParamVector::default();
+        let step = self.rho / self.ascent.steps as f64 / (direction.norm + NORM_EPSILON);
+        objective.advance(step, &direction.vector);
+        if self.keep == Keep::Displacement {
+            self.displacement = Some(match self.displacement.take() {
+                None => direction.scaled(step),
+                Some(so_far) => so_far.plus(direction.scaled(step)),
+            });
+        } else {
+            drop(direction);
+        }
+        self.here = objective.evaluate()?;
+        report.ascent_loss = Some(self.here.loss);
+        report.ascent_grad_norm = Some(self.here.norm);
+        self.made += 1;
+        Ok(true)
+    }
+
+    /// Ends the climb where it is, and brings the objective's point back to the weights.
+    ///
+    /// # Errors
+    /// If the device fails.
+    pub fn finish(self, objective: &mut dyn Objective) -> Result<AscentPoint, StepError> {
+        objective.reset();
+        Ok(AscentPoint {
+            gradient: self.here.gradient,
+            norm: self.here.norm,
+            displacement: match self.displacement {
+                Some(displacement) => displacement.finish()?,
+                None => None,
+            },
+        })
     }
 }
 

@@ -92,6 +92,18 @@ pub enum StepError {
     /// No parameter received a gradient.
     #[error("no parameter received a gradient: every one of them is frozen or unused")]
     NoGradient,
+    /// A batch in parts had none.
+    #[error("the batch has no parts: hand over one micro-batch at least")]
+    NoMicroBatch,
+    /// Something that the optimizer is to do needs the closure of [`step`](crate::SharpnessAware::step).
+    #[error("{0} needs the closure of `step`: it cannot be done in phases")]
+    NeedsClosure(&'static str),
+    /// Another step was made between the phases of this one.
+    #[error("another step was made since this one began: finish a step before the next one")]
+    Stale,
+    /// A method has asked for a pass that the caller has yet to make. Phases catch it; methods hand it on.
+    #[error("a pass has yet to be made")]
+    Pending,
     /// The learning rate is negative or not finite.
     #[error("the learning rate is {0}: must be finite and at least 0")]
     LearningRate(f64),

@@ -44,33 +44,43 @@
 //! Hessian, or with the Segment Anything Model.
 
 mod ascent;
+mod attempt;
 pub mod check;
 mod error;
+mod loss_scale;
 mod method;
 mod objective;
 pub mod optim;
 pub mod parameters;
+mod pass;
+mod phases;
 mod plane;
 mod record;
 mod report;
 mod rho;
 mod search;
 mod sharpness_aware;
+mod update;
 mod vector;
 
-pub use ascent::{Ascent, AscentPoint, Keep, Scaling};
+pub use ascent::{Ascent, AscentPoint, Climb, Keep, Scaling};
 pub use error::{ConfigError, Place, RecordError, StepError, StepFailure};
+pub use loss_scale::LossScale;
 pub use method::{
-    AsamConfig, CloneMethod, Context, Method, MethodConfig, MethodState, SamConfig, SgdOnlyConfig,
-    Update, XsamConfig,
+    AsamConfig, CloneMethod, Context, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
+    LookXsamConfig, LookbehindSamConfig, Method, MethodConfig, MethodState, MsamConfig, SamConfig,
+    SgdOnlyConfig, WsamConfig, XsamConfig,
 };
 pub use objective::{Evaluation, Objective, Passes};
+pub use pass::LossOutput;
+pub use phases::{Ascended, Candidate, Descent, Phase};
 pub use plane::Plane;
 pub use record::SharpnessAwareRecord;
 pub use report::StepReport;
 pub use rho::RhoSchedule;
 pub use search::{Grid, SearchReport, SearchSchedule};
-pub use sharpness_aware::{LossOutput, SharpnessAware, Step};
+pub use sharpness_aware::{SharpnessAware, Step};
+pub use update::{Then, Update};
 pub use vector::ParamVector;
 
 /// The README's example is a test.

@@ -10,7 +10,9 @@ use burn::module::{Module, ParamGroup, ParamId};
 use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
 
 use crate::error::{Place, StepError};
+use crate::loss_scale::LossScale;
 use crate::parameters;
+use crate::pass::{self, Pass};
 use crate::vector::{ParamVector, Reductions};
 
 /// Loss and gradient at one point.
@@ -31,29 +33,37 @@ impl Evaluation {
     /// # Errors
     /// If loss or gradient are not finite, no parameter has a gradient, or the loss is not a tracked scalar.
     pub fn of<M: Module>(model: &M, loss: Tensor<1>, place: Place) -> Result<Self, StepError> {
-        let value = scalar(loss.clone())?;
-        if !loss.is_tracked() {
-            return Err(StepError::LossNotTracked);
-        }
-        let gradient = parameters::gradient_vector(model, loss.backward());
-        if gradient.is_empty() {
-            return Err(StepError::NoGradient);
-        }
+        let (loss, gradient) = pass::backward(model, loss, 1.0)?;
+        Self::read(loss, gradient, place, &mut None)?.ok_or(StepError::NoGradient)
+    }
+
+    /// Loss and gradient of a pass whose loss was scaled. One read-back. `None` if the scale was too large: it has
+    /// been made smaller, and the pass is to be made again.
+    pub(crate) fn read(
+        loss: Tensor<1>,
+        gradient: ParamVector,
+        place: Place,
+        scale: &mut Option<LossScale>,
+    ) -> Result<Option<Self>, StepError> {
         let [loss, squared_norm] = Reductions::default()
-            .scalar(value)
+            .scalar(loss)
             .dot(&gradient, &gradient)
             .read()?;
         if !loss.is_finite() {
             return Err(StepError::NonFiniteLoss { place, value: loss });
         }
         if !squared_norm.is_finite() {
-            return Err(StepError::NonFiniteGradient { place, loss });
+            return match scale.as_mut().is_some_and(LossScale::back_off) {
+                true => Ok(None),
+                false => Err(StepError::NonFiniteGradient { place, loss }),
+            };
         }
-        Ok(Self {
+        let factor = 1.0 / scale.map_or(1.0, |scale| scale.scale());
+        Ok(Some(Self {
             loss,
-            gradient,
-            norm: squared_norm.sqrt(),
-        })
+            gradient: gradient.scale(factor),
+            norm: squared_norm.sqrt() * factor,
+        }))
     }
 }
 
@@ -106,46 +116,79 @@ impl Replay {
     }
 }
 
-/// [`Objective`] of a model and a closure that gives the loss.
-pub(crate) struct BatchObjective<'a, M, F> {
-    pub(crate) model: &'a M,
-    pub(crate) loss: F,
-    pub(crate) replay: Option<Replay>,
-    strategy: GradientCheckpointingStrategy,
-    point: Option<M>,
-    ascents: usize,
-    pub(crate) passes: Passes,
-}
-
 /// How often the model was run in a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Passes {
-    /// Forward-backward passes, the one at the weights included.
+    /// Forward-backward passes over the batch, the one at the weights included.
     pub gradients: usize,
     /// Forward passes without a gradient.
     pub losses: usize,
 }
 
-impl<'a, M: Module, F: FnMut(&M) -> Tensor<1>> BatchObjective<'a, M, F> {
-    /// Around the weights of `model`, where the first pass has been made already.
+impl std::ops::AddAssign for Passes {
+    fn add_assign(&mut self, other: Self) {
+        self.gradients += other.gradients;
+        self.losses += other.losses;
+    }
+}
+
+/// [`Objective`] of a model and a batch.
+pub(crate) struct BatchObjective<'a, M, P> {
+    model: &'a M,
+    pass: &'a mut P,
+    replay: Option<Replay>,
+    strategy: GradientCheckpointingStrategy,
+    scale: &'a mut Option<LossScale>,
+    point: Option<M>,
+    ascents: usize,
+    pub(crate) passes: Passes,
+}
+
+impl<'a, M: Module, P: Pass<M>> BatchObjective<'a, M, P> {
+    /// Around the weights of `model`.
     pub(crate) fn new(
         model: &'a M,
-        loss: F,
+        pass: &'a mut P,
         replay: Option<Replay>,
         strategy: GradientCheckpointingStrategy,
+        scale: &'a mut Option<LossScale>,
     ) -> Self {
         Self {
             model,
-            loss,
+            pass,
             replay,
             strategy,
+            scale,
             point: None,
             ascents: 0,
-            passes: Passes {
-                gradients: 1,
-                losses: 0,
-            },
+            passes: Passes::default(),
         }
+    }
+
+    /// The pass at the weights, which counts: the model whose statistics it has updated, beginning with those of
+    /// `counted`, loss and gradient, and the caller's output.
+    ///
+    /// A pass that must be repeated with a smaller loss scale begins with them again.
+    pub(crate) fn first(&mut self, counted: &M) -> Result<(M, Evaluation, P::Output), StepError> {
+        loop {
+            let counted = parameters::independent(counted, self.strategy);
+            if let Some((evaluation, output)) = self.attempt(&counted, Place::Weights)? {
+                return Ok((counted, evaluation, output));
+            }
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        model: &M,
+        place: Place,
+    ) -> Result<Option<(Evaluation, P::Output)>, StepError> {
+        Replay::rewind(self.replay.as_ref());
+        self.passes.gradients += 1;
+        let scale = self.scale.map_or(1.0, |scale| scale.scale());
+        let found = self.pass.gradient(model, scale)?;
+        let evaluation = Evaluation::read(found.loss, found.vector, place, self.scale)?;
+        Ok(evaluation.map(|evaluation| (evaluation, found.output)))
     }
 
     fn point(&self) -> &M {
@@ -160,7 +203,7 @@ impl<'a, M: Module, F: FnMut(&M) -> Tensor<1>> BatchObjective<'a, M, F> {
     }
 }
 
-impl<M: Module, F: FnMut(&M) -> Tensor<1>> Objective for BatchObjective<'_, M, F> {
+impl<M: Module, P: Pass<M>> Objective for BatchObjective<'_, M, P> {
     fn advance(&mut self, length: f64, direction: &ParamVector) {
         // A copy whose statistics are its own, taken anew each time: a pass must not see what an
         // earlier one left in them.
@@ -172,17 +215,19 @@ impl<M: Module, F: FnMut(&M) -> Tensor<1>> Objective for BatchObjective<'_, M, F
 
     fn evaluate(&mut self) -> Result<Evaluation, StepError> {
         let place = self.place();
-        Replay::rewind(self.replay.as_ref());
-        self.passes.gradients += 1;
-        let at_weights;
-        let model = match &self.point {
-            Some(point) => point,
-            None => {
-                at_weights = parameters::independent(self.model, self.strategy);
-                &at_weights
+        let point = self
+            .point
+            .take()
+            .unwrap_or_else(|| parameters::independent(self.model, self.strategy));
+        let evaluation = loop {
+            if let Some((evaluation, _)) = self.attempt(&point, place)? {
+                break evaluation;
             }
         };
-        Evaluation::of(model, (self.loss)(model), place)
+        if self.ascents > 0 {
+            self.point = Some(point);
+        }
+        Ok(evaluation)
     }
 
     fn reset(&mut self) {
@@ -199,7 +244,7 @@ impl<M: Module, F: FnMut(&M) -> Tensor<1>> Objective for BatchObjective<'_, M, F
             );
             Replay::rewind(self.replay.as_ref());
             self.passes.losses += 1;
-            losses = losses.scalar(scalar((self.loss)(&candidate))?);
+            losses = losses.scalar(self.pass.loss(&candidate)?);
         }
         losses.read_all()
     }
@@ -214,12 +259,5 @@ impl<M: Module, F: FnMut(&M) -> Tensor<1>> Objective for BatchObjective<'_, M, F
 
     fn members(&self, group: &ParamGroup) -> HashSet<ParamId> {
         parameters::members(self.model, group)
-    }
-}
-
-fn scalar(loss: Tensor<1>) -> Result<Tensor<1>, StepError> {
-    match loss.shape().num_elements() {
-        1 => Ok(loss.inner()),
-        elements => Err(StepError::LossNotScalar { elements }),
     }
 }

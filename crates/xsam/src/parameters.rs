@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup, ParamId};
 use burn::optim::GradientsParams;
+use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::tensor::{GradientCheckpointingStrategy, Gradients, Tensor};
 use xsam_kernels::combine;
 
@@ -15,6 +16,11 @@ use crate::vector::ParamVector;
 
 /// The gradients of all parameters that have one, as vectors of `module`, from which the loss was computed.
 pub fn gradient_vector<M: Module>(module: &M, gradients: Gradients) -> ParamVector {
+    vector_of(module, GradientsParams::from_grads(gradients, module))
+}
+
+/// The gradients that `module`'s parameters have in `gradients`.
+pub(crate) fn vector_of<M: Module>(module: &M, gradients: GradientsParams) -> ParamVector {
     struct Take {
         gradients: GradientsParams,
         entries: Vec<(ParamId, Tensor<1>)>,
@@ -27,7 +33,7 @@ pub fn gradient_vector<M: Module>(module: &M, gradients: Gradients) -> ParamVect
         }
     }
     let mut take = Take {
-        gradients: GradientsParams::from_grads(gradients, module),
+        gradients,
         entries: Vec::new(),
     };
     module.visit(&mut take);
@@ -83,7 +89,13 @@ pub fn weight_vector<M: Module>(module: &M, like: &ParamVector) -> ParamVector {
 /// checkpointing strategy that they had. Parameters without an entry stay as they are. Cost: one pass over
 /// the terms, and a full-size copy.
 pub fn displaced<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
+    combined(module, 1.0, terms)
+}
+
+/// As [`displaced`], from `own` times the weights.
+pub(crate) fn combined<M: Module>(module: M, own: f64, terms: &[(f64, &ParamVector)]) -> M {
     struct Move<'a> {
+        own: f64,
         terms: Vec<(f64, HashMap<ParamId, &'a Tensor<1>>)>,
     }
     impl ModuleMapper for Move<'_> {
@@ -97,6 +109,7 @@ pub fn displaced<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
             if terms.is_empty() {
                 return param;
             }
+            let own = self.own;
             param.map(|weight| {
                 let tracked = weight.is_require_grad();
                 let autodiff = weight.is_autodiff();
@@ -106,7 +119,7 @@ pub fn displaced<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
                     .into_iter()
                     .map(|(factor, step)| (factor, step.clone().reshape(shape.clone())))
                     .collect();
-                let value = combine((1.0, weight.inner()), &terms);
+                let value = combine((own, weight.inner()), &terms);
                 if !autodiff {
                     return value;
                 }
@@ -119,6 +132,7 @@ pub fn displaced<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
         }
     }
     module.map(&mut Move {
+        own,
         terms: terms.iter().map(|(f, v)| (*f, v.by_id())).collect(),
     })
 }
@@ -165,23 +179,36 @@ pub fn checkpointing<M: Module>(module: &M) -> Option<GradientCheckpointingStrat
 
 /// The parameters that `group` matches.
 pub fn members<M: Module>(module: &M, group: &ParamGroup) -> HashSet<ParamId> {
-    select(module, |id, path| group.matches(&id, Some(path)))
+    let matching = |id: ParamId, path: &str| group.matches(&id, Some(path)).then_some(());
+    select(module, matching).into_keys().collect()
 }
 
 /// The parameters that are called a bias: `bias`, or `beta` in Burn's normalisation layers.
 pub fn biases<M: Module>(module: &M) -> HashSet<ParamId> {
-    select(module, |_, path| {
-        matches!(path.rsplit('.').next(), Some("bias" | "beta"))
-    })
+    let called_bias =
+        |_, path: &str| matches!(path.rsplit('.').next(), Some("bias" | "beta")).then_some(());
+    select(module, called_bias).into_keys().collect()
 }
 
-fn select<M: Module>(module: &M, wanted: impl Fn(ParamId, &str) -> bool) -> HashSet<ParamId> {
-    struct Select<F> {
+/// The learning rate of each parameter.
+pub(crate) fn learning_rates<M: Module>(
+    module: &M,
+    lr: &ModuleLearningRate,
+) -> HashMap<ParamId, f64> {
+    select(module, |id, path| Some(lr.lr_from_param(id, Some(path))))
+}
+
+/// The parameters that something is known of, by id and path.
+fn select<M: Module, T>(
+    module: &M,
+    known: impl Fn(ParamId, &str) -> Option<T>,
+) -> HashMap<ParamId, T> {
+    struct Select<F, T> {
         path: Vec<String>,
-        wanted: F,
-        ids: HashSet<ParamId>,
+        known: F,
+        found: HashMap<ParamId, T>,
     }
-    impl<F: Fn(ParamId, &str) -> bool> ModuleVisitor for Select<F> {
+    impl<T, F: Fn(ParamId, &str) -> Option<T>> ModuleVisitor for Select<F, T> {
         fn enter_module(&mut self, name: &str, _container: &str) {
             self.path.push(name.to_owned());
         }
@@ -189,18 +216,18 @@ fn select<M: Module>(module: &M, wanted: impl Fn(ParamId, &str) -> bool) -> Hash
             self.path.pop();
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if (self.wanted)(param.id, &self.path.join(".")) {
-                self.ids.insert(param.id);
+            if let Some(found) = (self.known)(param.id, &self.path.join(".")) {
+                self.found.insert(param.id, found);
             }
         }
     }
     let mut select = Select {
         path: Vec::new(),
-        wanted,
-        ids: HashSet::new(),
+        known,
+        found: HashMap::new(),
     };
     module.visit(&mut select);
-    select.ids
+    select.found
 }
 
 fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {

@@ -13,7 +13,7 @@ use crate::sharpness_aware::SharpnessAware;
 use crate::vector::ParamVector;
 
 /// Raised whenever the layout of a record changes.
-const VERSION: u64 = 1;
+const VERSION: u64 = 2;
 
 /// Name of the tensor that holds the base optimizer's own record, byte by byte.
 const BASE: &str = "base";
@@ -27,6 +27,8 @@ const BASE: &str = "base";
 pub struct SharpnessAwareRecord {
     method: String,
     steps: u64,
+    /// Scale of the loss, and the steps since it last changed.
+    loss_scale: Option<(f64, u64)>,
     state: MethodState,
     base: Bytes,
 }
@@ -97,6 +99,11 @@ impl SharpnessAwareRecord {
             .with_metadata("method", &self.method)
             .with_scalar("version", Scalar::from(VERSION))
             .with_scalar("steps", Scalar::from(self.steps));
+        if let Some((scale, good_steps)) = self.loss_scale {
+            writer = writer
+                .with_scalar("loss_scale", Scalar::from(scale))
+                .with_scalar("loss_scale_steps", Scalar::from(good_steps));
+        }
         for (name, value) in self.state.scalars {
             writer = writer.with_scalar(&format!("state.{name}"), value);
         }
@@ -124,6 +131,11 @@ impl SharpnessAwareRecord {
             .get("method")
             .cloned()
             .ok_or_else(|| missing("method"))?;
+        let loss_scale = reader.scalars().get("loss_scale").copied();
+        let loss_scale = match loss_scale.and_then(|scale| f64::try_from(scale).ok()) {
+            Some(scale) => Some((scale, scalar("loss_scale_steps")?)),
+            None => None,
+        };
         let mut state = MethodState::default();
         for (name, value) in reader.scalars() {
             if let Some(name) = name.strip_prefix("state.") {
@@ -151,6 +163,7 @@ impl SharpnessAwareRecord {
         Ok(Self {
             method,
             steps,
+            loss_scale,
             state,
             base: base.ok_or_else(|| missing(BASE))?,
         })
@@ -178,6 +191,7 @@ impl SharpnessAware {
         Ok(SharpnessAwareRecord {
             method: self.method.name().to_owned(),
             steps: self.steps,
+            loss_scale: self.loss_scale.map(|scale| scale.state()),
             state: self.method.state(),
             base: self.base.to_record().into_bytes()?,
         })
@@ -201,6 +215,9 @@ impl SharpnessAware {
         self.base = base;
         self.method = method;
         self.steps = record.steps;
+        if let (Some(scale), Some(state)) = (&mut self.loss_scale, record.loss_scale) {
+            scale.load_state(state);
+        }
         Ok(())
     }
 

@@ -16,6 +16,16 @@ pub enum RhoSchedule {
         /// The learning rate at which rho has its full value.
         full_at: f64,
     },
+    /// rho goes with the learning rate from a least to its full value, on a straight line, as in GSAM
+    /// (arXiv 2203.08065, section 4).
+    LinearInLr {
+        /// The learning rate at which rho has its full value.
+        full_at: f64,
+        /// The learning rate at which rho has its least value; below it rho stays there.
+        least_at: f64,
+        /// The least value of rho over the full one, from 0 to 1.
+        least: f64,
+    },
 }
 
 impl RhoSchedule {
@@ -23,6 +33,21 @@ impl RhoSchedule {
         match self {
             Self::Constant => Ok(()),
             Self::ProportionalToLr { full_at } => check::positive("full_at", full_at),
+            Self::LinearInLr {
+                full_at,
+                least_at,
+                least,
+            } => {
+                check::positive("full_at", full_at)?;
+                if !(0.0..full_at).contains(&least_at) {
+                    let range = "at least 0 and below full_at";
+                    return Err(ConfigError::new("least_at", least_at, range));
+                }
+                if !(0.0..=1.0).contains(&least) {
+                    return Err(ConfigError::new("least", least, "from 0 to 1"));
+                }
+                Ok(())
+            }
         }
     }
 
@@ -31,6 +56,14 @@ impl RhoSchedule {
         match self {
             Self::Constant => 1.0,
             Self::ProportionalToLr { full_at } => lr / full_at,
+            Self::LinearInLr {
+                full_at,
+                least_at,
+                least,
+            } => {
+                let way = ((lr - least_at) / (full_at - least_at)).max(0.0);
+                least + (1.0 - least) * way
+            }
         }
     }
 }

@@ -3,40 +3,15 @@
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
-use burn::tensor::Tensor;
 
+use crate::attempt::{Attempt, Ready};
 use crate::check;
-use crate::error::{ConfigError, Place, StepError, StepFailure};
-use crate::method::{Context, Method, MethodConfig, Update};
-use crate::objective::{BatchObjective, Evaluation, Replay};
-use crate::parameters;
+use crate::error::{ConfigError, StepError, StepFailure};
+use crate::loss_scale::LossScale;
+use crate::method::{Method, MethodConfig};
+use crate::pass::{LossOutput, Parts, Whole};
 use crate::report::StepReport;
 use crate::rho::RhoSchedule;
-
-/// What the closure of a step returns: the loss, or the loss and an output of the caller's own.
-pub trait LossOutput {
-    /// The caller's own output: logits, say, or `()`.
-    type Output;
-
-    /// The loss, a tensor of one element, and the output.
-    fn split(self) -> (Tensor<1>, Self::Output);
-}
-
-impl LossOutput for Tensor<1> {
-    type Output = ();
-
-    fn split(self) -> (Tensor<1>, ()) {
-        (self, ())
-    }
-}
-
-impl<O> LossOutput for (Tensor<1>, O) {
-    type Output = O;
-
-    fn split(self) -> (Tensor<1>, O) {
-        self
-    }
-}
 
 /// A completed step.
 #[derive(Debug)]
@@ -80,9 +55,10 @@ pub struct SharpnessAware {
     pub(crate) base: ModuleOptimizer,
     pub(crate) method: Box<dyn Method>,
     pub(crate) steps: u64,
-    rho_schedule: RhoSchedule,
-    clip_norm: Option<f64>,
-    replay_seed: Option<u64>,
+    pub(crate) loss_scale: Option<LossScale>,
+    pub(crate) rho_schedule: RhoSchedule,
+    pub(crate) clip_norm: Option<f64>,
+    pub(crate) replay_seed: Option<u64>,
 }
 
 impl SharpnessAware {
@@ -100,6 +76,7 @@ impl SharpnessAware {
             base,
             method,
             steps: 0,
+            loss_scale: None,
             rho_schedule: RhoSchedule::Constant,
             clip_norm: None,
             replay_seed: None,
@@ -129,6 +106,15 @@ impl SharpnessAware {
         Ok(self)
     }
 
+    /// Scales losses before their backward passes, and gradients back: for models with activations in half precision.
+    ///
+    /// The closure's loss should be in single precision: in half precision its scaled value is out of range.
+    #[must_use]
+    pub fn with_loss_scale(mut self, scale: LossScale) -> Self {
+        self.loss_scale = Some(scale);
+        self
+    }
+
     /// Gives all passes of a step the same dropout masks, instead of fresh ones for each.
     ///
     /// The device's random numbers are seeded before every pass, from `seed` and the step's number.
@@ -148,6 +134,11 @@ impl SharpnessAware {
     /// Number of steps made so far.
     pub fn steps(&self) -> u64 {
         self.steps
+    }
+
+    /// What losses are scaled by now, if they are.
+    pub fn loss_scale(&self) -> Option<f64> {
+        self.loss_scale.map(|scale| scale.scale())
     }
 
     /// The base optimizer.
@@ -175,7 +166,7 @@ impl SharpnessAware {
     ///
     /// # Errors
     /// [`StepFailure`] holds the model as it was handed in; the optimizer is unchanged, too. It
-    /// converts into [`StepError`] with `?`. The cases: a loss or gradient that is not finite, a
+    /// converts into [`StepError`](crate::StepError) with `?`. The cases: a loss or gradient that is not finite, a
     /// loss that is not a tracked scalar, no gradient at all, a model without autodiff, a learning
     /// rate out of range, a device that fails.
     pub fn step<M, F, L>(
@@ -190,98 +181,102 @@ impl SharpnessAware {
         L: LossOutput,
     {
         let lr = lr.into();
-        match self.gradient(&lr, &model, loss) {
+        let ready = Attempt::of(self, &lr, &model)
+            .and_then(|attempt| attempt.whole(&model, &mut Whole(loss)));
+        self.take(lr, model, ready)
+    }
+
+    /// One step on a batch that is too large for memory: gradient accumulation, for every method.
+    ///
+    /// `loss` gives the mean loss of one of the `parts`. Every pass of the step goes over all parts, one after another,
+    /// and takes the means of their losses and gradients: the ascent, the search and the descent are those
+    /// of the whole batch, in the memory of a part. The means are of equal shares; where parts differ in size let the
+    /// closure multiply a part's loss by its size over the mean size. The output is that of each part. Batch norm
+    /// normalises each part by itself; its running statistics see each part once.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step); also if there is no part.
+    pub fn step_accumulated<M, B, F, L>(
+        &mut self,
+        lr: impl Into<ModuleLearningRate>,
+        model: M,
+        parts: &[B],
+        loss: F,
+    ) -> Result<Step<M, Vec<L::Output>>, StepFailure<M>>
+    where
+        M: Module,
+        F: FnMut(&M, &B) -> L,
+        L: LossOutput,
+    {
+        let lr = lr.into();
+        let ready = Attempt::of(self, &lr, &model)
+            .and_then(|attempt| attempt.whole(&model, &mut Parts::new(parts, loss)?));
+        self.take(lr, model, ready)
+    }
+
+    /// One step of m-sharpness (arXiv 2010.01412, section 4.1): each of the `parts` of a batch, of m samples, ascends
+    /// by itself, and the base optimizer steps with the mean of what the method makes of each.
+    ///
+    /// It is what data-parallel training does where workers do not share the first gradient. The parts go through
+    /// the method one after another: XSAM searches on the first part of a step that has an arc, moving averages take
+    /// in each part. The report has means over the parts, and alpha, psi and search of the first.
+    /// Otherwise as [`step_accumulated`](Self::step_accumulated).
+    ///
+    /// # Errors
+    /// As [`step`](Self::step); also if there is no part.
+    pub fn step_m_sharpness<M, B, F, L>(
+        &mut self,
+        lr: impl Into<ModuleLearningRate>,
+        model: M,
+        parts: &[B],
+        loss: F,
+    ) -> Result<Step<M, Vec<L::Output>>, StepFailure<M>>
+    where
+        M: Module,
+        F: FnMut(&M, &B) -> L,
+        L: LossOutput,
+    {
+        let lr = lr.into();
+        let ready =
+            Attempt::of(self, &lr, &model).and_then(|attempt| attempt.each(&model, parts, loss));
+        self.take(lr, model, ready)
+    }
+
+    /// Takes a step that is ready.
+    pub(crate) fn take<M: Module, O>(
+        &mut self,
+        lr: ModuleLearningRate,
+        model: M,
+        ready: Result<Ready<M, O>, StepError>,
+    ) -> Result<Step<M, O>, StepFailure<M>> {
+        match ready {
             Ok(ready) => {
                 // Nothing can fail from here on. The old weights go first: only then can the base
                 // optimizer work in place.
                 drop(model);
-                self.method = ready.method;
-                self.steps += 1;
-                let gradients = parameters::gradients_params(&ready.model, &ready.update.gradient);
-                drop(ready.update);
-                Ok(Step {
-                    model: self.base.step(lr, ready.model, gradients),
-                    output: ready.output,
-                    report: ready.report,
-                })
+                Ok(self.finish(lr, ready))
             }
             Err(error) => Err(StepFailure::new(model, error)),
         }
     }
 
-    /// All of a step but the base optimizer's part, without changing anything.
-    fn gradient<M, F, L>(
-        &self,
-        lr: &ModuleLearningRate,
-        model: &M,
-        mut loss: F,
-    ) -> Result<Ready<M, L::Output>, StepError>
-    where
-        M: Module,
-        F: FnMut(&M) -> L,
-        L: LossOutput,
-    {
-        let base_lr = lr.base();
-        if !(base_lr.is_finite() && base_lr >= 0.0) {
-            return Err(StepError::LearningRate(base_lr));
+    /// The base optimizer's part of a step, which cannot fail.
+    pub(crate) fn finish<M: Module, O>(
+        &mut self,
+        lr: ModuleLearningRate,
+        ready: Ready<M, O>,
+    ) -> Step<M, O> {
+        self.method = ready.method;
+        self.loss_scale = ready.loss_scale;
+        if let Some(scale) = &mut self.loss_scale {
+            scale.step();
         }
-        let strategy = parameters::checkpointing(model).ok_or(StepError::NotAutodiff)?;
-        let replay = self.replay(model);
-
-        // The pass that counts has statistics of its own too: if the step fails, those of `model`
-        // must be as they were.
-        let counted = parameters::independent(model, strategy);
-        Replay::rewind(replay.as_ref());
-        let (value, output) = loss(&counted).split();
-        let start = Evaluation::of(&counted, value, Place::Weights)?;
-
-        let mut report = StepReport {
-            loss: start.loss,
-            grad_norm: start.norm,
-            ..StepReport::default()
-        };
-        let mut method = self.method.boxed();
-        let context = Context {
-            rho_factor: self.rho_schedule.factor(base_lr),
-        };
-        let mut objective = BatchObjective::new(model, |m: &M| loss(m).split().0, replay, strategy);
-        let update = method.update(start, &mut objective, &context, &mut report)?;
-        report.passes = objective.passes;
-        let update = self.clipped(update, &mut report)?;
-        Ok(Ready {
-            model: counted,
-            output,
-            update,
-            method,
-            report,
-        })
-    }
-
-    fn clipped(&self, update: Update, report: &mut StepReport) -> Result<Update, StepError> {
-        let norm = match update.norm {
-            Some(norm) => norm,
-            None => update.gradient.norm()?,
-        };
-        report.update_norm = norm;
-        match self.clip_norm {
-            Some(max_norm) if norm > max_norm => {
-                report.update_norm = max_norm;
-                report.clipped = true;
-                Ok(Update {
-                    gradient: update.gradient.scale(max_norm / norm),
-                    norm: Some(max_norm),
-                })
-            }
-            _ => Ok(update),
+        self.steps += 1;
+        Step {
+            model: ready.update.apply(&mut self.base, lr, ready.model),
+            output: ready.output,
+            report: ready.report,
         }
-    }
-
-    fn replay<M: Module>(&self, model: &M) -> Option<Replay> {
-        let seed = self.replay_seed?;
-        let device = model.devices().into_iter().next()?;
-        // Any odd multiplier spreads consecutive steps over all seeds; this is 2^64 / golden ratio.
-        let seed = seed ^ self.steps.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        Some(Replay { device, seed })
     }
 }
 
@@ -290,18 +285,10 @@ impl std::fmt::Debug for SharpnessAware {
         f.debug_struct("SharpnessAware")
             .field("method", &self.method)
             .field("steps", &self.steps)
+            .field("loss_scale", &self.loss_scale)
             .field("rho_schedule", &self.rho_schedule)
             .field("clip_norm", &self.clip_norm)
             .field("replay_seed", &self.replay_seed)
             .finish_non_exhaustive()
     }
-}
-
-/// A step before the base optimizer's part.
-struct Ready<M, O> {
-    model: M,
-    output: O,
-    update: Update,
-    method: Box<dyn Method>,
-    report: StepReport,
 }

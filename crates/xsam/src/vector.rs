@@ -77,6 +77,14 @@ impl ParamVector {
         Self { entries }
     }
 
+    /// `self` with each parameter's entry times its own factor. In place where the tensors are not shared.
+    #[must_use]
+    pub fn scale_each(self, factor: impl Fn(ParamId) -> f64) -> Self {
+        let scale = |(id, tensor)| (id, combine((factor(id), tensor), &[]));
+        let entries = self.entries.into_iter().map(scale).collect();
+        Self { entries }
+    }
+
     /// `a * self + b * other`. In place where the tensors of `self` are not shared.
     #[must_use]
     pub fn combine(self, a: f64, other: &Self, b: f64) -> Self {

@@ -42,10 +42,8 @@ impl Method for Halfway {
         let first = start.gradient.clone();
         let (factor, keep) = (context.rho_factor, Keep::Gradient);
         let point = self.ascent.climb(start, objective, factor, keep, report)?;
-        Ok(Update {
-            gradient: first.combine(0.5, &point.gradient, 0.5),
-            norm: None,
-        })
+        let mean = first.combine(0.5, &point.gradient, 0.5);
+        Ok(Update::new(mean, None))
     }
 }
 

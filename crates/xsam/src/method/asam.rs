@@ -47,22 +47,11 @@ impl AsamConfig {
         ascent.scaling = Scaling::Elementwise;
         Self { ascent }
     }
-
-    /// Sets the convention for the scales.
-    #[must_use]
-    pub fn with_scaling(mut self, scaling: Scaling) -> Self {
-        self.ascent.scaling = scaling;
-        self
-    }
 }
 
 ascent_setters!(AsamConfig);
-
-impl Default for AsamConfig {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+scaling_setter!(AsamConfig);
+default_is_new!(AsamConfig);
 
 impl MethodConfig for AsamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {

@@ -34,9 +34,41 @@ macro_rules! ascent_setters {
     };
 }
 
+/// The setter of a config with an `ascent` that may be adaptive.
+macro_rules! scaling_setter {
+    ($config:ident) => {
+        impl $config {
+            /// Makes the ascent adaptive.
+            #[must_use]
+            pub fn with_scaling(mut self, scaling: crate::ascent::Scaling) -> Self {
+                self.ascent.scaling = scaling;
+                self
+            }
+        }
+    };
+}
+
+/// The default of a config is what `new` gives.
+macro_rules! default_is_new {
+    ($config:ident) => {
+        impl Default for $config {
+            fn default() -> Self {
+                Self::new()
+            }
+        }
+    };
+}
+
 mod asam;
+mod friendly_sam;
+mod gsam;
+mod look_xsam;
+mod lookbehind_sam;
+mod looksam;
+mod msam;
 mod sam;
 mod sgd;
+mod wsam;
 mod xsam;
 
 use std::collections::BTreeMap;
@@ -45,13 +77,21 @@ use std::fmt::Debug;
 use burn_pack::Scalar;
 
 pub use asam::AsamConfig;
+pub use friendly_sam::{Friendly, FriendlySamConfig};
+pub use gsam::GsamConfig;
+pub use look_xsam::LookXsamConfig;
+pub use lookbehind_sam::LookbehindSamConfig;
+pub use looksam::LookSamConfig;
+pub use msam::MsamConfig;
 pub use sam::SamConfig;
 pub use sgd::SgdOnlyConfig;
+pub use wsam::WsamConfig;
 pub use xsam::XsamConfig;
 
 use crate::error::{ConfigError, RecordError, StepError};
 use crate::objective::{Evaluation, Objective};
 use crate::report::StepReport;
+use crate::update::Update;
 use crate::vector::ParamVector;
 
 /// Hyper-parameters of a method.
@@ -116,18 +156,36 @@ impl<T: Method + Clone + 'static> CloneMethod for T {
 
 /// What a method knows of the step besides the loss.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Context {
     /// What the schedule of rho multiplies rho, and lengths that belong to it, with.
     pub rho_factor: f64,
+    /// How many steps were made before this one.
+    pub step: u64,
+    /// Which part of the batch this is, from 0, where each part has an ascent of its own (m-sharpness).
+    ///
+    /// The method is asked for an update for each of them, one after another, and their mean is what counts.
+    pub part: usize,
+    /// Into how many parts the batch is split; 1 as a rule.
+    pub parts: usize,
 }
 
-/// What a method hands on.
-#[derive(Clone, Debug)]
-pub struct Update {
-    /// The gradient for the base optimizer.
-    pub gradient: ParamVector,
-    /// Its norm, if it is known without another pass over it.
-    pub norm: Option<f64>,
+impl Context {
+    /// The mean over the parts, from the sum of the shares of those before this one and this one's vector, if
+    /// it has one.
+    pub(crate) fn mean(
+        &self,
+        so_far: Option<ParamVector>,
+        found: Option<ParamVector>,
+    ) -> Option<ParamVector> {
+        let share = 1.0 / self.parts as f64;
+        match (so_far.filter(|_| self.part > 0), found) {
+            (None, None) => None,
+            (Some(sum), None) => Some(sum),
+            (None, Some(found)) => Some(found.scale(share)),
+            (Some(sum), Some(found)) => Some(sum.combine(1.0, &found, share)),
+        }
+    }
 }
 
 /// State of a method as named scalars and vectors.
@@ -150,6 +208,15 @@ impl MethodState {
     pub fn with_vector(mut self, name: &str, value: ParamVector) -> Self {
         self.vectors.insert(name.to_owned(), value);
         self
+    }
+
+    /// Adds a vector, if there is one.
+    #[must_use]
+    pub fn with_vector_if(self, name: &str, value: Option<&ParamVector>) -> Self {
+        match value {
+            Some(value) => self.with_vector(name, value.clone()),
+            None => self,
+        }
     }
 
     /// A scalar.

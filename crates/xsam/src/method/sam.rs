@@ -1,10 +1,11 @@
 //! SAM: the gradient at a point of higher loss nearby.
 
-use super::{Context, Method, MethodConfig, Update};
+use super::{Context, Method, MethodConfig};
 use crate::ascent::{Ascent, Keep};
 use crate::error::{ConfigError, StepError};
 use crate::objective::{Evaluation, Objective};
 use crate::report::StepReport;
+use crate::update::Update;
 
 /// SAM, sharpness-aware minimization (Foret et al. 2021, arXiv 2010.01412, Algorithm 1), with any
 /// number of ascent steps.
@@ -53,12 +54,7 @@ impl SamConfig {
 }
 
 ascent_setters!(SamConfig);
-
-impl Default for SamConfig {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+default_is_new!(SamConfig);
 
 impl MethodConfig for SamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
@@ -91,9 +87,6 @@ impl Method for Sam {
     ) -> Result<Update, StepError> {
         let (factor, keep) = (context.rho_factor, Keep::Gradient);
         let point = self.ascent.climb(start, objective, factor, keep, report)?;
-        Ok(Update {
-            gradient: point.gradient,
-            norm: Some(point.norm),
-        })
+        Ok(Update::new(point.gradient, Some(point.norm)))
     }
 }

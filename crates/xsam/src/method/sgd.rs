@@ -1,9 +1,10 @@
 //! The base optimizer alone, the baseline that every other method is compared with.
 
-use super::{Context, Method, MethodConfig, Update};
+use super::{Context, Method, MethodConfig};
 use crate::error::{ConfigError, StepError};
 use crate::objective::{Evaluation, Objective};
 use crate::report::StepReport;
+use crate::update::Update;
 
 /// The base optimizer alone: it gets the gradient at the weights.
 ///
@@ -51,9 +52,6 @@ impl Method for Sgd {
         _context: &Context,
         _report: &mut StepReport,
     ) -> Result<Update, StepError> {
-        Ok(Update {
-            gradient: start.gradient,
-            norm: Some(start.norm),
-        })
+        Ok(Update::new(start.gradient, Some(start.norm)))
     }
 }

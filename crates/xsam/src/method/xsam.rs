@@ -1,13 +1,15 @@
 //! XSAM: away from the direction in which the loss is highest.
 
-use super::{Context, Method, MethodConfig, MethodState, Update};
-use crate::ascent::{Ascent, Keep, Scaling};
+use super::friendly_sam::{Average, Friendly};
+use super::{Context, Method, MethodConfig, MethodState};
+use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
 use crate::objective::{Evaluation, Objective};
 use crate::plane::Plane;
 use crate::report::StepReport;
-use crate::search::{Grid, SearchReport, SearchSchedule};
+use crate::search::{Grid, Search, SearchConfig, SearchSchedule};
+use crate::update::Update;
 
 /// XSAM, explicit sharpness-aware minimization (Chen, Zhou, ICLR 2026, arXiv 2603.10048).
 ///
@@ -34,12 +36,18 @@ use crate::search::{Grid, SearchReport, SearchSchedule};
 /// | `rho_max` | 2 rho | finite, > 0 | distance at which the search compares losses |
 /// | `ascent_steps` | 1 | >= 1 | `k` |
 /// | `scaling` | `None` | | adaptive ascent, as in ASAM |
+/// | `friendly` | none | see [`Friendly`] | friendly ascent, as in Friendly-SAM |
 /// | `mask` | all | | the parameters that are perturbed on the way to the ascent point |
 /// | `alpha` | 1 | finite | before the first search; with [`with_alpha`](Self::with_alpha) for good |
 /// | `grid` | 0, 0.1, .., 2 | finite, not empty | first maximum wins |
-/// | `search` | every epoch | | or every n steps, or never |
+/// | `search` | every epoch | | or every n steps, or as often as alpha moves, or never |
+/// | `parabola` | no | | whether a parabola refines the grid |
+/// | `search_batches` | 1 | >= 1 | over how many batches a search is averaged |
 ///
-/// Passes: `k + 1` forward-backward, and one forward for each grid position when a search is due.
+/// What goes beyond the paper (friendly ascent, the parabola, averages, the adaptive schedule) is off by default.
+///
+/// Passes: `k + 1` forward-backward, and one forward for each grid position when a search is due (one more with
+/// the parabola).
 /// Full-size copies at the peak besides weights and base optimizer: 3 (ascent point, displacement,
 /// gradient; a search has its candidate in the ascent point's place). The displacement of a single
 /// plain step is the gradient `g_0`, and no further copy.
@@ -59,10 +67,9 @@ use crate::search::{Grid, SearchReport, SearchSchedule};
 #[derive(Clone, Debug)]
 pub struct XsamConfig {
     ascent: Ascent,
+    friendly: Option<Friendly>,
     rho_max: Option<f64>,
-    alpha: f64,
-    grid: Grid,
-    search: SearchSchedule,
+    search: SearchConfig,
 }
 
 impl XsamConfig {
@@ -70,10 +77,9 @@ impl XsamConfig {
     pub fn new() -> Self {
         Self {
             ascent: Ascent::new(0.15),
+            friendly: None,
             rho_max: None,
-            alpha: 1.0,
-            grid: Grid::default(),
-            search: SearchSchedule::default(),
+            search: SearchConfig::default(),
         }
     }
 
@@ -84,90 +90,90 @@ impl XsamConfig {
         self
     }
 
-    /// Makes the ascent adaptive.
+    /// Takes the gradient's moving average out of the ascent direction.
     #[must_use]
-    pub fn with_scaling(mut self, scaling: Scaling) -> Self {
-        self.ascent.scaling = scaling;
+    pub fn with_friendly(mut self, friendly: Friendly) -> Self {
+        self.friendly = Some(friendly);
         self
     }
 
     /// Fixes alpha: no search.
     #[must_use]
     pub fn with_alpha(mut self, alpha: f64) -> Self {
-        self.alpha = alpha;
-        self.search = SearchSchedule::Never;
+        self.search.alpha = alpha;
+        self.search.schedule = SearchSchedule::Never;
         self
     }
 
     /// Sets the positions that a search tries.
     #[must_use]
     pub fn with_grid(mut self, grid: Grid) -> Self {
-        self.grid = grid;
+        self.search.grid = grid;
         self
     }
 
     /// Sets when alpha is searched for.
     #[must_use]
     pub fn with_search(mut self, search: SearchSchedule) -> Self {
-        self.search = search;
+        self.search.schedule = search;
         self
     }
-}
 
-ascent_setters!(XsamConfig);
-
-impl Default for XsamConfig {
-    fn default() -> Self {
-        Self::new()
+    /// Refines the grid by a parabola through its highest point and the neighbours of that: one more position is tried,
+    /// where the parabola is highest, and taken if the loss is higher there. With [`Grid::coarse`] a search takes 7
+    /// forward passes in place of 21.
+    #[must_use]
+    pub fn with_parabola(mut self) -> Self {
+        self.search.parabola = true;
+        self
     }
-}
 
-impl MethodConfig for XsamConfig {
-    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+    /// Averages a search over the batches of so many consecutive steps, each in a plane of its own; alpha follows the
+    /// mean curve from the first of them on. As many passes for each batch.
+    #[must_use]
+    pub fn with_search_batches(mut self, batches: usize) -> Self {
+        self.search.batches = batches;
+        self
+    }
+
+    /// The method itself.
+    pub(super) fn xsam(&self) -> Result<Xsam, ConfigError> {
         self.ascent.check()?;
         if let Some(rho_max) = self.rho_max {
             check::positive("rho_max", rho_max)?;
         }
-        check::finite("alpha", self.alpha)?;
-        self.search.check()?;
-        Ok(Box::new(Xsam {
+        Ok(Xsam {
             ascent: self.ascent.clone(),
+            average: self.friendly.map(Friendly::build).transpose()?,
             rho_max: self.rho_max.unwrap_or(2.0 * self.ascent.rho),
-            grid: self.grid.clone(),
-            search: self.search,
-            alpha: self.alpha,
-            steps: 0,
-            due: self.search == SearchSchedule::EveryEpoch,
-        }))
+            search: self.search.build()?,
+        })
     }
 }
 
+ascent_setters!(XsamConfig);
+scaling_setter!(XsamConfig);
+default_is_new!(XsamConfig);
+
+impl MethodConfig for XsamConfig {
+    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+        Ok(Box::new(self.xsam()?))
+    }
+}
+
+/// XSAM, with its alpha.
 #[derive(Clone, Debug)]
-struct Xsam {
+pub(super) struct Xsam {
     ascent: Ascent,
+    average: Option<Average>,
     rho_max: f64,
-    grid: Grid,
-    search: SearchSchedule,
-    alpha: f64,
-    steps: u64,
-    /// A search is due, and stays due until one could be made.
-    due: bool,
+    search: Search,
 }
 
 impl Xsam {
-    fn search(
-        &self,
-        plane: &Plane,
-        objective: &mut dyn Objective,
-        distance: f64,
-    ) -> Result<SearchReport, StepError> {
-        let alphas = self.grid.alphas();
-        let candidates: Vec<_> = alphas
-            .iter()
-            .map(|&alpha| plane.terms(alpha, distance).to_vec())
-            .collect();
-        let losses = objective.losses(&candidates)?;
-        Ok(SearchReport::new(alphas.to_vec(), losses))
+    /// Tells that a step is made without this method: a search that is due in it is due in the next one.
+    pub(super) fn pass_over(&mut self, context: &Context) {
+        self.search.step(context);
     }
 }
 
@@ -183,52 +189,50 @@ impl Method for Xsam {
         context: &Context,
         report: &mut StepReport,
     ) -> Result<Update, StepError> {
-        if let SearchSchedule::EverySteps(n) = self.search {
-            self.due |= self.steps.is_multiple_of(n as u64);
+        self.search.step(context);
+        let less = match &mut self.average {
+            Some(average) => Some(average.with(&start.gradient)),
+            None => None,
+        };
+        let factor = context.rho_factor;
+        let mut climb = self.ascent.begin(start, factor, Keep::Displacement);
+        if let Some((sigma, average)) = less {
+            climb = climb.without(sigma, average);
         }
-        self.steps += 1;
-
-        let (factor, keep) = (context.rho_factor, Keep::Displacement);
-        let point = self.ascent.climb(start, objective, factor, keep, report)?;
+        while climb.step(objective, report)? {}
+        let point = climb.finish(objective)?;
         let norm = point.norm;
         let (Some(displacement), true) = (point.displacement, norm > 0.0) else {
-            return Ok(Update {
-                gradient: point.gradient,
-                norm: Some(norm),
-            });
+            return Ok(Update::new(point.gradient, Some(norm)));
         };
 
         let plane = Plane::new(displacement, (point.gradient, norm))?;
-        if self.due && plane.has_arc() {
-            let found = self.search(&plane, objective, self.rho_max * factor)?;
-            self.alpha = found.best().unwrap_or(self.alpha);
-            self.due = false;
-            report.search = Some(found);
-        }
+        let distance = self.rho_max * factor;
+        self.search
+            .run(&plane, objective, distance, context, report)?;
+        let alpha = self.search.alpha();
         report.psi = Some(plane.psi());
-        report.alpha = Some(self.alpha);
-        Ok(Update {
-            gradient: plane.direction(self.alpha),
-            norm: Some(norm),
-        })
+        report.alpha = Some(alpha);
+        Ok(Update::new(plane.direction(alpha), Some(norm)))
     }
 
     fn start_epoch(&mut self) {
-        self.due |= self.search == SearchSchedule::EveryEpoch;
+        self.search.start_epoch();
     }
 
     fn state(&self) -> MethodState {
-        MethodState::default()
-            .with_scalar("alpha", self.alpha)
-            .with_scalar("steps", self.steps)
-            .with_scalar("due", self.due)
+        let state = self.search.state(MethodState::default());
+        match &self.average {
+            Some(average) => average.state(state),
+            None => state,
+        }
     }
 
     fn load_state(&mut self, state: &MethodState) -> Result<(), RecordError> {
-        let alpha = state.scalar("alpha")?;
-        let steps = state.scalar("steps")?;
-        let due = state.scalar("due")?;
-        (self.alpha, self.steps, self.due) = (alpha, steps, due);
+        self.search.load_state(state)?;
+        if let Some(average) = &mut self.average {
+            average.load_state(state);
+        }
         Ok(())
     }
 }

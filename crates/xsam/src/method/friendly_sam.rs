@@ -1,0 +1,171 @@
+//! Friendly-SAM: ascent along what is peculiar to the batch.
+
+use super::{Context, Method, MethodConfig, MethodState};
+use crate::ascent::{Ascent, Keep};
+use crate::check;
+use crate::error::{ConfigError, RecordError, StepError};
+use crate::objective::{Evaluation, Objective};
+use crate::report::StepReport;
+use crate::update::Update;
+use crate::vector::ParamVector;
+
+/// Friendly-SAM (Li et al., CVPR 2024, arXiv 2403.12350, Algorithm 1).
+///
+/// A batch's gradient is the gradient over all data plus noise of that batch. The paper finds that the ascent along
+/// the first part is what harms SAM, and takes it out of the direction. A moving average estimates it:
+///
+/// ```text
+/// m = lambda m + (1 - lambda) g_0      from m = 0, over all steps so far
+/// theta_k, g_k                         by k ascent steps along g_i - sigma m in place of g_i
+/// the base optimizer steps from theta_0 with g_k
+/// ```
+///
+/// The average is fed the gradient itself, not what is left of it. `sigma = 0` is SAM.
+///
+/// | hyper-parameter | default | range | |
+/// |---|---|---|---|
+/// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
+/// | `friendly` | sigma 1, lambda 0.9 | see [`Friendly`] | |
+/// | `ascent_steps` | 1 | >= 1 | `k` |
+/// | `scaling` | `None` | | adaptive ascent, as in ASAM |
+/// | `mask` | all | | the parameters that are perturbed |
+///
+/// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 3 (`m`, which
+/// stays; ascent point, gradient). State: `m`. One read-back a step more than SAM.
+///
+/// ```
+/// use burn::optim::SgdConfig;
+/// use xsam::{Friendly, FriendlySamConfig, SharpnessAware};
+///
+/// let friendly = Friendly { sigma: 1.0, lambda: 0.6 };
+/// let config = FriendlySamConfig::new().with_friendly(friendly);
+/// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
+/// assert_eq!(optim.method(), "friendly-sam");
+/// # Ok::<(), xsam::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct FriendlySamConfig {
+    ascent: Ascent,
+    friendly: Friendly,
+}
+
+impl FriendlySamConfig {
+    /// The paper's sigma and lambda, and the rho of the XSAM paper's experiments.
+    pub fn new() -> Self {
+        Self {
+            ascent: Ascent::new(0.15),
+            friendly: Friendly::default(),
+        }
+    }
+
+    /// Sets sigma and lambda.
+    #[must_use]
+    pub fn with_friendly(mut self, friendly: Friendly) -> Self {
+        self.friendly = friendly;
+        self
+    }
+}
+
+ascent_setters!(FriendlySamConfig);
+scaling_setter!(FriendlySamConfig);
+default_is_new!(FriendlySamConfig);
+
+impl MethodConfig for FriendlySamConfig {
+    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+        self.ascent.check()?;
+        Ok(Box::new(FriendlySam {
+            ascent: self.ascent.clone(),
+            average: self.friendly.build()?,
+        }))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct FriendlySam {
+    ascent: Ascent,
+    average: Average,
+}
+
+impl Method for FriendlySam {
+    fn name(&self) -> &'static str {
+        "friendly-sam"
+    }
+
+    fn update(
+        &mut self,
+        start: Evaluation,
+        objective: &mut dyn Objective,
+        context: &Context,
+        report: &mut StepReport,
+    ) -> Result<Update, StepError> {
+        let (sigma, average) = self.average.with(&start.gradient);
+        let climb = self.ascent.begin(start, context.rho_factor, Keep::Gradient);
+        let mut climb = climb.without(sigma, average);
+        while climb.step(objective, report)? {}
+        let point = climb.finish(objective)?;
+        Ok(Update::new(point.gradient, Some(point.norm)))
+    }
+
+    fn state(&self) -> MethodState {
+        self.average.state(MethodState::default())
+    }
+
+    fn load_state(&mut self, state: &MethodState) -> Result<(), RecordError> {
+        self.average.load_state(state);
+        Ok(())
+    }
+}
+
+/// How much of the gradient's moving average is taken out of the ascent direction (arXiv 2403.12350).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Friendly {
+    /// How much: finite, at least 0.
+    pub sigma: f64,
+    /// How much of the average is left after a step: at least 0 and below 1.
+    pub lambda: f64,
+}
+
+impl Default for Friendly {
+    fn default() -> Self {
+        Self {
+            sigma: 1.0,
+            lambda: 0.9,
+        }
+    }
+}
+
+impl Friendly {
+    pub(super) fn build(self) -> Result<Average, ConfigError> {
+        check::non_negative("sigma", self.sigma)?;
+        check::below_one("lambda", self.lambda)?;
+        Ok(Average {
+            friendly: self,
+            mean: ParamVector::default(),
+        })
+    }
+}
+
+/// The moving average `m`.
+#[derive(Clone, Debug)]
+pub(super) struct Average {
+    friendly: Friendly,
+    mean: ParamVector,
+}
+
+impl Average {
+    /// Sigma, and the average with `gradient` in it.
+    pub(super) fn with(&mut self, gradient: &ParamVector) -> (f64, &ParamVector) {
+        let Friendly { sigma, lambda } = self.friendly;
+        let mean = std::mem::take(&mut self.mean);
+        self.mean = mean.combine(lambda, gradient, 1.0 - lambda);
+        (sigma, &self.mean)
+    }
+
+    pub(super) fn state(&self, state: MethodState) -> MethodState {
+        state.with_vector_if("average", Some(&self.mean))
+    }
+
+    pub(super) fn load_state(&mut self, state: &MethodState) {
+        self.mean = state.vector("average").cloned().unwrap_or_default();
+    }
+}

@@ -1,0 +1,205 @@
+//! XSAM in some steps, and what it turned the gradient by in the others.
+
+use super::xsam::{Xsam, XsamConfig};
+use super::{Context, Method, MethodConfig, MethodState};
+use crate::check;
+use crate::error::{ConfigError, RecordError, StepError};
+use crate::objective::{Evaluation, Objective};
+use crate::report::StepReport;
+use crate::update::Update;
+use crate::vector::ParamVector;
+
+/// Efficient XSAM: a step of XSAM now and then, and between them plain gradients, turned as XSAM turned its own.
+///
+/// LookSAM's idea (arXiv 2203.02714) for XSAM's direction. A step of XSAM turns the gradient by an angle
+/// towards a direction, and changes its length; all three change slowly from step to step, and cost nothing to use again:
+///
+/// ```text
+/// every K-th step, from the first:  u, XSAM's update;   phi = angle(g_0, u),   s = |u| / |g_0|
+///                                   r = the part of u / |u| orthogonal to g_0
+///                                   the base optimizer steps with u
+/// between:                          r' = the part of r orthogonal to the gradient g of this step
+///                                   the base optimizer steps with s |g| (cos(phi) g / |g| + sin(phi) r' / |r'|)
+/// ```
+///
+/// Where LookSAM has a factor to tune, here the angle is the one measured. Were the gradient the same in
+/// the steps between, so would be the update. `K = 1` is XSAM.
+///
+/// | hyper-parameter | default | range | |
+/// |---|---|---|---|
+/// | `xsam` | the paper's | as in [`XsamConfig`] | |
+/// | `every` | 5 | >= 1 | `K` |
+///
+/// Passes: `1 + k / K` forward-backward on average, and XSAM's searches, which wait for a step of XSAM. Full-size copies
+/// at the peak besides weights and base optimizer: 5 (`r`, which stays; `g_0`, and XSAM's 3). State: `r`, `phi`, `s`, and
+/// XSAM's. Read-backs: 2 in a cheap step.
+///
+/// ```
+/// use burn::optim::SgdConfig;
+/// use xsam::{LookXsamConfig, SharpnessAware, XsamConfig};
+///
+/// let config = LookXsamConfig::new(XsamConfig::new().with_rho(0.1)).with_every(4);
+/// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
+/// assert_eq!(optim.method(), "look-xsam");
+/// # Ok::<(), xsam::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LookXsamConfig {
+    xsam: XsamConfig,
+    every: usize,
+}
+
+impl LookXsamConfig {
+    /// A step of `xsam` in every fifth.
+    pub fn new(xsam: XsamConfig) -> Self {
+        Self { xsam, every: 5 }
+    }
+
+    /// Sets every which step is one of XSAM.
+    #[must_use]
+    pub fn with_every(mut self, every: usize) -> Self {
+        self.every = every;
+        self
+    }
+}
+
+impl Default for LookXsamConfig {
+    fn default() -> Self {
+        Self::new(XsamConfig::new())
+    }
+}
+
+impl MethodConfig for LookXsamConfig {
+    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+        check::at_least_one("every", self.every)?;
+        Ok(Box::new(LookXsam {
+            xsam: self.xsam.xsam()?,
+            every: self.every as u64,
+            turn: None,
+        }))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct LookXsam {
+    xsam: Xsam,
+    every: u64,
+    turn: Option<Turn>,
+}
+
+/// What XSAM made of a gradient.
+#[derive(Clone, Debug)]
+struct Turn {
+    /// `r`.
+    towards: ParamVector,
+    /// `phi`, in radians.
+    angle: f64,
+    /// `s`.
+    stretch: f64,
+}
+
+impl Turn {
+    /// From `gradient` to `update`, both with their norms, which are not zero.
+    fn between(
+        (gradient, gradient_norm): (&ParamVector, f64),
+        (update, update_norm): (&ParamVector, f64),
+    ) -> Result<Self, StepError> {
+        let cosine = gradient.dot(update)? / (gradient_norm * update_norm);
+        let towards = update
+            .clone()
+            .combine(1.0 / update_norm, gradient, -cosine / gradient_norm);
+        // Sine and cosine together lose no digits where the angle is near 0, as the cosine alone does.
+        Ok(Self {
+            angle: f64::atan2(towards.norm()?, cosine),
+            towards,
+            stretch: update_norm / gradient_norm,
+        })
+    }
+
+    /// The gradient of another step, turned likewise.
+    fn of(&self, gradient: ParamVector, norm: f64) -> Result<Update, StepError> {
+        let [along, square] = self.towards.dots([&gradient, &self.towards])?[..] else {
+            return Err(StepError::Device("two scalars were asked for".to_owned()));
+        };
+        let share = along / (norm * norm);
+        let rest = (square - along * share).max(0.0).sqrt();
+        let (sine, cosine) = self.angle.sin_cos();
+        let length = self.stretch * norm;
+        // Where nothing orthogonal is left there is nothing to turn towards.
+        if rest <= self.towards.epsilon() * square.sqrt() {
+            return Ok(Update::new(gradient.scale(self.stretch), Some(length)));
+        }
+        let towards = length * sine / rest;
+        let own = length * cosine / norm - towards * share;
+        Ok(Update::new(
+            gradient.combine(own, &self.towards, towards),
+            Some(length),
+        ))
+    }
+}
+
+impl Method for LookXsam {
+    fn name(&self) -> &'static str {
+        "look-xsam"
+    }
+
+    fn update(
+        &mut self,
+        start: Evaluation,
+        objective: &mut dyn Objective,
+        context: &Context,
+        report: &mut StepReport,
+    ) -> Result<Update, StepError> {
+        if !context.step.is_multiple_of(self.every) {
+            self.xsam.pass_over(context);
+            return match &self.turn {
+                Some(turn) if start.norm > 0.0 => turn.of(start.gradient, start.norm),
+                _ => Ok(Update::new(start.gradient, Some(start.norm))),
+            };
+        }
+        let (gradient, norm) = (start.gradient.clone(), start.norm);
+        let update = self.xsam.update(start, objective, context, report)?;
+        let update_norm = match update.norm {
+            Some(norm) => norm,
+            None => update.gradient.norm()?,
+        };
+        // Of several parts of a batch the last one's turn is kept.
+        self.turn = match norm > 0.0 && update_norm > 0.0 && report.alpha.is_some() {
+            true => {
+                let update = (&update.gradient, update_norm);
+                Some(Turn::between((&gradient, norm), update)?)
+            }
+            false => None,
+        };
+        Ok(update)
+    }
+
+    fn start_epoch(&mut self) {
+        self.xsam.start_epoch();
+    }
+
+    fn state(&self) -> MethodState {
+        let state = self.xsam.state();
+        match &self.turn {
+            Some(turn) => state
+                .with_vector("towards", turn.towards.clone())
+                .with_scalar("angle", turn.angle)
+                .with_scalar("stretch", turn.stretch),
+            None => state,
+        }
+    }
+
+    fn load_state(&mut self, state: &MethodState) -> Result<(), RecordError> {
+        let turn = match state.vector("towards") {
+            Some(towards) => Some(Turn {
+                towards: towards.clone(),
+                angle: state.scalar("angle")?,
+                stretch: state.scalar("stretch")?,
+            }),
+            None => None,
+        };
+        self.xsam.load_state(state)?;
+        self.turn = turn;
+        Ok(())
+    }
+}

@@ -1,0 +1,151 @@
+//! LookSAM: SAM's second pass in some steps only.
+
+use super::{Context, Method, MethodConfig, MethodState};
+use crate::ascent::{Ascent, Keep};
+use crate::check;
+use crate::error::{ConfigError, RecordError, StepError};
+use crate::objective::{Evaluation, Objective};
+use crate::report::StepReport;
+use crate::update::Update;
+use crate::vector::ParamVector;
+
+/// LookSAM (Liu et al., CVPR 2022, arXiv 2203.02714, Algorithm 1).
+///
+/// What SAM adds to the gradient changes slowly from step to step. LookSAM makes a SAM step now and then, keeps the
+/// part of its gradient that is orthogonal to the plain one, and adds that to the plain gradient of the steps between:
+///
+/// ```text
+/// every K-th step, from the first:  theta_k, g_k by k ascent steps, as in SAM
+///                                   g_v = g_k - (g_k . g_0) / |g_0|^2 g_0
+///                                   the base optimizer steps from theta_0 with g_k
+/// between:                          the base optimizer steps with g_0 + a |g_0| / |g_v| g_v
+/// ```
+///
+/// The projection is over all parameters together. `K = 1` is SAM.
+///
+/// | hyper-parameter | default | range | |
+/// |---|---|---|---|
+/// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
+/// | `every` | 5 | >= 1 | `K`; the paper tries 2 to 10, accuracy falls beyond 5 |
+/// | `alpha` | 0.7 | finite, >= 0 | `a`; the paper tries 0.5 to 1 |
+/// | `ascent_steps` | 1 | >= 1 | `k` |
+/// | `scaling` | `None` | | adaptive ascent, as in ASAM |
+/// | `mask` | all | | the parameters that are perturbed |
+///
+/// Passes: `1 + k / K` forward-backward on average. Full-size copies at the peak besides weights and base optimizer: 4
+/// (`g_v`, which stays; `g_0`, ascent point, gradient). State: `g_v`.
+///
+/// ```
+/// use burn::optim::SgdConfig;
+/// use xsam::{LookSamConfig, SharpnessAware};
+///
+/// let optim = SharpnessAware::new(SgdConfig::new().init(), LookSamConfig::new().with_every(3))?;
+/// assert_eq!(optim.method(), "looksam");
+/// # Ok::<(), xsam::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LookSamConfig {
+    ascent: Ascent,
+    every: usize,
+    alpha: f64,
+}
+
+impl LookSamConfig {
+    /// The paper's K and alpha, and the rho of the XSAM paper's experiments.
+    pub fn new() -> Self {
+        Self {
+            ascent: Ascent::new(0.15),
+            every: 5,
+            alpha: 0.7,
+        }
+    }
+
+    /// Sets every which step is a SAM step.
+    #[must_use]
+    pub fn with_every(mut self, every: usize) -> Self {
+        self.every = every;
+        self
+    }
+
+    /// Sets how much of the kept part is added, in norms of the plain gradient.
+    #[must_use]
+    pub fn with_alpha(mut self, alpha: f64) -> Self {
+        self.alpha = alpha;
+        self
+    }
+}
+
+ascent_setters!(LookSamConfig);
+scaling_setter!(LookSamConfig);
+default_is_new!(LookSamConfig);
+
+impl MethodConfig for LookSamConfig {
+    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+        self.ascent.check()?;
+        check::at_least_one("every", self.every)?;
+        check::non_negative("alpha", self.alpha)?;
+        Ok(Box::new(LookSam {
+            ascent: self.ascent.clone(),
+            every: self.every as u64,
+            alpha: self.alpha,
+            kept: None,
+        }))
+    }
+}
+
+#[derive(Clone, Debug)]
+struct LookSam {
+    ascent: Ascent,
+    every: u64,
+    alpha: f64,
+    /// `g_v`.
+    kept: Option<ParamVector>,
+}
+
+impl Method for LookSam {
+    fn name(&self) -> &'static str {
+        "looksam"
+    }
+
+    fn update(
+        &mut self,
+        start: Evaluation,
+        objective: &mut dyn Objective,
+        context: &Context,
+        report: &mut StepReport,
+    ) -> Result<Update, StepError> {
+        if !context.step.is_multiple_of(self.every) {
+            let Some(kept) = &self.kept else {
+                return Ok(Update::new(start.gradient, Some(start.norm)));
+            };
+            let kept_norm = kept.norm()?;
+            if kept_norm == 0.0 {
+                return Ok(Update::new(start.gradient, Some(start.norm)));
+            }
+            let factor = self.alpha * start.norm / kept_norm;
+            return Ok(Update::new(start.gradient.combine(1.0, kept, factor), None));
+        }
+        let (first, first_norm) = (start.gradient.clone(), start.norm);
+        let (factor, keep) = (context.rho_factor, Keep::Gradient);
+        let point = self.ascent.climb(start, objective, factor, keep, report)?;
+        let found = match report.ascent_loss {
+            Some(_) => {
+                let share = first.dot(&point.gradient)? / (first_norm * first_norm);
+                Some(point.gradient.clone().combine(1.0, &first, -share))
+            }
+            // Without an ascent there is nothing of it to keep.
+            None => None,
+        };
+        self.kept = context.mean(self.kept.take(), found);
+        Ok(Update::new(point.gradient, Some(point.norm)))
+    }
+
+    fn state(&self) -> MethodState {
+        MethodState::default().with_vector_if("kept", self.kept.as_ref())
+    }
+
+    fn load_state(&mut self, state: &MethodState) -> Result<(), RecordError> {
+        self.kept = state.vector("kept").cloned();
+        Ok(())
+    }
+}

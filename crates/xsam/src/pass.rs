@@ -1,0 +1,169 @@
+//! How a batch is run through a model: whole, or in parts.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use crate::error::StepError;
+use crate::parameters;
+use crate::vector::ParamVector;
+
+/// What the closure of a step returns: the loss, or the loss and an output of the caller's own.
+pub trait LossOutput {
+    /// The caller's own output: logits, say, or `()`.
+    type Output;
+
+    /// The loss, a tensor of one element, and the output.
+    fn split(self) -> (Tensor<1>, Self::Output);
+}
+
+impl LossOutput for Tensor<1> {
+    type Output = ();
+
+    fn split(self) -> (Tensor<1>, ()) {
+        (self, ())
+    }
+}
+
+impl<O> LossOutput for (Tensor<1>, O) {
+    type Output = O;
+
+    fn split(self) -> (Tensor<1>, O) {
+        self
+    }
+}
+
+/// What a forward-backward pass gives, still on the device.
+pub(crate) struct Gradient<O> {
+    /// The loss, a tensor of one element without a graph.
+    pub(crate) loss: Tensor<1>,
+    /// The gradient of the scaled loss.
+    pub(crate) vector: ParamVector,
+    /// The caller's own output.
+    pub(crate) output: O,
+}
+
+/// A batch, as something that models of type `M` are run on.
+pub(crate) trait Pass<M> {
+    /// The caller's own output of a forward pass.
+    type Output;
+
+    /// A forward-backward pass. The backward pass is of `scale` times the loss.
+    fn gradient(&mut self, model: &M, scale: f64) -> Result<Gradient<Self::Output>, StepError>;
+
+    /// A forward pass of a model that requires no gradients: the loss, a tensor of one element.
+    fn loss(&mut self, model: &M) -> Result<Tensor<1>, StepError>;
+}
+
+/// A batch that is run as a whole, by a closure that gives its loss.
+pub(crate) struct Whole<F>(pub(crate) F);
+
+impl<M, F, L> Pass<M> for Whole<F>
+where
+    M: Module,
+    F: FnMut(&M) -> L,
+    L: LossOutput,
+{
+    type Output = L::Output;
+
+    fn gradient(&mut self, model: &M, scale: f64) -> Result<Gradient<L::Output>, StepError> {
+        let (loss, output) = (self.0)(model).split();
+        let (loss, vector) = backward(model, loss, scale)?;
+        Ok(Gradient {
+            loss,
+            vector,
+            output,
+        })
+    }
+
+    fn loss(&mut self, model: &M) -> Result<Tensor<1>, StepError> {
+        scalar((self.0)(model).split().0)
+    }
+}
+
+/// A batch in parts that are run one after another: losses and gradients are the means over the parts.
+pub(crate) struct Parts<'a, B, F> {
+    parts: &'a [B],
+    loss: F,
+}
+
+impl<'a, B, F> Parts<'a, B, F> {
+    /// The parts, of which there must be one at least, and the closure that gives the loss of one.
+    pub(crate) fn new(parts: &'a [B], loss: F) -> Result<Self, StepError> {
+        match parts.is_empty() {
+            true => Err(StepError::NoMicroBatch),
+            false => Ok(Self { parts, loss }),
+        }
+    }
+}
+
+impl<M, B, F, L> Pass<M> for Parts<'_, B, F>
+where
+    M: Module,
+    F: FnMut(&M, &B) -> L,
+    L: LossOutput,
+{
+    type Output = Vec<L::Output>;
+
+    fn gradient(&mut self, model: &M, scale: f64) -> Result<Gradient<Self::Output>, StepError> {
+        let mut outputs = Vec::with_capacity(self.parts.len());
+        let mut sum: Option<(Tensor<1>, ParamVector)> = None;
+        for part in self.parts {
+            let (loss, output) = (self.loss)(model, part).split();
+            let (loss, vector) = backward(model, loss, scale)?;
+            outputs.push(output);
+            sum = Some(match sum {
+                None => (loss, vector),
+                Some((losses, so_far)) => (losses + loss, so_far.combine(1.0, &vector, 1.0)),
+            });
+        }
+        let (loss, vector) = sum.ok_or(StepError::NoMicroBatch)?;
+        let share = 1.0 / self.parts.len() as f64;
+        Ok(Gradient {
+            loss: loss.mul_scalar(share),
+            vector: vector.scale(share),
+            output: outputs,
+        })
+    }
+
+    fn loss(&mut self, model: &M) -> Result<Tensor<1>, StepError> {
+        let mut sum: Option<Tensor<1>> = None;
+        for part in self.parts {
+            let loss = scalar((self.loss)(model, part).split().0)?;
+            sum = Some(match sum {
+                None => loss,
+                Some(so_far) => so_far + loss,
+            });
+        }
+        let sum = sum.ok_or(StepError::NoMicroBatch)?;
+        Ok(sum.mul_scalar(1.0 / self.parts.len() as f64))
+    }
+}
+
+/// The loss without its graph, and the gradient of `scale` times it.
+pub(crate) fn backward<M: Module>(
+    model: &M,
+    loss: Tensor<1>,
+    scale: f64,
+) -> Result<(Tensor<1>, ParamVector), StepError> {
+    let value = scalar(loss.clone())?;
+    if !loss.is_tracked() {
+        return Err(StepError::LossNotTracked);
+    }
+    let loss = match scale == 1.0 {
+        true => loss,
+        false => loss.mul_scalar(scale),
+    };
+    let vector = parameters::gradient_vector(model, loss.backward());
+    match vector.is_empty() {
+        true => Err(StepError::NoGradient),
+        false => Ok((value, vector)),
+    }
+}
+
+/// A loss, as a tensor of one element without a graph.
+pub(crate) fn scalar(loss: Tensor<1>) -> Result<Tensor<1>, StepError> {
+    match loss.shape().num_elements() {
+        1 => Ok(loss.inner()),
+        elements => Err(StepError::LossNotScalar { elements }),
+    }
+}

@@ -1,0 +1,197 @@
+//! The search for alpha: where on the arc the loss is highest.
+
+mod grid;
+mod parabola;
+mod report;
+mod schedule;
+
+pub use grid::Grid;
+pub use report::SearchReport;
+pub use schedule::SearchSchedule;
+
+use crate::check;
+use crate::error::{ConfigError, RecordError, StepError};
+use crate::method::{Context, MethodState};
+use crate::objective::Objective;
+use crate::plane::Plane;
+use crate::report::StepReport;
+use schedule::Clock;
+
+/// How alpha is searched for, and what it is without a search.
+#[derive(Clone, Debug)]
+pub(crate) struct SearchConfig {
+    pub(crate) alpha: f64,
+    pub(crate) grid: Grid,
+    pub(crate) parabola: bool,
+    pub(crate) batches: usize,
+    pub(crate) schedule: SearchSchedule,
+}
+
+impl SearchConfig {
+    pub(crate) fn build(&self) -> Result<Search, ConfigError> {
+        check::finite("alpha", self.alpha)?;
+        check::at_least_one("search_batches", self.batches)?;
+        self.schedule.check()?;
+        Ok(Search {
+            config: self.clone(),
+            alpha: self.alpha,
+            clock: Clock::new(self.schedule),
+            sums: Vec::new(),
+            seen: 0,
+            before: self.alpha,
+        })
+    }
+}
+
+impl Default for SearchConfig {
+    fn default() -> Self {
+        Self {
+            alpha: 1.0,
+            grid: Grid::default(),
+            parabola: false,
+            batches: 1,
+            schedule: SearchSchedule::default(),
+        }
+    }
+}
+
+/// Alpha, and the state of the search for it.
+#[derive(Clone, Debug)]
+pub(crate) struct Search {
+    config: SearchConfig,
+    alpha: f64,
+    clock: Clock,
+    /// Of a search that is to be averaged over further batches: the sums of the losses at the positions of the
+    /// grid, and the number of batches that they are of. Otherwise none.
+    sums: Vec<f64>,
+    seen: usize,
+    /// Alpha before the search.
+    before: f64,
+}
+
+impl Search {
+    /// Alpha, as the last search has found it.
+    pub(crate) fn alpha(&self) -> f64 {
+        self.alpha
+    }
+
+    /// Tells which step is about to be made.
+    pub(crate) fn step(&mut self, context: &Context) {
+        if context.part == 0 {
+            self.clock.step(context.step);
+        }
+    }
+
+    pub(crate) fn start_epoch(&mut self) {
+        self.clock.start_epoch();
+    }
+
+    /// Searches in `plane` at `distance` from the weights, if a search is due or is still to be averaged over more
+    /// batches. One that is due stays due until there is an arc.
+    pub(crate) fn run(
+        &mut self,
+        plane: &Plane,
+        objective: &mut dyn Objective,
+        distance: f64,
+        context: &Context,
+        report: &mut StepReport,
+    ) -> Result<(), StepError> {
+        if !(self.clock.due || self.seen > 0) || !plane.has_arc() {
+            return Ok(());
+        }
+        if self.clock.due {
+            (self.seen, self.before) = (0, self.alpha);
+            self.sums = vec![0.0; self.config.grid.alphas().len()];
+        }
+
+        let mut alphas = self.config.grid.alphas().to_vec();
+        let mut losses = losses(plane, &alphas, objective, distance)?;
+        self.seen += 1;
+        for (sum, loss) in self.sums.iter_mut().zip(&losses) {
+            *sum += loss;
+        }
+        // Batches that all were tried at the same positions differ by a level that no position gains from.
+        let curve = SearchReport::new(alphas.clone(), self.sums.clone());
+        let mut best = curve.best();
+        if let (true, Some(top)) = (self.config.parabola, best)
+            && let Some(bracket) = parabola::bracket(&alphas, &self.sums)
+            && let Some(vertex) = parabola::vertex(bracket)
+        {
+            let at_top = alphas.iter().position(|alpha| *alpha == top);
+            let there = self::losses(plane, &[vertex], objective, distance)?;
+            // Here the parabola is put to the test: at the vertex the loss is higher, or the grid was right.
+            if let (Some(i), [loss]) = (at_top, &there[..])
+                && *loss > losses[i]
+            {
+                best = Some(vertex);
+            }
+            alphas.push(vertex);
+            losses.extend(there);
+        }
+        self.alpha = best.unwrap_or(self.alpha);
+        report.search = Some(SearchReport {
+            batches: self.seen,
+            ..SearchReport::new(alphas, losses)
+        });
+        self.clock.due = false;
+        if self.seen == self.config.batches {
+            self.clock
+                .searched(context.step, (self.alpha - self.before).abs());
+            self.seen = 0;
+            self.sums.clear();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn state(&self, state: MethodState) -> MethodState {
+        let state = state
+            .with_scalar("alpha", self.alpha)
+            .with_scalar("due", self.clock.due)
+            .with_scalar("interval", self.clock.interval)
+            .with_scalar("next", self.clock.next)
+            .with_scalar("before", self.before)
+            .with_scalar("seen", self.seen as u64);
+        let sums = self.sums.iter().enumerate();
+        sums.fold(state, |state, (i, sum)| {
+            state.with_scalar(&position(i), *sum)
+        })
+    }
+
+    pub(crate) fn load_state(&mut self, state: &MethodState) -> Result<(), RecordError> {
+        let mut loaded = self.clone();
+        loaded.alpha = state.scalar("alpha")?;
+        loaded.clock.due = state.scalar("due")?;
+        loaded.clock.interval = state.scalar("interval")?;
+        loaded.clock.next = state.scalar("next")?;
+        loaded.before = state.scalar("before")?;
+        loaded.seen = usize::try_from(state.scalar::<u64>("seen")?)
+            .map_err(|_| RecordError::Missing("seen".to_owned()))?;
+        let sums = match loaded.seen {
+            0 => 0,
+            _ => self.config.grid.alphas().len(),
+        };
+        let sum = |i| state.scalar(&position(i));
+        loaded.sums = (0..sums).map(sum).collect::<Result<_, _>>()?;
+        *self = loaded;
+        Ok(())
+    }
+}
+
+/// The name of a position's sum in a record.
+fn position(i: usize) -> String {
+    format!("sum.{i}")
+}
+
+/// The losses on the arc at `distance` from the weights.
+fn losses(
+    plane: &Plane,
+    alphas: &[f64],
+    objective: &mut dyn Objective,
+    distance: f64,
+) -> Result<Vec<f64>, StepError> {
+    let candidates: Vec<_> = alphas
+        .iter()
+        .map(|&alpha| plane.terms(alpha, distance).to_vec())
+        .collect();
+    objective.losses(&candidates)
+}

@@ -1,0 +1,179 @@
+//! What a method hands on, and what becomes of it: from gradients to new weights.
+
+use burn::module::Module;
+use burn::optim::ModuleOptimizer;
+use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+
+use crate::error::StepError;
+use crate::parameters;
+use crate::report::StepReport;
+use crate::vector::ParamVector;
+
+/// What a method hands on.
+#[derive(Clone, Debug)]
+pub struct Update {
+    /// The gradient for the base optimizer.
+    pub gradient: ParamVector,
+    /// Its norm, if it is known without another pass over it.
+    pub norm: Option<f64>,
+    /// What is done after the base optimizer's step with it.
+    pub then: Then,
+}
+
+/// What is done after the base optimizer's step with the first gradient.
+#[derive(Clone, Debug, Default)]
+pub enum Then {
+    /// Nothing: the step is complete.
+    #[default]
+    Nothing,
+    /// The weights lose the learning rate times this vector besides, past the base optimizer and its momentum
+    /// (WSAM, decoupled).
+    Subtract(ParamVector),
+    /// The base optimizer steps on from the weights that it has reached, with each of these gradients. Then the
+    /// new weights are `slow + share * (fast - slow)`, where `slow` are those before the first of its steps
+    /// and `fast` those after the last (Lookbehind-SAM).
+    Interpolate {
+        /// The gradients of the further steps.
+        further: Vec<ParamVector>,
+        /// How much of the way is gone.
+        share: f64,
+    },
+}
+
+impl Update {
+    /// A gradient for one step of the base optimizer.
+    pub fn new(gradient: ParamVector, norm: Option<f64>) -> Self {
+        Self {
+            gradient,
+            norm,
+            then: Then::Nothing,
+        }
+    }
+
+    /// Adds `share * other` to `share` times the sum so far: means over the parts of a batch.
+    pub(crate) fn plus(sum: Option<Self>, other: Self, share: f64) -> Self {
+        let add = |sum: Option<ParamVector>, other: ParamVector| match sum {
+            None => other.scale(share),
+            Some(sum) => sum.combine(1.0, &other, share),
+        };
+        let (gradient, then) = match sum {
+            None => (None, Then::Nothing),
+            Some(sum) => (Some(sum.gradient), sum.then),
+        };
+        let then = match (then, other.then) {
+            (then, Then::Nothing) => then,
+            (Then::Subtract(sum), Then::Subtract(other)) => Then::Subtract(add(Some(sum), other)),
+            (_, Then::Subtract(other)) => Then::Subtract(add(None, other)),
+            (
+                sum,
+                Then::Interpolate {
+                    further,
+                    share: way,
+                },
+            ) => {
+                let mut sums = match sum {
+                    Then::Interpolate { further, .. } => further,
+                    Then::Nothing | Then::Subtract(_) => Vec::new(),
+                };
+                for (i, other) in further.into_iter().enumerate() {
+                    match sums.get_mut(i) {
+                        Some(sum) => *sum = add(Some(std::mem::take(sum)), other),
+                        None => sums.push(add(None, other)),
+                    }
+                }
+                Then::Interpolate {
+                    further: sums,
+                    share: way,
+                }
+            }
+        };
+        Self {
+            gradient: add(gradient, other.gradient),
+            norm: None,
+            then,
+        }
+    }
+
+    /// The update with a gradient whose norm is at most `max_norm`, if there is such a limit; the norm goes into `report`.
+    ///
+    /// What is subtracted besides is part of the step, so the limit is for the sum of both, and scales both.
+    /// Each of several gradients is limited by itself.
+    pub(crate) fn clipped(
+        mut self,
+        max_norm: Option<f64>,
+        report: &mut StepReport,
+    ) -> Result<Self, StepError> {
+        let norm = match self.norm {
+            Some(norm) => norm,
+            None => self.gradient.norm()?,
+        };
+        report.update_norm = norm;
+        let Some(max_norm) = max_norm else {
+            return Ok(self);
+        };
+        match &mut self.then {
+            Then::Nothing => {}
+            Then::Subtract(besides) => {
+                let [dot, square] = besides.dots([&self.gradient, &*besides])?[..] else {
+                    return Err(StepError::Device("two scalars were asked for".to_owned()));
+                };
+                let whole = (norm * norm + 2.0 * dot + square).max(0.0).sqrt();
+                if whole > max_norm {
+                    let factor = max_norm / whole;
+                    *besides = std::mem::take(besides).scale(factor);
+                    self.gradient = self.gradient.scale(factor);
+                    report.update_norm = norm * factor;
+                    report.clipped = true;
+                }
+                return Ok(self);
+            }
+            Then::Interpolate { further, .. } => {
+                for gradient in further {
+                    let norm = gradient.norm()?;
+                    if norm > max_norm {
+                        *gradient = std::mem::take(gradient).scale(max_norm / norm);
+                        report.clipped = true;
+                    }
+                }
+            }
+        }
+        if norm > max_norm {
+            self.gradient = self.gradient.scale(max_norm / norm);
+            report.update_norm = max_norm;
+            report.clipped = true;
+        }
+        Ok(self)
+    }
+
+    /// The model with new weights.
+    pub(crate) fn apply<M: Module>(
+        self,
+        base: &mut ModuleOptimizer,
+        lr: ModuleLearningRate,
+        model: M,
+    ) -> M {
+        let mut step = |model: M, gradient: ParamVector| {
+            let gradients = parameters::gradients_params(&model, &gradient);
+            drop(gradient);
+            base.step(lr.clone(), model, gradients)
+        };
+        match self.then {
+            Then::Nothing => step(model, self.gradient),
+            Then::Subtract(besides) => {
+                let rates = parameters::learning_rates(&model, &lr);
+                let besides = besides.scale_each(|id| rates.get(&id).copied().unwrap_or_default());
+                let model = step(model, self.gradient);
+                parameters::displaced(model, &[(-1.0, &besides)])
+            }
+            Then::Interpolate { further, share } => {
+                // Shares the tensors, so that the base optimizer's first step writes new ones.
+                let slow = parameters::weight_vector(&model, &self.gradient);
+                let mut model = step(model, self.gradient);
+                for gradient in further {
+                    model = step(model, gradient);
+                }
+                parameters::combined(model, share, &[(1.0 - share, &slow)])
+            }
+        }
+    }
+}
