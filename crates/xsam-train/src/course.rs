@@ -17,6 +17,7 @@ use crate::log::Logs;
 use crate::metrics::Metrics;
 use crate::schedule::learning_rate;
 use crate::spec::{OnDivergence, Spec};
+use crate::stepping::step;
 use crate::summary::{MARKER, RunSummary, SPEC_FILE, Status, best, goes_on};
 use crate::task::{Batches, Task};
 use crate::{checkpoint, method};
@@ -208,8 +209,8 @@ impl State {
             let lr = lr * self.position.lr_factor;
             let seed = step_seed(self.spec.train.seed, epoch, i);
             self.place.device.seed(seed);
-            let loss = |model: &T::Model| task.loss(model, &batch, seed);
-            let step = match self.optim.step(lr, model, loss) {
+            let made = step(task, &mut self.optim, &self.spec, lr, model, (batch, seed))?;
+            let step = match made {
                 Ok(step) => step,
                 Err(failure) => {
                     let (model, source) = failure.into_parts();
@@ -225,10 +226,9 @@ impl State {
                 }
             };
             model = step.model;
-            let hits = task.hits(&batch, step.output)?;
-            let (items, right) = (hits.of, hits.right);
+            let (items, right) = (step.hits.of, step.hits.right);
             let sums = &mut self.position.sums;
-            sums.add(&step.report, hits);
+            sums.add(&step.report, step.hits);
             sums.lr = lr;
             let took = start.elapsed();
             sums.seconds += took.as_secs_f64();

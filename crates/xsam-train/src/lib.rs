@@ -41,6 +41,7 @@ mod run;
 mod schedule;
 mod spec;
 mod statistics;
+mod stepping;
 mod subject;
 mod summary;
 mod task;
@@ -73,7 +74,7 @@ pub use spec::{
     Adaptive, AugmentationSpec, BleuWords, Candidate, Compare, CompareEntry, DataSpec, DeviceName,
     MethodName, MethodSpec, ModelName, ModelSpec, NormName, OnDivergence, OptimizerName,
     OptimizerSpec, Precision, Preset, RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec,
-    Search, SharedName, Spec, SpecError, TrainSpec, TranslationSpec, Tune,
+    Search, SearchKind, SharedName, Spec, SpecError, TrainSpec, TranslationSpec, Tune,
 };
 pub use statistics::{PairedTest, Spread, paired_t_test};
 pub use subject::{Sample, Subject};

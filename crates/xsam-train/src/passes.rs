@@ -4,10 +4,44 @@ use std::time::Instant;
 
 use xsam::StepReport;
 
+use crate::spec::Spec;
+
 /// The forward passes of one step.
 #[derive(Debug, Default)]
 pub(crate) struct PassTimes {
     passes: Vec<(Instant, Instant)>,
+}
+
+/// In how many parts a batch goes through the passes of a step.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    /// Parts that every pass goes over, one after another.
+    pub(crate) together: usize,
+    /// Parts each of which has all the passes, one after another.
+    pub(crate) each: usize,
+}
+
+impl Parts {
+    /// A batch that is not split.
+    pub(crate) const WHOLE: Self = Self {
+        together: 1,
+        each: 1,
+    };
+
+    /// As a spec says.
+    pub(crate) fn of(spec: &Spec) -> Self {
+        let count = spec.train.micro_batches;
+        match spec.method.m_sharpness {
+            Some(true) => Self {
+                each: count,
+                ..Self::WHOLE
+            },
+            _ => Self {
+                together: count,
+                ..Self::WHOLE
+            },
+        }
+    }
 }
 
 impl PassTimes {
@@ -20,10 +54,15 @@ impl PassTimes {
     }
 
     /// Seconds of the search in the step, if there was one: from its first pass to its last, the making of
-    /// the candidates between them included. Its passes are the last of the step.
-    pub(crate) fn of_search(&self, report: &StepReport) -> Option<f64> {
-        let searched = report.search.as_ref()?.losses.len();
-        let searching = &self.passes[self.passes.len().saturating_sub(searched)..];
+    /// the candidates between them included.
+    pub(crate) fn of_search(&self, report: &StepReport, parts: Parts) -> Option<f64> {
+        let searched = report.search.as_ref()?.losses.len() * parts.together;
+        // Its passes are the last ones of a batch, or of the first part of one.
+        let last = match parts.each {
+            1 => self.passes.len(),
+            each => (self.passes.len() - searched.min(self.passes.len())) / each + searched,
+        };
+        let searching = &self.passes[last.saturating_sub(searched)..last];
         match (searching.first(), searching.last()) {
             (Some((begin, _)), Some((_, end))) => Some(end.duration_since(*begin).as_secs_f64()),
             _ => Some(0.0),

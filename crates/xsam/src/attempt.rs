@@ -91,7 +91,8 @@ impl<'a> Attempt<'a> {
                 StepReport::plus(report, part.report, share),
             ));
         }
-        let (counted, update, report) = sum.ok_or(StepError::NoMicroBatch)?;
+        let (counted, update, mut report) = sum.ok_or(StepError::NoMicroBatch)?;
+        report.passes = report.passes.over(parts.len());
         self.ready(counted, outputs, update, report)
     }
 

@@ -125,6 +125,16 @@ pub struct Passes {
     pub losses: usize,
 }
 
+impl Passes {
+    /// Passes over parts of a batch, of which there are so many, as passes over the whole; rounded up.
+    pub(crate) fn over(self, parts: usize) -> Self {
+        Self {
+            gradients: self.gradients.div_ceil(parts),
+            losses: self.losses.div_ceil(parts),
+        }
+    }
+}
+
 impl std::ops::AddAssign for Passes {
     fn add_assign(&mut self, other: Self) {
         self.gradients += other.gradients;

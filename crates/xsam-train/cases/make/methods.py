@@ -108,7 +108,7 @@ class LookbehindSam(Method):
         fast = theta
         for gradient in ascent.gradients[1:]:
             fast = base.step(fast, gradient, lr)
-        report = ascent.report() | {"update_norm": ascent.gradients[-1].norm().item()}
+        report = ascent.report() | {"update_norm": ascent.gradients[1].norm().item()}
         return theta + self.options["look_alpha"] * (fast - theta), report
 
 

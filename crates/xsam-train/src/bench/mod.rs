@@ -20,7 +20,7 @@ use crate::device::Place;
 use crate::error::{BeforeFailure, Error};
 use crate::memory::peak_mb;
 use crate::method;
-use crate::passes::PassTimes;
+use crate::passes::{Parts, PassTimes};
 use crate::spec::{
     DeviceName, MethodName, MethodSpec, ModelName, OptimizerSpec, Precision, Search, Spec,
     SpecError,
@@ -224,7 +224,7 @@ fn measure<M: Module>(
     }
 
     let mut search_s = None;
-    if plan.method.name == MethodName::Xsam {
+    if plan.method.name.searches() {
         trainee.optim = plan.optimizer(Some(Search::EveryEpoch))?;
         (_, _, search_s) = trainee.step()?;
     }
@@ -275,7 +275,7 @@ impl Plan {
     /// The method with that schedule of searches, or with a fixed alpha.
     fn method_searching(&self, search: Option<Search>) -> Result<MethodSpec, SpecError> {
         let mut method = self.method.clone();
-        if method.name == MethodName::Xsam {
+        if method.name.searches() {
             method.alpha = search.is_none().then_some(ALPHA);
             method.search = search;
         }
@@ -324,7 +324,7 @@ impl<M: Module, L: Fn(&M, usize) -> Tensor<1>> Trainee<M, L> {
         let seconds = start.elapsed().as_secs_f64();
         synced.map_err(|error| Error::Device(error.to_string()))?;
         self.model = step.model;
-        let search = passes.of_search(&step.report);
+        let search = passes.of_search(&step.report, Parts::WHOLE);
         Ok((self, seconds, search))
     }
 }

@@ -7,7 +7,7 @@ use xsam_data::Dataset;
 
 use crate::device::Place;
 use crate::error::Error;
-use crate::method;
+use crate::method::Work;
 use crate::spec::{CompareEntry, Spec};
 use crate::task::{Classification, Task, Translation};
 
@@ -39,7 +39,7 @@ impl Budget {
             if budget.steps == 0 {
                 budget.steps = steps(&spec, data.clone())?;
             }
-            let passes = budget.in_an_epoch(&spec) * spec.train.epochs as f64;
+            let passes = budget.of_epochs(&spec, spec.train.epochs);
             budget.passes = budget.passes.max(passes);
         }
         Ok(budget)
@@ -49,7 +49,8 @@ impl Budget {
     /// them.
     pub(super) fn stretched(&self, mut spec: Spec) -> Result<Spec, Error> {
         let before = spec.train.epochs;
-        let epochs = (self.passes / self.in_an_epoch(&spec)).round() as usize;
+        let in_an_epoch = self.of_epochs(&spec, before) / before as f64;
+        let epochs = (self.passes / in_an_epoch).round() as usize;
         spec.train.epochs = epochs.max(before);
         let ratio = spec.train.epochs as f64 / before as f64;
         let schedule = &mut spec.schedule;
@@ -58,9 +59,10 @@ impl Budget {
         Ok(spec.resolved()?)
     }
 
-    fn in_an_epoch(&self, spec: &Spec) -> f64 {
-        let (gradients, searches) = method::passes(&spec.method, self.steps);
-        passes(gradients, searches)
+    /// Passes of so many epochs.
+    fn of_epochs(&self, spec: &Spec, epochs: usize) -> f64 {
+        let work = Work::of(&spec.method, epochs, self.steps);
+        passes(work.gradient_passes() as f64, work.search_passes() as f64)
     }
 }
 

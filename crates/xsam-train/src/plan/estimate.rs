@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::measure::Measurement;
 use super::timing::Timing;
-use crate::spec::{Search, Spec};
+use crate::method::Work;
+use crate::spec::Spec;
 
 /// How often the parts of a run come to pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -13,6 +14,8 @@ pub struct Counts {
     pub epochs: usize,
     /// Steps.
     pub steps: usize,
+    /// Those of them that ascend.
+    pub ascending: usize,
     /// Searches.
     pub searches: usize,
     /// Evaluations on validation and test data.
@@ -27,7 +30,7 @@ impl Counts {
     /// Of a resolved spec whose epochs have so many steps.
     pub(super) fn of(spec: &Spec, steps_per_epoch: usize) -> Self {
         let train = &spec.train;
-        let steps = train.epochs * steps_per_epoch;
+        let work = Work::of(&spec.method, train.epochs, steps_per_epoch);
         let due = |every: usize, epoch: &usize| train.is_due(every, *epoch);
         let evaluated = (1..=train.epochs).filter(|epoch| due(train.evaluate_every, epoch));
         let translated = evaluated.clone();
@@ -35,13 +38,9 @@ impl Counts {
         let saved = (1..=train.epochs).filter(|epoch| due(train.checkpoint_every, epoch));
         Self {
             epochs: train.epochs,
-            steps,
-            searches: match spec.method.search {
-                Some(Search::EveryEpoch) => train.epochs,
-                // The first step has one.
-                Some(Search::EverySteps) => steps.div_ceil(spec.method.search_every.unwrap_or(1)),
-                Some(Search::Never) | None => 0,
-            },
+            steps: work.steps,
+            ascending: work.ascending,
+            searches: work.searches,
             evaluations: evaluated.count(),
             translations: match spec.data.name.is_text() {
                 true => translated.count(),
@@ -70,9 +69,14 @@ pub struct Estimate {
 impl Estimate {
     pub(super) fn of(measured: &Measurement, counts: &Counts) -> Self {
         let saved = counts.checkpoints;
+        let ascending = match measured.plain_step {
+            Some(_) => counts.ascending,
+            None => counts.steps,
+        };
         let parts = [
             (Some(measured.epoch_start), counts.epochs),
-            (Some(measured.step), counts.steps),
+            (Some(measured.step), ascending),
+            (measured.plain_step, counts.steps - ascending),
             (measured.search, counts.searches),
             (Some(measured.evaluation), counts.evaluations),
             (measured.translation, counts.translations),
@@ -82,13 +86,21 @@ impl Estimate {
         let seconds = parts.map(|(part, times)| part.map_or(0.0, |p| p.median_s) * times as f64);
         let errors = parts
             .map(|(part, times)| part.as_ref().map_or(0.0, Timing::standard_error) * times as f64);
-        let [start, steps, searches, evaluations, translations, ..] = seconds;
+        let [
+            start,
+            ascending,
+            plain,
+            searches,
+            evaluations,
+            translations,
+            ..,
+        ] = seconds;
         let total_s = measured.setup_s + seconds.iter().sum::<f64>();
         Self {
             total_s,
             // The parts were measured apart.
             margin_s: 2.0 * errors.iter().map(|error| error * error).sum::<f64>().sqrt(),
-            epoch_s: (start + steps + searches) / counts.epochs.max(1) as f64,
+            epoch_s: (start + ascending + plain + searches) / counts.epochs.max(1) as f64,
             search_share: searches / total_s,
             evaluation_share: (evaluations + translations) / total_s,
         }
@@ -120,6 +132,7 @@ pub(super) mod tests {
             setup_s: 7.0,
             epoch_start: timing(0.5),
             step: timing(2.0),
+            plain_step: None,
             search: Some(timing(10.0)),
             evaluation: timing(3.0),
             translation: None,
@@ -179,6 +192,7 @@ pub(super) mod tests {
         let counts = Counts {
             epochs: 5,
             steps: 20,
+            ascending: 20,
             searches: 5,
             evaluations: 2,
             translations: 0,
@@ -192,6 +206,15 @@ pub(super) mod tests {
         assert_eq!(estimate.search_share, 50.0 / 107.75);
         assert_eq!(estimate.evaluation_share, 6.0 / 107.75);
         assert_eq!(estimate.margin_s, 0.0);
+
+        // Every other step does not ascend, and takes half of the time.
+        measured.plain_step = Some(timing(1.0));
+        let half = Counts {
+            ascending: 10,
+            ..counts
+        };
+        assert_eq!(Estimate::of(&measured, &half).total_s, 97.75);
+        measured.plain_step = None;
 
         measured.step.high_s = 3.0;
         let error = measured.step.standard_error();

@@ -55,10 +55,12 @@ impl<T: Task> Task for Excerpt<'_, T> {
         log.passes().of(|| self.task.loss(model, batch, seed))
     }
 
+    fn parts(&self, batch: T::Batch, count: usize) -> Result<Vec<(T::Batch, f64)>, Error> {
+        self.task.parts(batch, count)
+    }
+
     fn hits(&self, batch: &T::Batch, output: T::Output) -> Result<Hits, Error> {
-        let hits = self.task.hits(batch, output);
-        self.log.borrow_mut().end_step();
-        hits
+        self.task.hits(batch, output)
     }
 
     fn changed_labels(&self) -> usize {

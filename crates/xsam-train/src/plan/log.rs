@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use xsam::StepReport;
 
-use crate::passes::PassTimes;
+use crate::passes::{Parts, PassTimes};
 
 /// Epochs that are measured at least: after one of them a checkpoint is written, after another none.
 const EPOCHS: usize = 3;
@@ -45,6 +45,8 @@ pub(super) struct Samples {
     pub(super) start: Vec<f64>,
     /// A step without search, its wait for its batch included, by the size of the batch.
     pub(super) step: Vec<f64>,
+    /// Such a step of a method that ascends now and then, where it did not.
+    pub(super) plain_step: Vec<f64>,
     /// A search.
     pub(super) search: Vec<f64>,
     /// Scoring validation and test data, translations left aside.
@@ -80,13 +82,14 @@ pub(super) struct Log {
     mark: Instant,
     pending: f64,
     passes: PassTimes,
-    step_s: f64,
+    /// How a batch is split.
+    parts: Parts,
     size: usize,
 }
 
 impl Log {
     /// Of a run that began at `begun`.
-    pub(super) fn new(goal: Goal, begun: Instant) -> Self {
+    pub(super) fn new(goal: Goal, parts: Parts, begun: Instant) -> Self {
         Self {
             goal,
             begun,
@@ -101,7 +104,7 @@ impl Log {
             mark: begun,
             pending: 0.0,
             passes: PassTimes::default(),
-            step_s: 0.0,
+            parts,
             size: 1,
         }
     }
@@ -149,23 +152,25 @@ impl Log {
         &mut self.passes
     }
 
-    /// All of a step is done.
-    pub(super) fn end_step(&mut self) {
-        self.step_s = self.lap();
+    /// A step is done, and this was measured in it.
+    pub(super) fn end_step(&mut self, report: &StepReport) {
+        let step_s = self.lap();
         self.steps += 1;
-    }
-
-    /// What was done in that step.
-    pub(super) fn report(&mut self, report: &StepReport) {
-        let search = self.passes.of_search(report);
+        let search = self.passes.of_search(report, self.parts);
         self.passes = PassTimes::default();
-        self.gradient_passes = report.passes.gradients;
+        let ascends = report.passes.gradients >= self.gradient_passes;
+        self.gradient_passes = self.gradient_passes.max(report.passes.gradients);
         if search.is_some() {
             self.search_passes = report.passes.losses;
         }
         if self.is_warm() {
-            let step = self.step_s - search.unwrap_or_default();
-            self.samples.step.push(step / self.size as f64);
+            let step = step_s - search.unwrap_or_default();
+            let samples = &mut self.samples;
+            let like = match ascends {
+                true => &mut samples.step,
+                false => &mut samples.plain_step,
+            };
+            like.push(step / self.size as f64);
             self.samples.search.extend(search);
         }
     }
@@ -211,7 +216,8 @@ impl Log {
         match self.goal {
             Goal::Steps(n) => {
                 let epoch = (self.epochs - 1).min(EPOCHS);
-                self.samples.step.len() >= n * epoch / EPOCHS
+                let samples = &self.samples;
+                samples.step.len() + samples.plain_step.len() >= n * epoch / EPOCHS
             }
             Goal::Seconds(seconds) => {
                 let taken = self.epoch_begun.elapsed().as_secs_f64();

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::event::{Event, StopSignal};
 use crate::files::Existing;
 use crate::memory::peak_mb;
+use crate::passes::Parts;
 use crate::spec::{Search, Spec, SpecError};
 use crate::task::{Classification, Task, Translation};
 
@@ -43,8 +44,11 @@ pub struct Measurement {
     pub setup_s: f64,
     /// From the start of an epoch to its first batch.
     pub epoch_start: Timing,
-    /// A step of average size, with its wait for its batch and without a search.
+    /// A step of average size, with its wait for its batch and without a search. Of a method that ascends now and
+    /// then, one that does.
     pub step: Timing,
+    /// One that does not, of such a method.
+    pub plain_step: Option<Timing>,
     /// A search, of a method that searches.
     pub search: Option<Timing>,
     /// Scoring the validation and test data, extrapolated from a sample; translations left aside.
@@ -80,7 +84,7 @@ pub fn measure(spec: &Spec, steps: Option<usize>) -> Result<Measurement, Error> 
     let spec = spec.clone().resolved()?;
     let data = spec.data.load()?;
     let place = Place::new(spec.train.device, spec.train.precision);
-    let log = RefCell::new(Log::new(Goal::new(steps), begun));
+    let log = RefCell::new(Log::new(Goal::new(steps), Parts::of(&spec), begun));
     match data {
         Dataset::Images(splits) => {
             let task = Classification::new(&spec, splits, place.clone())?;
@@ -111,7 +115,7 @@ fn of_task<T: Task>(
     let folder = Scratch::new();
     let stop = StopSignal::default();
     let mut listener = |event: Event<'_>| match event {
-        Event::Step { report, .. } => log.borrow_mut().report(report),
+        Event::Step { report, .. } => log.borrow_mut().end_step(report),
         Event::Epoch(_) if log.borrow().is_enough() => stop.stop(),
         _ => {}
     };
@@ -139,6 +143,7 @@ fn of_task<T: Task>(
         setup_s: log.setup_s,
         epoch_start: needed(&samples.start, 1.0)?,
         step: needed(&samples.step, average)?,
+        plain_step: Timing::of(&samples.plain_step, average),
         search: timing(&samples.search),
         evaluation: needed(&samples.evaluation, 1.0)?,
         translation: timing(&samples.translation),
@@ -157,10 +162,12 @@ fn measured(spec: &Spec) -> Spec {
     spec.train.evaluate_every = 1;
     spec.train.checkpoint_every = CHECKPOINT_EVERY;
     spec.train.checkpoint_steps = None;
-    if spec.method.search == Some(Search::EverySteps) {
-        spec.method.search = Some(Search::EveryEpoch);
-        spec.method.search_every = None;
+    let method = &mut spec.method;
+    if matches!(method.search, Some(Search::EverySteps | Search::Adaptive)) {
+        method.search = Some(Search::EveryEpoch);
     }
+    // Both kinds of steps are to be measured alike.
+    method.look_every = method.look_every.map(|every| every.min(2));
     spec
 }
 

@@ -7,6 +7,7 @@ mod augmentation;
 mod compare;
 mod data;
 mod difference;
+mod method;
 mod model;
 mod parse;
 mod preset;
@@ -23,6 +24,7 @@ use xsam_kernels::Kernels;
 pub use augmentation::AugmentationSpec;
 pub use compare::{Compare, CompareEntry};
 pub use data::DataSpec;
+pub use method::{Adaptive, MethodName, MethodSpec, Search, SearchKind};
 pub use model::{ModelName, ModelSpec, NormName, SharedName};
 pub use preset::Preset;
 pub use translation::{BleuWords, TranslationSpec};
@@ -93,100 +95,6 @@ pub struct Spec {
 }
 
 named_enum! {
-    /// The methods.
-    pub enum MethodName ("method") {
-        /// The base optimizer alone.
-        Sgd = "sgd",
-        /// SAM.
-        Sam = "sam",
-        /// ASAM.
-        Asam = "asam",
-        /// XSAM.
-        Xsam = "xsam",
-    }
-}
-
-named_enum! {
-    /// Scaling of the ascent.
-    pub enum Adaptive ("convention for adaptive ascent") {
-        /// Plain gradient ascent.
-        None = "none",
-        /// Scales `|w|`.
-        Elementwise = "elementwise",
-        /// Scales `|w| + 0.01` for weights, 1 for biases.
-        Weights = "weights",
-    }
-}
-
-named_enum! {
-    /// When alpha is searched for.
-    pub enum Search ("search schedule") {
-        /// In the first step of every epoch.
-        EveryEpoch = "every-epoch",
-        /// Every `search_every` steps.
-        EverySteps = "every-steps",
-        /// Never.
-        Never = "never",
-    }
-}
-
-/// `[method]`: the method. Fields that a method does not have are left out of the resolved spec.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MethodSpec {
-    /// Which one.
-    #[serde(with = "named")]
-    pub name: MethodName,
-    /// Total ascent length; 0.15, for asam 0.5.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rho: Option<f64>,
-    /// xsam: distance at which the search compares losses; twice rho.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rho_max: Option<f64>,
-    /// Number of ascent steps; 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ascent_steps: Option<usize>,
-    /// Scaling of the ascent; none, for asam elementwise.
-    #[serde(with = "optional_name", skip_serializing_if = "Option::is_none")]
-    pub adaptive: Option<Adaptive>,
-    /// xsam: position on the arc, fixed; searched for if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub alpha: Option<f64>,
-    /// xsam: when alpha is searched for; every epoch.
-    #[serde(with = "optional_name", skip_serializing_if = "Option::is_none")]
-    pub search: Option<Search>,
-    /// xsam: number of steps from one search to the next, for `search = "every-steps"`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub search_every: Option<usize>,
-    /// xsam: positions that a search tries; 0, 0.1, .., 2.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub grid: Option<Vec<f64>>,
-}
-
-impl MethodSpec {
-    /// The method with all its defaults.
-    pub fn new(name: MethodName) -> Self {
-        Self {
-            name,
-            rho: None,
-            rho_max: None,
-            ascent_steps: None,
-            adaptive: None,
-            alpha: None,
-            search: None,
-            search_every: None,
-            grid: None,
-        }
-    }
-}
-
-impl Default for MethodSpec {
-    fn default() -> Self {
-        Self::new(MethodName::Xsam)
-    }
-}
-
-named_enum! {
     /// The base optimizers.
     pub enum OptimizerName ("optimizer") {
         /// SGD with momentum, and weight decay added to the gradient.
@@ -251,6 +159,8 @@ named_enum! {
         Constant = "constant",
         /// In proportion to the learning rate.
         Proportional = "proportional",
+        /// On a straight line with the learning rate, from `rho_least` of it where that is 0.
+        Linear = "linear",
     }
 }
 
@@ -290,6 +200,9 @@ pub struct ScheduleSpec {
     /// Schedule of rho.
     #[serde(with = "named")]
     pub rho: RhoScheduleName,
+    /// rho = "linear": the least rho over the full one; 0.5.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rho_least: Option<f64>,
 }
 
 impl Default for ScheduleSpec {
@@ -302,6 +215,7 @@ impl Default for ScheduleSpec {
             step_size: None,
             gamma: None,
             rho: RhoScheduleName::Constant,
+            rho_least: None,
         }
     }
 }
@@ -348,6 +262,9 @@ pub struct TrainSpec {
     /// if neither is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_tokens: Option<usize>,
+    /// Parts that every batch is run in, one after another, for batches too large for memory. Each pass goes over
+    /// all of them, unless `method.m_sharpness` gives each an ascent of its own.
+    pub micro_batches: usize,
     /// Decides everything random: initial weights, label noise, order of the
     /// batches, augmentation, dropout.
     pub seed: u64,
@@ -396,6 +313,7 @@ impl Default for TrainSpec {
             epochs: 200,
             batch_size: None,
             batch_tokens: None,
+            micro_batches: 1,
             seed: 0,
             precision: Precision::F32,
             device: DeviceName::Cpu,

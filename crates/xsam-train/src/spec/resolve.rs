@@ -2,7 +2,7 @@
 
 use xsam_data::DatasetName;
 
-use super::{OptimizerName, ScheduleBy, ScheduleName, Spec, SpecError, TrainSpec};
+use super::{OptimizerName, RhoScheduleName, ScheduleBy, ScheduleName, Spec, SpecError, TrainSpec};
 use crate::method;
 
 /// More could never be of use: one prepares some 10^5 images of CIFAR a second.
@@ -75,6 +75,7 @@ impl Spec {
             ("train.epochs", train.epochs),
             ("train.batch_size", train.batch_size.unwrap_or(1)),
             ("train.batch_tokens", train.batch_tokens.unwrap_or(1)),
+            ("train.micro_batches", train.micro_batches),
             ("train.evaluate_every", train.evaluate_every),
             ("train.checkpoint_every", train.checkpoint_every),
             (
@@ -91,6 +92,11 @@ impl Spec {
         {
             let message = format!("{tokens} must be at least translation.max_length = {longest}");
             return Err(SpecError::new("train.batch_tokens", message));
+        }
+        if self.method.m_sharpness.is_some() && train.micro_batches < 2 {
+            let message = "gives each part of a batch an ascent of its own: set \
+                           train.micro_batches to the number of parts, at least 2";
+            return Err(SpecError::new("method.m_sharpness", message));
         }
         let workers = train.workers.unwrap_or_default();
         SpecError::unless(
@@ -140,6 +146,12 @@ impl Spec {
         schedule.warmup_steps = is_inverse_sqrt.then(|| schedule.warmup_steps.unwrap_or(4000));
         if let Some(steps) = schedule.warmup_steps {
             SpecError::unless(steps >= 1, "schedule.warmup_steps", steps, "at least 1")?;
+        }
+        let is_linear = schedule.rho == RhoScheduleName::Linear;
+        schedule.rho_least = is_linear.then(|| schedule.rho_least.unwrap_or(0.5));
+        if let Some(least) = schedule.rho_least {
+            let ok = (0.0..=1.0).contains(&least);
+            SpecError::unless(ok, "schedule.rho_least", least, "from 0 to 1")?;
         }
         let is_step = schedule.name == ScheduleName::Step;
         schedule.step_size = is_step.then(|| schedule.step_size.unwrap_or(epochs.div_ceil(3)));

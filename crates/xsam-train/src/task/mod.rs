@@ -44,6 +44,10 @@ pub(crate) trait Task {
         seed: u64,
     ) -> (Tensor<1>, Self::Output);
 
+    /// A batch in `count` parts of about the same size, or as many as it can be split into, and for each the number
+    /// of items that its loss is a mean over, divided by that of an average part.
+    fn parts(&self, batch: Self::Batch, count: usize) -> Result<Vec<(Self::Batch, f64)>, Error>;
+
     /// What was right in a batch.
     fn hits(&self, batch: &Self::Batch, output: Self::Output) -> Result<Hits, Error>;
 
@@ -86,6 +90,16 @@ pub(crate) trait Task {
     }
 }
 
+/// Where each of `count` parts of `items` items begins, and how many it has: all alike, or one more in the first
+/// ones.
+fn split(items: usize, count: usize) -> Vec<(usize, usize)> {
+    let count = count.min(items).max(1);
+    let begin = |i: usize| i * (items / count) + i.min(items % count);
+    (0..count)
+        .map(|i| (begin(i), begin(i + 1) - begin(i)))
+        .collect()
+}
+
 /// How many samples are looked at, and how many at a time: images, or pairs of sentences.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SampleSizes {
@@ -111,4 +125,17 @@ pub(crate) struct Scores {
     pub(crate) test: Score,
     /// Names and texts of files that tell more, for the run's directory.
     pub(crate) files: Vec<(&'static str, String)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn parts_are_as_even_as_can_be() {
+        assert_eq!(split(7, 3), [(0, 3), (3, 2), (5, 2)]);
+        assert_eq!(split(6, 3), [(0, 2), (2, 2), (4, 2)]);
+        assert_eq!(split(2, 3), [(0, 1), (1, 1)]);
+        assert_eq!(split(4, 1), [(0, 4)]);
+    }
 }

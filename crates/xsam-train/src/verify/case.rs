@@ -79,6 +79,27 @@ pub(super) struct OptimizerCase {
     /// `true`, or the name of a convention.
     #[serde(default)]
     pub(super) adaptive: Value,
+    /// `grid` or `parabola`.
+    pub(super) search_kind: Option<String>,
+    /// Of a friendly ascent of XSAM.
+    pub(super) friendly: Option<FriendlyCase>,
+    pub(super) sigma: Option<f64>,
+    pub(super) lambda: Option<f64>,
+    pub(super) gsam_alpha: Option<f64>,
+    pub(super) gamma: Option<f64>,
+    pub(super) decoupled: Option<bool>,
+    pub(super) look_every: Option<usize>,
+    pub(super) look_alpha: Option<f64>,
+    /// Parts of a batch that each have an ascent of their own.
+    pub(super) micro_batches: Option<usize>,
+    /// Parts of a batch that every pass goes over.
+    pub(super) accumulate: Option<usize>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct FriendlyCase {
+    pub(super) sigma: f64,
+    pub(super) lambda: f64,
 }
 
 fn one() -> usize {
@@ -97,6 +118,8 @@ pub(super) struct TrainCase {
     pub(super) expected: TrainExpected,
     #[serde(default)]
     pub(super) float32_deviation: f64,
+    /// How far an alpha strays that a parabola gives.
+    pub(super) float32_alpha_deviation: Option<f64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -115,7 +138,15 @@ pub(super) struct StepExpected {
     pub(super) psi: Option<f64>,
     pub(super) alpha: Option<f64>,
     pub(super) search_losses: Option<Vec<f64>>,
+    pub(super) refined: Option<RefinedExpected>,
     pub(super) update_norm: Option<f64>,
+}
+
+/// What a search with a parabola came to.
+#[derive(Debug, Deserialize)]
+pub(super) struct RefinedExpected {
+    pub(super) alpha: f64,
+    pub(super) loss: f64,
 }
 
 #[derive(Debug, Deserialize)]

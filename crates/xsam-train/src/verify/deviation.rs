@@ -21,8 +21,15 @@ const RELATIVE_F64: f64 = 1e-6;
 /// digits near 0.
 const PSI_F64: f64 = 1e-7;
 
-/// Positions on the arc are exact, up to their spelling in decimal.
+/// Positions of a grid are exact, up to their spelling in decimal.
 const ALPHA: f64 = 1e-12;
+
+/// One that a parabola gives has the rounding of the losses divided by the parabola's curvature: at least this in single
+/// precision, or a multiple of what PyTorch's own strays.
+const REFINED_ALPHA_F32: f64 = 1e-4;
+
+/// The same in double precision, whose weights after a few steps agree to 8 digits or so.
+const REFINED_ALPHA_F64: f64 = 1e-5;
 
 /// Scores are printed with two digits after the point.
 const BLEU: f64 = 1e-2;
@@ -40,6 +47,7 @@ const CURVATURE_F64: f64 = 1e-6;
 pub(super) struct Deviations {
     relative: f64,
     psi: f64,
+    alpha: f64,
     eigenvalue: f64,
     trace: f64,
     compared: usize,
@@ -72,11 +80,23 @@ impl Deviations {
         Self {
             relative,
             psi,
+            alpha: ALPHA,
             eigenvalue,
             trace,
             compared: 0,
             worst: None,
         }
+    }
+
+    /// With the tolerance of a case whose positions are not those of a grid alone.
+    pub(super) fn with_alpha(mut self, dtype: FloatDType, float32_deviation: Option<f64>) -> Self {
+        if let Some(float32_deviation) = float32_deviation {
+            self.alpha = match dtype {
+                FloatDType::F64 => REFINED_ALPHA_F64,
+                _ => REFINED_ALPHA_F32.max(DEVIATIONS * float32_deviation),
+            };
+        }
+        self
     }
 
     fn add(&mut self, what: impl FnOnce() -> String, deviation: f64, tolerance: f64) {
@@ -146,7 +166,7 @@ impl Deviations {
         actual: Option<f64>,
         expected: f64,
     ) {
-        self.add(what, difference(actual, expected), ALPHA);
+        self.add(what, difference(actual, expected), self.alpha);
     }
 
     /// A score from 0 to 100.

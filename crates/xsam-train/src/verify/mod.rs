@@ -60,6 +60,25 @@ impl Case {
             "cnn-xsam",
             "cnn-xsam-k3",
             "cnn-xasam",
+            "mlp-gsam",
+            "mlp-wsam-decoupled",
+            "mlp-looksam",
+            "mlp-friendly-sam",
+            "mlp-lookbehind-sam",
+            "mlp-xsam-parabola",
+            "mlp-xsam-parabola-end",
+            "cnn-gsam",
+            "cnn-wsam",
+            "cnn-wsam-decoupled",
+            "cnn-looksam",
+            "cnn-friendly-sam",
+            "cnn-msam",
+            "cnn-lookbehind-sam",
+            "cnn-sam-micro",
+            "cnn-sam-accumulate",
+            "cnn-xsam-accumulate",
+            "cnn-xsam-friendly",
+            "cnn-xsam-parabola",
             "resnet18-xsam",
             "resnet18-xsam-k2",
             "forward-resnet18",
@@ -242,8 +261,8 @@ mod tests {
             "`vit`",
         );
         skipped(
-            &case.replace(r#""method": "sgd""#, r#""method": "gsam""#),
-            "`gsam`",
+            &case.replace(r#""method": "sgd""#, r#""method": "esam""#),
+            "`esam`",
         );
     }
 

@@ -1,19 +1,18 @@
 //! Cases of kind `train`: every step of a short training, and the weights after it.
 
 use serde_json::Value;
-use xsam::{
-    AsamConfig, Grid, Method, MethodConfig, SamConfig, Scaling, SearchSchedule, SgdOnlyConfig,
-    SharpnessAware, StepReport, XsamConfig,
-};
+use xsam::{Method, SharpnessAware, StepReport};
 use xsam_models::{ImageClassifier, Model, state};
 
 use super::Stop;
-use super::case::{StepExpected, TrainCase};
+use super::case::{OptimizerCase, StepExpected, TrainCase};
 use super::deviation::Deviations;
-use crate::device::Place;
+use crate::device::{Batch, Place};
 use crate::loss::cross_entropy;
-use crate::method::sgd;
+use crate::method::{build, resolved, sgd};
+use crate::names::parse;
 use crate::schedule::cosine;
+use crate::spec::{Adaptive, MethodSpec, Search};
 
 pub(super) fn replay(
     case: &TrainCase,
@@ -27,21 +26,37 @@ pub(super) fn replay(
 
     let batches = case.batches.filled(case.seed, case.model.classes, place)?;
 
-    let mut deviations = Deviations::new(place.dtype, case.float32_deviation);
+    let mut deviations = Deviations::new(place.dtype, case.float32_deviation)
+        .with_alpha(place.dtype, case.float32_alpha_deviation);
     let mut expected = case.expected.steps.iter();
     for epoch in 0..case.epochs {
         let lr = cosine(case.base.lr, epoch as f64, case.epochs);
         optim.start_epoch();
         for batch in &batches {
-            let step = optim
-                .step(lr, model, |m: &Model| {
-                    cross_entropy(m.forward(batch.images.clone()), batch.targets.clone())
-                })
-                .map_err(|failure| Stop::Fail(failure.error().to_string()))?;
-            model = step.model;
+            let loss = |m: &Model, batch: &Batch| {
+                cross_entropy(m.forward(batch.images.clone()), batch.targets.clone())
+            };
+            let (together, each) = (case.optimizer.accumulate, case.optimizer.micro_batches);
+            let made = match (together, each) {
+                (None, None) => optim
+                    .step(lr, model, |m: &Model| loss(m, batch))
+                    .map(|step| (step.model, step.report)),
+                (Some(parts), None) => optim
+                    .step_accumulated(lr, model, &split(batch, parts)?, loss)
+                    .map(|step| (step.model, step.report)),
+                (None, Some(parts)) => optim
+                    .step_m_sharpness(lr, model, &split(batch, parts)?, loss)
+                    .map(|step| (step.model, step.report)),
+                (Some(_), Some(_)) => {
+                    let message = "there are no parts of parts yet";
+                    return Err(Stop::Skip(message.to_owned()));
+                }
+            };
+            let report;
+            (model, report) = made.map_err(|failure| Stop::Fail(failure.error().to_string()))?;
             *steps += 1;
             if let Some(expected) = expected.next() {
-                compare_step(&mut deviations, *steps, &step.report, expected);
+                compare_step(&mut deviations, *steps, &report, expected);
             }
         }
     }
@@ -84,6 +99,18 @@ fn compare_step(
     if let Some(alpha) = expected.alpha {
         deviations.position(|| format!("alpha of step {number}"), report.alpha, alpha);
     }
+    if let Some(refined) = &expected.refined {
+        let search = report.search.as_ref();
+        let best = search.and_then(xsam::SearchReport::best);
+        deviations.position(
+            || format!("refined alpha of step {number}"),
+            best,
+            refined.alpha,
+        );
+        let highest = search.and_then(|search| search.losses.iter().copied().reduce(f64::max));
+        let what = || format!("refined loss of step {number}");
+        deviations.relative(what, highest, refined.loss, 0.0);
+    }
     if let Some(losses) = &expected.search_losses {
         let actual = report.search.as_ref().map(|search| &search.losses);
         for (i, &loss) in losses.iter().enumerate() {
@@ -121,53 +148,71 @@ fn compare_tensors(
 fn optimizer(case: &TrainCase) -> Result<SharpnessAware, Stop> {
     let base = sgd(case.base.momentum, case.base.weight_decay)
         .map_err(|error| Stop::Fail(error.to_string()))?;
-    Ok(SharpnessAware::from_method(base, method(case)?))
+    Ok(SharpnessAware::from_method(base, method(&case.optimizer)?))
 }
 
-fn method(case: &TrainCase) -> Result<Box<dyn Method>, Stop> {
-    let optimizer = &case.optimizer;
-    let (rho, steps) = (optimizer.rho, optimizer.ascent_steps);
-    let scaling = scaling(&optimizer.adaptive)?;
-    let method = match optimizer.method.as_str() {
-        "sgd" => SgdOnlyConfig::new().build(),
-        "sam" if scaling == Scaling::None => {
-            let config = SamConfig::new().with_rho(rho);
-            config.with_ascent_steps(steps).build()
-        }
-        "sam" | "asam" => {
-            let config = AsamConfig::new().with_rho(rho).with_scaling(scaling);
-            config.with_ascent_steps(steps).build()
-        }
-        "xsam" => {
-            let config = XsamConfig::new().with_rho(rho).with_scaling(scaling);
-            let mut config = config.with_ascent_steps(steps);
-            if let Some(rho_max) = optimizer.rho_max {
-                config = config.with_rho_max(rho_max);
-            }
-            if optimizer.dynamic {
-                let grid = Grid::new(optimizer.alphas.clone());
-                let grid = grid.map_err(|error| Stop::Fail(error.to_string()))?;
-                config = config
-                    .with_grid(grid)
-                    .with_search(SearchSchedule::EveryEpoch);
-            } else {
-                config = config.with_alpha(optimizer.alpha.unwrap_or(1.0));
-            }
-            config.build()
-        }
-        other => return Err(Stop::Skip(format!("there is no method `{other}` yet"))),
+fn method(case: &OptimizerCase) -> Result<Box<dyn Method>, Stop> {
+    let adaptive = adaptive(&case.adaptive)?;
+    let name = match (case.method.as_str(), adaptive) {
+        // The format has one name for both.
+        ("sam", Some(_)) => "asam",
+        (name, _) => name,
     };
-    method.map_err(|error| Stop::Fail(error.to_string()))
+    let skip = |_| Stop::Skip(format!("there is no method `{name}` yet"));
+    let friendly = case.friendly.as_ref();
+    let spec = MethodSpec {
+        name: parse(name).map_err(skip)?,
+        rho: Some(case.rho),
+        rho_max: case.rho_max,
+        ascent_steps: Some(case.ascent_steps),
+        adaptive,
+        alpha: (!case.dynamic).then(|| case.alpha.unwrap_or(1.0)),
+        search: case.dynamic.then_some(Search::EveryEpoch),
+        search_kind: match case.search_kind.as_deref() {
+            None => None,
+            Some(kind) => Some(parse(kind).map_err(Stop::Skip)?),
+        },
+        grid: case.dynamic.then(|| case.alphas.clone()),
+        friendly: friendly.map(|_| true),
+        sigma: friendly.map(|friendly| friendly.sigma).or(case.sigma),
+        lambda: friendly.map(|friendly| friendly.lambda).or(case.lambda),
+        gsam_alpha: case.gsam_alpha,
+        gamma: case.gamma,
+        decoupled: case.decoupled,
+        look_every: case.look_every,
+        look_alpha: case.look_alpha,
+        ..MethodSpec::default()
+    };
+    resolved(&spec)
+        .and_then(|spec| build(&spec))
+        .map_err(|error| Stop::Fail(error.to_string()))
 }
 
-fn scaling(adaptive: &Value) -> Result<Scaling, Stop> {
-    match adaptive {
-        Value::Null | Value::Bool(false) => Ok(Scaling::None),
-        Value::Bool(true) => Ok(Scaling::Elementwise),
-        Value::String(name) if name == "elementwise" => Ok(Scaling::Elementwise),
-        Value::String(name) if name == "weights" => Ok(Scaling::Weights),
+fn adaptive(value: &Value) -> Result<Option<Adaptive>, Stop> {
+    match value {
+        Value::Null | Value::Bool(false) => Ok(None),
+        Value::Bool(true) => Ok(Some(Adaptive::Elementwise)),
+        Value::String(name) => {
+            let found: Adaptive = parse(name).map_err(Stop::Skip)?;
+            Ok(Some(found).filter(|found| *found != Adaptive::None))
+        }
         other => Err(Stop::Skip(format!(
             "there is no adaptive ascent {other} yet"
         ))),
     }
+}
+
+/// A batch in equal parts, one after another.
+fn split(batch: &Batch, parts: usize) -> Result<Vec<Batch>, Stop> {
+    let items = batch.targets.dims()[0];
+    if parts == 0 || !items.is_multiple_of(parts) {
+        let message = format!("a batch of {items} cannot be split into {parts} equal parts");
+        return Err(Stop::Fail(message));
+    }
+    let size = items / parts;
+    let part = |i: usize| Batch {
+        images: batch.images.clone().narrow(0, i * size, size),
+        targets: batch.targets.clone().narrow(0, i * size, size),
+    };
+    Ok((0..parts).map(part).collect())
 }
