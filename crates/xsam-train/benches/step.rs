@@ -11,7 +11,9 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use divan::Bencher;
 use xsam::optim::SgdConfig;
 use xsam::{
-    Grid, MethodConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware, XsamConfig,
+    AsamConfig, FriendlySamConfig, Grid, GsamConfig, LookSamConfig, LookXsamConfig,
+    LookbehindSamConfig, MethodConfig, MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig,
+    SharpnessAware, WsamConfig, XsamConfig,
 };
 use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName, reference};
 
@@ -78,22 +80,56 @@ fn searching() -> XsamConfig {
         .with_search(every_step)
 }
 
+/// The coarse grid and its parabola, in every step.
+fn refining() -> XsamConfig {
+    searching().with_grid(Grid::coarse()).with_parabola()
+}
+
+/// Every which step of a method that looks back is a whole one: after the first, none that is timed.
+const NEVER: usize = usize::MAX;
+
 fn main() {
-    let methods: [(&str, Box<dyn MethodConfig>); 4] = [
+    let methods: Vec<(&str, Box<dyn MethodConfig>)> = vec![
         ("sgd", Box::new(SgdOnlyConfig::new())),
         ("sam", Box::new(SamConfig::new())),
+        ("asam", Box::new(AsamConfig::new())),
+        ("gsam", Box::new(GsamConfig::new())),
+        ("wsam", Box::new(WsamConfig::new())),
+        ("friendly-sam", Box::new(FriendlySamConfig::new())),
+        (
+            "msam, k 2",
+            Box::new(MsamConfig::new().with_ascent_steps(2)),
+        ),
+        ("lookbehind-sam, k 2", Box::new(LookbehindSamConfig::new())),
+        (
+            "looksam, between",
+            Box::new(LookSamConfig::new().with_every(NEVER)),
+        ),
+        (
+            "look-xsam, between",
+            Box::new(LookXsamConfig::new(xsam()).with_every(NEVER)),
+        ),
         ("xsam", Box::new(xsam())),
+        ("xsam, parabola", Box::new(refining())),
         ("xsam, searching", Box::new(searching())),
     ];
-    let mut trainees = methods.map(|(name, config)| (name, Trainee::new(&*config)));
-    let rounds: Vec<[f64; 4]> = (0..ROUNDS)
-        .map(|_| trainees.each_mut().map(|(_, trainee)| trainee.seconds()))
+    let mut trainees: Vec<_> = methods
+        .iter()
+        .map(|(name, config)| (*name, Trainee::new(&**config)))
         .collect();
-    println!("method           s/step  times sgd   (medians of {ROUNDS} rounds)");
+    let rounds: Vec<Vec<f64>> = (0..ROUNDS)
+        .map(|_| {
+            trainees
+                .iter_mut()
+                .map(|(_, trainee)| trainee.seconds())
+                .collect()
+        })
+        .collect();
+    println!("method               s/step  times sgd   (medians of {ROUNDS} rounds)");
     for (i, (name, _)) in trainees.iter().enumerate() {
         let seconds = median(rounds.iter().map(|round| round[i]));
         let ratio = median(rounds.iter().map(|round| round[i] / round[0]));
-        println!("{name:15}  {seconds:6.3}  {ratio:9.2}");
+        println!("{name:19}  {seconds:6.3}  {ratio:9.2}");
     }
     drop(trainees);
     divan::main();

@@ -30,16 +30,9 @@ impl Parts {
 
     /// As a spec says.
     pub(crate) fn of(spec: &Spec) -> Self {
-        let count = spec.train.micro_batches;
-        match spec.method.m_sharpness {
-            Some(true) => Self {
-                each: count,
-                ..Self::WHOLE
-            },
-            _ => Self {
-                together: count,
-                ..Self::WHOLE
-            },
+        Self {
+            together: spec.train.micro_batches,
+            each: spec.method.m_sharpness.unwrap_or(1),
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) fn step<T: Task>(
     model: T::Model,
     (batch, seed): (T::Batch, u64),
 ) -> Result<Result<Stepped<T::Model>, StepFailure<T::Model>>, Error> {
-    let count = spec.train.micro_batches;
+    let count = spec.method.m_sharpness.unwrap_or(spec.train.micro_batches);
     if count < 2 {
         let made = optim.step(lr, model, |model: &T::Model| task.loss(model, &batch, seed));
         return match made {
@@ -44,8 +44,8 @@ pub(crate) fn step<T: Task>(
         (loss.mul_scalar(*share), output)
     };
     let made = match spec.method.m_sharpness {
-        Some(true) => optim.step_m_sharpness(lr, model, &parts, loss),
-        _ => optim.step_accumulated(lr, model, &parts, loss),
+        Some(_) => optim.step_m_sharpness(lr, model, &parts, loss),
+        None => optim.step_accumulated(lr, model, &parts, loss),
     };
     let step = match made {
         Ok(step) => step,

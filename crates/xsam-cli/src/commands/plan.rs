@@ -158,11 +158,16 @@ fn times(plan: &Plan) -> String {
     rows.extend(plan.methods.iter().map(|method| {
         let (measured, estimate) = (&method.measured, &method.estimate);
         let step = &measured.step;
+        // Of two kinds of steps the mean, whose quartiles say nothing.
+        let half_of_them = match measured.plain_step {
+            Some(_) => none(),
+            None => format!("{}..{}", significant(step.low_s), significant(step.high_s)),
+        };
         [
             method.label.clone(),
-            measured.gradient_passes.to_string(),
-            significant(step.median_s),
-            format!("{}..{}", significant(step.low_s), significant(step.high_s)),
+            significant(method.passes_of_a_step()),
+            significant(method.seconds_of_a_step()),
+            half_of_them,
             measured
                 .search
                 .map_or_else(none, |search| significant(search.median_s)),

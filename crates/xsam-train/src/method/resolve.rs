@@ -19,7 +19,7 @@ pub(crate) fn resolved(spec: &MethodSpec) -> Result<MethodSpec, SpecError> {
     };
     out.rho = Some(spec.rho.unwrap_or(rho));
     out.ascent_steps = Some(spec.ascent_steps.unwrap_or(steps));
-    out.m_sharpness = spec.m_sharpness.filter(|&yes| yes);
+    out.m_sharpness = spec.m_sharpness;
     match (name, spec.adaptive) {
         (MethodName::Sam, None | Some(Adaptive::None)) => {}
         (MethodName::Sam, Some(_)) => {

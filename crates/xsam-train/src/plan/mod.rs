@@ -91,6 +91,24 @@ pub struct MethodPlan {
     pub change: Option<Change>,
 }
 
+impl MethodPlan {
+    /// Forward-backward passes of a step, on average.
+    pub fn passes_of_a_step(&self) -> f64 {
+        let further = (self.measured.gradient_passes - 1) as f64;
+        1.0 + further * self.counts.ascending as f64 / self.counts.steps.max(1) as f64
+    }
+
+    /// Seconds of a step, on average.
+    pub fn seconds_of_a_step(&self) -> f64 {
+        let step = self.measured.step.median_s;
+        let share = self.counts.ascending as f64 / self.counts.steps.max(1) as f64;
+        match self.measured.plain_step {
+            Some(plain) => plain.median_s + share * (step - plain.median_s),
+            None => step,
+        }
+    }
+}
+
 impl PlanSpec {
     fn check(&self) -> Result<(), SpecError> {
         measure::check_steps(self.steps)?;

@@ -101,9 +101,10 @@ pub struct MethodSpec {
     /// Scaling of the ascent; none, for asam elementwise.
     #[serde(with = "optional_name", skip_serializing_if = "Option::is_none")]
     pub adaptive: Option<Adaptive>,
-    /// Whether each of the parts of a batch, `train.micro_batches`, has an ascent of its own; no.
+    /// m-sharpness: the number of parts of a batch that have an ascent of their own each; one for the whole batch if
+    /// not given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub m_sharpness: Option<bool>,
+    pub m_sharpness: Option<usize>,
     /// xsam, look-xsam: position on the arc, fixed; searched for if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alpha: Option<f64>,

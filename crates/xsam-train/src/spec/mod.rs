@@ -262,8 +262,8 @@ pub struct TrainSpec {
     /// if neither is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_tokens: Option<usize>,
-    /// Parts that every batch is run in, one after another, for batches too large for memory. Each pass goes over
-    /// all of them, unless `method.m_sharpness` gives each an ascent of its own.
+    /// Parts that every batch is run in, one after another, for batches too large for memory: each pass of a step
+    /// goes over all of them.
     pub micro_batches: usize,
     /// Decides everything random: initial weights, label noise, order of the
     /// batches, augmentation, dropout.

@@ -93,10 +93,12 @@ impl Spec {
             let message = format!("{tokens} must be at least translation.max_length = {longest}");
             return Err(SpecError::new("train.batch_tokens", message));
         }
-        if self.method.m_sharpness.is_some() && train.micro_batches < 2 {
-            let message = "gives each part of a batch an ascent of its own: set \
-                           train.micro_batches to the number of parts, at least 2";
-            return Err(SpecError::new("method.m_sharpness", message));
+        if let Some(parts) = self.method.m_sharpness {
+            SpecError::unless(parts >= 1, "method.m_sharpness", parts, "at least 1")?;
+            if train.micro_batches > 1 {
+                let message = "splits a batch, as method.m_sharpness does: leave out one of them";
+                return Err(SpecError::new("train.micro_batches", message));
+            }
         }
         let workers = train.workers.unwrap_or_default();
         SpecError::unless(
