@@ -184,12 +184,12 @@ impl<'a> Climb<'a> {
         if self.made == self.ascent.steps || self.rho <= 0.0 {
             return Ok(false);
         }
-        report.rho = self.rho;
         let direction = self.ascent.direction(&self.here, self.less, objective)?;
         if direction.norm == 0.0 {
             self.made = self.ascent.steps;
             return Ok(false);
         }
+        report.rho = self.rho;
         // Once there is a direction the gradient is not needed: free it before the pass.
         self.here.gradient = ParamVector::default();
         let step = self.rho / self.ascent.steps as f64 / (direction.norm + NORM_EPSILON);

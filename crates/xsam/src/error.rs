@@ -98,8 +98,11 @@ pub enum StepError {
     /// Something that the optimizer is to do needs the closure of [`step`](crate::SharpnessAware::step).
     #[error("{0} needs the closure of `step`: it cannot be done in phases")]
     NeedsClosure(&'static str),
-    /// Another step was made between the phases of this one.
-    #[error("another step was made since this one began: finish a step before the next one")]
+    /// The optimizer was changed between the phases of a step, or is another one.
+    #[error(
+        "the optimizer is not as it was when the step began: finish a step before the next one, the next epoch or \
+         a record"
+    )]
     Stale,
     /// A method has asked for a pass that the caller has yet to make. Phases catch it; methods hand it on.
     #[error("a pass has yet to be made")]

@@ -15,8 +15,8 @@ const LARGEST: f64 = 16_777_216.0;
 /// at the weights, at an ascent point, or any other of the step: no batch is lost, and no ascent is made along
 /// a gradient that has overflowed. After `growth_interval` steps in a row without an overflow it is doubled.
 ///
-/// Norms, reports and everything that a method computes are of the gradient proper. Scales are powers of two,
-/// so that scaling rounds nothing.
+/// Norms, reports and everything that a method computes are of the gradient proper. Scaling by a power of two rounds
+/// nothing; a dynamic scale that begins with one stays one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LossScale {
     scale: f64,
@@ -24,6 +24,8 @@ pub struct LossScale {
     growth_interval: Option<u64>,
     /// Steps since the last overflow or growth.
     good_steps: u64,
+    /// Whether a pass of the step that is being made has overflowed.
+    overflowed: bool,
 }
 
 impl LossScale {
@@ -34,6 +36,7 @@ impl LossScale {
             scale: 65_536.0,
             growth_interval: Some(2000),
             good_steps: 0,
+            overflowed: false,
         }
     }
 
@@ -47,6 +50,7 @@ impl LossScale {
             scale,
             growth_interval: None,
             good_steps: 0,
+            overflowed: false,
         })
     }
 
@@ -66,10 +70,14 @@ impl LossScale {
     /// Sets after how many steps without an overflow a dynamic scale is doubled.
     ///
     /// # Errors
-    /// If it is 0.
+    /// If it is 0, or the scale is fixed.
     pub fn with_growth_interval(mut self, steps: usize) -> Result<Self, ConfigError> {
         check::at_least_one("growth_interval", steps)?;
-        self.growth_interval = self.growth_interval.map(|_| steps as u64);
+        if self.growth_interval.is_none() {
+            let range = "left alone where the scale is fixed";
+            return Err(ConfigError::new("growth_interval", steps, range));
+        }
+        self.growth_interval = Some(steps as u64);
         Ok(self)
     }
 
@@ -83,17 +91,21 @@ impl LossScale {
         let can = self.growth_interval.is_some() && self.scale > 1.0;
         if can {
             self.scale = (self.scale / 2.0).max(1.0);
-            self.good_steps = 0;
+            self.overflowed = true;
         }
         can
     }
 
     /// Counts a step that has been made.
     pub(crate) fn step(&mut self) {
+        if std::mem::take(&mut self.overflowed) {
+            self.good_steps = 0;
+            return;
+        }
         self.good_steps += 1;
         if self.growth_interval == Some(self.good_steps) {
             self.good_steps = 0;
-            self.scale = (self.scale * 2.0).min(LARGEST);
+            self.scale = (self.scale * 2.0).min(LARGEST).max(self.scale);
         }
     }
 

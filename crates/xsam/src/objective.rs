@@ -116,10 +116,10 @@ impl Replay {
     }
 }
 
-/// How often the model was run in a step.
+/// How often the model was run in a step, over the whole batch; in a step of m-sharpness, over its parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Passes {
-    /// Forward-backward passes over the batch, the one at the weights included.
+    /// Forward-backward passes, the one at the weights included.
     pub gradients: usize,
     /// Forward passes without a gradient.
     pub losses: usize,

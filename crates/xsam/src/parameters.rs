@@ -89,13 +89,7 @@ pub fn weight_vector<M: Module>(module: &M, like: &ParamVector) -> ParamVector {
 /// checkpointing strategy that they had. Parameters without an entry stay as they are. Cost: one pass over
 /// the terms, and a full-size copy.
 pub fn displaced<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
-    combined(module, 1.0, terms)
-}
-
-/// As [`displaced`], from `own` times the weights.
-pub(crate) fn combined<M: Module>(module: M, own: f64, terms: &[(f64, &ParamVector)]) -> M {
     struct Move<'a> {
-        own: f64,
         terms: Vec<(f64, HashMap<ParamId, &'a Tensor<1>>)>,
     }
     impl ModuleMapper for Move<'_> {
@@ -109,7 +103,6 @@ pub(crate) fn combined<M: Module>(module: M, own: f64, terms: &[(f64, &ParamVect
             if terms.is_empty() {
                 return param;
             }
-            let own = self.own;
             param.map(|weight| {
                 let tracked = weight.is_require_grad();
                 let autodiff = weight.is_autodiff();
@@ -119,7 +112,7 @@ pub(crate) fn combined<M: Module>(module: M, own: f64, terms: &[(f64, &ParamVect
                     .into_iter()
                     .map(|(factor, step)| (factor, step.clone().reshape(shape.clone())))
                     .collect();
-                let value = combine((own, weight.inner()), &terms);
+                let value = combine((1.0, weight.inner()), &terms);
                 if !autodiff {
                     return value;
                 }
@@ -132,7 +125,6 @@ pub(crate) fn combined<M: Module>(module: M, own: f64, terms: &[(f64, &ParamVect
         }
     }
     module.map(&mut Move {
-        own,
         terms: terms.iter().map(|(f, v)| (*f, v.by_id())).collect(),
     })
 }

@@ -18,7 +18,7 @@ use crate::objective::{Evaluation, Objective, Passes};
 use crate::parameters;
 use crate::pass::scalar;
 use crate::report::StepReport;
-use crate::sharpness_aware::{SharpnessAware, Step};
+use crate::sharpness_aware::{Edition, SharpnessAware, Step};
 use crate::vector::{ParamVector, Reductions};
 
 /// What is to be done next in a step.
@@ -56,7 +56,7 @@ pub struct Candidate<M> {
 pub struct Descent<M> {
     ready: Ready<M, ()>,
     lr: ModuleLearningRate,
-    step: u64,
+    edition: Edition,
 }
 
 /// A sum of `factor * vector`.
@@ -130,9 +130,10 @@ impl SharpnessAware {
     /// The last phase of a step: the base optimizer's.
     ///
     /// # Errors
-    /// [`StepError::Stale`] if another step was made since this one began.
+    /// [`StepError::Stale`] if the optimizer is not as it was when the step began: another step was made, an epoch
+    /// started or a record loaded meanwhile, or it is another optimizer.
     pub fn descend<M: Module>(&mut self, descent: Descent<M>) -> Result<Step<M>, StepFailure<M>> {
-        match descent.step == self.steps {
+        match descent.edition == self.edition {
             true => Ok(self.finish(descent.lr, descent.ready)),
             false => Err(StepFailure::new(descent.ready.model, StepError::Stale)),
         }
@@ -159,7 +160,7 @@ impl SharpnessAware {
             parts: 1,
         };
         let start = evaluation(model, loss, gradients, Place::Weights)?;
-        let (method, clip_norm) = (self.method.boxed(), self.clip_norm);
+        let (method, clip_norm, edition) = (self.method.boxed(), self.clip_norm, self.edition);
         Ok(move |model| Course {
             model,
             strategy,
@@ -167,6 +168,7 @@ impl SharpnessAware {
             context,
             clip_norm,
             lr,
+            edition,
             start,
             answers: Vec::new(),
             passes: Passes {
@@ -263,6 +265,7 @@ struct Course<M> {
     context: Context,
     clip_norm: Option<f64>,
     lr: ModuleLearningRate,
+    edition: Edition,
     start: Evaluation,
     answers: Vec<Answer>,
     passes: Passes,
@@ -328,7 +331,7 @@ impl<M: Module> Course<M> {
                         report,
                     },
                     lr: self.lr,
-                    step: self.context.step,
+                    edition: self.edition,
                 }))
             }
         }

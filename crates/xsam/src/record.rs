@@ -9,7 +9,7 @@ use burn_pack::{Reader, Scalar, Writer};
 
 use crate::error::RecordError;
 use crate::method::MethodState;
-use crate::sharpness_aware::SharpnessAware;
+use crate::sharpness_aware::{Edition, SharpnessAware};
 use crate::vector::ParamVector;
 
 /// Raised whenever the layout of a record changes.
@@ -212,6 +212,7 @@ impl SharpnessAware {
         let mut method = self.method.boxed();
         method.load_state(&record.state)?;
         let base = load_base(&self.base, record.base)?;
+        self.edition = Edition::new();
         self.base = base;
         self.method = method;
         self.steps = record.steps;

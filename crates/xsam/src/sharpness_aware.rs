@@ -1,5 +1,7 @@
 //! The optimizer: a method around a Burn optimizer.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use burn::module::Module;
 use burn::optim::ModuleOptimizer;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
@@ -55,6 +57,7 @@ pub struct SharpnessAware {
     pub(crate) base: ModuleOptimizer,
     pub(crate) method: Box<dyn Method>,
     pub(crate) steps: u64,
+    pub(crate) edition: Edition,
     pub(crate) loss_scale: Option<LossScale>,
     pub(crate) rho_schedule: RhoSchedule,
     pub(crate) clip_norm: Option<f64>,
@@ -76,6 +79,7 @@ impl SharpnessAware {
             base,
             method,
             steps: 0,
+            edition: Edition::new(),
             loss_scale: None,
             rho_schedule: RhoSchedule::Constant,
             clip_norm: None,
@@ -149,6 +153,7 @@ impl SharpnessAware {
     /// Tells that the next step is the first of an epoch, for methods that do something then (XSAM
     /// searches for alpha).
     pub fn start_epoch(&mut self) {
+        self.edition = Edition::new();
         self.method.start_epoch();
     }
 
@@ -266,6 +271,7 @@ impl SharpnessAware {
         lr: ModuleLearningRate,
         ready: Ready<M, O>,
     ) -> Step<M, O> {
+        self.edition = Edition::new();
         self.method = ready.method;
         self.loss_scale = ready.loss_scale;
         if let Some(scale) = &mut self.loss_scale {
@@ -277,6 +283,17 @@ impl SharpnessAware {
             output: ready.output,
             report: ready.report,
         }
+    }
+}
+
+/// Tells the states of all optimizers apart: a step that was begun in one of them can be finished in no other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Edition(u64);
+
+impl Edition {
+    pub(crate) fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 

@@ -52,6 +52,10 @@ impl Update {
 
     /// Adds `share * other` to `share` times the sum so far: means over the parts of a batch.
     pub(crate) fn plus(sum: Option<Self>, other: Self, share: f64) -> Self {
+        // The mean of one is that one, with the norm that it has.
+        if sum.is_none() && share == 1.0 {
+            return other;
+        }
         let add = |sum: Option<ParamVector>, other: ParamVector| match sum {
             None => other.scale(share),
             Some(sum) => sum.combine(1.0, &other, share),
@@ -172,7 +176,11 @@ impl Update {
                 for gradient in further {
                     model = step(model, gradient);
                 }
-                parameters::combined(model, share, &[(1.0 - share, &slow)])
+                // By their difference: weights that have not moved stay as they are, to the last bit.
+                let fast = parameters::weight_vector(&model, &slow);
+                let back = slow.combine(1.0, &fast, -1.0);
+                drop(fast);
+                parameters::displaced(model, &[(1.0 - share, &back)])
             }
         }
     }

@@ -162,6 +162,11 @@ impl ParamVector {
         Ok(self.dot(self)?.sqrt())
     }
 
+    /// Below this, relative to two vectors of which one is taken out of the other, what is left is rounding.
+    pub(crate) fn rounding(&self) -> f64 {
+        10.0 * self.epsilon()
+    }
+
     /// Distance between 1 and the next number in the coarsest of the tensors' types.
     pub fn epsilon(&self) -> f64 {
         self.entries

@@ -10,11 +10,15 @@ use burn::module::{Module, ParamGroup};
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrSchedulerConfig;
 use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::{DType, Tensor};
-use common::{Net, Point, assert_close, bits, device, every_method, momentum, optimizer};
+use common::{
+    LOOKBEHINDS, Net, Point, assert_close, bits, decoupled_wsam, device, every_method,
+    every_method_with, lookbehind_sam, methods_of_one_gradient, momentum, optimizer,
+};
 use proptest::prelude::*;
 use xsam::{
-    AsamConfig, MethodConfig, RhoSchedule, SamConfig, Scaling, SgdOnlyConfig, SharpnessAware,
-    XsamConfig,
+    AsamConfig, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
+    Method, MethodConfig, MsamConfig, RhoSchedule, SamConfig, SgdOnlyConfig, SharpnessAware,
+    WsamConfig, XsamConfig,
 };
 
 /// Weights after `steps` steps from the same start on the same batch.
@@ -67,16 +71,11 @@ fn the_base_optimizer_alone_is_burns_step() {
 fn rho_of_zero_is_the_base_optimizer_bit_for_bit() {
     let start = Net::new(&device(), 0.0);
     for base in bases() {
-        let methods: Vec<Box<dyn MethodConfig>> = vec![
-            Box::new(SamConfig::new().with_rho(0.0).with_ascent_steps(2)),
-            Box::new(AsamConfig::new().with_rho(0.0)),
-            Box::new(XsamConfig::new().with_rho(0.0)),
-        ];
         let mut plain = SharpnessAware::new(base.clone(), SgdOnlyConfig::new()).unwrap();
         let expected = trained(&mut plain, &start, 3);
-        for config in methods {
-            let mut optim = SharpnessAware::from_method(base.clone(), config.build().unwrap());
-            assert_eq!(trained(&mut optim, &start, 3), expected);
+        for method in every_method_with(Some(0.0)) {
+            let mut optim = SharpnessAware::from_method(base.clone(), method);
+            assert_eq!(trained(&mut optim, &start, 3), expected, "{optim:?}");
         }
     }
 }
@@ -148,7 +147,7 @@ fn the_learning_rate_of_each_step_and_group_reaches_the_base_optimizer() {
 #[test]
 fn parameter_groups_and_clipping_of_the_base_optimizer_work() {
     use burn::grad_clipping::{GradientClipping, GradientClippingConfig};
-    for method in every_method() {
+    let stepped = |method| {
         let clipped = SgdConfig::new()
             .with_gradient_clipping(Some(GradientClippingConfig::Value(0.25)))
             .init()
@@ -160,28 +159,60 @@ fn parameter_groups_and_clipping_of_the_base_optimizer_work() {
         let mut optim = SharpnessAware::from_method(clipped, method);
         let loss = |m: &Point| m.quadratic(&[10.0, 10.0]);
         let step = optim.step(1.0, Point::new(&[1.0, 2.0], 1), loss).unwrap();
-        assert_eq!(step.model.values(), [0.75, 1.875]);
+        step.model.values()
+    };
+    for method in methods_of_one_gradient(None) {
+        assert_eq!(stepped(method), [0.75, 1.875]);
     }
+    // As many steps of the base optimizer as ascent steps, and a part of the way.
+    for (k, alpha) in LOOKBEHINDS {
+        let way = k as f64 * alpha;
+        let expected = [1.0 - way * 0.25, 2.0 - way * 0.125];
+        assert_close(&stepped(lookbehind_sam(k, alpha, None)), &expected, 1e-12);
+    }
+    // The sharpness, c times the difference of the gradients, goes past the base optimizer and its clipping.
+    let expected = [1.0, 2.0].map(|w| w - 0.125 * (3.0 - w) - 9.0 * 10.0 * 0.15 * w / 5f64.sqrt());
+    let wsam = WsamConfig::new().build().unwrap();
+    assert_close(&stepped(wsam), &expected, 1e-9);
 }
 
 #[test]
 fn clipping_is_by_the_norm_over_all_parameters() {
-    for method in every_method() {
-        let run = |max_norm: f64| {
-            let optim = SharpnessAware::from_method(common::plain(), method.boxed());
-            let mut optim = optim.with_clip_norm(max_norm).unwrap();
-            let loss = |m: &Point| m.quadratic(&[3.0, 1.0]);
-            optim.step(1.0, Point::new(&[1.0, 2.0], 1), loss).unwrap()
-        };
-        let (free, tight) = (run(1e9), run(0.5));
-        assert!(!free.report.clipped && tight.report.clipped);
-        assert_eq!(tight.report.update_norm, 0.5);
-        let update = |values: Vec<f64>| [1.0 - values[0], 2.0 - values[1]];
-        let (free_update, tight_update) =
-            (update(free.model.values()), update(tight.model.values()));
-        let scale = 0.5 / free.report.update_norm;
-        assert_close(&tight_update, &free_update.map(|x| x * scale), 1e-12);
-        assert_close(&[tight_update[0].hypot(tight_update[1])], &[0.5], 1e-12);
+    let run = |method: &dyn Method, max_norm: f64| {
+        let optim = SharpnessAware::from_method(common::plain(), method.boxed());
+        let mut optim = optim.with_clip_norm(max_norm).unwrap();
+        let loss = |m: &Point| m.quadratic(&[3.0, 1.0]);
+        let step = optim.step(1.0, Point::new(&[1.0, 2.0], 1), loss).unwrap();
+        let values = step.model.values();
+        ([1.0 - values[0], 2.0 - values[1]], step.report)
+    };
+    for method in methods_of_one_gradient(None) {
+        let (free, tight) = (run(&*method, 1e9), run(&*method, 0.5));
+        assert!(!free.1.clipped && tight.1.clipped);
+        assert_eq!(tight.1.update_norm, 0.5);
+        let scale = 0.5 / free.1.update_norm;
+        assert_close(&tight.0, &free.0.map(|x| x * scale), 1e-12);
+        assert_close(&[tight.0[0].hypot(tight.0[1])], &[0.5], 1e-12);
+    }
+    // Where a part goes past the base optimizer the limit is for the sum of both.
+    for method in decoupled_wsam(None) {
+        let (free, tight) = (run(&*method, 1e9), run(&*method, 0.5));
+        assert!(!free.1.clipped && tight.1.clipped);
+        let scale = 0.5 / free.0[0].hypot(free.0[1]);
+        assert_close(&tight.0, &free.0.map(|x| x * scale), 1e-12);
+        let base = scale * free.1.update_norm;
+        assert_close(&[tight.1.update_norm], &[base], 1e-12);
+    }
+    // Where the base optimizer makes several steps the limit is for each: (3, 2) and (3 + .., 2 + ..) are clipped to
+    // nearly the same direction.
+    for (k, alpha) in LOOKBEHINDS {
+        let method = lookbehind_sam(k, alpha, None);
+        let (free, tight) = (run(&*method, 1e9), run(&*method, 0.5));
+        assert!(!free.1.clipped && tight.1.clipped);
+        assert_eq!(tight.1.update_norm, 0.5);
+        let way = tight.0[0].hypot(tight.0[1]);
+        let longest = 0.5 * alpha * k as f64;
+        assert!(way <= longest + 1e-12 && way > 0.99 * longest, "{way}");
     }
 }
 
@@ -205,33 +236,33 @@ fn rho_follows_the_learning_rate_if_asked_to() {
 }
 
 #[test]
-fn hyper_parameters_are_checked_when_the_optimizer_is_built() {
-    let field = |config: &dyn MethodConfig| config.build().unwrap_err().field;
-    for rho in [-0.1, f64::NAN, f64::INFINITY] {
-        assert_eq!(field(&SamConfig::new().with_rho(rho)), "rho");
-        assert_eq!(field(&AsamConfig::new().with_rho(rho)), "rho");
-        assert_eq!(field(&XsamConfig::new().with_rho(rho)), "rho");
-        assert_eq!(field(&XsamConfig::new().with_rho_max(rho)), "rho_max");
-    }
-    assert_eq!(field(&XsamConfig::new().with_rho_max(0.0)), "rho_max");
-    assert_eq!(
-        field(&SamConfig::new().with_ascent_steps(0)),
-        "ascent_steps"
-    );
-    assert_eq!(field(&XsamConfig::new().with_alpha(f64::NAN)), "alpha");
-    assert_eq!(
-        field(&AsamConfig::new().with_scaling(Scaling::None)),
-        "scaling"
-    );
-    let never = XsamConfig::new().with_search(xsam::SearchSchedule::EverySteps(0));
-    assert_eq!(field(&never), "search_every");
-    let optim = || optimizer(SamConfig::new());
-    assert!(optim().with_clip_norm(0.0).is_err());
-    let schedule = RhoSchedule::ProportionalToLr { full_at: f64::NAN };
-    assert_eq!(
-        optim().with_rho_schedule(schedule).unwrap_err().field,
-        "full_at"
-    );
+fn rho_goes_with_the_learning_rate_on_a_line_if_asked_to() {
+    let rho = |lr: f64| {
+        let schedule = RhoSchedule::LinearInLr {
+            full_at: 0.2,
+            least_at: 0.1,
+            least: 0.25,
+        };
+        let optim = optimizer(XsamConfig::new().with_rho(0.4).with_rho_max(0.8));
+        let mut optim = optim.with_rho_schedule(schedule).unwrap();
+        let seen = RefCell::new(Vec::new());
+        let loss = |m: &Point| {
+            seen.borrow_mut().push(m.values());
+            m.quadratic(&[3.0, 1.0])
+        };
+        let step = optim.step(lr, Point::new(&[1.0, 2.0], 1), loss).unwrap();
+        let seen = seen.into_inner();
+        let (ascent, search) = (distance(&seen[0], &seen[1]), distance(&seen[0], &seen[2]));
+        assert_close(
+            &[ascent, search],
+            &[step.report.rho, 2.0 * step.report.rho],
+            1e-9,
+        );
+        step.report.rho
+    };
+    // At full_at, half-way, at least_at, and below it; the line goes on above full_at.
+    let measured = [rho(0.2), rho(0.15), rho(0.1), rho(0.0), rho(0.3)];
+    assert_close(&measured, &[0.4, 0.25, 0.1, 0.1, 0.7], 1e-12);
 }
 
 /// The points at which a step takes the loss.
@@ -297,10 +328,21 @@ proptest! {
     #[test]
     fn half_single_and_double_precision_agree(w in prop::collection::vec(0.5f64..3.0, 4)) {
         let curvature = [1.0, 4.0, 0.5, 2.0];
-        let methods: [Box<dyn MethodConfig>; 3] = [
+        let xsam = XsamConfig::new().with_alpha(0.6);
+        // WSAM multiplies a difference of gradients, so rounding too, by c: 1.5 here.
+        let wsam = WsamConfig::new().with_gamma(0.6);
+        let methods: [Box<dyn MethodConfig>; 11] = [
             Box::new(SamConfig::new().with_ascent_steps(2)),
             Box::new(AsamConfig::new()),
-            Box::new(XsamConfig::new().with_alpha(0.6)),
+            Box::new(xsam.clone()),
+            Box::new(GsamConfig::new()),
+            Box::new(wsam.clone()),
+            Box::new(wsam.with_decoupled(false)),
+            Box::new(LookSamConfig::new()),
+            Box::new(FriendlySamConfig::new()),
+            Box::new(MsamConfig::new()),
+            Box::new(LookbehindSamConfig::new()),
+            Box::new(LookXsamConfig::new(xsam)),
         ];
         for config in methods {
             let run = |dtype| {

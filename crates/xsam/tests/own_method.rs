@@ -3,10 +3,10 @@
 
 mod common;
 
-use common::{Point, assert_close, optimizer};
+use common::{Point, assert_close, optimizer, plain};
 use xsam::{
-    Ascent, ConfigError, Context, Evaluation, Keep, Method, MethodConfig, Objective, StepError,
-    StepReport, Update,
+    Ascent, ConfigError, Context, Evaluation, Keep, Method, MethodConfig, Objective,
+    SharpnessAware, StepError, StepReport, Update,
 };
 
 /// Hands on the mean of the gradients at the weights and at the ascent point.
@@ -61,4 +61,51 @@ fn it_steps_records_and_reports_like_any_other() {
     assert_close(&[step.report.update_norm], &[6.3f64.hypot(9.2)], 1e-9);
     assert_eq!(optim.to_record().unwrap().method(), "halfway");
     assert!(HalfwayConfig { rho: f64::NAN }.build().is_err());
+}
+
+/// Hands on the longest gradient on the way up: a method that looks at every ascent point.
+#[derive(Clone, Debug)]
+struct Longest {
+    ascent: Ascent,
+}
+
+impl Method for Longest {
+    fn name(&self) -> &'static str {
+        "longest"
+    }
+
+    fn update(
+        &mut self,
+        start: Evaluation,
+        objective: &mut dyn Objective,
+        context: &Context,
+        report: &mut StepReport,
+    ) -> Result<Update, StepError> {
+        let mut longest = (start.norm, start.gradient.clone());
+        let mut climb = self.ascent.begin(start, context.rho_factor, Keep::Gradient);
+        while climb.step(objective, report)? {
+            let here = climb.here();
+            if here.norm > longest.0 {
+                longest = (here.norm, here.gradient.clone());
+            }
+        }
+        climb.finish(objective)?;
+        Ok(Update::new(longest.1, Some(longest.0)))
+    }
+}
+
+#[test]
+fn a_method_can_look_at_every_ascent_point() {
+    let mut ascent = Ascent::new(2.0);
+    ascent.steps = 2;
+    let mut optim = SharpnessAware::from_method(plain(), Box::new(Longest { ascent }));
+    // The gradient of x - x^3 / 2 is 1 - 3 x^2 / 2: 5/8 at 1/2.
+    let loss = |m: &Point| {
+        let x = m.first.val();
+        (x.clone() - x.clone() * x.clone() * x * 0.5).sum() + m.second.val().sum() * 0.0
+    };
+    let step = optim.step(1.0, Point::new(&[0.5, 0.0], 1), loss).unwrap();
+    // Up to 3/2, where it is -19/8; and back down to 1/2, where it is 5/8 again.
+    assert_eq!(step.report.passes.gradients, 3);
+    assert_close(&step.model.values(), &[0.5 + 2.375, 0.0], 1e-9);
 }

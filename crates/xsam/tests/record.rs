@@ -6,8 +6,11 @@ mod common;
 use burn::module::{Module, ParamGroup};
 use burn::optim::{AdamConfig, ModuleOptimizer};
 use burn::tensor::Bytes;
-use common::{Net, batch, bits, device, every_method, momentum};
-use xsam::{RecordError, SamConfig, SharpnessAware, SharpnessAwareRecord, XsamConfig};
+use common::{Net, Point, batch, bits, device, every_method, momentum, optimizer, plain};
+use xsam::{
+    Friendly, FriendlySamConfig, LookSamConfig, LookXsamConfig, MethodConfig, RecordError,
+    SamConfig, SearchSchedule, SharpnessAware, SharpnessAwareRecord, XsamConfig,
+};
 
 fn grouped() -> ModuleOptimizer {
     momentum().with_group(
@@ -53,6 +56,109 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
             assert_eq!(bits(&advance(&mut resumed, model, 4)), expected);
         }
     }
+}
+
+/// A run that is resumed where the method's own state matters, and that goes another way without it.
+#[test]
+fn what_a_method_keeps_survives() {
+    let device = device();
+    let batch = batch(&device);
+    let friendly = Friendly {
+        sigma: 1.0,
+        lambda: 0.6,
+    };
+    let xsam = XsamConfig::new;
+    let configs: [(&str, usize, Box<dyn MethodConfig>); 6] = [
+        // Between two steps that ascend.
+        ("kept", 4, Box::new(LookSamConfig::new().with_every(3))),
+        (
+            "towards",
+            4,
+            Box::new(LookXsamConfig::new(xsam()).with_every(3)),
+        ),
+        (
+            "average",
+            3,
+            Box::new(FriendlySamConfig::new().with_friendly(friendly)),
+        ),
+        ("average", 3, Box::new(xsam().with_friendly(friendly))),
+        // Alpha, which the first step has searched for.
+        ("", 3, Box::new(xsam().with_rho(0.5))),
+        // In the middle of a search.
+        ("", 2, Box::new(xsam().with_rho(0.5).with_search_batches(4))),
+    ];
+    for (vector, steps, config) in configs {
+        let new = || SharpnessAware::from_method(plain(), config.build().unwrap());
+        let mut optim = new();
+        let mut model = Net::new(&device, 0.0);
+        let mut forgetful = new();
+        for _ in 0..steps {
+            model = optim
+                .step(0.1, model, |m: &Net| m.loss(&batch))
+                .unwrap()
+                .model;
+        }
+        let bytes = optim.to_record().unwrap().into_bytes().unwrap();
+        assert!(String::from_utf8_lossy(&bytes).contains(vector));
+        let mut resumed = new();
+        resumed
+            .load_record(SharpnessAwareRecord::from_bytes(bytes).unwrap())
+            .unwrap();
+        // The number of steps, but nothing of the method's.
+        for _ in 0..steps {
+            let nothing = Point::new(&[0.0, 0.0], 1);
+            forgetful
+                .step(0.1, nothing, |m: &Point| m.linear(&[0.0, 0.0]))
+                .unwrap();
+        }
+        assert_eq!(forgetful.steps(), resumed.steps());
+
+        let on = |optim: &mut SharpnessAware| {
+            let mut model = model.valid().train();
+            let mut reports = Vec::new();
+            for _ in 0..3 {
+                let step = optim.step(0.1, model, |m: &Net| m.loss(&batch)).unwrap();
+                model = step.model;
+                reports.push(step.report);
+            }
+            (bits(&model), reports)
+        };
+        let expected = on(&mut optim);
+        assert_eq!(on(&mut resumed), expected, "{vector}");
+        assert_ne!(on(&mut forgetful), expected, "{vector}");
+    }
+}
+
+/// A record may be taken up with another schedule, and with searches over fewer batches.
+#[test]
+fn a_search_goes_on_under_other_hyper_parameters() {
+    let point = || Point::new(&[1.0, -0.5, 2.0], 1);
+    let loss = |m: &Point| m.quadratic(&[1.0, 4.0, 0.5]);
+    let searched = |from: XsamConfig, to: XsamConfig| {
+        let mut optim = optimizer(from.with_rho(0.5));
+        for _ in 0..2 {
+            optim.step(0.0, point(), loss).unwrap();
+        }
+        let mut other = optimizer(to.with_rho(0.5));
+        other.load_record(optim.to_record().unwrap()).unwrap();
+        let run = |_| {
+            let report = other.step(0.0, point(), loss).unwrap().report;
+            usize::from(report.search.is_some())
+        };
+        (0..8).map(run).collect::<Vec<_>>()
+    };
+    let adaptive = SearchSchedule::Adaptive {
+        shortest: 2,
+        longest: 4,
+        tolerance: 0.1,
+    };
+    // The schedule begins anew: alpha stays, so the distances are 2, 4, 4.
+    let to = XsamConfig::new().with_search(adaptive);
+    assert_eq!(searched(XsamConfig::new(), to), [1, 0, 1, 0, 0, 0, 1, 0]);
+    // Two batches of five are seen: with the third the search is at its end.
+    let from = XsamConfig::new().with_search_batches(5);
+    let to = XsamConfig::new().with_search_batches(2);
+    assert_eq!(searched(from, to), [1, 0, 0, 0, 0, 0, 0, 0]);
 }
 
 fn trained_record() -> (SharpnessAware, Bytes) {

@@ -4,37 +4,15 @@
 mod common;
 
 use burn::tensor::Tensor;
+use common::by_hand::{
+    CURVATURE, ROUNDING, START, along_the_arc, ascend, axpy, elementwise, gradient, no_scaling,
+    norm, quadratic,
+};
 use common::{Point, assert_close, optimizer};
 use proptest::prelude::*;
 use xsam::{
     AsamConfig, Grid, MethodConfig, SamConfig, Scaling, SearchSchedule, SgdOnlyConfig, XsamConfig,
 };
-
-/// f64 arithmetic in another order than ours.
-const ROUNDING: f64 = 1e-12;
-
-const CURVATURE: [f64; 4] = [1.0, 4.0, 0.5, 9.0];
-const START: [f64; 4] = [1.0, -0.5, 2.0, 0.25];
-
-fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(a, b)| a * b).sum()
-}
-
-fn norm(x: &[f64]) -> f64 {
-    dot(x, x).sqrt()
-}
-
-fn axpy(x: &[f64], a: f64, y: &[f64]) -> Vec<f64> {
-    x.iter().zip(y).map(|(x, y)| x + a * y).collect()
-}
-
-fn quadratic(w: &[f64]) -> f64 {
-    w.iter().zip(CURVATURE).map(|(w, a)| 0.5 * a * w * w).sum()
-}
-
-fn gradient(w: &[f64]) -> Vec<f64> {
-    w.iter().zip(CURVATURE).map(|(w, a)| a * w).collect()
-}
 
 /// Two steps of a method on the quadratic, learning rate 0.1, with plain SGD as base optimizer.
 fn two_steps(config: impl MethodConfig) -> Vec<f64> {
@@ -47,22 +25,6 @@ fn two_steps(config: impl MethodConfig) -> Vec<f64> {
             .model;
     }
     point.values()
-}
-
-/// The ascent with scales `t(w)`, and where it leads.
-fn ascend(w: &[f64], rho: f64, k: usize, t: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
-    let mut at = w.to_vec();
-    for _ in 0..k {
-        let (g, t) = (gradient(&at), t(&at));
-        let scaled: Vec<f64> = g.iter().zip(&t).map(|(g, t)| g * t).collect();
-        let direction: Vec<f64> = scaled.iter().zip(&t).map(|(u, t)| u * t).collect();
-        at = axpy(&at, rho / k as f64 / (norm(&scaled) + 1e-12), &direction);
-    }
-    at
-}
-
-fn no_scaling(w: &[f64]) -> Vec<f64> {
-    vec![1.0; w.len()]
 }
 
 fn by_hand(update: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
@@ -93,9 +55,8 @@ fn sam_takes_the_gradient_at_the_ascent_point() {
 
 #[test]
 fn asam_scales_the_ascent_element_by_element() {
-    let absolute = |w: &[f64]| w.iter().map(|w| w.abs()).collect();
     let config = AsamConfig::new().with_rho(0.7).with_ascent_steps(2);
-    let expected = by_hand(|w| gradient(&ascend(w, 0.7, 2, absolute)));
+    let expected = by_hand(|w| gradient(&ascend(w, 0.7, 2, elementwise)));
     assert_close(&two_steps(config), &expected, ROUNDING);
 }
 
@@ -161,29 +122,7 @@ fn asam_in_the_authors_form_leaves_biases_unscaled() {
 
 /// XSAM's update at `w`, with the position on the arc that the grid search finds, or `fixed`.
 fn xsam_update(w: &[f64], rho: f64, rho_max: f64, k: usize, fixed: Option<f64>) -> (Vec<f64>, f64) {
-    let top = ascend(w, rho, k, no_scaling);
-    let (d, g) = (axpy(&top, -1.0, w), gradient(&top));
-    let v0: Vec<f64> = d.iter().map(|x| x / norm(&d)).collect();
-    let v1: Vec<f64> = g.iter().map(|x| x / norm(&g)).collect();
-    let psi = dot(&v0, &v1).acos();
-    let v = |alpha: f64| {
-        let c0 = ((1.0 - alpha) * psi).sin() / psi.sin();
-        let c1 = (alpha * psi).sin() / psi.sin();
-        let v0: Vec<f64> = v0.iter().map(|x| c0 * x).collect();
-        axpy(&v0, c1, &v1)
-    };
-    let alpha = fixed.unwrap_or_else(|| {
-        let mut best = (f64::NEG_INFINITY, 0.0);
-        for alpha in (0..=20).map(|i| f64::from(i) / 10.0) {
-            let loss = quadratic(&axpy(w, rho_max, &v(alpha)));
-            if loss > best.0 {
-                best = (loss, alpha);
-            }
-        }
-        best.1
-    });
-    let update = v(alpha).iter().map(|x| norm(&g) * x).collect();
-    (update, alpha)
+    along_the_arc(w, &ascend(w, rho, k, no_scaling), rho_max, fixed)
 }
 
 #[test]

@@ -30,8 +30,8 @@ use crate::vector::ParamVector;
 /// | `scaling` | `None` | | adaptive ascent, as in ASAM |
 /// | `mask` | all | | the parameters that are perturbed |
 ///
-/// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 3 (`m`, which
-/// stays; ascent point, gradient). State: `m`. One read-back a step more than SAM.
+/// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 4 (`m`, which
+/// stays, as it was and as it is; ascent point, gradient). State: `m`. One read-back a step more than SAM.
 ///
 /// ```
 /// use burn::optim::SgdConfig;

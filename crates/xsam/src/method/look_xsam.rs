@@ -23,7 +23,7 @@ use crate::vector::ParamVector;
 /// ```
 ///
 /// Where LookSAM has a factor to tune, here the angle is the one measured. Were the gradient the same in
-/// the steps between, so would be the update. `K = 1` is XSAM.
+/// the steps between, so would be the update. `K = 1` is XSAM. Friendly ascent averages the gradients of XSAM's steps.
 ///
 /// | hyper-parameter | default | range | |
 /// |---|---|---|---|
@@ -31,8 +31,9 @@ use crate::vector::ParamVector;
 /// | `every` | 5 | >= 1 | `K` |
 ///
 /// Passes: `1 + k / K` forward-backward on average, and XSAM's searches, which wait for a step of XSAM. Full-size copies
-/// at the peak besides weights and base optimizer: 5 (`r`, which stays; `g_0`, and XSAM's 3). State: `r`, `phi`, `s`, and
-/// XSAM's. Read-backs: 2 in a cheap step.
+/// at the peak besides weights and base optimizer: 4 (`r`, which stays, and XSAM's 3, the displacement of a single plain
+/// step being `g_0`); 5 with several or scaled ascent steps. State: `r`, `phi`, `s`, and XSAM's. Read-backs: 2 in a cheap
+/// step.
 ///
 /// ```
 /// use burn::optim::SgdConfig;
@@ -125,8 +126,8 @@ impl Turn {
         let rest = (square - along * share).max(0.0).sqrt();
         let (sine, cosine) = self.angle.sin_cos();
         let length = self.stretch * norm;
-        // Where nothing orthogonal is left there is nothing to turn towards.
-        if rest <= self.towards.epsilon() * square.sqrt() {
+        // Where nothing orthogonal is left but rounding, which counts in squares here, there is nothing to turn towards.
+        if rest * rest <= self.towards.rounding() * square {
             return Ok(Update::new(gradient.scale(self.stretch), Some(length)));
         }
         let towards = length * sine / rest;

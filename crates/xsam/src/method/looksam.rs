@@ -21,7 +21,8 @@ use crate::vector::ParamVector;
 /// between:                          the base optimizer steps with g_0 + a |g_0| / |g_v| g_v
 /// ```
 ///
-/// The projection is over all parameters together. `K = 1` is SAM.
+/// The projection is over all parameters together. `K = 1` is SAM. Where nothing of `g_k` is orthogonal to `g_0` but
+/// rounding the base optimizer steps with `g_0` in the steps between.
 ///
 /// | hyper-parameter | default | range | |
 /// |---|---|---|---|
@@ -131,7 +132,9 @@ impl Method for LookSam {
         let found = match report.ascent_loss {
             Some(_) => {
                 let share = first.dot(&point.gradient)? / (first_norm * first_norm);
-                Some(point.gradient.clone().combine(1.0, &first, -share))
+                let found = point.gradient.clone().combine(1.0, &first, -share);
+                // Its length is made that of a gradient later: rounding must not be.
+                (found.norm()? > found.rounding() * point.norm).then_some(found)
             }
             // Without an ascent there is nothing of it to keep.
             None => None,

@@ -50,7 +50,8 @@ use crate::update::Update;
 /// the parabola).
 /// Full-size copies at the peak besides weights and base optimizer: 3 (ascent point, displacement,
 /// gradient; a search has its candidate in the ascent point's place). The displacement of a single
-/// plain step is the gradient `g_0`, and no further copy.
+/// plain step is the gradient `g_0`, and no further copy. Friendly ascent takes 2 more: the average, which stays,
+/// as it was and as it is.
 ///
 /// ```
 /// use burn::optim::SgdConfig;
@@ -129,7 +130,8 @@ impl XsamConfig {
     }
 
     /// Averages a search over the batches of so many consecutive steps, each in a plane of its own; alpha follows the
-    /// mean curve from the first of them on. As many passes for each batch.
+    /// mean curve from the first of them on. As many passes for each batch. A search that is due in the middle of
+    /// another one begins after it.
     #[must_use]
     pub fn with_search_batches(mut self, batches: usize) -> Self {
         self.search.batches = batches;

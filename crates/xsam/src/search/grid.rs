@@ -42,6 +42,18 @@ impl Grid {
         }
     }
 
+    /// Whether the positions are enough for a search that is refined by a `parabola` or not.
+    pub(crate) fn check(&self, parabola: bool) -> Result<(), ConfigError> {
+        match parabola && self.alphas.len() < 3 {
+            true => {
+                let range = "a list of at least three positions, for a parabola";
+                let given = format!("{:?}", self.alphas);
+                Err(ConfigError::new("grid", given, range))
+            }
+            false => Ok(()),
+        }
+    }
+
     /// The positions.
     pub fn alphas(&self) -> &[f64] {
         &self.alphas

@@ -31,6 +31,7 @@ impl SearchConfig {
     pub(crate) fn build(&self) -> Result<Search, ConfigError> {
         check::finite("alpha", self.alpha)?;
         check::at_least_one("search_batches", self.batches)?;
+        self.grid.check(self.parabola)?;
         self.schedule.check()?;
         Ok(Search {
             config: self.clone(),
@@ -38,6 +39,7 @@ impl SearchConfig {
             clock: Clock::new(self.schedule),
             sums: Vec::new(),
             seen: 0,
+            open: false,
             before: self.alpha,
         })
     }
@@ -65,6 +67,8 @@ pub(crate) struct Search {
     /// grid, and the number of batches that they are of. Otherwise none.
     sums: Vec<f64>,
     seen: usize,
+    /// Whether this step has yet to search: of several parts of a batch one does.
+    open: bool,
     /// Alpha before the search.
     before: f64,
 }
@@ -79,6 +83,7 @@ impl Search {
     pub(crate) fn step(&mut self, context: &Context) {
         if context.part == 0 {
             self.clock.step(context.step);
+            self.open = self.clock.due || self.seen > 0;
         }
     }
 
@@ -87,7 +92,7 @@ impl Search {
     }
 
     /// Searches in `plane` at `distance` from the weights, if a search is due or is still to be averaged over more
-    /// batches. One that is due stays due until there is an arc.
+    /// batches. One that is due stays due until there is an arc, and until the one before it is at its end.
     pub(crate) fn run(
         &mut self,
         plane: &Plane,
@@ -96,11 +101,12 @@ impl Search {
         context: &Context,
         report: &mut StepReport,
     ) -> Result<(), StepError> {
-        if !(self.clock.due || self.seen > 0) || !plane.has_arc() {
+        if !self.open || !plane.has_arc() {
             return Ok(());
         }
-        if self.clock.due {
-            (self.seen, self.before) = (0, self.alpha);
+        self.open = false;
+        if self.seen == 0 {
+            (self.clock.due, self.before) = (false, self.alpha);
             self.sums = vec![0.0; self.config.grid.alphas().len()];
         }
 
@@ -133,8 +139,7 @@ impl Search {
             batches: self.seen,
             ..SearchReport::new(alphas, losses)
         });
-        self.clock.due = false;
-        if self.seen == self.config.batches {
+        if self.seen >= self.config.batches {
             self.clock
                 .searched(context.step, (self.alpha - self.before).abs());
             self.seen = 0;

@@ -94,11 +94,14 @@ impl Clock {
             tolerance,
         } = self.schedule
         {
-            self.interval = match moved > tolerance {
-                true => (self.interval / 2).max(shortest as u64),
-                false => (self.interval * 2).min(longest as u64),
+            let interval = match moved > tolerance {
+                true => self.interval / 2,
+                false => self.interval * 2,
             };
+            self.interval = interval.clamp(shortest as u64, longest as u64);
             self.next = step + self.interval;
+            // Of a search over several batches the clock has run on meanwhile.
+            self.due = false;
         }
     }
 }

@@ -7,8 +7,12 @@ use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig, decay::WeightDecayConfig};
 use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
 use xsam::{
-    AsamConfig, Method, MethodConfig, SamConfig, Scaling, SgdOnlyConfig, SharpnessAware, XsamConfig,
+    AsamConfig, Friendly, FriendlySamConfig, Grid, GsamConfig, LookSamConfig, LookXsamConfig,
+    LookbehindSamConfig, Method, MethodConfig, MsamConfig, SamConfig, Scaling, SearchSchedule,
+    SgdOnlyConfig, SharpnessAware, WsamConfig, XsamConfig,
 };
+
+pub mod by_hand;
 
 pub fn device() -> Device {
     Device::flex().autodiff()
@@ -128,27 +132,106 @@ pub fn momentum() -> ModuleOptimizer {
         .init()
 }
 
+/// The methods of these configs, with `$rho` in place of their own if it is some.
+macro_rules! built {
+    ($rho:expr; $($config:expr),* $(,)?) => {
+        vec![$({
+            let config = $config;
+            let config = match $rho {
+                Some(rho) => config.with_rho(rho),
+                None => config,
+            };
+            config.build().unwrap()
+        }),*]
+    };
+}
+
+/// The methods that hand the base optimizer one gradient and leave everything else to it, in all their forms; with
+/// `rho` in place of their own if it is some.
+pub fn methods_of_one_gradient(rho: Option<f64>) -> Vec<Box<dyn Method>> {
+    let (sam, xsam) = (SamConfig::new, XsamConfig::new);
+    let adaptive_search = SearchSchedule::Adaptive {
+        shortest: 1,
+        longest: 4,
+        tolerance: 0.05,
+    };
+    let friendly = Friendly {
+        sigma: 0.8,
+        lambda: 0.6,
+    };
+    let mut methods = built![
+        rho;
+        sam(),
+        sam().with_ascent_steps(3),
+        AsamConfig::new(),
+        AsamConfig::new().with_scaling(Scaling::Weights),
+        xsam(),
+        xsam().with_ascent_steps(3),
+        xsam().with_scaling(Scaling::Elementwise),
+        xsam().with_scaling(Scaling::Weights),
+        xsam().with_friendly(friendly),
+        xsam().with_grid(Grid::coarse()).with_parabola(),
+        xsam().with_search_batches(2),
+        xsam().with_search(adaptive_search).with_grid(Grid::coarse()),
+        GsamConfig::new(),
+        GsamConfig::new().with_ascent_steps(2).with_scaling(Scaling::Elementwise),
+        WsamConfig::new().with_decoupled(false),
+        WsamConfig::new().with_decoupled(false).with_ascent_steps(2),
+        LookSamConfig::new().with_every(2),
+        FriendlySamConfig::new(),
+        FriendlySamConfig::new().with_ascent_steps(2).with_friendly(friendly),
+        MsamConfig::new(),
+        MsamConfig::new().with_scaling(Scaling::Elementwise),
+    ];
+    methods.push(SgdOnlyConfig::new().build().unwrap());
+    for config in [
+        xsam(),
+        xsam().with_friendly(friendly).with_search_batches(2),
+    ] {
+        let config = match rho {
+            Some(rho) => config.with_rho(rho),
+            None => config,
+        };
+        methods.push(LookXsamConfig::new(config).with_every(2).build().unwrap());
+    }
+    methods
+}
+
+/// WSAM where the sharpness goes past the base optimizer.
+pub fn decoupled_wsam(rho: Option<f64>) -> Vec<Box<dyn Method>> {
+    built![rho; WsamConfig::new(), WsamConfig::new().with_scaling(Scaling::Elementwise)]
+}
+
+/// Ascent steps and alpha of the forms of Lookbehind-SAM, which has the base optimizer make several steps.
+pub const LOOKBEHINDS: [(usize, f64); 3] = [(1, 0.5), (2, 0.5), (3, 0.8)];
+
+pub fn lookbehind_sam(k: usize, alpha: f64, rho: Option<f64>) -> Box<dyn Method> {
+    let config = LookbehindSamConfig::new();
+    let mut methods = built![rho; config.with_ascent_steps(k).with_alpha(alpha)];
+    methods.remove(0)
+}
+
+/// Every method in all its forms, with `rho` in place of their own if it is some.
+pub fn every_method_with(rho: Option<f64>) -> Vec<Box<dyn Method>> {
+    let mut methods = methods_of_one_gradient(rho);
+    methods.extend(decoupled_wsam(rho));
+    methods.extend(LOOKBEHINDS.map(|(k, alpha)| lookbehind_sam(k, alpha, rho)));
+    methods
+}
+
 pub fn every_method() -> Vec<Box<dyn Method>> {
-    vec![
-        SgdOnlyConfig::new().build().unwrap(),
-        SamConfig::new().build().unwrap(),
-        SamConfig::new().with_ascent_steps(3).build().unwrap(),
-        AsamConfig::new().build().unwrap(),
-        AsamConfig::new()
-            .with_scaling(Scaling::Weights)
-            .build()
-            .unwrap(),
-        XsamConfig::new().build().unwrap(),
-        XsamConfig::new().with_ascent_steps(3).build().unwrap(),
-        XsamConfig::new()
-            .with_scaling(Scaling::Elementwise)
-            .build()
-            .unwrap(),
-    ]
+    every_method_with(None)
 }
 
 pub fn optimizer(config: impl MethodConfig) -> SharpnessAware {
     SharpnessAware::new(plain(), config).unwrap()
+}
+
+/// The same loss, whose backward pass overflows in single precision where the scale is above 128: the gradient comes
+/// by way of a number 2^120 times as large. All factors are powers of two, so nothing is rounded.
+pub fn overflowing(loss: Tensor<1>) -> Tensor<1> {
+    let huge = 2f64.powi(120);
+    loss.div_scalar(huge).mul_scalar(huge)
 }
 
 pub fn assert_close(actual: &[f64], expected: &[f64], tolerance: f64) {

@@ -1,0 +1,127 @@
+//! Where one method is another one.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use burn::module::Module;
+use common::by_hand::{CURVATURE, START};
+use common::{Net, Point, assert_close, batch, bits, device, momentum, optimizer};
+use xsam::{
+    Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
+    MethodConfig, MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware, WsamConfig,
+    XsamConfig,
+};
+
+/// Four steps of each from the same start on the same batches, bit for bit.
+fn assert_same(one: impl MethodConfig, other: impl MethodConfig) {
+    let device = device();
+    let (start, batches) = (Net::new(&device, 0.0), [batch(&device), batch(&device)]);
+    let run = |config: &dyn MethodConfig| {
+        let mut optim = SharpnessAware::from_method(momentum(), config.build().unwrap());
+        let mut model = start.valid().train();
+        for i in 0..4 {
+            if i % 2 == 0 {
+                optim.start_epoch();
+            }
+            model = optim
+                .step(0.1, model, |m: &Net| m.loss(&batches[i % 2]))
+                .unwrap()
+                .model;
+        }
+        bits(&model)
+    };
+    assert_eq!(run(&one), run(&other));
+}
+
+const NOT_FRIENDLY: Friendly = Friendly {
+    sigma: 0.0,
+    lambda: 0.9,
+};
+
+#[test]
+fn at_their_limits_methods_are_sam() {
+    for k in [1, 2] {
+        let sam = SamConfig::new().with_ascent_steps(k);
+        assert_same(
+            GsamConfig::new().with_ascent_steps(k).with_alpha(0.0),
+            sam.clone(),
+        );
+        let wsam = WsamConfig::new().with_ascent_steps(k).with_gamma(0.5);
+        assert_same(wsam.with_decoupled(false), sam.clone());
+        assert_same(
+            LookSamConfig::new().with_ascent_steps(k).with_every(1),
+            sam.clone(),
+        );
+        let friendly = FriendlySamConfig::new().with_friendly(NOT_FRIENDLY);
+        assert_same(friendly.with_ascent_steps(k), sam);
+    }
+    assert_same(MsamConfig::new().with_ascent_steps(1), SamConfig::new());
+    let lookbehind = LookbehindSamConfig::new().with_ascent_steps(1);
+    assert_same(lookbehind.with_alpha(1.0), SamConfig::new());
+}
+
+#[test]
+fn without_the_sharpness_wsam_is_the_base_optimizer() {
+    for decoupled in [true, false] {
+        let wsam = WsamConfig::new().with_gamma(0.0).with_decoupled(decoupled);
+        assert_same(wsam, SgdOnlyConfig::new());
+    }
+}
+
+#[test]
+fn at_their_limits_methods_are_xsam() {
+    let xsam = XsamConfig::new().with_ascent_steps(2);
+    assert_same(
+        LookXsamConfig::new(xsam.clone()).with_every(1),
+        xsam.clone(),
+    );
+    assert_same(xsam.clone().with_friendly(NOT_FRIENDLY), xsam.clone());
+    // The parabola's tip is higher than the grid, or not taken: here it is not tried.
+    let fixed = xsam.clone().with_alpha(1.3);
+    assert_same(fixed.clone().with_parabola(), fixed);
+    assert_same(xsam.clone().with_search_batches(1), xsam);
+}
+
+/// Without momentum it does not matter by which way the sharpness goes.
+#[test]
+fn decoupled_wsam_is_the_coupled_one_around_plain_sgd() {
+    let run = |decoupled| {
+        let mut optim = optimizer(WsamConfig::new().with_decoupled(decoupled));
+        let mut point = Point::new(&START, 2);
+        for _ in 0..3 {
+            let loss = |m: &Point| m.quadratic(&CURVATURE);
+            point = optim.step(0.1, point, loss).unwrap().model;
+        }
+        point.values()
+    };
+    assert_close(&run(true), &run(false), 1e-12);
+}
+
+/// At a learning rate of 0 the weights stay, and so does the gradient.
+#[test]
+fn where_the_gradient_stays_look_xsams_cheap_step_is_the_full_one() {
+    for config in [
+        XsamConfig::new().with_rho(0.5).with_alpha(1.6),
+        XsamConfig::new()
+            .with_rho(0.5)
+            .with_alpha(0.0)
+            .with_ascent_steps(3),
+        XsamConfig::new()
+            .with_rho(0.5)
+            .with_search(SearchSchedule::EverySteps(1)),
+    ] {
+        let run = |every| {
+            let mut optim = optimizer(LookXsamConfig::new(config.clone()).with_every(every));
+            let loss = |m: &Point| m.quadratic(&CURVATURE);
+            let first = optim.step(0.0, Point::new(&START, 2), loss).unwrap();
+            let second = optim.step(0.1, first.model, loss).unwrap();
+            let passes = second.report.passes.gradients;
+            (second.model.values(), second.report.update_norm, passes)
+        };
+        let (cheap, full) = (run(2), run(1));
+        assert_eq!(cheap.2, 1);
+        assert!(full.2 > 1);
+        assert_close(&cheap.0, &full.0, 1e-12);
+        assert_close(&[cheap.1], &[full.1], 1e-12);
+    }
+}
