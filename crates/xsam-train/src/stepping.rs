@@ -13,6 +13,9 @@ pub(crate) struct Stepped<M> {
     pub(crate) hits: Hits,
 }
 
+/// A step, or why the optimizer refused it.
+pub(crate) type Made<M> = Result<Stepped<M>, StepFailure<M>>;
+
 /// Makes a step on `batch`, whose dropout `seed` decides. A step that the optimizer refuses is not an error yet.
 pub(crate) fn step<T: Task>(
     task: &T,
@@ -21,7 +24,7 @@ pub(crate) fn step<T: Task>(
     lr: f64,
     model: T::Model,
     (batch, seed): (T::Batch, u64),
-) -> Result<Result<Stepped<T::Model>, StepFailure<T::Model>>, Error> {
+) -> Result<Made<T::Model>, Error> {
     let count = spec.method.m_sharpness.unwrap_or(spec.train.micro_batches);
     if count < 2 {
         let made = optim.step(lr, model, |model: &T::Model| task.loss(model, &batch, seed));

@@ -13,10 +13,24 @@
 //! | `xsam` | [`XsamConfig`] | k + 1, and 21 forward passes an epoch | as a rule |
 //! | `sam` | [`SamConfig`] | k + 1 | as the customary baseline |
 //! | `asam` | [`AsamConfig`] | k + 1 | if layers differ much in the scale of their weights |
+//! | `look-xsam` | [`LookXsamConfig`] | 1 + k / K, and XSAM's searches | if twice the time of the base optimizer is too much |
+//! | `looksam` | [`LookSamConfig`] | 1 + k / K | likewise, without searches |
+//! | `gsam` | [`GsamConfig`] | k + 1 | to make the surrogate gap small |
+//! | `wsam` | [`WsamConfig`] | k + 1 | to weigh sharpness against loss |
+//! | `friendly-sam` | [`FriendlySamConfig`] | k + 1 | to ascend along what is peculiar to the batch |
+//! | `msam` | [`MsamConfig`] | k + 1, k > 1 | if several ascent steps are to count alike |
+//! | `lookbehind-sam` | [`LookbehindSamConfig`] | k + 1, k > 1 | if a large rho with several ascent steps is unstable |
 //! | `sgd` | [`SgdOnlyConfig`] | 1 | as the baseline without sharpness-awareness |
 //!
-//! (`k` is the number of ascent steps, 1 by default.) All take rho, the total length of the ascent:
-//! the one hyper-parameter to tune, on validation data.
+//! (`k` is the number of ascent steps, 1 by default; every `K`-th step of a method that looks back is a whole one.) All but
+//! the last take rho, the total length of the ascent: the one hyper-parameter to tune, on validation data. The paper of
+//! each, its formulas and hyper-parameters with defaults and ranges, and the full-size copies that it holds stand at its
+//! config.
+//!
+//! Any method takes a batch in parts: [`step_accumulated`](SharpnessAware::step_accumulated) is a step on a batch that is
+//! too large for memory, [`step_m_sharpness`](SharpnessAware::step_m_sharpness) gives each part an ascent of its own. A loop
+//! that makes its passes itself, without a closure, has [`ascend`](SharpnessAware::ascend) and
+//! [`descend`](SharpnessAware::descend). [`LossScale`] is for activations in half precision.
 //!
 //! Base optimizers that pass over memory once are in [`optim`]; Burn's own work as well.
 //!
@@ -38,7 +52,7 @@
 //! weights, 45 MB: XSAM's 15 come to some 0.7 GB.)
 //!
 //! New methods can be written outside this crate as well: [`Method`] is the interface, [`Ascent`],
-//! [`Plane`] and [`ParamVector`] are the parts.
+//! [`Climb`], [`Plane`] and [`ParamVector`] are the parts.
 //!
 //! Not to be confused with X-SAM (arXiv 2601.10251), which corrects SAM by an eigenvector of the
 //! Hessian, or with the Segment Anything Model.
@@ -87,3 +101,8 @@ pub use vector::ParamVector;
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 pub struct Readme;
+
+/// So is that of the page on practice.
+#[cfg(doctest)]
+#[doc = include_str!("../../../docs/practice.md")]
+pub struct Practice;

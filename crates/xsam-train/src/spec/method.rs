@@ -7,6 +7,7 @@ use crate::names::{named, named_enum};
 
 named_enum! {
     /// The methods.
+    #[derive(Default)]
     pub enum MethodName ("method") {
         /// The base optimizer alone.
         Sgd = "sgd",
@@ -15,6 +16,7 @@ named_enum! {
         /// ASAM.
         Asam = "asam",
         /// XSAM.
+        #[default]
         Xsam = "xsam",
         /// Efficient XSAM: a step of XSAM now and then.
         LookXsam = "look-xsam",
@@ -30,12 +32,6 @@ named_enum! {
         Msam = "msam",
         /// Lookbehind-SAM.
         LookbehindSam = "lookbehind-sam",
-    }
-}
-
-impl Default for MethodName {
-    fn default() -> Self {
-        Self::Xsam
     }
 }
 

@@ -50,7 +50,7 @@ pub struct FriendlySamConfig {
 }
 
 impl FriendlySamConfig {
-    /// The paper's sigma and lambda, and the rho of the XSAM paper's experiments.
+    /// The paper's sigma, a lambda of 0.9, and the rho of the XSAM paper's experiments.
     pub fn new() -> Self {
         Self {
             ascent: Ascent::new(0.15),

@@ -26,7 +26,7 @@ use crate::update::Update;
 /// | hyper-parameter | default | range | |
 /// |---|---|---|---|
 /// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
-/// | `alpha` | 0.4 | finite, >= 0 | `a`; the paper tries 0.05 to 0.4 |
+/// | `alpha` | 0.4 | finite, >= 0 | `a` |
 /// | `ascent_steps` | 1 | >= 1 | `k` |
 /// | `scaling` | `None` | | adaptive ascent, as in ASAM |
 /// | `mask` | all | | the parameters that are perturbed |
@@ -49,7 +49,7 @@ pub struct GsamConfig {
 }
 
 impl GsamConfig {
-    /// The paper's alpha, and the rho of the XSAM paper's experiments.
+    /// An alpha of 0.4, and the rho of the XSAM paper's experiments.
     pub fn new() -> Self {
         Self {
             ascent: Ascent::new(0.15),

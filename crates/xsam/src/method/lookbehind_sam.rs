@@ -23,7 +23,7 @@ use crate::update::{Then, Update};
 /// | hyper-parameter | default | range | |
 /// |---|---|---|---|
 /// | `rho` | 0.15 | finite, >= 0 | total ascent length, `rho / k` a step (the paper's rho is that of a step) |
-/// | `ascent_steps` | 2 | >= 1 | `k`; the paper tries 2, 5 and 10 |
+/// | `ascent_steps` | 2 | >= 1 | `k` |
 /// | `alpha` | 0.5 | > 0, <= 1 | `a`, the slow weights' step; the paper tries 0.2, 0.5, 0.8 |
 /// | `scaling` | `None` | | adaptive ascent, as in ASAM |
 /// | `mask` | all | | the parameters that are perturbed |

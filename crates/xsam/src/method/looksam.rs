@@ -27,8 +27,8 @@ use crate::vector::ParamVector;
 /// | hyper-parameter | default | range | |
 /// |---|---|---|---|
 /// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
-/// | `every` | 5 | >= 1 | `K`; the paper tries 2 to 10, accuracy falls beyond 5 |
-/// | `alpha` | 0.7 | finite, >= 0 | `a`; the paper tries 0.5 to 1 |
+/// | `every` | 5 | >= 1 | `K` |
+/// | `alpha` | 0.7 | finite, >= 0 | `a` |
 /// | `ascent_steps` | 1 | >= 1 | `k` |
 /// | `scaling` | `None` | | adaptive ascent, as in ASAM |
 /// | `mask` | all | | the parameters that are perturbed |
@@ -52,7 +52,7 @@ pub struct LookSamConfig {
 }
 
 impl LookSamConfig {
-    /// The paper's K and alpha, and the rho of the XSAM paper's experiments.
+    /// Every fifth step, an alpha of 0.7, and the rho of the XSAM paper's experiments.
     pub fn new() -> Self {
         Self {
             ascent: Ascent::new(0.15),
