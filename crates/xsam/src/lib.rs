@@ -6,7 +6,37 @@
 //! searches for the direction of the highest loss and steps away from it.
 //!
 //! [`SharpnessAware`] wraps any Burn optimizer. Instead of gradients its
-//! [`step`](SharpnessAware::step) gets the forward pass, which it runs as often as the method needs.
+//! [`step`](SharpnessAware::step) gets the forward pass, which it runs as often as the method needs:
+//!
+//! ```
+//! use burn::nn::{Linear, LinearConfig};
+//! use burn::tensor::{Device, Distribution, Tensor};
+//! use xsam::optim::SgdConfig;
+//! use xsam::{SharpnessAware, XsamConfig};
+//!
+//! let device = Device::flex().autodiff();
+//! let mut model = LinearConfig::new(4, 1).init(&device);
+//! let inputs = Tensor::<2>::random([32, 4], Distribution::Default, &device);
+//! let targets = inputs.clone().sum_dim(1);
+//!
+//! let sgd = SgdConfig::new().with_momentum(0.9).init()?;
+//! let mut optim = SharpnessAware::new(sgd, XsamConfig::new().with_rho(0.1))?;
+//! for _epoch in 0..20 {
+//!     optim.start_epoch();                                     // XSAM searches once an epoch
+//!     let loss = |m: &Linear| (m.forward(inputs.clone()) - targets.clone()).square().mean();
+//!     let step = optim.step(0.05, model, loss)?;
+//!     model = step.model;
+//! }
+//! let state = optim.to_record()?;                              // alpha, counters, the base optimizer's state
+//! # assert_eq!(state.method(), "xsam");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! The closure may return `(loss, output)`: `step.output` is that of the pass at the weights. That pass, and no other,
+//! updates running statistics. A step that fails changes nothing: the model is in the error. Clipping, a schedule of rho,
+//! replayed dropout and loss scaling are the `with_` methods of [`SharpnessAware`].
+//!
+//! # Which method
 //!
 //! | method | config | forward-backward passes a step | choose it |
 //! |---|---|---|---|
