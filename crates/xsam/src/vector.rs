@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use burn::module::ParamId;
-use burn::tensor::{DType, Tensor, Transaction};
+use burn::tensor::{DType, FloatDType, Tensor, Transaction};
 use xsam_kernels::{combine, dot, scaled_ascent, squared_chords};
 
 use crate::error::StepError;
@@ -64,6 +64,30 @@ impl ParamVector {
     /// Keeps only the parameters for which `keep` holds.
     pub fn retain(&mut self, keep: impl Fn(ParamId) -> bool) {
         self.entries.retain(|(id, _)| keep(*id));
+    }
+
+    /// The vector on the device and in the precision of `like`: one from a record is on the default device, and the
+    /// weights may have been cast since it was saved.
+    ///
+    /// Copies nothing where it is so already. Parameters that `like` does not have stay as they are.
+    #[must_use]
+    pub fn beside(self, like: &Self) -> Self {
+        let theirs = like.by_id();
+        let place = |(id, mine): (ParamId, Tensor<1>)| {
+            let Some(their) = theirs.get(&id) else {
+                return (id, mine);
+            };
+            let mine = match mine.device() == their.device() {
+                true => mine,
+                false => mine.to_device(&their.device()),
+            };
+            match mine.dtype() == their.dtype() {
+                true => (id, mine),
+                false => (id, mine.cast(FloatDType::from(their.dtype()))),
+            }
+        };
+        let entries = self.entries.into_iter().map(place).collect();
+        Self { entries }
     }
 
     /// `factor * self`. In place where the tensors are not shared.

@@ -45,7 +45,8 @@ fn hyper_parameters_of_the_family_are_checked() {
     let field =
         |config: &dyn MethodConfig| config.build().map(|_| "none").unwrap_or_else(|e| e.field);
     let nan = f64::NAN;
-    let every: [fn(f64, usize) -> Box<dyn MethodConfig>; 6] = [
+    type Made = Box<dyn MethodConfig>;
+    let every: [fn(f64, usize) -> Made; 6] = [
         |rho, k| Box::new(GsamConfig::new().with_rho(rho).with_ascent_steps(k)),
         |rho, k| Box::new(WsamConfig::new().with_rho(rho).with_ascent_steps(k)),
         |rho, k| Box::new(LookSamConfig::new().with_rho(rho).with_ascent_steps(k)),

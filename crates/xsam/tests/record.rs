@@ -5,8 +5,10 @@ mod common;
 
 use burn::module::{Module, ParamGroup};
 use burn::optim::{AdamConfig, ModuleOptimizer};
-use burn::tensor::Bytes;
-use common::{Net, Point, batch, bits, device, every_method, momentum, optimizer, plain};
+use burn::tensor::{Bytes, DType, FloatDType};
+use common::{
+    Net, Point, assert_close, batch, bits, device, every_method, momentum, optimizer, plain,
+};
 use xsam::{
     Friendly, FriendlySamConfig, LookSamConfig, LookXsamConfig, MethodConfig, RecordError,
     SamConfig, SearchSchedule, SharpnessAware, SharpnessAwareRecord, XsamConfig,
@@ -159,6 +161,33 @@ fn a_search_goes_on_under_other_hyper_parameters() {
     let from = XsamConfig::new().with_search_batches(5);
     let to = XsamConfig::new().with_search_batches(2);
     assert_eq!(searched(from, to), [1, 0, 0, 0, 0, 0, 0, 0]);
+}
+
+#[test]
+fn a_run_goes_on_in_another_precision() {
+    let loss = |m: &Point| m.quadratic(&[1.0, 4.0, 0.5]);
+    let fixed = || XsamConfig::new().with_alpha(1.3);
+    let configs: [Box<dyn MethodConfig>; 3] = [
+        Box::new(LookSamConfig::new().with_every(2)),
+        Box::new(LookXsamConfig::new(fixed()).with_every(2)),
+        Box::new(FriendlySamConfig::new()),
+    ];
+    for config in configs {
+        let mut optim = SharpnessAware::from_method(plain(), config.build().unwrap());
+        let start = Point::new(&[1.0, -0.5, 2.0], 1);
+        let model = optim.step(0.1, start, loss).unwrap().model;
+        let first = model.first.clone();
+        let first = first.map(|t| t.cast(FloatDType::F32).detach().require_grad());
+        let second = model.second.clone();
+        let second = second.map(|t| t.cast(FloatDType::F32).detach().require_grad());
+        let cast = Point { first, second };
+        let record = optim.to_record().unwrap();
+        let expected = optim.step(0.1, model, loss).unwrap().model.values();
+        optim.load_record(record).unwrap();
+        let found = optim.step(0.1, cast, loss).unwrap().model;
+        assert_eq!(found.first.val().dtype(), DType::F32);
+        assert_close(&found.values(), &expected, 1e-6);
+    }
 }
 
 fn trained_record() -> (SharpnessAware, Bytes) {

@@ -156,7 +156,7 @@ impl Average {
     /// Sigma, and the average with `gradient` in it.
     pub(super) fn with(&mut self, gradient: &ParamVector) -> (f64, &ParamVector) {
         let Friendly { sigma, lambda } = self.friendly;
-        let mean = std::mem::take(&mut self.mean);
+        let mean = std::mem::take(&mut self.mean).beside(gradient);
         self.mean = mean.combine(lambda, gradient, 1.0 - lambda);
         (sigma, &self.mean)
     }

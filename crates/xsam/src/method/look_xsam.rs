@@ -119,7 +119,8 @@ impl Turn {
 
     /// The gradient of another step, turned likewise.
     fn of(&self, gradient: ParamVector, norm: f64) -> Result<Update, StepError> {
-        let [along, square] = self.towards.dots([&gradient, &self.towards])?[..] else {
+        let kept = self.towards.clone().beside(&gradient);
+        let [along, square] = kept.dots([&gradient, &kept])?[..] else {
             return Err(StepError::Device("two scalars were asked for".to_owned()));
         };
         let share = along / (norm * norm);
@@ -127,13 +128,13 @@ impl Turn {
         let (sine, cosine) = self.angle.sin_cos();
         let length = self.stretch * norm;
         // Where nothing orthogonal is left but rounding, which counts in squares here, there is nothing to turn towards.
-        if rest * rest <= self.towards.rounding() * square {
+        if rest * rest <= kept.rounding() * square {
             return Ok(Update::new(gradient.scale(self.stretch), Some(length)));
         }
         let towards = length * sine / rest;
         let own = length * cosine / norm - towards * share;
         Ok(Update::new(
-            gradient.combine(own, &self.towards, towards),
+            gradient.combine(own, &kept, towards),
             Some(length),
         ))
     }

@@ -119,12 +119,16 @@ impl Method for LookSam {
             let Some(kept) = &self.kept else {
                 return Ok(Update::new(start.gradient, Some(start.norm)));
             };
+            let kept = kept.clone().beside(&start.gradient);
             let kept_norm = kept.norm()?;
             if kept_norm == 0.0 {
                 return Ok(Update::new(start.gradient, Some(start.norm)));
             }
             let factor = self.alpha * start.norm / kept_norm;
-            return Ok(Update::new(start.gradient.combine(1.0, kept, factor), None));
+            return Ok(Update::new(
+                start.gradient.combine(1.0, &kept, factor),
+                None,
+            ));
         }
         let (first, first_norm) = (start.gradient.clone(), start.norm);
         let (factor, keep) = (context.rho_factor, Keep::Gradient);

@@ -230,7 +230,8 @@ impl MethodState {
             .ok_or_else(|| RecordError::Missing(name.to_owned()))
     }
 
-    /// A vector; `None` if there is none of that name.
+    /// A vector; `None` if there is none of that name. Of a record it is on the default device:
+    /// [`ParamVector::beside`] brings it to where it is needed.
     pub fn vector(&self, name: &str) -> Option<&ParamVector> {
         self.vectors.get(name)
     }
