@@ -4,9 +4,9 @@
 //! [`Phase`] is either a pass that the loop is to make, or the descent. What a phase needs is in its type, so that a
 //! descent without its ascent, an ascent that is used twice, or a pass that is left out do not compile.
 
-use std::collections::HashSet;
+mod known;
 
-use burn::module::{Module, ParamGroup, ParamId};
+use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::tensor::{GradientCheckpointingStrategy, Tensor};
@@ -14,12 +14,13 @@ use burn::tensor::{GradientCheckpointingStrategy, Tensor};
 use crate::attempt::Ready;
 use crate::error::{Place, StepError, StepFailure};
 use crate::method::{Context, Method};
-use crate::objective::{Evaluation, Objective, Passes};
+use crate::objective::{Evaluation, Passes};
 use crate::parameters;
 use crate::pass::scalar;
 use crate::report::StepReport;
 use crate::sharpness_aware::{Edition, SharpnessAware, Step};
 use crate::vector::{ParamVector, Reductions};
+use known::{Answer, Known, Wanted};
 
 /// What is to be done next in a step.
 #[derive(Debug)]
@@ -271,28 +272,11 @@ struct Course<M> {
     passes: Passes,
 }
 
-enum Answer {
-    Gradient(Evaluation),
-    Losses(Vec<f64>),
-}
-
-/// What a method has asked for and is not known.
-enum Wanted<M> {
-    Gradient(M, Place),
-    Losses(Vec<Offset>),
-}
-
 impl<M: Module> Course<M> {
     fn next(self) -> Result<Phase<M>, StepFailure<M>> {
         let mut method = self.method.boxed();
         let mut report = StepReport::at(&self.start);
-        let mut known = Known {
-            model: &self.model,
-            strategy: self.strategy,
-            answers: self.answers.iter(),
-            moves: Vec::new(),
-            wanted: None,
-        };
+        let mut known = Known::new(&self.model, self.strategy, &self.answers);
         let start = self.start.clone();
         let update = method.update(start, &mut known, &self.context, &mut report);
         let wanted = known.wanted;
@@ -344,80 +328,6 @@ impl<M: Module> Course<M> {
             .map(|(factor, vector)| (*factor, vector))
             .collect();
         parameters::displaced(model, &offset)
-    }
-}
-
-/// The objective of which only some answers are known.
-struct Known<'a, M> {
-    model: &'a M,
-    strategy: GradientCheckpointingStrategy,
-    answers: std::slice::Iter<'a, Answer>,
-    /// From the weights to the point; the point itself is made only where it is wanted.
-    moves: Offset,
-    wanted: Option<Wanted<M>>,
-}
-
-impl<M: Module> Known<'_, M> {
-    fn point(&self) -> M {
-        let start = parameters::independent(self.model, self.strategy);
-        // One move after another, as with a closure: their sum would be rounded otherwise.
-        self.moves.iter().fold(start, |point, (length, direction)| {
-            parameters::displaced(point, &[(*length, direction)])
-        })
-    }
-}
-
-impl<M: Module> Objective for Known<'_, M> {
-    fn advance(&mut self, length: f64, direction: &ParamVector) {
-        self.moves.push((length, direction.clone()));
-    }
-
-    fn evaluate(&mut self) -> Result<Evaluation, StepError> {
-        if let Some(Answer::Gradient(evaluation)) = self.answers.next() {
-            return Ok(evaluation.clone());
-        }
-        let place = match self.moves.len() {
-            0 => Place::Weights,
-            n => Place::AscentPoint(n),
-        };
-        self.wanted = Some(Wanted::Gradient(self.point(), place));
-        Err(StepError::Pending)
-    }
-
-    fn reset(&mut self) {
-        self.moves.clear();
-    }
-
-    fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
-        if offsets.is_empty() {
-            return Ok(Vec::new());
-        }
-        if let Some(Answer::Losses(losses)) = self.answers.next() {
-            return Ok(losses.clone());
-        }
-        let owned = |offset: &Vec<(f64, &ParamVector)>| {
-            let owned = offset
-                .iter()
-                .map(|(factor, vector)| (*factor, (*vector).clone()));
-            owned.collect()
-        };
-        self.wanted = Some(Wanted::Losses(offsets.iter().map(owned).collect()));
-        Err(StepError::Pending)
-    }
-
-    fn weights(&self, like: &ParamVector) -> ParamVector {
-        match self.moves.is_empty() {
-            true => parameters::weight_vector(self.model, like),
-            false => parameters::weight_vector(&self.point(), like),
-        }
-    }
-
-    fn biases(&self) -> HashSet<ParamId> {
-        parameters::biases(self.model)
-    }
-
-    fn members(&self, group: &ParamGroup) -> HashSet<ParamId> {
-        parameters::members(self.model, group)
     }
 }
 
