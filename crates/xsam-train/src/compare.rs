@@ -4,7 +4,6 @@ mod budget;
 mod csv;
 mod job;
 mod jobs;
-mod lock;
 mod summary;
 mod tuning;
 mod workers;
@@ -21,6 +20,7 @@ pub use workers::{JobListener, Workers};
 use crate::error::Error;
 use crate::event::{Listener, StopSignal};
 use crate::files::{self, Existing};
+use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::plot::{self, Line, Lines, Point, Words};
 use crate::run::Run;
@@ -29,7 +29,6 @@ use crate::statistics::mean;
 use crate::summary::{MARKER as RUN_MARKER, Recorded, RunSummary, SPEC_FILE, Status};
 
 use budget::{Budget, passes};
-use lock::Lock;
 use tuning::Tried;
 
 /// File that every directory of a comparison has.

@@ -26,6 +26,7 @@ mod export;
 mod files;
 mod flatness;
 pub mod landscape;
+mod lock;
 mod log;
 mod loss;
 mod memory;
@@ -36,6 +37,7 @@ mod numbers;
 mod passes;
 mod plan;
 mod plot;
+mod process;
 mod report;
 mod run;
 mod schedule;
@@ -65,7 +67,7 @@ pub use names::{Named, parse as parse_name};
 pub use numbers::significant;
 pub use plan::{
     Change, Cost, Counts, Elsewhere, Estimate, Measurement, MethodPlan, Plan, PlanSpec, Timing,
-    measure, plan,
+    measure, plan, serve_plan,
 };
 pub use report::report;
 pub use run::Run;
