@@ -1,6 +1,6 @@
 //! One run of a comparison in a process of its own: what the process is told, and what it tells.
 //!
-//! The order is the first line of its standard input. A second line asks it to stop after the step it is at;
+//! The order is the first line of its standard input. A second line asks it to stop after the step or batch it is at;
 //! the end of the input ends it at once. Both sides write JSON, a value a line.
 
 use std::io::{self, Write};
