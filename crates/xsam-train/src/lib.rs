@@ -18,6 +18,7 @@ mod bench;
 mod checkpoint;
 mod compare;
 mod course;
+mod curve;
 mod device;
 mod error;
 mod evaluation;
