@@ -50,7 +50,7 @@ pub(crate) fn run(arguments: PlanArguments) -> Result<Outcome, Error> {
             eprintln!("measuring {label}");
         }
     };
-    let stop = stop_on_interrupt();
+    let stop = stop_on_interrupt(None);
     let plan = plan(&source.spec, &compare, &how, &program, &stop, &mut listener);
     let plan = plan.map_err(|error| match by_flag(error, &FLAGS) {
         Error::Spec { error, .. } if error.key.starts_with("--") => Error::from(error),
