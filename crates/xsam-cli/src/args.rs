@@ -56,11 +56,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  xsam train --set method.name=sam --set method.rho=0.3 \
                             --set train.epochs=20 --out runs/sam\n  \
                       xsam train --resume runs/sam\n\n\
-                      Ctrl-C and SIGTERM end a run after the step it is at, with a checkpoint. A run that was \
-                      interrupted or killed goes on with --resume, and then equals one that was not, on the same \
-                      number of threads. With --resume, --set may raise train.epochs (the schedule is then that of \
-                      the longer run) and change what leaves the steps as they are: train.checkpoint_every, \
-                      checkpoint_steps, keep_checkpoints, log_every, on_divergence and workers.\n\n\
+                      Ctrl-C and SIGTERM end a run after the step it is at, or the batch of an evaluation, with a \
+                      checkpoint. A run that was interrupted or killed goes on with --resume, and then equals one \
+                      that was not, on the same number of threads. With --resume, --set may raise train.epochs \
+                      (the schedule is then that of the longer run) and change what leaves the steps as they are: \
+                      train.checkpoint_every, checkpoint_steps, keep_checkpoints, log_every, on_divergence and \
+                      workers.\n\n\
                       `tensorboard --logdir runs` shows all runs while they go."
     )]
     Train(RunArguments),
@@ -537,7 +538,7 @@ pub(crate) struct PlanArguments {
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
 
-    /// Measures the resolved spec on standard input in this process, for the one that plans.
+    /// Measures what is ordered on standard input in this process, for the one that plans.
     #[arg(long, hide = true)]
     pub(crate) measure: bool,
 

@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar};
 use xsam_train::{Event, Job, JobEvent};
 
 use crate::args::OutputArguments;
-use crate::progress::{Progress, outcome, restored, short, style};
+use crate::progress::{self, Progress, outcome, restored, short, style};
 
 /// Shows the events of runs in parallel.
 pub(crate) struct JobProgress<'a> {
@@ -28,7 +28,8 @@ struct Shown {
     bar: ProgressBar,
     /// Steps in an epoch.
     steps: usize,
-    lines: Progress,
+    /// For machines: its lines.
+    json: Option<Progress>,
 }
 
 impl<'a> JobProgress<'a> {
@@ -39,9 +40,14 @@ impl<'a> JobProgress<'a> {
             output,
             of: runs,
             started: 0,
-            bars: bars.then(MultiProgress::new),
+            bars: bars.then(progress::multi_progress),
             shown: BTreeMap::new(),
         }
+    }
+
+    /// The bars, if there are any.
+    pub(crate) fn bars(&self) -> Option<&MultiProgress> {
+        self.bars.as_ref()
     }
 
     /// Shows an event of a run.
@@ -53,10 +59,10 @@ impl<'a> JobProgress<'a> {
             return;
         };
         let of_run = of_run(job, event);
-        if self.output.json {
+        if let Some(json) = &mut shown.json {
             // Steps have no line, and failures are in the summary.
             if let Some(event) = of_run {
-                shown.lines.show(&event);
+                json.show(&event);
             }
             return;
         }
@@ -87,14 +93,16 @@ impl<'a> JobProgress<'a> {
         self.started += 1;
         let seed = job.spec.train.seed;
         let name = format!("[{}/{}] {}, seed {seed}", self.started, self.of, job.label);
-        let bar = match &self.bars {
-            Some(bars) => bars.add(ProgressBar::new(0).with_style(style())),
-            None => ProgressBar::hidden(),
-        };
+        // Complete before it is drawn.
+        let bar = ProgressBar::hidden().with_style(style());
         bar.set_length((job.spec.train.epochs * steps) as u64);
         bar.set_position((done * steps + step) as u64);
         bar.set_prefix(name.clone());
         bar.reset_eta();
+        let bar = match &self.bars {
+            Some(bars) => bars.add(bar),
+            None => bar,
+        };
         if done + step > 0 {
             self.say(&format!("{name}: going on after epoch {done}"));
         }
@@ -102,7 +110,7 @@ impl<'a> JobProgress<'a> {
             name,
             bar,
             steps,
-            lines: Progress::new(self.output, self.of),
+            json: (self.output.json).then(|| Progress::new(self.output, self.of)),
         };
         self.shown.insert(job.directory.clone(), shown);
     }

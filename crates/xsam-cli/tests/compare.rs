@@ -12,6 +12,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use common::{assert_fails, lines, metrics, text, weights, xsam};
+#[cfg(target_os = "linux")]
+use common::{await_that, children, is_running, signal};
 
 /// Runs of some tenths of a second, of SGD, SAM and XSAM from two seeds.
 const RUNS: [&str; 11] = [
@@ -53,11 +55,6 @@ fn start(here: &Path, arguments: &[&str]) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap()
-}
-
-fn signal(name: &str, process: u32) {
-    let arguments = [format!("-{name}"), process.to_string()];
-    Command::new("kill").args(arguments).status().unwrap();
 }
 
 /// What a run has come to.
@@ -155,22 +152,6 @@ fn killed_at_any_moment_a_comparison_goes_on_where_it_was() {
     }
 }
 
-/// The processes that a process has started.
-#[cfg(target_os = "linux")]
-fn children(process: u32) -> Vec<u32> {
-    let parent = |status: &str| {
-        let line = status.lines().find(|line| line.starts_with("PPid:"))?;
-        line.split_whitespace().nth(1)?.parse::<u32>().ok()
-    };
-    let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| {
-        let entry = entry.ok()?;
-        let id: u32 = entry.file_name().to_str()?.parse().ok()?;
-        let status = fs::read_to_string(entry.path().join("status")).ok()?;
-        (parent(&status) == Some(process)).then_some(id)
-    });
-    processes.collect()
-}
-
 /// Starts a comparison of runs of some seconds in parallel, and waits until one of them has a checkpoint.
 #[cfg(target_os = "linux")]
 fn long_runs(here: &Path) -> (Child, Vec<u32>) {
@@ -184,12 +165,8 @@ fn long_runs(here: &Path) -> (Child, Vec<u32>) {
     ];
     let long = [&RUNS[..], &IN_PARALLEL, &more].concat();
     let child = start(here, &long);
-    let begin = Instant::now();
     let there = |name: &str| here.join("c").join(name).join("checkpoint/epoch-00002");
-    while !(there("sgd-seed0").exists() || there("sam-seed0").exists()) {
-        assert!(begin.elapsed() < Duration::from_secs(60));
-        sleep(Duration::from_millis(5));
-    }
+    await_that(|| there("sgd-seed0").exists() || there("sam-seed0").exists());
     let workers = children(child.id());
     (child, workers)
 }
@@ -201,7 +178,7 @@ fn a_process_that_crashes_is_a_failure_and_no_hang() {
     let here = here.path();
     let (child, workers) = long_runs(here);
     assert_eq!(workers.len(), 2);
-    signal("KILL", workers[0]);
+    signal("KILL", &workers[0].to_string());
     let output = child.wait_with_output().unwrap();
     assert_fails(&output, 1, "its process ended with signal: 9");
     let table = text(&output.stdout);
@@ -221,7 +198,7 @@ fn all_processes_stop_when_one_is_asked_to() {
         let here = tempfile::tempdir().unwrap();
         let here = here.path();
         let (child, workers) = long_runs(here);
-        signal(name, child.id());
+        signal(name, &child.id().to_string());
         let output = child.wait_with_output().unwrap();
         assert_fails(&output, 130, "xsam compare --resume c");
         for worker in workers {
@@ -239,16 +216,7 @@ fn processes_end_with_the_one_that_has_started_them() {
     let (mut child, workers) = long_runs(here.path());
     child.kill().unwrap();
     child.wait().unwrap();
-    let begin = Instant::now();
-    let running = |worker: &u32| {
-        let status = fs::read_to_string(format!("/proc/{worker}/status"));
-        // A process that has ended stays in the list until somebody has asked for its exit code.
-        status.is_ok_and(|status| !status.contains("State:\tZ"))
-    };
-    while workers.iter().any(running) {
-        assert!(begin.elapsed() < Duration::from_secs(20));
-        sleep(Duration::from_millis(5));
-    }
+    await_that(|| !workers.iter().any(is_running));
 }
 
 #[test]
@@ -257,7 +225,7 @@ fn what_was_chosen_is_told() {
     let arguments = [
         &RUNS[..],
         &IN_PARALLEL,
-        &["--tune", "rho=0.1,0.6,1.2", "--out", "c", "--quiet"],
+        &["--tune", "rho=0.1,0.6,-1", "--out", "c", "--quiet"],
     ]
     .concat();
     let output = xsam(here.path(), &arguments);
@@ -265,7 +233,7 @@ fn what_was_chosen_is_told() {
     let told = text(&output.stdout);
     for words in [
         "Chosen by validation accuracy in % after the last epoch, mean over the seeds 0, 1:",
-        "left out: xsam with rho = 1.2: `method.rho_max`: 1.2 must be above method.rho = 1.2",
+        "left out: xsam with rho = -1: `method.rho`: -1 must be",
         "test data had no part in it",
     ] {
         assert!(told.contains(words), "{told}");

@@ -7,6 +7,8 @@ use std::fs;
 use std::path::Path;
 
 use common::{assert_fails, lines, text, xsam};
+#[cfg(target_os = "linux")]
+use common::{await_that, children, is_running, signal};
 use serde_json::Value;
 
 const SPEC: &str = "
@@ -194,4 +196,95 @@ fn data_that_are_not_there_are_told_with_the_method() {
     let output = xsam(here.path(), &arguments);
     assert_fails(&output, 1, "xsam: cannot measure sgd: ");
     assert!(text(&output.stderr).contains("nowhere"));
+}
+
+/// A plan of many steps that is measuring, in a process group of its own with its temporary files in `here/temporary`,
+/// and the process that measures.
+#[cfg(target_os = "linux")]
+fn measuring(here: &Path) -> (std::process::Child, u32) {
+    use std::os::unix::process::CommandExt;
+    use std::process::{Command, Stdio};
+
+    fs::write(here.join("spec.toml"), SPEC).unwrap();
+    let temporary = here.join("temporary");
+    fs::create_dir_all(&temporary).unwrap();
+    let before = left(here);
+    let long = ["plan", "spec.toml", "--methods", "sgd"];
+    let child = Command::new(env!("CARGO_BIN_EXE_xsam"))
+        .args(long)
+        .args(["--steps", "100000000"])
+        .current_dir(here)
+        .env("TMPDIR", &temporary)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .unwrap();
+    let is_new =
+        |name: &String| !before.contains(name) && temporary.join(name).join("run.json").exists();
+    await_that(|| left(here).iter().any(is_new));
+    let measuring = children(child.id());
+    assert_eq!(measuring.len(), 1);
+    (child, measuring[0])
+}
+
+/// What is in the directory for temporary files.
+#[cfg(target_os = "linux")]
+fn left(here: &Path) -> Vec<String> {
+    let entries = fs::read_dir(here.join("temporary")).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.collect()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_plan_that_is_stopped_leaves_nothing() {
+    let here = tempfile::tempdir().unwrap();
+    // To the one that plans, and to all processes, as a terminal does.
+    for (name, to_all) in [("TERM", false), ("INT", true), ("TERM", true)] {
+        let (child, process) = measuring(here.path());
+        let id = child.id();
+        signal(
+            name,
+            &if to_all {
+                format!("-{id}")
+            } else {
+                id.to_string()
+            },
+        );
+        let output = child.wait_with_output().unwrap();
+        assert_fails(&output, 130, "xsam: stopping");
+        assert!(!text(&output.stderr).contains("cannot measure"));
+        assert!(!is_running(&process));
+        assert_eq!(left(here.path()), [""; 0]);
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_a_killed_plan_has_left_is_removed_by_the_next() {
+    let here = tempfile::tempdir().unwrap();
+    let (mut other, _) = measuring(here.path());
+    let of_other = left(here.path());
+    let (mut child, process) = measuring(here.path());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    await_that(|| !is_running(&process));
+    assert_eq!(left(here.path()).len(), 2);
+
+    let (mut next, _) = measuring(here.path());
+    let now = left(here.path());
+    assert!(now.len() == 2 && now.contains(&of_other[0]), "{now:?}");
+    for child in [&mut other, &mut next] {
+        signal("TERM", &child.id().to_string());
+        child.wait().unwrap();
+    }
+    assert_eq!(left(here.path()), [""; 0]);
+}
+
+#[test]
+fn measuring_is_for_plans_alone() {
+    let here = tempfile::tempdir().unwrap();
+    let output = xsam(here.path(), &["plan", "--measure"]);
+    assert_fails(&output, 1, "`xsam plan --measure` is for `xsam plan` alone");
 }

@@ -4,7 +4,6 @@ mod budget;
 mod csv;
 mod job;
 mod jobs;
-mod lock;
 mod summary;
 mod tuning;
 mod workers;
@@ -18,18 +17,19 @@ pub use summary::{ComparisonSummary, MethodSummary};
 pub use tuning::{CandidateSummary, TunedMethod, TuningMeasure, TuningSummary};
 pub use workers::{JobListener, Workers};
 
+use crate::curve::over_epochs;
 use crate::error::Error;
 use crate::event::{Listener, StopSignal};
 use crate::files::{self, Existing};
+use crate::lock::Lock;
 use crate::metrics::Metrics;
-use crate::plot::{self, Line, Lines, Point, Words};
+use crate::plot::{self, Line, Lines, Words};
 use crate::run::Run;
 use crate::spec::{Compare, CompareEntry, Spec};
 use crate::statistics::mean;
 use crate::summary::{MARKER as RUN_MARKER, Recorded, RunSummary, SPEC_FILE, Status};
 
 use budget::{Budget, passes};
-use lock::Lock;
 use tuning::Tried;
 
 /// File that every directory of a comparison has.
@@ -180,7 +180,7 @@ impl Comparison {
     /// results are those of [`Self::run`], bit for bit.
     ///
     /// A process that fails or crashes is told in the summary, and the others go on. If `stop` asks for an end,
-    /// or one of the processes is asked, all of them stop after the step they are at.
+    /// or one of the processes is asked, all of them stop after the step or batch they are at.
     ///
     /// # Errors
     /// If a process cannot be started, a file cannot be written, or a run of another spec is in the way.
@@ -354,17 +354,11 @@ impl Comparison {
     ) -> Vec<Line> {
         let curve = |(m, entry): (usize, &CompareEntry)| {
             let runs = of_method(done, m);
-            let epochs = runs.iter().map(|run| run.rows.len()).max()?;
-            let points: Vec<_> = (0..epochs)
-                .filter_map(|epoch| {
-                    let values = runs.iter().filter_map(|run| column(run.rows.get(epoch)?));
-                    let x = match self.budget {
-                        None => (epoch + 1) as f64,
-                        Some(_) => passes_until(&runs, epoch)?,
-                    };
-                    Point::over(x, &values.collect::<Vec<_>>())
-                })
-                .collect();
+            let runs: Vec<&[Metrics]> = runs.iter().map(|run| &*run.rows).collect();
+            let points = over_epochs(&runs, &column, |epoch| match self.budget {
+                None => Some(epoch as f64),
+                Some(_) => passes_until(&runs, epoch),
+            });
             (!points.is_empty()).then(|| Line {
                 label: entry.label.clone(),
                 colour: m,
@@ -381,9 +375,9 @@ fn of_method(done: &[(usize, Recorded)], method: usize) -> Vec<&Recorded> {
 }
 
 /// Passes of a method's runs up to the end of an epoch: mean over the runs.
-fn passes_until(runs: &[&Recorded], epoch: usize) -> Option<f64> {
-    mean(runs.iter().map(|run| {
-        let rows = run.rows.iter().take(epoch + 1);
+fn passes_until(runs: &[&[Metrics]], epoch: usize) -> Option<f64> {
+    mean(runs.iter().map(|rows| {
+        let rows = rows.iter().take(epoch);
         rows.map(|row| passes(row.gradient_passes as f64, row.search_passes as f64))
             .sum()
     }))

@@ -253,8 +253,8 @@ impl State {
             self.bookkeeping += start.elapsed();
         }
         drop(batches);
-        self.close_epoch(task, &model, listener)?;
-        Ok((model, Ended::Done))
+        let ended = self.close_epoch(task, &model, stop, listener)?;
+        Ok((model, ended))
     }
 
     fn log(&mut self, epoch: usize, i: usize, lr: f64, report: &StepReport) -> Result<(), Error> {
@@ -268,18 +268,23 @@ impl State {
         }
     }
 
-    /// Evaluates the model after an epoch and writes down what it is like.
+    /// Evaluates the model after an epoch and writes down what it is like. If `stop` asks for an end meanwhile, the
+    /// epoch is left with all of its steps done and not closed: whoever goes on evaluates it again.
     fn close_epoch<T: Task>(
         &mut self,
         task: &T,
         model: &T::Model,
+        stop: &StopSignal,
         listener: &mut Listener<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<Ended, Error> {
         let epoch = self.position.rows.len() + 1;
         let train = &self.spec.train;
         let mut scores = None;
         if train.is_due(train.evaluate_every, epoch) {
-            let scores = scores.insert(task.scores(&model.valid(), epoch)?);
+            let Some(found) = task.scores(&model.valid(), epoch, stop)? else {
+                return Ok(Ended::Stopped);
+            };
+            let scores = scores.insert(found);
             for (name, text) in &scores.files {
                 files::write(&self.directory.join(name), text)?;
             }
@@ -302,7 +307,7 @@ impl State {
         }
         self.write(Status::Running, None)?;
         self.bookkeeping += start.elapsed();
-        Ok(())
+        Ok(Ended::Done)
     }
 
     fn save<M: Module>(&mut self, model: &M) -> Result<(), Error> {

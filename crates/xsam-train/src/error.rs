@@ -74,9 +74,13 @@ pub enum Error {
         /// The directory.
         path: PathBuf,
     },
-    /// The process that orders a run of a comparison has said something else.
-    #[error("`xsam job` is for `xsam compare --jobs` alone: {reason}")]
+    /// The process that is to give an order has said something else.
+    #[error("`{command}` is for `{by}` alone: {reason}")]
     Order {
+        /// The command of the process that waits for the order.
+        command: &'static str,
+        /// The one that gives it.
+        by: &'static str,
         /// What is wrong with the order.
         reason: String,
     },

@@ -10,7 +10,7 @@ use crate::metrics::Metrics;
 use crate::spec::Spec;
 use crate::summary::RunSummary;
 
-/// Asks a run to stop after the step it is at.
+/// Asks a run to stop after the step it is at, or the batch of an evaluation.
 #[derive(Clone, Debug, Default)]
 pub struct StopSignal {
     flag: Arc<AtomicBool>,

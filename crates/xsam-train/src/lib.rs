@@ -18,6 +18,7 @@ mod bench;
 mod checkpoint;
 mod compare;
 mod course;
+mod curve;
 mod device;
 mod error;
 mod evaluation;
@@ -26,6 +27,7 @@ mod export;
 mod files;
 mod flatness;
 pub mod landscape;
+mod lock;
 mod log;
 mod loss;
 mod memory;
@@ -36,6 +38,7 @@ mod numbers;
 mod passes;
 mod plan;
 mod plot;
+mod process;
 mod report;
 mod run;
 mod schedule;
@@ -66,7 +69,7 @@ pub use names::{Named, parse as parse_name};
 pub use numbers::significant;
 pub use plan::{
     Change, Cost, Counts, Elsewhere, Estimate, Measurement, MethodPlan, Plan, PlanSpec, Timing,
-    measure, plan,
+    measure, plan, serve_plan,
 };
 pub use report::report;
 pub use run::Run;

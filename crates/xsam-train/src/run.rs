@@ -61,7 +61,8 @@ impl Run {
     /// Trains until all epochs are done, `stop` asks for an end, or an error.
     ///
     /// After each epoch the files are up to date. A run that was asked to stop has a checkpoint of where it
-    /// was; one that was killed has those that its spec asks for. Resumed, it equals one that was not stopped.
+    /// was; one that was killed has those that its spec asks for. Resumed, it equals one that was not stopped: an
+    /// evaluation that was not complete is made again.
     ///
     /// # Errors
     /// If a step fails, or a file cannot be written. What was reached is in the directory.

@@ -223,7 +223,7 @@ const TUNED: &str = "
     tune_seeds = [1, 5]
     [compare.tune]
     rho = [0.05, 2.0]
-    rho_max = [0.2, 4.0]
+    rho_max = [0.2, 4.0, 0.0]
 ";
 
 #[test]
@@ -236,7 +236,7 @@ fn hyper_parameters_are_chosen_on_validation_data() {
     assert_eq!(tuning.measure, TuningMeasure::ValidationAccuracy);
     assert_eq!(tuning.seeds, [1, 5]);
 
-    // sgd has neither field, sam one of them, and xsam cannot search below its ascent point.
+    // sgd has neither field, sam one of them, and xsam cannot search at no distance.
     let labels: Vec<&str> = tuning.methods.iter().map(|m| m.label.as_str()).collect();
     assert_eq!(labels, ["sam", "xsam"]);
     let words = |m: usize| -> Vec<&str> {
@@ -247,14 +247,15 @@ fn hyper_parameters_are_chosen_on_validation_data() {
     let pairs = [
         "rho = 0.05, rho_max = 0.2",
         "rho = 0.05, rho_max = 4.0",
+        "rho = 2.0, rho_max = 0.2",
         "rho = 2.0, rho_max = 4.0",
     ];
     assert_eq!(words(1), pairs);
     assert!(tuning.methods[0].omitted.is_empty());
     let omitted = &tuning.methods[1].omitted;
-    assert_eq!(omitted.len(), 1);
+    assert_eq!(omitted.len(), 2);
     assert!(
-        omitted[0].starts_with("xsam with rho = 2.0, rho_max = 0.2: `method.rho_max`"),
+        omitted[0].starts_with("xsam with rho = 0.05, rho_max = 0.0: `method.rho_max`"),
         "{omitted:?}"
     );
 
@@ -288,15 +289,15 @@ fn hyper_parameters_are_chosen_on_validation_data() {
         assert_eq!(row.unwrap().runs, 2, "{label}");
     }
 
-    // Ten candidates' runs; then three methods from seed 0, and from seed 1 sgd alone: the others have theirs.
-    let (tried, compared) = made.split_at(10);
+    // Twelve candidates' runs; then three methods from seed 0, and from seed 1 sgd alone: the others have theirs.
+    let (tried, compared) = made.split_at(12);
     assert!(tried.iter().all(|name| name.starts_with("tune/")));
     assert_eq!(
         compared,
         ["sgd-seed0", "sam-seed0", "xsam-seed0", "sgd-seed1"]
     );
     let csv = fs::read_to_string(directory.join("tuning.csv")).unwrap();
-    assert_eq!(csv.lines().count(), 1 + 5);
+    assert_eq!(csv.lines().count(), 1 + 6);
     assert_eq!(csv.matches(",true").count(), 2);
 
     let (again, made) = run(TUNED, &directory, Existing::Resume);

@@ -141,6 +141,30 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_been() {
     }
 }
 
+#[test]
+fn an_evaluation_that_was_stopped_is_made_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let spec = spec(&["train.evaluate_every=2", "data.label_noise=0.3"]);
+    let whole = parent.path().join("whole");
+    train(&spec, &whole, Existing::Refuse).unwrap();
+
+    // After the last step of an epoch that is evaluated, of one that is not, and of the last one.
+    let parts = parent.path().join("parts");
+    let second = interrupted(&spec, &parts, Existing::Refuse, 2 * 4);
+    assert_eq!((second.status, second.epochs), (Status::Interrupted, 1));
+    assert!(parts.join("checkpoint/epoch-00001-step-000004").exists());
+    let third = interrupted(&spec, &parts, Existing::Resume, 4);
+    assert_eq!((third.status, third.epochs), (Status::Interrupted, 3));
+    let fourth = interrupted(&spec, &parts, Existing::Resume, 4);
+    assert_eq!((fourth.status, fourth.epochs), (Status::Interrupted, 3));
+    let last = train(&spec, &parts, Existing::Resume).unwrap();
+
+    assert_eq!(last.status, Status::Finished);
+    assert_eq!(rows(&parts), rows(&whole));
+    assert_eq!(weights_of(&parts, &spec), weights_of(&whole, &spec));
+    assert_eq!(searched(&parts), searched(&whole));
+}
+
 /// The curves that XSAM searched, of which nothing is there twice and nothing missing.
 fn searched(directory: &Path) -> String {
     let path = directory.join("search.csv");

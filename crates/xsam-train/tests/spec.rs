@@ -415,6 +415,15 @@ fn a_comparison_that_cannot_be_says_why() {
         let error = error(&settings);
         assert!(error.starts_with(expected), "{error}");
     }
+    let both = [
+        "compare.methods=['sam-k2', 'sam']",
+        "compare.sam-k2={name='sam', ascent_steps=2}",
+        "compare.ascent_steps=[1]",
+    ];
+    assert_eq!(
+        error(&both),
+        "`compare.methods`: `sam-k2` and `sam` would both be `sam-k1`: leave out one of them"
+    );
 }
 
 #[test]

@@ -5,9 +5,14 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use common::{rows, train};
-use xsam_train::{Comparison, Error, Event, Existing, Run, Spec, Status, StopSignal};
+use xsam_train::{
+    Comparison, ComparisonSummary, Error, Event, Existing, Run, RunSummary, Spec, Status,
+    StopSignal, TuningMeasure,
+};
 
 /// Sentences of a made-up language, and the same words in another one and in reverse.
 fn write_text(directory: &Path, pairs: usize) {
@@ -143,6 +148,57 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_been() {
 }
 
 #[test]
+fn a_run_that_is_stopped_while_it_translates_makes_the_evaluation_again() {
+    let parent = tempfile::tempdir().unwrap();
+    let text = parent.path().join("text");
+    write_text(&text, 400);
+    // Three steps, and then 800 translations.
+    let spec = spec(&text, &["data.subset=60", "train.epochs=1"]);
+    let whole = parent.path().join("whole");
+    let (mut trained, mut evaluation) = (Instant::now(), Duration::ZERO);
+    let run = Run::prepare(spec.clone(), &whole, Existing::Refuse).unwrap();
+    run.train(&StopSignal::default(), &mut |event| match event {
+        Event::Step { .. } => trained = Instant::now(),
+        Event::Epoch(_) => evaluation = trained.elapsed(),
+        _ => {}
+    })
+    .unwrap();
+
+    let parts = parent.path().join("parts");
+    let stop = StopSignal::default();
+    let run = Run::prepare(spec.clone(), &parts, Existing::Refuse).unwrap();
+    let summary = run
+        .train(&stop, &mut |event| {
+            if let Event::Step { step: 3, .. } = event {
+                let stop = stop.clone();
+                thread::spawn(move || {
+                    thread::sleep(evaluation / 4);
+                    stop.stop();
+                });
+            }
+        })
+        .unwrap();
+    // Heeded at the end of the evaluation alone, it would have finished.
+    assert_eq!((summary.status, summary.epochs), (Status::Interrupted, 0));
+    assert!(parts.join("checkpoint/epoch-00000-step-000003").exists());
+    assert!(!parts.join("translations.txt").exists());
+
+    let mut steps = 0;
+    let run = Run::prepare(spec, &parts, Existing::Resume).unwrap();
+    let summary = run
+        .train(&StopSignal::default(), &mut |event| {
+            steps += usize::from(matches!(event, Event::Step { .. }));
+        })
+        .unwrap();
+    assert_eq!((summary.status, steps), (Status::Finished, 0));
+    assert_eq!(rows(&parts), rows(&whole));
+    for file in ["translations.txt", "bleu.json"] {
+        let read = |run: &Path| fs::read(run.join(file)).unwrap();
+        assert!(read(&parts) == read(&whole), "{file}");
+    }
+}
+
+#[test]
 fn other_text_under_a_run_is_noticed() {
     let parent = tempfile::tempdir().unwrap();
     let (text, directory) = (parent.path().join("text"), parent.path().join("run"));
@@ -169,13 +225,8 @@ fn methods_are_compared_by_bleu() {
         &text,
         &["train.epochs=1", "method.rho=0.05", "data.subset=30"],
     );
-    let settings = ["compare.seeds=[0, 1]".to_owned()];
-    let (_, compare) = Spec::parse("[compare]", &settings).unwrap();
     let directory = parent.path().join("comparison");
-    let comparison =
-        Comparison::prepare(&spec, &compare.unwrap(), &directory, Existing::Refuse).unwrap();
-    let summary = comparison.run(&StopSignal::default(), &mut |_| {}).unwrap();
-    assert_eq!(summary.status, Status::Finished);
+    let summary = compared(&spec, &["compare.seeds=[0, 1]"], &directory);
     assert_eq!(summary.methods.len(), 3);
     for method in summary.methods {
         assert_eq!(method.runs, 2);
@@ -189,4 +240,95 @@ fn methods_are_compared_by_bleu() {
             .contains("`data.subset`: 41 must be from 1 to 40"),
         "{error}"
     );
+}
+
+/// The summary of a comparison with these settings.
+fn compared(spec: &Spec, settings: &[&str], directory: &Path) -> ComparisonSummary {
+    let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+    let (_, compare) = Spec::parse("[compare]", &settings).unwrap();
+    let comparison =
+        Comparison::prepare(spec, &compare.unwrap(), directory, Existing::Refuse).unwrap();
+    let summary = comparison.run(&StopSignal::default(), &mut |_| {}).unwrap();
+    assert_eq!(summary.status, Status::Finished);
+    summary
+}
+
+#[test]
+fn hyper_parameters_are_chosen_by_the_bleu_of_the_validation_data() {
+    let parent = tempfile::tempdir().unwrap();
+    let (text, directory) = (parent.path().join("text"), parent.path().join("c"));
+    write_text(&text, 60);
+    // Test data that say nothing of the validation data: nobody translates them right.
+    fs::write(text.join("test.bb"), "never\n".repeat(60)).unwrap();
+    let spec = spec(&text, &["train.epochs=12", "model.dropout=0"]);
+    let settings = [
+        "compare.methods=['sgd']",
+        "compare.seeds=[0]",
+        "compare.tune_seeds=[3, 4]",
+        "compare.tune.optimizer.lr=[1e-6, 4e-3]",
+    ];
+    let summary = compared(&spec, &settings, &directory);
+    let tuning = summary.tuning.unwrap();
+    assert_eq!(tuning.measure, TuningMeasure::ValidationBleu);
+    let candidates = &tuning.methods[0].candidates;
+    for (candidate, lr) in candidates.iter().zip(["1e-6", "0.004"]) {
+        let bleu = |seed: u64| {
+            let run = format!("tune/sgd-optimizer.lr{lr}-seed{seed}/run.json");
+            let run = fs::read_to_string(directory.join(run)).unwrap();
+            let run: RunSummary = serde_json::from_str(&run).unwrap();
+            run.last.unwrap().validation_bleu.unwrap()
+        };
+        let mean = (bleu(3) + bleu(4)) / 2.0;
+        assert!((candidate.validation.unwrap().mean - mean).abs() < 1e-12);
+    }
+    let means: Vec<f64> = candidates
+        .iter()
+        .map(|c| c.validation.unwrap().mean)
+        .collect();
+    assert!(means[1] > means[0] + 1.0, "{means:?}");
+    let chosen: Vec<bool> = candidates.iter().map(|c| c.chosen).collect();
+    assert_eq!(chosen, [false, true]);
+    let compared = fs::read_to_string(directory.join("sgd-seed0/spec.toml")).unwrap();
+    assert!(compared.contains("lr = 0.004"), "{compared}");
+    let row = &summary.methods[0];
+    assert!(row.validation_bleu.unwrap().mean > row.test_bleu.unwrap().mean);
+}
+
+#[test]
+fn translations_are_compared_at_equal_compute() {
+    let parent = tempfile::tempdir().unwrap();
+    let (text, directory) = (parent.path().join("text"), parent.path().join("c"));
+    write_text(&text, 60);
+    // Longer pairs are left out: how many steps an epoch has, the tokenizer says.
+    let spec = spec(&text, &["train.epochs=2", "translation.max_length=7"]);
+    let settings = [
+        "compare.methods=['sgd', 'sam', 'xsam']",
+        "compare.seeds=[0]",
+        "compare.equal_compute=true",
+    ];
+    let summary = compared(&spec, &settings, &directory);
+    assert!(summary.equal_compute);
+    let [sgd, sam, xsam] = &summary.methods[..] else {
+        panic!("{summary:?}");
+    };
+    let steps = sgd.gradient_passes.unwrap() / sgd.epochs.unwrap() as f64;
+    assert!((1.0..3.0).contains(&steps), "{steps}");
+    // xsam: two passes a step, and a search of 21 / 3 of one.
+    let budget = 2.0 * (2.0 * steps + 7.0);
+    for (method, in_an_epoch) in [(sgd, steps), (sam, 2.0 * steps), (xsam, 2.0 * steps + 7.0)] {
+        let epochs = (budget / in_an_epoch).round();
+        assert_eq!(method.epochs, Some(epochs as usize), "{}", method.label);
+        let passes = method.passes.unwrap();
+        assert!(
+            (passes - epochs * in_an_epoch).abs() < 1e-9,
+            "{}",
+            method.label
+        );
+        assert!(method.test_bleu.is_some());
+    }
+    // The learning rate rises and falls over all epochs as it does over the two of the spec.
+    let stretched = fs::read_to_string(directory.join("sgd-seed0/spec.toml")).unwrap();
+    let (stretched, _) = Spec::parse(&stretched, &[]).unwrap();
+    let warmup = 20.0 * sgd.epochs.unwrap() as f64 / 2.0;
+    assert_eq!(stretched.schedule.warmup_steps, Some(warmup as usize));
 }

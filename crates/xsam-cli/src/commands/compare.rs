@@ -33,13 +33,14 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
 
     let comparison = Comparison::prepare(spec, &compare, &directory, existing(&arguments))
         .map_err(|error| source.blame(error))?;
-    let stop = stop_on_interrupt();
     let mut summary = if jobs > 1 {
         let mut progress = JobProgress::new(&arguments.output, comparison.runs());
+        let stop = stop_on_interrupt(progress.bars());
         let show: &mut JobListener<'_> = &mut |job, event| progress.show(job, event);
         comparison.run_parallel(&workers(jobs)?, &stop, show)?
     } else {
         let mut progress = Progress::new(&arguments.output, comparison.runs());
+        let stop = stop_on_interrupt(progress.bars());
         comparison.run(&stop, &mut |event| progress.show(&event))?
     };
     let file = report(&directory)?;

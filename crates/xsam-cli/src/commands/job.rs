@@ -5,7 +5,7 @@ use xsam_train::{Error, Status, serve};
 use super::{Outcome, stop_on_interrupt};
 
 pub(crate) fn run() -> Result<Outcome, Error> {
-    let summary = serve(&stop_on_interrupt())?;
+    let summary = serve(&stop_on_interrupt(None))?;
     Ok(match summary.status {
         Status::Finished => Outcome::Done,
         _ => Outcome::Interrupted,

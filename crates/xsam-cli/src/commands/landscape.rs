@@ -23,7 +23,7 @@ const FLAGS: [(&str, &str); 5] = [
 
 pub(crate) fn run(arguments: LandscapeArguments) -> Result<Outcome, Error> {
     let spec = spec(&arguments)?;
-    let stop = stop_on_interrupt();
+    let stop = stop_on_interrupt(None);
     let mut progress = Progress::new(arguments.output.quiet || arguments.output.json);
     let taken = take(&arguments.subject.subject()?, &spec, &stop, &mut |event| {
         progress.show(event)

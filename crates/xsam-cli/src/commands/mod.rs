@@ -15,7 +15,9 @@ pub(crate) mod verify;
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use indicatif::MultiProgress;
 use serde_json::json;
 use xsam_train::{Compare, Error, Existing, Preset, Spec, SpecError, StopSignal};
 
@@ -135,16 +137,25 @@ pub(crate) fn existing(arguments: &RunArguments) -> Existing {
     }
 }
 
-/// A signal that Ctrl-C and SIGTERM set. The second one ends the program at once.
-pub(crate) fn stop_on_interrupt() -> StopSignal {
+/// A signal that Ctrl-C and SIGTERM set. The second one ends the program at once. What is said then stays above `bars`.
+pub(crate) fn stop_on_interrupt(bars: Option<&MultiProgress>) -> StopSignal {
     let stop = StopSignal::default();
-    let handler = stop.clone();
+    let (handler, bars) = (stop.clone(), bars.cloned());
+    // Not whether it is to stop: a comparison asks the processes of its runs, to which Ctrl-C on a terminal comes as well.
+    let asked = AtomicBool::new(false);
     let set = ctrlc::set_handler(move || {
-        if handler.is_set() {
+        if asked.swap(true, Ordering::SeqCst) {
+            if let Some(bars) = &bars {
+                let _ = bars.clear();
+            }
             std::process::exit(130);
         }
         handler.stop();
-        eprintln!("\nxsam: stopping; once more to stop at once");
+        let words = "xsam: stopping; once more to stop at once";
+        match &bars {
+            Some(bars) => bars.suspend(|| eprintln!("{words}")),
+            None => eprintln!("\n{words}"),
+        }
     });
     if let Err(error) = set {
         // Training works without; only stopping is less gentle.

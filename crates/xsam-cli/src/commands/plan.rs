@@ -1,13 +1,10 @@
 //! `xsam plan`
 
-use std::io::Read;
-
 use xsam_train::{
-    Change, Compare, Cost, Error, MethodPlan, Plan, PlanSpec, Preset, Spec, SpecError, Timing,
-    measure, plan,
+    Change, Compare, Cost, Error, MethodPlan, Plan, PlanSpec, Preset, Timing, plan, serve_plan,
 };
 
-use super::{Outcome, Source, by_flag, compare};
+use super::{Outcome, Source, by_flag, compare, stop_on_interrupt};
 use crate::args::PlanArguments;
 use crate::columns::aligned;
 use crate::print;
@@ -27,7 +24,10 @@ const IDLE: f64 = 0.5;
 
 pub(crate) fn run(arguments: PlanArguments) -> Result<Outcome, Error> {
     if arguments.measure {
-        return measured(arguments.steps);
+        // Ctrl-C on a terminal reaches this process too, which says so by its exit code. Without, the other one says it.
+        let _ = ctrlc::set_handler(|| std::process::exit(130));
+        print::json(&serve_plan()?);
+        return Ok(Outcome::Done);
     }
     let source = source(&arguments)?;
     let compare = methods(&source);
@@ -50,29 +50,20 @@ pub(crate) fn run(arguments: PlanArguments) -> Result<Outcome, Error> {
             eprintln!("measuring {label}");
         }
     };
-    let plan = plan(&source.spec, &compare, &how, &program, &mut listener);
+    let stop = stop_on_interrupt(None);
+    let plan = plan(&source.spec, &compare, &how, &program, &stop, &mut listener);
     let plan = plan.map_err(|error| match by_flag(error, &FLAGS) {
         Error::Spec { error, .. } if error.key.starts_with("--") => Error::from(error),
         error => source.blame(error),
     })?;
+    let Some(plan) = plan else {
+        return Ok(Outcome::Interrupted);
+    };
     if arguments.output.json {
         print::json(&plan);
     } else {
         print::line(told(&plan));
     }
-    Ok(Outcome::Done)
-}
-
-/// What the process does that one method is measured in.
-fn measured(steps: Option<usize>) -> Result<Outcome, Error> {
-    let mut text = String::new();
-    let read = std::io::stdin().read_to_string(&mut text);
-    read.map_err(|error| SpecError {
-        key: String::new(),
-        message: format!("cannot read the spec from standard input: {error}"),
-    })?;
-    let (spec, _) = Spec::parse(&text, &[])?;
-    print::json(&measure(&spec, steps)?);
     Ok(Outcome::Done)
 }
 

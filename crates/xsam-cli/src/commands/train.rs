@@ -29,8 +29,8 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
     let directory = directory.unwrap_or_else(named);
 
     let run = Run::prepare(spec, &directory, existing(&arguments))?;
-    let stop = stop_on_interrupt();
     let mut progress = Progress::new(&arguments.output, 1);
+    let stop = stop_on_interrupt(progress.bars());
     let trained = run.train(&stop, &mut |event| progress.show(&event));
     // Of a run that failed too: it says why.
     let made = report(&directory);

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use xsam_train::{Event, StepReport};
 
-use super::{Runs, outcome, restored, short};
+use super::{Runs, outcome, restored, screen, short};
 
 /// How often the bars are drawn.
 const TICK: Duration = Duration::from_millis(200);
@@ -62,7 +62,7 @@ impl SoFar {
 
 impl Bars {
     pub(super) fn new(runs: Runs) -> Self {
-        let all = MultiProgress::new();
+        let all = screen::multi_progress();
         let bar = || all.add(ProgressBar::new(0).with_style(style()));
         let (run, epoch) = (bar(), bar());
         run.enable_steady_tick(TICK);
@@ -76,6 +76,10 @@ impl Bars {
             steps: 0,
             so_far: SoFar::new(),
         }
+    }
+
+    pub(super) fn all(&self) -> &MultiProgress {
+        &self.all
     }
 
     pub(super) fn show(&mut self, event: &Event<'_>) {
@@ -150,9 +154,9 @@ impl Bars {
     }
 }
 
-/// The bar has a place for everything; without the fallback a wrong template would be an error at
-/// run time for a matter of looks.
+/// The numbers come last: where the terminal is narrow, they are cut, and the bar is whole. Without the fallback a wrong
+/// template would be an error at run time for a matter of looks.
 pub(crate) fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{prefix} {wide_bar} {percent:>3} %  {msg}  {eta} left")
+    ProgressStyle::with_template("{prefix} {bar:20} {percent:>3} %  {eta:>3} left  {wide_msg}")
         .unwrap_or_else(|_| ProgressStyle::default_bar())
 }

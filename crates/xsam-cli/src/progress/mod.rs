@@ -2,9 +2,11 @@
 
 mod bars;
 mod lines;
+mod screen;
 
 use std::io::{IsTerminal, stderr};
 
+use indicatif::MultiProgress;
 use serde_json::json;
 use xsam_train::{Event, Metrics, RunSummary, Spec, Status};
 
@@ -13,6 +15,7 @@ use crate::print;
 use bars::Bars;
 pub(crate) use bars::style;
 use lines::Lines;
+pub(crate) use screen::multi_progress;
 
 /// Shows the events of one run or of several.
 pub(crate) enum Progress {
@@ -42,6 +45,14 @@ impl Progress {
         match stderr().is_terminal() {
             true => Self::Bars(Bars::new(runs)),
             false => Self::Lines(Lines::new(runs)),
+        }
+    }
+
+    /// The bars, if there are any.
+    pub(crate) fn bars(&self) -> Option<&MultiProgress> {
+        match self {
+            Self::Bars(bars) => Some(bars.all()),
+            _ => None,
         }
     }
 

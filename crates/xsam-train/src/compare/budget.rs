@@ -9,7 +9,7 @@ use crate::device::Place;
 use crate::error::Error;
 use crate::method::Work;
 use crate::spec::{CompareEntry, Spec};
-use crate::task::{Classification, Task, Translation};
+use crate::task::{Task, Translation, classification};
 
 /// What a forward pass is of a forward-backward pass.
 const FORWARD: f64 = 1.0 / 3.0;
@@ -37,7 +37,7 @@ impl Budget {
         for candidate in entries.iter().flat_map(|entry| &entry.candidates) {
             let spec = candidate.run(0)?;
             if budget.steps == 0 {
-                budget.steps = steps(&spec, data.clone())?;
+                budget.steps = steps(&spec, data)?;
             }
             let passes = budget.of_epochs(&spec, spec.train.epochs);
             budget.passes = budget.passes.max(passes);
@@ -55,6 +55,7 @@ impl Budget {
         let ratio = spec.train.epochs as f64 / before as f64;
         let schedule = &mut spec.schedule;
         schedule.warmup = times(schedule.warmup, ratio);
+        schedule.warmup_steps = schedule.warmup_steps.map(|steps| times(steps, ratio));
         schedule.step_size = schedule.step_size.map(|size| times(size, ratio));
         Ok(spec.resolved()?)
     }
@@ -66,16 +67,22 @@ impl Budget {
     }
 }
 
-/// Epochs times a ratio, to the nearest whole one.
-fn times(epochs: usize, ratio: f64) -> usize {
-    (epochs as f64 * ratio).round() as usize
+/// Epochs, or steps, times a ratio, to the nearest whole one.
+fn times(count: usize, ratio: f64) -> usize {
+    (count as f64 * ratio).round() as usize
 }
 
 /// Steps in an epoch of a run.
-fn steps(spec: &Spec, data: Dataset) -> Result<usize, Error> {
-    let place = Place::new(spec.train.device, spec.train.precision);
+fn steps(spec: &Spec, data: &Dataset) -> Result<usize, Error> {
     Ok(match data {
-        Dataset::Images(splits) => Classification::new(spec, splits, place)?.steps(),
-        Dataset::Text(text) => Translation::new(spec, text, place)?.steps(),
+        Dataset::Images(splits) => {
+            let images = spec.data.subset.unwrap_or(splits.train.len());
+            classification::steps(&spec.train, images)
+        }
+        // How many subwords a sentence has, and so which batch it is in, a tokenizer has to be trained for.
+        Dataset::Text(text) => {
+            let place = Place::new(spec.train.device, spec.train.precision);
+            Translation::new(spec, text.clone(), place)?.steps()
+        }
     })
 }

@@ -1,30 +1,26 @@
 //! One run of a comparison in a process of its own: what the process is told, and what it tells.
 //!
-//! The order is the first line of its standard input. A second line asks it to stop after the step it is at;
-//! the end of the input means that the comparison is gone, and ends it at once. Both sides write JSON, a value
-//! a line.
+//! The order is the first line of its standard input. A second line asks it to stop after the step or batch it is at;
+//! the end of the input ends it at once. Both sides write JSON, a value a line.
 
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::lock::Lock;
 use crate::error::Error;
 use crate::event::{Event, StopSignal};
 use crate::files::Existing;
+use crate::lock::Lock;
 use crate::metrics::Metrics;
+use crate::process::{order, watch};
 use crate::run::Run;
 use crate::spec::Spec;
 use crate::summary::RunSummary;
 
 /// Time from one report on steps to the next: bars need no more.
 const REPORT_EVERY: Duration = Duration::from_millis(200);
-
-/// Exit code of a process that was interrupted.
-const INTERRUPTED: i32 = 130;
 
 /// A run that is to be made.
 #[derive(Clone, Debug)]
@@ -99,12 +95,7 @@ pub enum JobEvent {
 /// # Errors
 /// If there is no order, and those of [`Run::prepare`] and [`Run::train`].
 pub fn serve(stop: &StopSignal) -> Result<RunSummary, Error> {
-    let mut input = BufReader::new(io::stdin());
-    let mut line = String::new();
-    let read = input.read_line(&mut line);
-    let reason = |reason: String| Error::Order { reason };
-    read.map_err(|error| reason(error.to_string()))?;
-    let order: Order = serde_json::from_str(&line).map_err(|error| reason(error.to_string()))?;
+    let (order, input): (Order, _) = order("xsam job", "xsam compare --jobs")?;
     watch(input, stop.clone());
 
     let _lock = Lock::share(&order.comparison)?;
@@ -134,17 +125,6 @@ pub fn serve(stop: &StopSignal) -> Result<RunSummary, Error> {
         }),
         Event::Ended(summary) => tell(&JobEvent::Ended(Box::new(summary.clone()))),
     })
-}
-
-/// Heeds the rest of the input.
-fn watch(mut input: impl BufRead + Send + 'static, stop: StopSignal) {
-    thread::spawn(move || {
-        let mut line = String::new();
-        while input.read_line(&mut line).is_ok_and(|read| read > 0) {
-            stop.stop();
-        }
-        std::process::exit(INTERRUPTED);
-    });
 }
 
 /// Whoever does not listen any more is gone, which `watch` notices.

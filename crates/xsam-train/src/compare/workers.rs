@@ -62,7 +62,7 @@ impl Workers {
         found.map_err(Error::file("find", Path::new("the running program")))
     }
 
-    /// Makes the runs. If `stop` asks for an end, all are asked to stop after the step they are at.
+    /// Makes the runs. If `stop` asks for an end, all are asked to stop after the step or batch they are at.
     pub(super) fn perform(
         &self,
         jobs: &[Job],

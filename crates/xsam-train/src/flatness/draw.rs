@@ -8,6 +8,10 @@ use super::FlatnessReport;
 use crate::error::Error;
 use crate::plot::{self, Line, Lines, Mark, Point, Words};
 
+/// Names of the plots.
+pub(crate) const DIRECTIONS: &str = "directions";
+pub(crate) const DENSITY: &str = "density";
+
 /// Points of the curve of a density.
 const POINTS: usize = 400;
 
@@ -86,7 +90,7 @@ fn directions(
         marks: &[weights],
         logarithmic: found.loss > 0.0 && most > STEEP * found.loss,
     };
-    plot::both(directory, "directions", &figure)
+    plot::both(directory, DIRECTIONS, &figure)
 }
 
 /// The density of the eigenvalues, by its logarithm: nearly all of them are at zero.
@@ -114,5 +118,5 @@ fn density(directory: &Path, subtitle: &str, found: &Density) -> Result<[String;
         marks: &[],
         logarithmic: true,
     };
-    plot::both(directory, "density", &figure)
+    plot::both(directory, DENSITY, &figure)
 }

@@ -24,6 +24,7 @@ use crate::subject::{Measurement, Sample, Scene, Subject, measured, mode_name};
 use crate::task::Task;
 use memory::{Expected, ITERATIONS_EACH};
 
+pub(crate) use draw::{DENSITY, DIRECTIONS};
 pub use memory::MemoryUse;
 
 /// File that the report is written to, in the run's directory.

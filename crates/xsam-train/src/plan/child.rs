@@ -1,37 +1,76 @@
 //! Measuring in a process of its own: one method's peak of memory is not another's.
 
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::thread::{self, JoinHandle, sleep};
+use std::time::Duration;
 
-use super::measure::Measurement;
+use serde::{Deserialize, Serialize};
+
+use super::measure::{Measurement, measure};
+use super::scratch::Scratch;
 use crate::error::Error;
+use crate::event::StopSignal;
+use crate::lock::Lock;
+use crate::process::{INTERRUPTED, order, watch};
 use crate::spec::Spec;
 
 /// Exit code of wrong usage.
 const USAGE: i32 = 2;
 
-/// What `program plan --measure` finds of the spec, a resolved one, with as many threads as this process has.
-pub(super) fn measure(
+/// Time from one look at the process and the stop signal to the next.
+const ATTENTION: Duration = Duration::from_millis(20);
+
+/// What the process is told.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    spec: Spec,
+    steps: Option<usize>,
+    /// For temporary files, which are removed by whoever gives the order.
+    directory: PathBuf,
+}
+
+/// Measures the run that is ordered on standard input: what a process that [`plan`](super::plan()) starts has to do.
+///
+/// Ends the process when the one that has ordered it is gone.
+///
+/// # Errors
+/// If there is no order, and those of [`measure`].
+pub fn serve_plan() -> Result<Measurement, Error> {
+    let (order, input): (Order, _) = order("xsam plan --measure", "xsam plan")?;
+    watch(input, StopSignal::default());
+    let _lock = Lock::share(&order.directory)?;
+    measure(&order.spec, order.steps, &order.directory)
+}
+
+/// What `program plan --measure` finds of the spec, a resolved one, with as many threads as this process has; nothing if
+/// `stop` asks for an end, or the process was asked.
+pub(super) fn ordered(
     program: &Path,
     label: &str,
     spec: &Spec,
     steps: Option<usize>,
-) -> Result<Measurement, Error> {
+    stop: &StopSignal,
+) -> Result<Option<Measurement>, Error> {
     let failed = |reason: String, usage| Error::Measuring {
         label: label.to_owned(),
         reason,
         usage,
     };
-    let mut command = Command::new(program);
-    command.args(["plan", "--measure", "--threads"]);
-    command.arg(rayon::current_num_threads().to_string());
-    if let Some(steps) = steps {
-        command.arg("--steps").arg(steps.to_string());
-    }
-    let text = spec.to_toml()?;
-    let output = output(&mut command, &text)
+    let scratch = Scratch::new()?;
+    let order = Order {
+        spec: spec.clone(),
+        steps,
+        directory: scratch.path().to_owned(),
+    };
+    let output = output(program, &order, stop)
         .map_err(|error| failed(format!("{}: {error}", program.display()), false))?;
+    // Ctrl-C on a terminal reaches both processes, of which either may be the first to notice.
+    let asked = |output: &Output| stop.is_set() || output.status.code() == Some(INTERRUPTED);
+    let Some(output) = output.filter(|output| !asked(output)) else {
+        return Ok(None);
+    };
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.trim();
@@ -41,27 +80,69 @@ pub(super) fn measure(
         };
         return Err(failed(reason, output.status.code() == Some(USAGE)));
     }
-    serde_json::from_slice(&output.stdout)
-        .map_err(|error| failed(format!("what its process said: {error}"), false))
+    let found = serde_json::from_slice(&output.stdout);
+    let unclear = |error| failed(format!("what its process said: {error}"), false);
+    Ok(Some(found.map_err(unclear)?))
 }
 
-fn output(command: &mut Command, input: &str) -> io::Result<Output> {
-    let command = command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut child = command.stderr(Stdio::piped()).spawn()?;
-    write(&mut child, input)?;
-    child.wait_with_output()
-}
+/// A process that does not outlive its value.
+struct Process(Child);
 
-/// Writes what the process reads before it does anything else, and closes it.
-fn write(child: &mut Child, input: &str) -> io::Result<()> {
-    match child.stdin.take() {
-        // A process that has ended already says why.
-        Some(mut stdin) => match stdin.write_all(input.as_bytes()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error),
-            _ => Ok(()),
-        },
-        None => Ok(()),
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Of one that has ended already there is nothing to kill.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
+}
+
+/// What the process says, and how it ends; nothing if `stop` asks for an end before.
+fn output(program: &Path, order: &Order, stop: &StopSignal) -> io::Result<Option<Output>> {
+    let threads = rayon::current_num_threads().to_string();
+    let mut command = Command::new(program);
+    let command = command.args(["plan", "--measure", "--threads", &threads]);
+    let pipes = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut process = Process(pipes.spawn()?);
+    let child = &mut process.0;
+    let (stdout, stderr) = (all_of(child.stdout.take()), all_of(child.stderr.take()));
+    // Open to the end of this function: closed, it ends the process.
+    let mut input = child.stdin.take();
+    if let Some(input) = &mut input {
+        match writeln!(input, "{}", serde_json::to_string(order)?) {
+            // A process that has ended already says why.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+            _ => {}
+        }
+    }
+    let status = loop {
+        if stop.is_set() {
+            return Ok(None);
+        }
+        match child.try_wait()? {
+            Some(status) => break status,
+            None => sleep(ATTENTION),
+        }
+    };
+    let joined = |reader: JoinHandle<io::Result<Vec<u8>>>| reader.join().unwrap_or(Ok(Vec::new()));
+    Ok(Some(Output {
+        status,
+        stdout: joined(stdout)?,
+        stderr: joined(stderr)?,
+    }))
+}
+
+/// Reads all of a pipe meanwhile.
+fn all_of(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<io::Result<Vec<u8>>> {
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut all)?;
+        }
+        Ok(all)
+    })
 }
 
 #[cfg(test)]
@@ -72,9 +153,9 @@ mod tests {
 
     #[test]
     fn a_process_that_fails_is_told_with_the_method() {
-        let spec = Spec::default();
+        let (spec, stop) = (Spec::default(), StopSignal::default());
         let said = |program: &str| {
-            let error = measure(Path::new(program), "sam", &spec, None).unwrap_err();
+            let error = ordered(Path::new(program), "sam", &spec, None, &stop).unwrap_err();
             assert!(!error.is_usage());
             error.to_string()
         };

@@ -9,6 +9,7 @@ use burn::tensor::Tensor;
 use super::log::Log;
 use crate::error::Error;
 use crate::evaluation::Score;
+use crate::event::StopSignal;
 use crate::task::{Batches, Hits, SampleSizes, Scores, Task};
 use crate::trained::TrainedModel;
 
@@ -79,7 +80,12 @@ impl<T: Task> Task for Excerpt<'_, T> {
         self.task.plain_loss(model, batch, masks)
     }
 
-    fn scores(&self, model: &T::Model, _epochs: usize) -> Result<Scores, Error> {
+    fn scores(
+        &self,
+        model: &T::Model,
+        _epochs: usize,
+        _stop: &StopSignal,
+    ) -> Result<Option<Scores>, Error> {
         let mut log = self.log.borrow_mut();
         log.begin_evaluation();
         let (score, share) = self.task.sampled_score(model)?;
@@ -93,11 +99,11 @@ impl<T: Task> Task for Excerpt<'_, T> {
             accuracy: 0.0,
             ..score
         };
-        Ok(Scores {
+        Ok(Some(Scores {
             validation: score,
             test: score,
             files: Vec::new(),
-        })
+        }))
     }
 
     fn size(&self, batch: &T::Batch) -> usize {

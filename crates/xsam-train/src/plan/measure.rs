@@ -1,9 +1,7 @@
 //! What a run of a method costs, from a short one.
 
 use std::cell::RefCell;
-use std::fs;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::path::Path;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
@@ -67,8 +65,8 @@ pub struct Measurement {
     pub kernels: String,
 }
 
-/// Measures a run of `spec` in this process: makes a run of the same model, data, batches and method in a
-/// directory for temporary files, with epochs of a few steps, evaluations of samples, and checkpoints. Its first
+/// Measures a run of `spec` in this process: makes a run of the same model, data, batches and method in `directory`,
+/// which is of no use afterwards, with epochs of a few steps, evaluations of samples, and checkpoints. Its first
 /// epoch is not measured. `steps` is the number of steps that are; if it is not given, there are at least 12 in
 /// at least 5 seconds.
 ///
@@ -76,9 +74,9 @@ pub struct Measurement {
 /// [`plan`](super::plan()) does.
 ///
 /// # Errors
-/// If the spec cannot be, `steps` is less than 3, data or model cannot be made, a step fails, or a file cannot be
-/// written.
-pub fn measure(spec: &Spec, steps: Option<usize>) -> Result<Measurement, Error> {
+/// If the spec cannot be, `steps` is less than 3, data or model cannot be made, `directory` is not empty, a step fails, or
+/// a file cannot be written.
+pub fn measure(spec: &Spec, steps: Option<usize>, directory: &Path) -> Result<Measurement, Error> {
     let begun = Instant::now();
     check_steps(steps)?;
     let spec = spec.clone().resolved()?;
@@ -88,11 +86,11 @@ pub fn measure(spec: &Spec, steps: Option<usize>) -> Result<Measurement, Error> 
     match data {
         Dataset::Images(splits) => {
             let task = Classification::new(&spec, splits, place.clone())?;
-            of_task(&spec, task, place, log)
+            of_task(&spec, task, place, directory, log)
         }
         Dataset::Text(text) => {
             let task = Translation::new(&spec, text, place.clone())?;
-            of_task(&spec, task, place, log)
+            of_task(&spec, task, place, directory, log)
         }
     }
 }
@@ -107,12 +105,12 @@ fn of_task<T: Task>(
     spec: &Spec,
     task: T,
     place: Place,
+    directory: &Path,
     log: RefCell<Log>,
 ) -> Result<Measurement, Error> {
     let steps_per_epoch = task.steps();
     // From a batch's size to that of an average one.
     let average = task.epoch_size()? as f64 / steps_per_epoch as f64;
-    let folder = Scratch::new();
     let stop = StopSignal::default();
     let mut listener = |event: Event<'_>| match event {
         Event::Step { report, .. } => log.borrow_mut().end_step(report),
@@ -120,9 +118,9 @@ fn of_task<T: Task>(
         _ => {}
     };
     let excerpt = Excerpt::new(task, &log);
-    let (spec, path) = (measured(spec), &folder.path);
+    let spec = measured(spec);
     let kernels = describe(spec.train.kernels);
-    let course = Course::new(spec, excerpt, place, path, Existing::Refuse)?;
+    let course = Course::new(spec, excerpt, place, directory, Existing::Refuse)?;
     let summary = course.train(&stop, &mut listener)?;
 
     let log = log.into_inner();
@@ -169,28 +167,4 @@ fn measured(spec: &Spec) -> Spec {
     // Both kinds of steps are to be measured alike.
     method.look_every = method.look_every.map(|every| every.min(2));
     spec
-}
-
-/// A directory for temporary files, removed in the end.
-struct Scratch {
-    path: PathBuf,
-}
-
-impl Scratch {
-    fn new() -> Self {
-        static MADE: AtomicUsize = AtomicUsize::new(0);
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let name = format!("xsam-plan-{}-{number}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        // Left by a process of the same number that was killed.
-        let _ = fs::remove_dir_all(&path);
-        Self { path }
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What cannot be removed is in nobody's way there.
-        let _ = fs::remove_dir_all(&self.path);
-    }
 }

@@ -7,6 +7,7 @@ mod estimate;
 mod excerpt;
 mod log;
 mod measure;
+mod scratch;
 mod timing;
 
 use std::path::{Path, PathBuf};
@@ -14,12 +15,14 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 pub use against::Elsewhere;
+pub use child::serve_plan;
 pub use cost::{Change, Cost};
 pub use estimate::{Counts, Estimate};
 pub use measure::{Measurement, measure};
 pub use timing::Timing;
 
 use crate::error::Error;
+use crate::event::StopSignal;
 use crate::spec::{Compare, Spec, SpecError};
 
 /// What is planned besides the experiment.
@@ -27,8 +30,8 @@ use crate::spec::{Compare, Spec, SpecError};
 pub struct PlanSpec {
     /// Steps that are measured of each method, at least 3; if not given, at least 12 in at least 5 seconds.
     pub steps: Option<usize>,
-    /// Numbers of ascent steps: each method that ascends is planned with each of them. If there is none, with its
-    /// own.
+    /// Numbers of ascent steps, in place of those of the comparison: each method that ascends is planned with each of
+    /// them. If there is none, with its own.
     pub ascent_steps: Vec<usize>,
     /// What an hour of this machine costs.
     pub price_per_hour: Option<f64>,
@@ -125,30 +128,29 @@ impl PlanSpec {
 
     /// The methods that are planned by their labels, with the spec of a run of each.
     fn methods(&self, spec: &Spec, compare: &Compare) -> Result<Vec<(String, Spec)>, SpecError> {
-        let mut planned = Vec::new();
-        for entry in compare.entries(spec)? {
-            let Some(spec) = entry.specs.into_iter().next() else {
-                continue;
-            };
-            if self.ascent_steps.is_empty() || spec.method.ascent_steps.is_none() {
-                planned.push((entry.label, spec));
-                continue;
-            }
-            for &steps in &self.ascent_steps {
-                let mut spec = spec.clone();
-                spec.method.ascent_steps = Some(steps);
-                planned.push((format!("{}-k{steps}", entry.label), spec.resolved()?));
-            }
+        let mut compare = compare.clone();
+        if !self.ascent_steps.is_empty() {
+            compare.ascent_steps.clone_from(&self.ascent_steps);
         }
-        Ok(planned)
+        let entries = compare.entries(spec).map_err(|mut error| {
+            if !self.ascent_steps.is_empty() && error.key == "compare.ascent_steps" {
+                error.key = "ascent_steps".to_owned();
+            }
+            error
+        });
+        let entries = entries?.into_iter();
+        let planned =
+            entries.filter_map(|entry| Some((entry.label, entry.specs.into_iter().next()?)));
+        Ok(planned.collect())
     }
 }
 
 /// Plans the runs of `compare` on the experiment `spec`: measures a few steps of each method in a process of its
 /// own, one after the other, and says what whole runs cost. `listener` is told what is measured.
 ///
-/// `program` is the program `xsam`, which measures: it is started as `program plan --measure` with the spec as its
-/// input, and prints a [`Measurement`] as JSON.
+/// `program` is the program `xsam`, which measures: it is started as `program plan --measure`, does what [`serve_plan`]
+/// does, and prints the [`Measurement`] as JSON. If `stop` asks for an end before all is measured, that process is ended
+/// at once, and there is no plan. Temporary files are removed in any case; those of a plan that was killed, by the next.
 ///
 /// # Errors
 /// If a spec or a value of `how` cannot be, the other plan cannot be read or is of another experiment, or a method
@@ -158,8 +160,9 @@ pub fn plan(
     compare: &Compare,
     how: &PlanSpec,
     program: &Path,
+    stop: &StopSignal,
     listener: &mut dyn FnMut(&str),
-) -> Result<Plan, Error> {
+) -> Result<Option<Plan>, Error> {
     how.check()?;
     let methods = how.methods(spec, compare)?;
     let there = match &how.against {
@@ -170,11 +173,14 @@ pub fn plan(
         }
         None => None,
     };
+    scratch::sweep();
     let load = load();
     let mut measured = Vec::new();
     for (label, spec) in methods {
         listener(&label);
-        let found = child::measure(program, &label, &spec, how.steps)?;
+        let Some(found) = child::ordered(program, &label, &spec, how.steps, stop)? else {
+            return Ok(None);
+        };
         measured.push((label, spec, found));
     }
     let mut plan = Plan::new(how, compare.seeds.len(), measured);
@@ -182,7 +188,7 @@ pub fn plan(
     if let Some(there) = there {
         plan.against = against::beside(&plan, &there);
     }
-    Ok(plan)
+    Ok(Some(plan))
 }
 
 impl Plan {

@@ -79,6 +79,28 @@ fn methods_that_ascend_are_planned_with_each_number_of_steps() {
     ];
     assert_eq!(found, expected);
     assert_eq!(plan.methods[2].spec.method.rho, Some(0.2));
+
+    // In place of those of the comparison, be they a list or in labels.
+    let labels = |settings: &[&str]| {
+        let plan = planned(&how, settings);
+        let labels = plan.methods.iter().map(|method| method.label.clone());
+        labels.collect::<Vec<_>>()
+    };
+    let list = ["compare.methods=[\"sam\"]", "compare.rho=[0.1]"];
+    let list = [&list[..], &["compare.ascent_steps=[2, 5]"]].concat();
+    assert_eq!(labels(&list), ["sam-rho0.1-k1", "sam-rho0.1-k3"]);
+    let own = [
+        "compare.methods=[\"sgd\",\"sam-k2\"]",
+        "compare.sam-k2.name=sam",
+        "compare.sam-k2.ascent_steps=2",
+    ];
+    assert_eq!(labels(&own), ["sgd", "sam-k1", "sam-k3"]);
+    let (spec, compare) = spec(&["compare.methods=[\"sgd\"]"]);
+    let error = how.methods(&spec, &compare).unwrap_err().to_string();
+    assert!(
+        error.contains("`ascent_steps`: none of the methods has it"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -86,7 +108,8 @@ fn what_cannot_be_is_refused_before_anything_is_measured() {
     let (spec, compare) = spec(&[]);
     let refused = |how: PlanSpec| {
         let nothing = &mut |_: &str| panic!("nothing is to be measured");
-        let error = plan(&spec, &compare, &how, Path::new("xsam"), nothing).unwrap_err();
+        let (program, stop) = (Path::new("xsam"), StopSignal::default());
+        let error = plan(&spec, &compare, &how, program, &stop, nothing).unwrap_err();
         assert!(error.is_usage(), "{error}");
         error.to_string()
     };
@@ -170,7 +193,8 @@ fn every_part_of_a_short_run_is_measured() {
         "method.search=every-steps",
         "method.search_every=5",
     ]);
-    let measured = measure(&spec, Some(7)).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let measured = measure(&spec, Some(7), directory.path()).unwrap();
     assert_eq!((measured.steps_per_epoch, measured.step.count), (4, 7));
     assert_eq!((measured.gradient_passes, measured.search_passes), (2, 21));
     let search = measured.search.unwrap();
@@ -189,11 +213,4 @@ fn every_part_of_a_short_run_is_measured() {
     }
     assert!(measured.setup_s > 0.0 && measured.setup_s.is_finite());
     assert_eq!(measured.translation, None);
-    let left = std::fs::read_dir(std::env::temp_dir()).unwrap();
-    let mine = format!("xsam-plan-{}-", std::process::id());
-    let left = left.filter(|entry| {
-        let name = entry.as_ref().unwrap().file_name();
-        name.to_string_lossy().starts_with(&mine)
-    });
-    assert_eq!(left.count(), 0, "temporary files are removed");
 }

@@ -8,8 +8,9 @@ use super::shared;
 use super::source::{ComparisonSource, MethodSource, RunSource};
 use super::table::{Head, Table, TableRow};
 use super::text::{self, MISSING, capital, in_unit};
+use crate::curve;
 use crate::metrics::Metrics;
-use crate::plot::{Line, Point};
+use crate::plot::Line;
 
 pub(super) fn page(source: &ComparisonSource) -> Page {
     let score = Score::new(source.spec.data.name.is_text());
@@ -112,16 +113,11 @@ fn over_epochs(
     column: &dyn Fn(&Metrics) -> Option<f64>,
 ) -> Option<Drawing> {
     let line = |(number, method): (usize, &MethodSource)| {
-        let rows = || method.finished().flat_map(|run| &run.epochs);
-        let epochs = rows().map(|row| row.epoch).max().unwrap_or_default();
-        let point = |epoch: usize| {
-            let values = rows().filter(|row| row.epoch == epoch).filter_map(column);
-            Point::over(epoch as f64, &values.collect::<Vec<f64>>())
-        };
+        let runs: Vec<&[Metrics]> = method.finished().map(|run| &*run.epochs).collect();
         Line {
             label: method.label.clone(),
             colour: number,
-            points: (1..=epochs).filter_map(point).collect(),
+            points: curve::over_epochs(&runs, column, |epoch| Some(epoch as f64)),
         }
     };
     Curves {

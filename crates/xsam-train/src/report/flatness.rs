@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
+use super::pictures::Picture;
 use super::table::{Cell, Head, Table, TableRow};
 use super::text;
 use crate::error::Error;
@@ -21,6 +22,11 @@ pub(super) struct Measured {
     eigenvalues: Eigenvalues,
     trace: Option<Estimate>,
     sharpness: Option<Rises>,
+    directions: Option<IgnoredAny>,
+    density: Option<IgnoredAny>,
+    /// Plots of the last two.
+    #[serde(skip)]
+    pictures: Vec<Picture>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -54,7 +60,37 @@ struct Rises {
 /// # Errors
 /// If the file cannot be read, or is not one of measurements.
 pub(super) fn read(run: &Path) -> Result<Option<Measured>, Error> {
-    json(&run.join(flatness::FILE))
+    let mut found: Option<Measured> = json(&run.join(flatness::FILE))?;
+    if let Some(measured) = &mut found {
+        // Plots of an earlier measurement may be there still.
+        for (is_measured, name, title) in [
+            (
+                measured.directions.is_some(),
+                flatness::DIRECTIONS,
+                "loss in the directions of the methods",
+            ),
+            (
+                measured.density.is_some(),
+                flatness::DENSITY,
+                "density of the eigenvalues",
+            ),
+        ] {
+            let path = run.join(format!("{name}.svg"));
+            if is_measured && path.exists() {
+                measured.pictures.push(Picture::read(&path, title)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The plots of the runs.
+pub(super) fn pictures(runs: &[(String, &Measured)]) -> Vec<Picture> {
+    let of_run = |(name, measured): &(String, &Measured)| -> Vec<Picture> {
+        let pictures = measured.pictures.iter();
+        pictures.map(|picture| picture.of(name)).collect()
+    };
+    runs.iter().flat_map(of_run).collect()
 }
 
 /// What is in a file of JSON, if there is one.
@@ -173,6 +209,16 @@ mod tests {
         other.samples = 32;
         let both = measured_over(&[("a".to_owned(), &measured), ("b".to_owned(), &other)]);
         assert_eq!(both, format!("a: {over}; b: {}", over.replace("64", "32")));
+
+        // Plots are of what was measured, if they are there.
+        files::write(&run.path().join("directions.svg"), "<svg/>").unwrap();
+        assert!(read(run.path()).unwrap().unwrap().pictures.is_empty());
+        let more = r#""directions": {"rho": 0.1}, "density": {"probes": []}, "trace": null"#;
+        files::write(&path, &some.replace(r#""trace": null"#, more)).unwrap();
+        let measured = read(run.path()).unwrap().unwrap();
+        let pictures = pictures(&[("a".to_owned(), &measured)]);
+        let titles: Vec<&str> = pictures.iter().map(|p| &*p.title).collect();
+        assert_eq!(titles, ["a: loss in the directions of the methods"]);
 
         files::write(&path, "{}").unwrap();
         let error = read(run.path()).unwrap_err().to_string();

@@ -17,6 +17,24 @@ pub(super) struct Picture {
     pub(super) address: String,
 }
 
+impl Picture {
+    /// The picture in an SVG file.
+    pub(super) fn read(path: &Path, title: &str) -> Result<Self, Error> {
+        Ok(Self {
+            title: title.to_owned(),
+            address: address(&files::read(path)?),
+        })
+    }
+
+    /// The same as that of the run of this name.
+    pub(super) fn of(&self, run: &str) -> Self {
+        Self {
+            title: format!("{run}: {}", self.title),
+            ..self.clone()
+        }
+    }
+}
+
 /// The landscapes of the run in `run`, by their names.
 ///
 /// # Errors
@@ -33,10 +51,7 @@ pub(super) fn landscapes(run: &Path) -> Result<Vec<Picture>, Error> {
         let path = entry.map_err(Error::file("read", &folder))?.path();
         if path.extension().is_some_and(|ending| ending == "svg") {
             let stem = path.file_stem().unwrap_or_default();
-            pictures.push(Picture {
-                title: stem.to_string_lossy().into_owned(),
-                address: address(&files::read(&path)?),
-            });
+            pictures.push(Picture::read(&path, &stem.to_string_lossy())?);
         }
     }
     pictures.sort_by(|a, b| a.title.cmp(&b.title));

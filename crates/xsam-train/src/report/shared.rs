@@ -34,19 +34,20 @@ pub(super) fn flatness(runs: &[(String, &RunSource)]) -> Option<Section> {
              of the weights: the smaller, the flatter. By xsam flatness, over {}.",
             flatness::measured_over(&measured),
         ),
-        blocks: vec![Block::Table(flatness::table(&measured))],
+        blocks: vec![
+            Block::Table(flatness::table(&measured)),
+            Block::Pictures(flatness::pictures(&measured)),
+        ],
     })
 }
 
 /// What `xsam landscape` has drawn, if it has.
 pub(super) fn landscapes(runs: &[(String, &RunSource)]) -> Option<Section> {
-    let pictures = runs.iter().flat_map(|(name, run)| {
-        run.landscapes.iter().map(move |picture| Picture {
-            title: format!("{name}: {}", picture.title),
-            ..picture.clone()
-        })
-    });
-    let pictures: Vec<Picture> = pictures.collect();
+    let of_run = |(name, run): &(String, &RunSource)| -> Vec<Picture> {
+        let pictures = run.landscapes.iter();
+        pictures.map(|picture| picture.of(name)).collect()
+    };
+    let pictures: Vec<Picture> = runs.iter().flat_map(of_run).collect();
     (!pictures.is_empty()).then(|| Section {
         title: "The loss around the weights".to_owned(),
         note: "By xsam landscape.".to_owned(),

@@ -36,7 +36,8 @@ pub struct Compare {
     /// Values of rho: each method that has it is compared with each of them, in place of its own. As many
     /// rows, labelled `sam-rho0.1` and so on.
     pub rho: Vec<f64>,
-    /// Numbers of ascent steps, in the same way: `sam-k2`, or `sam-rho0.1-k2` with both.
+    /// Numbers of ascent steps, in the same way: `sam-k2`, or `sam-rho0.1-k2` with both. In a label that ends in the
+    /// method's own number they replace it.
     pub ascent_steps: Vec<usize>,
     /// Whether methods with fewer passes an epoch get more epochs, so that all have as many passes.
     pub equal_compute: bool,
@@ -143,8 +144,6 @@ impl Compare {
             }
         }
         let variants = self.variants(&spec.method)?;
-        let labels: Vec<&String> = variants.iter().map(|(label, _)| label).collect();
-        distinct("compare.methods", &labels)?;
         let entry = |(label, method): (String, MethodSpec)| self.entry(spec, label, method);
         let entries: Vec<_> = variants.into_iter().map(entry).collect::<Result<_, _>>()?;
         let candidates = entries.iter().flat_map(|entry| &entry.candidates);
@@ -194,10 +193,11 @@ impl Compare {
 
     /// The methods with each of the listed values of the fields that they have.
     fn variants(&self, base: &MethodSpec) -> Result<Vec<(String, MethodSpec)>, SpecError> {
-        let mut variants = Vec::new();
+        let mut variants: Vec<(String, MethodSpec)> = Vec::new();
+        let mut origins: Vec<&String> = Vec::new();
         let (mut rho_used, mut steps_used) = (self.rho.is_empty(), self.ascent_steps.is_empty());
-        for label in &self.methods {
-            let method = self.method(base, label)?;
+        for own in &self.methods {
+            let method = self.method(base, own)?;
             let used = method::resolved(&method)?;
             let rhos = choices(&self.rho, used.rho.is_some(), &mut rho_used);
             let steps = choices(
@@ -207,7 +207,8 @@ impl Compare {
             );
             for &rho in &rhos {
                 for &steps in &steps {
-                    let (mut label, mut method) = (label.clone(), method.clone());
+                    let mut label = stem(own, steps.and(used.ascent_steps)).to_owned();
+                    let mut method = method.clone();
                     if let Some(rho) = rho {
                         label.push_str(&format!("-rho{rho}"));
                         method.rho = Some(rho);
@@ -216,7 +217,15 @@ impl Compare {
                         label.push_str(&format!("-k{steps}"));
                         method.ascent_steps = Some(steps);
                     }
+                    if let Some(first) = variants.iter().position(|(other, _)| *other == label) {
+                        let message = format!(
+                            "`{}` and `{own}` would both be `{label}`: leave out one of them",
+                            origins[first]
+                        );
+                        return Err(SpecError::new("compare.methods", message));
+                    }
                     variants.push((label, method));
+                    origins.push(own);
                 }
             }
         }
@@ -309,6 +318,12 @@ impl Compare {
 fn list<T: serde::de::DeserializeOwned>(key: &str, value: Value) -> Result<Vec<T>, SpecError> {
     Vec::<T>::deserialize(value)
         .map_err(|error| SpecError::new(key, format!("must be a list: {}", error.message().trim())))
+}
+
+/// What labels with other ascent steps begin with: the label of a method without its own, if it ends in them.
+fn stem(label: &str, replaced: Option<usize>) -> &str {
+    let without = replaced.and_then(|own| label.strip_suffix(&format!("-k{own}")));
+    without.filter(|stem| !stem.is_empty()).unwrap_or(label)
 }
 
 /// The values of a list if the method has the field, and that it has been used; none of them otherwise.

@@ -136,7 +136,7 @@ impl Tune {
                 }
             }
             let candidate = Spec::from_table(table)?;
-            match candidate.clone().resolved().and_then(possible_arc) {
+            match candidate.clone().resolved() {
                 Ok(spec) if resolved.contains(&spec) => {}
                 Ok(spec) => {
                     let used = Table::try_from(&spec).map_err(error)?;
@@ -232,18 +232,6 @@ impl Candidate {
         let part = |(field, value): &(String, Value)| format!("-{field}{}", plain(value));
         let text: String = self.values.iter().map(part).collect();
         text.replace(['/', '\\'], "_")
-    }
-}
-
-/// Refuses a search for alpha that does not reach beyond the ascent point. A spec may have it, but as a
-/// candidate it is the corner of a grid that nobody means.
-fn possible_arc(spec: Spec) -> Result<Spec, SpecError> {
-    match (spec.method.rho, spec.method.rho_max) {
-        (Some(rho), Some(rho_max)) if rho > 0.0 && rho_max <= rho => {
-            let message = format!("{rho_max} must be above method.rho = {rho}");
-            Err(SpecError::new("method.rho_max", message))
-        }
-        _ => Ok(spec),
     }
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use burn::tensor::{Tensor, TensorData};
 use xsam_data::{
-    Loader, LoaderConfig, Pipeline, Sizes, Splits, batches, order, subset, with_label_noise,
+    Images, Loader, LoaderConfig, Pipeline, Sizes, Splits, batches, order, subset, with_label_noise,
 };
 use xsam_kernels::cross_entropy;
 use xsam_models::{ImageClassifier, Model, ModelConfig, cast};
@@ -12,10 +12,14 @@ use xsam_models::{ImageClassifier, Model, ModelConfig, cast};
 use super::{Batches, Hits, SampleSizes, Scores, Task, split};
 use crate::device::{Batch, Place};
 use crate::error::Error;
-use crate::evaluation::{EVALUATION_BATCH, Score, count, evaluate};
+use crate::evaluation::{Score, Tally, count, evaluate, scalar};
+use crate::event::StopSignal;
 use crate::loss::correct;
 use crate::spec::{Spec, TrainSpec};
 use crate::trained::TrainedModel;
+
+/// Images in a batch when a model is evaluated. The result does not depend on it.
+const EVALUATION_BATCH: usize = 500;
 
 /// Batches that wait for their step or are being prepared. One would do if every step took the same
 /// time.
@@ -58,7 +62,20 @@ impl Classification {
     }
 
     fn batch_size(&self) -> usize {
-        self.train.batch_size.unwrap_or(1).max(1)
+        batch_size(&self.train)
+    }
+
+    /// How a model in evaluation mode does on these of the images.
+    fn tally(&self, model: &Model, images: &Images, indices: &[usize]) -> Result<Tally, Error> {
+        let place = self.place.inner();
+        let batch = place.batch(images, &self.data.normalization, indices)?;
+        let logits = model.forward(batch.images);
+        let loss = cross_entropy(logits.clone(), batch.targets.clone(), 0.0);
+        Ok(Tally {
+            loss: scalar(loss)? * indices.len() as f64,
+            right: count(correct(logits, batch.targets))?,
+            of: indices.len(),
+        })
     }
 
     fn shape(&self, images: usize) -> [usize; 4] {
@@ -70,6 +87,15 @@ impl Classification {
         } = self.data.sizes();
         [images, channels, height, width]
     }
+}
+
+fn batch_size(train: &TrainSpec) -> usize {
+    train.batch_size.unwrap_or(1).max(1)
+}
+
+/// Steps in an epoch of so many images.
+pub(crate) fn steps(train: &TrainSpec, images: usize) -> usize {
+    images.div_ceil(batch_size(train))
 }
 
 impl Task for Classification {
@@ -91,7 +117,7 @@ impl Task for Classification {
     }
 
     fn steps(&self) -> usize {
-        self.pipeline.images().len().div_ceil(self.batch_size())
+        steps(&self.train, self.pipeline.images().len())
     }
 
     fn batches(&self, epoch: usize, first: usize) -> Result<impl Batches<Batch>, Error> {
@@ -158,14 +184,26 @@ impl Task for Classification {
         self.loss(model, batch, 0).0
     }
 
-    fn scores(&self, model: &Model, _epochs: usize) -> Result<Scores, Error> {
-        let place = self.place.inner();
-        let score = |part| evaluate(model, &place, part, &self.data.normalization, usize::MAX);
-        Ok(Scores {
-            validation: score(&self.data.validation)?,
-            test: score(&self.data.test)?,
+    fn scores(
+        &self,
+        model: &Model,
+        _epochs: usize,
+        stop: &StopSignal,
+    ) -> Result<Option<Scores>, Error> {
+        let score = |part: &Images| {
+            let order: Vec<usize> = (0..part.len()).collect();
+            let batches = batches(&order, EVALUATION_BATCH)?;
+            evaluate(batches, stop, |indices| self.tally(model, part, indices))
+        };
+        let Some(validation) = score(&self.data.validation)? else {
+            return Ok(None);
+        };
+        let test = score(&self.data.test)?;
+        Ok(test.map(|test| Scores {
+            validation,
+            test,
             files: Vec::new(),
-        })
+        }))
     }
 
     fn size(&self, batch: &Batch) -> usize {
@@ -177,17 +215,13 @@ impl Task for Classification {
     }
 
     fn sampled_score(&self, model: &Model) -> Result<(Score, f64), Error> {
-        let (place, test) = (self.place.inner(), &self.data.test);
-        let score = evaluate(
-            model,
-            &place,
-            test,
-            &self.data.normalization,
-            EVALUATION_BATCH,
-        )?;
+        let test = &self.data.test;
+        let sample: Vec<usize> = (0..test.len().min(EVALUATION_BATCH)).collect();
+        let batch = batches(&sample, EVALUATION_BATCH)?.next();
+        let tally = batch.map(|indices| self.tally(model, test, indices));
+        let score = tally.transpose()?.unwrap_or_default().score();
         let all = self.data.validation.len() + test.len();
-        let share = test.len().min(EVALUATION_BATCH) as f64 / all.max(1) as f64;
-        Ok((score, share))
+        Ok((score, sample.len() as f64 / all.max(1) as f64))
     }
 }
 

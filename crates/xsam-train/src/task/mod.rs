@@ -1,6 +1,6 @@
 //! What a run learns: a model for a kind of data, its batches, its loss, and how well it does.
 
-mod classification;
+pub(crate) mod classification;
 mod translation;
 
 use std::path::Path;
@@ -14,6 +14,7 @@ pub(crate) use translation::{TOKENIZER, Translation};
 
 use crate::error::Error;
 use crate::evaluation::Score;
+use crate::event::StopSignal;
 use crate::trained::TrainedModel;
 
 /// A kind of data and the models for it. What is random in it derives from the seed of the spec that it
@@ -70,8 +71,14 @@ pub(crate) trait Task {
     fn plain_loss(&self, model: &Self::Model, batch: &Self::Batch, masks: Option<u64>)
     -> Tensor<1>;
 
-    /// How a model in evaluation mode does after `epochs` epochs.
-    fn scores(&self, model: &Self::Model, epochs: usize) -> Result<Scores, Error>;
+    /// How a model in evaluation mode does after `epochs` epochs; nothing if `stop` asks for an end before that is known,
+    /// which is heeded from batch to batch.
+    fn scores(
+        &self,
+        model: &Self::Model,
+        epochs: usize,
+        stop: &StopSignal,
+    ) -> Result<Option<Scores>, Error>;
 
     /// What the time of a step is in proportion to: images, or tokens of both sides with their padding.
     fn size(&self, batch: &Self::Batch) -> usize;

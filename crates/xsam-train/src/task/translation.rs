@@ -1,26 +1,30 @@
 //! Translating sentences.
 
+mod pairs;
+
 use std::iter::Skip;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use std::vec;
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Int, Tensor};
 use serde::Serialize;
 use xsam_data::text::{
-    BatchSize, Bleu, EncodedPairs, PAD, PaddedBatch, ParallelText, SentencePairs, Tokenizer, bleu,
-    detokenize, evaluation_batches, training_batches,
+    BatchSize, Bleu, EncodedPairs, PAD, ParallelText, SentencePairs, Tokenizer, bleu, detokenize,
+    evaluation_batches, training_batches,
 };
 use xsam_data::{batches, order};
-use xsam_models::{Hypothesis, TargetBatch, Transformer, TransformerConfig, TransformerLoss, cast};
+use xsam_models::{Hypothesis, Transformer, TransformerConfig, TransformerLoss, cast};
 
 use super::{Batches, Hits, SampleSizes, Scores, Task, split};
 use crate::device::Place;
 use crate::error::Error;
-use crate::evaluation::{Score, count, scalar};
+use crate::evaluation::{Score, Tally, count, evaluate, scalar};
+use crate::event::StopSignal;
 use crate::loss::correct;
 use crate::spec::{Spec, TrainSpec, TranslationSpec};
 use crate::trained::TrainedModel;
+use pairs::{Pairs, padded_size, scored_batches, tensors};
 
 /// The tokenizer of a run, in its directory.
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
@@ -29,9 +33,7 @@ const TRANSLATIONS: &str = "translations.txt";
 /// Their score.
 const BLEU: &str = "bleu.json";
 
-/// Tokens in a batch when losses are evaluated, and pairs in a batch when they are translated. The
-/// results do not depend on them.
-const EVALUATION_TOKENS: usize = 4096;
+/// Pairs in a batch when they are translated. The result does not depend on it.
 const SEARCHED_PAIRS: usize = 64;
 
 /// Sentences, and a model that is to translate them.
@@ -50,12 +52,6 @@ pub(crate) struct Translation {
     train: EncodedPairs,
     validation: EncodedPairs,
     test: EncodedPairs,
-}
-
-/// A batch of pairs on a device.
-pub(crate) struct Pairs {
-    source: Tensor<2, Int>,
-    target: TargetBatch,
 }
 
 /// The tokens of a batch that are not padding: what was said of each, `[tokens, vocabulary]` without a
@@ -116,42 +112,37 @@ impl Translation {
         Ok(training_batches(&lengths, size, longest, seed, epoch as u64)?.batches)
     }
 
-    /// Loss and accuracy of every token of a part, at its place after the right ones before it.
-    fn score(&self, model: &Transformer, pairs: &EncodedPairs) -> Result<Score, Error> {
-        self.score_batches(model, pairs, &scored_batches(pairs)?)
-    }
-
-    /// The same of some of its batches.
-    fn score_batches(
+    /// Loss and accuracy of every token of these pairs, at its place after the right ones before it.
+    fn tally(
         &self,
         model: &Transformer,
         pairs: &EncodedPairs,
-        batches: &[Vec<usize>],
-    ) -> Result<Score, Error> {
-        let place = self.place.inner();
-        let (mut loss, mut right, mut tokens) = (0.0, 0, 0);
-        for batch in batches {
-            let Pairs { source, target } = tensors(pairs.padded(batch)?, &place);
-            let found = model.loss(source, target, 0.0, None);
-            loss += scalar(found.loss.clone())? * found.tokens() as f64;
-            right += count(found.correct())?;
-            tokens += found.tokens();
-        }
-        let tokens = tokens.max(1) as f64;
-        Ok(Score {
-            loss: loss / tokens,
-            accuracy: right as f64 / tokens,
-            bleu: None,
+        batch: &[usize],
+    ) -> Result<Tally, Error> {
+        let Pairs { source, target } = tensors(pairs.padded(batch)?, &self.place.inner());
+        let found = model.loss(source, target, 0.0, None);
+        Ok(Tally {
+            loss: scalar(found.loss.clone())? * found.tokens() as f64,
+            right: count(found.correct())?,
+            of: found.tokens(),
         })
     }
 
-    /// The translations of all sources of a part, as text.
-    fn translate(&self, model: &Transformer, pairs: &EncodedPairs) -> Result<Vec<String>, Error> {
+    /// The translations of all sources of a part, as text; nothing if `stop` asks for an end before the last batch.
+    fn translate(
+        &self,
+        model: &Transformer,
+        pairs: &EncodedPairs,
+        stop: &StopSignal,
+    ) -> Result<Option<Vec<String>>, Error> {
         let place = self.place.inner();
         let config = self.spec.search_config();
         let mut translations = vec![String::new(); pairs.len()];
         let size = BatchSize::Sentences(SEARCHED_PAIRS);
         for batch in evaluation_batches(&pairs.lengths(), size)? {
+            if stop.is_set() {
+                return Ok(None);
+            }
             let Pairs { source, .. } = tensors(pairs.padded(&batch)?, &place);
             for (&index, found) in batch.iter().zip(model.search(source, &config)?) {
                 let best = found
@@ -160,20 +151,24 @@ impl Translation {
                 translations[index] = best.unwrap_or_default();
             }
         }
-        Ok(translations)
+        Ok(Some(translations))
     }
 
-    /// The score of the translations of a part, and the translations as they are written.
+    /// The score of the translations of a part, and the translations as they are written; nothing if there is no time
+    /// for them.
     fn bleu(
         &self,
         model: &Transformer,
         part: &SentencePairs,
         pairs: &EncodedPairs,
-    ) -> Result<(Bleu, Vec<String>), Error> {
+        stop: &StopSignal,
+    ) -> Result<Option<(Bleu, Vec<String>)>, Error> {
         let config = self.spec.bleu_config();
-        let raw = self.translate(model, pairs)?;
+        let Some(raw) = self.translate(model, pairs, stop)? else {
+            return Ok(None);
+        };
         if self.spec.detokenize != Some(true) {
-            return Ok((bleu(&raw, part.target(), &config)?, raw));
+            return Ok(Some((bleu(&raw, part.target(), &config)?, raw)));
         }
         let join = |lines: &[String]| -> Vec<String> {
             let joined = lines.iter().map(|line| detokenize(line, &self.language));
@@ -184,7 +179,7 @@ impl Translation {
             true => bleu(&joined, &join(part.target()), &config)?,
             false => bleu(&raw, part.target(), &config)?,
         };
-        Ok((score, joined))
+        Ok(Some((score, joined)))
     }
 }
 
@@ -286,14 +281,34 @@ impl Task for Translation {
         }
     }
 
-    fn scores(&self, model: &Transformer, epochs: usize) -> Result<Scores, Error> {
-        let mut validation = self.score(model, &self.validation)?;
-        let mut test = self.score(model, &self.test)?;
+    fn scores(
+        &self,
+        model: &Transformer,
+        epochs: usize,
+        stop: &StopSignal,
+    ) -> Result<Option<Scores>, Error> {
+        let score = |pairs: &EncodedPairs| {
+            let batches = scored_batches(pairs)?;
+            evaluate(batches.iter(), stop, |batch| {
+                self.tally(model, pairs, batch)
+            })
+        };
+        let Some(mut validation) = score(&self.validation)? else {
+            return Ok(None);
+        };
+        let Some(mut test) = score(&self.test)? else {
+            return Ok(None);
+        };
         let mut files = Vec::new();
         if self.spec.bleu_is_due(&self.train_spec, epochs) {
-            let (score, _) = self.bleu(model, &self.text.validation, &self.validation)?;
+            let translated = |part, pairs| self.bleu(model, part, pairs, stop);
+            let Some((score, _)) = translated(&self.text.validation, &self.validation)? else {
+                return Ok(None);
+            };
             validation.bleu = Some(score.score);
-            let (score, translations) = self.bleu(model, &self.text.test, &self.test)?;
+            let Some((score, translations)) = translated(&self.text.test, &self.test)? else {
+                return Ok(None);
+            };
             test.bleu = Some(score.score);
             let told = Told {
                 epoch: epochs,
@@ -306,11 +321,11 @@ impl Task for Translation {
             files.push((TRANSLATIONS, translations.join("\n") + "\n"));
             files.push((BLEU, told + "\n"));
         }
-        Ok(Scores {
+        Ok(Some(Scores {
             validation,
             test,
             files,
-        })
+        }))
     }
 
     fn size(&self, batch: &Pairs) -> usize {
@@ -325,15 +340,13 @@ impl Task for Translation {
     fn sampled_score(&self, model: &Transformer) -> Result<(Score, f64), Error> {
         let batches = scored_batches(&self.test)?;
         // Of middling length.
-        let sample: Vec<Vec<usize>> = batches
-            .get(batches.len() / 2)
-            .cloned()
-            .into_iter()
-            .collect();
-        let score = self.score_batches(model, &self.test, &sample)?;
+        let sample = batches.get(batches.len() / 2);
+        let tally = sample.map(|batch| self.tally(model, &self.test, batch));
+        let score = tally.transpose()?.unwrap_or_default().score();
         let all = padded_size(&batches, &self.test)
             + padded_size(&scored_batches(&self.validation)?, &self.validation);
-        let share = padded_size(&sample, &self.test) as f64 / all.max(1) as f64;
+        let share = padded_size(sample.map_or(&[], std::slice::from_ref), &self.test) as f64
+            / all.max(1) as f64;
         Ok((score, share))
     }
 
@@ -365,25 +378,6 @@ impl Task for Translation {
     }
 }
 
-/// The batches in which a part is scored.
-fn scored_batches(pairs: &EncodedPairs) -> Result<Vec<Vec<usize>>, Error> {
-    let size = BatchSize::Tokens(EVALUATION_TOKENS);
-    Ok(evaluation_batches(&pairs.lengths(), size)?)
-}
-
-/// Elements of the matrices of these batches, those of both sides.
-fn padded_size(batches: &[Vec<usize>], pairs: &EncodedPairs) -> usize {
-    let lengths = pairs.lengths();
-    let size = |batch: &Vec<usize>| {
-        let longest = |side: fn(&(usize, usize)) -> usize| {
-            batch.iter().map(|&pair| side(&lengths[pair])).max()
-        };
-        let widths = longest(|pair| pair.0).unwrap_or(0) + longest(|pair| pair.1).unwrap_or(0);
-        batch.len() * widths
-    };
-    batches.iter().map(size).sum()
-}
-
 /// What is written beside the translations.
 #[derive(Serialize)]
 struct Told {
@@ -391,20 +385,6 @@ struct Told {
     bleu: f64,
     signature: String,
     line: String,
-}
-
-fn tensors(batch: PaddedBatch, place: &Place) -> Pairs {
-    let matrix = |ids: Vec<i64>, width: usize| {
-        let data = TensorData::new(ids, [batch.size, width]);
-        Tensor::<2, Int>::from_data(data, &place.device)
-    };
-    Pairs {
-        source: matrix(batch.source, batch.source_width),
-        target: TargetBatch {
-            input: matrix(batch.target_input, batch.target_width),
-            output: matrix(batch.target_output, batch.target_width),
-        },
-    }
 }
 
 /// Batches that are put together when they are asked for: that takes a thousandth of a step.

@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 pub(super) fn run(arguments: &FetchArguments) -> Result<Outcome, Error> {
     let name = named(&arguments.name)?;
     let folder = folder(name, arguments.dir.as_deref());
-    let stop = stop_on_interrupt();
+    let stop = stop_on_interrupt(None);
     let mut fetch = Fetch::new(name.as_str(), &folder)
         .keep_archive(arguments.keep_archive)
         .cancel(stop.flag());

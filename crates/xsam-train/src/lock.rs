@@ -1,8 +1,8 @@
-//! One comparison at a time in a directory.
+//! Directories in use.
 //!
-//! The system releases the lock of a process that is gone, however it went. The processes that make the runs
-//! of a comparison share it: after a comparison was killed, the next one waits until the last of them has
-//! noticed.
+//! The system releases the lock of a process that is gone, however it went. There is one comparison at a time in a
+//! directory; the processes that make its runs share its lock: after it was killed, the next one waits until the last of
+//! them has noticed.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -12,20 +12,20 @@ use std::time::{Duration, Instant};
 
 use crate::error::Error;
 
-const LOCK: &str = ".compare.lock";
+const LOCK: &str = ".xsam.lock";
 
 /// How long it is waited for the processes of a comparison that was killed.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A directory in use, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     _file: File,
 }
 
 impl Lock {
     /// Takes `directory`, which exists, unless another comparison has it.
-    pub(super) fn take(directory: &Path) -> Result<Self, Error> {
+    pub(crate) fn take(directory: &Path) -> Result<Self, Error> {
         let file = open(directory)?;
         let start = Instant::now();
         loop {
@@ -49,11 +49,20 @@ impl Lock {
         Ok(Self { _file: file })
     }
 
-    /// Takes a share in `directory` for a process that makes a run.
-    pub(super) fn share(directory: &Path) -> Result<Self, Error> {
+    /// Takes a share in `directory` for a process that works in it.
+    pub(crate) fn share(directory: &Path) -> Result<Self, Error> {
         let file = open(directory)?;
         supported(directory, file.lock_shared())?;
         Ok(Self { _file: file })
+    }
+
+    /// Takes `directory` if all who had a share in it are gone; not where nobody had one yet, or the system cannot tell.
+    pub(crate) fn left(directory: &Path) -> Option<Self> {
+        if !directory.join(LOCK).exists() {
+            return None;
+        }
+        let file = open(directory).ok()?;
+        file.try_lock().is_ok().then_some(Self { _file: file })
     }
 }
 

@@ -1,0 +1,51 @@
+//! Pairs of sentences as batches: on a device, and by their size.
+
+use burn::tensor::{Int, Tensor, TensorData};
+use xsam_data::text::{BatchSize, EncodedPairs, PaddedBatch, evaluation_batches};
+use xsam_models::TargetBatch;
+
+use crate::device::Place;
+use crate::error::Error;
+
+/// Tokens in a batch when losses are evaluated. The result does not depend on it.
+const EVALUATION_TOKENS: usize = 4096;
+
+/// A batch of pairs on a device.
+pub(crate) struct Pairs {
+    pub(super) source: Tensor<2, Int>,
+    pub(super) target: TargetBatch,
+}
+
+/// The batch on a device.
+pub(super) fn tensors(batch: PaddedBatch, place: &Place) -> Pairs {
+    let matrix = |ids: Vec<i64>, width: usize| {
+        let data = TensorData::new(ids, [batch.size, width]);
+        Tensor::<2, Int>::from_data(data, &place.device)
+    };
+    Pairs {
+        source: matrix(batch.source, batch.source_width),
+        target: TargetBatch {
+            input: matrix(batch.target_input, batch.target_width),
+            output: matrix(batch.target_output, batch.target_width),
+        },
+    }
+}
+
+/// The batches in which a part is scored.
+pub(super) fn scored_batches(pairs: &EncodedPairs) -> Result<Vec<Vec<usize>>, Error> {
+    let size = BatchSize::Tokens(EVALUATION_TOKENS);
+    Ok(evaluation_batches(&pairs.lengths(), size)?)
+}
+
+/// Elements of the matrices of these batches, those of both sides.
+pub(super) fn padded_size(batches: &[Vec<usize>], pairs: &EncodedPairs) -> usize {
+    let lengths = pairs.lengths();
+    let size = |batch: &Vec<usize>| {
+        let longest = |side: fn(&(usize, usize)) -> usize| {
+            batch.iter().map(|&pair| side(&lengths[pair])).max()
+        };
+        let widths = longest(|pair| pair.0).unwrap_or(0) + longest(|pair| pair.1).unwrap_or(0);
+        batch.len() * widths
+    };
+    batches.iter().map(size).sum()
+}
