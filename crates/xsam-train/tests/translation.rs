@@ -332,3 +332,24 @@ fn translations_are_compared_at_equal_compute() {
     let warmup = 20.0 * sgd.epochs.unwrap() as f64 / 2.0;
     assert_eq!(stretched.schedule.warmup_steps, Some(warmup as usize));
 }
+
+#[test]
+fn parts_of_a_batch_of_pairs_are_as_the_whole_batch() {
+    let parent = tempfile::tempdir().unwrap();
+    let text = parent.path().join("text");
+    write_text(&text, 60);
+    let run = |name: &str, settings: &[&str]| {
+        // Without dropout, whose masks depend on the size of what they are for.
+        let plain = ["train.epochs=1", "method.name=sam", "model.dropout=0"];
+        let spec = spec(&text, &[&plain[..], settings].concat());
+        let directory = parent.path().join(name);
+        train(&spec, &directory, Existing::Refuse).unwrap()
+    };
+    let loss = |summary: &RunSummary| summary.last.as_ref().unwrap().train_loss;
+    let whole = loss(&run("whole", &[]));
+    // Sentences differ in length: a mean of the parts' means would be another one.
+    let parts = loss(&run("parts", &["train.micro_batches=3"]));
+    assert!((whole - parts).abs() < 1e-5 * whole, "{whole} and {parts}");
+    let each = loss(&run("each", &["method.m_sharpness=3"]));
+    assert!((whole - each).abs() > 1e-6 * whole, "{whole} and {each}");
+}

@@ -116,7 +116,8 @@ impl Replay {
     }
 }
 
-/// How often the model was run in a step, over the whole batch; in a step of m-sharpness, over its parts.
+/// How often the model was run over the batch in a step. A pass over one of n parts of the batch is an n-th of one; the
+/// sum is rounded up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Passes {
     /// Forward-backward passes, the one at the weights included.

@@ -16,7 +16,7 @@ use xsam_data::text::{
 use xsam_data::{batches, order};
 use xsam_models::{Hypothesis, Transformer, TransformerConfig, TransformerLoss, cast};
 
-use super::{Batches, Hits, SampleSizes, Scores, Task, split};
+use super::{Batches, Hits, SampleSizes, Scores, Task};
 use crate::device::Place;
 use crate::error::Error;
 use crate::evaluation::{Score, Tally, count, evaluate, scalar};
@@ -238,29 +238,7 @@ impl Task for Translation {
     }
 
     fn parts(&self, batch: Pairs, count: usize) -> Result<Vec<(Pairs, f64)>, Error> {
-        let pairs = batch.source.dims()[0];
-        let parts = split(pairs, count);
-        // The loss is a mean over the tokens that are not padding.
-        let tokens = batch.target.output.clone().not_equal_elem(PAD);
-        let tokens: Tensor<2, Int> = tokens.int().sum_dim(1);
-        let tokens = tokens
-            .try_into_data()
-            .map_err(|error| Error::Device(error.to_string()))?;
-        let tokens: Vec<f64> = tokens.iter::<i64>().map(|tokens| tokens as f64).collect();
-        let average = tokens.iter().sum::<f64>() / parts.len() as f64;
-        let part = |(begin, size): (usize, usize)| {
-            let rows = |matrix: &Tensor<2, Int>| matrix.clone().narrow(0, begin, size);
-            let part = Pairs {
-                source: rows(&batch.source),
-                target: TargetBatch {
-                    input: rows(&batch.target.input),
-                    output: rows(&batch.target.output),
-                },
-            };
-            let tokens: f64 = tokens[begin..begin + size].iter().sum();
-            (part, tokens / average)
-        };
-        Ok(parts.into_iter().map(part).collect())
+        batch.parts(count)
     }
 
     fn hits(&self, _batch: &Pairs, tokens: Tokens) -> Result<Hits, Error> {

@@ -1,11 +1,12 @@
 //! Pairs of sentences as batches: on a device, and by their size.
 
 use burn::tensor::{Int, Tensor, TensorData};
-use xsam_data::text::{BatchSize, EncodedPairs, PaddedBatch, evaluation_batches};
+use xsam_data::text::{BatchSize, EncodedPairs, PAD, PaddedBatch, evaluation_batches};
 use xsam_models::TargetBatch;
 
 use crate::device::Place;
 use crate::error::Error;
+use crate::task::split;
 
 /// Tokens in a batch when losses are evaluated. The result does not depend on it.
 const EVALUATION_TOKENS: usize = 4096;
@@ -14,6 +15,34 @@ const EVALUATION_TOKENS: usize = 4096;
 pub(crate) struct Pairs {
     pub(super) source: Tensor<2, Int>,
     pub(super) target: TargetBatch,
+}
+
+impl Pairs {
+    /// In parts, and for each how many tokens it has, over those of an average part.
+    pub(super) fn parts(&self, count: usize) -> Result<Vec<(Self, f64)>, Error> {
+        let parts = split(self.source.dims()[0], count);
+        // The loss is a mean over the tokens that are not padding.
+        let tokens = self.target.output.clone().not_equal_elem(PAD);
+        let tokens: Tensor<2, Int> = tokens.int().sum_dim(1);
+        let tokens = tokens
+            .try_into_data()
+            .map_err(|error| Error::Device(error.to_string()))?;
+        let tokens: Vec<f64> = tokens.iter::<i64>().map(|tokens| tokens as f64).collect();
+        let average = tokens.iter().sum::<f64>() / parts.len() as f64;
+        let part = |(begin, size): (usize, usize)| {
+            let rows = |matrix: &Tensor<2, Int>| matrix.clone().narrow(0, begin, size);
+            let part = Self {
+                source: rows(&self.source),
+                target: TargetBatch {
+                    input: rows(&self.target.input),
+                    output: rows(&self.target.output),
+                },
+            };
+            let tokens: f64 = tokens[begin..begin + size].iter().sum();
+            (part, tokens / average)
+        };
+        Ok(parts.into_iter().map(part).collect())
+    }
 }
 
 /// The batch on a device.
