@@ -156,7 +156,10 @@ fn times(plan: &Plan) -> String {
         };
         [
             method.label.clone(),
-            significant(method.passes_of_a_step()),
+            match method.passes_of_a_step() {
+                whole if whole.fract() == 0.0 => whole.to_string(),
+                mean => significant(mean),
+            },
             significant(method.seconds_of_a_step()),
             half_of_them,
             measured
