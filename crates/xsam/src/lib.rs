@@ -60,6 +60,8 @@ mod report;
 mod rho;
 mod search;
 mod sharpness_aware;
+#[cfg(feature = "train")]
+pub mod train;
 mod update;
 mod vector;
 
