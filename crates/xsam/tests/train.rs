@@ -250,6 +250,38 @@ fn the_loop_is_the_step_bit_for_bit() {
 }
 
 #[test]
+fn frozen_parameters_stay_and_another_is_tracked_in_searches() {
+    let mut task = Task::new();
+    task.net.last = task.net.last.freeze();
+    let method = XsamConfig::new().build().unwrap();
+    let expected = bits(&by_hand(copy(&task), &method, &momentum(), 2));
+    let model = in_the_loop(copy(&task), &method, &momentum(), 2);
+    assert_eq!(bits(model.model()), expected);
+    assert_eq!(bits(&model.model().net.last), bits(&task.net.last));
+    assert_ne!(bits(&model.model().net.first), bits(&task.net.first));
+}
+
+#[test]
+fn gradient_checkpointing_changes_nothing() {
+    let method = XsamConfig::new().build().unwrap();
+    let task = Task::new();
+    let expected = bits(&in_the_loop(copy(&task), &method, &momentum(), 2));
+
+    let strategy = device().gradient_checkpointing();
+    let checkpointed = Task {
+        net: Net::new(&strategy, 0.0).load_record(task.net.valid().into_record()),
+        optimized: Arc::default(),
+    };
+    let directory = tempfile::tempdir().unwrap();
+    let training = training(directory.path(), &loader(None), 2).gradient_checkpointing();
+    let model = SharpnessAwareModel::new(checkpointed, As(method), training.interrupter())
+        .and_then(|model| model.with_rho_schedule(RHO)?.with_clip_norm(0.5))
+        .unwrap();
+    let model = training.launch(Learner::new(model, momentum(), schedule(2)));
+    assert_eq!(bits(&finished(model)), expected);
+}
+
+#[test]
 fn the_models_own_optimization_is_in_use() {
     let model = in_the_loop(Task::new(), &every_method()[1], &plain(), 1);
     assert_eq!(model.model().optimized.load(Ordering::Relaxed), BATCHES);
