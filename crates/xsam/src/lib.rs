@@ -64,6 +64,10 @@
 //!
 //! Base optimizers that pass over memory once are in [`optim`]; Burn's own work as well.
 //!
+//! Models that train in Burn's own loop, `SupervisedTraining`, do so sharpness-aware with three more lines: the feature
+//! `train` has the module `train` for it. Loops that make their passes themselves have
+//! [`ascend`](SharpnessAware::ascend). Both, and the rest, are in the crate's examples.
+//!
 //! # What a step costs besides its passes
 //!
 //! Vectors of the weights' size that are read and written outside the forward and backward passes, on
@@ -104,6 +108,8 @@ mod report;
 mod rho;
 mod search;
 mod sharpness_aware;
+#[cfg(feature = "train")]
+pub mod train;
 mod update;
 mod vector;
 

@@ -53,6 +53,9 @@ pub struct Step<M, O = ()> {
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A clone has a state of its own: what either does later, the other does not see.
+#[derive(Clone)]
 pub struct SharpnessAware {
     pub(crate) base: ModuleOptimizer,
     pub(crate) method: Box<dyn Method>,
@@ -271,18 +274,24 @@ impl SharpnessAware {
         lr: ModuleLearningRate,
         ready: Ready<M, O>,
     ) -> Step<M, O> {
+        self.adopt(ready.method, ready.loss_scale);
+        let step = |model, gradients| self.base.step(lr.clone(), model, gradients);
+        Step {
+            model: ready.update.apply(&lr, ready.model, step),
+            output: ready.output,
+            report: ready.report,
+        }
+    }
+
+    /// Takes up what a step has made of the method and the loss scale, and counts it.
+    pub(crate) fn adopt(&mut self, method: Box<dyn Method>, loss_scale: Option<LossScale>) {
         self.edition = Edition::new();
-        self.method = ready.method;
-        self.loss_scale = ready.loss_scale;
+        self.method = method;
+        self.loss_scale = loss_scale;
         if let Some(scale) = &mut self.loss_scale {
             scale.step();
         }
         self.steps += 1;
-        Step {
-            model: ready.update.apply(&mut self.base, lr, ready.model),
-            output: ready.output,
-            report: ready.report,
-        }
     }
 }
 

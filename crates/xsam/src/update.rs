@@ -1,7 +1,7 @@
 //! What a method hands on, and what becomes of it: from gradients to new weights.
 
 use burn::module::Module;
-use burn::optim::ModuleOptimizer;
+use burn::optim::GradientsParams;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 
 use crate::error::StepError;
@@ -149,22 +149,22 @@ impl Update {
         Ok(self)
     }
 
-    /// The model with new weights.
+    /// The model with new weights; `base` makes a step of the base optimizer at the learning rate `lr`.
     pub(crate) fn apply<M: Module>(
         self,
-        base: &mut ModuleOptimizer,
-        lr: ModuleLearningRate,
+        lr: &ModuleLearningRate,
         model: M,
+        mut base: impl FnMut(M, GradientsParams) -> M,
     ) -> M {
         let mut step = |model: M, gradient: ParamVector| {
             let gradients = parameters::gradients_params(&model, &gradient);
             drop(gradient);
-            base.step(lr.clone(), model, gradients)
+            base(model, gradients)
         };
         match self.then {
             Then::Nothing => step(model, self.gradient),
             Then::Subtract(besides) => {
-                let rates = parameters::learning_rates(&model, &lr);
+                let rates = parameters::learning_rates(&model, lr);
                 let besides = besides.scale_each(|id| rates.get(&id).copied().unwrap_or_default());
                 let model = step(model, self.gradient);
                 parameters::displaced(model, &[(-1.0, &besides)])

@@ -154,6 +154,12 @@ impl<T: Method + Clone + 'static> CloneMethod for T {
     }
 }
 
+impl Clone for Box<dyn Method> {
+    fn clone(&self) -> Self {
+        (**self).boxed()
+    }
+}
+
 /// What a method knows of the step besides the loss.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]

@@ -1,0 +1,114 @@
+//! The batches of a step, run by the model's own training step.
+
+use burn::module::{Module, ParamGroup, ParamId};
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+use burn::train::TrainStep;
+
+use super::HasLoss;
+use crate::error::StepError;
+use crate::parameters;
+use crate::pass::{Gradient, Pass, scalar};
+use crate::vector::ParamVector;
+
+/// A batch on which a training step was made.
+pub(super) struct Batch<I> {
+    /// The batch itself.
+    pub(super) item: I,
+    /// The loss of it at the weights, without a graph.
+    pub(super) loss: Tensor<1>,
+    /// Where it was computed.
+    pub(super) device: Device,
+}
+
+/// The sum over the batches of a step, as the loop sums their gradients. The pass at the weights has been made.
+pub(super) struct Batches<I> {
+    batches: Vec<Batch<I>>,
+    /// The gradient of the pass at the weights, until it is asked for.
+    at_weights: Option<ParamVector>,
+    /// The parameter that alone is tracked in a pass without gradients.
+    tracked: Vec<ParamId>,
+}
+
+impl<I> Batches<I> {
+    /// From the gradients that the loop has summed.
+    pub(super) fn new<M: Module>(
+        batches: Vec<Batch<I>>,
+        model: &M,
+        gradients: GradientsParams,
+    ) -> Self {
+        let gradient = parameters::vector_of(model, gradients);
+        Self {
+            tracked: gradient
+                .entries()
+                .last()
+                .map(|(id, _)| *id)
+                .into_iter()
+                .collect(),
+            batches,
+            at_weights: Some(gradient),
+        }
+    }
+
+    /// The sum of what `run` makes of each batch.
+    fn sum<T>(
+        &self,
+        run: impl Fn(&Batch<I>) -> Result<T, StepError>,
+        add: impl Fn(T, T) -> T,
+    ) -> Result<T, StepError> {
+        let mut sum: Option<T> = None;
+        for batch in &self.batches {
+            let found = run(batch)?;
+            sum = Some(match sum {
+                None => found,
+                Some(so_far) => add(so_far, found),
+            });
+        }
+        sum.ok_or(StepError::NoMicroBatch)
+    }
+}
+
+impl<M> Pass<M> for Batches<M::Input>
+where
+    M: Module + TrainStep,
+    M::Input: Clone,
+    M::Output: HasLoss,
+{
+    type Output = ();
+
+    fn gradient(&mut self, model: &M, _scale: f64) -> Result<Gradient<()>, StepError> {
+        let (loss, vector) = match self.at_weights.take() {
+            Some(vector) => {
+                let loss = self.sum(|batch| scalar(batch.loss.clone()), |sum, loss| sum + loss)?;
+                (loss, vector)
+            }
+            None => self.sum(
+                |batch| {
+                    let step = TrainStep::step(model, batch.item.clone());
+                    let vector = parameters::vector_of(model, step.grads);
+                    Ok((scalar(step.item.loss())?, vector))
+                },
+                |(losses, sum), (loss, vector)| (losses + loss, sum.combine(1.0, &vector, 1.0)),
+            )?,
+        };
+        if vector.is_empty() {
+            return Err(StepError::NoGradient);
+        }
+        Ok(Gradient {
+            loss,
+            vector,
+            output: (),
+        })
+    }
+
+    fn loss(&mut self, model: &M) -> Result<Tensor<1>, StepError> {
+        // A training step takes gradients, so the loss must depend on something. The last parameter that has one is
+        // near the loss in nearly every model: from there back there is hardly a graph.
+        let group = ParamGroup::from_ids(self.tracked.clone());
+        let model = model.clone().set_require_grad_group(group, true);
+        self.sum(
+            |batch| scalar(TrainStep::step(&model, batch.item.clone()).item.loss()),
+            |sum, loss| sum + loss,
+        )
+    }
+}
