@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use burn::module::ParamId;
-use burn::tensor::{DType, Tensor, Transaction};
+use burn::tensor::{DType, Device, Tensor, Transaction};
 use xsam_kernels::{combine, dot, scaled_ascent, squared_chords};
 
 use crate::error::StepError;
@@ -15,7 +15,8 @@ use crate::error::StepError;
 /// A vector over parameters: a gradient, a displacement or a direction.
 ///
 /// Only parameters that have an entry take part; to every operation a missing entry is zero.
-/// Cloning shares the tensors and copies nothing.
+/// Cloning shares the tensors and copies nothing. An entry that a record has left in the processor's memory is taken
+/// to the device of the one that it meets.
 #[derive(Clone, Debug, Default)]
 pub struct ParamVector {
     entries: Vec<(ParamId, Tensor<1>)>,
@@ -84,9 +85,12 @@ impl ParamVector {
         let mut sum: Vec<_> = self
             .entries
             .into_iter()
-            .map(|(id, mine)| {
-                let their = theirs.remove(&id).map(|their| (b, their.clone()));
-                (id, combine((a, mine), their.as_slice()))
+            .map(|(id, mine)| match theirs.remove(&id) {
+                Some(their) => {
+                    let [mine, their] = together(mine, their.clone());
+                    (id, combine((a, mine), &[(b, their)]))
+                }
+                None => (id, combine((a, mine), &[])),
             })
             .collect();
         // What only `other` has, in its own order: a hash map's would differ from run to run.
@@ -111,7 +115,10 @@ impl ParamVector {
         let mut squares = Vec::new();
         let scaled = self.entries.into_iter().map(|(id, mine)| {
             let (direction, square) = match (weights.get(&id), offset(id)) {
-                (Some(weight), Some(offset)) => scaled_ascent(mine, (*weight).clone(), offset),
+                (Some(weight), Some(offset)) => {
+                    let [mine, weight] = together(mine, (*weight).clone());
+                    scaled_ascent(mine, weight, offset)
+                }
                 _ => (mine.clone(), dot(mine.clone(), mine)),
             };
             squares.push(square);
@@ -168,6 +175,15 @@ impl ParamVector {
     }
 }
 
+/// Both on one device: one that a record has left in the processor's memory goes where the other is.
+fn together(x: Tensor<1>, y: Tensor<1>) -> [Tensor<1>; 2] {
+    let (of_x, of_y) = (x.device(), y.device());
+    match of_x == Device::flex() {
+        true => [x.to_device(&of_y), y],
+        false => [x, y.to_device(&of_x)],
+    }
+}
+
 /// Scalars to be computed on the device and read back together: one synchronisation for all.
 #[derive(Default)]
 pub(crate) struct Reductions {
@@ -196,7 +212,8 @@ impl Reductions {
         let theirs = y.by_id();
         let common = x.entries.iter().filter_map(|(id, mine)| {
             let their = *theirs.get(id)?;
-            Some(dot(mine.clone(), their.clone()))
+            let [mine, their] = together(mine.clone(), their.clone());
+            Some(dot(mine, their))
         });
         self.sum(common.collect())
     }
@@ -221,7 +238,10 @@ impl Reductions {
         };
         for (id, mine) in &x.entries {
             push(match theirs.remove(id) {
-                Some(their) => squared_chords((a, mine.clone()), (b, their.clone())),
+                Some(their) => {
+                    let [mine, their] = together(mine.clone(), their.clone());
+                    squared_chords((a, mine), (b, their))
+                }
                 None => alone(a, mine),
             });
         }
