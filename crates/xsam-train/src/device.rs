@@ -3,7 +3,8 @@
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 use xsam_data::{DataError, Images, Normalization, gather};
 
-use crate::spec::{DeviceName, Precision};
+use crate::back_end::open;
+use crate::spec::{DeviceName, Precision, SpecError};
 
 /// A batch: images `[batch, channels, height, width]` and the class of each, `[batch]`.
 #[derive(Clone, Debug)]
@@ -21,18 +22,24 @@ pub(crate) struct Place {
 
 impl Place {
     /// For training.
-    pub(crate) fn new(device: DeviceName, precision: Precision) -> Self {
-        let device = match device {
-            DeviceName::Cpu => Device::flex(),
-        };
+    ///
+    /// # Errors
+    /// If this build or this machine does not have the device, or the device not the number format.
+    pub(crate) fn new(name: DeviceName, precision: Precision) -> Result<Self, SpecError> {
+        let device = open(name)?;
         let dtype = match precision {
             Precision::F32 => FloatDType::F32,
             Precision::F64 => FloatDType::F64,
         };
-        Self {
+        // All have single precision, which is not asked for: the question starts up a graphics card.
+        if precision != Precision::F32 && !device.supports_dtype(dtype) {
+            let message = format!("{name} does not compute in {precision} here: use f32, or cpu");
+            return Err(SpecError::new("train.precision", message));
+        }
+        Ok(Self {
             device: device.autodiff(),
             dtype,
-        }
+        })
     }
 
     /// The same without autodiff, for evaluation.

@@ -71,7 +71,7 @@ fn times(epochs: usize, ratio: f64) -> usize {
 
 /// Steps in an epoch of a run.
 fn steps(spec: &Spec, data: Dataset) -> Result<usize, Error> {
-    let place = Place::new(spec.train.device, spec.train.precision);
+    let place = Place::new(spec.train.device, spec.train.precision)?;
     Ok(match data {
         Dataset::Images(splits) => Classification::new(spec, splits, place)?.steps(),
         Dataset::Text(text) => Translation::new(spec, text, place)?.steps(),
