@@ -20,6 +20,10 @@ pub(crate) struct Arguments {
     pub(crate) threads: Option<usize>,
 }
 
+/// What `--device` is.
+const DEVICES: &str = "Where to compute: cpu, webgpu, vulkan, cuda, rocm or metal; all but cpu need a build with the \
+                       feature of that name";
+
 fn threads(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(n @ 1..=1024) => Ok(n),
@@ -120,7 +124,10 @@ pub(crate) enum Command {
                       on or was killed. The page is one file that needs no network.")]
     Report(ReportArguments),
     /// This build's numbers against reference cases, one line each.
-    #[command(after_help = "Example:\n  xsam verify --json\n\nExits with 1 if any case fails.")]
+    #[command(
+        after_help = "Examples:\n  xsam verify --json\n  xsam verify --device cuda\n\n\
+                      Exits with 1 if any case fails."
+    )]
     Verify(VerifyArguments),
     /// Seconds a training step of a model and a method takes, on a random batch.
     #[command(
@@ -185,8 +192,7 @@ pub(crate) struct RunArguments {
     #[arg(long)]
     pub(crate) overwrite: bool,
 
-    /// Where to compute.
-    #[arg(long, value_name = "DEVICE")]
+    #[arg(long, value_name = "DEVICE", help = DEVICES)]
     pub(crate) device: Option<String>,
 
     #[command(flatten)]
@@ -306,6 +312,10 @@ pub(crate) struct SubjectArguments {
     #[arg(long)]
     pub(crate) training: bool,
 
+    /// Where to compute; where the run did if not given.
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+
     /// Number format: f32 or f64; the run's if not given.
     #[arg(long, value_name = "FORMAT")]
     pub(crate) precision: Option<String>,
@@ -415,8 +425,7 @@ pub(crate) struct VerifyArguments {
     #[arg(long, value_name = "DIR")]
     pub(crate) cases: Option<PathBuf>,
 
-    /// Where to compute.
-    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    #[arg(long, value_name = "DEVICE", help = DEVICES, default_value = "cpu")]
     pub(crate) device: String,
 
     /// Number format: f32 or f64.
@@ -478,6 +487,9 @@ pub(crate) struct BenchArguments {
     #[arg(long, value_name = "N")]
     pub(crate) vocabulary: Option<usize>,
 
+    #[arg(long, value_name = "DEVICE", help = DEVICES, default_value = "cpu")]
+    pub(crate) device: String,
+
     /// Kernels: fast, precise or composed.
     #[arg(long, value_name = "NAME", default_value = "fast")]
     pub(crate) kernels: String,
@@ -534,8 +546,7 @@ pub(crate) struct PlanArguments {
     #[arg(long, value_name = "PLAN.json")]
     pub(crate) against: Option<PathBuf>,
 
-    /// Where to compute.
-    #[arg(long, value_name = "DEVICE")]
+    #[arg(long, value_name = "DEVICE", help = DEVICES)]
     pub(crate) device: Option<String>,
 
     /// Measures what is ordered on standard input in this process, for the one that plans.

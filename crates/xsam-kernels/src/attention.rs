@@ -72,7 +72,7 @@ pub fn attention(
 /// Attention as an operation that Burn dispatches to the back end of its inputs.
 ///
 /// There are two forms of it, since a dispatched operation takes no optional tensor.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait AttentionOps: Backend {
     /// See [`attention`].
     fn attend(
@@ -195,6 +195,9 @@ fn blocked<B: Backend>(inputs: &Inputs<B>) -> Option<BoolTensor<B>> {
     })
 }
 
+/// A score whose exponential is zero beside any other's. Not minus infinity, which shading languages need not know.
+const LOWEST: f64 = -1e30;
+
 fn probabilities<B: Backend>(inputs: &Inputs<B>) -> FloatTensor<B> {
     let turned = B::float_swap_dims(inputs.key.clone(), 2, 3);
     let scores = B::float_matmul(inputs.query.clone(), turned);
@@ -202,9 +205,8 @@ fn probabilities<B: Backend>(inputs: &Inputs<B>) -> FloatTensor<B> {
     match blocked::<B>(inputs) {
         None => composed::<B>(scores),
         Some(blocked) => {
-            let lowest = Scalar::Float(f64::NEG_INFINITY);
-            let scores = B::float_mask_fill(scores, blocked.clone(), lowest);
-            // Where no key is seen the quotient is indeterminate, and zero is what is wanted.
+            let scores = B::float_mask_fill(scores, blocked.clone(), Scalar::Float(LOWEST));
+            // Where no key is seen all are alike by now, and zero is what is wanted.
             B::float_mask_fill(composed::<B>(scores), blocked, Scalar::Float(0.0))
         }
     }

@@ -52,14 +52,16 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, options: ConvOptions<2>) -> Tenso
 }
 
 /// Convolution as an operation that Burn dispatches to the back end of its inputs.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait ConvOps: Backend {
     /// See [`conv2d`].
     fn fast_conv2d(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         options: ConvOptions<2>,
-    ) -> FloatTensor<Self>;
+    ) -> FloatTensor<Self> {
+        Self::conv2d(x, weight, None, options)
+    }
 }
 
 /// The computations behind [`ConvOps`] on one back end; the provided bodies are Burn's own.

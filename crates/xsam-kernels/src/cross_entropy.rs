@@ -45,7 +45,7 @@ pub fn cross_entropy(
 }
 
 /// Cross entropy as an operation that Burn dispatches to the back end of the logits.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait CrossEntropyOps: Backend {
     /// See [`cross_entropy`].
     fn mean_cross_entropy(

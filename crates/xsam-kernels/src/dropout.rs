@@ -71,7 +71,7 @@ fn check(probability: f64) {
 }
 
 /// Dropout as an operation that Burn dispatches to the back end of its input.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait DropoutOps: Backend {
     /// See [`dropout`].
     fn drop_out(x: FloatTensor<Self>, probability: f64, seed: u64) -> FloatTensor<Self> {

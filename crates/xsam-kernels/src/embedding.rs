@@ -38,7 +38,7 @@ pub fn embedding(weight: Tensor<2>, ids: Tensor<2, Int>, padding: Option<usize>)
 }
 
 /// Embedding as an operation that Burn dispatches to the back end of the table.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait EmbeddingOps: Backend {
     /// See [`embedding`].
     fn look_up(

@@ -56,7 +56,7 @@ fn biased<const D: usize>(x: Tensor<D>, bias: Tensor<1>, activation: Activation)
 }
 
 /// Bias and activation as an operation that Burn dispatches to the back end of its inputs.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait FeedForwardOps: Backend {
     /// See [`bias_gelu`] and [`bias_relu`].
     fn activate(

@@ -43,7 +43,7 @@ pub fn layer_norm<const D: usize>(
 }
 
 /// Layer norm as an operation that Burn dispatches to the back end of its inputs.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait LayerNormOps: Backend {
     /// See [`layer_norm`].
     fn row_norm(

@@ -5,6 +5,12 @@
 //! every other back end and in every other number format, the composition of Burn's own operations, with
 //! the same result up to rounding.
 //!
+//! # Back ends
+//!
+//! Burn dispatches an operation to the back ends that it was compiled for. Those of an optimizer run on any; those
+//! of a network on Flex, and on a graphics card with the feature of its back end: `webgpu`, `vulkan`, `cuda`, `rocm`
+//! or `metal`, which turn on Burn's features of these names.
+//!
 //! # Threads
 //!
 //! Kernels run on rayon's pool. Called from a thread of that pool, which `rayon::scope(|_| ..)` around
@@ -15,12 +21,28 @@
 //! with the same number of threads on the same instruction set, and results that differ by rounding
 //! with another.
 
+#[cfg(all(
+    feature = "gpu",
+    not(any(
+        feature = "webgpu",
+        feature = "vulkan",
+        feature = "cuda",
+        feature = "rocm",
+        feature = "metal"
+    ))
+))]
+compile_error!(
+    "`gpu` is no back end: choose webgpu, vulkan, cuda, rocm or metal, which turn it on"
+);
+
 mod attention;
 pub mod batch_norm;
 mod choice;
 mod conv;
 mod cpu;
 mod cross_entropy;
+#[cfg(feature = "gpu")]
+mod cube;
 mod dropout;
 mod embedding;
 mod feed_forward;

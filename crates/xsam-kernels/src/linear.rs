@@ -66,7 +66,7 @@ pub fn tied_linear(x: Tensor<2>, table: Tensor<2>) -> Tensor<2> {
 /// Linear layers as an operation that Burn dispatches to the back end of its inputs.
 ///
 /// There are two forms of it, since a dispatched operation takes no optional tensor.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait LinearOps: Backend {
     /// See [`linear`], or [`tied_linear`] if the weight is `turned`.
     fn weigh(x: FloatTensor<Self>, weight: FloatTensor<Self>, turned: bool) -> FloatTensor<Self> {

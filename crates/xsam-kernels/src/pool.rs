@@ -83,7 +83,7 @@ pub fn global_avg_pool(x: Tensor<4>) -> Tensor<2> {
 }
 
 /// Pooling as an operation that Burn dispatches to the back end of its input.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait PoolOps: Backend {
     /// Max pooling with a 2x2 window and stride 2.
     fn max_pool_2x2(x: FloatTensor<Self>) -> FloatTensor<Self> {

@@ -22,7 +22,7 @@ pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 }
 
 /// Softmax as an operation that Burn dispatches to the back end of its input.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait SoftmaxOps: Backend {
     /// See [`softmax`].
     fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {

@@ -17,6 +17,7 @@ pub use summary::{ComparisonSummary, MethodSummary};
 pub use tuning::{CandidateSummary, TunedMethod, TuningMeasure, TuningSummary};
 pub use workers::{JobListener, Workers};
 
+use crate::back_end::check_device;
 use crate::curve::over_epochs;
 use crate::error::Error;
 use crate::event::{Listener, StopSignal};
@@ -90,8 +91,8 @@ impl Comparison {
     /// Prepares the runs of `compare` on the experiment `spec`, in subdirectories of `directory`.
     ///
     /// # Errors
-    /// If a spec cannot be, the data cannot be loaded, the directory exists and `existing` does not say what
-    /// to do with it, or another comparison is at work in it.
+    /// If a spec cannot be, this build or this machine does not have its device, the data cannot be loaded, the
+    /// directory exists and `existing` does not say what to do with it, or another comparison is at work in it.
     pub fn prepare(
         spec: &Spec,
         compare: &Compare,
@@ -100,6 +101,7 @@ impl Comparison {
     ) -> Result<Self, Error> {
         let entries = compare.entries(spec)?;
         let text = compare.to_toml(spec)?;
+        check_device(spec.train.device, spec.train.precision)?;
         let data = spec.data.load()?;
         let candidates = entries.iter().flat_map(|entry| &entry.candidates);
         for spec in candidates.map(|candidate| candidate.run(0)) {

@@ -3,7 +3,8 @@
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 use xsam_data::{DataError, Images, Normalization, gather};
 
-use crate::spec::{DeviceName, Precision};
+use crate::back_end::open;
+use crate::spec::{DeviceName, Precision, SpecError};
 
 /// A batch: images `[batch, channels, height, width]` and the class of each, `[batch]`.
 #[derive(Clone, Debug)]
@@ -21,18 +22,25 @@ pub(crate) struct Place {
 
 impl Place {
     /// For training.
-    pub(crate) fn new(device: DeviceName, precision: Precision) -> Self {
-        let device = match device {
-            DeviceName::Cpu => Device::flex(),
-        };
+    ///
+    /// # Errors
+    /// If this build or this machine does not have the device, or the precision is not single and the device not the
+    /// processor.
+    pub(crate) fn new(name: DeviceName, precision: Precision) -> Result<Self, SpecError> {
+        let device = open(name)?;
         let dtype = match precision {
             Precision::F32 => FloatDType::F32,
             Precision::F64 => FloatDType::F64,
         };
-        Self {
+        // Cards that say they have it have been seen to compute something else.
+        if precision != Precision::F32 && name != DeviceName::Cpu {
+            let message = format!("{precision} is for the cpu: on {name} use f32");
+            return Err(SpecError::new("train.precision", message));
+        }
+        Ok(Self {
             device: device.autodiff(),
             dtype,
-        }
+        })
     }
 
     /// The same without autodiff, for evaluation.

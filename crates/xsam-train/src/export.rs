@@ -9,7 +9,7 @@ use xsam_models::{WeightsFormat, parameter_count, state, write_weights};
 
 use crate::error::Error;
 use crate::names::named;
-use crate::spec::ModelName;
+use crate::spec::{DeviceName, ModelName};
 use crate::trained::{Trained, TrainedModel};
 
 /// What [`export`] has written.
@@ -44,7 +44,8 @@ pub fn export(directory: &Path, file: &Path, overwrite: bool) -> Result<Export, 
         let path = file.to_owned();
         return Err(Error::FileExists { path });
     }
-    let trained = Trained::load(directory)?;
+    // Wherever it was trained: nothing is computed.
+    let trained = Trained::load_on(directory, DeviceName::Cpu)?;
     let (tensors, parameters) = match &trained.model {
         TrainedModel::Classifier(model) => write(model, file)?,
         TrainedModel::Translator(model, _) => write(model, file)?,

@@ -14,6 +14,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod back_end;
 mod bench;
 mod checkpoint;
 mod compare;
@@ -51,6 +52,7 @@ mod task;
 mod trained;
 mod verify;
 
+pub use back_end::{check_device, hardware};
 pub use bench::{
     BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, bench,
 };

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use xsam_data::Dataset;
 
+use crate::back_end::check_device;
 use crate::course::Course;
 use crate::device::Place;
 use crate::error::Error;
@@ -30,10 +31,12 @@ impl Run {
     /// Prepares the run of `spec` in `directory`.
     ///
     /// # Errors
-    /// If the spec cannot be, the directory exists and `existing` does not say what to do with it,
-    /// or data or model cannot be made.
+    /// If the spec cannot be, this build or this machine does not have its device, the directory exists
+    /// and `existing` does not say what to do with it, or data or model cannot be made.
     pub fn prepare(spec: Spec, directory: &Path, existing: Existing) -> Result<Self, Error> {
         let spec = spec.resolved()?;
+        // Before the data, which may take a while.
+        check_device(spec.train.device, spec.train.precision)?;
         let data = spec.data.load()?;
         Self::with_data(spec, data, directory, existing)
     }
@@ -45,7 +48,7 @@ impl Run {
         directory: &Path,
         existing: Existing,
     ) -> Result<Self, Error> {
-        let place = Place::new(spec.train.device, spec.train.precision);
+        let place = Place::new(spec.train.device, spec.train.precision)?;
         Ok(Self(match data {
             Dataset::Images(splits) => {
                 let task = Classification::new(&spec, splits, place.clone())?;

@@ -10,7 +10,7 @@ use xsam_models::cast;
 
 use crate::device::Place;
 use crate::error::Error;
-use crate::spec::{Precision, Spec, SpecError};
+use crate::spec::{DeviceName, Precision, Spec, SpecError};
 use crate::summary::SPEC_FILE;
 use crate::task::{Classification, SampleSizes, Task, Translation};
 use crate::trained::{Trained, TrainedModel};
@@ -23,6 +23,8 @@ pub struct Subject {
     pub path: PathBuf,
     /// Of a file of weights, whose model it is and by which data it is measured.
     pub spec: Option<Spec>,
+    /// Where to compute, if not where the run did.
+    pub device: Option<DeviceName>,
 }
 
 impl Subject {
@@ -31,6 +33,7 @@ impl Subject {
         Self {
             path: path.into(),
             spec: None,
+            device: None,
         }
     }
 
@@ -39,7 +42,11 @@ impl Subject {
         let path = self.path.display();
         let refused = |message: String| Err(SpecError::new("", message).into());
         match (&self.spec, self.path.is_file()) {
-            (Some(spec), true) => Trained::of_weights(&self.path, spec.clone()),
+            (Some(spec), true) => {
+                let mut spec = spec.clone();
+                spec.train.device = self.device.unwrap_or(spec.train.device);
+                Trained::of_weights(&self.path, spec)
+            }
             (None, true) => refused(format!(
                 "{path} is a file of weights: say of which model they are and for which data, with --spec, --preset or \
                  --set"
@@ -47,7 +54,10 @@ impl Subject {
             (Some(_), false) if self.path.exists() => refused(format!(
                 "{path} is not a file of weights: a run has a spec of its own"
             )),
-            (_, false) => Trained::load(&self.path),
+            (_, false) => match self.device {
+                Some(device) => Trained::load_on(&self.path, device),
+                None => Trained::load(&self.path),
+            },
         }
     }
 }
@@ -152,7 +162,7 @@ pub(crate) fn measured<M: Measurement>(
     let run = &trained.spec;
     set_kernels(run.train.kernels);
     let precision = sample.precision.unwrap_or(run.train.precision);
-    let place = Place::new(run.train.device, precision);
+    let place = Place::new(run.train.device, precision)?;
     match (run.data.load()?, &trained.model) {
         (Dataset::Images(splits), TrainedModel::Classifier(model)) => {
             let task = Classification::new(run, splits, place.clone())?;

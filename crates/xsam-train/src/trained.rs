@@ -11,7 +11,7 @@ use crate::device::Place;
 use crate::error::Error;
 use crate::files;
 use crate::metrics::Metrics;
-use crate::spec::{Spec, SpecError};
+use crate::spec::{DeviceName, Spec, SpecError};
 use crate::subject::folder_of;
 use crate::summary::{MARKER, SPEC_FILE};
 use crate::task::TOKENIZER;
@@ -51,13 +51,27 @@ impl Trained {
     ///
     /// # Errors
     /// If `directory` is neither, the run has no checkpoint yet, a file is damaged or of another version,
-    /// or the data that say how large the model is cannot be loaded.
+    /// this build or this machine does not have the run's device (see [`load_on`](Self::load_on)), or the data that say how large the model is cannot be loaded.
     pub fn load(directory: &Path) -> Result<Self, Error> {
+        Self::of_run(directory, None)
+    }
+
+    /// [`load`](Self::load), but to another device than the run's own, which need not be here then. The spec says the
+    /// other one.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_on(directory: &Path, device: DeviceName) -> Result<Self, Error> {
+        Self::of_run(directory, Some(device))
+    }
+
+    fn of_run(directory: &Path, device: Option<DeviceName>) -> Result<Self, Error> {
         let run = run_of(directory)?;
         let file = run.join(SPEC_FILE);
         let text = files::read(&file)?;
         let (spec, _) = Spec::parse(&text, &[]).map_err(|e| Error::damaged(&file, e))?;
-        let spec = spec.resolved().map_err(|e| Error::damaged(&file, e))?;
+        let mut spec = spec.resolved().map_err(|e| Error::damaged(&file, e))?;
+        spec.train.device = device.unwrap_or(spec.train.device);
         let checkpoint = if run == directory {
             let latest = checkpoint::latest(&run)?.map(|(_, path)| path);
             latest.ok_or_else(|| Error::NoCheckpoint {
@@ -68,7 +82,7 @@ impl Trained {
             directory.to_owned()
         };
 
-        let place = Place::new(spec.train.device, spec.train.precision);
+        let place = Place::new(spec.train.device, spec.train.precision)?;
         let seed = spec.train.seed;
         let (model, rows) = if spec.data.name.is_text() {
             let tokenizer = Tokenizer::load(&run.join(TOKENIZER))?;
@@ -95,15 +109,15 @@ impl Trained {
     /// run directory is where results about it go.
     ///
     /// # Errors
-    /// If the spec cannot be or is of a translator, whose weights are of no use without its tokenizer, the data that say
-    /// how large the model is cannot be loaded, or the file does not fit the model.
+    /// If the spec cannot be or is of a translator, whose weights are of no use without its tokenizer, this build or this
+    /// machine does not have its device, the data that say how large the model is cannot be loaded, or the file does not fit the model.
     pub fn of_weights(file: &Path, spec: Spec) -> Result<Self, Error> {
         let spec = spec.resolved()?;
         if spec.data.name.is_text() {
             let message = "a file of weights has no tokenizer: give the run of the translator";
             return Err(SpecError::new("data.name", message).into());
         }
-        let place = Place::new(spec.train.device, spec.train.precision);
+        let place = Place::new(spec.train.device, spec.train.precision)?;
         let config = spec.classifier_config(sizes(&spec)?)?;
         let model = cast(config.init(spec.train.seed, &place.device)?, place.dtype);
         let model = load_weights(model, &read_weights(file)?)?;

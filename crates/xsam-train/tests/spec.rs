@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use xsam_train::{AugmentationSpec, Compare, Kernels, MethodName, Preset, Search, Spec};
+use xsam_train::{
+    AugmentationSpec, Compare, DeviceName, Kernels, MethodName, Named, Preset, Search, Spec,
+};
 
 fn parse(text: &str, settings: &[&str]) -> Result<(Spec, Option<Compare>), String> {
     let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
@@ -158,11 +160,22 @@ fn unknown_keys_are_met_with_the_nearest() {
         "`data.name`: there is no data set `digit`; did you mean `digits`?",
     );
     assert_error(
-        resolved(&["train.device=cuda"]),
-        "`train.device`: there is no device in this build `cuda` (there are: cpu)",
+        resolved(&["train.device=vulcan"]),
+        "`train.device`: there is no device `vulcan`; did you mean `vulkan`? \
+         (there are: cpu, webgpu, vulkan, cuda, rocm, metal)",
     );
     let error = Preset::find("digit-noise").unwrap_err().to_string();
     assert!(error.contains("did you mean `digits-noise`?"), "{error}");
+}
+
+#[test]
+fn a_spec_names_devices_that_this_build_need_not_have() {
+    for device in DeviceName::all() {
+        let spec = resolved(&[&format!("train.device={device}")]).unwrap();
+        assert_eq!(spec.train.device, device);
+        let (again, _) = Spec::parse(&spec.to_toml().unwrap(), &[]).unwrap();
+        assert_eq!(again.resolved().unwrap(), spec);
+    }
 }
 
 #[test]

@@ -40,7 +40,8 @@ pub(crate) fn vector_of<M: Module>(module: &M, gradients: GradientsParams) -> Pa
     ParamVector::new(take.entries)
 }
 
-/// The vector as gradients for a Burn optimizer: every tensor in its parameter's shape.
+/// The vector as gradients for a Burn optimizer: every tensor in its parameter's shape and on its device, where Burn
+/// would otherwise take the parameter to the gradient's.
 pub(crate) fn gradients_params<M: Module>(module: &M, vector: &ParamVector) -> GradientsParams {
     struct Give<'a> {
         tensors: HashMap<ParamId, &'a Tensor<1>>,
@@ -49,7 +50,8 @@ pub(crate) fn gradients_params<M: Module>(module: &M, vector: &ParamVector) -> G
     impl ModuleVisitor for Give<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(tensor) = self.tensors.get(&param.id) {
-                let shaped = (*tensor).clone().reshape::<D, _>(param.lazy_shape());
+                let tensor = (*tensor).clone().to_device(&param.lazy_device());
+                let shaped = tensor.reshape::<D, _>(param.lazy_shape());
                 self.out.register(param.id, shaped);
             }
         }
@@ -107,10 +109,13 @@ pub fn displaced<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
                 let tracked = weight.is_require_grad();
                 let autodiff = weight.is_autodiff();
                 let strategy = weight.gradient_checkpointing_strategy();
-                let shape = weight.shape();
+                let (shape, device) = (weight.shape(), weight.device());
                 let terms: Vec<(f64, Tensor<D>)> = terms
                     .into_iter()
-                    .map(|(factor, step)| (factor, step.clone().reshape(shape.clone())))
+                    .map(|(factor, step)| {
+                        let step = step.clone().to_device(&device);
+                        (factor, step.reshape(shape.clone()))
+                    })
                     .collect();
                 let value = combine((1.0, weight.inner()), &terms);
                 if !autodiff {

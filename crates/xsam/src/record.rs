@@ -151,7 +151,8 @@ impl SharpnessAwareRecord {
                 base = Some(bytes);
             } else if let (Some(name), Some(id)) = (name.strip_prefix("vector."), id) {
                 let data = TensorData::from_bytes(bytes, shape, dtype);
-                let tensor = Tensor::from_data(data, (&Device::default(), dtype));
+                // Of which device the model is, the record does not know: methods take it there.
+                let tensor = Tensor::from_data(data, (&Device::flex(), dtype));
                 entries.push((name.to_owned(), ParamId::from(id), tensor));
             }
         }

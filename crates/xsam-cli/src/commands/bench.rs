@@ -11,10 +11,11 @@ use crate::columns::aligned;
 use crate::print;
 
 /// Fields of the spec and the flags that set them.
-const FLAGS: [(&str, &str); 4] = [
+const FLAGS: [(&str, &str); 5] = [
     ("batch", "--batch"),
     ("tokens", "--tokens"),
     ("steps", "--steps"),
+    ("train.device", "--device"),
     ("method.ascent_steps", "--ascent"),
 ];
 
@@ -41,6 +42,7 @@ fn spec(arguments: &BenchArguments) -> Result<BenchSpec, SpecError> {
         method,
         batch: arguments.batch,
         steps: arguments.steps,
+        device: parse_name(&arguments.device).map_err(usage("--device"))?,
         kernels: parse_name(&arguments.kernels).map_err(usage("--kernels"))?,
         profile: arguments.profile,
     })

@@ -2,13 +2,25 @@
 
 use std::path::Path;
 
-use xsam_train::{Error, Sample, SpecError, Subject, parse_name};
+use xsam_train::{Error, Named, Sample, SpecError, Subject, parse_name};
 
 use super::Source;
 use crate::args::SubjectArguments;
 
 /// Flags by the fields that they set.
-pub(crate) const FLAGS: [(&str, &str); 2] = [("samples", "--samples"), ("batch", "--batch")];
+pub(crate) const FLAGS: [(&str, &str); 4] = [
+    ("samples", "--samples"),
+    ("batch", "--batch"),
+    ("train.device", "--device"),
+    ("train.precision", "--precision"),
+];
+
+/// The thing that the value of `flag` names, if there is one.
+fn named<T: Named>(text: Option<&str>, flag: &str) -> Result<Option<T>, SpecError> {
+    let key = flag.to_owned();
+    let refused = |message| SpecError { key, message };
+    text.map(parse_name).transpose().map_err(refused)
+}
 
 impl SubjectArguments {
     /// The model that is named first.
@@ -29,22 +41,16 @@ impl SubjectArguments {
         Ok(Subject {
             path: path.to_owned(),
             spec,
+            device: named(self.device.as_deref(), "--device")?,
         })
     }
 
     pub(crate) fn sample(&self) -> Result<Sample, Error> {
-        let precision = match &self.precision {
-            None => None,
-            Some(name) => Some(parse_name(name).map_err(|message| SpecError {
-                key: "--precision".to_owned(),
-                message,
-            })?),
-        };
         Ok(Sample {
             samples: self.samples,
             batch: self.batch,
             training: self.training,
-            precision,
+            precision: named(self.precision.as_deref(), "--precision")?,
             seed: self.seed,
         })
     }

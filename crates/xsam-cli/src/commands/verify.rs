@@ -1,10 +1,18 @@
 //! `xsam verify`
 
-use xsam_train::{Case, CaseOutcome, Error, SpecError, Verdict, parse_name, verify};
+use xsam_train::{
+    Case, CaseOutcome, Error, SpecError, Verdict, check_device, hardware, parse_name, verify,
+};
 
-use super::Outcome;
+use super::{Outcome, by_flag};
 use crate::args::VerifyArguments;
 use crate::print;
+
+/// Fields and the flags that set them.
+const FLAGS: [(&str, &str); 2] = [
+    ("train.device", "--device"),
+    ("train.precision", "--precision"),
+];
 
 pub(crate) fn run(arguments: VerifyArguments) -> Result<Outcome, Error> {
     let usage = |key: &str| {
@@ -14,10 +22,14 @@ pub(crate) fn run(arguments: VerifyArguments) -> Result<Outcome, Error> {
     let device = parse_name(&arguments.device).map_err(usage("--device"))?;
     let precision = parse_name(&arguments.precision).map_err(usage("--precision"))?;
     let kernels = parse_name(&arguments.kernels).map_err(usage("--kernels"))?;
+    check_device(device, precision).map_err(|error| by_flag(error.into(), &FLAGS))?;
     let cases = match &arguments.cases {
         Some(directory) => Case::read_all(directory)?,
         None => Case::embedded(),
     };
+    if let Some(hardware) = hardware(device).filter(|_| !arguments.json) {
+        print::line(format!("{device}: {hardware}"));
+    }
     let width = cases.iter().map(|case| case.name.len()).max().unwrap_or(0);
     let mut outcomes = Vec::with_capacity(cases.len());
     for case in &cases {

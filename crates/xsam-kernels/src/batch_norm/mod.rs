@@ -194,7 +194,7 @@ pub struct Normalised<B: Backend> {
 }
 
 /// Batch norm as an operation that Burn dispatches to the back end of its inputs.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait BatchNormOps: Backend {
     /// See [`batch_norm_train`] and [`batch_norm_inference`].
     fn normalise(#[extension_type] inputs: Inputs<Self>) -> Normalised<Self> {

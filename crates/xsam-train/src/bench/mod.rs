@@ -57,6 +57,8 @@ pub struct BenchSpec {
     pub steps: usize,
     /// The kernels that compute.
     pub kernels: Kernels,
+    /// Where to compute, in single precision.
+    pub device: DeviceName,
     /// Whether to tell, from as many further steps, what takes their time.
     pub profile: bool,
 }
@@ -141,7 +143,8 @@ pub struct BenchResult {
     pub peak_rss_mb: Option<f64>,
     /// Threads that compute.
     pub threads: usize,
-    /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`.
+    /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`, or the device, as in
+    /// `composed (cuda)`.
     pub kernels: String,
     /// What takes the time of a step, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -155,6 +158,7 @@ impl Default for BenchSpec {
             method: MethodSpec::new(MethodName::Xsam),
             batch: 32,
             steps: 10,
+            device: DeviceName::Cpu,
             kernels: Kernels::Fast,
             profile: false,
         }
@@ -165,11 +169,12 @@ impl Default for BenchSpec {
 /// neither loading of data nor searches. A search is timed by itself.
 ///
 /// # Errors
-/// If `spec` cannot be, with the field and what it could be; or if a step fails.
+/// If `spec` cannot be, with the field and what it could be; if this build or this machine does not have the device; or
+/// if a step fails.
 pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
     let plan = Plan::new(spec)?;
     set_kernels(spec.kernels);
-    let place = Place::new(DeviceName::Cpu, Precision::F32);
+    let place = Place::new(spec.device, Precision::F32)?;
     match &spec.model {
         BenchModel::Images(images) => {
             let (model, loss) = images.start(spec.batch, &place)?;
@@ -241,7 +246,7 @@ fn measure<M: Module>(
         search_s,
         peak_rss_mb,
         threads: rayon::current_num_threads(),
-        kernels: describe(spec.kernels),
+        kernels: describe(spec.device, spec.kernels),
         profile: rows,
     })
 }
@@ -329,8 +334,11 @@ impl<M: Module, L: Fn(&M, usize) -> Tensor<1>> Trainee<M, L> {
     }
 }
 
-/// The kernels, with the instruction set that they have found.
-pub(crate) fn describe(kernels: Kernels) -> String {
+/// The kernels, with the instruction set that they have found; on other devices they are not ours.
+pub(crate) fn describe(device: DeviceName, kernels: Kernels) -> String {
+    if device != DeviceName::Cpu {
+        return format!("{} ({device})", Kernels::Composed);
+    }
     match kernels {
         // What Burn's own operations run on is not known here.
         Kernels::Composed => kernels.to_string(),
@@ -418,7 +426,7 @@ mod tests {
     fn a_search_costs_less_than_the_step_it_is_in() {
         let spec = tiny(MethodName::Xsam);
         let plan = Plan::new(&spec).unwrap();
-        let place = Place::new(DeviceName::Cpu, Precision::F32);
+        let place = Place::new(spec.device, Precision::F32).unwrap();
         let (model, loss) = images().start(spec.batch, &place).unwrap();
         let trainee = Trainee {
             optim: plan.optimizer(Some(Search::EveryEpoch)).unwrap(),

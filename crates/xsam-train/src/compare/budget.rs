@@ -81,7 +81,7 @@ fn steps(spec: &Spec, data: &Dataset) -> Result<usize, Error> {
         }
         // How many subwords a sentence has, and so which batch it is in, a tokenizer has to be trained for.
         Dataset::Text(text) => {
-            let place = Place::new(spec.train.device, spec.train.precision);
+            let place = Place::new(spec.train.device, spec.train.precision)?;
             Translation::new(spec, text.clone(), place)?.steps()
         }
     })

@@ -18,7 +18,7 @@ pub use values::{Axis, LandscapeReport, Mark, Path, Settings, XsamPlaneReport};
 use crate::error::Error;
 use crate::event::StopSignal;
 use crate::files::Existing;
-use crate::spec::SpecError;
+use crate::spec::{DeviceName, SpecError};
 use crate::subject::{Measurement, Sample, Scene, Subject, measured};
 use crate::task::Task;
 use values::Stored;
@@ -223,10 +223,13 @@ impl Measurement for Taking<'_> {
         let directions = view.directions.clone();
         stored.begin(view)?;
         let missing = stored.missing();
-        // Burn's random numbers are those of the whole process: what drops at random is not taken in parallel.
-        let workers = match spec.sample.training {
-            true => 1,
-            false => rayon::current_num_threads().min(missing.len()).max(1),
+        // Burn's random numbers are those of the whole process: what drops at random is not taken in parallel. Nor is
+        // what a graphics card computes, which is parallel in itself.
+        let is_parallel =
+            !spec.sample.training && scene.trained.spec.train.device == DeviceName::Cpu;
+        let workers = match is_parallel {
+            true => rayon::current_num_threads().min(missing.len()).max(1),
+            false => 1,
         };
         let mut surfaces = (0..workers)
             .map(|_| scene.surface())

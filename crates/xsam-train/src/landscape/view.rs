@@ -103,6 +103,7 @@ impl View {
                 let other = Subject {
                     path: path.clone(),
                     spec: spec_of_file,
+                    device: Some(scene.trained.spec.train.device),
                 };
                 let other = other.load()?;
                 let model = T::unpack(other.model).ok_or_else(|| {

@@ -61,7 +61,8 @@ pub struct Measurement {
     pub peak_mb: Option<f64>,
     /// Threads that computed.
     pub threads: usize,
-    /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`.
+    /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`, or the device, as in
+    /// `composed (cuda)`.
     pub kernels: String,
 }
 
@@ -74,14 +75,14 @@ pub struct Measurement {
 /// [`plan`](super::plan()) does.
 ///
 /// # Errors
-/// If the spec cannot be, `steps` is less than 3, data or model cannot be made, `directory` is not empty, a step fails, or
-/// a file cannot be written.
+/// If the spec cannot be, this build or this machine does not have its device, `steps` is less than 3, data or model
+/// cannot be made, `directory` is not empty, a step fails, or a file cannot be written.
 pub fn measure(spec: &Spec, steps: Option<usize>, directory: &Path) -> Result<Measurement, Error> {
     let begun = Instant::now();
     check_steps(steps)?;
     let spec = spec.clone().resolved()?;
+    let place = Place::new(spec.train.device, spec.train.precision)?;
     let data = spec.data.load()?;
-    let place = Place::new(spec.train.device, spec.train.precision);
     let log = RefCell::new(Log::new(Goal::new(steps), Parts::of(&spec), begun));
     match data {
         Dataset::Images(splits) => {
@@ -119,7 +120,7 @@ fn of_task<T: Task>(
     };
     let excerpt = Excerpt::new(task, &log);
     let spec = measured(spec);
-    let kernels = describe(spec.train.kernels);
+    let kernels = describe(spec.train.device, spec.train.kernels);
     let course = Course::new(spec, excerpt, place, directory, Existing::Refuse)?;
     let summary = course.train(&stop, &mut listener)?;
 

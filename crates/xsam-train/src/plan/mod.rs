@@ -21,6 +21,7 @@ pub use estimate::{Counts, Estimate};
 pub use measure::{Measurement, measure};
 pub use timing::Timing;
 
+use crate::back_end::check_device;
 use crate::error::Error;
 use crate::event::StopSignal;
 use crate::spec::{Compare, Spec, SpecError};
@@ -153,7 +154,7 @@ impl PlanSpec {
 /// at once, and there is no plan. Temporary files are removed in any case; those of a plan that was killed, by the next.
 ///
 /// # Errors
-/// If a spec or a value of `how` cannot be, the other plan cannot be read or is of another experiment, or a method
+/// If a spec or a value of `how` cannot be, this build or this machine does not have the device, the other plan cannot be read or is of another experiment, or a method
 /// cannot be measured.
 pub fn plan(
     spec: &Spec,
@@ -164,6 +165,7 @@ pub fn plan(
     listener: &mut dyn FnMut(&str),
 ) -> Result<Option<Plan>, Error> {
     how.check()?;
+    check_device(spec.train.device, spec.train.precision)?;
     let methods = how.methods(spec, compare)?;
     let there = match &how.against {
         Some(path) => {

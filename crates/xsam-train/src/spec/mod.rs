@@ -241,10 +241,22 @@ named_enum! {
 }
 
 named_enum! {
-    /// Devices that this build can run on.
-    pub enum DeviceName ("device in this build") {
-        /// The processor, by Burn's Flex back end.
+    /// Devices. Every build knows them all; one besides the processor can be computed on if the feature of its name
+    /// was on in the build.
+    pub enum DeviceName ("device") {
+        /// The processor, by Burn's Flex back end and the kernels of `xsam-kernels`.
         Cpu = "cpu",
+        /// Any graphics card, in WebGPU's shading language, on whichever of Vulkan, Metal, DirectX 12 and OpenGL there
+        /// is. (In a build that has `vulkan` too, it compiles for Vulkan as that does.)
+        WebGpu = "webgpu",
+        /// A graphics card by Vulkan, in SPIR-V.
+        Vulkan = "vulkan",
+        /// A graphics card of NVIDIA, by CUDA.
+        Cuda = "cuda",
+        /// A graphics card of AMD, by ROCm.
+        Rocm = "rocm",
+        /// A graphics card of Apple, by Metal.
+        Metal = "metal",
     }
 }
 

@@ -172,7 +172,7 @@ mod tests {
         let preset = Preset::find("cifar100-resnet18-xsma").unwrap();
         let error = preset.parse(&[]).unwrap_err().to_string();
         assert!(
-            error.contains("has no method `xsma` (it has: sgd, sam, asam, xsam, sam-k2, sam-k3"),
+            error.contains("has no method `xsma` (it has: sgd, sam, asam, xsam, look-xsam, gsam"),
             "{error}"
         );
     }

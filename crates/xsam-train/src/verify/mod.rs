@@ -161,7 +161,7 @@ enum Stop {
     Fail(String),
 }
 
-/// Replays a case, on these kernels.
+/// Replays a case, on these kernels. Where it cannot be computed (see [`check_device`](crate::check_device)) it fails.
 pub fn verify(
     case: &Case,
     device: DeviceName,
@@ -169,7 +169,6 @@ pub fn verify(
     kernels: Kernels,
 ) -> CaseOutcome {
     set_kernels(kernels);
-    let place = Place::new(device, precision);
     let mut outcome = CaseOutcome {
         name: case.name.clone(),
         kind: String::new(),
@@ -180,7 +179,9 @@ pub fn verify(
         detail: String::new(),
         compared: 0,
     };
-    match replay(case, &place, &mut outcome) {
+    let place = Place::new(device, precision).map_err(|error| Stop::Fail(error.to_string()));
+    let replayed = place.and_then(|place| replay(case, &place, &mut outcome));
+    match replayed {
         Ok(deviations) => deviations.judge(&mut outcome),
         Err(Stop::Skip(reason)) => {
             outcome.verdict = Verdict::Skipped;

@@ -177,10 +177,10 @@ impl<const D: usize> RecordState for AdamState<D> {
         out.push_scalar(prefix, "time", Scalar::from(self.time));
     }
 
-    fn state_unflatten(prefix: &str, from: &mut StateSource, device: &Device) -> Option<Self> {
+    fn state_unflatten(prefix: &str, from: &mut StateSource, _: &Device) -> Option<Self> {
         let time = usize::try_from(from.take_scalar(prefix, "time")?).ok()?;
-        let first = recorded(from, prefix, "first", device)?;
-        let second = recorded(from, prefix, "second", device)?;
+        let first = recorded(from, prefix, "first")?;
+        let second = recorded(from, prefix, "second")?;
         Some(Self {
             moments: [first, second],
             time,

@@ -14,16 +14,12 @@ use burn::tensor::{Device, FloatDType, Tensor};
 pub use adam::{Adam, AdamConfig, AdamState};
 pub use sgd::{Sgd, SgdConfig, SgdState};
 
-/// A tensor of a record, in the precision in which it was saved.
-fn recorded<const D: usize>(
-    from: &mut StateSource,
-    prefix: &str,
-    name: &str,
-    device: &Device,
-) -> Option<Tensor<D>> {
+/// A tensor of a record, in the precision in which it was saved, in the processor's memory: Burn moves the state to the
+/// weights' device at the next step.
+fn recorded<const D: usize>(from: &mut StateSource, prefix: &str, name: &str) -> Option<Tensor<D>> {
     let data = from.take_tensor(prefix, name)?;
     let dtype = data.dtype();
-    (data.rank() == D).then(|| Tensor::from_data(data, (device, dtype)))
+    (data.rank() == D).then(|| Tensor::from_data(data, (&Device::flex(), dtype)))
 }
 
 /// State of a record, for weights that may have been cast since.

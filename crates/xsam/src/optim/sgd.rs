@@ -140,8 +140,8 @@ impl<const D: usize> RecordState for SgdState<D> {
         out.push_tensor(prefix, "velocity", self.velocity.to_data());
     }
 
-    fn state_unflatten(prefix: &str, from: &mut StateSource, device: &Device) -> Option<Self> {
-        let velocity = recorded(from, prefix, "velocity", device)?;
+    fn state_unflatten(prefix: &str, from: &mut StateSource, _: &Device) -> Option<Self> {
+        let velocity = recorded(from, prefix, "velocity")?;
         Some(Self { velocity })
     }
 }

@@ -200,7 +200,7 @@ pub struct StackInputs<B: Backend> {
 }
 
 /// The parts of [`FeatureStack`] that Burn dispatches to the back end of their inputs.
-#[backend_extension(Flex, Autodiff)]
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait StackOps: Backend {
     /// `new`, which becomes the map of `link`. On a tape its gradient is what the backward passes of
     /// [`normalise_stack`](StackOps::normalise_stack) have added up in `link`; it comes after them in the
@@ -217,7 +217,11 @@ pub trait StackOps: Backend {
         last: FloatTensor<Self>,
         links: Vec<Link>,
         #[extension_type] inputs: StackInputs<Self>,
-    ) -> Normalised<Self>;
+    ) -> Normalised<Self> {
+        drop(last);
+        let maps = links.iter().map(Link::map::<Self>).collect();
+        composed_forward::<Self>(maps, inputs)
+    }
 }
 
 /// The computations behind [`StackOps`] on one back end; the provided bodies join the maps.
