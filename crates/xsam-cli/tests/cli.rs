@@ -81,8 +81,8 @@ fn wrong_words_are_wrong_usage() {
             "did you mean `digits-noise`?",
         ),
         (
-            &["train", "--device", "cuda"],
-            "there is no device in this build `cuda`",
+            &["train", "--device", "cudda"],
+            "there is no device `cudda`",
         ),
         (&["train", "--threads", "0"], "from 1 to 1024"),
         (&["train", "--resume", "nowhere"], "nowhere"),

@@ -11,7 +11,7 @@ fn check(precision: Precision) {
         assert_eq!(outcome.verdict, Verdict::Pass, "{outcome:?}");
         passed += 1;
     }
-    assert_eq!(passed, 20);
+    assert_eq!(passed, 39);
 }
 
 #[test]
