@@ -35,8 +35,11 @@ pub struct SharpnessAwareModel<M: TrainStep> {
     pub(super) optim: SharpnessAware,
     pub(super) shared: Arc<Shared<M::Input>>,
     interrupter: Interrupter,
-    observer: Option<Arc<dyn Fn(&StepReport) + Send + Sync>>,
+    observer: Option<Arc<Observer>>,
 }
+
+/// Gets the report of every step.
+type Observer = dyn Fn(&StepReport) + Send + Sync;
 
 /// What clones of a model share.
 pub(super) struct Shared<I> {
