@@ -5,12 +5,25 @@ use xsam_data::{DataError, Images, Normalization, gather};
 
 use crate::back_end::open;
 use crate::spec::{DeviceName, Precision, SpecError};
+use crate::task::split;
 
 /// A batch: images `[batch, channels, height, width]` and the class of each, `[batch]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Batch {
     pub(crate) images: Tensor<4>,
     pub(crate) targets: Tensor<1, Int>,
+}
+
+impl Batch {
+    /// In `count` parts as even as can be, one after another, or as many as there are images.
+    pub(crate) fn parts(&self, count: usize) -> Vec<Self> {
+        let part = |(begin, size)| Self {
+            images: self.images.clone().narrow(0, begin, size),
+            targets: self.targets.clone().narrow(0, begin, size),
+        };
+        let parts = split(self.targets.dims()[0], count);
+        parts.into_iter().map(part).collect()
+    }
 }
 
 /// Where and in which format the numbers of a run are.

@@ -88,16 +88,15 @@ impl Method for Mean {
         _report: &mut StepReport,
     ) -> Result<Update, StepError> {
         let sum = match self.sum.take() {
-            Some(sum) => sum.combine(1.0, &start.gradient, 1.0),
+            Some(sum) => sum
+                .beside(&start.gradient)
+                .combine(1.0, &start.gradient, 1.0),
             None => start.gradient,
         };
         self.count += 1;
         let gradient = sum.clone().scale(1.0 / self.count as f64);
         self.sum = Some(sum);
-        Ok(Update {
-            gradient,
-            norm: None,
-        })
+        Ok(Update::new(gradient, None))
     }
 
     fn state(&self) -> MethodState {

@@ -6,10 +6,8 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{rows, train};
-use xsam_train::{
-    Existing, MethodName, Named, Run, RunSummary, Search, SearchKind, Spec, Status, StopSignal,
-};
+use common::{interrupted, rows, train};
+use xsam_train::{Existing, MethodName, Named, RunSummary, Search, SearchKind, Spec, Status};
 
 fn spec(settings: &[&str]) -> Spec {
     let short = [
@@ -160,22 +158,6 @@ fn variants() -> Vec<Vec<String>> {
         variants.push(variant.iter().map(|s| (*s).to_owned()).collect());
     }
     variants
-}
-
-/// Trains until `stop_at` steps are done.
-fn interrupted(spec: &Spec, directory: &Path, existing: Existing, stop_at: usize) -> RunSummary {
-    let stop = StopSignal::default();
-    let mut steps = 0;
-    let run = Run::prepare(spec.clone(), directory, existing).unwrap();
-    run.train(&stop, &mut |event| {
-        if let xsam_train::Event::Step { .. } = event {
-            steps += 1;
-            if steps == stop_at {
-                stop.stop();
-            }
-        }
-    })
-    .unwrap()
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{rows, train};
+use common::{interrupted, rows, train};
 use xsam_train::{
     Comparison, Error, Event, Existing, Metrics, Run, RunSummary, Spec, Status, StopSignal,
 };
@@ -14,22 +14,6 @@ use xsam_train::{
 fn spec(settings: &[&str]) -> Spec {
     let short = ["data.subset=200", "train.epochs=4", "train.batch_size=50"];
     common::spec(&short, settings)
-}
-
-/// Trains until `stop_at` steps are done.
-fn interrupted(spec: &Spec, directory: &Path, existing: Existing, stop_at: usize) -> RunSummary {
-    let stop = StopSignal::default();
-    let mut steps = 0;
-    let run = Run::prepare(spec.clone(), directory, existing).unwrap();
-    run.train(&stop, &mut |event| {
-        if let Event::Step { .. } = event {
-            steps += 1;
-            if steps == stop_at {
-                stop.stop();
-            }
-        }
-    })
-    .unwrap()
 }
 
 #[test]

@@ -88,9 +88,7 @@ impl Ascent {
         keep: Keep,
         report: &mut StepReport,
     ) -> Result<AscentPoint, StepError> {
-        let mut climb = self.begin(start, rho_factor, keep);
-        while climb.step(objective, report)? {}
-        climb.finish(objective)
+        self.begin(start, rho_factor, keep).top(objective, report)
     }
 
     /// The beginning of a climb, for methods that look at every ascent point on the way or that change the
@@ -207,6 +205,19 @@ impl<'a> Climb<'a> {
         report.ascent_grad_norm = Some(self.here.norm);
         self.made += 1;
         Ok(true)
+    }
+
+    /// Takes all steps that are left, and ends the climb.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step).
+    pub fn top(
+        mut self,
+        objective: &mut dyn Objective,
+        report: &mut StepReport,
+    ) -> Result<AscentPoint, StepError> {
+        while self.step(objective, report)? {}
+        self.finish(objective)
     }
 
     /// Ends the climb where it is, and brings the objective's point back to the weights.

@@ -188,10 +188,9 @@ impl SharpnessAware {
         F: FnMut(&M) -> L,
         L: LossOutput,
     {
-        let lr = lr.into();
-        let ready = Attempt::of(self, &lr, &model)
-            .and_then(|attempt| attempt.whole(&model, &mut Whole(loss)));
-        self.take(lr, model, ready)
+        self.make(lr, model, |attempt, model| {
+            attempt.whole(model, &mut Whole(loss))
+        })
     }
 
     /// One step on a batch that is too large for memory: gradient accumulation, for every method.
@@ -216,10 +215,9 @@ impl SharpnessAware {
         F: FnMut(&M, &B) -> L,
         L: LossOutput,
     {
-        let lr = lr.into();
-        let ready = Attempt::of(self, &lr, &model)
-            .and_then(|attempt| attempt.whole(&model, &mut Parts::new(parts, loss)?));
-        self.take(lr, model, ready)
+        self.make(lr, model, |attempt, model| {
+            attempt.whole(model, &mut Parts::new(parts, loss)?)
+        })
     }
 
     /// One step of m-sharpness (arXiv 2010.01412, section 4.1): each of the `parts` of a batch, of m samples, ascends
@@ -244,19 +242,18 @@ impl SharpnessAware {
         F: FnMut(&M, &B) -> L,
         L: LossOutput,
     {
-        let lr = lr.into();
-        let ready =
-            Attempt::of(self, &lr, &model).and_then(|attempt| attempt.each(&model, parts, loss));
-        self.take(lr, model, ready)
+        self.make(lr, model, |attempt, model| attempt.each(model, parts, loss))
     }
 
-    /// Takes a step that is ready.
-    pub(crate) fn take<M: Module, O>(
+    /// A step whose part before the base optimizer's is made by `attempt`.
+    fn make<M: Module, O>(
         &mut self,
-        lr: ModuleLearningRate,
+        lr: impl Into<ModuleLearningRate>,
         model: M,
-        ready: Result<Ready<M, O>, StepError>,
+        attempt: impl FnOnce(Attempt<'_>, &M) -> Result<Ready<M, O>, StepError>,
     ) -> Result<Step<M, O>, StepFailure<M>> {
+        let lr = lr.into();
+        let ready = Attempt::of(self, &lr, &model).and_then(|begun| attempt(begun, &model));
         match ready {
             Ok(ready) => {
                 // Nothing can fail from here on. The old weights go first: only then can the base

@@ -7,7 +7,7 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use crate::error::StepError;
 use crate::parameters;
 use crate::report::StepReport;
-use crate::vector::ParamVector;
+use crate::vector::{ParamVector, Reductions};
 
 /// What a method hands on.
 #[derive(Clone, Debug)]
@@ -118,9 +118,10 @@ impl Update {
         match &mut self.then {
             Then::Nothing => {}
             Then::Subtract(besides) => {
-                let [dot, square] = besides.dots([&self.gradient, &*besides])?[..] else {
-                    return Err(StepError::Device("two scalars were asked for".to_owned()));
-                };
+                let [dot, square] = Reductions::default()
+                    .dot(besides, &self.gradient)
+                    .dot(besides, besides)
+                    .read()?;
                 let whole = (norm * norm + 2.0 * dot + square).max(0.0).sqrt();
                 if whole > max_norm {
                     let factor = max_norm / whole;

@@ -9,7 +9,7 @@ use xsam_data::{
 use xsam_kernels::cross_entropy;
 use xsam_models::{ImageClassifier, Model, ModelConfig, cast};
 
-use super::{Batches, Hits, SampleSizes, Scores, Task, split};
+use super::{Batches, Hits, SampleSizes, Scores, Task};
 use crate::device::{Batch, Place};
 use crate::error::Error;
 use crate::evaluation::{Score, Tally, count, evaluate, scalar};
@@ -143,17 +143,13 @@ impl Task for Classification {
     }
 
     fn parts(&self, batch: Batch, count: usize) -> Result<Vec<(Batch, f64)>, Error> {
-        let items = batch.targets.dims()[0];
-        let parts = split(items, count);
-        let average = items as f64 / parts.len() as f64;
-        let part = |(begin, size): (usize, usize)| {
-            let part = Batch {
-                images: batch.images.clone().narrow(0, begin, size),
-                targets: batch.targets.clone().narrow(0, begin, size),
-            };
-            (part, size as f64 / average)
-        };
-        Ok(parts.into_iter().map(part).collect())
+        let parts = batch.parts(count);
+        let average = self.size(&batch) as f64 / parts.len() as f64;
+        let weighed = parts.into_iter().map(|part| {
+            let share = self.size(&part) as f64 / average;
+            (part, share)
+        });
+        Ok(weighed.collect())
     }
 
     fn hits(&self, batch: &Batch, logits: Tensor<2>) -> Result<Hits, Error> {

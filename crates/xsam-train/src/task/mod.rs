@@ -99,7 +99,7 @@ pub(crate) trait Task {
 
 /// Where each of `count` parts of `items` items begins, and how many it has: all alike, or one more in the first
 /// ones.
-fn split(items: usize, count: usize) -> Vec<(usize, usize)> {
+pub(crate) fn split(items: usize, count: usize) -> Vec<(usize, usize)> {
     let count = count.min(items).max(1);
     let begin = |i: usize| i * (items / count) + i.min(items % count);
     (0..count)

@@ -209,10 +209,5 @@ fn split(batch: &Batch, parts: usize) -> Result<Vec<Batch>, Stop> {
         let message = format!("a batch of {items} cannot be split into {parts} equal parts");
         return Err(Stop::Fail(message));
     }
-    let size = items / parts;
-    let part = |i: usize| Batch {
-        images: batch.images.clone().narrow(0, i * size, size),
-        targets: batch.targets.clone().narrow(0, i * size, size),
-    };
-    Ok((0..parts).map(part).collect())
+    Ok(batch.parts(parts))
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use xsam_train::{Error, Existing, Run, RunSummary, Spec, StopSignal};
+use xsam_train::{Error, Event, Existing, Run, RunSummary, Spec, StopSignal};
 
 /// The spec of these settings; of two of one field the later one holds.
 pub fn spec(settings: &[&str], more: &[&str]) -> Spec {
@@ -19,6 +19,27 @@ pub fn spec(settings: &[&str], more: &[&str]) -> Spec {
 pub fn train(spec: &Spec, directory: &Path, existing: Existing) -> Result<RunSummary, Error> {
     let run = Run::prepare(spec.clone(), directory, existing)?;
     run.train(&StopSignal::default(), &mut |_| {})
+}
+
+/// Trains until `stop_at` steps are done.
+pub fn interrupted(
+    spec: &Spec,
+    directory: &Path,
+    existing: Existing,
+    stop_at: usize,
+) -> RunSummary {
+    let stop = StopSignal::default();
+    let mut steps = 0;
+    let run = Run::prepare(spec.clone(), directory, existing).unwrap();
+    run.train(&stop, &mut |event| {
+        if let Event::Step { .. } = event {
+            steps += 1;
+            if steps == stop_at {
+                stop.stop();
+            }
+        }
+    })
+    .unwrap()
 }
 
 /// The rows of `metrics.csv` without the times and the memory they took.

@@ -100,9 +100,7 @@ impl Method for FriendlySam {
     ) -> Result<Update, StepError> {
         let (sigma, average) = self.average.with(&start.gradient);
         let climb = self.ascent.begin(start, context.rho_factor, Keep::Gradient);
-        let mut climb = climb.without(sigma, average);
-        while climb.step(objective, report)? {}
-        let point = climb.finish(objective)?;
+        let point = climb.without(sigma, average).top(objective, report)?;
         Ok(Update::new(point.gradient, Some(point.norm)))
     }
 

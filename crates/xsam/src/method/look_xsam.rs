@@ -7,7 +7,7 @@ use crate::error::{ConfigError, RecordError, StepError};
 use crate::objective::{Evaluation, Objective};
 use crate::report::StepReport;
 use crate::update::Update;
-use crate::vector::ParamVector;
+use crate::vector::{ParamVector, Reductions};
 
 /// Efficient XSAM: a step of XSAM now and then, and between them plain gradients, turned as XSAM turned its own.
 ///
@@ -120,9 +120,10 @@ impl Turn {
     /// The gradient of another step, turned likewise.
     fn of(&self, gradient: ParamVector, norm: f64) -> Result<Update, StepError> {
         let kept = self.towards.clone().beside(&gradient);
-        let [along, square] = kept.dots([&gradient, &kept])?[..] else {
-            return Err(StepError::Device("two scalars were asked for".to_owned()));
-        };
+        let [along, square] = Reductions::default()
+            .dot(&kept, &gradient)
+            .dot(&kept, &kept)
+            .read()?;
         let share = along / (norm * norm);
         let rest = (square - along * share).max(0.0).sqrt();
         let (sine, cosine) = self.angle.sin_cos();

@@ -201,8 +201,7 @@ impl Method for Xsam {
         if let Some((sigma, average)) = less {
             climb = climb.without(sigma, average);
         }
-        while climb.step(objective, report)? {}
-        let point = climb.finish(objective)?;
+        let point = climb.top(objective, report)?;
         let norm = point.norm;
         let (Some(displacement), true) = (point.displacement, norm > 0.0) else {
             return Ok(Update::new(point.gradient, Some(norm)));
