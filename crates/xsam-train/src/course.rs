@@ -47,6 +47,8 @@ struct State {
     steps: usize,
     parameters: usize,
     changed_labels: usize,
+    /// Warnings from before the first step, which nobody has heard yet.
+    unsaid: Vec<String>,
     optim: SharpnessAware,
     position: Position,
     logs: Logs,
@@ -97,6 +99,7 @@ impl<T: Task> Course<T> {
             steps: task.steps(),
             parameters: parameter_count(&model),
             changed_labels: task.changed_labels(),
+            unsaid: task.warnings(),
             optim,
             logs: Logs::open(directory, &position.logs)?,
             position,
@@ -165,6 +168,11 @@ impl State {
         stop: &StopSignal,
         listener: &mut Listener<'_>,
     ) -> Result<Status, Error> {
+        let unsaid = std::mem::take(&mut self.unsaid);
+        if !unsaid.is_empty() {
+            self.warn(unsaid, listener);
+            self.write(Status::Running, None)?;
+        }
         while self.position.rows.len() < self.spec.train.epochs {
             let ended;
             (model, ended) = self.epoch(task, model, stop, listener)?;
@@ -255,6 +263,16 @@ impl State {
         drop(batches);
         let ended = self.close_epoch(task, &model, stop, listener)?;
         Ok((model, ended))
+    }
+
+    /// Hands up warnings, except those that were handed up before.
+    fn warn(&mut self, warnings: impl IntoIterator<Item = String>, listener: &mut Listener<'_>) {
+        for warning in warnings {
+            if !self.position.warnings.contains(&warning) {
+                listener(Event::Warning(&warning));
+                self.position.warnings.push(warning);
+            }
+        }
     }
 
     fn log(&mut self, epoch: usize, i: usize, lr: f64, report: &StepReport) -> Result<(), Error> {
@@ -362,6 +380,7 @@ impl State {
             // Not a step can be made from it: the weights in it are at fault, and not the learning rate alone.
             checkpoint::discard(&path)?;
         }
+        let warnings = std::mem::take(&mut self.position.warnings);
         let (model, found) = checkpoint::load(&self.directory, model, &mut self.optim, false)?;
         let model = match found {
             Some(position) => {
@@ -378,6 +397,7 @@ impl State {
         self.logs = Logs::open(&self.directory, &self.position.logs)?;
         self.position.lr_factor = lr_factor * LR_AFTER_DIVERGENCE;
         self.position.restored = restored + 1;
+        self.position.warnings = warnings;
         self.last = None;
         listener(Event::Restored {
             reason: &error.to_string(),
@@ -394,6 +414,7 @@ impl State {
         let summary = RunSummary {
             status,
             error,
+            warnings: self.position.warnings.clone(),
             method: self.optim.method().to_owned(),
             seed: self.spec.train.seed,
             parameters: self.parameters,

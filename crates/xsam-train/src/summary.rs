@@ -40,6 +40,9 @@ pub struct RunSummary {
     /// The error that ended it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What a person should know of it, in the order in which it came up, each sentence once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Name of the method.
     pub method: String,
     /// The seed.

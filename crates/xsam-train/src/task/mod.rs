@@ -57,6 +57,11 @@ pub(crate) trait Task {
         0
     }
 
+    /// What a person should know of the data before the first step, in sentences.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Writes into the run's directory what the model is of no use without; of a run that goes on, checks
     /// that it is the same.
     fn keep(&self, _directory: &Path) -> Result<(), Error> {
