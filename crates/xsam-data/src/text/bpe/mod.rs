@@ -1,5 +1,6 @@
 //! Subwords by byte pair encoding.
 
+mod chain;
 mod file;
 mod train;
 mod vocabulary;
@@ -9,7 +10,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::{EncodedPairs, SentencePairs, TokenizerError};
+use super::{EncodedPairs, SentencePairs, Sentences, TokenizerError};
 use crate::DataError;
 use vocabulary::{END_OF_WORD, Vocabulary};
 
@@ -88,7 +89,8 @@ impl Tokenizer {
 
     /// The ids of all pairs, on all threads of rayon's pool.
     pub fn encode_pairs(&self, pairs: &SentencePairs) -> EncodedPairs {
-        let encode = |sentences: &[String]| -> Vec<Vec<u32>> {
+        let encode = |sentences: &Sentences| -> Vec<Vec<u32>> {
+            let sentences: Vec<&str> = sentences.iter().collect();
             let tasks = sentences.par_chunks(LINES_PER_TASK).map(|sentences| {
                 let mut known = HashMap::new();
                 let mut encoded = Vec::with_capacity(sentences.len());
