@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::schedule::learning_rate;
 use crate::spec::{OnDivergence, Spec};
 use crate::stepping::step;
-use crate::summary::{MARKER, RunSummary, SPEC_FILE, Status, best, goes_on};
+use crate::summary::{MARKER, RunSummary, SPEC_FILE, Status, TrainingPairs, best, goes_on};
 use crate::task::{Batches, Task};
 use crate::{checkpoint, method};
 
@@ -47,6 +47,7 @@ struct State {
     steps: usize,
     parameters: usize,
     changed_labels: usize,
+    pairs: Option<TrainingPairs>,
     /// Warnings from before the first step, which nobody has heard yet.
     unsaid: Vec<String>,
     optim: SharpnessAware,
@@ -99,6 +100,7 @@ impl<T: Task> Course<T> {
             steps: task.steps(),
             parameters: parameter_count(&model),
             changed_labels: task.changed_labels(),
+            pairs: task.pairs(),
             unsaid: task.warnings(),
             optim,
             logs: Logs::open(directory, &position.logs)?,
@@ -306,6 +308,7 @@ impl State {
             for (name, text) in &scores.files {
                 files::write(&self.directory.join(name), text)?;
             }
+            self.warn(std::mem::take(&mut scores.warnings), listener);
         }
         let start = Instant::now();
         let sums = std::mem::take(&mut self.position.sums);
@@ -419,6 +422,7 @@ impl State {
             seed: self.spec.train.seed,
             parameters: self.parameters,
             changed_labels: self.changed_labels,
+            pairs: self.pairs,
             bookkeeping_share: share.is_finite().then_some(share),
             restored: self.position.restored,
             ..RunSummary::default()

@@ -83,7 +83,7 @@ pub use spec::{
 };
 pub use statistics::{PairedTest, Spread, paired_t_test};
 pub use subject::{Sample, Subject};
-pub use summary::{RunSummary, Status};
+pub use summary::{RunSummary, Status, TrainingPairs};
 pub use trained::{Trained, TrainedModel};
 pub use verify::{Case, CaseOutcome, Verdict, verify};
 pub use xsam::StepReport;
