@@ -1,14 +1,14 @@
 //! What a person, or a machine, sees of runs in parallel.
 
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, stderr};
 use std::path::PathBuf;
 
 use indicatif::{MultiProgress, ProgressBar};
 use xsam_train::{Event, Job, JobEvent};
 
 use crate::args::OutputArguments;
-use crate::progress::{self, Progress, outcome, restored, short, style};
+use crate::print;
+use crate::progress::{self, json_line, outcome, restored, short, style};
 
 /// Shows the events of runs in parallel.
 pub(crate) struct JobProgress<'a> {
@@ -28,14 +28,12 @@ struct Shown {
     bar: ProgressBar,
     /// Steps in an epoch.
     steps: usize,
-    /// For machines: its lines.
-    json: Option<Progress>,
 }
 
 impl<'a> JobProgress<'a> {
     /// For `runs` runs.
     pub(crate) fn new(output: &'a OutputArguments, runs: usize) -> Self {
-        let bars = !output.json && !output.quiet && stderr().is_terminal();
+        let bars = !output.json && !output.quiet && print::is_terminal();
         Self {
             output,
             of: runs,
@@ -59,15 +57,18 @@ impl<'a> JobProgress<'a> {
             return;
         };
         let of_run = of_run(job, event);
-        if let Some(json) = &mut shown.json {
+        if let JobEvent::Warning(warning) = event {
+            print::warning(self.bars.as_ref(), &shown.name, warning);
+        }
+        if self.output.json {
             // Steps have no line, and failures are in the summary.
             if let Some(event) = of_run {
-                json.show(&event);
+                json_line(&job.directory, &event);
             }
             return;
         }
         match event {
-            JobEvent::Started { .. } => {}
+            JobEvent::Started { .. } | JobEvent::Warning(_) => {}
             JobEvent::Step { epoch, step } => {
                 let position = (epoch - 1) * shown.steps + step;
                 shown.bar.set_position(position as u64);
@@ -106,12 +107,7 @@ impl<'a> JobProgress<'a> {
         if done + step > 0 {
             self.say(&format!("{name}: going on after epoch {done}"));
         }
-        let shown = Shown {
-            name,
-            bar,
-            steps,
-            json: (self.output.json).then(|| Progress::new(self.output, self.of)),
-        };
+        let shown = Shown { name, bar, steps };
         self.shown.insert(job.directory.clone(), shown);
     }
 
@@ -124,9 +120,8 @@ impl<'a> JobProgress<'a> {
 
     fn say(&self, line: &str) {
         match &self.bars {
-            Some(bars) => bars.suspend(|| eprintln!("{line}")),
             None if self.output.quiet || self.output.json => {}
-            None => eprintln!("{line}"),
+            bars => print::above(bars.as_ref(), line),
         }
     }
 }
@@ -153,6 +148,7 @@ fn of_run<'a>(job: &'a Job, event: &'a JobEvent) -> Option<Event<'a>> {
             step: *step,
             lr_factor: *lr_factor,
         },
+        JobEvent::Warning(warning) => Event::Warning(warning),
         JobEvent::Ended(summary) => Event::Ended(summary),
         JobEvent::Step { .. } | JobEvent::Failed(_) => return None,
     })

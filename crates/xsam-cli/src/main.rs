@@ -34,7 +34,7 @@ fn main() -> ExitCode {
         .num_threads(threads.unwrap_or_default())
         .stack_size(STACK);
     if let Err(error) = pool.build_global() {
-        eprintln!("xsam: cannot start the threads: {error}");
+        print::error(format_args!("cannot start the threads: {error}"));
         return ExitCode::from(1);
     }
     // On a thread of the pool, which does a part of each operation itself. Any other would have to wake
@@ -45,7 +45,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Failed) => ExitCode::from(1),
         Ok(Outcome::Interrupted) => ExitCode::from(130),
         Err(error) => {
-            eprintln!("xsam: {error}");
+            print::error(&error);
             ExitCode::from(if error.is_usage() { 2 } else { 1 })
         }
     }

@@ -1,20 +1,60 @@
-//! Standard output, which may be closed before we are done.
+//! All that the program prints. Nothing else in it may: what is done to standard output and standard error, which may be
+//! closed, full or a terminal that is gone, ends neither a run nor the program.
+#![allow(clippy::disallowed_methods, reason = "the one place that prints")]
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{IsTerminal, Write, stderr, stdout};
 
+use indicatif::MultiProgress;
 use serde::Serialize;
 
 /// Prints a line. A reader that has gone away (`xsam .. | head`) does not end a run: its results
 /// are in files as well.
 pub(crate) fn line(text: impl Display) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
+    write(stdout(), text);
 }
 
 /// Prints a value as a line of JSON.
 pub(crate) fn json(value: &impl Serialize) {
     match serde_json::to_string(value) {
         Ok(text) => line(text),
-        Err(error) => eprintln!("xsam: {error}"),
+        Err(problem) => error(problem),
     }
+}
+
+/// Prints a line on standard error.
+pub(crate) fn note(text: impl Display) {
+    write(stderr(), text);
+}
+
+/// Prints what went wrong, or what the program has to say of itself.
+pub(crate) fn error(text: impl Display) {
+    note(format_args!("xsam: {text}"));
+}
+
+/// Prints what a person should know, also with `--quiet`. `what` says of what, if that is not plain.
+pub(crate) fn warning(bars: Option<&MultiProgress>, what: &str, text: &str) {
+    let what = match what {
+        "" => String::new(),
+        what => format!("{what}: "),
+    };
+    above(bars, format_args!("xsam: warning: {what}{text}"));
+}
+
+/// Prints a line on standard error that stays above the bars, if there are any.
+pub(crate) fn above(bars: Option<&MultiProgress>, text: impl Display) {
+    match bars {
+        Some(bars) => bars.suspend(|| note(text)),
+        None => note(text),
+    }
+}
+
+/// Whether standard error is a terminal, where bars can be drawn.
+pub(crate) fn is_terminal() -> bool {
+    stderr().is_terminal()
+}
+
+/// In one piece: lines of several processes in one file stay whole. What cannot be printed is not printed.
+fn write(mut to: impl Write, text: impl Display) {
+    let _ = to.write_all(format!("{text}\n").as_bytes());
 }

@@ -117,7 +117,7 @@ fn wnids(bytes: &[u8], count: usize) -> Result<Vec<String>, Fault> {
 fn words(bytes: &[u8], wnids: &[String]) -> Result<Vec<String>, Fault> {
     let mut found: Vec<Option<String>> = vec![None; wnids.len()];
     let mut last = 0;
-    for (line, bytes) in lines::lines(bytes) {
+    for (line, bytes) in lines::lines(bytes)? {
         last = line;
         let mut fields = bytes.splitn(2, |&byte| byte == b'\t');
         let (Some(wnid), Some(words)) = (fields.next(), fields.next()) else {
@@ -189,7 +189,7 @@ fn annotations(
 ) -> Result<Vec<(String, usize)>, Fault> {
     let mut found = Vec::with_capacity(count);
     let mut seen = HashMap::new();
-    for (line, bytes) in lines::lines(bytes) {
+    for (line, bytes) in lines::lines(bytes)? {
         let wrong = |reason: String| Err(Fault::line(line, reason));
         if found.len() == count {
             return wrong(format!("there are more than {count} lines"));

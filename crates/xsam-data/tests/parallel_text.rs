@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
-use xsam_data::text::{ParallelText, iwslt14_de_en, parallel_text};
+use xsam_data::text::{ParallelText, Sentences, iwslt14_de_en, parallel_text};
 
 fn write(directory: &TempDir, name: &str, content: impl AsRef<[u8]>) {
     fs::write(directory.path().join(name), content).unwrap();
@@ -27,6 +27,10 @@ fn load(directory: &TempDir) -> ParallelText {
     iwslt14_de_en(directory.path()).unwrap()
 }
 
+fn lines(sentences: &Sentences) -> Vec<&str> {
+    sentences.iter().collect()
+}
+
 #[track_caller]
 fn assert_refused(directory: &Path, languages: [&str; 2], words: &[&str]) {
     let error = parallel_text(directory, languages[0], languages[1]);
@@ -40,12 +44,12 @@ fn lines_correspond_in_either_direction() {
     write(&here, "README", "not looked at");
     let text = load(&here);
     assert_eq!(
-        text.train.source(),
+        lines(text.train.source()),
         ["ein Hund", "eine Katze", "zwei Hunde"]
     );
-    assert_eq!(text.train.target(), ["a dog", "a cat", "two dogs"]);
-    assert_eq!(text.validation.source(), ["ein", "zwei"]);
-    assert_eq!(text.test.target(), ["three"]);
+    assert_eq!(lines(text.train.target()), ["a dog", "a cat", "two dogs"]);
+    assert_eq!(lines(text.validation.source()), ["ein", "zwei"]);
+    assert_eq!(lines(text.test.target()), ["three"]);
     assert_eq!(text.left_out, 0);
     assert_eq!(text.train.sentences().count(), 6);
 
@@ -80,6 +84,26 @@ fn files_of_windows_are_read_as_any() {
 }
 
 #[test]
+fn files_of_the_first_macs_are_read_as_any() {
+    let here = folder();
+    let expected = load(&here);
+    for name in ["train.de", "train.en", "valid.en", "test.de"] {
+        let content = fs::read_to_string(here.path().join(name)).unwrap();
+        write(&here, name, content.replace('\n', "\r"));
+    }
+    assert_eq!(load(&here), expected);
+}
+
+#[test]
+fn pairs_tell_their_files() {
+    let here = folder();
+    let text = load(&here);
+    let names = ["valid.de", "valid.en"].map(|name| here.path().join(name));
+    assert_eq!(*text.validation.files(), names);
+    assert_eq!(text.train.first(1).unwrap().files(), text.train.files());
+}
+
+#[test]
 fn the_validation_part_has_one_of_three_names() {
     for name in ["val", "dev"] {
         let here = folder();
@@ -104,20 +128,20 @@ fn empty_sentences_are_left_out_of_training_alone() {
     write(&here, "test.de", "drei\n\n");
     write(&here, "test.en", "\nthree\n");
     let text = load(&here);
-    assert_eq!(text.train.source(), ["ein Hund"]);
-    assert_eq!(text.train.target(), ["a dog"]);
+    assert_eq!(lines(text.train.source()), ["ein Hund"]);
+    assert_eq!(lines(text.train.target()), ["a dog"]);
     assert_eq!(text.left_out, 4);
-    assert_eq!(text.validation.source(), ["", "zwei"]);
-    assert_eq!(text.test.source(), ["drei", ""]);
-    assert_eq!(text.test.target(), ["", "three"]);
+    assert_eq!(lines(text.validation.source()), ["", "zwei"]);
+    assert_eq!(lines(text.test.source()), ["drei", ""]);
+    assert_eq!(lines(text.test.target()), ["", "three"]);
 }
 
 #[test]
 fn the_first_pairs_can_be_taken() {
     let text = load(&folder());
     let first = text.train.first(2).unwrap();
-    assert_eq!(first.source(), ["ein Hund", "eine Katze"]);
-    assert_eq!(first.target(), ["a dog", "a cat"]);
+    assert_eq!(lines(first.source()), ["ein Hund", "eine Katze"]);
+    assert_eq!(lines(first.target()), ["a dog", "a cat"]);
     assert_eq!(text.train.first(3).unwrap(), text.train);
     for n in [0, 4] {
         let error = text.train.first(n).unwrap_err().to_string();
@@ -146,6 +170,21 @@ fn what_is_wrong_is_named_with_file_and_line() {
         &["test.de has 2 lines", "test.en has 1"],
     );
     with("valid.de", b"a\nb\xff\n", &["valid.de, line 2: not UTF-8"]);
+    with(
+        "train.en",
+        b"a\nb\rc\nd\n",
+        &["train.en, line 2: a carriage return"],
+    );
+    with(
+        "test.de",
+        b"\xff\xfed\0\n\0",
+        &["test.de is UTF-16", "iconv"],
+    );
+    with(
+        "test.de",
+        b"d\0r\0e\0i\0\n\0",
+        &["test.de is UTF-16", "iconv"],
+    );
     with("train.de", b"", &["train.de holds no sentences"]);
     with("test.en", b"\n", &["test.en holds no sentences"]);
     write(&here, "train.de", "a\n\nb\n");

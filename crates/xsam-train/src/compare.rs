@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use xsam_data::Dataset;
 
 pub use job::{Job, JobEvent, serve};
-pub use summary::{ComparisonSummary, MethodSummary};
+pub use summary::{ComparisonSummary, MethodSummary, RunWarnings};
 pub use tuning::{CandidateSummary, TunedMethod, TuningMeasure, TuningSummary};
 pub use workers::{JobListener, Workers};
 
@@ -24,7 +24,7 @@ use crate::event::{Listener, StopSignal};
 use crate::files::{self, Existing};
 use crate::lock::Lock;
 use crate::metrics::Metrics;
-use crate::plot::{self, Line, Lines, Words};
+use crate::plot::{self, Drawn, Line, Lines, Words};
 use crate::run::Run;
 use crate::spec::{Compare, CompareEntry, Spec};
 use crate::statistics::mean;
@@ -281,7 +281,7 @@ impl Comparison {
     ) -> Result<ComparisonSummary, Error> {
         let mut summary = self.summary(outcome.status(), tuning, done)?;
         summary.failures = outcome.failures;
-        let mut files = Vec::new();
+        let mut drawn = Drawn::default();
         let labelled = done.iter().map(|(m, run)| (&*self.entries[*m].label, run));
         let mut texts = vec![
             ("methods.csv", csv::methods(&summary)),
@@ -292,7 +292,7 @@ impl Comparison {
         }
         for (file, text) in texts {
             files::write(&self.directory.join(file), &text)?;
-            files.push(file.to_owned());
+            drawn.files.push(file.to_owned());
         }
         type Column = fn(&Metrics) -> Option<f64>;
         let plots: [(&str, &str, &str, Column); 4] = [
@@ -333,11 +333,12 @@ impl Comparison {
                     marks: &[],
                     logarithmic: false,
                 };
-                files.push(plot::svg(&self.directory, name, &figure)?);
+                drawn.add(plot::svg(&self.directory, name, &figure).map(|file| [file]))?;
             }
         }
-        files.push(MARKER.to_owned());
-        summary.files = files;
+        drawn.files.push(MARKER.to_owned());
+        summary.files = drawn.files;
+        summary.warnings = drawn.warnings;
         self.write_json(&summary)?;
         Ok(summary)
     }

@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::schedule::learning_rate;
 use crate::spec::{OnDivergence, Spec};
 use crate::stepping::step;
-use crate::summary::{MARKER, RunSummary, SPEC_FILE, Status, best, goes_on};
+use crate::summary::{MARKER, RunSummary, SPEC_FILE, Status, TrainingPairs, best, goes_on};
 use crate::task::{Batches, Task};
 use crate::{checkpoint, method};
 
@@ -47,6 +47,9 @@ struct State {
     steps: usize,
     parameters: usize,
     changed_labels: usize,
+    pairs: Option<TrainingPairs>,
+    /// Warnings from before the first step, which nobody has heard yet.
+    unsaid: Vec<String>,
     optim: SharpnessAware,
     position: Position,
     logs: Logs,
@@ -97,6 +100,8 @@ impl<T: Task> Course<T> {
             steps: task.steps(),
             parameters: parameter_count(&model),
             changed_labels: task.changed_labels(),
+            pairs: task.pairs(),
+            unsaid: task.warnings(),
             optim,
             logs: Logs::open(directory, &position.logs)?,
             position,
@@ -165,6 +170,11 @@ impl State {
         stop: &StopSignal,
         listener: &mut Listener<'_>,
     ) -> Result<Status, Error> {
+        let unsaid = std::mem::take(&mut self.unsaid);
+        if !unsaid.is_empty() {
+            self.warn(unsaid, listener);
+            self.write(Status::Running, None)?;
+        }
         while self.position.rows.len() < self.spec.train.epochs {
             let ended;
             (model, ended) = self.epoch(task, model, stop, listener)?;
@@ -257,6 +267,16 @@ impl State {
         Ok((model, ended))
     }
 
+    /// Hands up warnings, except those that were handed up before.
+    fn warn(&mut self, warnings: impl IntoIterator<Item = String>, listener: &mut Listener<'_>) {
+        for warning in warnings {
+            if !self.position.warnings.contains(&warning) {
+                listener(Event::Warning(&warning));
+                self.position.warnings.push(warning);
+            }
+        }
+    }
+
     fn log(&mut self, epoch: usize, i: usize, lr: f64, report: &StepReport) -> Result<(), Error> {
         if let Some(found) = &report.search {
             self.logs.search(epoch + 1, i + 1, found)?;
@@ -288,6 +308,7 @@ impl State {
             for (name, text) in &scores.files {
                 files::write(&self.directory.join(name), text)?;
             }
+            self.warn(std::mem::take(&mut scores.warnings), listener);
         }
         let start = Instant::now();
         let sums = std::mem::take(&mut self.position.sums);
@@ -362,6 +383,7 @@ impl State {
             // Not a step can be made from it: the weights in it are at fault, and not the learning rate alone.
             checkpoint::discard(&path)?;
         }
+        let warnings = std::mem::take(&mut self.position.warnings);
         let (model, found) = checkpoint::load(&self.directory, model, &mut self.optim, false)?;
         let model = match found {
             Some(position) => {
@@ -378,6 +400,7 @@ impl State {
         self.logs = Logs::open(&self.directory, &self.position.logs)?;
         self.position.lr_factor = lr_factor * LR_AFTER_DIVERGENCE;
         self.position.restored = restored + 1;
+        self.position.warnings = warnings;
         self.last = None;
         listener(Event::Restored {
             reason: &error.to_string(),
@@ -394,10 +417,12 @@ impl State {
         let summary = RunSummary {
             status,
             error,
+            warnings: self.position.warnings.clone(),
             method: self.optim.method().to_owned(),
             seed: self.spec.train.seed,
             parameters: self.parameters,
             changed_labels: self.changed_labels,
+            pairs: self.pairs,
             bookkeeping_share: share.is_finite().then_some(share),
             restored: self.position.restored,
             ..RunSummary::default()

@@ -75,6 +75,9 @@ pub enum Event<'a> {
         /// What the learning rate is multiplied by from here on.
         lr_factor: f64,
     },
+    /// Something that a person should know, in a sentence. Each is told once, and is in the run's
+    /// [`warnings`](RunSummary::warnings).
+    Warning(&'a str),
     /// The run has ended.
     Ended(&'a RunSummary),
 }

@@ -58,13 +58,13 @@ pub use bench::{
 };
 pub use compare::{
     CandidateSummary, Comparison, ComparisonSummary, Job, JobEvent, JobListener, MethodSummary,
-    TunedMethod, TuningMeasure, TuningSummary, Workers, serve,
+    RunWarnings, TunedMethod, TuningMeasure, TuningSummary, Workers, serve,
 };
 pub use error::{BeforeFailure, Error};
 pub use event::{Event, Listener, StopSignal};
 pub use export::{Export, export};
 pub use files::Existing;
-pub use flatness::{FlatnessReport, FlatnessSpec, Layer, MemoryUse, flatness};
+pub use flatness::{FlatnessEvent, FlatnessReport, FlatnessSpec, Layer, MemoryUse, flatness};
 pub use landscape::{Along, Landscape, LandscapeEvent, LandscapeReport, LandscapeSpec, landscape};
 pub use metrics::Metrics;
 pub use names::{Named, parse as parse_name};
@@ -83,7 +83,7 @@ pub use spec::{
 };
 pub use statistics::{PairedTest, Spread, paired_t_test};
 pub use subject::{Sample, Subject};
-pub use summary::{RunSummary, Status};
+pub use summary::{RunSummary, Status, TrainingPairs};
 pub use trained::{Trained, TrainedModel};
 pub use verify::{Case, CaseOutcome, Verdict, verify};
 pub use xsam::StepReport;

@@ -125,6 +125,11 @@ pub(crate) struct Scene<'a, T: Task> {
 }
 
 impl<T: Task> Scene<'_, T> {
+    /// What a person should know of model and data, in sentences.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        self.task.warnings()
+    }
+
     /// The mean loss of batch `i`.
     pub(crate) fn loss(&self, model: &T::Model, i: usize) -> Tensor<1> {
         let masks = self.sample.training.then_some(self.sample.seed ^ i as u64);

@@ -32,6 +32,19 @@ pub enum Status {
     Failed,
 }
 
+/// What becomes of the training pairs of a translation. Those that are in none of the three counts `subset` leaves out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainingPairs {
+    /// Lines of each training file.
+    pub lines: usize,
+    /// Left out because a side is empty.
+    pub empty: usize,
+    /// Left out because a side has more than `translation.max_length` subwords.
+    pub too_long: usize,
+    /// Learned from.
+    pub used: usize,
+}
+
 /// The outcome of a run, as in `run.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {
@@ -40,6 +53,9 @@ pub struct RunSummary {
     /// The error that ended it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What a person should know of it, in the order in which it came up, each sentence once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// Name of the method.
     pub method: String,
     /// The seed.
@@ -48,6 +64,9 @@ pub struct RunSummary {
     pub parameters: usize,
     /// Training labels that noise has changed.
     pub changed_labels: usize,
+    /// Of a translation, what becomes of the training pairs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairs: Option<TrainingPairs>,
     /// Epochs done.
     pub epochs: usize,
     /// The last epoch.

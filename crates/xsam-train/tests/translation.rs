@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use common::{rows, train};
 use xsam_train::{
-    Comparison, ComparisonSummary, Error, Event, Existing, Run, RunSummary, Spec, Status,
-    StopSignal, TuningMeasure,
+    Comparison, ComparisonSummary, Error, Event, Existing, FlatnessSpec, Run, RunSummary, Sample,
+    Spec, Status, StopSignal, Subject, TuningMeasure, flatness, report,
 };
 
 /// Sentences of a made-up language, and the same words in another one and in reverse.
@@ -352,4 +352,151 @@ fn parts_of_a_batch_of_pairs_are_as_the_whole_batch() {
     assert!((whole - parts).abs() < 1e-5 * whole, "{whole} and {parts}");
     let each = loss(&run("each", &["method.m_sharpness=3"]));
     assert!((whole - each).abs() > 1e-6 * whole, "{whole} and {each}");
+}
+
+/// Replaces a line of a file, counted from 1.
+fn replace_line(text: &Path, file: &str, line: usize, by: &str) {
+    let path = text.join(file);
+    let content = fs::read_to_string(&path).unwrap();
+    let mut lines: Vec<&str> = content.lines().collect();
+    lines[line - 1] = by;
+    fs::write(path, lines.join("\n") + "\n").unwrap();
+}
+
+/// The outcome of a run, the warnings before its first step, and those after it.
+fn warned(spec: &Spec, directory: &Path) -> (RunSummary, Vec<String>, Vec<String>) {
+    let (mut before, mut after, mut steps) = (Vec::new(), Vec::new(), 0);
+    let run = Run::prepare(spec.clone(), directory, Existing::Refuse).unwrap();
+    let summary = run.train(&StopSignal::default(), &mut |event| match event {
+        Event::Step { .. } => steps += 1,
+        Event::Warning(warning) if steps == 0 => before.push(warning.to_owned()),
+        Event::Warning(warning) => after.push(warning.to_owned()),
+        _ => {}
+    });
+    (summary.unwrap(), before, after)
+}
+
+#[test]
+fn training_pairs_that_are_left_out_are_counted_and_said() {
+    let parent = tempfile::tempdir().unwrap();
+    let text = parent.path().join("text");
+    write_text(&text, 60);
+    let spec = spec(&text, &["train.epochs=1", "translation.bleu_every=1"]);
+    let (whole, warnings, _) = warned(&spec, &parent.path().join("whole"));
+    let pairs = whole.pairs.unwrap();
+    assert_eq!((pairs.lines, pairs.used), (60, 60));
+    assert_eq!((pairs.empty, pairs.too_long), (0, 0));
+    assert_eq!(warnings, [""; 0]);
+
+    replace_line(&text, "train.aa", 3, " ");
+    replace_line(&text, "train.bb", 3, "");
+    replace_line(&text, "train.bb", 9, "");
+    replace_line(&text, "train.aa", 20, &"a1 ".repeat(40_000));
+    let directory = parent.path().join("run");
+    let (summary, warnings, _) = warned(&spec, &directory);
+    let pairs = summary.pairs.unwrap();
+    assert_eq!((pairs.lines, pairs.used), (60, 57));
+    assert_eq!((pairs.empty, pairs.too_long), (2, 1));
+    let expected = "3 of 60 training pairs are left out: 2 with an empty side, 1 with a side of more than \
+                    translation.max_length = 256 subwords";
+    assert_eq!(warnings, [expected]);
+    let run = fs::read_to_string(directory.join("run.json")).unwrap();
+    let run: serde_json::Value = serde_json::from_str(&run).unwrap();
+    assert_eq!(run["pairs"]["empty"], 2);
+    assert_eq!(run["warnings"][0], expected);
+    let page = fs::read_to_string(report(&directory).unwrap()).unwrap();
+    assert!(page.contains("are left out: 2 with an empty side"));
+
+    // They are not looked at by what measures a model, either: this one would take all memory.
+    let flat = FlatnessSpec {
+        sample: Sample {
+            samples: 60,
+            ..Sample::default()
+        },
+        ..FlatnessSpec::default()
+    };
+    flatness(&Subject::run(&directory), &flat, &mut |_| {}).unwrap();
+}
+
+#[test]
+fn lines_without_end_to_evaluate_by_are_named_before_the_first_step_and_read_in_part() {
+    let parent = tempfile::tempdir().unwrap();
+    let text = parent.path().join("text");
+    write_text(&text, 30);
+    replace_line(&text, "valid.aa", 7, &"a1 ".repeat(60_000));
+    replace_line(&text, "test.bb", 2, &"b1 ".repeat(300));
+    let spec = spec(&text, &["train.epochs=1", "translation.beam=2"]);
+    let directory = parent.path().join("run");
+    // Read as a whole, the first would take a hundred gigabytes.
+    let (summary, warnings, _) = warned(&spec, &directory);
+    assert_eq!(summary.status, Status::Finished);
+    assert_eq!(summary.warnings, warnings);
+    let [validation, test] = &warnings[..] else {
+        panic!("{warnings:?}");
+    };
+    for (warning, words) in [
+        (
+            validation,
+            [
+                "valid.aa: ",
+                "line 7 has ",
+                "after 1024 the rest of a line is not read",
+            ],
+        ),
+        (test, ["test.bb: ", "max_length = 256", "line 2 has "]),
+    ] {
+        assert!(words.iter().all(|word| warning.contains(word)), "{warning}");
+    }
+    assert!(!test.contains("not read"), "{test}");
+    let translations = fs::read_to_string(directory.join("translations.txt")).unwrap();
+    assert_eq!(translations.lines().count(), 30);
+}
+
+#[test]
+fn a_beam_that_is_wider_than_the_vocabulary_is_refused_before_the_first_step() {
+    let parent = tempfile::tempdir().unwrap();
+    let text = parent.path().join("text");
+    write_text(&text, 20);
+    let refused = |settings: &[&str], words: &[&str]| {
+        let directory = parent.path().join("run");
+        let error = Run::prepare(spec(&text, settings), &directory, Existing::Refuse);
+        let error = error.unwrap_err();
+        assert!(error.is_usage());
+        let error = error.to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        assert!(!directory.exists());
+    };
+    // Four special ones, twelve characters, the end of a word, and a merge.
+    let few = "translation.merges=1";
+    refused(
+        &[few, "translation.beam=17"],
+        &["`translation.beam`: 17 must be at most 16"],
+    );
+    refused(
+        &["translation.beam=1001"],
+        &["`translation.beam`: 1001 must be from 1 to 1000"],
+    );
+    let whole = spec(&text, &[few, "translation.beam=16", "train.epochs=1"]);
+    let summary = train(&whole, &parent.path().join("whole"), Existing::Refuse).unwrap();
+    assert!(summary.last.unwrap().test_bleu.is_some());
+}
+
+#[test]
+fn a_model_that_cannot_translate_has_no_bleu_and_its_run_is_finished() {
+    let parent = tempfile::tempdir().unwrap();
+    let text = parent.path().join("text");
+    write_text(&text, 20);
+    // One step, whose loss is still that of the initial weights.
+    let settings = [
+        "train.epochs=1",
+        "schedule.name=constant",
+        "optimizer.lr=1e30",
+    ];
+    let mut spec = spec(&text, &settings);
+    spec.schedule.warmup_steps = None;
+    let (summary, _, warnings) = warned(&spec, &parent.path().join("run"));
+    assert_eq!(summary.status, Status::Finished);
+    assert_eq!(summary.last.unwrap().test_bleu, None);
+    let told = |warning: &String| warning.contains("epoch 1 has no BLEU: the logits");
+    assert!(warnings.iter().any(told), "{warnings:?}");
 }

@@ -62,17 +62,20 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
             summary.files.join(", ")
         ));
     }
+    for warning in &summary.warnings {
+        print::warning(None, "", warning);
+    }
     for failure in &summary.failures {
-        eprintln!("xsam: {failure}");
+        print::error(failure);
     }
     Ok(match summary.status {
         Status::Finished => Outcome::Done,
         Status::Failed => Outcome::Failed,
         Status::Running | Status::Interrupted => {
-            eprintln!(
-                "xsam: to go on: xsam compare --resume {}",
+            print::error(format_args!(
+                "to go on: xsam compare --resume {}",
                 directory.display()
-            );
+            ));
             Outcome::Interrupted
         }
     })

@@ -1,6 +1,6 @@
 //! `xsam flatness`
 
-use xsam_train::{Error, FlatnessReport, FlatnessSpec, flatness, significant};
+use xsam_train::{Error, FlatnessEvent, FlatnessReport, FlatnessSpec, flatness, significant};
 
 use super::{Outcome, by_flag, subject};
 use crate::args::FlatnessArguments;
@@ -22,10 +22,11 @@ pub(crate) fn run(arguments: FlatnessArguments) -> Result<Outcome, Error> {
         .into_iter()
         .chain(&arguments.compare)
     {
-        let mut listener = |what: &str| {
-            if !quiet {
-                eprintln!("{}: {what}", run.display());
-            }
+        let name = run.display().to_string();
+        let mut listener = |event: FlatnessEvent<'_>| match event {
+            FlatnessEvent::Stage(_) if quiet => {}
+            FlatnessEvent::Stage(what) => print::note(format_args!("{name}: {what}")),
+            FlatnessEvent::Warning(warning) => print::warning(None, &name, warning),
         };
         let report = flatness(&arguments.subject.model(run)?, &spec, &mut listener);
         let report = report.map_err(|error| by_flag(by_flag(error, &FLAGS), &subject::FLAGS))?;

@@ -1,7 +1,5 @@
 //! `xsam landscape`
 
-use std::io::{IsTerminal, stderr};
-
 use indicatif::ProgressBar;
 use xsam_train::{
     Along, Error, Existing, Landscape, LandscapeEvent, LandscapeSpec, landscape as take,
@@ -38,7 +36,7 @@ pub(crate) fn run(arguments: LandscapeArguments) -> Result<Outcome, Error> {
     Ok(match taken.complete {
         true => Outcome::Done,
         false => {
-            eprintln!("xsam: the same command goes on with it");
+            print::error("the same command goes on with it");
             Outcome::Interrupted
         }
     })
@@ -108,7 +106,7 @@ enum Progress {
 
 impl Progress {
     fn new(quiet: bool) -> Self {
-        match (quiet, stderr().is_terminal()) {
+        match (quiet, print::is_terminal()) {
             (true, _) => Self::Quiet,
             (false, true) => Self::Bar(ProgressBar::new(0).with_style(style())),
             (false, false) => Self::Lines { tenths: 0 },
@@ -117,18 +115,19 @@ impl Progress {
 
     fn show(&mut self, event: LandscapeEvent<'_>) {
         match (self, event) {
+            (_, LandscapeEvent::Warning(warning)) => print::warning(None, "", warning),
             (Self::Quiet, _) => {}
             (Self::Bar(bar), LandscapeEvent::Stage(what)) => bar.set_message(what.to_owned()),
             (Self::Bar(bar), LandscapeEvent::Points { done, of }) => {
                 bar.set_length(of as u64);
                 bar.set_position(done as u64);
             }
-            (Self::Lines { .. }, LandscapeEvent::Stage(what)) => eprintln!("{what}"),
+            (Self::Lines { .. }, LandscapeEvent::Stage(what)) => print::note(what),
             (Self::Lines { tenths }, LandscapeEvent::Points { done, of }) => {
                 let now = 10 * done / of.max(1);
                 if now > *tenths {
                     *tenths = now;
-                    eprintln!("{done} of {of} points");
+                    print::note(format_args!("{done} of {of} points"));
                 }
             }
         }

@@ -22,6 +22,7 @@ use serde_json::json;
 use xsam_train::{Compare, Error, Existing, Preset, Spec, SpecError, StopSignal};
 
 use crate::args::RunArguments;
+use crate::print;
 
 /// How a command ended, if not with an error.
 pub(crate) enum Outcome {
@@ -151,15 +152,16 @@ pub(crate) fn stop_on_interrupt(bars: Option<&MultiProgress>) -> StopSignal {
             std::process::exit(130);
         }
         handler.stop();
-        let words = "xsam: stopping; once more to stop at once";
-        match &bars {
-            Some(bars) => bars.suspend(|| eprintln!("{words}")),
-            None => eprintln!("\n{words}"),
-        }
+        // The terminal shows `^C`, behind which nothing else belongs; bars leave room for it.
+        let line = if bars.is_some() { "" } else { "\n" };
+        print::above(
+            bars.as_ref(),
+            format_args!("{line}xsam: stopping; once more to stop at once"),
+        );
     });
     if let Err(error) = set {
         // Training works without; only stopping is less gentle.
-        eprintln!("xsam: Ctrl-C will end the program at once: {error}");
+        print::error(format_args!("Ctrl-C will end the program at once: {error}"));
     }
     stop
 }

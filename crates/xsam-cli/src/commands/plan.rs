@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: PlanArguments) -> Result<Outcome, Error> {
     let quiet = arguments.output.quiet || arguments.output.json;
     let mut listener = |label: &str| {
         if !quiet {
-            eprintln!("measuring {label}");
+            print::note(format_args!("measuring {label}"));
         }
     };
     let stop = stop_on_interrupt(None);

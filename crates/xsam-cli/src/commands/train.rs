@@ -49,10 +49,10 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
     Ok(match summary.status {
         Status::Finished => Outcome::Done,
         _ => {
-            eprintln!(
-                "xsam: to go on: xsam train --resume {}",
+            print::error(format_args!(
+                "to go on: xsam train --resume {}",
                 directory.display()
-            );
+            ));
             Outcome::Interrupted
         }
     })

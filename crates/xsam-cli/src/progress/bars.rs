@@ -6,14 +6,13 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use xsam_train::{Event, StepReport};
 
 use super::{Runs, outcome, restored, screen, short};
+use crate::print;
 
 /// How often the bars are drawn.
 const TICK: Duration = Duration::from_millis(200);
 
 /// The bars of the run that is under way.
 pub(crate) struct Bars {
-    runs: Runs,
-    label: String,
     all: MultiProgress,
     run: ProgressBar,
     epoch: ProgressBar,
@@ -61,14 +60,12 @@ impl SoFar {
 }
 
 impl Bars {
-    pub(super) fn new(runs: Runs) -> Self {
+    pub(super) fn new() -> Self {
         let all = screen::multi_progress();
         let bar = || all.add(ProgressBar::new(0).with_style(style()));
         let (run, epoch) = (bar(), bar());
         run.enable_steady_tick(TICK);
         Self {
-            runs,
-            label: String::new(),
             run,
             epoch,
             all,
@@ -82,7 +79,7 @@ impl Bars {
         &self.all
     }
 
-    pub(super) fn show(&mut self, event: &Event<'_>) {
+    pub(super) fn show(&mut self, runs: &Runs, event: &Event<'_>) {
         match event {
             Event::Started {
                 spec,
@@ -91,9 +88,8 @@ impl Bars {
                 steps,
                 ..
             } => {
-                self.label = self.runs.next(spec);
                 (self.epochs, self.steps) = (spec.train.epochs, *steps);
-                self.run.set_prefix(self.label.clone());
+                self.run.set_prefix(runs.label.clone());
                 self.run.set_length((self.epochs * steps) as u64);
                 self.run.set_message("");
                 self.place(*done, *step);
@@ -115,13 +111,14 @@ impl Bars {
             }
             Event::Restored { epoch, step, .. } => {
                 if let Some(line) = restored(event) {
-                    self.tell(&line);
+                    self.tell(runs, &line);
                 }
                 self.place(*epoch, *step);
             }
+            Event::Warning(_) => {}
             Event::Ended(summary) => {
-                self.tell(&outcome(summary));
-                if self.runs.started == self.runs.of {
+                self.tell(runs, &outcome(summary));
+                if runs.started == runs.of {
                     self.epoch.finish_and_clear();
                     self.run.finish_and_clear();
                 }
@@ -148,9 +145,8 @@ impl Bars {
     }
 
     /// A line that stays above the bars.
-    fn tell(&self, what: &str) {
-        let label = &self.label;
-        self.all.suspend(|| eprintln!("{label}: {what}"));
+    fn tell(&self, runs: &Runs, what: &str) {
+        print::above(Some(&self.all), format_args!("{}: {what}", runs.label));
     }
 }
 

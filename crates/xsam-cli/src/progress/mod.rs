@@ -4,7 +4,7 @@ mod bars;
 mod lines;
 mod screen;
 
-use std::io::{IsTerminal, stderr};
+use std::path::{Path, PathBuf};
 
 use indicatif::MultiProgress;
 use serde_json::json;
@@ -18,11 +18,17 @@ use lines::Lines;
 pub(crate) use screen::multi_progress;
 
 /// Shows the events of one run or of several.
-pub(crate) enum Progress {
+pub(crate) struct Progress {
+    runs: Runs,
+    kind: Kind,
+}
+
+/// How. Warnings are shown in any case.
+enum Kind {
     /// Nothing.
     Quiet,
     /// One JSON object a line, on standard output.
-    Json { run: String },
+    Json { run: PathBuf },
     /// Bars on a terminal.
     Bars(Bars),
     /// Lines elsewhere.
@@ -32,57 +38,68 @@ pub(crate) enum Progress {
 impl Progress {
     /// For `runs` runs.
     pub(crate) fn new(output: &OutputArguments, runs: usize) -> Self {
-        if output.json {
-            return Self::Json { run: String::new() };
-        }
-        if output.quiet {
-            return Self::Quiet;
-        }
+        let kind = match print::is_terminal() {
+            _ if output.json => Kind::Json {
+                run: PathBuf::new(),
+            },
+            _ if output.quiet => Kind::Quiet,
+            true => Kind::Bars(Bars::new()),
+            false => Kind::Lines(Lines::default()),
+        };
         let runs = Runs {
             started: 0,
             of: runs,
+            label: String::new(),
         };
-        match stderr().is_terminal() {
-            true => Self::Bars(Bars::new(runs)),
-            false => Self::Lines(Lines::new(runs)),
-        }
+        Self { runs, kind }
     }
 
     /// The bars, if there are any.
     pub(crate) fn bars(&self) -> Option<&MultiProgress> {
-        match self {
-            Self::Bars(bars) => Some(bars.all()),
+        match &self.kind {
+            Kind::Bars(bars) => Some(bars.all()),
             _ => None,
         }
     }
 
     /// Shows an event.
     pub(crate) fn show(&mut self, event: &Event<'_>) {
-        match self {
-            Self::Quiet => {}
-            Self::Json { run } => json_line(run, event),
-            Self::Bars(bars) => bars.show(event),
-            Self::Lines(lines) => lines.show(event),
+        match event {
+            Event::Started { spec, .. } => self.runs.next(spec),
+            Event::Warning(warning) => print::warning(self.bars(), &self.runs.label, warning),
+            _ => {}
+        }
+        match &mut self.kind {
+            Kind::Quiet => {}
+            Kind::Json { run } => {
+                if let Event::Started { directory, .. } = event {
+                    *run = (*directory).to_owned();
+                }
+                json_line(run, event);
+            }
+            Kind::Bars(bars) => bars.show(&self.runs, event),
+            Kind::Lines(lines) => lines.show(&self.runs, event),
         }
     }
 }
 
 /// Which run of how many.
-#[derive(Clone, Copy)]
 struct Runs {
     started: usize,
     of: usize,
+    /// `[2/9] xsam, seed 0` of the run that is under way, or without the count for a single one.
+    label: String,
 }
 
 impl Runs {
-    /// `[2/9] xsam, seed 0` of the next run, or without the count for a single one.
-    fn next(&mut self, spec: &Spec) -> String {
+    /// The next run is under way.
+    fn next(&mut self, spec: &Spec) {
         self.started += 1;
         let name = format!("{}, seed {}", spec.method.name, spec.train.seed);
-        match self.of {
+        self.label = match self.of {
             1 => name,
             of => format!("[{}/{of}] {name}", self.started),
-        }
+        };
     }
 }
 
@@ -143,16 +160,17 @@ pub(crate) fn restored(event: &Event<'_>) -> Option<String> {
     ))
 }
 
-fn json_line(run: &mut String, event: &Event<'_>) {
+/// An event of the run in this directory, for machines.
+pub(crate) fn json_line(run: &Path, event: &Event<'_>) {
+    let run = run.display().to_string();
     match event {
         Event::Started {
-            directory,
             spec,
             done,
             step,
             steps,
+            ..
         } => {
-            *run = directory.display().to_string();
             print::json(&json!({
                 "event": "started", "run": run, "spec": spec, "done": done, "step": step, "steps": steps,
             }));
@@ -171,6 +189,9 @@ fn json_line(run: &mut String, event: &Event<'_>) {
                 "event": "restored", "run": run, "reason": reason, "epoch": epoch, "step": step,
                 "lr_factor": lr_factor,
             }));
+        }
+        Event::Warning(warning) => {
+            print::json(&json!({ "event": "warning", "run": run, "warning": warning }));
         }
         Event::Ended(summary) => {
             print::json(&json!({ "event": "ended", "run": run, "summary": summary }));

@@ -4,15 +4,64 @@ use std::collections::HashMap;
 
 use super::Fault;
 
+/// What is wrong with a line that may be two.
+pub(crate) const CARRIAGE_RETURN: &str = "a carriage return inside of the line: make it a line \
+     feed if a line ends there, and a blank if none does";
+
+/// What stands at the start of a file of some programs, and is no text.
+const BYTE_ORDER_MARK: &[u8] = "\u{FEFF}".as_bytes();
+
+/// A text without the byte order mark that it may begin with.
+pub(crate) fn without_mark(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes)
+}
+
+/// The character that ends the lines of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LineEnd {
+    /// With a carriage return before it or without.
+    Feed,
+    /// Of a text without line feeds, as on the first Macs.
+    Return,
+}
+
+impl LineEnd {
+    /// How the lines of this text end, or the number of the first that has a carriage return inside of it: nobody knows
+    /// whether a line was to end there.
+    pub(crate) fn of(text: &[u8]) -> Result<Self, usize> {
+        if !text.contains(&b'\n') && text.contains(&b'\r') {
+            return Ok(Self::Return);
+        }
+        // At the very end it is a line end that was cut off.
+        let inside = text
+            .windows(2)
+            .position(|pair| pair[0] == b'\r' && pair[1] != b'\n');
+        match inside {
+            None => Ok(Self::Feed),
+            Some(place) => Err(1 + text[..place].iter().filter(|&&byte| byte == b'\n').count()),
+        }
+    }
+
+    /// As a byte.
+    pub(crate) fn byte(self) -> u8 {
+        match self {
+            Self::Feed => b'\n',
+            Self::Return => b'\r',
+        }
+    }
+}
+
 /// The lines with their numbers, without the empty ones at the end.
-pub(crate) fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+pub(crate) fn lines(bytes: &[u8]) -> Result<impl Iterator<Item = (usize, &[u8])>, Fault> {
+    let bytes = without_mark(bytes);
+    let end = LineEnd::of(bytes).map_err(|line| Fault::line(line, CARRIAGE_RETURN))?;
     let is_text = |byte: &u8| !matches!(byte, b'\r' | b'\n');
-    let end = bytes.iter().rposition(is_text).map(|last| last + 1);
-    let text = end.map(|end| &bytes[..end]);
+    let last = bytes.iter().rposition(is_text).map(|last| last + 1);
+    let text = last.map(|last| &bytes[..last]);
     let lines = text
         .into_iter()
-        .flat_map(|text| text.split(|&byte| byte == b'\n'));
-    (1..).zip(lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)))
+        .flat_map(move |text| text.split(move |&byte| byte == end.byte()));
+    Ok((1..).zip(lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line))))
 }
 
 /// A line as text.
@@ -24,7 +73,7 @@ pub(crate) fn text(line: usize, bytes: &[u8]) -> Result<&str, Fault> {
 pub(crate) fn names(bytes: &[u8], count: usize) -> Result<Vec<String>, Fault> {
     let mut seen = HashMap::new();
     let mut names = Vec::with_capacity(count);
-    for (line, bytes) in lines(bytes) {
+    for (line, bytes) in lines(bytes)? {
         let name = text(line, bytes)?.trim();
         if name.is_empty() {
             return Err(Fault::line(line, "the line is empty"));
@@ -64,6 +113,11 @@ mod tests {
             "cat\ndog\n",
             "cat\r\ndog\r\n\r\n",
             "cat \n dog\n\r\n",
+            "cat\r\ndog\n",
+            "cat\ndog\r",
+            "cat\rdog",
+            "cat\rdog\r\r",
+            "\u{FEFF}cat\ndog",
         ] {
             assert_eq!(names(text.as_bytes(), 2).unwrap(), ["cat", "dog"]);
         }
@@ -81,8 +135,30 @@ mod tests {
             (b"cat\ndog\n \n", "line 3: the line is empty"),
             (b"cat\ncat\n", "line 2: `cat` is also on line 1"),
             (b"cat\nd\xffg\n", "line 2: the line is not UTF-8"),
+            (
+                b"cat\nd\rg\n",
+                "line 2: a carriage return inside of the line: make it a line feed if a line ends there, and a blank if \
+                 none does",
+            ),
         ] {
             assert_eq!(names(bytes, 2).unwrap_err().to_string(), message);
+        }
+    }
+
+    #[test]
+    fn a_carriage_return_ends_a_line_or_is_found_inside_of_one() {
+        for text in ["", "a", "a\n", "a\r\nb", "a\r\nb\nc\r"] {
+            assert_eq!(LineEnd::of(text.as_bytes()), Ok(LineEnd::Feed), "{text:?}");
+        }
+        for text in ["\r", "a\r", "a\rb", "a\r\rb\r"] {
+            assert_eq!(
+                LineEnd::of(text.as_bytes()),
+                Ok(LineEnd::Return),
+                "{text:?}"
+            );
+        }
+        for (text, line) in [("a\rb\n", 1), ("a\n\r\r\n", 2), ("a\r\n\nb\rc\r\n", 3)] {
+            assert_eq!(LineEnd::of(text.as_bytes()), Err(line), "{text:?}");
         }
     }
 

@@ -1,20 +1,33 @@
 //! Sentences and their translations from pairs of files.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::CorpusError;
+use super::{CorpusError, Sentences};
 use crate::DataError;
+use crate::files::lines::{LineEnd, without_mark};
 
 /// Names of the validation part, of which one is there.
 const VALIDATION: [&str; 3] = ["valid", "val", "dev"];
 
 /// Sentences and their translations: source `i` says the same as target `i`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+///
+/// Pairs are equal if their sentences are, whatever files they are from.
+#[derive(Clone, Debug, Default)]
 pub struct SentencePairs {
-    source: Vec<String>,
-    target: Vec<String>,
+    source: Sentences,
+    target: Sentences,
+    files: [PathBuf; 2],
 }
+
+impl PartialEq for SentencePairs {
+    fn eq(&self, other: &Self) -> bool {
+        self.source == other.source && self.target == other.target
+    }
+}
+
+impl Eq for SentencePairs {}
 
 impl SentencePairs {
     /// The number of pairs.
@@ -28,18 +41,24 @@ impl SentencePairs {
     }
 
     /// The sentences to translate.
-    pub fn source(&self) -> &[String] {
+    pub fn source(&self) -> &Sentences {
         &self.source
     }
 
     /// Their translations.
-    pub fn target(&self) -> &[String] {
+    pub fn target(&self) -> &Sentences {
         &self.target
     }
 
     /// All sentences of both sides, which is what a joint tokenizer learns from.
     pub fn sentences(&self) -> impl Iterator<Item = &str> {
-        self.source.iter().chain(&self.target).map(String::as_str)
+        self.source.iter().chain(self.target.iter())
+    }
+
+    /// The files that they are lines of, source and target. Of a part from which no line is left out pair `i` is
+    /// line `i + 1`.
+    pub fn files(&self) -> &[PathBuf; 2] {
+        &self.files
     }
 
     /// The first `n` pairs.
@@ -53,8 +72,9 @@ impl SentencePairs {
             return Err(DataError::Subset { size: n, len });
         }
         Ok(Self {
-            source: self.source[..n].to_vec(),
-            target: self.target[..n].to_vec(),
+            source: self.source.first(n),
+            target: self.target.first(n),
+            files: self.files.clone(),
         })
     }
 }
@@ -95,7 +115,10 @@ pub fn iwslt14_de_en(dir: &Path) -> Result<ParallelText, DataError> {
 /// ```
 ///
 /// A language is any ending of a file name. Files are UTF-8. A byte order mark at the start is
-/// skipped, lines may end as on Windows, and the last one need not end. Sentences are otherwise as
+/// skipped, lines may end as on Windows, and the last one need not end. In a file without a line feed
+/// carriage returns end the lines; in any other they are refused inside of a line, since nobody knows
+/// whether one was to end there. What else Unicode calls a line end stays inside of sentences: a file
+/// that was cut there would no longer correspond to its translation. Sentences are otherwise as
 /// in the files, their case and blanks included. Other files in the folder are not looked at.
 ///
 /// A sentence of nothing but white space teaches nothing: its pair is left out of the training part
@@ -105,15 +128,16 @@ pub fn iwslt14_de_en(dir: &Path) -> Result<ParallelText, DataError> {
 ///
 /// # Errors
 ///
-/// A file that is missing, unreadable, not UTF-8 or without a sentence; two files of unequal
-/// numbers of lines; two validation parts; a language that is no file ending. Each names the file.
+/// A file that is missing, unreadable, not UTF-8 or without a sentence; a carriage return inside of a
+/// line; two files of unequal numbers of lines; two validation parts; a language that is no file
+/// ending. Each names the file, and the line where there is one.
 pub fn parallel_text(dir: &Path, source: &str, target: &str) -> Result<ParallelText, DataError> {
     let files = Files::new(dir, source, target)?;
     let (train, left_out) = files.training_part()?;
     Ok(ParallelText {
         train,
-        validation: files.part(files.validation_name()?)?,
-        test: files.part("test")?,
+        validation: files.part(files.validation_name()?, |_, _| true)?,
+        test: files.part("test", |_, _| true)?,
         left_out,
     })
 }
@@ -165,42 +189,57 @@ impl<'a> Files<'a> {
         }
     }
 
-    fn part(&self, name: &str) -> Result<SentencePairs, CorpusError> {
-        let [source_path, target_path] = self.paths(name);
-        let source = self.lines(&source_path)?;
-        let target = self.lines(&target_path)?;
-        if source.len() != target.len() {
+    /// The pairs of a part that are wanted.
+    fn part(
+        &self,
+        name: &str,
+        wanted: impl Fn(&str, &str) -> bool,
+    ) -> Result<SentencePairs, CorpusError> {
+        let files = self.paths(name);
+        let (source, target) = (self.text(&files[0])?, self.text(&files[1])?);
+        let (source_lines, target_lines) = (source.lines().count(), target.lines().count());
+        if source_lines != target_lines {
+            let [source_path, target_path] = files;
             return Err(CorpusError::Lines {
                 source_path,
-                source_lines: source.len(),
+                source_lines,
                 target_path,
-                target_lines: target.len(),
+                target_lines,
             });
         }
-        Ok(SentencePairs { source, target })
+        let mut pairs = SentencePairs {
+            files,
+            ..SentencePairs::default()
+        };
+        for (source, target) in source.lines().zip(target.lines()) {
+            if wanted(source, target) {
+                pairs.source.push(source);
+                pairs.target.push(target);
+            }
+        }
+        Ok(pairs)
     }
 
     /// The pairs that have two sides, and how many have not.
     fn training_part(&self) -> Result<(SentencePairs, usize), CorpusError> {
-        let SentencePairs { source, target } = self.part("train")?;
-        let all = source.len();
-        let (source, target): (Vec<_>, Vec<_>) = source
-            .into_iter()
-            .zip(target)
-            .filter(|(source, target)| !is_blank(source) && !is_blank(target))
-            .unzip();
-        let left_out = all - source.len();
-        if source.is_empty() {
-            let [source_path, target_path] = self.paths("train");
+        let left_out = Cell::new(0);
+        let has_two_sides = |source: &str, target: &str| {
+            let blank = is_blank(source) || is_blank(target);
+            left_out.set(left_out.get() + usize::from(blank));
+            !blank
+        };
+        let pairs = self.part("train", has_two_sides)?;
+        if pairs.is_empty() {
+            let [source_path, target_path] = pairs.files;
             return Err(CorpusError::NoPairs {
                 source_path,
                 target_path,
             });
         }
-        Ok((SentencePairs { source, target }, left_out))
+        Ok((pairs, left_out.get()))
     }
 
-    fn lines(&self, path: &Path) -> Result<Vec<String>, CorpusError> {
+    fn text(&self, path: &Path) -> Result<Text, CorpusError> {
         let bytes = fs::read(path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => CorpusError::Missing {
                 path: path.to_owned(),
@@ -212,16 +251,13 @@ impl<'a> Files<'a> {
                 reason: error.to_string(),
             },
         })?;
-        let lines = lines(&bytes).map_err(|line| CorpusError::Encoding {
-            path: path.to_owned(),
-            line,
-        })?;
-        if lines.iter().all(|line| is_blank(line)) {
+        let text = Text::of(bytes).map_err(|fault| fault.of(path.to_owned()))?;
+        if text.lines().all(is_blank) {
             return Err(CorpusError::Empty {
                 path: path.to_owned(),
             });
         }
-        Ok(lines)
+        Ok(text)
     }
 }
 
@@ -229,22 +265,71 @@ fn is_blank(sentence: &str) -> bool {
     sentence.trim().is_empty()
 }
 
-/// The lines of a file, or the number of the first that is not UTF-8.
-///
-/// Only a line feed ends a line: the other characters that Unicode calls line ends occur inside of
-/// sentences, and a file that was cut there would no longer correspond to its translation.
-fn lines(bytes: &[u8]) -> Result<Vec<String>, usize> {
-    let bytes = bytes.strip_prefix("\u{FEFF}".as_bytes()).unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        let valid = &bytes[..error.valid_up_to()];
-        1 + valid.iter().filter(|&&byte| byte == b'\n').count()
-    })?;
-    Ok(text.lines().map(str::to_owned).collect())
+/// What a file says.
+#[derive(Debug)]
+struct Text {
+    text: String,
+    end: LineEnd,
+}
+
+/// Why it does not.
+#[derive(Debug, PartialEq, Eq)]
+enum TextFault {
+    /// Every other byte of English in UTF-16 is zero, three of four in UTF-32, and hardly any in UTF-8.
+    WideCharacters,
+    /// The first line that is not UTF-8.
+    Encoding(usize),
+    /// The first line with a carriage return inside of it.
+    CarriageReturn(usize),
+}
+
+impl Text {
+    fn of(bytes: Vec<u8>) -> Result<Self, TextFault> {
+        let zeros = bytes.iter().filter(|&&byte| byte == 0).count();
+        let marked = [b"\xff\xfe", b"\xfe\xff"]
+            .iter()
+            .any(|mark| bytes.starts_with(*mark));
+        if marked || zeros > bytes.len() / 4 {
+            return Err(TextFault::WideCharacters);
+        }
+        let mark = bytes.len() - without_mark(&bytes).len();
+        let mut text = String::from_utf8(bytes).map_err(|error| {
+            let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+            let end = LineEnd::of(valid).unwrap_or(LineEnd::Feed).byte();
+            TextFault::Encoding(1 + valid.iter().filter(|&&byte| byte == end).count())
+        })?;
+        text.drain(..mark);
+        let end = LineEnd::of(text.as_bytes()).map_err(TextFault::CarriageReturn)?;
+        Ok(Self { text, end })
+    }
+
+    fn lines(&self) -> impl Iterator<Item = &str> {
+        let lines = self.text.split_terminator(char::from(self.end.byte()));
+        lines.map(|line| line.strip_suffix('\r').unwrap_or(line))
+    }
+}
+
+impl TextFault {
+    /// The fault as it is in this file.
+    fn of(self, path: PathBuf) -> CorpusError {
+        match self {
+            Self::WideCharacters => CorpusError::WideCharacters { path },
+            Self::Encoding(line) => CorpusError::Encoding { path, line },
+            Self::CarriageReturn(line) => CorpusError::CarriageReturn { path, line },
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::lines;
+    #![allow(clippy::unwrap_used)]
+
+    use super::{Text, TextFault};
+
+    fn lines(bytes: &[u8]) -> Result<Vec<String>, TextFault> {
+        let text = Text::of(bytes.to_vec())?;
+        Ok(text.lines().map(str::to_owned).collect())
+    }
 
     #[test]
     fn lines_end_by_line_feeds_and_nothing_else() {
@@ -256,19 +341,51 @@ mod tests {
         assert_eq!(read(""), Ok(vec![]));
         assert_eq!(read("\u{FEFF}"), Ok(vec![]));
         assert_eq!(read("\n\n").map(|lines| lines.len()), Ok(2));
-        for inside in ["\u{2028}", "\u{2029}", "\u{85}", "\u{c}", "\u{b}"] {
-            let line = format!("a{inside}b");
+        for inside in ["\u{2028}", "\u{2029}", "\u{85}", "\u{c}", "\u{b}", "\0"] {
+            let line = format!("a{inside}bcde");
             assert_eq!(read(&format!("{line}\n")), Ok(vec![line]));
         }
     }
 
     #[test]
+    fn bare_carriage_returns_end_the_lines_of_a_file_that_has_no_line_feed() {
+        let read = |text: &str| lines(text.as_bytes());
+        let two = Ok(vec!["a".to_owned(), "b".to_owned()]);
+        for text in ["a\rb", "a\rb\r", "\u{FEFF}a\rb", "a\nb\r", "a\r\nb\n"] {
+            assert_eq!(read(text), two, "{text:?}");
+        }
+        assert_eq!(read("\r\r").map(|lines| lines.len()), Ok(2));
+        for (text, line) in [("a\rb\nc\n", 1), ("a\nb\r\r\n", 2), ("a\r\nb\n\rc\n", 3)] {
+            assert_eq!(read(text), Err(TextFault::CarriageReturn(line)), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn text_of_wide_characters_is_told_from_text_with_a_zero_in_it() {
+        let wide = |text: &str| {
+            text.encode_utf16()
+                .flat_map(u16::to_le_bytes)
+                .collect::<Vec<u8>>()
+        };
+        let wider = |text: &str| {
+            text.chars()
+                .flat_map(|c| (c as u32).to_be_bytes())
+                .collect::<Vec<u8>>()
+        };
+        let text = "zwei große Hunde\r\n";
+        for bytes in [wide(text), wide("\u{FEFF}猫"), wider(text), vec![0; 99]] {
+            assert_eq!(lines(&bytes), Err(TextFault::WideCharacters), "{bytes:?}");
+        }
+        assert_eq!(lines(b"\0a dog\n").unwrap(), ["\0a dog"]);
+    }
+
+    #[test]
     fn the_first_line_that_is_not_utf8_is_counted() {
-        assert_eq!(lines(b"\xff\n"), Err(1));
-        assert_eq!(lines(b"a\nb\xc3\nc"), Err(2));
+        let line = |line| Err(TextFault::Encoding(line));
+        assert_eq!(lines(b"\xff\n"), line(1));
+        assert_eq!(lines(b"a\nb\xc3\nc"), line(2));
         assert_eq!(lines("\u{FEFF}a\n\n\n".as_bytes()).map(|l| l.len()), Ok(3));
-        assert_eq!(lines(b"a\r\n\r\n\xe2\x82"), Err(3));
-        let utf16 = b"\xff\xfea\0\n\0";
-        assert_eq!(lines(utf16), Err(1));
+        assert_eq!(lines(b"a\r\n\r\n\xe2\x82"), line(3));
+        assert_eq!(lines(b"a\rb\r\xe2\x82\rc"), line(3));
     }
 }

@@ -70,6 +70,14 @@ impl EncodedPairs {
         pairs.map(|(s, t)| (s.len() + 1, t.len() + 1)).collect()
     }
 
+    /// Cuts what is longer, so that no side takes more than `columns` in a batch, of which the last is for the
+    /// sentence's end.
+    pub fn cut(&mut self, columns: usize) {
+        for ids in self.source.iter_mut().chain(&mut self.target) {
+            ids.truncate(columns.saturating_sub(1));
+        }
+    }
+
     /// The pairs of these indices, in this order, as matrices.
     ///
     /// # Errors
@@ -149,6 +157,13 @@ mod tests {
         assert_eq!(batch.target_output, [9, 10, 2, 8, 2, 0, 2, 0, 0]);
         assert_eq!(batch.source_lengths, [2, 4, 1]);
         assert_eq!(batch.target_lengths, [3, 2, 1]);
+
+        let mut cut = pairs.clone();
+        cut.cut(3);
+        assert_eq!(cut.lengths(), [(3, 2), (2, 3), (1, 1)]);
+        assert_eq!(cut.padded(&[0]).unwrap().source, [4, 5, 2]);
+        cut.cut(0);
+        assert_eq!(cut.lengths(), [(1, 1); 3]);
 
         assert_eq!(pairs.padded(&[]).unwrap(), PaddedBatch::default());
         assert_eq!(

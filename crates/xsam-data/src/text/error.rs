@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::files::lines::CARRIAGE_RETURN;
+
 /// Why a folder of parallel text cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -61,6 +63,24 @@ pub enum CorpusError {
         /// The file.
         path: PathBuf,
         /// The first line that is not, from 1.
+        line: usize,
+    },
+    /// A file is of characters of two bytes or four.
+    #[error(
+        "{path} is UTF-16, UTF-32 or no text: the files must be UTF-8 (iconv -f UTF-16 -t UTF-8 \
+         converts one)",
+        path = path.display()
+    )]
+    WideCharacters {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A line of a file may be two.
+    #[error("{path}, line {line}: {CARRIAGE_RETURN}", path = path.display())]
+    CarriageReturn {
+        /// The file.
+        path: PathBuf,
+        /// The first such line, from 1.
         line: usize,
     },
     /// A file has only empty lines, or none.

@@ -14,8 +14,9 @@
 //!         assert_eq!(batch.source.len(), batch.size * batch.source_width);
 //!     }
 //! }
-//! let hypotheses = text.test.source(); // as if they were translations
-//! println!("{}", bleu(hypotheses, text.test.target(), &BleuConfig::default())?);
+//! let hypotheses: Vec<&str> = text.test.source().iter().collect(); // as if they were translations
+//! let references: Vec<&str> = text.test.target().iter().collect();
+//! println!("{}", bleu(&hypotheses, &references, &BleuConfig::default())?);
 //! # Ok::<(), xsam_data::DataError>(())
 //! ```
 //!
@@ -29,6 +30,7 @@ mod corpus;
 mod detokenize;
 mod encoded;
 mod error;
+mod sentences;
 
 pub use batches::{BatchSize, PairBatches, evaluation_batches, training_batches};
 pub use bleu::{Bleu, BleuConfig, BleuTokenization, Smoothing, bleu};
@@ -37,3 +39,4 @@ pub use corpus::{ParallelText, SentencePairs, iwslt14_de_en, parallel_text};
 pub use detokenize::detokenize;
 pub use encoded::{EncodedPairs, PaddedBatch};
 pub use error::{BleuError, CorpusError, TokenizerError};
+pub use sentences::Sentences;

@@ -13,7 +13,7 @@ use crate::range::{OutOfRange, within};
 use crate::state::{StateError, parameter_count};
 
 /// Ids a vocabulary may have: those of the special tokens and one word at least.
-const VOCABULARIES: RangeInclusive<usize> = 4..=1 << 24;
+pub(super) const VOCABULARIES: RangeInclusive<usize> = 4..=1 << 24;
 /// Columns of a vector, and hidden units.
 const WIDTHS: RangeInclusive<usize> = 1..=1 << 16;
 /// Layers of either half.

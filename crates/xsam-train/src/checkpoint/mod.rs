@@ -41,6 +41,9 @@ pub(crate) struct Position {
     pub(crate) lr_factor: f64,
     /// How often the run has gone back to a checkpoint because it diverged.
     pub(crate) restored: usize,
+    /// What was warned of so far.
+    #[serde(default)]
+    pub(crate) warnings: Vec<String>,
     /// How much of the logs is of the time before.
     pub(crate) logs: LogLengths,
 }
@@ -53,6 +56,7 @@ impl Default for Position {
             sums: Sums::default(),
             lr_factor: 1.0,
             restored: 0,
+            warnings: Vec::new(),
             logs: LogLengths::default(),
         }
     }

@@ -80,6 +80,8 @@ pub enum JobEvent {
         /// What the learning rate is multiplied by from here on.
         lr_factor: f64,
     },
+    /// Something that a person should know, in a sentence.
+    Warning(String),
     /// It has ended.
     Ended(Box<RunSummary>),
     /// Its process has failed, with the reason. No process says so of itself.
@@ -123,6 +125,7 @@ pub fn serve(stop: &StopSignal) -> Result<RunSummary, Error> {
             step,
             lr_factor,
         }),
+        Event::Warning(warning) => tell(&JobEvent::Warning(warning.to_owned())),
         Event::Ended(summary) => tell(&JobEvent::Ended(Box::new(summary.clone()))),
     })
 }

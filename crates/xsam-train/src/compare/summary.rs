@@ -20,6 +20,9 @@ pub struct ComparisonSummary {
     pub status: Status,
     /// The runs that failed, and why.
     pub failures: Vec<String>,
+    /// What a person should know of the comparison itself, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The seeds.
     pub seeds: Vec<u64>,
     /// Whether methods with fewer passes an epoch have more epochs, so that all have as many passes.
@@ -49,6 +52,9 @@ pub struct MethodSummary {
     pub folders: Vec<PathBuf>,
     /// Finished runs.
     pub runs: usize,
+    /// Warnings of these runs, of those that have any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<RunWarnings>,
     /// Whether its results after the last epoch, BLEU of translations and accuracy otherwise, differ from the
     /// first method's from the same seeds.
     #[serde(default)]
@@ -86,6 +92,25 @@ pub struct MethodSummary {
     /// What a run costs in forward-backward passes: a forward pass of a search counts as a third of one.
     #[serde(default)]
     pub passes: Option<f64>,
+}
+
+/// What a person should know of a run of a method.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunWarnings {
+    /// Its seed.
+    pub seed: u64,
+    /// The sentences, in the order in which they came up.
+    pub warnings: Vec<String>,
+}
+
+impl RunWarnings {
+    fn of(run: &Recorded) -> Option<Self> {
+        let RunSummary { seed, warnings, .. } = &run.summary;
+        (!warnings.is_empty()).then(|| Self {
+            seed: *seed,
+            warnings: warnings.clone(),
+        })
+    }
 }
 
 impl Comparison {
@@ -126,6 +151,7 @@ impl Comparison {
             tuning,
             methods,
             failures: Vec::new(),
+            warnings: Vec::new(),
             files: Vec::new(),
         })
     }
@@ -152,6 +178,7 @@ impl MethodSummary {
             method: spec.map_or_else(|| MethodSpec::new(name), |spec| spec.method),
             folders: Vec::new(),
             runs: runs.len(),
+            warnings: runs.iter().filter_map(|run| RunWarnings::of(run)).collect(),
             test_against_first: None,
             last: last(|row| row.test_accuracy),
             best: spread(&|summary| summary.best.as_ref().and_then(|row| row.test_accuracy)),

@@ -6,7 +6,7 @@ use xsam_flatness::{Density, Faithfulness, evenly};
 
 use super::FlatnessReport;
 use crate::error::Error;
-use crate::plot::{self, Line, Lines, Mark, Point, Words};
+use crate::plot::{self, Drawn, Line, Lines, Mark, Point, Words};
 
 /// Names of the plots.
 pub(crate) const DIRECTIONS: &str = "directions";
@@ -24,21 +24,20 @@ const STEEP: f64 = 30.0;
 /// Densities below this share of the highest are those of the tails of bells.
 const LEAST: f64 = 1e-7;
 
-/// Draws `directions` and `density` into the run's directory, as far as they were measured, and returns the names
-/// of the files.
-pub(super) fn draw(report: &FlatnessReport) -> Result<Vec<String>, Error> {
-    let mut files = Vec::new();
+/// Draws `directions` and `density` into the run's directory, as far as they were measured.
+pub(super) fn draw(report: &FlatnessReport) -> Result<Drawn, Error> {
+    let mut drawn = Drawn::default();
     let subtitle = format!(
         "training loss over {} samples in {} mode",
         report.samples, report.mode
     );
     if let Some(found) = &report.directions {
-        files.extend(directions(&report.run, &subtitle, found)?);
+        drawn.add(directions(&report.run, &subtitle, found))?;
     }
     if let Some(found) = &report.density {
-        files.extend(density(&report.run, &subtitle, found)?);
+        drawn.add(density(&report.run, &subtitle, found))?;
     }
-    Ok(files)
+    Ok(drawn)
 }
 
 /// The loss by distance in the direction of each method.

@@ -97,6 +97,18 @@ pub struct Layer {
     pub trace: Estimate,
 }
 
+/// What is told while flatness is measured.
+#[derive(Clone, Copy, Debug)]
+pub enum FlatnessEvent<'a> {
+    /// Something is begun.
+    Stage(&'a str),
+    /// Something that a person should know, in a sentence. It is in the report, too.
+    Warning(&'a str),
+}
+
+/// Listens to a measurement.
+type Listener<'a> = dyn FnMut(FlatnessEvent<'_>) + 'a;
+
 /// What was found.
 #[derive(Clone, Debug, Serialize)]
 pub struct FlatnessReport {
@@ -118,6 +130,9 @@ pub struct FlatnessReport {
     /// Number format.
     #[serde(with = "named")]
     pub precision: Precision,
+    /// What a person should know of the measurement, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// The loss.
     pub loss: f64,
     /// The norm of its gradient.
@@ -156,25 +171,43 @@ pub struct FlatnessReport {
 pub fn flatness(
     subject: &Subject,
     spec: &FlatnessSpec,
-    listener: &mut dyn FnMut(&str),
+    listener: &mut Listener<'_>,
 ) -> Result<FlatnessReport, Error> {
     spec.check()?;
-    listener("loading model and data");
+    listener(FlatnessEvent::Stage("loading model and data"));
     let trained = subject.load()?;
-    let report = measured(&trained, &spec.sample, Flatness { spec, listener })?;
+    let mut report = measured(
+        &trained,
+        &spec.sample,
+        Flatness {
+            spec,
+            listener: &mut *listener,
+        },
+    )?;
+    write(&report)?;
+    let drawn = draw::draw(&report)?;
+    if !drawn.warnings.is_empty() {
+        for warning in &drawn.warnings {
+            listener(FlatnessEvent::Warning(warning));
+        }
+        report.warnings.extend(drawn.warnings);
+        write(&report)?;
+    }
+    Ok(report)
+}
+
+fn write(report: &FlatnessReport) -> Result<(), Error> {
     let directory = &report.run;
     fs::create_dir_all(directory).map_err(Error::file("create the directory", directory))?;
     let path = directory.join(FILE);
-    let text = serde_json::to_string_pretty(&report).map_err(|e| Error::damaged(&path, e))?;
-    files::write(&path, &text)?;
-    draw::draw(&report)?;
-    Ok(report)
+    let text = serde_json::to_string_pretty(report).map_err(|e| Error::damaged(&path, e))?;
+    files::write(&path, &text)
 }
 
 /// The measurements that a spec asks for.
 struct Flatness<'a> {
     spec: &'a FlatnessSpec,
-    listener: &'a mut dyn FnMut(&str),
+    listener: &'a mut Listener<'a>,
 }
 
 impl Measurement for Flatness<'_> {
@@ -182,6 +215,10 @@ impl Measurement for Flatness<'_> {
 
     fn of<T: Task + Sync>(self, scene: &Scene<'_, T>) -> Result<FlatnessReport, Error> {
         let Self { spec, listener } = self;
+        let warnings = scene.warnings();
+        for warning in &warnings {
+            listener(FlatnessEvent::Warning(warning));
+        }
         let start = Instant::now();
         let seed = spec.sample.seed;
         let mut surface = scene.surface()?;
@@ -193,12 +230,14 @@ impl Measurement for Flatness<'_> {
                 seed,
                 ..Sharpness::default()
             };
-            listener("loss in the directions of the methods");
+            listener(FlatnessEvent::Stage(
+                "loss in the directions of the methods",
+            ));
             let distances = DISTANCES.map(|factor| factor * rho);
             let (steps, strong) = (settings.ascent_steps, settings.strong_steps);
             let found = faithfulness(&mut surface, &distances, rho, steps, strong)?;
             directions = Some(found);
-            listener("sharpness");
+            listener(FlatnessEvent::Stage("sharpness"));
             sharpness = Some(settings.measure(&mut surface)?);
             of_batches = Some(m_sharpness(&mut surface, rho, 1)?);
         }
@@ -215,11 +254,11 @@ impl Measurement for Flatness<'_> {
         let lanczos = lanczos(spec, &hessian);
         let memory = Expected::new(&lanczos, &mut hessian)?;
         match &memory {
-            None => listener("eigenvalues"),
-            Some(memory) => listener(&format!(
+            None => listener(FlatnessEvent::Stage("eigenvalues")),
+            Some(memory) => listener(FlatnessEvent::Stage(&format!(
                 "eigenvalues; peak memory about {:.0} MB, at most {:.0}",
                 memory.expected_mb, memory.most_mb
-            )),
+            ))),
         }
         let eigenvalues = lanczos.run(&mut hessian)?;
         let memory = memory.and_then(Expected::observed);
@@ -230,14 +269,14 @@ impl Measurement for Flatness<'_> {
         let trace = match spec.trace {
             None => None,
             Some(products) => {
-                listener("trace");
+                listener(FlatnessEvent::Stage("trace"));
                 Some(hutch_plus_plus(&mut hessian, products, seed)?)
             }
         };
         let density = match spec.density {
             false => None,
             true => {
-                listener("density of the eigenvalues");
+                listener(FlatnessEvent::Stage("density of the eigenvalues"));
                 let quadrature = Quadrature {
                     seed,
                     ..Quadrature::default()
@@ -259,6 +298,7 @@ impl Measurement for Flatness<'_> {
             parameters: parameter_count(&scene.model),
             samples: scene.counts.iter().sum(),
             mode: mode_name(spec.sample.training),
+            warnings,
             loss,
             grad_norm,
             step,
@@ -301,7 +341,7 @@ fn layers<M: Module, F: FnMut(&M, usize) -> burn::tensor::Tensor<1>>(
     model: &M,
     surface: &mut LossSurface<M, F>,
     spec: &FlatnessSpec,
-    listener: &mut dyn FnMut(&str),
+    listener: &mut Listener<'_>,
 ) -> Result<Vec<Layer>, Error> {
     let mut groups: Vec<(String, Vec<burn::module::ParamId>)> = Vec::new();
     for entry in state::entries(model)
@@ -316,7 +356,7 @@ fn layers<M: Module, F: FnMut(&M, usize) -> burn::tensor::Tensor<1>>(
     }
     let mut layers = Vec::with_capacity(groups.len());
     for (name, ids) in groups {
-        listener(&format!("layer {name}"));
+        listener(FlatnessEvent::Stage(&format!("layer {name}")));
         let group = ParamGroup::from_ids(ids);
         let mut hessian = Hessian::new(surface, Some(&group), DifferenceStep::Auto)?;
         let largest = Lanczos {

@@ -7,7 +7,7 @@ use xsam_flatness::evenly;
 use super::LandscapeReport;
 use super::polar::Polar;
 use crate::error::Error;
-use crate::plot::{self, Contours, Grid, Line, Lines, Mark, Point, Surface, Way, Words};
+use crate::plot::{self, Contours, Drawn, Grid, Line, Lines, Mark, Point, Surface, Way, Words};
 
 /// Points along each side of a drawing of a polar landscape, from above and as a surface.
 const FINE: usize = 141;
@@ -16,8 +16,9 @@ const COARSE: usize = 49;
 /// Colours of the ways in a plane: white lines are behind them, so that any is seen.
 const WAYS: [usize; 3] = [2, 5, 4];
 
-/// Draws a landscape into `directory`, and returns the names of the files.
-pub(super) fn draw(directory: &Path, report: &LandscapeReport) -> Result<Vec<String>, Error> {
+/// Draws a landscape into `directory`.
+pub(super) fn draw(directory: &Path, report: &LandscapeReport) -> Result<Drawn, Error> {
+    let mut drawn = Drawn::default();
     let title = report.settings.title();
     let subtitle = format!(
         "mean over {} training samples in {} mode; {:.4} at the weights",
@@ -55,7 +56,7 @@ pub(super) fn draw(directory: &Path, report: &LandscapeReport) -> Result<Vec<Str
                 marks: &marks,
                 logarithmic: false,
             };
-            Ok(plot::both(directory, &report.name, &figure)?.into())
+            drawn.add(plot::both(directory, &report.name, &figure))?;
         }
         [x, y] => {
             let radius = x.values.last().copied().unwrap_or(1.0);
@@ -100,13 +101,13 @@ pub(super) fn draw(directory: &Path, report: &LandscapeReport) -> Result<Vec<Str
                 grid: &square,
                 what: "loss",
             };
-            let mut files = plot::both(directory, &report.name, &contours)?.to_vec();
+            drawn.add(plot::both(directory, &report.name, &contours))?;
             let name = format!("{}-surface", report.name);
-            files.extend(plot::both(directory, &name, &surface)?);
-            Ok(files)
+            drawn.add(plot::both(directory, &name, &surface))?;
         }
-        _ => Ok(Vec::new()),
+        _ => {}
     }
+    Ok(drawn)
 }
 
 /// Of XSAM's plane, where on the whole circle through the arc the loss is highest.

@@ -150,6 +150,8 @@ pub enum LandscapeEvent<'a> {
         /// All.
         of: usize,
     },
+    /// Something that a person should know, in a sentence. It is in the [`Landscape`], too.
+    Warning(&'a str),
 }
 
 /// A landscape, and where it is.
@@ -161,6 +163,9 @@ pub struct Landscape {
     pub files: Vec<String>,
     /// Whether all points are done.
     pub complete: bool,
+    /// What a person should know of it, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     /// What was found.
     #[serde(flatten)]
     pub report: LandscapeReport,
@@ -213,9 +218,13 @@ impl Measurement for Taking<'_> {
         } = self;
         let directory = scene.trained.run.join(FOLDER);
         fs::create_dir_all(&directory).map_err(Error::file("create the directory", &directory))?;
+        let warnings = scene.warnings();
+        for warning in &warnings {
+            listener(LandscapeEvent::Warning(warning));
+        }
         let mut stored = Stored::open(&directory, spec, scene)?;
         if stored.is_complete() {
-            return stored.finish();
+            return stored.finish(warnings, listener);
         }
 
         let view = View::new(spec, scene, listener)?;
@@ -258,6 +267,6 @@ impl Measurement for Taking<'_> {
         }
         stored.took(start.elapsed());
         stored.save()?;
-        stored.finish()
+        stored.finish(warnings, listener)
     }
 }

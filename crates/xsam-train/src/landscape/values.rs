@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::view::View;
-use super::{Along, Landscape, LandscapeSpec};
+use super::{Along, Landscape, LandscapeEvent, LandscapeSpec};
 use crate::checkpoint;
 use crate::error::Error;
 use crate::files::{self, Existing};
@@ -297,8 +297,13 @@ impl Stored {
         files::write(&path, &text)
     }
 
-    /// Writes the table and draws the plots, if the landscape is complete.
-    pub(super) fn finish(self) -> Result<Landscape, Error> {
+    /// Writes the table and draws the plots, if the landscape is complete. Of plots that cannot be drawn it warns, after
+    /// these `warnings`.
+    pub(super) fn finish(
+        self,
+        mut warnings: Vec<String>,
+        listener: &mut dyn FnMut(LandscapeEvent<'_>),
+    ) -> Result<Landscape, Error> {
         let complete = self.is_complete();
         let mut files = vec![format!("{}.json", self.name)];
         let path = self.file("json");
@@ -308,12 +313,18 @@ impl Stored {
         if complete {
             files::write(&self.file("csv"), &report.csv())?;
             files.push(format!("{}.csv", self.name));
-            files.extend(super::draw::draw(&self.directory, &report)?);
+            let drawn = super::draw::draw(&self.directory, &report)?;
+            files.extend(drawn.files);
+            for warning in drawn.warnings {
+                listener(LandscapeEvent::Warning(&warning));
+                warnings.push(warning);
+            }
         }
         Ok(Landscape {
             directory: self.directory,
             files,
             complete,
+            warnings,
             report,
         })
     }

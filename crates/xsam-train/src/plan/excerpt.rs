@@ -103,6 +103,7 @@ impl<T: Task> Task for Excerpt<'_, T> {
             validation: score,
             test: score,
             files: Vec::new(),
+            warnings: Vec::new(),
         }))
     }
 

@@ -54,11 +54,36 @@ pub(crate) struct Mark {
     pub(crate) y: f64,
 }
 
+/// The files of several plots. The numbers are what counts: one that cannot be drawn is warned of, and no more.
+#[derive(Debug, Default)]
+pub(crate) struct Drawn {
+    pub(crate) files: Vec<String>,
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Drawn {
+    /// Adds the files of a plot, or the reason why there are none.
+    ///
+    /// # Errors
+    /// If a file could not be written.
+    pub(crate) fn add(
+        &mut self,
+        drawn: Result<impl IntoIterator<Item = String>, Error>,
+    ) -> Result<(), Error> {
+        match drawn {
+            Ok(files) => self.files.extend(files),
+            Err(error @ Error::Plot { .. }) => self.warnings.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+}
+
 /// Draws `NAME.svg`.
 pub(crate) fn svg(directory: &Path, name: &str, figure: &impl Figure) -> Result<String, Error> {
     let file = format!("{name}.svg");
     let path = directory.join(&file);
-    let text = canvas::svg(figure).map_err(failed(&path))?;
+    let text = drawn(canvas::svg(figure), &path)?;
     files::write(&path, &text)?;
     Ok(file)
 }
@@ -69,15 +94,22 @@ pub(crate) fn both(
     name: &str,
     figure: &impl Figure,
 ) -> Result<[String; 2], Error> {
-    let drawn = svg(directory, name, figure)?;
     let file = format!("{name}.png");
     let path = directory.join(&file);
-    let bytes = canvas::png(figure).map_err(failed(&path))?;
+    let svg = svg(directory, name, figure).inspect_err(|_| {
+        // The error is the one to tell.
+        let _ = files::remove(&path);
+    })?;
+    let bytes = drawn(canvas::png(figure), &path)?;
     files::write_bytes(&path, &bytes)?;
-    Ok([drawn, file])
+    Ok([svg, file])
 }
 
-fn failed(path: &Path) -> impl FnOnce(String) -> Error {
-    let path = path.to_owned();
-    move |reason| Error::Plot { path, reason }
+/// What was drawn for a file. If that failed, an earlier plot there is of something else, and is removed.
+fn drawn<T>(drawn: Result<T, String>, path: &Path) -> Result<T, Error> {
+    drawn.or_else(|reason| {
+        files::remove(path)?;
+        let path = path.to_owned();
+        Err(Error::Plot { path, reason })
+    })
 }

@@ -65,8 +65,29 @@ fn notices(source: &ComparisonSource, runs: &[(String, &RunSource)]) -> Vec<Stri
             "{finished} of {all} runs are finished; the others are not in the numbers below."
         ));
     }
+    notices.extend(source.warnings.iter().cloned());
+    notices.extend(warnings(runs));
     notices.extend(source.notices.iter().cloned());
     notices
+}
+
+/// What the runs have warned of, a sentence with all runs that it is of.
+fn warnings(runs: &[(String, &RunSource)]) -> Vec<String> {
+    let mut told: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (name, run) in runs {
+        for warning in run.warnings() {
+            match told.iter_mut().find(|(sentence, _)| *sentence == warning) {
+                Some((_, of)) => of.push(name),
+                None => told.push((warning, vec![name])),
+            }
+        }
+    }
+    let all = runs.len();
+    let told = told.into_iter().map(|(sentence, of)| match of.len() {
+        n if n == all && n > 1 => format!("all runs: {sentence}"),
+        _ => format!("{}: {sentence}", of.join("; ")),
+    });
+    told.collect()
 }
 
 type Column = fn(&Metrics) -> Option<f64>;
@@ -141,6 +162,15 @@ fn searches(source: &ComparisonSource) -> Section {
     shared::searches(source.methods.iter().filter_map(drawing).collect())
 }
 
+/// How a run stands, and whether there is something to know of it.
+fn state(run: &RunSource) -> String {
+    let state = shared::state(run.summary.status);
+    match run.warnings().count() {
+        0 => state.to_owned(),
+        n => format!("{state}, {}", text::count(n, "warning", "warnings")),
+    }
+}
+
 /// A row for each run that has begun.
 fn runs_section(runs: &[(String, &RunSource)], score: Score) -> Section {
     let head = [
@@ -173,7 +203,7 @@ fn runs_section(runs: &[(String, &RunSource)], score: Score) -> Section {
                 text::fixed(summary.last.as_ref().map(|row| row.train_loss), 3),
                 text::fixed(summary.last.as_ref().and_then(|row| row.alpha), 2),
                 text::duration(run.seconds()),
-                shared::state(summary.status).to_owned(),
+                state(run),
             ],
         )
     };

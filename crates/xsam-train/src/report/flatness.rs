@@ -24,6 +24,8 @@ pub(super) struct Measured {
     sharpness: Option<Rises>,
     directions: Option<IgnoredAny>,
     density: Option<IgnoredAny>,
+    #[serde(default)]
+    pub(super) warnings: Vec<String>,
     /// Plots of the last two.
     #[serde(skip)]
     pictures: Vec<Picture>,

@@ -44,6 +44,7 @@ pub(super) fn page(source: &RunSource) -> Page {
         .iter()
         .map(|error| format!("It failed: {error}"))
         .collect();
+    notices.extend(source.warnings().map(str::to_owned));
     notices.extend(source.notices.iter().cloned());
     Page {
         title: format!("{} on {}", spec.method.name, spec.data_in_words()),

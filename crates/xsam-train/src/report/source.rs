@@ -40,6 +40,8 @@ pub(super) struct ComparisonSource {
     pub(super) text: String,
     pub(super) seeds: Vec<u64>,
     pub(super) methods: Vec<MethodSource>,
+    /// What the comparison itself has warned of.
+    pub(super) warnings: Vec<String>,
     /// What could not be read and is left out.
     pub(super) notices: Vec<String>,
 }
@@ -57,6 +59,8 @@ pub(super) struct MethodSource {
 struct Marker {
     seeds: Vec<u64>,
     methods: Vec<Method>,
+    #[serde(default)]
+    warnings: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -86,6 +90,16 @@ impl RunSource {
             landscapes: or_notice(pictures::landscapes(directory), &mut notices),
             notices,
         })
+    }
+
+    /// What it has warned of, and what `xsam flatness` has of it.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = &str> {
+        let measured = self.measured.iter().flat_map(|measured| &measured.warnings);
+        self.summary
+            .warnings
+            .iter()
+            .chain(measured)
+            .map(String::as_str)
     }
 
     pub(super) fn is_finished(&self) -> bool {
@@ -133,6 +147,7 @@ impl ComparisonSource {
             text,
             seeds: marker.seeds,
             methods,
+            warnings: marker.warnings,
             notices,
         })
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use xsam_data::DatasetName;
 use xsam_data::text::{BOS, BleuConfig, BleuTokenization, EOS};
-use xsam_models::SearchConfig;
+use xsam_models::{SearchConfig, TransformerError};
 
 use super::{SpecError, TrainSpec, optional_name};
 use crate::names::named_enum;
@@ -28,7 +28,8 @@ pub struct TranslationSpec {
     /// Training pairs with a longer side, in subwords and with the end of the sentence, are left out; 256.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_length: Option<usize>,
-    /// Translations that the search follows at a time; 5. One is a greedy search.
+    /// Translations that the search follows at a time, at most 1,000 and two fewer than there are subwords; 5. One is a
+    /// greedy search.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub beam: Option<usize>,
     /// The power of the length that a translation's score is divided by; 1.
@@ -73,12 +74,14 @@ impl TranslationSpec {
         self.detokenize.get_or_insert(iwslt);
         let counts = [
             ("translation.max_length", max_length),
-            ("translation.beam", beam),
             ("translation.bleu_every", self.bleu_every.unwrap_or(1)),
         ];
         for (key, value) in counts {
             SpecError::unless(value >= 1, key, value, "at least 1")?;
         }
+        // Logits and caches are in proportion to it.
+        let ok = (1..=1000).contains(&beam);
+        SpecError::unless(ok, "translation.beam", beam, "from 1 to 1000")?;
         let ok = (1..=1 << 20).contains(&merges);
         SpecError::unless(ok, "translation.merges", merges, "from 1 to 2^20")?;
         let ok = penalty.is_finite();
@@ -97,6 +100,23 @@ impl TranslationSpec {
         config
             .with_beam(self.beam.unwrap_or(beam))
             .with_length_penalty(self.length_penalty.unwrap_or(penalty))
+    }
+
+    /// Checks that translations can be looked for with a vocabulary of so many subwords, of which one is the padding.
+    pub(crate) fn check_search(&self, vocabulary: usize, padding: usize) -> Result<(), SpecError> {
+        let checked = self.search_config().check(vocabulary, padding);
+        checked.map_err(|error| match error {
+            TransformerError::OutOfRange {
+                field, value, max, ..
+            } => {
+                let message = format!(
+                    "{value} must be at most {max}: the training text gives a vocabulary of {vocabulary} subwords, \
+                     special ones included"
+                );
+                SpecError::new(format!("translation.{field}"), message)
+            }
+            error => SpecError::new("translation", error.to_string()),
+        })
     }
 
     /// Whether the score is of text as people write it, though the files hold tokens.

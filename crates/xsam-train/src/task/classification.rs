@@ -199,6 +199,7 @@ impl Task for Classification {
             validation,
             test,
             files: Vec::new(),
+            warnings: Vec::new(),
         }))
     }
 

@@ -15,6 +15,7 @@ pub(crate) use translation::{TOKENIZER, Translation};
 use crate::error::Error;
 use crate::evaluation::Score;
 use crate::event::StopSignal;
+use crate::summary::TrainingPairs;
 use crate::trained::TrainedModel;
 
 /// A kind of data and the models for it. What is random in it derives from the seed of the spec that it
@@ -55,6 +56,16 @@ pub(crate) trait Task {
     /// Training labels that noise has changed.
     fn changed_labels(&self) -> usize {
         0
+    }
+
+    /// What becomes of the training pairs, of a task that has some.
+    fn pairs(&self) -> Option<TrainingPairs> {
+        None
+    }
+
+    /// What a person should know of the data before the first step, in sentences.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// Writes into the run's directory what the model is of no use without; of a run that goes on, checks
@@ -132,6 +143,8 @@ pub(crate) struct Scores {
     pub(crate) test: Score,
     /// Names and texts of files that tell more, for the run's directory.
     pub(crate) files: Vec<(&'static str, String)>,
+    /// What a person should know of the evaluation, in sentences.
+    pub(crate) warnings: Vec<String>,
 }
 
 #[cfg(test)]

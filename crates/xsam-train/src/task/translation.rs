@@ -1,5 +1,7 @@
 //! Translating sentences.
 
+mod bleu;
+mod lengths;
 mod pairs;
 
 use std::iter::Skip;
@@ -8,13 +10,13 @@ use std::time::{Duration, Instant};
 use std::vec;
 
 use burn::tensor::{Int, Tensor};
-use serde::Serialize;
 use xsam_data::text::{
-    BatchSize, Bleu, EncodedPairs, PAD, ParallelText, SentencePairs, Tokenizer, bleu, detokenize,
-    evaluation_batches, training_batches,
+    BatchSize, EncodedPairs, PAD, PairBatches, ParallelText, Tokenizer, training_batches,
 };
 use xsam_data::{batches, order};
-use xsam_models::{Hypothesis, Transformer, TransformerConfig, TransformerLoss, cast};
+use xsam_models::{
+    Hypothesis, Transformer, TransformerConfig, TransformerError, TransformerLoss, cast,
+};
 
 use super::{Batches, Hits, SampleSizes, Scores, Task};
 use crate::device::Place;
@@ -23,18 +25,12 @@ use crate::evaluation::{Score, Tally, count, evaluate, scalar};
 use crate::event::StopSignal;
 use crate::loss::correct;
 use crate::spec::{Spec, TrainSpec, TranslationSpec};
+use crate::summary::TrainingPairs;
 use crate::trained::TrainedModel;
-use pairs::{Pairs, padded_size, scored_batches, tensors};
+use pairs::{Pairs, padded_size, scored_batches, searched_batches, tensors};
 
 /// The tokenizer of a run, in its directory.
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
-/// The translations of the test part, one a line.
-const TRANSLATIONS: &str = "translations.txt";
-/// Their score.
-const BLEU: &str = "bleu.json";
-
-/// Pairs in a batch when they are translated. The result does not depend on it.
-const SEARCHED_PAIRS: usize = 64;
 
 /// Sentences, and a model that is to translate them.
 #[derive(Debug)]
@@ -52,6 +48,8 @@ pub(crate) struct Translation {
     train: EncodedPairs,
     validation: EncodedPairs,
     test: EncodedPairs,
+    pairs: TrainingPairs,
+    warnings: Vec<String>,
 }
 
 /// The tokens of a batch that are not padding: what was said of each, `[tokens, vocabulary]` without a
@@ -65,11 +63,15 @@ impl Translation {
     /// The task of a resolved spec, from all of its data.
     pub(crate) fn new(spec: &Spec, mut text: ParallelText, place: Place) -> Result<Self, Error> {
         spec.data.check_subset(text.train.len())?;
+        let lines = text.train.len() + text.left_out;
         if let Some(n) = spec.data.subset {
             text.train = text.train.first(n)?;
         }
         let merges = spec.translation.merges.unwrap_or_default();
         let tokenizer = Tokenizer::train(text.train.sentences(), merges)?;
+        // What the first evaluation or the first BLEU would refuse.
+        spec.translation
+            .check_search(tokenizer.len(), PAD as usize)?;
         let config = spec.model.transformer_config(tokenizer.len(), PAD as usize);
         config.check()?;
         let mut task = Self {
@@ -82,15 +84,37 @@ impl Translation {
             validation: tokenizer.encode_pairs(&text.validation),
             test: tokenizer.encode_pairs(&text.test),
             language: spec.data.target.clone().unwrap_or_else(|| "en".to_owned()),
+            pairs: TrainingPairs::default(),
+            warnings: Vec::new(),
             tokenizer,
             text,
         };
-        task.steps = task.order(0)?.len();
+        let longest = task.longest();
+        let epoch = task.epoch(0)?;
+        task.steps = epoch.batches.len();
         if task.steps == 0 {
-            let longest = task.spec.max_length.unwrap_or_default();
             return Err(Error::AllTooLong { longest });
         }
+        task.pairs = TrainingPairs {
+            lines,
+            empty: task.text.left_out,
+            too_long: epoch.left_out,
+            used: task.train.len() - epoch.left_out,
+        };
+        task.warnings
+            .extend(lengths::left_out(&task.pairs, longest));
+        for (pairs, text) in [
+            (&mut task.validation, &task.text.validation),
+            (&mut task.test, &task.text.test),
+        ] {
+            task.warnings.extend(lengths::cut(pairs, text, longest));
+        }
         Ok(task)
+    }
+
+    /// The most subwords that a side of a training pair may have, its end included.
+    fn longest(&self) -> usize {
+        self.spec.max_length.unwrap_or(usize::MAX)
     }
 
     /// What the model finds of a batch, with what `masks` decide dropped out.
@@ -100,16 +124,21 @@ impl Translation {
         model.loss(source, target, smoothing, masks)
     }
 
-    /// The pairs of each batch of an epoch.
-    fn order(&self, epoch: usize) -> Result<Vec<Vec<usize>>, Error> {
+    /// The pairs of each batch of an epoch, and how many are in none.
+    fn epoch(&self, epoch: usize) -> Result<PairBatches, Error> {
         let size = match (self.train_spec.batch_size, self.train_spec.batch_tokens) {
             (Some(pairs), _) => BatchSize::Sentences(pairs),
             (None, tokens) => BatchSize::Tokens(tokens.unwrap_or_default()),
         };
-        let longest = self.spec.max_length.unwrap_or(usize::MAX);
         let seed = self.train_spec.seed;
         let lengths = self.train.lengths();
-        Ok(training_batches(&lengths, size, longest, seed, epoch as u64)?.batches)
+        Ok(training_batches(
+            &lengths,
+            size,
+            self.longest(),
+            seed,
+            epoch as u64,
+        )?)
     }
 
     /// Loss and accuracy of every token of these pairs, at its place after the right ones before it.
@@ -126,60 +155,6 @@ impl Translation {
             right: count(found.correct())?,
             of: found.tokens(),
         })
-    }
-
-    /// The translations of all sources of a part, as text; nothing if `stop` asks for an end before the last batch.
-    fn translate(
-        &self,
-        model: &Transformer,
-        pairs: &EncodedPairs,
-        stop: &StopSignal,
-    ) -> Result<Option<Vec<String>>, Error> {
-        let place = self.place.inner();
-        let config = self.spec.search_config();
-        let mut translations = vec![String::new(); pairs.len()];
-        let size = BatchSize::Sentences(SEARCHED_PAIRS);
-        for batch in evaluation_batches(&pairs.lengths(), size)? {
-            if stop.is_set() {
-                return Ok(None);
-            }
-            let Pairs { source, .. } = tensors(pairs.padded(&batch)?, &place);
-            for (&index, found) in batch.iter().zip(model.search(source, &config)?) {
-                let best = found
-                    .first()
-                    .map(|best| self.tokenizer.decode(&best.tokens));
-                translations[index] = best.unwrap_or_default();
-            }
-        }
-        Ok(Some(translations))
-    }
-
-    /// The score of the translations of a part, and the translations as they are written; nothing if there is no time
-    /// for them.
-    fn bleu(
-        &self,
-        model: &Transformer,
-        part: &SentencePairs,
-        pairs: &EncodedPairs,
-        stop: &StopSignal,
-    ) -> Result<Option<(Bleu, Vec<String>)>, Error> {
-        let config = self.spec.bleu_config();
-        let Some(raw) = self.translate(model, pairs, stop)? else {
-            return Ok(None);
-        };
-        if self.spec.detokenize != Some(true) {
-            return Ok(Some((bleu(&raw, part.target(), &config)?, raw)));
-        }
-        let join = |lines: &[String]| -> Vec<String> {
-            let joined = lines.iter().map(|line| detokenize(line, &self.language));
-            joined.collect()
-        };
-        let joined = join(&raw);
-        let score = match self.spec.scores_joined_text() {
-            true => bleu(&joined, &join(part.target()), &config)?,
-            false => bleu(&raw, part.target(), &config)?,
-        };
-        Ok(Some((score, joined)))
     }
 }
 
@@ -207,7 +182,7 @@ impl Task for Translation {
     fn batches(&self, epoch: usize, first: usize) -> Result<impl Batches<Pairs>, Error> {
         Ok(Gathering {
             task: self,
-            order: self.order(epoch)?.into_iter().skip(first),
+            order: self.epoch(epoch)?.batches.into_iter().skip(first),
             waited: Duration::ZERO,
         })
     }
@@ -222,7 +197,10 @@ impl Task for Translation {
     }
 
     fn sample(&self, sizes: SampleSizes, seed: u64) -> Result<Vec<(Pairs, usize)>, Error> {
+        let (lengths, longest) = (self.train.lengths(), self.longest());
         let mut chosen = order(self.train.len(), seed, 0);
+        // The others are not learned from.
+        chosen.retain(|&pair| lengths[pair].0.max(lengths[pair].1) <= longest);
         chosen.truncate(sizes.all);
         let batches = batches(&chosen, sizes.batch)?.map(|indices| {
             let batch = tensors(self.train.padded(indices)?, &self.place);
@@ -248,6 +226,14 @@ impl Task for Translation {
         })
     }
 
+    fn pairs(&self) -> Option<TrainingPairs> {
+        Some(self.pairs)
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
+    }
+
     fn keep(&self, directory: &Path) -> Result<(), Error> {
         let path = directory.join(TOKENIZER);
         if !path.exists() {
@@ -271,39 +257,32 @@ impl Task for Translation {
                 self.tally(model, pairs, batch)
             })
         };
-        let Some(mut validation) = score(&self.validation)? else {
+        let Some(validation) = score(&self.validation)? else {
             return Ok(None);
         };
-        let Some(mut test) = score(&self.test)? else {
+        let Some(test) = score(&self.test)? else {
             return Ok(None);
         };
-        let mut files = Vec::new();
-        if self.spec.bleu_is_due(&self.train_spec, epochs) {
-            let translated = |part, pairs| self.bleu(model, part, pairs, stop);
-            let Some((score, _)) = translated(&self.text.validation, &self.validation)? else {
-                return Ok(None);
-            };
-            validation.bleu = Some(score.score);
-            let Some((score, translations)) = translated(&self.text.test, &self.test)? else {
-                return Ok(None);
-            };
-            test.bleu = Some(score.score);
-            let told = Told {
-                epoch: epochs,
-                bleu: score.score,
-                signature: score.config.signature(),
-                line: score.to_string(),
-            };
-            let told = serde_json::to_string_pretty(&told)
-                .map_err(|error| Error::damaged(Path::new(BLEU), error))?;
-            files.push((TRANSLATIONS, translations.join("\n") + "\n"));
-            files.push((BLEU, told + "\n"));
-        }
-        Ok(Some(Scores {
+        let mut scores = Scores {
             validation,
             test,
-            files,
-        }))
+            files: Vec::new(),
+            warnings: Vec::new(),
+        };
+        if !self.spec.bleu_is_due(&self.train_spec, epochs) {
+            return Ok(Some(scores));
+        }
+        match self.translated(model, epochs, &mut scores, stop) {
+            Ok(Some(())) => Ok(Some(scores)),
+            Ok(None) => Ok(None),
+            // The losses, which are not finite either, do not end a run.
+            Err(Error::Transformer(error @ TransformerError::NotFinite { .. })) => {
+                let warning = format!("epoch {epochs} has no BLEU: {error}");
+                scores.warnings.push(warning);
+                Ok(Some(scores))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     fn size(&self, batch: &Pairs) -> usize {
@@ -312,7 +291,7 @@ impl Task for Translation {
     }
 
     fn epoch_size(&self) -> Result<usize, Error> {
-        Ok(padded_size(&self.order(0)?, &self.train))
+        Ok(padded_size(&self.epoch(0)?.batches, &self.train))
     }
 
     fn sampled_score(&self, model: &Transformer) -> Result<(Score, f64), Error> {
@@ -330,7 +309,7 @@ impl Task for Translation {
 
     fn sampled_translation(&self, model: &Transformer) -> Result<Option<f64>, Error> {
         let lengths = self.test.lengths();
-        let batches = evaluation_batches(&lengths, BatchSize::Sentences(SEARCHED_PAIRS))?;
+        let batches = searched_batches(&self.test, self.spec.search_config().beam)?;
         let Some(sample) = batches.get(batches.len() / 2) else {
             return Ok(None);
         };
@@ -354,15 +333,6 @@ impl Task for Translation {
         let all = targets(&self.test) + targets(&self.validation);
         Ok(Some(followed as f64 / all.max(1) as f64))
     }
-}
-
-/// What is written beside the translations.
-#[derive(Serialize)]
-struct Told {
-    epoch: usize,
-    bleu: f64,
-    signature: String,
-    line: String,
 }
 
 /// Batches that are put together when they are asked for: that takes a thousandth of a step.

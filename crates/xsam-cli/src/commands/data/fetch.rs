@@ -1,6 +1,5 @@
 //! `xsam data fetch` and `xsam data verify`
 
-use std::io::{IsTerminal, stderr};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -34,7 +33,7 @@ pub(super) fn run(arguments: &FetchArguments) -> Result<Outcome, Error> {
         Ok(()) => {}
         Err(error @ FetchError::Cancelled) => {
             display.clear();
-            eprintln!("xsam: {error}");
+            print::error(error);
             return Ok(Outcome::Interrupted);
         }
         Err(error) => return Err(error.into()),
@@ -90,7 +89,7 @@ impl Display {
     fn new(quiet: bool) -> Self {
         if quiet {
             Self::Quiet
-        } else if stderr().is_terminal() {
+        } else if print::is_terminal() {
             let bar = ProgressBar::new(0).with_style(style(true));
             bar.enable_steady_tick(Duration::from_millis(200));
             Self::Bar(bar)
@@ -120,7 +119,7 @@ impl Display {
                     let of = progress
                         .total
                         .map(|total| format!(" of {}", HumanBytes(total)));
-                    eprintln!("{what}: {bytes}{}", of.unwrap_or_default());
+                    print::note(format_args!("{what}: {bytes}{}", of.unwrap_or_default()));
                     *last = Some((what, Instant::now()));
                 }
             }

@@ -95,8 +95,10 @@ fn show_pairs(
     pairs: &SentencePairs,
     arguments: &ShowArguments,
 ) -> Result<(), Error> {
-    for index in range(arguments, pairs.len(), "pairs")? {
-        let (source, target) = (&pairs.source()[index], &pairs.target()[index]);
+    let range = range(arguments, pairs.len(), "pairs")?;
+    let sides = pairs.source().iter().zip(pairs.target().iter());
+    let shown = sides.enumerate().skip(range.start).take(range.len());
+    for (index, (source, target)) in shown {
         if arguments.json {
             print::json(&json!({ "index": index, "source": source, "target": target }));
         } else {

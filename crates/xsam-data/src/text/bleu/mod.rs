@@ -8,6 +8,7 @@ use std::fmt;
 use super::BleuError;
 use crate::DataError;
 pub use tokenize::BleuTokenization;
+use tokenize::words;
 
 /// The longest sequences of words that are compared.
 const ORDERS: usize = 4;
@@ -107,9 +108,9 @@ pub fn bleu<H: AsRef<str>, R: AsRef<str>>(
     }
     let mut counts = Counts::default();
     for (hypothesis, reference) in hypotheses.iter().zip(references) {
-        let hypothesis = config.tokenization.words(hypothesis.as_ref());
-        let reference = config.tokenization.words(reference.as_ref());
-        counts.add(&hypothesis, &reference);
+        let hypothesis = config.tokenization.spaced(hypothesis.as_ref());
+        let reference = config.tokenization.spaced(reference.as_ref());
+        counts.add(&words(&hypothesis), &words(&reference));
     }
     Ok(counts.score(*config))
 }
@@ -124,7 +125,7 @@ struct Counts {
 }
 
 impl Counts {
-    fn add(&mut self, hypothesis: &[String], reference: &[String]) {
+    fn add(&mut self, hypothesis: &[&str], reference: &[&str]) {
         self.hypothesis_length += hypothesis.len() as u64;
         self.reference_length += reference.len() as u64;
         for order in 0..ORDERS {

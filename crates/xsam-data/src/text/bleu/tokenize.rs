@@ -1,5 +1,7 @@
 //! What BLEU counts as a word.
 
+use std::borrow::Cow;
+
 /// How a sentence is divided into words before they are compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BleuTokenization {
@@ -21,19 +23,21 @@ impl BleuTokenization {
         }
     }
 
-    pub(super) fn words(self, sentence: &str) -> Vec<String> {
+    /// A sentence with white space between its words.
+    pub(super) fn spaced(self, sentence: &str) -> Cow<'_, str> {
         // sacrebleu strips the end before anything else, so that no hyphen meets a line end there.
         let sentence = sentence.trim_end_matches(is_space);
         match self {
-            Self::V13a => words(&v13a(sentence)),
-            Self::None => words(sentence),
+            Self::V13a => v13a(sentence).into(),
+            Self::None => sentence.into(),
         }
     }
 }
 
-fn words(sentence: &str) -> Vec<String> {
-    let words = sentence.split(is_space).filter(|word| !word.is_empty());
-    words.map(str::to_owned).collect()
+/// What white space separates.
+pub(super) fn words(spaced: &str) -> Vec<&str> {
+    let words = spaced.split(is_space).filter(|word| !word.is_empty());
+    words.collect()
 }
 
 /// White space as Python sees it, and thus sacrebleu: Unicode's and the four separators of ASCII.
@@ -112,7 +116,7 @@ mod tests {
 
     #[test]
     fn words_are_those_of_the_rules() {
-        let words = |sentence: &str| BleuTokenization::V13a.words(sentence).join(" ");
+        let words = |sentence: &str| words(&BleuTokenization::V13a.spaced(sentence)).join(" ");
         assert_eq!(
             words("Isn't 3.5% of 1,000.00 (one)?"),
             "Isn't 3.5 % of 1,000.00 ( one ) ?"
@@ -129,7 +133,7 @@ mod tests {
         assert_eq!(words("„Ja“ …\u{a0}x\u{1f}y"), "„Ja“ … x y");
         assert_eq!(words("... ,, .,."), ". . . , , . , .");
         assert_eq!(words(" \u{3000} "), "");
-        let none = BleuTokenization::None.words(" a.b,  c\t&amp; ");
-        assert_eq!(none, ["a.b,", "c", "&amp;"]);
+        let none = BleuTokenization::None.spaced(" a.b,  c\t&amp; ");
+        assert_eq!(super::words(&none), ["a.b,", "c", "&amp;"]);
     }
 }

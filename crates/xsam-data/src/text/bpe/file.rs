@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -11,6 +12,9 @@ use super::{SPECIAL, TokenizerError};
 use crate::replace_file;
 
 const FORMAT: &str = "xsam-bpe-1";
+
+/// Bytes that a file may have. A million merges take some thirty million.
+const LIMIT: u64 = 1 << 28;
 
 /// What is in the file. The ids follow: special ones, characters, merged pieces.
 #[derive(Serialize, Deserialize)]
@@ -88,18 +92,26 @@ pub(super) fn save(vocabulary: &Vocabulary, path: &Path) -> Result<(), Tokenizer
 }
 
 pub(super) fn load(path: &Path) -> Result<Vocabulary, TokenizerError> {
-    let bytes = fs::read(path).map_err(|error| TokenizerError::Unreadable {
+    let bytes = first(path, LIMIT + 1).map_err(|error| TokenizerError::Unreadable {
         path: path.to_owned(),
         reason: error.to_string(),
     })?;
-    let file: Result<File, _> = serde_json::from_slice(&bytes);
-    let vocabulary = file.map_err(|error| error.to_string());
-    vocabulary
-        .and_then(|file| file.vocabulary())
+    let file = match bytes.len() as u64 {
+        0..=LIMIT => serde_json::from_slice::<File>(&bytes).map_err(|error| error.to_string()),
+        _ => Err(format!("it has more than {} MiB", LIMIT >> 20)),
+    };
+    file.and_then(|file| file.vocabulary())
         .map_err(|reason| TokenizerError::Damaged {
             path: path.to_owned(),
             reason,
         })
+}
+
+/// The bytes of a file, or so many of them.
+fn first(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
+    let mut read = Vec::new();
+    fs::File::open(path)?.take(bytes).read_to_end(&mut read)?;
+    Ok(read)
 }
 
 #[cfg(test)]
@@ -156,6 +168,13 @@ mod tests {
         refused(b"[]");
         refused(b"\xff");
         refused(&whole.repeat(2));
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_without_end_is_refused() {
+        let error = Tokenizer::load(Path::new("/dev/zero")).unwrap_err();
+        assert!(error.to_string().contains("more than 256 MiB"), "{error}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Subwords by byte pair encoding.
 
+mod chain;
 mod file;
 mod train;
 mod vocabulary;
@@ -9,7 +10,7 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::{EncodedPairs, SentencePairs, TokenizerError};
+use super::{EncodedPairs, SentencePairs, Sentences, TokenizerError};
 use crate::DataError;
 use vocabulary::{END_OF_WORD, Vocabulary};
 
@@ -34,7 +35,9 @@ const LINES_PER_TASK: usize = 8192;
 /// with Subword Units", ACL 2016: a word is its characters and an end-of-word mark, and the pair of
 /// neighbours that is most frequent becomes a new piece, again and again. Of equally frequent pairs
 /// the one of the earlier pieces is taken, characters being in the order of Unicode, so that the
-/// same text always gives the same tokenizer. A pair that occurs once is never merged.
+/// same text always gives the same tokenizer. A pair that occurs once is never merged, nor one that
+/// would become a piece of more than 4,096 bytes. Words may be of any length: both learning and
+/// encoding take time in proportion to it, but for a logarithm.
 ///
 /// Words are what white space separates, and white space is not kept: decoding what was encoded
 /// gives the words with one blank between them, exactly, if every character occurred in the
@@ -88,7 +91,8 @@ impl Tokenizer {
 
     /// The ids of all pairs, on all threads of rayon's pool.
     pub fn encode_pairs(&self, pairs: &SentencePairs) -> EncodedPairs {
-        let encode = |sentences: &[String]| -> Vec<Vec<u32>> {
+        let encode = |sentences: &Sentences| -> Vec<Vec<u32>> {
+            let sentences: Vec<&str> = sentences.iter().collect();
             let tasks = sentences.par_chunks(LINES_PER_TASK).map(|sentences| {
                 let mut known = HashMap::new();
                 let mut encoded = Vec::with_capacity(sentences.len());

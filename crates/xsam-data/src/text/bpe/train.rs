@@ -3,10 +3,15 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
-use super::vocabulary::{Change, END_OF_WORD, Pair, Vocabulary, replace};
+use super::chain::Chain;
+use super::vocabulary::{END_OF_WORD, Pair, Vocabulary};
 
 /// Pairs that occur less often are not merged: what occurs once is no pattern.
 const FEWEST: u64 = 2;
+
+/// Bytes that a piece may have. Without a bound a word of n characters that occurs twice can become n pieces that each
+/// have one character more than the last, which take n^2 bytes.
+const LONGEST: usize = 4096;
 
 /// Learns at most `merges` merges from the words of `lines`; the alphabet is empty if there is none.
 pub(super) fn train<'a>(lines: impl IntoIterator<Item = &'a str>, merges: usize) -> Vocabulary {
@@ -19,15 +24,17 @@ pub(super) fn train<'a>(lines: impl IntoIterator<Item = &'a str>, merges: usize)
     let letters = counts.keys().flat_map(|word| word.chars());
     let end = (!counts.is_empty()).then_some(END_OF_WORD);
     let mut vocabulary = Vocabulary::new(letters.chain(end).collect());
-    let words = counts.iter().map(|(word, &count)| Word {
-        pieces: vocabulary.characters(word),
-        count,
-    });
-    let mut pairs = Pairs::of(words.collect());
+    let words = counts
+        .iter()
+        .map(|(word, &count)| (vocabulary.characters(word), count));
+    let mut pairs = Pairs::of(words);
     while vocabulary.merged().len() < merges {
         let Some(pair) = pairs.most_frequent() else {
             break;
         };
+        if vocabulary.length(pair) > LONGEST {
+            continue;
+        }
         let Some(piece) = vocabulary.merge(pair) else {
             break;
         };
@@ -36,17 +43,13 @@ pub(super) fn train<'a>(lines: impl IntoIterator<Item = &'a str>, merges: usize)
     vocabulary
 }
 
-/// A word of the text, as far as it is merged.
-struct Word {
-    pieces: Vec<u32>,
-    /// How often it occurs.
-    count: u64,
-}
-
 /// How often neighbours occur, kept up to date while they are merged: the statistics of the paper's
 /// algorithm without counting everything again for every merge.
 struct Pairs {
-    words: Vec<Word>,
+    /// The words of the text, as far as they are merged.
+    chain: Chain,
+    /// Where each word begins, and how often it occurs.
+    words: Vec<(usize, u64)>,
     known: HashMap<Pair, Occurrences>,
     /// The largest count first, of equal ones the smallest ids. It has an entry for every pair
     /// that is at least as large as its count: counts that fall are found out when their turn comes.
@@ -56,22 +59,29 @@ struct Pairs {
 #[derive(Default)]
 struct Occurrences {
     count: u64,
-    /// Ascending indices of all words with the pair, and perhaps of some that had it.
-    words: Vec<usize>,
+    /// All places where the pair is, and perhaps some where it was.
+    places: Vec<usize>,
 }
 
 impl Pairs {
-    fn of(words: Vec<Word>) -> Self {
+    fn of(words: impl Iterator<Item = (impl IntoIterator<Item = u32>, u64)>) -> Self {
+        let mut chain = Chain::default();
+        let words: Vec<_> = words
+            .map(|(characters, count)| (chain.push(characters), count))
+            .collect();
         let mut known: HashMap<Pair, Occurrences> = HashMap::new();
-        for (index, word) in words.iter().enumerate() {
-            for pair in word.pieces.windows(2) {
-                let pair = known.entry((pair[0], pair[1])).or_default();
-                pair.add(word.count, index);
+        let ends = words.iter().skip(1).map(|&(next, _)| next);
+        for (&(start, count), end) in words.iter().zip(ends.chain([chain.len()])) {
+            for place in start..end {
+                if let Some(pair) = chain.pair(place) {
+                    known.entry(pair).or_default().add(count, place);
+                }
             }
         }
         let queue = known.iter().map(|(&pair, now)| (now.count, Reverse(pair)));
         Self {
             queue: queue.collect(),
+            chain,
             words,
             known,
         }
@@ -94,42 +104,62 @@ impl Pairs {
         None
     }
 
-    /// Replaces the neighbours `pair` by `piece` in all words.
+    /// Replaces the neighbours `pair` by `piece` in all words, from the left.
     fn merge(&mut self, pair: Pair, piece: u32) {
-        let Some(merged) = self.known.remove(&pair) else {
+        let Some(mut merged) = self.known.remove(&pair) else {
             return;
         };
+        merged.places.sort_unstable();
         let mut grown = Vec::new();
-        for index in merged.words {
-            let word = &mut self.words[index];
-            let count = word.count;
-            replace(&mut word.pieces, pair, piece, |pair, change| match change {
-                Change::Gained => {
-                    self.known.entry(pair).or_default().add(count, index);
-                    grown.push(pair);
-                }
-                Change::Lost => {
-                    // The merged pair itself is no longer counted: where it overlaps, as in "aaa",
-                    // it is also lost as a neighbour.
-                    if let Some(pair) = self.known.get_mut(&pair) {
-                        pair.count -= count;
-                    }
-                }
-            });
+        for place in merged.places {
+            // It is not, if what was there has become part of another piece, as the second pair of "aaa" has.
+            if self.chain.pair(place) != Some(pair) {
+                continue;
+            }
+            let count = self.count_at(place);
+            let before = self.chain.before(place);
+            self.chain.merge(place, piece);
+            if let Some(left) = before
+                && let Some(before) = self.chain.piece(left)
+            {
+                self.lose((before, pair.0), count);
+                self.gain((before, piece), count, left);
+                grown.push((before, piece));
+            }
+            if let Some(after) = self.chain.piece(self.chain.next(place)) {
+                self.lose((pair.1, after), count);
+                self.gain((piece, after), count, place);
+                grown.push((piece, after));
+            }
         }
         grown.sort_unstable();
         grown.dedup();
         let counted = |pair: &Pair| self.known.get(pair).map(|now| (now.count, Reverse(*pair)));
         self.queue.extend(grown.iter().filter_map(counted));
     }
+
+    fn gain(&mut self, pair: Pair, count: u64, place: usize) {
+        self.known.entry(pair).or_default().add(count, place);
+    }
+
+    fn lose(&mut self, pair: Pair, count: u64) {
+        // The merged pair itself is no longer counted: where it overlaps, as in "aaa", it is also lost as a neighbour.
+        if let Some(pair) = self.known.get_mut(&pair) {
+            pair.count -= count;
+        }
+    }
+
+    /// How often the word occurs that has this place.
+    fn count_at(&self, place: usize) -> u64 {
+        let words = self.words.partition_point(|&(start, _)| start <= place);
+        words.checked_sub(1).map_or(0, |word| self.words[word].1)
+    }
 }
 
 impl Occurrences {
-    fn add(&mut self, count: u64, word: usize) {
+    fn add(&mut self, count: u64, place: usize) {
         self.count += count;
-        if self.words.last() != Some(&word) {
-            self.words.push(word);
-        }
+        self.places.push(place);
     }
 }
 
@@ -152,7 +182,8 @@ mod tests {
         let words = || lines.iter().flat_map(|line| line.split_whitespace());
         let letters = words().flat_map(str::chars);
         let mut vocabulary = Vocabulary::new(letters.chain([END_OF_WORD]).collect());
-        let mut words: Vec<Vec<u32>> = words().map(|word| vocabulary.characters(word)).collect();
+        let characters = |word| vocabulary.characters(word).collect();
+        let mut words: Vec<Vec<u32>> = words().map(characters).collect();
         for _ in 0..merges {
             let mut counts: BTreeMap<Pair, u64> = BTreeMap::new();
             for word in &words {
@@ -246,16 +277,35 @@ mod tests {
         let vocabulary = train(lines, 12);
         let mut pairs: HashMap<&str, Vec<u32>> = HashMap::new();
         for word in lines.iter().flat_map(|line| line.split(' ')) {
-            let mut state = vocabulary.characters(word);
+            let mut state = Chain::default();
+            state.push(vocabulary.characters(word));
             for &pair in vocabulary.merged() {
                 let spelled = [pair.0, pair.1].map(|id| vocabulary.piece(id).unwrap());
                 let piece = vocabulary.id(&spelled.concat()).unwrap();
-                replace(&mut state, pair, piece, |_, _| {});
+                for place in 0..state.len() {
+                    if state.pair(place) == Some(pair) {
+                        state.merge(place, piece);
+                    }
+                }
             }
-            pairs.insert(word, state);
+            pairs.insert(word, state.pieces().collect());
         }
         for (word, pieces) in pairs {
             assert_eq!(vocabulary.encode(word), pieces, "{word}");
         }
+    }
+
+    #[test]
+    fn a_word_that_would_become_ever_longer_pieces_becomes_no_longer_ones_than_allowed() {
+        // Letters that descend: of equally frequent pairs the last one is the first, with all that it has become.
+        let letters = (0..20_000)
+            .rev()
+            .filter_map(|i| char::from_u32(0x20000 + i));
+        let word: String = letters.collect();
+        let vocabulary = train([word.as_str(), word.as_str()], usize::MAX);
+        let pieces = (0..vocabulary.len() as u32).filter_map(|id| vocabulary.piece(id));
+        let lengths: Vec<usize> = pieces.map(str::len).collect();
+        assert!(lengths.iter().all(|&length| length <= LONGEST));
+        assert!(lengths.iter().any(|&length| length + 4 > LONGEST));
     }
 }

@@ -1,7 +1,9 @@
 //! Characters, the pieces merged from them, and how words divide into pieces.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
+use super::chain::Chain;
 use super::{SPECIAL, UNK};
 
 /// Ends every word. A blank, since no word has one: nothing in a text is mistaken for it.
@@ -11,7 +13,7 @@ pub(super) const END_OF_WORD: char = ' ';
 pub(super) type Pair = (u32, u32);
 
 /// What a pair of pieces becomes, and when.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Merge {
     /// Merges are done in the order they were learnt in.
     rank: usize,
@@ -88,66 +90,55 @@ impl Vocabulary {
         self.pieces.get(index).map(String::as_str)
     }
 
+    /// Bytes that two pieces have together.
+    pub(super) fn length(&self, pair: Pair) -> usize {
+        let length = |id| self.piece(id).map_or(0, str::len);
+        length(pair.0) + length(pair.1)
+    }
+
     /// The piece that is this text.
     pub(super) fn id(&self, piece: &str) -> Option<u32> {
         self.ids.get(piece).copied()
     }
 
     /// The characters of a word and its end, as ids.
-    pub(super) fn characters(&self, word: &str) -> Vec<u32> {
+    pub(super) fn characters(&self, word: &str) -> impl Iterator<Item = u32> {
         let id = |c: char| self.id(c.encode_utf8(&mut [0; 4])).unwrap_or(UNK);
-        word.chars().chain([END_OF_WORD]).map(id).collect()
+        word.chars().chain([END_OF_WORD]).map(id)
     }
 
-    /// The pieces of a word: of all merges that apply the one learnt first is done, until none does.
+    /// The pieces of a word: of all merges that apply the one learnt first is done, wherever it applies, until none does.
     pub(super) fn encode(&self, word: &str) -> Vec<u32> {
-        let mut pieces = self.characters(word);
-        let pairs = |pieces: &[u32]| {
-            let pairs = pieces.windows(2).map(|pair| (pair[0], pair[1]));
-            let known = pairs.filter_map(|pair| Some((*self.merges.get(&pair)?, pair)));
-            known.min()
-        };
-        while let Some((merge, pair)) = pairs(&pieces) {
-            replace(&mut pieces, pair, merge.piece, |_, _| {});
-        }
-        pieces
-    }
-}
-
-/// What happens to one occurrence of a pair when another pair is merged.
-pub(super) enum Change {
-    Gained,
-    Lost,
-}
-
-/// Replaces every `pair` in `pieces` by a piece, from the left, and tells what becomes of the pairs that
-/// they were in.
-pub(super) fn replace(
-    pieces: &mut Vec<u32>,
-    pair: Pair,
-    by: u32,
-    mut changed: impl FnMut(Pair, Change),
-) {
-    let mut kept = 0;
-    let mut at = 0;
-    while at < pieces.len() {
-        let found = pieces[at] == pair.0 && pieces.get(at + 1) == Some(&pair.1);
-        if found {
-            if kept > 0 {
-                let before = pieces[kept - 1];
-                changed((before, pair.0), Change::Lost);
-                changed((before, by), Change::Gained);
+        let mut chain = Chain::default();
+        chain.push(self.characters(word));
+        // The earliest merge first, its places from the left.
+        let mut queue = BinaryHeap::new();
+        let at = |chain: &Chain, place| Some(Reverse((self.rank(chain.pair(place)?)?, place)));
+        queue.extend((0..chain.len()).filter_map(|place| at(&chain, place)));
+        let mut merged = Vec::new();
+        while let Some(&Reverse((rank, _))) = queue.peek() {
+            let pair = self.merged[rank];
+            while let Some(&Reverse((_, place))) = queue.peek().filter(|next| next.0.0 == rank) {
+                queue.pop();
+                // It is not, if what was there has become part of another piece.
+                if chain.pair(place) == Some(pair) {
+                    chain.merge(place, self.merges[&pair].piece);
+                    merged.push(place);
+                }
             }
-            if let Some(&after) = pieces.get(at + 2) {
-                changed((pair.1, after), Change::Lost);
-                changed((by, after), Change::Gained);
+            // What a merge makes possible waits until it is done everywhere, even if it was learnt earlier.
+            for place in merged.drain(..) {
+                queue.extend(chain.before(place).and_then(|left| at(&chain, left)));
+                queue.extend(at(&chain, place));
             }
         }
-        pieces[kept] = if found { by } else { pieces[at] };
-        kept += 1;
-        at += 1 + usize::from(found);
+        chain.pieces().collect()
     }
-    pieces.truncate(kept);
+
+    /// Which merge a pair is.
+    fn rank(&self, pair: Pair) -> Option<usize> {
+        self.merges.get(&pair).map(|merge| merge.rank)
+    }
 }
 
 #[cfg(test)]
@@ -155,6 +146,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::random::{Purpose, Stream};
 
     /// A vocabulary of these merges.
     fn vocabulary(merges: &[(&str, &str)]) -> Vocabulary {
@@ -190,6 +182,63 @@ mod tests {
         assert_eq!(spelled(&vocabulary, "ab"), ["ab", " "]);
         assert_eq!(spelled(&vocabulary, "aaaaa"), ["aa", "aaa", " "]);
         assert_eq!(spelled(&vocabulary, ""), [" "]);
+    }
+
+    /// The pieces of a word as the paper has it: all pairs are looked through for every merge.
+    fn looked_through_again_and_again(vocabulary: &Vocabulary, word: &str) -> Vec<u32> {
+        let mut pieces: Vec<u32> = vocabulary.characters(word).collect();
+        loop {
+            let pairs = pieces.windows(2).map(|pair| (pair[0], pair[1]));
+            let ranked = pairs.filter_map(|pair| Some((vocabulary.rank(pair)?, pair)));
+            let Some((_, pair)) = ranked.min() else {
+                return pieces;
+            };
+            let mut merged = Vec::new();
+            for &id in &pieces {
+                // The piece just made cannot be half of the pair: it is longer than both.
+                if id == pair.1 && merged.last() == Some(&pair.0) {
+                    merged.pop();
+                    merged.push(vocabulary.merges[&pair].piece);
+                } else {
+                    merged.push(id);
+                }
+            }
+            pieces = merged;
+        }
+    }
+
+    #[test]
+    fn words_divide_as_in_the_paper_whatever_the_merges() {
+        for seed in 0..300 {
+            let mut random = Stream::new(Purpose::Order, seed, 0);
+            // Any merges in any order, also such as no training learns: a later one may bring back the pair of an
+            // earlier one, or spell a piece that is there.
+            let mut vocabulary = Vocabulary::new("abc ".chars().collect());
+            for _ in 0..random.below(30) {
+                let ids = vocabulary.len() - SPECIAL.len();
+                let mut id = || (SPECIAL.len() + random.below(ids)) as u32;
+                let pair = (id(), id());
+                let length = |id| vocabulary.piece(id).unwrap().len();
+                if length(pair.0) + length(pair.1) < 9 {
+                    vocabulary.merge(pair).unwrap();
+                }
+            }
+            for _ in 0..20 {
+                let letters = (0..random.below(40)).map(|_| ["a", "b", "c", "x"][random.below(4)]);
+                let word: String = letters.collect();
+                let expected = looked_through_again_and_again(&vocabulary, &word);
+                assert_eq!(vocabulary.encode(&word), expected, "{word} of {seed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_word_without_end_takes_no_longer_than_its_letters() {
+        // To look through all of it for every merge would take hours.
+        let merges = [("a", "b"), ("b", "a"), ("ab", "ab"), ("abab", "abab")];
+        let letters = (0..4_000_000_u64).map(|i| if i * i % 7 < 3 { 'a' } else { 'b' });
+        let pieces = vocabulary(&merges).encode(&letters.collect::<String>());
+        assert!(pieces.len() > 1_000_000);
     }
 
     #[test]

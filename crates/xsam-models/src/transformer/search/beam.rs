@@ -86,9 +86,15 @@ impl<'a> Beams<'a> {
         }
     }
 
-    pub(super) fn run(mut self) -> Result<Vec<Vec<Hypothesis>>, TransformerError> {
+    pub(super) fn run(
+        mut self,
+        mut go_on: impl FnMut() -> bool,
+    ) -> Result<Option<Vec<Vec<Hypothesis>>>, TransformerError> {
         let mut length = 0;
         while !self.active.is_empty() {
+            if !go_on() {
+                return Ok(None);
+            }
             let next = self.next(length)?;
             self.advance(&next, length);
             length += 1;
@@ -96,7 +102,7 @@ impl<'a> Beams<'a> {
         for found in &mut self.found {
             found.sort_by(|a, b| b.score.total_cmp(&a.score));
         }
-        Ok(self.found)
+        Ok(Some(self.found))
     }
 
     /// What may follow the live hypotheses, which have `length` tokens.

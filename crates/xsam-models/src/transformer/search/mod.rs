@@ -5,6 +5,7 @@ mod beam;
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
 
+use super::config::VOCABULARIES;
 use super::{Transformer, TransformerError};
 use crate::range::within;
 use beam::Beams;
@@ -73,8 +74,14 @@ impl SearchConfig {
         self
     }
 
-    /// Checks every field, for a vocabulary of so many ids.
-    fn check(&self, vocabulary: usize, padding: usize) -> Result<(), TransformerError> {
+    /// Checks every field, for a vocabulary of so many ids, of which one is the padding. Every search does, but who
+    /// trains before wants to know before.
+    ///
+    /// # Errors
+    ///
+    /// Names the first field that cannot be, its value and its range.
+    pub fn check(&self, vocabulary: usize, padding: usize) -> Result<(), TransformerError> {
+        within("vocabulary", vocabulary, VOCABULARIES)?;
         for (field, id) in [("begin", self.begin), ("end", self.end)] {
             within(field, id, 0..=vocabulary - 1)?;
             if id == padding {
@@ -155,17 +162,36 @@ impl Transformer {
         source: Tensor<2, Int>,
         config: &SearchConfig,
     ) -> Result<Vec<Vec<Hypothesis>>, TransformerError> {
+        let found = self.search_while(source, config, || true)?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// The [`search`](Self::search), or nothing if `go_on` says no before it is over; it is asked before each token.
+    ///
+    /// # Errors
+    ///
+    /// As for [`search`](Self::search).
+    ///
+    /// # Panics
+    ///
+    /// As for [`search`](Self::search).
+    pub fn search_while(
+        &self,
+        source: Tensor<2, Int>,
+        config: &SearchConfig,
+        go_on: impl FnMut() -> bool,
+    ) -> Result<Option<Vec<Vec<Hypothesis>>>, TransformerError> {
         let [vocabulary, _] = self.decoder.embed_tokens.weight.dims();
         config.check(vocabulary, self.padding)?;
         if source.dims()[0] == 0 {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
         }
         let source = if source.is_autodiff() {
             source.inner()
         } else {
             source
         };
-        Beams::new(&self.valid(), source, config).run()
+        Beams::new(&self.valid(), source, config).run(go_on)
     }
 
     /// The translation of each row of `source` that takes the likeliest token at each place: the

@@ -205,6 +205,41 @@ fn nothing_to_translate_is_nothing_found() {
 }
 
 #[test]
+fn a_search_asks_before_each_token_whether_to_go_on() {
+    let model = &models()[0];
+    let source = batch(&sentences());
+    let whole = model.search(source.clone(), &config()).unwrap();
+    let tokens = whole.iter().flatten().map(|found| found.tokens.len() + 1);
+    let tokens = tokens.max().unwrap();
+    let mut asked = 0;
+    let found = model.search_while(source.clone(), &config(), || {
+        asked += 1;
+        true
+    });
+    assert_eq!(found.unwrap(), Some(whole));
+    assert!(asked >= tokens, "{asked} times for {tokens} tokens");
+    let mut asked = 0;
+    let found = model.search_while(source, &config(), || {
+        asked += 1;
+        asked < tokens
+    });
+    assert_eq!((found.unwrap(), asked), (None, tokens));
+}
+
+#[test]
+fn a_search_that_cannot_be_is_known_without_a_model() {
+    let check = |config: SearchConfig, vocabulary| {
+        let checked = config.check(vocabulary, 0);
+        checked.map_err(|error| error.to_string())
+    };
+    assert_eq!(check(config().with_beam(8), 10), Ok(()));
+    let error = check(config().with_beam(9), 10).unwrap_err();
+    assert_eq!(error, "beam = 9 is outside 1..=8");
+    let error = check(config(), 0).unwrap_err();
+    assert!(error.starts_with("vocabulary = 0"), "{error}");
+}
+
+#[test]
 fn logits_that_are_not_finite_are_an_error() {
     let model = filled(&small(), 1, FloatDType::F32);
     // Finite weights, but their products are not.

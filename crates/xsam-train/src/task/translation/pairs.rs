@@ -11,6 +11,12 @@ use crate::task::split;
 /// Tokens in a batch when losses are evaluated. The result does not depend on it.
 const EVALUATION_TOKENS: usize = 4096;
 
+/// Pairs in a batch when they are translated, tokens of their sources with the padding, and hypotheses of all of them. The
+/// result does not depend on it.
+const SEARCHED_PAIRS: usize = 64;
+const SEARCHED_TOKENS: usize = 1 << 15;
+const SEARCHED_HYPOTHESES: usize = 1 << 12;
+
 /// A batch of pairs on a device.
 pub(crate) struct Pairs {
     pub(super) source: Tensor<2, Int>,
@@ -64,6 +70,28 @@ pub(super) fn tensors(batch: PaddedBatch, place: &Place) -> Pairs {
 pub(super) fn scored_batches(pairs: &EncodedPairs) -> Result<Vec<Vec<usize>>, Error> {
     let size = BatchSize::Tokens(EVALUATION_TOKENS);
     Ok(evaluation_batches(&pairs.lengths(), size)?)
+}
+
+/// The batches in which a part is translated, by a beam of so many.
+pub(super) fn searched_batches(
+    pairs: &EncodedPairs,
+    beam: usize,
+) -> Result<Vec<Vec<usize>>, Error> {
+    let lengths = pairs.lengths();
+    let size = (SEARCHED_HYPOTHESES / beam.max(1)).clamp(1, SEARCHED_PAIRS);
+    let mut searched = Vec::new();
+    for batch in evaluation_batches(&lengths, BatchSize::Sentences(size))? {
+        let mut part = Vec::new();
+        // The last has the longest source, as which all are encoded.
+        for pair in batch {
+            if !part.is_empty() && (part.len() + 1) * lengths[pair].0 > SEARCHED_TOKENS {
+                searched.push(std::mem::take(&mut part));
+            }
+            part.push(pair);
+        }
+        searched.push(part);
+    }
+    Ok(searched)
 }
 
 /// Elements of the matrices of these batches, those of both sides.
