@@ -97,7 +97,7 @@ pub trait Objective {
     /// The parameters that are biases by name (`bias`, or `beta` of Burn's normalisation layers).
     fn biases(&self) -> HashSet<ParamId>;
 
-    /// The parameters that `group` matches.
+    /// The parameters that `group` matches, of those that require a gradient.
     fn members(&self, group: &ParamGroup) -> HashSet<ParamId>;
 }
 
@@ -269,6 +269,6 @@ impl<M: Module, P: Pass<M>> Objective for BatchObjective<'_, M, P> {
     }
 
     fn members(&self, group: &ParamGroup) -> HashSet<ParamId> {
-        parameters::members(self.model, group)
+        parameters::trainable_members(self.model, group)
     }
 }

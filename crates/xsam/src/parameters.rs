@@ -180,6 +180,47 @@ pub fn members<M: Module>(module: &M, group: &ParamGroup) -> HashSet<ParamId> {
     select(module, matching).into_keys().collect()
 }
 
+/// The parameters that `group` matches, of those that require a gradient.
+pub(crate) fn trainable_members<M: Module>(module: &M, group: &ParamGroup) -> HashSet<ParamId> {
+    let trainable = trainable(module);
+    let mut members = members(module, group);
+    members.retain(|id| trainable.contains(id));
+    members
+}
+
+/// The parameters that require a gradient.
+pub(crate) fn trainable<M: Module>(module: &M) -> HashSet<ParamId> {
+    struct Trainable(HashSet<ParamId>);
+    impl ModuleVisitor for Trainable {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if param.base().is_require_grad() {
+                self.0.insert(param.id);
+            }
+        }
+    }
+    let mut trainable = Trainable(HashSet::new());
+    module.visit(&mut trainable);
+    trainable.0
+}
+
+/// All parameters and running statistics.
+pub(crate) fn ids<M: Module>(module: &M) -> HashSet<ParamId> {
+    select(module, |_, _| Some(())).into_keys().collect()
+}
+
+/// Gives the parameters that have none yet their initial values, in their order.
+pub(crate) fn initialize<M: Module>(module: &M) {
+    struct Initialize;
+    impl ModuleVisitor for Initialize {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if !param.is_initialized() {
+                param.base();
+            }
+        }
+    }
+    module.visit(&mut Initialize);
+}
+
 /// The parameters that are called a bias: `bias`, or `beta` in Burn's normalisation layers.
 pub fn biases<M: Module>(module: &M) -> HashSet<ParamId> {
     let called_bias =
