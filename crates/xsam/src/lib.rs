@@ -103,6 +103,7 @@ pub mod parameters;
 mod pass;
 mod phases;
 mod plane;
+mod random;
 mod record;
 mod report;
 mod rho;

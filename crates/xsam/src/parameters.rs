@@ -140,6 +140,11 @@ pub fn displaced<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
 /// leaving and entering training mode is what separates them. That drops the checkpointing
 /// `strategy`, so it is put back: give that of [`checkpointing`]. No tensor is copied.
 pub fn independent<M: Module>(model: &M, strategy: GradientCheckpointingStrategy) -> M {
+    with_strategy(model.valid().train(), strategy)
+}
+
+/// The module, whose parameters have no checkpointing strategy, with `strategy`.
+pub(crate) fn with_strategy<M: Module>(module: M, strategy: GradientCheckpointingStrategy) -> M {
     struct Restore(GradientCheckpointingStrategy);
     impl ModuleMapper for Restore {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -152,11 +157,10 @@ pub fn independent<M: Module>(model: &M, strategy: GradientCheckpointingStrategy
             })
         }
     }
-    let copy = model.valid().train();
-    if strategy == GradientCheckpointingStrategy::default() {
-        return copy;
+    match strategy == GradientCheckpointingStrategy::default() {
+        true => module,
+        false => module.map(&mut Restore(strategy)),
     }
-    copy.map(&mut Restore(strategy))
 }
 
 /// The checkpointing strategy of the module's parameters; `None` if none is on an autodiff device.
