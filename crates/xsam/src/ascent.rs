@@ -2,7 +2,9 @@
 //!
 //! Direction, length, number of steps and mask are kept apart, so that a method picks its own.
 
-use burn::module::ParamGroup;
+use std::collections::HashSet;
+
+use burn::module::{ParamGroup, ParamId};
 
 use crate::check;
 use crate::error::{ConfigError, StepError};
@@ -45,7 +47,8 @@ pub struct Ascent {
     pub steps: usize,
     /// Scaling of the gradient.
     pub scaling: Scaling,
-    /// The parameters that are perturbed; all of them if `None`.
+    /// The parameters that are perturbed; all of them if `None`. One that matches no parameter that is trained is an
+    /// error at the first step.
     pub mask: Option<ParamGroup>,
 }
 
@@ -99,9 +102,19 @@ impl Ascent {
             rho: self.rho * rho_factor,
             keep,
             less: None,
+            members: None,
             made: 0,
             here: start,
             displacement: None,
+        }
+    }
+
+    /// The parameters within the mask, if there is one.
+    fn members(&self, objective: &dyn Objective) -> Result<Option<HashSet<ParamId>>, StepError> {
+        let members = self.mask.as_ref().map(|mask| objective.members(mask));
+        match members.as_ref().is_some_and(HashSet::is_empty) {
+            true => Err(StepError::EmptyMask),
+            false => Ok(members),
         }
     }
 
@@ -110,6 +123,7 @@ impl Ascent {
         &self,
         here: &Evaluation,
         less: Option<(f64, &ParamVector)>,
+        members: Option<&HashSet<ParamId>>,
         objective: &dyn Objective,
     ) -> Result<Direction, StepError> {
         let mut vector = here.gradient.clone();
@@ -119,12 +133,11 @@ impl Ascent {
         if let Some((factor, less)) = less {
             vector = vector.combine(1.0, less, -factor);
         }
-        if let Some(group) = &self.mask {
-            let members = objective.members(group);
+        if let Some(members) = members {
             vector.retain(|id| members.contains(&id));
         }
         if self.scaling == Scaling::None {
-            let norm = match (&self.mask, less) {
+            let norm = match (members, less) {
                 (None, None) => here.norm,
                 _ => vector.norm()?,
             };
@@ -149,6 +162,8 @@ pub struct Climb<'a> {
     rho: f64,
     keep: Keep,
     less: Option<(f64, &'a ParamVector)>,
+    /// The parameters within the mask, from the first step on.
+    members: Option<HashSet<ParamId>>,
     made: usize,
     here: Evaluation,
     displacement: Option<Displacement>,
@@ -173,16 +188,23 @@ impl<'a> Climb<'a> {
     /// made, the length is 0, or there is nothing to ascend along.
     ///
     /// # Errors
-    /// If loss or gradient at the ascent point are not finite, or the device fails.
+    /// If the mask matches no parameter that is trained, loss or gradient at the ascent point are not finite, or the
+    /// device fails.
     pub fn step(
         &mut self,
         objective: &mut dyn Objective,
         report: &mut StepReport,
     ) -> Result<bool, StepError> {
+        if self.made == 0 {
+            self.members = self.ascent.members(objective)?;
+        }
         if self.made == self.ascent.steps || self.rho <= 0.0 {
             return Ok(false);
         }
-        let direction = self.ascent.direction(&self.here, self.less, objective)?;
+        let members = self.members.as_ref();
+        let direction = self
+            .ascent
+            .direction(&self.here, self.less, members, objective)?;
         if direction.norm == 0.0 {
             self.made = self.ascent.steps;
             return Ok(false);

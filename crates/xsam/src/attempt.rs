@@ -7,9 +7,10 @@ use burn::tensor::GradientCheckpointingStrategy;
 use crate::error::StepError;
 use crate::loss_scale::LossScale;
 use crate::method::{Context, Method};
-use crate::objective::{BatchObjective, Replay};
+use crate::objective::BatchObjective;
 use crate::parameters;
 use crate::pass::{LossOutput, Pass, Whole};
+use crate::random::Randomness;
 use crate::report::StepReport;
 use crate::sharpness_aware::SharpnessAware;
 use crate::update::Update;
@@ -19,6 +20,7 @@ pub(crate) struct Attempt<'a> {
     optim: &'a SharpnessAware,
     method: Box<dyn Method>,
     loss_scale: Option<LossScale>,
+    randomness: Randomness,
     strategy: GradientCheckpointingStrategy,
     rho_factor: f64,
 }
@@ -31,6 +33,7 @@ pub(crate) struct Ready<M, O> {
     pub(crate) update: Update,
     pub(crate) method: Box<dyn Method>,
     pub(crate) loss_scale: Option<LossScale>,
+    pub(crate) randomness: Randomness,
     pub(crate) report: StepReport,
 }
 
@@ -41,9 +44,13 @@ impl<'a> Attempt<'a> {
         lr: &ModuleLearningRate,
         model: &M,
     ) -> Result<Self, StepError> {
+        let rho_factor = optim.rho_factor(lr)?;
+        let strategy = parameters::checkpointing(model).ok_or(StepError::NotAutodiff)?;
+        optim.check_parameters(model)?;
         Ok(Self {
-            rho_factor: optim.rho_factor(lr)?,
-            strategy: parameters::checkpointing(model).ok_or(StepError::NotAutodiff)?,
+            rho_factor,
+            strategy,
+            randomness: optim.randomness.begun(model)?,
             method: optim.method.boxed(),
             loss_scale: optim.loss_scale,
             optim,
@@ -104,7 +111,7 @@ impl<'a> Attempt<'a> {
         pass: &mut P,
         (part, parts): (usize, usize),
     ) -> Result<Part<M, P::Output>, StepError> {
-        let replay = self.replay(model, part);
+        let replay = self.randomness.replay(model, self.optim.steps, part);
         let scale = &mut self.loss_scale;
         let mut objective = BatchObjective::new(model, pass, replay, self.strategy, scale);
         // The pass that counts has statistics of its own too: if the step fails, those of `model`
@@ -143,17 +150,9 @@ impl<'a> Attempt<'a> {
             update: update.clipped(self.optim.clip_norm, &mut report)?,
             method: self.method,
             loss_scale: self.loss_scale,
+            randomness: self.randomness,
             report,
         })
-    }
-
-    fn replay<M: Module>(&self, model: &M, part: usize) -> Option<Replay> {
-        let seed = self.optim.replay_seed?;
-        let device = model.devices().into_iter().next()?;
-        // Any odd multiplier spreads consecutive steps over all seeds; this is 2^64 / golden ratio.
-        let spread = self.optim.steps.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let seed = seed ^ spread.wrapping_add(part as u64);
-        Some(Replay { device, seed })
     }
 }
 

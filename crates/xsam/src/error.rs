@@ -79,8 +79,9 @@ pub enum StepError {
     },
     /// The closure returned a loss that no gradient can be taken of.
     #[error(
-        "the loss does not depend on any parameter that requires a gradient: compute it from the \
-         model that the closure receives, without detaching, and on the model's autodiff device"
+        "the loss does not depend on any parameter that requires a gradient. Either every parameter of \
+         the model is frozen: unfreeze some. Or the loss is not computed from the model that the closure \
+         receives, or is detached or taken off the autodiff device on the way"
     )]
     LossNotTracked,
     /// The model's parameters are on a device without autodiff.
@@ -90,8 +91,31 @@ pub enum StepError {
     )]
     NotAutodiff,
     /// No parameter received a gradient.
-    #[error("no parameter received a gradient: every one of them is frozen or unused")]
+    #[error(
+        "no parameter of the model received a gradient. Either the loss is not computed from the model that \
+         the closure receives but from another module, as a clone of it that was captured. Or every parameter \
+         that the loss depends on is frozen"
+    )]
     NoGradient,
+    /// The mask of an ascent matches no parameter that is trained, so there would be no ascent.
+    #[error(
+        "the mask of the ascent matches no parameter that requires a gradient: it matches by the names of \
+         fields on the way to a parameter, as in `encoder.norm.gamma`, or by id, and frozen parameters do not count"
+    )]
+    EmptyMask,
+    /// The record that was loaded has state of parameters that the model does not have.
+    #[error(
+        "of the {recorded} parameters that the optimizer's record has state of the model does not have \
+         {unknown}, and that state would never be used. Parameters are known by their ids: load the model \
+         from the Burn record that was saved with the optimizer, or take `SharpnessAwareRecord::of_model` \
+         to go on without it"
+    )]
+    OtherParameters {
+        /// How many parameters the model does not have.
+        unknown: usize,
+        /// Of how many parameters the record has state.
+        recorded: usize,
+    },
     /// A batch in parts had none.
     #[error("the batch has no parts: hand over one micro-batch at least")]
     NoMicroBatch,

@@ -33,8 +33,10 @@
 //! ```
 //!
 //! The closure may return `(loss, output)`: `step.output` is that of the pass at the weights. That pass, and no other,
-//! updates running statistics. A step that fails changes nothing: the model is in the error. Clipping, a schedule of rho,
-//! replayed dropout and loss scaling are the `with_` methods of [`SharpnessAware`].
+//! updates running statistics. All passes of a step draw the same dropout masks. A step that fails changes nothing: the
+//! model is in the error. Clipping, a schedule of rho, fresh dropout masks and loss scaling are the `with_` methods of
+//! [`SharpnessAware`]. A loss that goes through a second module (a GAN's critic, a teacher) takes both, as
+//! [`Accompanied`].
 //!
 //! # Which method
 //!
@@ -91,6 +93,7 @@
 //! Not to be confused with X-SAM (arXiv 2601.10251), which corrects SAM by an eigenvector of the
 //! Hessian, or with the Segment Anything Model.
 
+mod accompanied;
 mod ascent;
 mod attempt;
 pub mod check;
@@ -103,6 +106,7 @@ pub mod parameters;
 mod pass;
 mod phases;
 mod plane;
+mod random;
 mod record;
 mod report;
 mod rho;
@@ -113,6 +117,7 @@ pub mod train;
 mod update;
 mod vector;
 
+pub use accompanied::Accompanied;
 pub use ascent::{Ascent, AscentPoint, Climb, Keep, Scaling};
 pub use error::{ConfigError, Place, RecordError, StepError, StepFailure};
 pub use loss_scale::LossScale;

@@ -7,12 +7,13 @@
 use std::collections::HashSet;
 
 use burn::module::{Module, ParamGroup, ParamId};
-use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
+use burn::tensor::{GradientCheckpointingStrategy, Tensor};
 
 use crate::error::{Place, StepError};
 use crate::loss_scale::LossScale;
 use crate::parameters;
 use crate::pass::{self, Pass};
+use crate::random::Replay;
 use crate::vector::{ParamVector, Reductions};
 
 /// Loss and gradient at one point.
@@ -97,23 +98,8 @@ pub trait Objective {
     /// The parameters that are biases by name (`bias`, or `beta` of Burn's normalisation layers).
     fn biases(&self) -> HashSet<ParamId>;
 
-    /// The parameters that `group` matches.
+    /// The parameters that `group` matches, of those that require a gradient.
     fn members(&self, group: &ParamGroup) -> HashSet<ParamId>;
-}
-
-/// Repeats the random numbers of the first pass in every later one.
-#[derive(Clone, Debug)]
-pub(crate) struct Replay {
-    pub(crate) device: Device,
-    pub(crate) seed: u64,
-}
-
-impl Replay {
-    pub(crate) fn rewind(replay: Option<&Self>) {
-        if let Some(Self { device, seed }) = replay {
-            device.seed(*seed);
-        }
-    }
 }
 
 /// How often the model was run over the batch in a step. A pass over one of n parts of the batch is an n-th of one; the
@@ -269,6 +255,6 @@ impl<M: Module, P: Pass<M>> Objective for BatchObjective<'_, M, P> {
     }
 
     fn members(&self, group: &ParamGroup) -> HashSet<ParamId> {
-        parameters::members(self.model, group)
+        parameters::trainable_members(self.model, group)
     }
 }

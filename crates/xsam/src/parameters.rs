@@ -140,6 +140,11 @@ pub fn displaced<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
 /// leaving and entering training mode is what separates them. That drops the checkpointing
 /// `strategy`, so it is put back: give that of [`checkpointing`]. No tensor is copied.
 pub fn independent<M: Module>(model: &M, strategy: GradientCheckpointingStrategy) -> M {
+    with_strategy(model.valid().train(), strategy)
+}
+
+/// The module, whose parameters have no checkpointing strategy, with `strategy`.
+pub(crate) fn with_strategy<M: Module>(module: M, strategy: GradientCheckpointingStrategy) -> M {
     struct Restore(GradientCheckpointingStrategy);
     impl ModuleMapper for Restore {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -152,11 +157,10 @@ pub fn independent<M: Module>(model: &M, strategy: GradientCheckpointingStrategy
             })
         }
     }
-    let copy = model.valid().train();
-    if strategy == GradientCheckpointingStrategy::default() {
-        return copy;
+    match strategy == GradientCheckpointingStrategy::default() {
+        true => module,
+        false => module.map(&mut Restore(strategy)),
     }
-    copy.map(&mut Restore(strategy))
 }
 
 /// The checkpointing strategy of the module's parameters; `None` if none is on an autodiff device.
@@ -178,6 +182,47 @@ pub fn checkpointing<M: Module>(module: &M) -> Option<GradientCheckpointingStrat
 pub fn members<M: Module>(module: &M, group: &ParamGroup) -> HashSet<ParamId> {
     let matching = |id: ParamId, path: &str| group.matches(&id, Some(path)).then_some(());
     select(module, matching).into_keys().collect()
+}
+
+/// The parameters that `group` matches, of those that require a gradient.
+pub(crate) fn trainable_members<M: Module>(module: &M, group: &ParamGroup) -> HashSet<ParamId> {
+    let trainable = trainable(module);
+    let mut members = members(module, group);
+    members.retain(|id| trainable.contains(id));
+    members
+}
+
+/// The parameters that require a gradient.
+pub(crate) fn trainable<M: Module>(module: &M) -> HashSet<ParamId> {
+    struct Trainable(HashSet<ParamId>);
+    impl ModuleVisitor for Trainable {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if param.base().is_require_grad() {
+                self.0.insert(param.id);
+            }
+        }
+    }
+    let mut trainable = Trainable(HashSet::new());
+    module.visit(&mut trainable);
+    trainable.0
+}
+
+/// All parameters and running statistics.
+pub(crate) fn ids<M: Module>(module: &M) -> HashSet<ParamId> {
+    select(module, |_, _| Some(())).into_keys().collect()
+}
+
+/// Gives the parameters that have none yet their initial values, in their order.
+pub(crate) fn initialize<M: Module>(module: &M) {
+    struct Initialize;
+    impl ModuleVisitor for Initialize {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if !param.is_initialized() {
+                param.base();
+            }
+        }
+    }
+    module.visit(&mut Initialize);
 }
 
 /// The parameters that are called a bias: `bias`, or `beta` in Burn's normalisation layers.

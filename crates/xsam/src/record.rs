@@ -1,14 +1,18 @@
 //! Saving and loading an optimizer: method state, counters and base optimizer in one record.
 
+pub(crate) mod base;
+
+use std::collections::HashSet;
 use std::path::Path;
 
-use burn::module::ParamId;
-use burn::optim::{ModuleOptimizer, OptimizerRecord};
+use burn::module::{Module, ParamId};
 use burn::tensor::{Bytes, DType, Device, Tensor, TensorData};
 use burn_pack::{Reader, Scalar, Writer};
 
-use crate::error::RecordError;
+use crate::error::{RecordError, StepError};
 use crate::method::MethodState;
+use crate::parameters;
+use crate::random::Randomness;
 use crate::sharpness_aware::{Edition, SharpnessAware};
 use crate::vector::ParamVector;
 
@@ -18,17 +22,23 @@ const VERSION: u64 = 2;
 /// Name of the tensor that holds the base optimizer's own record, byte by byte.
 const BASE: &str = "base";
 
+/// Name of the number that decides the dropout masks.
+const MASKS: &str = "masks";
+
 /// State of a [`SharpnessAware`] optimizer: what it needs, besides its hyper-parameters, to go on as
 /// if it had not been interrupted.
 ///
 /// One burnpack file. Parameters are known by their id, which Burn's module records keep: load the
-/// model from a record of Burn's own, then the optimizer.
+/// model from a record of Burn's own, then the optimizer. A record with state of parameters that the model does not have
+/// is an error at the first step; [`of_model`](Self::of_model) leaves that state out.
 #[derive(Debug)]
 pub struct SharpnessAwareRecord {
     method: String,
     steps: u64,
     /// Scale of the loss, and the steps since it last changed.
     loss_scale: Option<(f64, u64)>,
+    /// The number that decides the dropout masks, if it was drawn.
+    masks: Option<u64>,
     state: MethodState,
     base: Bytes,
 }
@@ -37,6 +47,29 @@ impl SharpnessAwareRecord {
     /// Name of the method that the record is of.
     pub fn method(&self) -> &str {
         &self.method
+    }
+
+    /// The record without the state of parameters that `model` does not have: for a model of which a part was replaced,
+    /// as the head of one that is fine-tuned.
+    ///
+    /// # Errors
+    /// If the base optimizer's part cannot be read.
+    pub fn of_model<M: Module>(mut self, model: &M) -> Result<Self, RecordError> {
+        let known = parameters::ids(model);
+        for vector in self.state.vectors.values_mut() {
+            vector.retain(|id| known.contains(&id));
+        }
+        self.base = base::of_parameters(self.base, &known)?;
+        Ok(self)
+    }
+
+    /// The parameters of which there is state.
+    fn parameters(&self) -> Result<Vec<ParamId>, RecordError> {
+        let vectors = self.state.vectors.values();
+        let ids = vectors.flat_map(|vector| vector.entries().iter().map(|(id, _)| *id));
+        let mut all: HashSet<ParamId> = ids.collect();
+        all.extend(base::parameters(&self.base)?);
+        Ok(all.into_iter().collect())
     }
 
     /// The record as bytes.
@@ -104,6 +137,9 @@ impl SharpnessAwareRecord {
                 .with_scalar("loss_scale", Scalar::from(scale))
                 .with_scalar("loss_scale_steps", Scalar::from(good_steps));
         }
+        if let Some(number) = self.masks {
+            writer = writer.with_scalar(MASKS, Scalar::from(number));
+        }
         for (name, value) in self.state.scalars {
             writer = writer.with_scalar(&format!("state.{name}"), value);
         }
@@ -136,6 +172,8 @@ impl SharpnessAwareRecord {
             Some(scale) => Some((scale, scalar("loss_scale_steps")?)),
             None => None,
         };
+        let masks = reader.scalars().contains_key(MASKS);
+        let masks = masks.then(|| scalar(MASKS)).transpose()?;
         let mut state = MethodState::default();
         for (name, value) in reader.scalars() {
             if let Some(name) = name.strip_prefix("state.") {
@@ -165,6 +203,7 @@ impl SharpnessAwareRecord {
             method,
             steps,
             loss_scale,
+            masks,
             state,
             base: base.ok_or_else(|| missing(BASE))?,
         })
@@ -193,6 +232,10 @@ impl SharpnessAware {
             method: self.method.name().to_owned(),
             steps: self.steps,
             loss_scale: self.loss_scale.map(|scale| scale.state()),
+            masks: match self.randomness {
+                Randomness::Drawn(number) => number,
+                Randomness::Given(_) | Randomness::Fresh => None,
+            },
             state: self.method.state(),
             base: self.base.to_record().into_bytes()?,
         })
@@ -202,7 +245,8 @@ impl SharpnessAware {
     ///
     /// # Errors
     /// If the record is of another method, or the base optimizer does not recognise its part. The
-    /// optimizer is unchanged then.
+    /// optimizer is unchanged then. That the record is of the model's parameters shows in the first step, which fails
+    /// with [`StepError::OtherParameters`] if not.
     pub fn load_record(&mut self, record: SharpnessAwareRecord) -> Result<(), RecordError> {
         if record.method != self.method.name() {
             return Err(RecordError::OtherMethod {
@@ -212,8 +256,13 @@ impl SharpnessAware {
         }
         let mut method = self.method.boxed();
         method.load_state(&record.state)?;
-        let base = load_base(&self.base, record.base)?;
+        let loaded = record.parameters()?;
+        let base = base::load(&self.base, record.base)?;
         self.edition = Edition::new();
+        self.loaded = loaded;
+        if let Randomness::Drawn(number) = &mut self.randomness {
+            *number = record.masks;
+        }
         self.base = base;
         self.method = method;
         self.steps = record.steps;
@@ -221,6 +270,21 @@ impl SharpnessAware {
             scale.load_state(state);
         }
         Ok(())
+    }
+
+    /// Whether `model` has the parameters of the record that was loaded, if none of the steps since has shown it.
+    pub(crate) fn check_parameters<M: Module>(&self, model: &M) -> Result<(), StepError> {
+        if self.loaded.is_empty() {
+            return Ok(());
+        }
+        let known = parameters::ids(model);
+        match self.loaded.iter().filter(|id| !known.contains(id)).count() {
+            0 => Ok(()),
+            unknown => Err(StepError::OtherParameters {
+                unknown,
+                recorded: self.loaded.len(),
+            }),
+        }
     }
 
     /// Saves the state to exactly the file `path`; see [`SharpnessAwareRecord::save`].
@@ -238,16 +302,4 @@ impl SharpnessAware {
     pub fn load(&mut self, path: impl AsRef<Path>) -> Result<(), RecordError> {
         self.load_record(SharpnessAwareRecord::load(path)?)
     }
-}
-
-/// Burn drops what it does not recognise without a word, so what was taken is counted.
-fn load_base(base: &ModuleOptimizer, bytes: Bytes) -> Result<ModuleOptimizer, RecordError> {
-    let record = OptimizerRecord::from_bytes(bytes)?;
-    let recorded = record.len();
-    let loaded = base.clone().load_record(record);
-    let taken = loaded.to_record().len();
-    if taken != recorded {
-        return Err(RecordError::OtherBase { recorded, taken });
-    }
-    Ok(loaded)
 }

@@ -23,6 +23,12 @@ pub struct StepReport {
     pub alpha: Option<f64>,
     /// The searched curve, if a search ran.
     pub search: Option<SearchReport>,
+    /// How many steps have been made since an epoch was last told, this one included, once they are 1,000 or more and
+    /// alpha is searched for once an epoch.
+    ///
+    /// A loop in which it appears has long epochs, or lacks
+    /// [`start_epoch`](crate::SharpnessAware::start_epoch): then alpha is what the first step found, for good.
+    pub steps_without_epoch: Option<u64>,
     /// Norm of what the base optimizer received.
     pub update_norm: f64,
     /// Whether the gradient was clipped.
@@ -61,6 +67,7 @@ impl StepReport {
             (sum.psi, sum.alpha) = (part.psi, part.alpha);
         }
         sum.search = sum.search.or(part.search);
+        sum.steps_without_epoch = sum.steps_without_epoch.or(part.steps_without_epoch);
         sum.passes += part.passes;
         sum
     }

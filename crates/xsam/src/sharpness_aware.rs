@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use burn::module::Module;
+use burn::module::{Module, ParamId};
 use burn::optim::ModuleOptimizer;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 
@@ -12,6 +12,8 @@ use crate::error::{ConfigError, StepError, StepFailure};
 use crate::loss_scale::LossScale;
 use crate::method::{Method, MethodConfig};
 use crate::pass::{LossOutput, Parts, Whole};
+use crate::random::Randomness;
+use crate::record::base::parameters_of;
 use crate::report::StepReport;
 use crate::rho::RhoSchedule;
 
@@ -64,7 +66,9 @@ pub struct SharpnessAware {
     pub(crate) loss_scale: Option<LossScale>,
     pub(crate) rho_schedule: RhoSchedule,
     pub(crate) clip_norm: Option<f64>,
-    pub(crate) replay_seed: Option<u64>,
+    pub(crate) randomness: Randomness,
+    /// The parameters of which there is state from elsewhere, until a step has shown that the model has them.
+    pub(crate) loaded: Vec<ParamId>,
 }
 
 impl SharpnessAware {
@@ -79,6 +83,7 @@ impl SharpnessAware {
     /// A method that has been built already, around the optimizer `base`.
     pub fn from_method(base: ModuleOptimizer, method: Box<dyn Method>) -> Self {
         Self {
+            loaded: parameters_of(&base),
             base,
             method,
             steps: 0,
@@ -86,7 +91,7 @@ impl SharpnessAware {
             loss_scale: None,
             rho_schedule: RhoSchedule::Constant,
             clip_norm: None,
-            replay_seed: None,
+            randomness: Randomness::Drawn(None),
         }
     }
 
@@ -122,14 +127,23 @@ impl SharpnessAware {
         self
     }
 
-    /// Gives all passes of a step the same dropout masks, instead of fresh ones for each.
+    /// Lets `seed` decide the dropout masks, in place of a number from the device's generator.
     ///
-    /// The device's random numbers are seeded before every pass, from `seed` and the step's number.
-    /// This is the generator of the whole device: other users of it are affected, and other threads
-    /// that draw from it meanwhile spoil the replay.
+    /// All passes of a step have the same masks either way: see [`step`](Self::step#random-numbers).
     #[must_use]
     pub fn with_replay_dropout(mut self, seed: u64) -> Self {
-        self.replay_seed = Some(seed);
+        self.randomness = Randomness::Given(seed);
+        self
+    }
+
+    /// Gives every pass of a step fresh dropout masks, instead of those of the first.
+    ///
+    /// The gradient at the ascent point is then that of another subnetwork than the ascent's, as in the published
+    /// implementations, and XSAM's search compares losses that differ by their masks as well: with dropout alpha is
+    /// then largely chance. The device's generator is left alone.
+    #[must_use]
+    pub fn with_fresh_dropout(mut self) -> Self {
+        self.randomness = Randomness::Fresh;
         self
     }
 
@@ -169,14 +183,38 @@ impl SharpnessAware {
     /// at the weights, and no other, updates running statistics (batch norm). The model is on an
     /// autodiff device; frozen and unused parameters stay as they are.
     ///
-    /// Read-backs from the device: one a forward-backward pass, and for XSAM one for psi, one for
-    /// the search and, with several or scaled ascent steps, one or two for their norms.
+    /// # Random numbers
+    ///
+    /// All passes of a step draw the same numbers from the device's generator, so that dropout masks are the same and the
+    /// loss is one function: a search compares losses, not masks. The next step has others. Unless
+    /// [`with_fresh_dropout`](Self::with_fresh_dropout) says otherwise the generator is seeded before every pass, by the
+    /// step's number and one that the first step draws from it. So [`Device::seed`](burn::tensor::Device::seed) before
+    /// the first step decides all masks, and seeding it later does not; or the seed of
+    /// [`with_replay_dropout`](Self::with_replay_dropout) does. The number is in the record: a resumed run has the masks
+    /// of an uninterrupted one.
+    ///
+    /// It is the generator of the whole device. What a loop draws from it between steps follows from that number, too,
+    /// and other threads that draw from it during a step spoil the replay. Random numbers of the closure's own, from a
+    /// generator that it has captured, are its own affair: drawn inside the closure they differ from pass to
+    /// pass and a search compares them; draw them, and augment the batch, before the step.
+    ///
+    /// # Other modules in the loss
+    ///
+    /// Only of `model` are running statistics kept as said. Those of a module that the closure captures are moved by
+    /// every pass: hand it in as well, see [`Accompanied`](crate::Accompanied).
+    ///
+    /// # Read-backs
+    ///
+    /// From the device: one a forward-backward pass, and for XSAM one for psi, one for
+    /// the search and, with several or scaled ascent steps, one or two for their norms. One more in the first step,
+    /// for the number that decides the masks.
     ///
     /// # Errors
     /// [`StepFailure`] holds the model as it was handed in; the optimizer is unchanged, too. It
     /// converts into [`StepError`](crate::StepError) with `?`. The cases: a loss or gradient that is not finite, a
     /// loss that is not a tracked scalar, no gradient at all, a model without autodiff, a learning
-    /// rate out of range, a device that fails.
+    /// rate out of range, a mask that matches nothing, a record of another model's parameters, a device that
+    /// fails.
     pub fn step<M, F, L>(
         &mut self,
         lr: impl Into<ModuleLearningRate>,
@@ -271,7 +309,7 @@ impl SharpnessAware {
         lr: ModuleLearningRate,
         ready: Ready<M, O>,
     ) -> Step<M, O> {
-        self.adopt(ready.method, ready.loss_scale);
+        self.adopt(ready.method, ready.loss_scale, ready.randomness);
         let step = |model, gradients| self.base.step(lr.clone(), model, gradients);
         Step {
             model: ready.update.apply(&lr, ready.model, step),
@@ -280,11 +318,18 @@ impl SharpnessAware {
         }
     }
 
-    /// Takes up what a step has made of the method and the loss scale, and counts it.
-    pub(crate) fn adopt(&mut self, method: Box<dyn Method>, loss_scale: Option<LossScale>) {
+    /// Takes up what a step has made of the optimizer's state, and counts it.
+    pub(crate) fn adopt(
+        &mut self,
+        method: Box<dyn Method>,
+        loss_scale: Option<LossScale>,
+        randomness: Randomness,
+    ) {
         self.edition = Edition::new();
         self.method = method;
         self.loss_scale = loss_scale;
+        self.randomness = randomness;
+        self.loaded.clear();
         if let Some(scale) = &mut self.loss_scale {
             scale.step();
         }
@@ -311,7 +356,7 @@ impl std::fmt::Debug for SharpnessAware {
             .field("loss_scale", &self.loss_scale)
             .field("rho_schedule", &self.rho_schedule)
             .field("clip_norm", &self.clip_norm)
-            .field("replay_seed", &self.replay_seed)
+            .field("randomness", &self.randomness)
             .finish_non_exhaustive()
     }
 }

@@ -1,38 +1,45 @@
-//! Dropout masks. In a file, and so a process, of its own: masks are drawn from the device's random
-//! numbers, which the tests of one process share.
+//! Dropout masks, and what else passes draw at random. In a file, and so a process, of its own: masks are drawn from the
+//! device's random numbers, which the tests of one process share.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod common;
 
 use std::cell::RefCell;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use burn::tensor::Tensor;
-use common::{Net, device, every_method, overflowing, plain};
-use xsam::{LossScale, Method, MethodConfig, SharpnessAware, XsamConfig};
+use burn::module::Module;
+use burn::nn::DropoutConfig;
+use burn::optim::GradientsParams;
+use burn::tensor::{Distribution, Tensor};
+use common::{Net, Point, batch, bits, device, every_method, optimizer, overflowing, plain};
+use xsam::{
+    LossScale, Method, Phase, SearchSchedule, SgdOnlyConfig, SharpnessAware, SharpnessAwareRecord,
+    XsamConfig,
+};
 
 /// Tests that draw from the device's random numbers take turns.
-static ALONE: Mutex<()> = Mutex::new(());
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
-/// The masks of all passes of two steps, step by step.
-fn masks(method: Box<dyn Method>, replay: bool) -> Vec<Vec<Vec<f64>>> {
-    let device = device();
-    let optim = SharpnessAware::from_method(plain(), method);
-    let mut optim = if replay {
-        optim.with_replay_dropout(7)
-    } else {
-        optim
-    };
-    let mut model = Net::new(&device, 0.5);
-    let mut steps = Vec::new();
-    for _ in 0..2 {
+type Mask = Vec<f64>;
+
+fn mask(model: &Net) -> Mask {
+    let ones = Tensor::<2>::ones([8, 8], &device());
+    let mask = model.dropout.forward(ones).into_data();
+    mask.iter::<f64>().collect()
+}
+
+/// The masks of all passes of so many steps, step by step.
+fn masks(optim: &mut SharpnessAware, steps: usize) -> Vec<Vec<Mask>> {
+    let mut model = Net::new(&device(), 0.5);
+    let mut found = Vec::new();
+    for _ in 0..steps {
         let seen = RefCell::new(Vec::new());
         let step = optim
             .step(0.1, model, |m: &Net| {
-                let ones = Tensor::<2>::ones([8, 8], &device);
-                let mask = m.dropout.forward(ones).into_data();
-                seen.borrow_mut()
-                    .push(mask.iter::<f64>().collect::<Vec<_>>());
+                seen.borrow_mut().push(mask(m));
                 m.last.weight.val().square().sum()
             })
             .unwrap();
@@ -40,54 +47,262 @@ fn masks(method: Box<dyn Method>, replay: bool) -> Vec<Vec<Vec<f64>>> {
         let seen = seen.into_inner();
         assert_eq!(seen.len(), passes.gradients + passes.losses);
         model = step.model;
-        steps.push(seen);
+        found.push(seen);
     }
-    steps
+    found
+}
+
+fn by(method: &dyn Method) -> SharpnessAware {
+    SharpnessAware::from_method(plain(), method.boxed())
+}
+
+fn all_differ(masks: &[Mask]) -> bool {
+    let earlier = |(i, mask): (usize, &Mask)| masks[..i].contains(mask);
+    !masks.iter().enumerate().any(earlier)
 }
 
 #[test]
-fn dropout_masks_are_fresh_or_replayed() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+fn all_passes_of_a_step_have_the_same_masks_unless_asked_otherwise() {
+    let _alone = alone();
     for method in every_method() {
-        let replayed = masks(method.boxed(), true);
-        for step in &replayed {
-            assert!(step.iter().all(|mask| mask == &step[0]));
+        let method = &*method;
+        for mut optim in [by(method), by(method).with_replay_dropout(7)] {
+            let steps = masks(&mut optim, 3);
+            for step in &steps {
+                assert!(step.iter().all(|mask| mask == &step[0]), "{optim:?}");
+            }
+            let firsts: Vec<_> = steps.iter().map(|step| step[0].clone()).collect();
+            assert!(all_differ(&firsts), "{optim:?}");
         }
-        assert_ne!(replayed[0][0], replayed[1][0]);
-        let fresh = masks(method, false).concat();
-        assert!(
-            fresh
-                .iter()
-                .enumerate()
-                .all(|(i, mask)| !fresh[..i].contains(mask))
-        );
+        let fresh = masks(&mut by(method).with_fresh_dropout(), 2).concat();
+        assert!(all_differ(&fresh), "{method:?}");
     }
     // The first step searches.
-    let xsam = masks(XsamConfig::new().build().unwrap(), true);
+    let xsam = masks(&mut optimizer(XsamConfig::new()), 2);
     assert_eq!([xsam[0].len(), xsam[1].len()], [2 + 21, 2]);
 }
 
 #[test]
+fn the_devices_seed_decides_the_masks() {
+    let _alone = alone();
+    let seeded = |seed| {
+        device().seed(seed);
+        masks(&mut optimizer(XsamConfig::new()), 2)
+    };
+    let one = seeded(1);
+    assert_eq!(seeded(1), one);
+    assert_ne!(seeded(2)[0][0], one[0][0]);
+    // Where a seed is given it decides.
+    let given = |seed| {
+        device().seed(seed);
+        let mut optim = optimizer(XsamConfig::new()).with_replay_dropout(7);
+        masks(&mut optim, 2)
+    };
+    assert_eq!(given(1), given(2));
+}
+
+fn spread(alphas: &[f64]) -> f64 {
+    let most = alphas.iter().copied().fold(f64::MIN, f64::max);
+    most - alphas.iter().copied().fold(f64::MAX, f64::min)
+}
+
+fn searching() -> SharpnessAware {
+    let config = XsamConfig::new().with_rho(0.5);
+    optimizer(config.with_search(SearchSchedule::EverySteps(1)))
+}
+
+/// Masks lift the loss, in each step otherwise, and have no part in where it is highest.
+#[test]
+fn searches_at_fixed_weights_find_one_alpha_whatever_the_masks() {
+    let _alone = alone();
+    let dropout = DropoutConfig::new(0.5).init();
+    let start = Point::new(&[1.0, -0.5, 2.0], 1);
+    let alphas = |mut optim: SharpnessAware, lifted: f64| -> Vec<f64> {
+        let search = |_| {
+            let step = optim.step(0.0, start.clone(), |m: &Point| {
+                let mask = dropout.forward(m.joined().ones_like().repeat_dim(0, 20));
+                m.quadratic(&[1.0, 4.0, 0.5]) + mask.mean() * lifted
+            });
+            step.unwrap().report.alpha.unwrap()
+        };
+        (0..8).map(search).collect()
+    };
+    let without = alphas(searching(), 0.0);
+    assert_eq!(spread(&without), 0.0);
+    assert_eq!(alphas(searching(), 10.0), without);
+    let given = searching().with_replay_dropout(7);
+    assert_eq!(alphas(given, 10.0), without);
+    let fresh = alphas(searching().with_fresh_dropout(), 10.0);
+    assert!(spread(&fresh) > 0.3, "{fresh:?}");
+}
+
+/// The same step, made again: weights, batch and state are the same.
+#[test]
+fn a_search_that_is_repeated_finds_the_same_curve() {
+    let _alone = alone();
+    let device = device();
+    let batch = batch(&device);
+    let curves = |mut optim: SharpnessAware| -> Vec<(Vec<f64>, f64)> {
+        let model = Net::new(&device, 0.5);
+        let model = optim
+            .step(0.1, model, |m: &Net| m.loss(&batch))
+            .unwrap()
+            .model;
+        let search = |_| {
+            let (mut again, model) = (optim.clone(), model.valid().train());
+            let step = again.step(0.1, model, |m: &Net| m.loss(&batch)).unwrap();
+            (
+                step.report.search.unwrap().losses,
+                step.report.alpha.unwrap(),
+            )
+        };
+        (0..8).map(search).collect()
+    };
+    let shared = curves(searching());
+    assert!(shared.iter().all(|curve| curve == &shared[0]));
+    let fresh = curves(searching().with_fresh_dropout());
+    let alphas: Vec<f64> = fresh.iter().map(|(_, alpha)| *alpha).collect();
+    assert!(spread(&alphas) > 0.3, "{alphas:?}");
+}
+
+#[test]
+fn each_part_of_a_batch_has_the_same_masks_in_every_pass() {
+    let _alone = alone();
+    let parts = [0_usize, 1, 2];
+    let seen = RefCell::new(vec![Vec::new(); parts.len()]);
+    let loss = |m: &Net, part: &usize| {
+        seen.borrow_mut()[*part].push(mask(m));
+        m.last.weight.val().square().sum()
+    };
+    let check = || {
+        let seen = seen.replace(vec![Vec::new(); parts.len()]);
+        for part in &seen {
+            assert!(part.iter().all(|mask| mask == &part[0]));
+        }
+        let firsts: Vec<_> = seen.iter().map(|part| part[0].clone()).collect();
+        assert!(all_differ(&firsts));
+        firsts
+    };
+    for method in every_method() {
+        let model = Net::new(&device(), 0.5);
+        let mut optim = by(&*method);
+        let step = optim.step_accumulated(0.1, model, &parts, loss).unwrap();
+        let accumulated = check();
+        optim
+            .step_m_sharpness(0.1, step.model, &parts, loss)
+            .unwrap();
+        assert!(all_differ(&[accumulated, check()].concat()));
+    }
+}
+
+#[test]
 fn a_pass_that_is_repeated_has_the_masks_of_the_first() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = alone();
     let device = device();
     let scale = LossScale::dynamic().with_start(512.0).unwrap();
-    let optim = SharpnessAware::new(plain(), XsamConfig::new()).unwrap();
-    let mut optim = optim.with_replay_dropout(7).with_loss_scale(scale);
+    let mut optim = optimizer(XsamConfig::new()).with_loss_scale(scale);
     let seen = RefCell::new(Vec::new());
     let step = optim
         .step(0.1, Net::new(&device, 0.5), |m: &Net| {
-            let mask = m
-                .dropout
-                .forward(Tensor::<2>::ones([8, 8], &device))
-                .into_data();
-            seen.borrow_mut()
-                .push(mask.iter::<f64>().collect::<Vec<_>>());
+            seen.borrow_mut().push(mask(m));
             overflowing(m.last.weight.val().square().sum())
         })
         .unwrap();
     // Twice too large at the weights.
     assert_eq!(step.report.passes.gradients, 2 + 2);
     let seen = seen.into_inner();
+    assert!(seen.iter().all(|mask| mask == &seen[0]));
+}
+
+#[test]
+fn a_resumed_run_has_the_masks_of_an_uninterrupted_one() {
+    let _alone = alone();
+    let mut optim = optimizer(XsamConfig::new());
+    masks(&mut optim, 2);
+    let bytes = optim.to_record().unwrap().into_bytes().unwrap();
+    let record = || SharpnessAwareRecord::from_bytes(bytes.clone()).unwrap();
+    let expected = masks(&mut optim, 2);
+    let mut resumed = optimizer(XsamConfig::new());
+    resumed.load_record(record()).unwrap();
+    assert_eq!(masks(&mut resumed, 2), expected);
+    // What an optimizer was told stays its own.
+    let given = |optim: SharpnessAware| optim.with_replay_dropout(7);
+    let mut other = given(optimizer(XsamConfig::new()));
+    other.load_record(record()).unwrap();
+    assert_ne!(masks(&mut other, 2), expected);
+    let mut fresh = optimizer(XsamConfig::new()).with_fresh_dropout();
+    fresh.load_record(record()).unwrap();
+    assert!(all_differ(&masks(&mut fresh, 2).concat()));
+}
+
+/// The weights of a module are drawn when they are first looked at: by the first step, as a rule.
+#[test]
+fn weights_that_a_step_is_first_to_draw_are_those_of_the_seed() {
+    let _alone = alone();
+    let device = device();
+    device.seed(3);
+    let expected = bits(&Net::new(&device, 0.5));
+    for optim in [
+        optimizer(SgdOnlyConfig::new()),
+        optimizer(SgdOnlyConfig::new()).with_fresh_dropout(),
+        optimizer(SgdOnlyConfig::new()).with_replay_dropout(7),
+    ] {
+        let mut optim = optim;
+        device.seed(3);
+        let loss = |m: &Net| m.last.weight.val().square().sum();
+        let step = optim.step(0.0, Net::new(&device, 0.5), loss).unwrap();
+        assert_eq!(bits(&step.model), expected, "{optim:?}");
+    }
+}
+
+/// What a loop draws between steps goes on, and does not repeat itself.
+#[test]
+fn a_loop_that_draws_between_steps_gets_other_numbers_each_time() {
+    let _alone = alone();
+    let device = device();
+    let mut optim = optimizer(XsamConfig::new());
+    let mut model = Net::new(&device, 0.0);
+    let mut drawn = Vec::new();
+    for _ in 0..4 {
+        let noise = Tensor::<1>::random([8], Distribution::Default, &device).into_data();
+        drawn.push(noise.iter::<f64>().collect::<Vec<_>>());
+        let loss = |m: &Net| m.last.weight.val().square().sum();
+        model = optim.step(0.1, model, loss).unwrap().model;
+    }
+    assert!(all_differ(&drawn));
+}
+
+/// As the documentation of `ascend` has it.
+#[test]
+fn a_step_in_phases_has_one_mask_if_the_loop_seeds_the_device() {
+    let _alone = alone();
+    let device = device();
+    let optim = optimizer(XsamConfig::new());
+    let seen = RefCell::new(Vec::new());
+    let pass = |model: &Net| {
+        device.seed(4);
+        seen.borrow_mut().push(mask(model));
+        model.last.weight.val().square().sum()
+    };
+    let model = Net::new(&device, 0.5);
+    let value = pass(&model);
+    let gradients = GradientsParams::from_grads(value.backward(), &model);
+    let mut phase = optim.ascend(0.1, model, value, gradients).unwrap();
+    while !matches!(phase, Phase::Ready(_)) {
+        phase = match phase {
+            Phase::Ascended(ascended) => {
+                let value = pass(ascended.model());
+                let gradients = GradientsParams::from_grads(value.backward(), ascended.model());
+                ascended.answer(value, gradients).unwrap()
+            }
+            Phase::Candidate(candidate) => {
+                let value = pass(candidate.model());
+                candidate.answer(value).unwrap()
+            }
+            ready => ready,
+        }
+    }
+    let seen = seen.into_inner();
+    assert_eq!(seen.len(), 2 + 21);
     assert!(seen.iter().all(|mask| mask == &seen[0]));
 }

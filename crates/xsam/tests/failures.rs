@@ -5,10 +5,14 @@ mod common;
 
 use std::cell::Cell;
 
-use burn::module::{Module, Param};
+use burn::module::{Module, Param, ParamGroup, ParamId};
 use burn::tensor::Tensor;
 use common::{Net, Point, batch, bits, device, every_method, momentum, optimizer};
-use xsam::{Place, SamConfig, SharpnessAware, StepError};
+use xsam::{
+    AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
+    LookbehindSamConfig, MethodConfig, MsamConfig, Place, SamConfig, SharpnessAware, StepError,
+    WsamConfig, XsamConfig,
+};
 
 #[test]
 fn a_failed_step_changes_nothing() {
@@ -90,6 +94,96 @@ fn a_loss_without_use_is_an_error() {
         point(),
     );
     assert_eq!(elsewhere, StepError::NoGradient);
+}
+
+/// Frozen parameters and a captured clone look alike in places: each error names both.
+#[test]
+fn a_loss_without_a_gradient_names_both_causes() {
+    let mut optim = optimizer(SamConfig::new());
+    let point = || Point::new(&[1.0, 2.0], 1);
+    let all_frozen = optim.step(0.1, point().no_grad(), |m: &Point| m.joined().sum());
+    let captured = point();
+    let a_clone = optim.step(0.1, point(), |_: &Point| captured.joined().sum());
+    let frozen_clone = point().no_grad();
+    let a_frozen_clone = optim.step(0.1, point(), |_: &Point| frozen_clone.joined().sum());
+    for failure in [all_frozen, a_clone, a_frozen_clone] {
+        let error = failure.unwrap_err().to_string();
+        assert!(error.contains("frozen"), "{error}");
+        assert!(
+            error.contains("the model that the closure receives"),
+            "{error}"
+        );
+    }
+}
+
+fn masks() -> [(ParamGroup, bool); 4] {
+    [
+        (ParamGroup::from_predicate("first"), true),
+        (ParamGroup::from_predicate("typo"), false),
+        (ParamGroup::from_path("first.weights"), false),
+        (ParamGroup::from_ids(vec![ParamId::new()]), false),
+    ]
+}
+
+/// Every method that takes a mask; also of an ascent that has no length.
+fn masked(mask: &ParamGroup) -> Vec<Box<dyn MethodConfig>> {
+    let mask = || mask.clone();
+    vec![
+        Box::new(SamConfig::new().with_mask(mask())),
+        Box::new(SamConfig::new().with_mask(mask()).with_ascent_steps(3)),
+        Box::new(SamConfig::new().with_mask(mask()).with_rho(0.0)),
+        Box::new(AsamConfig::new().with_mask(mask())),
+        Box::new(XsamConfig::new().with_mask(mask())),
+        Box::new(
+            XsamConfig::new()
+                .with_mask(mask())
+                .with_friendly(Friendly::default()),
+        ),
+        Box::new(LookXsamConfig::new(XsamConfig::new().with_mask(mask()))),
+        Box::new(GsamConfig::new().with_mask(mask())),
+        Box::new(WsamConfig::new().with_mask(mask())),
+        Box::new(LookSamConfig::new().with_mask(mask())),
+        Box::new(FriendlySamConfig::new().with_mask(mask())),
+        Box::new(MsamConfig::new().with_mask(mask())),
+        Box::new(LookbehindSamConfig::new().with_mask(mask())),
+    ]
+}
+
+#[test]
+fn a_mask_that_matches_nothing_is_an_error_at_the_first_step() {
+    let device = device();
+    let batch = batch(&device);
+    let step = |config: &dyn MethodConfig, model: Net| {
+        let method = config.build().unwrap();
+        let mut optim = SharpnessAware::from_method(momentum(), method);
+        let step = optim.step(0.1, model, |m: &Net| m.loss(&batch));
+        step.map(|step| step.report).map_err(StepError::from)
+    };
+    for (mask, matches) in masks() {
+        for config in masked(&mask) {
+            let found = step(&*config, Net::new(&device, 0.0));
+            match matches {
+                true => assert!(found.is_ok(), "{found:?}"),
+                false => assert_eq!(found.unwrap_err(), StepError::EmptyMask),
+            }
+        }
+    }
+    // What it matches is frozen, or no weight at all.
+    let mut frozen = Net::new(&device, 0.0);
+    frozen.first = frozen.first.freeze();
+    for (mask, model) in [("first", frozen), ("running_mean", Net::new(&device, 0.0))] {
+        let config = XsamConfig::new().with_mask(ParamGroup::from_predicate(mask));
+        assert_eq!(step(&config, model).unwrap_err(), StepError::EmptyMask);
+    }
+    // That a batch leaves unused what it matches is the batch's affair.
+    let config = XsamConfig::new().with_mask(ParamGroup::from_predicate("first"));
+    let report = optimizer(config)
+        .step(0.1, Net::new(&device, 0.0), |m: &Net| {
+            m.last.weight.val().square().sum()
+        })
+        .unwrap()
+        .report;
+    assert_eq!(report.rho, 0.0);
 }
 
 #[test]

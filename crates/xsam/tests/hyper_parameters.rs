@@ -94,6 +94,8 @@ fn hyper_parameters_of_the_family_are_checked() {
         (1.0, 1.0, "lambda"),
         (1.0, nan, "lambda"),
         (1.0, -0.1, "lambda"),
+        // The direction without the average would be nothing, in every step.
+        (1.0, 0.0, "lambda"),
     ] {
         let friendly = Friendly { sigma, lambda };
         let config = FriendlySamConfig::new().with_friendly(friendly);

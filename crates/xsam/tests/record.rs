@@ -3,15 +3,16 @@
 
 mod common;
 
-use burn::module::{Module, ParamGroup};
+use burn::module::{Module, ModuleVisitor, Param, ParamGroup, ParamId};
 use burn::optim::{AdamConfig, ModuleOptimizer};
-use burn::tensor::{Bytes, DType, FloatDType};
+use burn::tensor::{Bytes, DType, FloatDType, Tensor};
 use common::{
     Net, Point, assert_close, batch, bits, device, every_method, momentum, optimizer, plain,
 };
 use xsam::{
-    Friendly, FriendlySamConfig, LookSamConfig, LookXsamConfig, MethodConfig, RecordError,
-    SamConfig, SearchSchedule, SharpnessAware, SharpnessAwareRecord, XsamConfig,
+    Friendly, FriendlySamConfig, LookSamConfig, LookXsamConfig, Method, MethodConfig, RecordError,
+    SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware, SharpnessAwareRecord, StepError,
+    XsamConfig,
 };
 
 fn grouped() -> ModuleOptimizer {
@@ -244,4 +245,161 @@ fn damaged_records_are_errors() {
     let weights = Net::new(&device(), 0.0).into_record().into_bytes().unwrap();
     let error = SharpnessAwareRecord::from_bytes(weights).unwrap_err();
     assert!(error.to_string().contains("not an xsam optimizer record"));
+}
+
+/// The ids of the parameters that are trained.
+fn trainable(model: &Net) -> Vec<ParamId> {
+    struct Ids(Vec<ParamId>);
+    impl ModuleVisitor for Ids {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if param.val().is_require_grad() {
+                self.0.push(param.id);
+            }
+        }
+    }
+    let mut ids = Ids(Vec::new());
+    model.visit(&mut ids);
+    ids.0
+}
+
+/// The record of some steps on `model`.
+fn record_of(base: &ModuleOptimizer, method: &dyn Method, model: &Net, steps: usize) -> Bytes {
+    let batch = batch(&device());
+    let mut optim = SharpnessAware::from_method(base.clone(), method.boxed());
+    let mut model = model.valid().train();
+    for _ in 0..steps {
+        let step = optim.step(0.1, model, |m: &Net| m.loss(&batch));
+        model = step.unwrap().model;
+    }
+    optim.to_record().unwrap().into_bytes().unwrap()
+}
+
+#[test]
+fn a_record_of_other_parameters_is_an_error_at_the_first_step() {
+    let device = device();
+    let batch = batch(&device);
+    let model = Net::new(&device, 0.0);
+    let recorded = trainable(&model).len();
+    // Weights and norm as they were, another head: its state alone would be lost.
+    let new_head = Net {
+        last: Net::new(&device, 0.0).last,
+        ..model.valid().train()
+    };
+    for base in [momentum(), AdamConfig::new().init(), grouped()] {
+        for method in every_method() {
+            let bytes = record_of(&base, &*method, &model, 2);
+            let record = || SharpnessAwareRecord::from_bytes(bytes.clone()).unwrap();
+            let loaded = |record| {
+                let mut optim = SharpnessAware::from_method(base.clone(), method.boxed());
+                optim.load_record(record).unwrap();
+                optim
+            };
+            for (other, unknown) in [(Net::new(&device, 0.0), recorded), (new_head.clone(), 2)] {
+                let mut optim = loaded(record());
+                let before = bits(&other);
+                let result = optim.step(0.1, other.valid().train(), |m: &Net| m.loss(&batch));
+                let (back, error) = result.unwrap_err().into_parts();
+                assert_eq!(error, StepError::OtherParameters { unknown, recorded });
+                assert_eq!(bits(&back), before);
+                assert_eq!(optim.steps(), 2);
+                // Told again, until the model is the right one.
+                let result = optim.step(0.1, other, |m: &Net| m.loss(&batch));
+                assert!(result.is_err());
+                let right = model.valid().train();
+                let right = optim.step(0.1, right, |m: &Net| m.loss(&batch)).unwrap();
+                assert_eq!(optim.steps(), 3);
+
+                // What is known goes on, as it would with the whole record.
+                let part = record().of_model(&right.model).unwrap();
+                let on = |record, model: Net| {
+                    let step = loaded(record).step(0.1, model, |m: &Net| m.loss(&batch));
+                    bits(&step.unwrap().model)
+                };
+                let start = || model.valid().train();
+                assert_eq!(on(part, start()), on(record(), start()), "{method:?}");
+            }
+            let part = record().of_model(&new_head).unwrap();
+            let step = loaded(part).step(0.1, new_head.clone(), |m: &Net| m.loss(&batch));
+            assert!(step.is_ok());
+        }
+    }
+}
+
+#[test]
+fn state_of_the_method_alone_is_looked_at_too() {
+    let device = device();
+    let batch = batch(&device);
+    let model = Net::new(&device, 0.0);
+    // The base optimizer has no state.
+    let method = FriendlySamConfig::new().build().unwrap();
+    let bytes = record_of(&plain(), &*method, &model, 1);
+    let mut optim = SharpnessAware::from_method(plain(), method.boxed());
+    optim
+        .load_record(SharpnessAwareRecord::from_bytes(bytes).unwrap())
+        .unwrap();
+    let other = optim.step(0.1, Net::new(&device, 0.0), |m: &Net| m.loss(&batch));
+    let error = StepError::from(other.unwrap_err());
+    let (unknown, recorded) = (6, 6);
+    assert_eq!(error, StepError::OtherParameters { unknown, recorded });
+    assert!(error.to_string().contains("6 parameters"), "{error}");
+
+    // Without any state there is nothing that could be lost.
+    let method = SgdOnlyConfig::new().build().unwrap();
+    let bytes = record_of(&plain(), &*method, &model, 1);
+    let mut optim = SharpnessAware::from_method(plain(), method);
+    optim
+        .load_record(SharpnessAwareRecord::from_bytes(bytes).unwrap())
+        .unwrap();
+    let other = optim.step(0.1, Net::new(&device, 0.0), |m: &Net| m.loss(&batch));
+    assert!(other.is_ok());
+}
+
+/// Parameters that have been frozen since keep their state, and those that were frozen then have none yet.
+#[test]
+fn frozen_parameters_are_no_others() {
+    let device = device();
+    let batch = batch(&device);
+    let model = Net::new(&device, 0.0);
+    let half = |mut model: Net| {
+        model.first = model.first.freeze();
+        model
+    };
+    let method = XsamConfig::new().build().unwrap();
+    for (before, after) in [
+        (model.valid().train(), half(model.valid().train())),
+        (half(model.valid().train()), model.valid().train()),
+    ] {
+        let bytes = record_of(&momentum(), &*method, &before, 2);
+        let mut optim = SharpnessAware::from_method(momentum(), method.boxed());
+        optim
+            .load_record(SharpnessAwareRecord::from_bytes(bytes).unwrap())
+            .unwrap();
+        let step = optim.step(0.1, after, |m: &Net| m.loss(&batch));
+        assert!(step.is_ok());
+    }
+}
+
+/// An optimizer may have got its state by Burn's own means.
+#[test]
+fn a_base_optimizer_with_state_of_other_parameters_is_an_error_too() {
+    let device = device();
+    let batch = batch(&device);
+    let mut optim = SharpnessAware::new(momentum(), SamConfig::new()).unwrap();
+    let model = Net::new(&device, 0.0);
+    let model = optim
+        .step(0.1, model, |m: &Net| m.loss(&batch))
+        .unwrap()
+        .model;
+    let loaded = || momentum().load_record(optim.base().to_record());
+    let step = |model: Net| {
+        let mut optim = SharpnessAware::new(loaded(), SamConfig::new()).unwrap();
+        let step = optim.step(0.1, model, |m: &Net| m.loss(&batch));
+        step.map(|_| ()).map_err(StepError::from)
+    };
+    let other = step(Net::new(&device, 0.0));
+    assert!(
+        matches!(other, Err(StepError::OtherParameters { .. })),
+        "{other:?}"
+    );
+    assert_eq!(step(model), Ok(()));
 }

@@ -267,3 +267,49 @@ fn passes_are_counted() {
     assert_eq!(count(&XsamConfig::new().with_alpha(1.1)), (2, 0));
     assert_eq!(count(&LookXsamConfig::default()), (2, 21));
 }
+
+/// A loop that never tells of an epoch searches once, for good: the report says so.
+#[test]
+fn a_thousand_steps_without_an_epoch_are_told() {
+    let point = || Point::new(&[1.0, -0.5], 1);
+    let loss = |m: &Point| m.quadratic(&[1.0, 4.0]);
+    let run = |optim: &mut SharpnessAware, steps: usize| {
+        let step = |_| optim.step(0.0, point(), loss).unwrap().report;
+        let told = (0..steps)
+            .map(step)
+            .map(|report| report.steps_without_epoch);
+        told.collect::<Vec<_>>()
+    };
+    let configs: [Box<dyn MethodConfig>; 2] = [
+        Box::new(XsamConfig::new()),
+        Box::new(LookXsamConfig::new(XsamConfig::new()).with_every(3)),
+    ];
+    for config in configs {
+        let new = || SharpnessAware::from_method(common::plain(), config.build().unwrap());
+        let mut optim = new();
+        let told = run(&mut optim, 1001);
+        assert!(told[..999].iter().all(Option::is_none));
+        assert_eq!(told[999..], [Some(1000), Some(1001)]);
+        // It survives a restart.
+        let mut resumed = new();
+        resumed.load_record(optim.to_record().unwrap()).unwrap();
+        assert_eq!(run(&mut resumed, 1), [Some(1002)]);
+        // Of a batch in parts it is one step.
+        let parts = [(), ()];
+        let step = resumed.step_m_sharpness(0.0, point(), &parts, |m: &Point, _: &()| loss(m));
+        assert_eq!(step.unwrap().report.steps_without_epoch, Some(1003));
+        // An epoch ends it.
+        resumed.start_epoch();
+        assert_eq!(run(&mut resumed, 1), [None]);
+        // Told once is not told for ever.
+        assert_eq!(run(&mut resumed, 999)[998], Some(1000));
+    }
+    // Where no search waits for an epoch there is nothing to tell.
+    for config in [
+        XsamConfig::new().with_alpha(1.2),
+        XsamConfig::new().with_search(SearchSchedule::EverySteps(100)),
+    ] {
+        let told = run(&mut optimizer(config), 1001);
+        assert!(told.iter().all(Option::is_none));
+    }
+}

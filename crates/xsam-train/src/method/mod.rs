@@ -23,7 +23,9 @@ use crate::spec::{OptimizerName, OptimizerSpec, RhoScheduleName, Spec, SpecError
 /// Names the key that is out of range.
 pub(crate) fn optimizer(spec: &Spec) -> Result<SharpnessAware, SpecError> {
     let method = build(&spec.method)?;
-    let mut optim = SharpnessAware::from_method(base(&spec.optimizer)?, method);
+    // Masks follow from the run's seed, whatever else draws from the device meanwhile.
+    let mut optim = SharpnessAware::from_method(base(&spec.optimizer)?, method)
+        .with_replay_dropout(spec.train.seed);
     if let Some(norm) = spec.optimizer.clip_norm {
         optim = optim
             .with_clip_norm(norm)

@@ -117,7 +117,7 @@ impl Method for FriendlySam {
 /// How much of the gradient's moving average is taken out of the ascent direction (arXiv 2403.12350).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Friendly {
-    /// How much: finite, at least 0.
+    /// How much: finite, at least 0. Not 1 if `lambda` is 0: nothing would be left of the direction.
     pub sigma: f64,
     /// How much of the average is left after a step: at least 0 and below 1.
     pub lambda: f64,
@@ -136,6 +136,10 @@ impl Friendly {
     pub(super) fn build(self) -> Result<Average, ConfigError> {
         check::non_negative("sigma", self.sigma)?;
         check::below_one("lambda", self.lambda)?;
+        if self.lambda == 0.0 && self.sigma == 1.0 {
+            let range = "above 0 if sigma is 1: without memory the average is the gradient itself";
+            return Err(ConfigError::new("lambda", self.lambda, range));
+        }
         Ok(Average {
             friendly: self,
             mean: ParamVector::default(),

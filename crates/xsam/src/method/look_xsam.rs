@@ -154,7 +154,7 @@ impl Method for LookXsam {
         report: &mut StepReport,
     ) -> Result<Update, StepError> {
         if !context.step.is_multiple_of(self.every) {
-            self.xsam.pass_over(context);
+            self.xsam.pass_over(context, report);
             return match &self.turn {
                 Some(turn) if start.norm > 0.0 => turn.of(start.gradient, start.norm),
                 _ => Ok(Update::new(start.gradient, Some(start.norm))),

@@ -24,7 +24,7 @@ macro_rules! ascent_setters {
             }
 
             /// Perturbs only the parameters that `mask` matches. The base optimizer still steps all
-            /// of them.
+            /// of them. A mask that matches none that is trained is an error at the first step.
             #[must_use]
             pub fn with_mask(mut self, mask: burn::module::ParamGroup) -> Self {
                 self.ascent.mask = Some(mask);

@@ -30,6 +30,15 @@ use crate::update::Update;
 /// the search waits for the next step. Where `g_0` or `g_k` is zero the base optimizer gets it as it
 /// is.
 ///
+/// A search compares losses, so the loss must be one function: what is random in it must be the same in all passes of a
+/// step. Dropout masks are, unless [`with_fresh_dropout`](crate::SharpnessAware::with_fresh_dropout) is asked for.
+/// Random numbers that the closure draws itself (a generator that it has captured, an augmentation inside it) are not,
+/// and decide alpha in the loss's place: draw them before the step.
+///
+/// By default there is a search in the first step of every epoch, and it is
+/// [`start_epoch`](crate::SharpnessAware::start_epoch) that tells of one. A loop that never calls it searches once, for
+/// good; [`StepReport::steps_without_epoch`](crate::StepReport::steps_without_epoch) tells.
+///
 /// | hyper-parameter | default | range | |
 /// |---|---|---|---|
 /// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
@@ -174,8 +183,8 @@ pub(super) struct Xsam {
 
 impl Xsam {
     /// Tells that a step is made without this method: a search that is due in it is due in the next one.
-    pub(super) fn pass_over(&mut self, context: &Context) {
-        self.search.step(context);
+    pub(super) fn pass_over(&mut self, context: &Context, report: &mut StepReport) {
+        self.search.step(context, report);
     }
 }
 
@@ -191,7 +200,7 @@ impl Method for Xsam {
         context: &Context,
         report: &mut StepReport,
     ) -> Result<Update, StepError> {
-        self.search.step(context);
+        self.search.step(context, report);
         let less = match &mut self.average {
             Some(average) => Some(average.with(&start.gradient)),
             None => None,

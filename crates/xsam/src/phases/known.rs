@@ -108,6 +108,6 @@ impl<M: Module> Objective for Known<'_, M> {
     }
 
     fn members(&self, group: &ParamGroup) -> HashSet<ParamId> {
-        parameters::members(self.model, group)
+        parameters::trainable_members(self.model, group)
     }
 }

@@ -17,6 +17,7 @@ use crate::method::{Context, Method};
 use crate::objective::{Evaluation, Passes};
 use crate::parameters;
 use crate::pass::scalar;
+use crate::random::Randomness;
 use crate::report::StepReport;
 use crate::sharpness_aware::{Edition, SharpnessAware, Step};
 use crate::vector::{ParamVector, Reductions};
@@ -110,8 +111,13 @@ impl SharpnessAware {
     ///
     /// The results are those of [`step`](Self::step), bit for bit. The pass at the weights is the one that updates
     /// running statistics; the models of the phases have their own. `lr` is the learning rate of the step. Loss
-    /// scaling and replayed dropout need the closure of [`step`](Self::step). Memory: besides what the method
-    /// needs, the gradient of every pass until the descent.
+    /// scaling and [`with_replay_dropout`](Self::with_replay_dropout) need the closure of [`step`](Self::step). Memory:
+    /// besides what the method needs, the gradient of every pass until the descent.
+    ///
+    /// With dropout in the model the loop itself sees to it that a step's passes have the same masks, since the first
+    /// of them is over when the step begins: `device.seed(n)` before every pass, the one at the weights included, with
+    /// an `n` that changes from step to step. Without it each pass draws masks of its own, and a search compares
+    /// masks.
     ///
     /// # Errors
     /// As [`step`](Self::step), and [`StepError::NeedsClosure`].
@@ -150,10 +156,11 @@ impl SharpnessAware {
         if self.loss_scale.is_some() {
             return Err(StepError::NeedsClosure("loss scaling"));
         }
-        if self.replay_seed.is_some() {
+        if let Randomness::Given(_) = self.randomness {
             return Err(StepError::NeedsClosure("replayed dropout"));
         }
         let strategy = parameters::checkpointing(model).ok_or(StepError::NotAutodiff)?;
+        self.check_parameters(model)?;
         let context = Context {
             rho_factor: self.rho_factor(&lr)?,
             step: self.steps,
@@ -161,11 +168,13 @@ impl SharpnessAware {
             parts: 1,
         };
         let start = evaluation(model, loss, gradients, Place::Weights)?;
-        let (method, clip_norm, edition) = (self.method.boxed(), self.clip_norm, self.edition);
+        let (method, randomness) = (self.method.boxed(), self.randomness);
+        let (clip_norm, edition) = (self.clip_norm, self.edition);
         Ok(move |model| Course {
             model,
             strategy,
             method,
+            randomness,
             context,
             clip_norm,
             lr,
@@ -263,6 +272,7 @@ struct Course<M> {
     model: M,
     strategy: GradientCheckpointingStrategy,
     method: Box<dyn Method>,
+    randomness: Randomness,
     context: Context,
     clip_norm: Option<f64>,
     lr: ModuleLearningRate,
@@ -312,6 +322,7 @@ impl<M: Module> Course<M> {
                         update,
                         method,
                         loss_scale: None,
+                        randomness: self.randomness,
                         report,
                     },
                     lr: self.lr,

@@ -80,11 +80,12 @@ impl Search {
     }
 
     /// Tells which step is about to be made.
-    pub(crate) fn step(&mut self, context: &Context) {
+    pub(crate) fn step(&mut self, context: &Context, report: &mut StepReport) {
         if context.part == 0 {
             self.clock.step(context.step);
             self.open = self.clock.due || self.seen > 0;
         }
+        report.steps_without_epoch = self.clock.steps_without_epoch();
     }
 
     pub(crate) fn start_epoch(&mut self) {
@@ -154,6 +155,7 @@ impl Search {
             .with_scalar("due", self.clock.due)
             .with_scalar("interval", self.clock.interval)
             .with_scalar("next", self.clock.next)
+            .with_scalar("since_epoch", self.clock.since_epoch)
             .with_scalar("before", self.before)
             .with_scalar("seen", self.seen as u64);
         let sums = self.sums.iter().enumerate();
@@ -168,6 +170,8 @@ impl Search {
         loaded.clock.due = state.scalar("due")?;
         loaded.clock.interval = state.scalar("interval")?;
         loaded.clock.next = state.scalar("next")?;
+        // Not in records from before it was counted.
+        loaded.clock.since_epoch = state.scalar("since_epoch").unwrap_or_default();
         loaded.before = state.scalar("before")?;
         loaded.seen = usize::try_from(state.scalar::<u64>("seen")?)
             .map_err(|_| RecordError::Missing("seen".to_owned()))?;

@@ -9,7 +9,8 @@ use crate::error::ConfigError;
 pub enum SearchSchedule {
     /// In the first step of every epoch, as the paper does. Epochs are told by
     /// [`SharpnessAware::start_epoch`](crate::SharpnessAware::start_epoch); a loop that never calls
-    /// it has one epoch, and so one search.
+    /// it has one epoch, and so one search; from the thousandth step on
+    /// [`StepReport::steps_without_epoch`](crate::StepReport::steps_without_epoch) says so.
     #[default]
     EveryEpoch,
     /// In the first step and every so many steps after it.
@@ -58,7 +59,12 @@ pub(super) struct Clock {
     /// Of an adaptive schedule: the distance in steps, and the step of the next search.
     pub(super) interval: u64,
     pub(super) next: u64,
+    /// Steps since an epoch was last told.
+    pub(super) since_epoch: u64,
 }
+
+/// How many steps without a new epoch are worth telling.
+const LONG: u64 = 1000;
 
 impl Clock {
     pub(super) fn new(schedule: SearchSchedule) -> Self {
@@ -70,11 +76,13 @@ impl Clock {
                 _ => 0,
             },
             next: 0,
+            since_epoch: 0,
         }
     }
 
     /// Tells which step is about to be made.
     pub(super) fn step(&mut self, step: u64) {
+        self.since_epoch = self.since_epoch.saturating_add(1);
         self.due |= match self.schedule {
             SearchSchedule::EverySteps(n) => step.is_multiple_of(n as u64),
             SearchSchedule::Adaptive { .. } => step >= self.next,
@@ -84,6 +92,13 @@ impl Clock {
 
     pub(super) fn start_epoch(&mut self) {
         self.due |= self.schedule == SearchSchedule::EveryEpoch;
+        self.since_epoch = 0;
+    }
+
+    /// Steps since an epoch was last told, if a search waits for the next one and they are many.
+    pub(super) fn steps_without_epoch(&self) -> Option<u64> {
+        let waits = self.schedule == SearchSchedule::EveryEpoch && self.since_epoch >= LONG;
+        waits.then_some(self.since_epoch)
     }
 
     /// Tells that a search in this step has moved alpha so far.

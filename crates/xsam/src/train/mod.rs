@@ -31,7 +31,12 @@
 //!   the model alone loads as well; the method begins anew then. Loading a record of another method is an error.
 //! * **Errors** stop the training: see [`SharpnessAwareModel::new`].
 //!
-//! Not supported, and an error: several devices. Loss scaling and replayed dropout need the closure of
+//! * **Dropout**: all passes over a batch have the same masks, as in
+//!   [`SharpnessAware::step`](crate::SharpnessAware::step#random-numbers). The device's generator is seeded before each of
+//!   them. Threads of a data loader that draw from it as well are not to be had besides: augment with generators of your
+//!   own, or take [`with_fresh_dropout`](SharpnessAwareModel::with_fresh_dropout).
+//!
+//! Not supported, and an error: several devices. Loss scaling needs the closure of
 //! [`SharpnessAware::step`](crate::SharpnessAware::step).
 //!
 //! [`TrainStep`]: burn::train::TrainStep

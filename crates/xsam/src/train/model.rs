@@ -16,6 +16,7 @@ use super::pass::{Batch, Batches};
 use crate::attempt::{Attempt, Ready};
 use crate::error::{ConfigError, StepError};
 use crate::method::{MethodConfig, MethodState};
+use crate::random::Replay;
 use crate::report::StepReport;
 use crate::rho::RhoSchedule;
 use crate::sharpness_aware::SharpnessAware;
@@ -102,6 +103,20 @@ impl<M: TrainStep> SharpnessAwareModel<M> {
     pub fn with_rho_schedule(mut self, schedule: RhoSchedule) -> Result<Self, ConfigError> {
         self.optim = self.optim.with_rho_schedule(schedule)?;
         Ok(self)
+    }
+
+    /// Lets `seed` decide the dropout masks: [`SharpnessAware::with_replay_dropout`].
+    #[must_use]
+    pub fn with_replay_dropout(mut self, seed: u64) -> Self {
+        self.optim = self.optim.with_replay_dropout(seed);
+        self
+    }
+
+    /// Gives every pass of a step fresh dropout masks: [`SharpnessAware::with_fresh_dropout`].
+    #[must_use]
+    pub fn with_fresh_dropout(mut self) -> Self {
+        self.optim = self.optim.with_fresh_dropout();
+        self
     }
 
     /// Hands the report of every step to `observe`, on the thread of the loop.
@@ -229,12 +244,22 @@ where
 
     /// The model's own step, which is the pass at the weights. What it gives is what metrics see.
     fn step(&self, item: M::Input) -> TrainOutput<M::Output> {
+        let randomness = self.optim.randomness.begun(&self.inner);
+        let randomness = randomness.unwrap_or_else(|error| {
+            self.fail(&error);
+            self.optim.randomness
+        });
+        let part = self.shared.batches().len();
+        let replay = randomness.replay(&self.inner, self.optim.steps, part);
+        Replay::rewind(replay.as_ref());
         let output = TrainStep::step(&self.inner, item.clone());
         if let Some(device) = self.inner.devices().into_iter().next() {
             self.shared.batches().push(Batch {
                 item,
                 loss: output.item.loss().inner(),
                 device,
+                randomness,
+                replay,
             });
         }
         output
@@ -251,9 +276,13 @@ where
         if self.shared.validated.swap(false, Ordering::Relaxed) {
             self.optim.start_epoch();
         }
+        if let Some(first) = batches.first() {
+            self.optim.randomness = first.randomness;
+        }
         match self.attempt(&lr, batches, gradients) {
             Ok(ready) => {
-                self.optim.adopt(ready.method, ready.loss_scale);
+                self.optim
+                    .adopt(ready.method, ready.loss_scale, ready.randomness);
                 let step = |model: M, gradients| model.optimize(optim, lr.clone(), gradients);
                 self.inner = ready.update.apply(&lr, ready.model, step);
                 if let Some(observe) = &self.observer {

@@ -3,12 +3,13 @@
 use burn::module::{Module, ParamGroup, ParamId};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
-use burn::train::TrainStep;
+use burn::train::{TrainOutput, TrainStep};
 
 use super::HasLoss;
 use crate::error::StepError;
 use crate::parameters;
 use crate::pass::{Gradient, Pass, scalar};
+use crate::random::{Randomness, Replay};
 use crate::vector::ParamVector;
 
 /// A batch on which a training step was made.
@@ -19,6 +20,17 @@ pub(super) struct Batch<I> {
     pub(super) loss: Tensor<1>,
     /// Where it was computed.
     pub(super) device: Device,
+    /// Which random numbers it was computed with, and what begins every other pass over it.
+    pub(super) randomness: Randomness,
+    pub(super) replay: Option<Replay>,
+}
+
+impl<I: Clone> Batch<I> {
+    /// The training step of `model` on it, with the random numbers of the first.
+    fn run<M: TrainStep<Input = I>>(&self, model: &M) -> TrainOutput<M::Output> {
+        Replay::rewind(self.replay.as_ref());
+        TrainStep::step(model, self.item.clone())
+    }
 }
 
 /// The sum over the batches of a step, as the loop sums their gradients. The pass at the weights has been made.
@@ -84,7 +96,7 @@ where
             }
             None => self.sum(
                 |batch| {
-                    let step = TrainStep::step(model, batch.item.clone());
+                    let step = batch.run(model);
                     let vector = parameters::vector_of(model, step.grads);
                     Ok((scalar(step.item.loss())?, vector))
                 },
@@ -107,7 +119,7 @@ where
         let group = ParamGroup::from_ids(self.tracked.clone());
         let model = model.clone().set_require_grad_group(group, true);
         self.sum(
-            |batch| scalar(TrainStep::step(&model, batch.item.clone()).item.loss()),
+            |batch| scalar(batch.run(&model).item.loss()),
             |sum, loss| sum + loss,
         )
     }

@@ -1,0 +1,84 @@
+//! The random numbers that passes draw from the device's generator: dropout masks, as a rule.
+
+use burn::module::Module;
+use burn::tensor::{Device, Distribution, Tensor};
+
+use crate::error::StepError;
+use crate::parameters;
+
+/// 2^64 / golden ratio: as a multiplier it spreads consecutive numbers over all seeds, as any odd one does.
+const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// How many fractions a number is made of. In half precision each has 11 bits.
+const FRACTIONS: usize = 8;
+
+/// Which random numbers the passes of a step draw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Randomness {
+    /// All of them the same, which follow from a number of the caller's.
+    Given(u64),
+    /// All of them the same, which follow from a number that the first step draws from the device's generator.
+    ///
+    /// The state of a generator can neither be read nor put back, so a seed must take its place. It is drawn once and
+    /// not in every step: what is drawn must be read back.
+    Drawn(Option<u64>),
+    /// Each of them fresh ones.
+    Fresh,
+}
+
+impl Randomness {
+    /// With the number that the passes of `model` need, drawn if there is none yet.
+    pub(crate) fn begun<M: Module>(self, model: &M) -> Result<Self, StepError> {
+        if self == Self::Fresh {
+            return Ok(self);
+        }
+        // Weights that are still to be drawn come before anything else, as they do without a method; and the first pass
+        // must not draw what the others do not.
+        parameters::initialize(model);
+        match (self, model.devices().first()) {
+            (Self::Drawn(None), Some(device)) => Ok(Self::Drawn(Some(draw(device)?))),
+            _ => Ok(self),
+        }
+    }
+
+    /// What begins every pass over part `part` of the batch in step `step`.
+    pub(crate) fn replay<M: Module>(self, model: &M, step: u64, part: usize) -> Option<Replay> {
+        let (Self::Given(number) | Self::Drawn(Some(number))) = self else {
+            return None;
+        };
+        Some(Replay {
+            devices: model.devices(),
+            seed: number ^ step.wrapping_mul(SPREAD).wrapping_add(part as u64),
+        })
+    }
+}
+
+/// A number from the device's generator. One read-back.
+fn draw(device: &Device) -> Result<u64, StepError> {
+    // Fractions, since every back end has them in every type.
+    let fractions =
+        Tensor::<1>::random([FRACTIONS], Distribution::Default, &device.clone().inner());
+    let data = fractions
+        .try_into_data()
+        .map_err(|error| StepError::Device(error.to_string()))?;
+    Ok(data.iter::<f64>().fold(0, |number: u64, fraction| {
+        (number.rotate_left(23) ^ fraction.to_bits()).wrapping_mul(SPREAD)
+    }))
+}
+
+/// Repeats the random numbers of the first pass in every later one.
+#[derive(Clone, Debug)]
+pub(crate) struct Replay {
+    devices: Vec<Device>,
+    seed: u64,
+}
+
+impl Replay {
+    pub(crate) fn rewind(replay: Option<&Self>) {
+        if let Some(Self { devices, seed }) = replay {
+            for device in devices {
+                device.seed(*seed);
+            }
+        }
+    }
+}
