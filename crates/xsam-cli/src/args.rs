@@ -172,7 +172,8 @@ pub(crate) struct RunArguments {
     pub(crate) settings: Vec<String>,
 
     /// Begins with the weights in this file, in place of those that the seed gives: .safetensors, or a state
-    /// dict by torch.save, with the names of the model's PyTorch original.
+    /// dict by torch.save, with the names of the model's PyTorch original. A key or a prefix around it is
+    /// taken off, and told.
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     pub(crate) init: Option<PathBuf>,
 

@@ -250,6 +250,21 @@ impl ModelConfig {
     ///
     /// Those of [`check`](Self::check), and a model that is too large as a whole.
     pub fn init(&self, seed: u64, device: &Device) -> Result<Model, ModelError> {
+        Ok(init::seeded(self.zeroed(device)?, seed)?)
+    }
+
+    /// Number of learned values of the model. Nothing as large is allocated for it.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`check`](Self::check), and a model that is too large as a whole.
+    pub fn parameters(&self) -> Result<usize, ModelError> {
+        Ok(parameter_count(&self.zeroed(&Device::flex())?))
+    }
+
+    /// The model before it has its initial values, which takes no room to speak of: Burn's layers make their tensors at
+    /// first use.
+    fn zeroed(&self, device: &Device) -> Result<Model, ModelError> {
         self.check()?;
         let (channels, classes) = (self.channels, self.classes);
         // Every scalable model has a default, so 1 is never used.
@@ -271,7 +286,6 @@ impl ModelConfig {
                 Model::Densenet121(Densenet121::zeroed(channels, classes, device))
             }
         };
-        // Nothing large is allocated yet: Burn's layers make their tensors at first use.
         let parameters = parameter_count(&model);
         if parameters > MOST_PARAMETERS {
             return Err(ModelError::TooLarge {
@@ -280,6 +294,6 @@ impl ModelConfig {
                 max: MOST_PARAMETERS,
             });
         }
-        Ok(init::seeded(model, seed)?)
+        Ok(model)
     }
 }

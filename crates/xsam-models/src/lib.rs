@@ -50,6 +50,6 @@ pub use transformer::{
 };
 pub use vgg::{Feature, Head, Vgg11Bn};
 pub use weights::{
-    Weights, WeightsError, WeightsFormat, load_weights, read_weights, write_weights,
+    Unwrapped, Weights, WeightsError, WeightsFormat, load_weights, read_weights, write_weights,
 };
 pub use xsam_kernels::Activation;

@@ -358,9 +358,10 @@ impl Comparison {
         let curve = |(m, entry): (usize, &CompareEntry)| {
             let runs = of_method(done, m);
             let runs: Vec<&[Metrics]> = runs.iter().map(|run| &*run.rows).collect();
+            let passes: Vec<Vec<f64>> = runs.iter().map(|rows| passes_after_each(rows)).collect();
             let points = over_epochs(&runs, &column, |epoch| match self.budget {
                 None => Some(epoch as f64),
-                Some(_) => passes_until(&runs, epoch),
+                Some(_) => passes_until(&passes, epoch),
             });
             (!points.is_empty()).then(|| Line {
                 label: entry.label.clone(),
@@ -377,11 +378,21 @@ fn of_method(done: &[(usize, Recorded)], method: usize) -> Vec<&Recorded> {
     of.map(|(_, run)| run).collect()
 }
 
+/// Passes of a run up to the end of each of its epochs.
+fn passes_after_each(rows: &[Metrics]) -> Vec<f64> {
+    let of_epoch = |row: &Metrics| passes(row.gradient_passes as f64, row.search_passes as f64);
+    let sum = |sum: &mut f64, row| {
+        *sum += of_epoch(row);
+        Some(*sum)
+    };
+    rows.iter().scan(0.0, sum).collect()
+}
+
 /// Passes of a method's runs up to the end of an epoch: mean over the runs.
-fn passes_until(runs: &[&[Metrics]], epoch: usize) -> Option<f64> {
-    mean(runs.iter().map(|rows| {
-        let rows = rows.iter().take(epoch);
-        rows.map(|row| passes(row.gradient_passes as f64, row.search_passes as f64))
-            .sum()
-    }))
+fn passes_until(passes: &[Vec<f64>], epoch: usize) -> Option<f64> {
+    mean(
+        passes
+            .iter()
+            .map(|run| run.get(epoch - 1).or(run.last()).copied().unwrap_or(0.0)),
+    )
 }

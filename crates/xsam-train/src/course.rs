@@ -6,13 +6,14 @@ use std::time::{Duration, Instant};
 use burn::module::Module;
 use xsam::{SharpnessAware, StepError, StepReport};
 use xsam_kernels::set_kernels;
-use xsam_models::{load_weights, parameter_count, read_weights};
+use xsam_models::parameter_count;
 
 use crate::checkpoint::{Place as At, Position};
 use crate::device::Place;
 use crate::error::{BeforeFailure, Error};
 use crate::event::{Event, Listener, StopSignal};
 use crate::files::{self, Existing};
+use crate::imported::imported;
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use crate::schedule::learning_rate;
@@ -79,7 +80,8 @@ impl<T: Task> Course<T> {
         directory: &Path,
         existing: Existing,
     ) -> Result<Self, Error> {
-        let mut model = initial(&task, &spec)?;
+        let (mut model, mut unsaid) = initial(&task, &spec)?;
+        unsaid.extend(task.warnings());
         let mut optim = method::optimizer(&spec)?;
 
         files::prepare(directory, existing, MARKER)?;
@@ -92,6 +94,13 @@ impl<T: Task> Course<T> {
             let recover = existing == Existing::Recover;
             (model, found) = checkpoint::load(directory, model, &mut optim, recover)?;
         }
+        if let Some(position) = &found
+            && position.step > task.steps()
+        {
+            let (step, steps) = (position.step, task.steps());
+            let reason = format!("its checkpoint is after step {step} of an epoch of {steps}");
+            return Err(Error::damaged(directory, reason));
+        }
         let saved = found.as_ref().map(Position::place);
         let position = found.unwrap_or_default();
         let state = State {
@@ -101,7 +110,7 @@ impl<T: Task> Course<T> {
             parameters: parameter_count(&model),
             changed_labels: task.changed_labels(),
             pairs: task.pairs(),
-            unsaid: task.warnings(),
+            unsaid,
             optim,
             logs: Logs::open(directory, &position.logs)?,
             position,
@@ -153,13 +162,13 @@ impl<T: Task> Course<T> {
     }
 }
 
-/// The model that a run begins with.
-fn initial<T: Task>(task: &T, spec: &Spec) -> Result<T::Model, Error> {
+/// The model that a run begins with, and what a person should know of it.
+fn initial<T: Task>(task: &T, spec: &Spec) -> Result<(T::Model, Vec<String>), Error> {
     let model = task.model()?;
-    Ok(match &spec.model.init {
-        Some(file) => load_weights(model, &read_weights(file)?)?,
-        None => model,
-    })
+    match &spec.model.init {
+        Some(file) => imported(model, file),
+        None => Ok((model, Vec::new())),
+    }
 }
 
 impl State {
@@ -393,7 +402,7 @@ impl State {
             None => {
                 self.position = Position::default();
                 self.optim = method::optimizer(&self.spec)?;
-                initial(task, &self.spec)?
+                initial(task, &self.spec)?.0
             }
         };
         self.saved = checkpoint::latest(&self.directory)?.map(|(place, _)| place);

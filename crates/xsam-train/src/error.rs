@@ -30,6 +30,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// Where a file should be there is something else.
+    #[error("{path} is {what}, and only a file of its own is read there", path = path.display())]
+    NotAFile {
+        /// Where it is.
+        path: PathBuf,
+        /// What is there.
+        what: &'static str,
+    },
     /// The output directory exists.
     #[error(
         "{path} exists: give --resume to go on with it, --overwrite to replace it, or another \

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -110,9 +110,48 @@ pub(crate) fn remove(path: &Path) -> Result<(), Error> {
     }
 }
 
-/// The text of a file.
+/// The text of a file. A device has no end, and a pipe makes whoever opens it wait: both are refused.
 pub(crate) fn read(path: &Path) -> Result<String, Error> {
+    regular(path)?;
     fs::read_to_string(path).map_err(Error::file("read", path))
+}
+
+/// Refuses what is no file.
+pub(crate) fn regular(path: &Path) -> Result<(), Error> {
+    let metadata = fs::metadata(path).map_err(Error::file("read", path))?;
+    is_file(path, &metadata)
+}
+
+/// What is known of a file in a place of ours, where a link to elsewhere is refused as well.
+pub(crate) fn own(path: &Path) -> Result<fs::Metadata, Error> {
+    let metadata = fs::symlink_metadata(path).map_err(Error::file("read", path))?;
+    is_file(path, &metadata)?;
+    Ok(metadata)
+}
+
+fn is_file(path: &Path, metadata: &fs::Metadata) -> Result<(), Error> {
+    let kind = metadata.file_type();
+    let what = match (kind.is_file(), kind.is_symlink(), kind.is_dir()) {
+        (true, ..) => return Ok(()),
+        (_, true, _) => "a link",
+        (_, _, true) => "a directory",
+        _ => "a device, a pipe or a socket",
+    };
+    Err(Error::NotAFile {
+        path: path.to_owned(),
+        what,
+    })
+}
+
+/// Whether a path leads down from where it is joined, and nowhere else.
+pub(crate) fn leads_down(path: &Path) -> bool {
+    let mut parts = path.components().peekable();
+    parts.peek().is_some() && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// Whether a text is the name of a file, without a path.
+pub(crate) fn is_name(name: &str) -> bool {
+    leads_down(Path::new(name)) && Path::new(name).file_name() == Some(OsStr::new(name))
 }
 
 #[cfg(test)]
@@ -144,6 +183,52 @@ mod tests {
         assert!(run.join("run.json").exists());
         prepare(&run, Existing::Overwrite, "run.json").unwrap();
         assert!(!run.join("run.json").exists());
+    }
+
+    #[test]
+    fn names_lead_nowhere_else() {
+        for name in ["model.bpk", ".hidden", "a b", "..."] {
+            assert!(is_name(name) && leads_down(Path::new(name)), "{name}");
+        }
+        assert!(leads_down(Path::new("xsam/seed-0")) && !is_name("xsam/seed-0"));
+        for name in [
+            "",
+            ".",
+            "..",
+            "/dev/zero",
+            "../a",
+            "a/../../b",
+            "/",
+            "./a",
+            "a/",
+        ] {
+            assert!(!is_name(name), "{name}");
+        }
+        for path in ["", ".", "/dev/zero", "../a", "a/../../b"] {
+            assert!(!leads_down(Path::new(path)), "{path}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = |name: &str| parent.path().join(name);
+        let link = |to: &str, name: &str| std::os::unix::fs::symlink(to, path(name)).unwrap();
+        fs::write(path("file"), "text").unwrap();
+        link("file", "link");
+        link("/dev/zero", "endless");
+        fs::create_dir(path("folder")).unwrap();
+        assert_eq!(read(&path("file")).unwrap(), "text");
+        assert_eq!(read(&path("link")).unwrap(), "text");
+        assert_eq!(own(&path("file")).unwrap().len(), 4);
+        let refused = |error: Error, name: &str, what: &str| {
+            let text = error.to_string();
+            assert!(text.contains(name) && text.contains(what), "{text}");
+        };
+        refused(read(&path("endless")).unwrap_err(), "endless", "a device");
+        refused(read(&path("folder")).unwrap_err(), "folder", "a directory");
+        refused(own(&path("link")).unwrap_err(), "link", "is a link");
     }
 
     #[test]

@@ -27,6 +27,7 @@ mod event;
 mod export;
 mod files;
 mod flatness;
+mod imported;
 pub mod landscape;
 mod lock;
 mod log;

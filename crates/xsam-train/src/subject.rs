@@ -127,7 +127,9 @@ pub(crate) struct Scene<'a, T: Task> {
 impl<T: Task> Scene<'_, T> {
     /// What a person should know of model and data, in sentences.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        self.task.warnings()
+        let mut warnings = self.trained.warnings.clone();
+        warnings.extend(self.task.warnings());
+        warnings
     }
 
     /// The mean loss of batch `i`.

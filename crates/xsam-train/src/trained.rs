@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use xsam_data::text::{PAD, Tokenizer};
 use xsam_data::{Dataset, Sizes};
-use xsam_models::{Model, Transformer, cast, load_weights, read_weights};
+use xsam_models::{Model, Transformer, cast};
 
 use crate::checkpoint;
 use crate::device::Place;
 use crate::error::Error;
 use crate::files;
+use crate::imported::imported;
 use crate::metrics::Metrics;
 use crate::spec::{DeviceName, Spec, SpecError};
 use crate::subject::folder_of;
@@ -40,6 +41,8 @@ pub struct Trained {
     pub rows: Vec<Metrics>,
     /// The model.
     pub model: TrainedModel,
+    /// What a person should know of it, in sentences.
+    pub warnings: Vec<String>,
 }
 
 impl Trained {
@@ -85,7 +88,9 @@ impl Trained {
         let place = Place::new(spec.train.device, spec.train.precision)?;
         let seed = spec.train.seed;
         let (model, rows) = if spec.data.name.is_text() {
-            let tokenizer = Tokenizer::load(&run.join(TOKENIZER))?;
+            let path = run.join(TOKENIZER);
+            files::regular(&path)?;
+            let tokenizer = Tokenizer::load(&path)?;
             let config = spec.model.transformer_config(tokenizer.len(), PAD as usize);
             let model = cast(config.init(seed, &place.device)?, place.dtype);
             let (model, rows) = checkpoint::load_model(&checkpoint, model)?;
@@ -102,6 +107,7 @@ impl Trained {
             spec,
             rows,
             model,
+            warnings: Vec::new(),
         })
     }
 
@@ -120,13 +126,14 @@ impl Trained {
         let place = Place::new(spec.train.device, spec.train.precision)?;
         let config = spec.classifier_config(sizes(&spec)?)?;
         let model = cast(config.init(spec.train.seed, &place.device)?, place.dtype);
-        let model = load_weights(model, &read_weights(file)?)?;
+        let (model, warnings) = imported(model, file)?;
         Ok(Self {
             run: folder_of(file),
             checkpoint: file.to_owned(),
             spec,
             rows: Vec::new(),
             model: TrainedModel::Classifier(model),
+            warnings,
         })
     }
 

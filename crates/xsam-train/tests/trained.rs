@@ -8,7 +8,10 @@ use burn::module::Module;
 use burn::tensor::FloatDType;
 use xsam_data::DatasetName;
 use xsam_models::{Model, cast, load_weights, read_weights, state};
-use xsam_train::{Error, Existing, Run, Spec, StopSignal, Trained, TrainedModel, export};
+use xsam_train::{
+    Error, Event, Existing, FlatnessEvent, FlatnessSpec, Run, Sample, Spec, StopSignal, Subject,
+    Trained, TrainedModel, export, flatness,
+};
 
 fn spec(settings: &[&str]) -> Spec {
     let settings = ["data.subset=200", "train.epochs=2", "train.batch_size=50"]
@@ -97,6 +100,79 @@ fn exported_weights_are_the_models() {
     }
     let error = export(&run, &parent.path().join("model.npz"), false).unwrap_err();
     assert!(error.is_usage() && error.to_string().contains("must end in .safetensors"));
+}
+
+/// The same file with a prefix before the names of its tensors.
+fn prefixed(file: &Path, prefix: &str) {
+    let bytes = fs::read(file).unwrap();
+    let (length, rest) = bytes.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().unwrap()) as usize;
+    let (header, values) = rest.split_at(length);
+    let header: serde_json::Value = serde_json::from_slice(header).unwrap();
+    let entries = header.as_object().unwrap().iter();
+    let renamed = entries.map(|(name, entry)| match &**name {
+        "__metadata__" => (name.clone(), entry.clone()),
+        name => (format!("{prefix}{name}"), entry.clone()),
+    });
+    let header = serde_json::Value::Object(renamed.collect()).to_string();
+    let length = (header.len() as u64).to_le_bytes();
+    fs::write(file, [&length, header.as_bytes(), values].concat()).unwrap();
+}
+
+#[test]
+fn what_is_taken_off_weights_is_told() {
+    let parent = tempfile::tempdir().unwrap();
+    let run = parent.path().join("run");
+    trained(&run, &[]);
+    let file = parent.path().join("model.safetensors");
+    export(&run, &file, false).unwrap();
+    assert!(
+        Trained::of_weights(&file, spec(&[]))
+            .unwrap()
+            .warnings
+            .is_empty()
+    );
+    prefixed(&file, "model.");
+    let sentence = format!(
+        "{}: the prefix `model.` is taken off all names",
+        file.display()
+    );
+
+    // A run that begins with them.
+    let init = format!("model.init={:?}", file.display().to_string());
+    let directory = parent.path().join("again");
+    let again = Run::prepare(spec(&[&init]), &directory, Existing::Refuse).unwrap();
+    let mut told = Vec::new();
+    let summary = again.train(&StopSignal::default(), &mut |event| {
+        if let Event::Warning(warning) = event {
+            told.push(warning.to_owned());
+        }
+    });
+    assert_eq!(told, [sentence.as_str()]);
+    assert_eq!(summary.unwrap().warnings, told);
+
+    // What is measured of them.
+    let subject = Subject {
+        spec: Some(spec(&[])),
+        ..Subject::run(&file)
+    };
+    let sample = Sample {
+        samples: 20,
+        ..Sample::default()
+    };
+    let mut told = Vec::new();
+    let measured = FlatnessSpec {
+        top: 1,
+        sample: sample.clone(),
+        ..FlatnessSpec::default()
+    };
+    let report = flatness(&subject, &measured, &mut |event| {
+        if let FlatnessEvent::Warning(warning) = event {
+            told.push(warning.to_owned());
+        }
+    });
+    assert_eq!(told, [sentence.as_str()]);
+    assert_eq!(report.unwrap().warnings, told);
 }
 
 #[test]

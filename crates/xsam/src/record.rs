@@ -1,6 +1,7 @@
 //! Saving and loading an optimizer: method state, counters and base optimizer in one record.
 
 pub(crate) mod base;
+mod checked;
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -70,6 +71,24 @@ impl SharpnessAwareRecord {
         let mut all: HashSet<ParamId> = ids.collect();
         all.extend(base::parameters(&self.base)?);
         Ok(all.into_iter().collect())
+    }
+
+    /// Checks that all tensors of the record are of parameters of `model` and as large as these are.
+    ///
+    /// Without it a record of another model is found out at a later step, or by Burn, which panics where sizes differ.
+    /// For base optimizers whose state is as large as the weights: not for one that keeps sums over rows and columns.
+    ///
+    /// # Errors
+    /// Names the first tensor that is not.
+    pub fn check_model<M: Module>(&self, model: &M) -> Result<(), RecordError> {
+        let mut flat = Vec::new();
+        for (name, vector) in &self.state.vectors {
+            for (id, tensor) in vector.entries() {
+                let dims = tensor.dims();
+                flat.push(checked::held(name, Some(id.val()), tensor.dtype(), &dims)?);
+            }
+        }
+        checked::of_model(model, &checked::base(&self.base)?, &flat)
     }
 
     /// The record as bytes.
@@ -186,13 +205,18 @@ impl SharpnessAwareRecord {
         for tensor in reader.into_tensors()? {
             let (name, dtype, shape, id, bytes) = tensor.into_parts()?;
             if name == BASE {
+                checked::base(&bytes)?;
                 base = Some(bytes);
-            } else if let (Some(name), Some(id)) = (name.strip_prefix("vector."), id) {
-                let data = TensorData::from_bytes(bytes, shape, dtype);
-                // Of which device the model is, the record does not know: methods take it there.
-                let tensor = Tensor::from_data(data, (&Device::flex(), dtype));
-                entries.push((name.to_owned(), ParamId::from(id), tensor));
+                continue;
             }
+            let id = checked::held(&name, id, dtype, &shape)?.flat_id()?;
+            let Some(name) = name.strip_prefix("vector.") else {
+                return Err(RecordError::Damaged(format!("`{name}` is of no use")));
+            };
+            let data = TensorData::from_bytes(bytes, shape, dtype);
+            // Of which device the model is, the record does not know: methods take it there.
+            let tensor = Tensor::from_data(data, (&Device::flex(), dtype));
+            entries.push((name.to_owned(), id, tensor));
         }
         entries.sort_by(|a, b| a.0.cmp(&b.0));
         for entries in entries.chunk_by(|a, b| stem(&a.0) == stem(&b.0)) {

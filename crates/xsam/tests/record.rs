@@ -9,6 +9,7 @@ use burn::tensor::{Bytes, DType, FloatDType, Tensor};
 use common::{
     Net, Point, assert_close, batch, bits, device, every_method, momentum, optimizer, plain,
 };
+use xsam::optim::SgdConfig;
 use xsam::{
     Friendly, FriendlySamConfig, LookSamConfig, LookXsamConfig, Method, MethodConfig, RecordError,
     SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware, SharpnessAwareRecord, StepError,
@@ -402,4 +403,54 @@ fn a_base_optimizer_with_state_of_other_parameters_is_an_error_too() {
         "{other:?}"
     );
     assert_eq!(step(model), Ok(()));
+}
+
+/// Whether a record is taken or refused is all the same; nothing may panic, not even a step.
+#[test]
+fn no_byte_of_a_record_ends_the_program() {
+    let device = device();
+    let batch = batch(&device);
+    let ours = SgdConfig::new().with_momentum(0.9).init().unwrap();
+    for base in [momentum(), ours, AdamConfig::new().init()] {
+        let new = || {
+            let method = LookSamConfig::new().with_every(2).build().unwrap();
+            SharpnessAware::from_method(base.clone(), method)
+        };
+        let mut optim = new();
+        let step = |optim: &mut SharpnessAware, model: Net| {
+            optim.step(0.1, model, |m: &Net| m.loss(&batch))
+        };
+        let model = step(&mut optim, Net::new(&device, 0.0)).unwrap().model;
+        let bytes = optim.to_record().unwrap().into_bytes().unwrap();
+        let (mut taken, mut refused) = (0, 0);
+        // Padding says nothing.
+        for place in (0..bytes.len()).filter(|&i| bytes[i] != 0) {
+            let mut changed = bytes.to_vec();
+            changed[place] ^= [0x01, 0x80, 0xff][place % 3];
+            let mut other = new();
+            let loaded = SharpnessAwareRecord::from_bytes(Bytes::from_bytes_vec(changed))
+                .and_then(|record| record.check_model(&model).map(|()| record))
+                .and_then(|record| other.load_record(record));
+            match loaded {
+                Ok(()) => {
+                    taken += 1;
+                    let _ = step(&mut other, model.clone());
+                }
+                Err(_) => refused += 1,
+            }
+        }
+        assert!(taken > 100 && refused > 100, "{taken} {refused}");
+    }
+}
+
+#[test]
+fn a_record_of_another_model_is_told_by_its_parameters() {
+    let (_, bytes) = trained_record();
+    let record = SharpnessAwareRecord::from_bytes(bytes).unwrap();
+    let error = record.check_model(&Net::new(&device(), 0.0)).unwrap_err();
+    assert!(
+        matches!(error, RecordError::OtherParameter { .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("of another model"), "{error}");
 }

@@ -117,16 +117,29 @@ pub enum Mismatch {
         /// Its element type in the file.
         dtype: String,
     },
-    /// A value is infinite or NaN, or becomes so in the model's element type.
+    /// Values are infinite or NaN, or become so in the model's element type.
     NotFinite {
         /// The tensor.
         name: String,
+        /// How many there are.
+        count: usize,
         /// Position of the first such value, row-major.
         index: usize,
         /// The value.
         value: f64,
         /// The element type of the model's tensor.
         dtype: &'static str,
+    },
+    /// Values of a running variance are below zero.
+    NegativeVariance {
+        /// The tensor.
+        name: String,
+        /// How many there are.
+        count: usize,
+        /// Position of the first such value.
+        index: usize,
+        /// The value.
+        value: f64,
     },
 }
 
@@ -145,11 +158,33 @@ impl fmt::Display for Mismatch {
             }
             Self::NotFinite {
                 name,
+                count,
                 index,
                 value,
                 dtype,
-            } => write!(f, "not finite: {name}[{index}] = {value} as {dtype}"),
+            } => write!(
+                f,
+                "not finite: {} of {name} as {dtype}, the first {name}[{index}] = {value}",
+                values(*count)
+            ),
+            Self::NegativeVariance {
+                name,
+                count,
+                index,
+                value,
+            } => write!(
+                f,
+                "below zero: {} of the variance {name}, the first {name}[{index}] = {value}",
+                values(*count)
+            ),
         }
+    }
+}
+
+fn values(count: usize) -> String {
+    match count {
+        1 => "1 value".to_owned(),
+        several => format!("{several} values"),
     }
 }
 

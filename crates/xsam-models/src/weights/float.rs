@@ -23,24 +23,42 @@ impl Values {
         }
     }
 
-    /// The first value that is NaN or greater in magnitude than `most`, and where it is.
-    pub(super) fn first_not_within(&self, most: f64) -> Option<(usize, f64)> {
+    /// The values of which `is_odd` holds, if it holds of any.
+    pub(super) fn odd(&self, is_odd: impl Fn(f64) -> bool) -> Option<Odd> {
         match self {
-            Self::F32(values) => first_not_within(values.iter().copied().map(f64::from), most),
-            Self::F64(values) => first_not_within(values.iter().copied(), most),
+            Self::F32(values) => odd(values.iter().copied().map(f64::from), is_odd),
+            Self::F64(values) => odd(values.iter().copied(), is_odd),
             Self::Other(_) => None,
         }
     }
 }
 
-/// The first value that is infinite, NaN or greater in magnitude than `most`, and where it is.
-pub(super) fn first_not_within(
-    values: impl Iterator<Item = f64>,
-    most: f64,
-) -> Option<(usize, f64)> {
-    // False for NaN as well.
-    let fits = |value: f64| value.is_finite() && value.abs() <= most;
-    values.enumerate().find(|&(_, value)| !fits(value))
+/// Values of a tensor that must not be.
+pub(super) struct Odd {
+    /// How many there are.
+    pub(super) count: usize,
+    /// Where the first of them is.
+    pub(super) index: usize,
+    /// The first of them.
+    pub(super) value: f64,
+}
+
+/// The values of which `is_odd` holds, if it holds of any.
+pub(super) fn odd(values: impl Iterator<Item = f64>, is_odd: impl Fn(f64) -> bool) -> Option<Odd> {
+    let mut odd = values.enumerate().filter(|&(_, value)| is_odd(value));
+    let (index, value) = odd.next()?;
+    Some(Odd {
+        count: 1 + odd.count(),
+        index,
+        value,
+    })
+}
+
+/// Whether a value is infinite, NaN or greater in magnitude than `most`.
+pub(super) fn is_beyond(most: f64) -> impl Fn(f64) -> bool {
+    // Not true of NaN.
+    let fits = move |value: f64| value.is_finite() && value.abs() <= most;
+    move |value| !fits(value)
 }
 
 /// A floating-point type of a file.

@@ -33,13 +33,16 @@
 //! # What is read
 //!
 //! * `.safetensors`.
-//! * `torch.save(model.state_dict(), file)`, also as the entry `state_dict`, `model_state_dict` or
-//!   `model` of a dictionary with other things in it, and of any release of PyTorch. No code of the
-//!   file is run, whatever is in it.
+//! * `torch.save(model.state_dict(), file)`, also as the entry `state_dict`, `model_state_dict`,
+//!   `model`, `net` or `weights` of a dictionary with other things in it (the first of these that holds
+//!   tensors), and of any release of PyTorch. No code of the file is run, whatever is in it.
 //! * Numbers as `f64`, `f32`, `f16` or `bf16`; each becomes what the model's own tensor is.
 //! * The prefixes `module.` of `DataParallel` and `_orig_mod.` of `torch.compile` are taken off if
-//!   all names have them. Every `num_batches_tracked` is left out: it says nothing where the momentum
-//!   of a batch normalization is fixed.
+//!   all names have them, and with `module.` the `n_averaged` of `AveragedModel`. So is any other prefix
+//!   that all names have, such as `model.` of a Lightning module, if without it more of them are names of
+//!   the model. [`Weights::unwrapped`] says what was taken off.
+//! * Every `num_batches_tracked` is left out: it says nothing where the momentum of a batch
+//!   normalization is fixed.
 //!
 //! # What is written
 //!
@@ -51,9 +54,12 @@ mod file;
 mod float;
 mod pytorch;
 mod safetensors;
+mod unwrap;
 mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -61,20 +67,21 @@ use burn::tensor::{DType, Tensor};
 
 pub use error::{Mismatch, WeightsError};
 pub use float::Values;
+pub use unwrap::Unwrapped;
 pub use written::{WeightsFormat, write_weights};
 
-use crate::state::{self, Entry};
+use crate::state::{self, Entry, Kind};
+use float::{Odd, is_beyond};
 
 /// Integer buffer of PyTorch's batch normalization.
 const COUNTER: &str = "num_batches_tracked";
-/// What wrappers of PyTorch put before all names.
-const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
 
 /// The tensors of a file by name.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weights {
     path: PathBuf,
     tensors: BTreeMap<String, WeightTensor>,
+    unwrapped: Vec<Unwrapped>,
 }
 
 /// One tensor of a file.
@@ -87,22 +94,22 @@ pub struct WeightTensor {
 }
 
 impl Weights {
-    /// The tensors, without those that say nothing here and without a wrapper's prefix.
-    fn new(path: &Path, mut tensors: BTreeMap<String, WeightTensor>) -> Result<Self, WeightsError> {
+    /// The tensors, without those that say nothing here and without what wrappers put around them.
+    fn new(
+        path: &Path,
+        mut tensors: BTreeMap<String, WeightTensor>,
+        key: Option<&str>,
+    ) -> Result<Self, WeightsError> {
         tensors.retain(|name, _| name.rsplit('.').next() != Some(COUNTER));
         if tensors.is_empty() {
             return Err(WeightsError::damaged(path, "it holds no tensors"));
         }
-        while let Some(prefix) = WRAPPERS
-            .iter()
-            .find(|prefix| tensors.keys().all(|name| name.starts_with(**prefix)))
-        {
-            let bare = |(name, tensor): (String, _)| (name[prefix.len()..].to_owned(), tensor);
-            tensors = tensors.into_iter().map(bare).collect();
-        }
+        let (tensors, wrappers) = unwrap::unwrapped(tensors);
+        let key = key.map(|key| Unwrapped::Key(key.to_owned()));
         Ok(Self {
             path: path.to_owned(),
             tensors,
+            unwrapped: key.into_iter().chain(wrappers).collect(),
         })
     }
 
@@ -115,6 +122,17 @@ impl Weights {
     pub fn tensors(&self) -> &BTreeMap<String, WeightTensor> {
         &self.tensors
     }
+
+    /// What is taken off around the weights on their way into `model`, from the outside in: what reading has taken off,
+    /// and the prefix that [`load_weights`] passes over.
+    pub fn unwrapped<M: Module>(&self, model: &M) -> Vec<Unwrapped> {
+        let mut unwrapped = self.unwrapped.clone();
+        let prefix = unwrap::prefix(&self.tensors, &state::entries(model));
+        if !prefix.is_empty() {
+            unwrapped.push(Unwrapped::Prefix(prefix.to_owned()));
+        }
+        unwrapped
+    }
 }
 
 /// Reads the weights in a file; [the module](self) says of which kinds.
@@ -126,12 +144,18 @@ impl Weights {
 ///
 /// If the file cannot be read, is damaged, of no kind that is known, or holds no tensors.
 pub fn read_weights(path: &Path) -> Result<Weights, WeightsError> {
-    let tensors = if safetensors::is_one(path)? {
-        safetensors::read(path)?
+    let metadata = fs::metadata(path).map_err(WeightsError::file("read", path))?;
+    if !metadata.is_file() {
+        // What is none may have no end, or make whoever opens it wait.
+        let error = io::Error::other("it is not a regular file");
+        return Err(WeightsError::file("read", path)(error));
+    }
+    let (tensors, key) = if safetensors::is_one(path)? {
+        (safetensors::read(path)?, None)
     } else {
-        pytorch::read(path)?
+        pytorch::read(path, metadata.len())?
     };
-    Weights::new(path, tensors)
+    Weights::new(path, tensors, key)
 }
 
 /// The model with the values of `weights` in all its tensors.
@@ -141,10 +165,12 @@ pub fn read_weights(path: &Path) -> Result<Weights, WeightsError> {
 ///
 /// # Errors
 ///
-/// Unless the file has each tensor of the model, in its shape and with finite values, and no other; the
-/// error lists every one that is amiss. Nothing is loaded then.
+/// Unless the file has each tensor of the model, in its shape and with finite values, no variance below
+/// zero, and no other tensor; the error lists every one that is amiss. Nothing is loaded then.
 pub fn load_weights<M: Module>(model: M, weights: &Weights) -> Result<M, WeightsError> {
-    let mismatches = mismatches(&state::entries(&model), &dtypes(&model), weights);
+    let entries = state::entries(&model);
+    let prefix = unwrap::prefix(&weights.tensors, &entries);
+    let mismatches = mismatches(&entries, &dtypes(&model), weights, prefix);
     if !mismatches.is_empty() {
         return Err(WeightsError::Mismatch {
             path: weights.path.clone(),
@@ -152,56 +178,82 @@ pub fn load_weights<M: Module>(model: M, weights: &Weights) -> Result<M, Weights
         });
     }
     let values = |_, entry: &Entry| {
-        let tensor = weights.tensors.get(&entry.name);
+        let tensor = weights.tensors.get(&format!("{prefix}{}", entry.name));
         tensor.map_or_else(Vec::new, |tensor| tensor.values.to_f64())
     };
     Ok(state::with_values(model, values)?)
 }
 
-/// All that keeps `weights` from being the tensors of `entries`.
-fn mismatches(entries: &[Entry], dtypes: &[DType], weights: &Weights) -> Vec<Mismatch> {
+/// All that keeps `weights`, without the prefix of their names, from being the tensors of `entries`.
+fn mismatches(
+    entries: &[Entry],
+    dtypes: &[DType],
+    weights: &Weights,
+    prefix: &str,
+) -> Vec<Mismatch> {
     let mut found = Vec::new();
     for (entry, dtype) in entries.iter().zip(dtypes) {
-        let name = entry.name.clone();
-        let expected = entry.shape.clone();
-        let Some(WeightTensor { shape, values }) = weights.tensors.get(&name) else {
-            found.push(Mismatch::Missing { name, expected });
-            continue;
-        };
-        if *shape != expected {
-            let found_shape = shape.clone();
-            found.push(Mismatch::Shape {
-                name,
-                expected,
-                found: found_shape,
-            });
-            continue;
-        }
-        if let Values::Other(dtype) = values {
-            let dtype = dtype.clone();
-            found.push(Mismatch::NotFloat { name, dtype });
-            continue;
-        }
-        // A type without a range is refused with the tensor's name when it is to be filled.
-        let most = dtype.finfo().map_or(f64::INFINITY, |range| range.max);
-        if let Some((index, value)) = values.first_not_within(most) {
-            found.push(Mismatch::NotFinite {
-                name,
-                index,
-                value,
-                dtype: dtype.name(),
-            });
-        }
+        let tensor = weights.tensors.get(&format!("{prefix}{}", entry.name));
+        found.extend(mismatch(entry, *dtype, tensor));
     }
-    let surplus = weights.tensors.iter().filter(|(name, _)| {
-        let known = entries.iter().any(|entry| entry.name == **name);
-        !known
-    });
+    let known: HashSet<&str> = entries.iter().map(|entry| &*entry.name).collect();
+    let bare = |name: &'_ str| name.strip_prefix(prefix).unwrap_or(name).to_owned();
+    let tensors = weights
+        .tensors
+        .iter()
+        .map(|(name, tensor)| (bare(name), tensor));
+    let surplus = tensors.filter(|(name, _)| !known.contains(&**name));
     found.extend(surplus.map(|(name, tensor)| Mismatch::Surplus {
-        name: name.clone(),
+        name,
         found: tensor.shape.clone(),
     }));
     found
+}
+
+/// What keeps a tensor of a file, if it is there, from being that of `entry`.
+fn mismatch(entry: &Entry, dtype: DType, tensor: Option<&WeightTensor>) -> Option<Mismatch> {
+    let name = entry.name.clone();
+    let expected = entry.shape.clone();
+    let Some(WeightTensor { shape, values }) = tensor else {
+        return Some(Mismatch::Missing { name, expected });
+    };
+    if *shape != expected {
+        let found = shape.clone();
+        return Some(Mismatch::Shape {
+            name,
+            expected,
+            found,
+        });
+    }
+    if let Values::Other(dtype) = values {
+        let dtype = dtype.clone();
+        return Some(Mismatch::NotFloat { name, dtype });
+    }
+    // A type without a range is refused with the tensor's name when it is to be filled.
+    let most = dtype.finfo().map_or(f64::INFINITY, |range| range.max);
+    if let Some(Odd {
+        count,
+        index,
+        value,
+    }) = values.odd(is_beyond(most))
+    {
+        let dtype = dtype.name();
+        return Some(Mismatch::NotFinite {
+            name,
+            count,
+            index,
+            value,
+            dtype,
+        });
+    }
+    let odd = values.odd(|value| value < 0.0);
+    let odd = odd.filter(|_| entry.kind == Kind::RunningVar)?;
+    Some(Mismatch::NegativeVariance {
+        name,
+        count: odd.count,
+        index: odd.index,
+        value: odd.value,
+    })
 }
 
 /// The element type of every tensor, in the order of [`state::entries`].

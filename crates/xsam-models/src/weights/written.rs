@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::DType;
 
-use super::float::first_not_within;
+use super::float::{Odd, is_beyond, odd};
 use super::{COUNTER, WeightsError, dtypes, file, pytorch, safetensors};
 use crate::state::{self, Kind};
 
@@ -103,7 +103,8 @@ impl WrittenTensor {
 fn tensors<M: Module>(model: &M) -> Result<Vec<WrittenTensor>, WeightsError> {
     let mut tensors = Vec::new();
     for ((entry, values), dtype) in state::values(model).into_iter().zip(dtypes(model)) {
-        if let Some((index, value)) = first_not_within(values.iter().copied(), f64::INFINITY) {
+        let not_finite = odd(values.iter().copied(), is_beyond(f64::INFINITY));
+        if let Some(Odd { index, value, .. }) = not_finite {
             let name = entry.name;
             return Err(WeightsError::NotFinite { name, index, value });
         }

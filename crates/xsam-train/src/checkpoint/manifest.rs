@@ -1,7 +1,8 @@
 //! What a checkpoint consists of, so that damage is found before it is used.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -23,21 +24,37 @@ struct Manifest {
     files: BTreeMap<String, Entry>,
 }
 
+/// No checkpoint has so many files that it needs more.
+const LARGEST: u64 = 1 << 20;
+
 /// A file as it was written.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Entry {
-    bytes: usize,
+    bytes: u64,
     /// CRC-32 in hexadecimal.
     pub(super) crc32: String,
 }
 
 impl Entry {
-    /// Reads a file.
+    /// Reads a file, a piece at a time.
     pub(super) fn of(file: &Path) -> Result<Self, Error> {
-        let bytes = fs::read(file).map_err(Error::file("read", file))?;
+        let failed = |error| Error::file("read", file)(error);
+        let mut reader = BufReader::new(File::open(file).map_err(failed)?);
+        let mut hasher = crc32fast::Hasher::new();
+        let mut bytes = 0;
+        loop {
+            let piece = reader.fill_buf().map_err(failed)?;
+            if piece.is_empty() {
+                break;
+            }
+            hasher.update(piece);
+            let length = piece.len();
+            bytes += length as u64;
+            reader.consume(length);
+        }
         Ok(Self {
-            bytes: bytes.len(),
-            crc32: format!("{:08x}", crc32fast::hash(&bytes)),
+            bytes,
+            crc32: format!("{:08x}", hasher.finalize()),
         })
     }
 }
@@ -60,9 +77,13 @@ pub(super) fn write(folder: &Path) -> Result<(), Error> {
     fs::write(&path, text).map_err(Error::file("write", &path))
 }
 
-/// Checks that the files of a checkpoint are as they were written.
-pub(super) fn check(checkpoint: &Path) -> Result<(), Error> {
+/// Checks that the files of a checkpoint are as they were written, and that those that are read are among them.
+pub(super) fn check(checkpoint: &Path, read: &[&str]) -> Result<(), Error> {
     let path = checkpoint.join(MANIFEST);
+    let length = files::own(&path)?.len();
+    if length > LARGEST {
+        return Err(Error::damaged(&path, format!("it has {length} bytes")));
+    }
     let manifest: Manifest =
         serde_json::from_str(&files::read(&path)?).map_err(|error| Error::damaged(&path, error))?;
     if manifest.version != VERSION {
@@ -72,13 +93,24 @@ pub(super) fn check(checkpoint: &Path) -> Result<(), Error> {
         );
         return Err(Error::damaged(&path, reason));
     }
+    if let Some(name) = manifest.files.keys().find(|name| !files::is_name(name)) {
+        let reason = format!("{name:?} is not the name of a file beside it");
+        return Err(Error::damaged(&path, reason));
+    }
+    if let Some(name) = read
+        .iter()
+        .find(|name| !manifest.files.contains_key(**name))
+    {
+        return Err(Error::damaged(&path, format!("{name} is not in it")));
+    }
     for (name, written) in &manifest.files {
         let file = checkpoint.join(name);
-        let found = Entry::of(&file)?;
-        if found.bytes != written.bytes {
-            let reason = format!("it has {} of {} bytes", found.bytes, written.bytes);
+        let found = files::own(&file)?.len();
+        if found != written.bytes {
+            let reason = format!("it has {found} of {} bytes", written.bytes);
             return Err(Error::damaged(&file, reason));
         }
+        let found = Entry::of(&file)?;
         if found != *written {
             let reason = format!("its checksum is {}, not {}", found.crc32, written.crc32);
             return Err(Error::damaged(&file, reason));

@@ -3,6 +3,7 @@
 //! A checkpoint is a folder that gets its name once it is complete and on the disk, so there is never a mixture
 //! of two; what it replaces is removed only then.
 
+mod contents;
 mod manifest;
 mod place;
 
@@ -27,6 +28,8 @@ const FOLDER: &str = "checkpoint";
 const MODEL: &str = "model.bpk";
 const OPTIMIZER: &str = "optimizer.bpk";
 const POSITION: &str = "position.json";
+/// All that is read of a checkpoint.
+const READ: [&str; 3] = [MODEL, OPTIMIZER, POSITION];
 
 /// Where in its course a run is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -140,7 +143,7 @@ pub(crate) fn load<M: Module>(
 ) -> Result<(M, Option<Position>), Error> {
     let mut damage = None;
     for (_, path) in kept(run)?.into_iter().rev() {
-        if let Err(error) = manifest::check(&path) {
+        if let Err(error) = manifest::check(&path, &READ) {
             damage.get_or_insert(error);
             continue;
         }
@@ -148,8 +151,8 @@ pub(crate) fn load<M: Module>(
             return Err(damaged(damage, Some(path)));
         }
         let position = position(&path)?;
-        let model = weights(&path, model)?;
-        optim.load(path.join(OPTIMIZER))?;
+        let model = contents::model(&path.join(MODEL), model)?;
+        contents::optimizer(&path.join(OPTIMIZER), &model, optim)?;
         return Ok((model, Some(position)));
     }
     match damage {
@@ -178,20 +181,33 @@ pub(crate) fn load_model<M: Module>(
     checkpoint: &Path,
     model: M,
 ) -> Result<(M, Vec<Metrics>), Error> {
-    manifest::check(checkpoint)?;
+    manifest::check(checkpoint, &READ)?;
     let position = position(checkpoint)?;
-    Ok((weights(checkpoint, model)?, position.rows))
-}
-
-fn weights<M: Module>(checkpoint: &Path, model: M) -> Result<M, Error> {
-    let file = checkpoint.join(MODEL);
-    let loaded = model.try_load_file(&file);
-    loaded.map_err(|error| Error::damaged(&file, error))
+    Ok((
+        contents::model(&checkpoint.join(MODEL), model)?,
+        position.rows,
+    ))
 }
 
 fn position(checkpoint: &Path) -> Result<Position, Error> {
     let file = checkpoint.join(POSITION);
-    serde_json::from_str(&files::read(&file)?).map_err(|error| Error::damaged(&file, error))
+    files::own(&file)?;
+    let position: Position =
+        serde_json::from_str(&files::read(&file)?).map_err(|error| Error::damaged(&file, error))?;
+    let damaged = |reason: &str| Err(Error::damaged(&file, reason));
+    if place_of(checkpoint).is_some_and(|place| place != position.place()) {
+        return damaged("it is not that of its folder");
+    }
+    if !(1..)
+        .zip(&position.rows)
+        .all(|(epoch, row)| row.epoch == epoch)
+    {
+        return damaged("its epochs are not in order");
+    }
+    if !(position.lr_factor > 0.0 && position.lr_factor <= 1.0) {
+        return damaged("its factor of the learning rate is not one");
+    }
+    Ok(position)
 }
 
 /// A checksum of the weights of a checkpoint, or of a file of weights.

@@ -5,6 +5,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::files;
 
 /// A file that is written at its end, without a buffer: what was written can be read.
 #[derive(Debug)]
@@ -18,6 +19,10 @@ impl Appended {
     /// The first `length` bytes of a file. A file of which there is less begins anew: someone has taken it away.
     pub(super) fn open(path: &Path, length: u64) -> Result<Self, Error> {
         let error = |error| Error::file("open", path)(error);
+        // A link would lead what is cut off and written elsewhere.
+        if path.symlink_metadata().is_ok() {
+            files::own(path)?;
+        }
         let mut options = OpenOptions::new();
         let options = options.create(true).truncate(false).write(true);
         let mut file = options.open(path).map_err(error)?;

@@ -48,6 +48,10 @@ impl Logs {
     /// The logs in a run's directory as they were at a checkpoint, or new ones if they were not yet.
     pub(crate) fn open(run: &Path, lengths: &LogLengths) -> Result<Self, Error> {
         let (events_name, length) = match &lengths.events {
+            Some((name, _)) if !is_events(name) => {
+                let reason = format!("{name:?}, a log of its checkpoint, is not the name of one");
+                return Err(Error::damaged(run, reason));
+            }
             Some((name, length)) => (name.clone(), *length),
             None => {
                 remove_events(run)?;
@@ -160,13 +164,17 @@ impl Logs {
     }
 }
 
+/// Whether a name is that of an event file.
+fn is_events(name: &str) -> bool {
+    files::is_name(name) && name.starts_with(EVENTS[0]) && name.ends_with(EVENTS[1])
+}
+
 /// Removes the event files of a run that begins anew.
 fn remove_events(run: &Path) -> Result<(), Error> {
     for entry in fs::read_dir(run).map_err(Error::file("open the directory", run))? {
         let entry = entry.map_err(Error::file("read", run))?;
         let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if name.starts_with(EVENTS[0]) && name.ends_with(EVENTS[1]) {
+        if is_events(&name.to_string_lossy()) {
             files::remove(&entry.path())?;
         }
     }

@@ -1,5 +1,6 @@
 //! The same runs on another machine.
 
+use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -7,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::cost::{Change, Cost};
 use super::{MethodPlan, Plan};
 use crate::error::Error;
-use crate::files;
 use crate::spec::{Spec, SpecError};
 
 /// Fields of a spec that may differ from machine to machine.
@@ -24,9 +24,9 @@ pub struct Elsewhere {
     pub change: Change,
 }
 
-/// The plan in a file.
+/// The plan in a file, or in what another program writes.
 pub(super) fn read(path: &Path) -> Result<Plan, Error> {
-    let text = files::read(path)?;
+    let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
     serde_json::from_str(&text).map_err(|error| Error::damaged(path, error))
 }
 

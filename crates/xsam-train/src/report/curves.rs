@@ -1,9 +1,12 @@
 //! Curves over epochs or over alpha, as a drawing that a template prints.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use super::axis::{Axis, Tick, tenths};
 use super::text;
+use super::thin::{PIECES, spread_out, thinned};
 use crate::plot::{Line, Point};
 
 /// Size of the drawing, and the room around the plot in it, in points.
@@ -118,7 +121,7 @@ impl Curves<'_> {
     fn stroke(&self, line: &Line, x: &Axis, y: &Axis, lines: usize) -> Stroke {
         let place = |at: f64, value: f64| format!("{} {}", x.at(at), y.at(value));
         let through = |places: Vec<String>| format!("M{}", places.join("L"));
-        let points = &line.points;
+        let points = &thinned(&line.points);
         let band = points.iter().any(|p| p.high > p.low).then(|| {
             let upper = points.iter().map(|p| place(p.x, p.high));
             let lower = points.iter().rev().map(|p| place(p.x, p.low));
@@ -143,12 +146,15 @@ impl Curves<'_> {
         }
     }
 
-    /// For each x that has a value, a strip that reaches half the way to its neighbours.
+    /// For each x that has a value, or for as many as can be pointed at, a strip that reaches half the way to its
+    /// neighbours.
     fn hits(&self, lines: &[Line], axis: &Axis, digits: usize) -> Vec<Hit> {
         let points = lines.iter().flat_map(|line| &line.points);
         let mut places: Vec<f64> = points.map(|point| point.x).collect();
         places.sort_by(f64::total_cmp);
         places.dedup();
+        let places = spread_out(&places, PIECES);
+        let found: Vec<HashMap<u64, &Point>> = lines.iter().map(by_place).collect();
         let between = |a: f64, b: f64| f64::midpoint(axis.at(a), axis.at(b));
         let strip = |(i, &x): (usize, &f64)| {
             let from = i.checked_sub(1).map(|before| between(places[before], x));
@@ -156,8 +162,8 @@ impl Curves<'_> {
             let from = from.unwrap_or(LEFT);
             let to = to.unwrap_or(SIZE.0 - RIGHT);
             let mut text = format!("{} {x}", self.x);
-            for line in lines {
-                if let Some(point) = line.points.iter().find(|point| point.x == x) {
+            for (line, found) in lines.iter().zip(&found) {
+                if let Some(point) = found.get(&place(x)) {
                     let value = |value: f64| text::fixed(value, digits);
                     text.push_str(&format!("\n{}: {}", line.label, value(point.mean)));
                     if point.high > point.low {
@@ -189,6 +195,17 @@ impl Palette {
             }
         }
     }
+}
+
+/// The points of a line by where they are, of several at one place the first.
+fn by_place(line: &Line) -> HashMap<u64, &Point> {
+    let points = line.points.iter().rev();
+    points.map(|point| (place(point.x), point)).collect()
+}
+
+/// Where a point is; the zeros are one place.
+fn place(x: f64) -> u64 {
+    (x + 0.0).to_bits()
 }
 
 /// The finite points of a line, if it has any.
@@ -239,6 +256,20 @@ mod tests {
         assert_eq!(drawing.hits.len(), 2);
         let text = format!("{drawing:?}");
         assert!(!text.contains("NaN") && !text.contains("inf"), "{text}");
+    }
+
+    #[test]
+    fn a_page_does_not_grow_with_very_many_epochs() {
+        let points: Vec<(f64, f64)> = (1..=100_000).map(|i| (f64::from(i), 1.0)).collect();
+        let lines = vec![line(0, &points), line(1, &points[..50_000])];
+        let drawing = curves(lines).drawing().unwrap();
+        let last = drawing.hits.last().unwrap();
+        assert_eq!(drawing.hits.len(), PIECES);
+        assert_eq!(drawing.hits[0].text, "epoch 1\nm0: 1.00\nm1: 1.00");
+        assert_eq!(last.text, "epoch 100000\nm0: 1.00");
+        assert!((last.from + last.width - (SIZE.0 - RIGHT)).abs() < 0.2);
+        let size: usize = drawing.strokes.iter().map(|s| s.path.len()).sum();
+        assert!(size < 40_000, "{size}");
     }
 
     #[test]

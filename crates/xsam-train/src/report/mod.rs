@@ -18,6 +18,7 @@ mod shared;
 mod source;
 mod table;
 mod text;
+mod thin;
 
 use std::path::{Path, PathBuf};
 

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::curves::{COLOURS, Curves, Drawing, Palette};
 use super::text;
+use super::thin::spread_out;
 use crate::error::Error;
 use crate::files;
 use crate::plot::{Line, Point};
@@ -112,14 +113,6 @@ pub(super) fn drawing(title: &str, searches: &[Search]) -> Option<Drawing> {
     .drawing()
 }
 
-/// At most so many of them, evenly apart, with the first and the last.
-fn spread_out<T: Copy>(all: &[T], most: usize) -> Vec<T> {
-    let wanted = most.min(all.len());
-    let gaps = wanted.saturating_sub(1).max(1);
-    let at = |i: usize| (i * all.len().saturating_sub(1) + gaps / 2) / gaps;
-    (0..wanted).map(|i| all[at(i)]).collect()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -166,14 +159,5 @@ mod tests {
                 .unwrap()
                 .is_empty()
         );
-    }
-
-    #[test]
-    fn the_choice_has_both_ends() {
-        let all: Vec<usize> = (1..=60).collect();
-        assert_eq!(spread_out(&all, 7), [1, 11, 21, 31, 40, 50, 60]);
-        assert_eq!(spread_out(&all[..2], 7), [1, 2]);
-        assert_eq!(spread_out(&all[..1], 7), [1]);
-        assert!(spread_out::<usize>(&[], 7).is_empty());
     }
 }

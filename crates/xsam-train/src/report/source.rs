@@ -130,7 +130,14 @@ impl ComparisonSource {
         let (spec, text) = spec(directory)?;
         let mut notices = Vec::new();
         let methods = marker.methods.into_iter().map(|Method { label, folders }| {
-            let folders = folders.iter().map(|folder| directory.join(folder));
+            let (within, elsewhere): (Vec<PathBuf>, Vec<PathBuf>) = folders
+                .into_iter()
+                .partition(|folder| files::leads_down(folder));
+            notices.extend(elsewhere.iter().map(|folder| {
+                let folder = folder.display();
+                format!("left out: {folder} is not in the comparison's directory")
+            }));
+            let folders = within.iter().map(|folder| directory.join(folder));
             let begun = folders.filter(|folder| folder.join(MARKER).exists());
             let read = begun.filter_map(|folder| {
                 let mut run = or_notice(RunSource::read(&folder).map(Some), &mut notices)?;

@@ -23,6 +23,7 @@ use crate::device::Place;
 use crate::error::Error;
 use crate::evaluation::{Score, Tally, count, evaluate, scalar};
 use crate::event::StopSignal;
+use crate::files;
 use crate::loss::correct;
 use crate::spec::{Spec, TrainSpec, TranslationSpec};
 use crate::summary::TrainingPairs;
@@ -239,6 +240,7 @@ impl Task for Translation {
         if !path.exists() {
             return Ok(self.tokenizer.save(&path)?);
         }
+        files::regular(&path)?;
         match Tokenizer::load(&path)? == self.tokenizer {
             true => Ok(()),
             false => Err(Error::OtherData { path }),

@@ -13,6 +13,13 @@ use crate::device::{Batch, Place};
 /// Image channels of every case.
 const CHANNELS: usize = 3;
 
+/// More than any case needs of each: a case beyond it is a mistake, and would take all memory or no end.
+const MOST_VALUES: usize = 1 << 28;
+const MOST_PARAMETERS: usize = 1 << 26;
+const MOST_STEPS: usize = 10_000;
+const MOST_ASCENT_STEPS: usize = 100;
+const MOST_EIGENVALUES: usize = 200;
+
 #[derive(Debug, Deserialize)]
 pub(super) struct ModelCase {
     name: String,
@@ -34,8 +41,9 @@ impl ModelCase {
             width: self.width,
         };
         config
-            .check()
-            .map_err(|error| Stop::Fail(error.to_string()))?;
+            .parameters()
+            .map_err(|error| Stop::Fail(error.to_string()))
+            .and_then(|parameters| at_most("parameters", parameters, MOST_PARAMETERS))?;
         Ok(config)
     }
 
@@ -122,6 +130,29 @@ pub(super) struct TrainCase {
     pub(super) float32_alpha_deviation: Option<f64>,
 }
 
+impl TrainCase {
+    /// Checks that it comes to an end, and to as many steps as it expects.
+    pub(super) fn check(&self) -> Result<(), Stop> {
+        let steps = self.epochs.saturating_mul(self.batches.count);
+        at_most("steps", steps, MOST_STEPS)?;
+        at_most(
+            "ascent steps",
+            self.optimizer.ascent_steps,
+            MOST_ASCENT_STEPS,
+        )?;
+        let Batches {
+            batch_size,
+            image_size,
+            ..
+        } = self.batches;
+        image_values(steps, batch_size, image_size)?;
+        match self.expected.steps.len() > steps {
+            true => Err(Stop::Fail(format!("expects more than its {steps} steps"))),
+            false => Ok(()),
+        }
+    }
+}
+
 #[derive(Debug, Deserialize)]
 pub(super) struct TrainExpected {
     pub(super) steps: Vec<StepExpected>,
@@ -196,6 +227,15 @@ pub(super) struct HessianExpected {
     pub(super) mean_square: Option<f64>,
 }
 
+impl HessianExpected {
+    /// How many of the largest eigenvalues, and of the smallest.
+    pub(super) fn ends(&self) -> Result<(usize, usize), Stop> {
+        let (top, lowest) = (self.top.len(), usize::from(self.lowest.is_some()));
+        at_most("eigenvalues", top + lowest, MOST_EIGENVALUES)?;
+        Ok((top, lowest))
+    }
+}
+
 /// The batches of a case.
 #[derive(Debug, Deserialize)]
 pub(super) struct Batches {
@@ -227,18 +267,25 @@ impl Batches {
     }
 }
 
+fn at_most(what: &str, count: usize, most: usize) -> Result<(), Stop> {
+    match count <= most {
+        true => Ok(()),
+        false => Err(Stop::Fail(format!(
+            "cannot be run with {count} {what}, more than {most}"
+        ))),
+    }
+}
+
 /// Number of values of a batch of images, if it is one that can be.
 pub(super) fn image_values(
     batches: usize,
     batch_size: usize,
     image_size: usize,
 ) -> Result<usize, Stop> {
-    /// More than any case needs; a case beyond it is a mistake, and would exhaust the memory.
-    const LIMIT: usize = 1 << 28;
     [batches, batch_size, CHANNELS, image_size, image_size]
         .iter()
         .try_fold(1usize, |product, &n| product.checked_mul(n))
-        .filter(|count| (1..=LIMIT).contains(count))
+        .filter(|count| (1..=MOST_VALUES).contains(count))
         .ok_or_else(|| {
             let sizes = format!("{batches} x {batch_size} images of {image_size} x {image_size}");
             Stop::Fail(format!("cannot be run with {sizes}"))

@@ -24,6 +24,7 @@ pub(super) fn replay(case: &HessianCase, place: &Place) -> Result<Deviations, St
         "train" => Mode::Training,
         other => return Err(Stop::Fail(format!("there is no mode `{other}`"))),
     };
+    let (top, lowest) = case.expected.ends()?;
     let model = case
         .model
         .filled(case.batches.image_size, case.seed, place)?;
@@ -48,7 +49,6 @@ pub(super) fn replay(case: &HessianCase, place: &Place) -> Result<Deviations, St
         let what = || "number of parameters".to_owned();
         deviations.relative(what, Some(found), parameters as f64, 0.0);
     }
-    let (top, lowest) = (expected.top.len(), usize::from(expected.lowest.is_some()));
     if top + lowest > 0 {
         let lanczos = Lanczos {
             wanted: Wanted::Ends {

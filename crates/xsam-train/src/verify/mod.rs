@@ -11,6 +11,9 @@ mod forward;
 mod hessian;
 mod train;
 
+#[cfg(test)]
+mod hostile;
+
 use std::fs;
 use std::path::Path;
 
@@ -20,6 +23,7 @@ use xsam_kernels::{Kernels, set_kernels};
 
 use crate::device::Place;
 use crate::error::Error;
+use crate::files;
 use crate::spec::{DeviceName, Precision};
 
 use bleu::BleuCase;
@@ -107,7 +111,7 @@ impl Case {
                 let stem = path.file_stem().unwrap_or_default();
                 cases.push(Self {
                     name: stem.to_string_lossy().into_owned(),
-                    text: fs::read_to_string(&path).map_err(|error| error.to_string()),
+                    text: files::read(&path).map_err(|error| error.to_string()),
                 });
             }
         }
@@ -233,7 +237,7 @@ mod tests {
 
     use super::*;
 
-    fn outcome(text: &str) -> CaseOutcome {
+    pub(super) fn outcome(text: &str) -> CaseOutcome {
         let case = Case {
             name: "x".to_owned(),
             text: Ok(text.to_owned()),
@@ -241,7 +245,7 @@ mod tests {
         verify(&case, DeviceName::Cpu, Precision::F32, Kernels::Fast)
     }
 
-    fn embedded(name: &str) -> String {
+    pub(super) fn embedded(name: &str) -> String {
         let cases = Case::embedded().into_iter();
         let case = cases.into_iter().find(|case| case.name == name).unwrap();
         case.text.unwrap()

@@ -1,9 +1,10 @@
 //! What `torch.save` writes: a pickle of the state dict, and the values beside it in an archive.
 
+mod bound;
 mod pickle;
+mod scan;
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{self, Seek, Write};
 use std::path::Path;
 
@@ -17,27 +18,24 @@ use super::float::{Float, Order, Values};
 use super::written::WrittenTensor;
 
 /// Where training scripts put the state dict if they save more than it, the most telling name first.
-const KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
+const KEYS: [&str; 5] = ["state_dict", "model_state_dict", "model", "net", "weights"];
 
-/// How many times its own size a file may take in memory. Twice is what half precision takes, and a
-/// tensor under several names is there once; but the file says how often values are repeated, and a few
-/// bytes of it can claim any number of them.
-const MOST_REPEATED: u64 = 16;
-/// What any file may take.
-const ALWAYS: u64 = 1 << 20;
+/// The most that is told of what is wrong with a file: a reason may quote all of it.
+const LONGEST_REASON: usize = 400;
 
 /// The folder of everything in an archive.
 const ROOT: &str = "archive";
 /// Where values begin in an archive, so that they can be used in place.
 const ALIGNMENT: u16 = 64;
 
-pub(super) fn read(path: &Path) -> Result<BTreeMap<String, WeightTensor>, WeightsError> {
-    let length = fs::metadata(path).map_err(WeightsError::file("read", path))?;
-    let most = length
-        .len()
-        .saturating_mul(MOST_REPEATED)
-        .saturating_add(ALWAYS);
-    let opened = match key(path).map_err(failed(path))? {
+/// The tensors, and the key under which the file has them, if they are not all there is. It has so many bytes.
+pub(super) fn read(
+    path: &Path,
+    length: u64,
+) -> Result<(Tensors, Option<&'static str>), WeightsError> {
+    bound::check(path, length)?;
+    let key = key(path).map_err(failed(path))?;
+    let opened = match key {
         Some(key) => PytorchReader::with_top_level_key(path, key),
         None => PytorchReader::new(path),
     };
@@ -49,7 +47,7 @@ pub(super) fn read(path: &Path) -> Result<BTreeMap<String, WeightTensor>, Weight
             .saturating_mul(tensor.num_elements() as u64),
         Err(_) => 0,
     });
-    if sizes.fold(0, u64::saturating_add) > most {
+    if sizes.fold(0, u64::saturating_add) > bound::most_bytes(length) {
         let reason = "its tensors repeat their values so often that it would take far more memory \
                       than the file has bytes";
         return Err(WeightsError::damaged(path, reason));
@@ -65,16 +63,32 @@ pub(super) fn read(path: &Path) -> Result<BTreeMap<String, WeightTensor>, Weight
         let shape = tensor.shape().to_vec();
         Ok((name, WeightTensor { shape, values }))
     };
-    found.into_iter().map(tensor).collect()
+    let tensors: Result<_, WeightsError> = found.into_iter().map(tensor).collect();
+    Ok((tensors?, key))
 }
+
+type Tensors = BTreeMap<String, WeightTensor>;
 
 /// The key under which the file has the state dict, if it is not all there is.
 fn key(path: &Path) -> Result<Option<&'static str>, PytorchError> {
     let PickleValue::Dict(entries) = PytorchReader::read_pickle_data(path, None)? else {
         return Ok(None);
     };
-    let holds = |key: &&str| matches!(entries.get(*key), Some(PickleValue::Dict(_)));
+    // Scripts save the name or the settings of a model under such keys as well.
+    let holds = |key: &&str| {
+        let entry = entries.get(*key);
+        entry.is_some_and(|entry| matches!(entry, PickleValue::Dict(_)) && holds_tensors(entry))
+    };
     Ok(KEYS.into_iter().find(holds))
+}
+
+fn holds_tensors(value: &PickleValue) -> bool {
+    match value {
+        PickleValue::Dict(entries) => entries.values().any(holds_tensors),
+        PickleValue::List(items) => items.iter().any(holds_tensors),
+        PickleValue::Unsupported(name) => name == "torch.Tensor",
+        _ => false,
+    }
 }
 
 fn float(dtype: DType) -> Result<Float, String> {
@@ -94,7 +108,14 @@ fn failed(path: &Path) -> impl Fn(PytorchError) -> WeightsError {
         PytorchError::Io(source) if source.raw_os_error().is_some() => {
             WeightsError::file("read", &path)(source)
         }
-        other => WeightsError::damaged(&path, other),
+        other => {
+            let mut reason = other.to_string();
+            if let Some((end, _)) = reason.char_indices().nth(LONGEST_REASON) {
+                reason.truncate(end);
+                reason.push('…');
+            }
+            WeightsError::damaged(&path, reason)
+        }
     }
 }
 

@@ -1,9 +1,11 @@
 //! Weights from files and into files.
 
+mod bounds;
 mod damaged;
 mod round_trip;
 mod strict;
 mod torch;
+mod unwrapped;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -9,9 +9,9 @@ use xsam_models::write_weights;
 use super::*;
 
 /// Tensors of a file, with the bytes of their values.
-type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
+pub(super) type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
 
-fn tensors() -> Tensors {
+pub(super) fn tensors() -> Tensors {
     let entry = |(entry, values): (state::Entry, Vec<f64>)| {
         let bytes = values.iter().flat_map(|&v| (v as f32).to_le_bytes());
         (entry.name, (Dtype::F32, entry.shape, bytes.collect()))
@@ -19,7 +19,7 @@ fn tensors() -> Tensors {
     state::values(&small(9)).into_iter().map(entry).collect()
 }
 
-fn written(tensors: &Tensors) -> (TempDir, PathBuf) {
+pub(super) fn written(tensors: &Tensors) -> (TempDir, PathBuf) {
     let views = tensors.iter().map(|(name, (dtype, shape, bytes))| {
         let view = TensorView::new(*dtype, shape.clone(), bytes).unwrap();
         (name.clone(), view)
@@ -69,7 +69,7 @@ fn all_that_is_amiss_is_listed() {
   missing: conv1.weight [2, 1, 3, 3]
   not of floating-point numbers: bn1.weight is I32
   misshapen: conv2.weight is [4, 2, 9], not [4, 2, 3, 3]
-  not finite: bn2.bias[1] = NaN as f32
+  not finite: 2 values of bn2.bias as f32, the first bn2.bias[1] = NaN
   missing: fc.bias [3]
   surplus: fc.scale [2]
   surplus: step []";
@@ -93,11 +93,33 @@ fn a_value_that_becomes_infinite_in_the_model_is_refused() {
     tensors.insert("fc.bias".into(), (Dtype::F64, vec![3], values.collect()));
     let expected = Mismatch::NotFinite {
         name: "fc.bias".into(),
+        count: 1,
         index: 1,
         value: 1e39,
         dtype: "f32",
     };
     assert_eq!(refused(&tensors).0, [expected]);
+}
+
+#[test]
+fn a_running_variance_below_zero_is_refused() {
+    let mut tensors = tensors();
+    let variances = [0.5, -0.25, 0.0, -1e-9];
+    let entry = (Dtype::F32, vec![4], floats(&variances));
+    tensors.insert("bn2.running_var".into(), entry.clone());
+    // Any other tensor may be what it likes.
+    tensors.insert("bn2.running_mean".into(), entry.clone());
+    tensors.insert("bn2.weight".into(), entry);
+    let (mismatches, text) = refused(&tensors);
+    let expected = Mismatch::NegativeVariance {
+        name: "bn2.running_var".into(),
+        count: 2,
+        index: 1,
+        value: -0.25,
+    };
+    assert_eq!(mismatches, [expected]);
+    let line = "below zero: 2 values of the variance bn2.running_var, the first bn2.running_var[1] = -0.25";
+    assert!(text.contains(line), "{text}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::*;
 
-const PLAIN: [f32; 6] = [
+pub(super) const PLAIN: [f32; 6] = [
     -0.2742928,
     0.063537955,
     -0.21651535,
@@ -19,7 +19,7 @@ const VIEWS: [f32; 6] = [
     -0.2730722,
 ];
 /// Single precision, of numbers near 1.
-const TOLERANCE: f32 = 1e-6;
+pub(super) const TOLERANCE: f32 = 1e-6;
 
 pub(super) const FILES: [(&str, &[u8], [f32; 6]); 6] = [
     ("plain.pt", include_bytes!("torch/plain.pt"), PLAIN),
@@ -38,7 +38,7 @@ pub(super) const FILES: [(&str, &[u8], [f32; 6]); 6] = [
     ),
 ];
 
-fn images() -> Vec<f32> {
+pub(super) fn images() -> Vec<f32> {
     (0..50).map(|i| ((7 * i) % 11 - 5) as f32 / 5.0).collect()
 }
 

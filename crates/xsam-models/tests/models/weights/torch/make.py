@@ -60,6 +60,13 @@ torch.save(
     "wrapped.pt",
 )
 
+# What scripts and wrappers put around it.
+prefixed = {f"model.{name}": value for name, value in state.items()}
+torch.save({"net": nn.DataParallel(model).state_dict(), "acc": 93.0, "epoch": 199}, "net.pt")
+torch.save({"model": {"name": "cnn"}, "weights": state}, "weights.pt")
+torch.save({"epoch": 1, "state_dict": prefixed, "hyper_parameters": {}}, "lightning.ckpt")
+torch.save(torch.optim.swa_utils.AveragedModel(model).state_dict(), "averaged.pt")
+
 # Views into a tensor that is larger, transposed or repeated, and other number formats.
 half = {name: value.clone() for name, value in state.items()}
 half["fc.weight"] = half["fc.weight"].t().contiguous().t()

@@ -1,0 +1,130 @@
+//! What a record says of its tensors, checked before Burn takes it at its word: there it would end the program.
+
+use std::collections::HashMap;
+
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::tensor::{Bytes, DType, Tensor};
+use burn_pack::{Reader, Scalar};
+
+use crate::error::RecordError;
+
+/// As many axes as the state of a base optimizer can have.
+const MOST_AXES: usize = 8;
+
+/// What the name of a base optimizer's scalar ends in that says how many axes a parameter has.
+const RANK: &str = ".__rank";
+
+/// A tensor of the state of a parameter.
+#[derive(Debug)]
+pub(super) struct Held {
+    name: String,
+    id: ParamId,
+    shape: Vec<usize>,
+}
+
+impl Held {
+    /// The parameter, if the tensor is flat, as those of a vector are.
+    pub(super) fn flat_id(&self) -> Result<ParamId, RecordError> {
+        match self.shape.as_slice() {
+            [_] => Ok(self.id),
+            _ => Err(RecordError::Damaged(format!("`{}` is not flat", self.name))),
+        }
+    }
+}
+
+/// A tensor that a record has for a parameter: it must be of floating-point numbers, and say of which parameter it is.
+pub(super) fn held(
+    name: &str,
+    id: Option<u64>,
+    dtype: DType,
+    shape: &[usize],
+) -> Result<Held, RecordError> {
+    let damaged = |what: &str| RecordError::Damaged(format!("`{name}` {what}"));
+    if !dtype.is_float() {
+        return Err(damaged("is not of floating-point numbers"));
+    }
+    Ok(Held {
+        id: id
+            .ok_or_else(|| damaged("does not say of which parameter it is"))?
+            .into(),
+        name: name.to_owned(),
+        shape: shape.to_vec(),
+    })
+}
+
+/// The tensors of the base optimizer's record. Burn names them `ID.FIELD`, and says how many axes each parameter has.
+pub(super) fn base(record: &Bytes) -> Result<Vec<Held>, RecordError> {
+    let reader = Reader::from_bytes(record.clone())?;
+    let mut axes = HashMap::new();
+    for (name, scalar) in reader.scalars() {
+        if let Some(Ok(id)) = name.strip_suffix(RANK).map(str::parse::<u64>) {
+            axes.insert(id, axes_of(name, *scalar)?);
+        }
+    }
+    let mut found = Vec::new();
+    for tensor in reader.into_tensors()? {
+        let held = held(&tensor.name, tensor.param_id, tensor.dtype, &tensor.shape)?;
+        let id = held.id.val();
+        let known = *axes.entry(id).or_insert(held.shape.len());
+        let belongs = held.name.starts_with(&format!("{id}."));
+        if !belongs || known != held.shape.len() || known > MOST_AXES {
+            let what = format!("`{}` does not belong to parameter {id}", held.name);
+            return Err(RecordError::Damaged(what));
+        }
+        found.push(held);
+    }
+    Ok(found)
+}
+
+fn axes_of(name: &str, scalar: Scalar) -> Result<usize, RecordError> {
+    let axes = usize::try_from(scalar).ok();
+    axes.filter(|axes| *axes <= MOST_AXES).ok_or_else(|| {
+        let what = format!("`{name}` is {scalar:?}, not a number of axes");
+        RecordError::Damaged(what)
+    })
+}
+
+/// Checks that tensors are of parameters of `model`, and as large; those of `flat` are flattened.
+pub(super) fn of_model<M: Module>(
+    model: &M,
+    shaped: &[Held],
+    flat: &[Held],
+) -> Result<(), RecordError> {
+    let mut shapes = Shapes::default();
+    model.visit(&mut shapes);
+    let wanted = |held: &Held| {
+        let unknown = || RecordError::OtherParameter {
+            tensor: held.name.clone(),
+            parameter: held.id.val(),
+        };
+        shapes.0.get(&held.id).ok_or_else(unknown)
+    };
+    for held in shaped {
+        differs(held, wanted(held)?)?;
+    }
+    for held in flat {
+        differs(held, &[wanted(held)?.iter().product()])?;
+    }
+    Ok(())
+}
+
+fn differs(held: &Held, expected: &[usize]) -> Result<(), RecordError> {
+    match held.shape == expected {
+        true => Ok(()),
+        false => Err(RecordError::OtherShape {
+            tensor: held.name.clone(),
+            expected: expected.to_vec(),
+            found: held.shape.clone(),
+        }),
+    }
+}
+
+/// The shapes of a model's parameters.
+#[derive(Default)]
+struct Shapes(HashMap<ParamId, Vec<usize>>);
+
+impl ModuleVisitor for Shapes {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0.insert(param.id, param.val().dims().to_vec());
+    }
+}
