@@ -17,6 +17,12 @@ pub struct SentencePairs {
 }
 
 impl SentencePairs {
+    #[cfg(test)]
+    pub(crate) fn new(source: Vec<String>, target: Vec<String>) -> Self {
+        assert_eq!(source.len(), target.len());
+        Self { source, target }
+    }
+
     /// The number of pairs.
     pub fn len(&self) -> usize {
         self.source.len()
