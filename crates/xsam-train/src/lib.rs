@@ -16,6 +16,7 @@
 
 mod back_end;
 mod bench;
+mod changed_data;
 mod checkpoint;
 mod compare;
 mod course;
@@ -36,6 +37,7 @@ mod method;
 mod metrics;
 mod names;
 mod numbers;
+mod output;
 mod passes;
 mod plan;
 mod plot;
@@ -44,6 +46,7 @@ mod report;
 mod run;
 mod schedule;
 mod spec;
+mod start;
 mod statistics;
 mod stepping;
 mod subject;
@@ -63,7 +66,7 @@ pub use compare::{
 pub use error::{BeforeFailure, Error};
 pub use event::{Event, Listener, StopSignal};
 pub use export::{Export, export};
-pub use files::Existing;
+pub use files::{Existing, Terms};
 pub use flatness::{FlatnessEvent, FlatnessReport, FlatnessSpec, Layer, MemoryUse, flatness};
 pub use landscape::{Along, Landscape, LandscapeEvent, LandscapeReport, LandscapeSpec, landscape};
 pub use metrics::Metrics;
