@@ -65,7 +65,7 @@ pub(crate) enum Command {
                       that was not, on the same number of threads. With --resume, --set may raise train.epochs \
                       (the schedule is then that of the longer run) and change what leaves the steps as they are: \
                       train.checkpoint_every, checkpoint_steps, keep_checkpoints, log_every, on_divergence and \
-                      workers.\n\n\
+                      workers, and data.dir, if the data have been moved.\n\n\
                       `tensorboard --logdir runs` shows all runs while they go."
     )]
     Train(RunArguments),
@@ -188,6 +188,11 @@ pub(crate) struct RunArguments {
     /// With --resume, of a run whose latest checkpoint is damaged: goes on from the latest one that is whole.
     #[arg(long, requires = "resume")]
     pub(crate) recover: bool,
+
+    /// With --resume: goes on although the data are not those of before. What has changed is then among the warnings of
+    /// the run and in the report.
+    #[arg(long, requires = "resume")]
+    pub(crate) changed_data: bool,
 
     /// Replaces earlier results in the directory.
     #[arg(long)]
@@ -324,6 +329,10 @@ pub(crate) struct SubjectArguments {
     /// Decides which samples, and all that is random.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+
+    /// Measures although the data are not those that the run was trained on. What has changed is then in the results.
+    #[arg(long)]
+    pub(crate) changed_data: bool,
 }
 
 #[derive(Args, Debug)]

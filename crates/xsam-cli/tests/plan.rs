@@ -220,8 +220,9 @@ fn measuring(here: &Path) -> (std::process::Child, u32) {
         .process_group(0)
         .spawn()
         .unwrap();
-    let is_new =
-        |name: &String| !before.contains(name) && temporary.join(name).join("run.json").exists();
+    let is_new = |name: &String| {
+        !before.contains(name) && temporary.join(name).join("run/run.json").exists()
+    };
     await_that(|| left(here).iter().any(is_new));
     let measuring = children(child.id());
     assert_eq!(measuring.len(), 1);

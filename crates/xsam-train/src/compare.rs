@@ -10,7 +10,7 @@ mod workers;
 
 use std::path::{Path, PathBuf};
 
-use xsam_data::Dataset;
+use xsam_data::{Dataset, Fingerprint, Owner};
 
 pub use job::{Job, JobEvent, serve};
 pub use summary::{ComparisonSummary, MethodSummary, RunWarnings};
@@ -21,9 +21,9 @@ use crate::back_end::check_device;
 use crate::curve::over_epochs;
 use crate::error::Error;
 use crate::event::{Listener, StopSignal};
-use crate::files::{self, Existing};
-use crate::lock::Lock;
+use crate::files::{self, Terms};
 use crate::metrics::Metrics;
+use crate::output::Output;
 use crate::plot::{self, Drawn, Line, Lines, Words};
 use crate::run::Run;
 use crate::spec::{Compare, CompareEntry, Spec};
@@ -31,6 +31,7 @@ use crate::statistics::mean;
 use crate::summary::{MARKER as RUN_MARKER, Recorded, RunSummary, SPEC_FILE, Status};
 
 use budget::{Budget, passes};
+use job::Order;
 use tuning::Tried;
 
 /// File that every directory of a comparison has.
@@ -46,9 +47,12 @@ pub struct Comparison {
     is_tuned: bool,
     budget: Option<Budget>,
     directory: PathBuf,
-    existing: Existing,
+    terms: Terms,
     data: Dataset,
-    _lock: Lock,
+    fingerprint: Fingerprint,
+    owner: Owner,
+    /// Held for as long as runs are made.
+    _output: Output,
 }
 
 /// What became of runs, apart from what their directories say.
@@ -92,16 +96,25 @@ impl Comparison {
     ///
     /// # Errors
     /// If a spec cannot be, this build or this machine does not have its device, the data cannot be loaded, the
-    /// directory exists and `existing` does not say what to do with it, or another comparison is at work in it.
+    /// directory exists and `terms` do not say what to do with it, or somebody is at work in it or on one of its runs.
     pub fn prepare(
         spec: &Spec,
         compare: &Compare,
         directory: &Path,
-        existing: Existing,
+        terms: impl Into<Terms>,
     ) -> Result<Self, Error> {
+        let terms = terms.into();
         let entries = compare.entries(spec)?;
         let text = compare.to_toml(spec)?;
         check_device(spec.train.device, spec.train.precision)?;
+        // A comparison that was killed at its very start has its spec and no marker yet.
+        let spec_file = directory.join(SPEC_FILE);
+        let begun = terms.existing.goes_on()
+            && !directory.join(MARKER).exists()
+            && files::read(&spec_file).is_ok_and(|was| was == text);
+        let marker = if begun { SPEC_FILE } else { MARKER };
+        let owner = Owner::this_process();
+        let output = Output::of_comparison(directory, terms.existing, marker, &owner)?;
         let data = spec.data.load()?;
         let candidates = entries.iter().flat_map(|entry| &entry.candidates);
         for spec in candidates.map(|candidate| candidate.run(0)) {
@@ -118,16 +131,7 @@ impl Comparison {
             true => Some(Budget::of(&entries, &data)?),
             false => None,
         };
-        if existing == Existing::Overwrite && directory.join(MARKER).exists() {
-            // Not while somebody writes there.
-            Lock::take(directory)?;
-        }
-        // A comparison that was killed at its very start has its spec and no marker yet.
-        let spec_file = directory.join(SPEC_FILE);
-        let begun = existing.goes_on()
-            && !directory.join(MARKER).exists()
-            && files::read(&spec_file).is_ok_and(|was| was == text);
-        files::prepare(directory, existing, if begun { SPEC_FILE } else { MARKER })?;
+        output.clear()?;
         let comparison = Self {
             entries,
             seeds: compare.seeds.clone(),
@@ -136,9 +140,11 @@ impl Comparison {
             is_tuned: !compare.tune.is_empty(),
             budget,
             directory: directory.to_owned(),
-            existing,
+            terms,
+            fingerprint: data.fingerprint(),
             data,
-            _lock: Lock::take(directory)?,
+            owner,
+            _output: output,
         };
         files::write(&spec_file, &text)?;
         let nothing = (comparison.is_tuned).then(|| comparison.tuning(&Tried::new(), false));
@@ -163,7 +169,8 @@ impl Comparison {
             let mut outcome = Outcome::default();
             for job in jobs {
                 let (spec, data) = (job.spec.clone(), self.data.clone());
-                let run = Run::with_data(spec, data, &job.directory, self.existing)?;
+                let (directory, data) = (&job.directory, Some(data));
+                let run = Run::of_comparison(spec, directory, self.terms, &self.owner, data)?;
                 match run.train(stop, listener) {
                     Ok(summary) if summary.status == Status::Finished => {}
                     Ok(_) => {
@@ -192,8 +199,8 @@ impl Comparison {
         stop: &StopSignal,
         listener: &mut JobListener<'_>,
     ) -> Result<ComparisonSummary, Error> {
-        let place = (self.directory.as_path(), self.existing);
-        self.all(&mut |jobs| workers.perform(jobs, place, stop, listener))
+        let order = |job: &Job| Order::new(job, self.terms, &self.directory, &self.owner);
+        self.all(&mut |jobs| workers.perform(jobs, &order, stop, listener))
     }
 
     fn all(&self, perform: &mut Perform<'_>) -> Result<ComparisonSummary, Error> {
@@ -251,7 +258,9 @@ impl Comparison {
         outcome: &mut Outcome,
         perform: &mut Perform<'_>,
     ) -> Result<Vec<(&'a Job, Recorded)>, Error> {
-        let recorded = |job: &Job| Recorded::finished(&job.directory, &job.spec);
+        let recorded = |job: &Job| {
+            Recorded::finished(&job.directory, &job.spec, &self.fingerprint, self.terms)
+        };
         // All of them before the first is made: a run that is in the way is told now, not after hours.
         let runs = jobs.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
         let missing = jobs.iter().zip(&runs).filter(|(_, run)| run.is_none());
@@ -338,7 +347,8 @@ impl Comparison {
         }
         drawn.files.push(MARKER.to_owned());
         summary.files = drawn.files;
-        summary.warnings = drawn.warnings;
+        summary.warnings = other_data(done);
+        summary.warnings.extend(drawn.warnings);
         self.write_json(&summary)?;
         Ok(summary)
     }
@@ -371,6 +381,27 @@ impl Comparison {
         };
         self.entries.iter().enumerate().filter_map(curve).collect()
     }
+}
+
+/// What is to be told of runs whose data are not those that are there now.
+fn other_data(done: &[(usize, Recorded)]) -> Vec<String> {
+    let mut told: Vec<(&str, usize)> = Vec::new();
+    for differences in done
+        .iter()
+        .filter_map(|(_, run)| run.differences.as_deref())
+    {
+        match told.iter_mut().find(|(other, _)| *other == differences) {
+            Some((_, runs)) => *runs += 1,
+            None => told.push((differences, 1)),
+        }
+    }
+    let told = told.into_iter().map(|(differences, runs)| {
+        format!(
+            "{runs} of {} runs were made from other data than are there now: {differences}",
+            done.len()
+        )
+    });
+    told.collect()
 }
 
 fn of_method(done: &[(usize, Recorded)], method: usize) -> Vec<&Recorded> {

@@ -1,10 +1,11 @@
 //! The course of a run: from epoch to epoch, from checkpoint to checkpoint.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use xsam::{SharpnessAware, StepError, StepReport};
+use xsam_data::Fingerprint;
 use xsam_kernels::set_kernels;
 use xsam_models::parameter_count;
 
@@ -12,14 +13,16 @@ use crate::checkpoint::{Place as At, Position};
 use crate::device::Place;
 use crate::error::{BeforeFailure, Error};
 use crate::event::{Event, Listener, StopSignal};
-use crate::files::{self, Existing};
+use crate::files;
 use crate::imported::imported;
 use crate::log::Logs;
 use crate::metrics::Metrics;
+use crate::output::Output;
 use crate::schedule::learning_rate;
 use crate::spec::{OnDivergence, Spec};
+use crate::start::Start;
 use crate::stepping::step;
-use crate::summary::{MARKER, RunSummary, SPEC_FILE, Status, TrainingPairs, best, goes_on};
+use crate::summary::{RunSummary, SPEC_FILE, Status, TrainingPairs, best};
 use crate::task::{Batches, Task};
 use crate::{checkpoint, method};
 
@@ -42,8 +45,9 @@ pub(crate) struct Course<T: Task> {
 #[derive(Debug)]
 struct State {
     spec: Spec,
-    directory: PathBuf,
+    output: Output,
     place: Place,
+    data: Option<Fingerprint>,
     /// Steps in an epoch.
     steps: usize,
     parameters: usize,
@@ -72,47 +76,54 @@ enum Ended {
 }
 
 impl<T: Task> Course<T> {
-    /// The run of a resolved spec, at its beginning or where `existing` results leave off.
-    pub(crate) fn new(
-        spec: Spec,
-        task: T,
-        place: Place,
-        directory: &Path,
-        existing: Existing,
-    ) -> Result<Self, Error> {
-        let (mut model, mut unsaid) = initial(&task, &spec)?;
-        unsaid.extend(task.warnings());
+    /// The run of a resolved spec.
+    pub(crate) fn new(spec: Spec, task: T, place: Place, start: Start) -> Result<Self, Error> {
+        let Start {
+            output,
+            has_begun,
+            found,
+            data,
+            warning,
+            ..
+        } = start;
         let mut optim = method::optimizer(&spec)?;
-
-        files::prepare(directory, existing, MARKER)?;
-        let spec_file = directory.join(SPEC_FILE);
-        let has_begun = existing.goes_on() && spec_file.exists();
-        let mut found = None;
-        if has_begun {
-            goes_on(directory, &spec)?;
-            task.keep(directory)?;
-            let recover = existing == Existing::Recover;
-            (model, found) = checkpoint::load(directory, model, &mut optim, recover)?;
-        }
-        if let Some(position) = &found
-            && position.step > task.steps()
-        {
-            let (step, steps) = (position.step, task.steps());
-            let reason = format!("its checkpoint is after step {step} of an epoch of {steps}");
-            return Err(Error::damaged(directory, reason));
-        }
+        let mut unsaid = Vec::new();
+        let (model, found) = match found {
+            Some((path, position)) => {
+                if position.step > task.steps() {
+                    let (step, steps) = (position.step, task.steps());
+                    let reason = format!("it is after step {step} of an epoch of {steps}");
+                    return Err(Error::damaged(&path, reason));
+                }
+                task.keep(output.directory(), true)?;
+                let model = checkpoint::restore(&path, task.model()?, &mut optim)?;
+                (model, Some(position))
+            }
+            None => {
+                let run = has_begun.then(|| output.directory());
+                let (model, warnings) = initial(&task, &spec, run)?;
+                unsaid.extend(warnings);
+                (model, None)
+            }
+        };
+        unsaid.extend(task.warnings().into_iter().chain(warning));
+        output.clear()?;
+        let goes_on = found.is_some();
         let saved = found.as_ref().map(Position::place);
-        let position = found.unwrap_or_default();
+        let mut position = found.unwrap_or_default();
+        position.data.clone_from(&data);
+        let directory = output.directory().to_owned();
         let state = State {
-            directory: directory.to_owned(),
+            output,
             place,
+            data,
             steps: task.steps(),
             parameters: parameter_count(&model),
             changed_labels: task.changed_labels(),
             pairs: task.pairs(),
             unsaid,
             optim,
-            logs: Logs::open(directory, &position.logs)?,
+            logs: Logs::open(&directory, &position.logs)?,
             position,
             saved,
             last: None,
@@ -122,10 +133,10 @@ impl<T: Task> Course<T> {
         };
         // The marker comes first: a directory with it can be resumed, however little else is there.
         state.write(Status::Running, None)?;
-        if !has_begun {
-            task.keep(directory)?;
+        if !goes_on {
+            task.keep(&directory, false)?;
         }
-        files::write(&spec_file, &state.spec.to_toml()?)?;
+        files::write(&directory.join(SPEC_FILE), &state.spec.to_toml()?)?;
         Ok(Self { task, model, state })
     }
 
@@ -142,7 +153,7 @@ impl<T: Task> Course<T> {
         } = self;
         set_kernels(state.spec.train.kernels);
         listener(Event::Started {
-            directory: &state.directory,
+            directory: state.output.directory(),
             spec: &state.spec,
             done: state.position.rows.len(),
             step: state.position.step,
@@ -162,16 +173,31 @@ impl<T: Task> Course<T> {
     }
 }
 
-/// The model that a run begins with, and what a person should know of it.
-fn initial<T: Task>(task: &T, spec: &Spec) -> Result<(T::Model, Vec<String>), Error> {
+/// The model that a run begins with, and what a person should know of it; that in `begun`, if it begins anew.
+fn initial<T: Task>(
+    task: &T,
+    spec: &Spec,
+    begun: Option<&Path>,
+) -> Result<(T::Model, Vec<String>), Error> {
     let model = task.model()?;
-    match &spec.model.init {
-        Some(file) => imported(model, file),
-        None => Ok((model, Vec::new())),
-    }
+    let Some(file) = &spec.model.init else {
+        return Ok((model, Vec::new()));
+    };
+    imported(model, file).map_err(|source| match begun {
+        None => Error::from(source),
+        Some(run) => Error::NoInit {
+            path: run.to_owned(),
+            file: file.clone(),
+            source: Box::new(source),
+        },
+    })
 }
 
 impl State {
+    fn directory(&self) -> &Path {
+        self.output.directory()
+    }
+
     fn epochs<T: Task>(
         &mut self,
         task: &T,
@@ -315,7 +341,7 @@ impl State {
             };
             let scores = scores.insert(found);
             for (name, text) in &scores.files {
-                files::write(&self.directory.join(name), text)?;
+                files::write(&self.directory().join(name), text)?;
             }
             self.warn(std::mem::take(&mut scores.warnings), listener);
         }
@@ -343,7 +369,7 @@ impl State {
     fn save<M: Module>(&mut self, model: &M) -> Result<(), Error> {
         self.position.logs = self.logs.lengths();
         checkpoint::save(
-            &self.directory,
+            self.output.directory(),
             &self.spec,
             model,
             &self.optim,
@@ -356,7 +382,7 @@ impl State {
 
     /// The error of a step, with what was before it.
     fn failure(&self, epoch: usize, step: usize, source: StepError) -> Error {
-        let latest = checkpoint::latest(&self.directory).ok().flatten();
+        let latest = checkpoint::latest(self.directory()).ok().flatten();
         Error::Step {
             epoch,
             step,
@@ -386,27 +412,27 @@ impl State {
         if stops || restored >= MOST_RESTORED {
             return Err(error);
         }
-        if let Some((place, path)) = checkpoint::latest(&self.directory)?
+        if let Some((place, path)) = checkpoint::latest(self.directory())?
             && place == self.position.place()
         {
             // Not a step can be made from it: the weights in it are at fault, and not the learning rate alone.
             checkpoint::discard(&path)?;
         }
         let warnings = std::mem::take(&mut self.position.warnings);
-        let (model, found) = checkpoint::load(&self.directory, model, &mut self.optim, false)?;
-        let model = match found {
-            Some(position) => {
+        let model = match checkpoint::find(self.directory(), false)? {
+            Some((path, position)) => {
                 self.position = position;
-                model
+                checkpoint::restore(&path, model, &mut self.optim)?
             }
             None => {
                 self.position = Position::default();
                 self.optim = method::optimizer(&self.spec)?;
-                initial(task, &self.spec)?.0
+                initial(task, &self.spec, Some(self.directory()))?.0
             }
         };
-        self.saved = checkpoint::latest(&self.directory)?.map(|(place, _)| place);
-        self.logs = Logs::open(&self.directory, &self.position.logs)?;
+        self.position.data.clone_from(&self.data);
+        self.saved = checkpoint::latest(self.directory())?.map(|(place, _)| place);
+        self.logs = Logs::open(self.directory(), &self.position.logs)?;
         self.position.lr_factor = lr_factor * LR_AFTER_DIVERGENCE;
         self.position.restored = restored + 1;
         self.position.warnings = warnings;
@@ -432,13 +458,14 @@ impl State {
             parameters: self.parameters,
             changed_labels: self.changed_labels,
             pairs: self.pairs,
+            data: self.data.clone(),
             bookkeeping_share: share.is_finite().then_some(share),
             restored: self.position.restored,
             ..RunSummary::default()
         };
         let summary = summary.with_rows(rows);
-        files::write_again(&self.directory.join("metrics.csv"), &Metrics::csv(rows))?;
-        summary.write(&self.directory)?;
+        files::write_again(&self.directory().join("metrics.csv"), &Metrics::csv(rows))?;
+        summary.write(self.directory())?;
         Ok(summary)
     }
 }

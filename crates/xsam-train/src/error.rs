@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use xsam_data::Owner;
 use xsam_data::fetch::FetchError;
 use xsam_models::WeightsError;
 
@@ -73,14 +74,20 @@ pub enum Error {
         /// Its value now.
         is: String,
     },
-    /// Two processes would write into one directory.
+    /// Two processes would write the same.
     #[error(
-        "another xsam is at work in {path}: wait for it or stop it, or give another directory with --out",
+        "{path} is {}in use by {}: wait for it, or stop it",
+        of.as_ref().map_or_else(String::new, |c| format!("a run of the comparison in {}, which is ", c.display())),
+        by.as_ref().map_or_else(|| "another process".to_owned(), Owner::to_string),
         path = path.display()
     )]
     Busy {
-        /// The directory.
+        /// The directory, or the results in one.
         path: PathBuf,
+        /// The directory of the comparison that it belongs to, if that is in use.
+        of: Option<PathBuf>,
+        /// Who has it, as far as that is known.
+        by: Option<Owner>,
     },
     /// The process that is to give an order has said something else.
     #[error("`{command}` is for `{by}` alone: {reason}")]
@@ -111,15 +118,36 @@ pub enum Error {
         /// The latest checkpoint without any.
         whole: Option<PathBuf>,
     },
-    /// A run is to be resumed with other text.
+    /// The data are not those that a model was trained on.
     #[error(
-        "{path} was made from other training text: bring back the text as it was, or start anew with \
-         --overwrite or another --out",
+        "the data are not those that {path} was made from ({}): {}", differences.join("; "),
+        match fits {
+            true => "bring them back as they were, or give --changed-data to go on all the same, which is then written down",
+            false => "the model does not fit them, so bring them back as they were, or start anew with --overwrite or \
+                      another --out",
+        },
         path = path.display()
     )]
     OtherData {
-        /// The tokenizer of the run.
+        /// The run.
         path: PathBuf,
+        /// In what they differ.
+        differences: Vec<String>,
+        /// Whether the model is one for these data, too.
+        fits: bool,
+    },
+    /// A run begins anew, and the weights that it is to begin with are gone.
+    #[error(
+        "{path} has no checkpoint yet, so it begins anew with the weights in {file}, its model.init, and needs that file: \
+         {source}", path = path.display(), file = file.display()
+    )]
+    NoInit {
+        /// The run directory.
+        path: PathBuf,
+        /// The file, as the spec has it.
+        file: PathBuf,
+        /// Why it cannot be used.
+        source: Box<WeightsError>,
     },
     /// No training pair is short enough.
     #[error(
@@ -162,7 +190,7 @@ pub enum Error {
     },
     /// A landscape of that name has been taken with other settings.
     #[error(
-        "{path} is a landscape with other settings, or of other weights: give --overwrite to replace it",
+        "{path} is a landscape with other settings, or of other weights or data: give --overwrite to replace it",
         path = path.display()
     )]
     OtherLandscape {

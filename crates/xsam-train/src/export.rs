@@ -8,6 +8,7 @@ use serde::Serialize;
 use xsam_models::{WeightsFormat, parameter_count, state, write_weights};
 
 use crate::error::Error;
+use crate::lock::Lock;
 use crate::names::named;
 use crate::spec::{DeviceName, ModelName};
 use crate::trained::{Trained, TrainedModel};
@@ -36,10 +37,11 @@ pub struct Export {
 /// ends in `.safetensors`, `.pt` or `.pth`. A file that exists is replaced only if `overwrite` says so.
 ///
 /// # Errors
-/// If the name ends otherwise, the file exists, the model cannot be loaded (see [`Trained::load`]), or
+/// If the name ends otherwise, the file exists or somebody else is writing it, the model cannot be loaded (see [`Trained::load`]), or
 /// the file cannot be written.
 pub fn export(directory: &Path, file: &Path, overwrite: bool) -> Result<Export, Error> {
     WeightsFormat::of(file)?;
+    let _lock = Lock::take_file(file)?;
     if !overwrite && file.symlink_metadata().is_ok() {
         let path = file.to_owned();
         return Err(Error::FileExists { path });

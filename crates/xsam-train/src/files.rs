@@ -10,6 +10,9 @@ use xsam_data::{replace_file, replace_file_unsynced};
 
 use crate::error::Error;
 
+/// Folder, in that of a comparison, of the runs that hyper-parameters are chosen by.
+pub(crate) const TUNE: &str = "tune";
+
 /// What to do with an output directory that exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Existing {
@@ -24,41 +27,31 @@ pub enum Existing {
     Recover,
 }
 
+/// On which terms a directory is taken that may have results in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// What to do with them.
+    pub existing: Existing,
+    /// Go on with them although the data are not those that they were made from any more. What has changed is among the
+    /// warnings of a run.
+    pub changed_data: bool,
+}
+
+impl From<Existing> for Terms {
+    /// For data that are what they were.
+    fn from(existing: Existing) -> Self {
+        Self {
+            existing,
+            changed_data: false,
+        }
+    }
+}
+
 impl Existing {
     /// Whether what is there is gone on with.
     pub(crate) fn goes_on(self) -> bool {
         matches!(self, Self::Resume | Self::Recover)
     }
-}
-
-/// Prepares `directory` for output. `marker` is a file that every directory of this kind has.
-pub(crate) fn prepare(directory: &Path, existing: Existing, marker: &str) -> Result<(), Error> {
-    let occupied = match fs::read_dir(directory) {
-        Ok(mut entries) => entries.any(|entry| !entry.is_ok_and(|e| is_left_over(&e.file_name()))),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
-        Err(error) => return Err(Error::file("open the directory", directory)(error)),
-    };
-    let path = directory.to_owned();
-    match existing {
-        _ if !occupied => {}
-        Existing::Refuse => return Err(Error::Exists { path }),
-        Existing::Overwrite | Existing::Resume | Existing::Recover
-            if !directory.join(marker).exists() =>
-        {
-            return Err(Error::NotOurs { path });
-        }
-        Existing::Overwrite => {
-            fs::remove_dir_all(directory).map_err(Error::file("remove", directory))?;
-        }
-        Existing::Resume | Existing::Recover => {}
-    }
-    fs::create_dir_all(directory).map_err(Error::file("create the directory", directory))
-}
-
-/// Whether a name is that of a file which a process that was killed has left before there was anything else.
-fn is_left_over(name: &OsStr) -> bool {
-    let name = name.to_string_lossy();
-    name.starts_with('.') && (name.ends_with(".tmp") || name.ends_with(".lock"))
 }
 
 /// Replaces the text of a file: readers see the old one or the new, never a part.
@@ -159,31 +152,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-
-    #[test]
-    fn only_directories_of_ours_are_replaced() {
-        let parent = tempfile::tempdir().unwrap();
-        let run = parent.path().join("a/run");
-        prepare(&run, Existing::Refuse, "run.json").unwrap();
-        // Empty directories can be used, and those in which a process was killed before it had written anything.
-        prepare(&run, Existing::Refuse, "run.json").unwrap();
-        fs::write(run.join(".run.json.1.tmp"), "{").unwrap();
-        prepare(&run, Existing::Resume, "run.json").unwrap();
-
-        write(&run.join("precious.txt"), "mine").unwrap();
-        let refused = prepare(&run, Existing::Refuse, "run.json").unwrap_err();
-        assert!(refused.to_string().contains("--overwrite") && refused.is_usage());
-        let foreign = prepare(&run, Existing::Overwrite, "run.json").unwrap_err();
-        assert!(matches!(foreign, Error::NotOurs { .. }));
-        assert!(prepare(&run, Existing::Resume, "run.json").is_err());
-        assert_eq!(read(&run.join("precious.txt")).unwrap(), "mine");
-
-        write(&run.join("run.json"), "{}").unwrap();
-        prepare(&run, Existing::Resume, "run.json").unwrap();
-        assert!(run.join("run.json").exists());
-        prepare(&run, Existing::Overwrite, "run.json").unwrap();
-        assert!(!run.join("run.json").exists());
-    }
 
     #[test]
     fn names_lead_nowhere_else() {

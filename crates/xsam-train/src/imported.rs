@@ -3,12 +3,10 @@
 use std::path::Path;
 
 use burn::module::Module;
-use xsam_models::{load_weights, read_weights};
-
-use crate::error::Error;
+use xsam_models::{WeightsError, load_weights, read_weights};
 
 /// The model with the weights in `file`, and what a person should know of them, in sentences.
-pub(crate) fn imported<M: Module>(model: M, file: &Path) -> Result<(M, Vec<String>), Error> {
+pub(crate) fn imported<M: Module>(model: M, file: &Path) -> Result<(M, Vec<String>), WeightsError> {
     let weights = read_weights(file)?;
     let unwrapped = weights.unwrapped(&model);
     let model = load_weights(model, &weights)?;

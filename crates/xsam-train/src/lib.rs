@@ -16,6 +16,7 @@
 
 mod back_end;
 mod bench;
+mod changed_data;
 mod checkpoint;
 mod compare;
 mod course;
@@ -37,6 +38,7 @@ mod method;
 mod metrics;
 mod names;
 mod numbers;
+mod output;
 mod passes;
 mod plan;
 mod plot;
@@ -45,6 +47,7 @@ mod report;
 mod run;
 mod schedule;
 mod spec;
+mod start;
 mod statistics;
 mod stepping;
 mod subject;
@@ -64,7 +67,7 @@ pub use compare::{
 pub use error::{BeforeFailure, Error};
 pub use event::{Event, Listener, StopSignal};
 pub use export::{Export, export};
-pub use files::Existing;
+pub use files::{Existing, Terms};
 pub use flatness::{FlatnessEvent, FlatnessReport, FlatnessSpec, Layer, MemoryUse, flatness};
 pub use landscape::{Along, Landscape, LandscapeEvent, LandscapeReport, LandscapeSpec, landscape};
 pub use metrics::Metrics;

@@ -2,15 +2,17 @@
 
 use std::path::Path;
 
-use xsam_data::Dataset;
+use xsam_data::{Dataset, Owner};
 
 use crate::back_end::check_device;
 use crate::course::Course;
 use crate::device::Place;
 use crate::error::Error;
 use crate::event::{Listener, StopSignal};
-use crate::files::Existing;
+use crate::files::Terms;
+use crate::output::Output;
 use crate::spec::Spec;
+use crate::start::Start;
 use crate::summary::RunSummary;
 use crate::task::{Classification, Translation};
 
@@ -28,35 +30,52 @@ enum Kind {
 }
 
 impl Run {
-    /// Prepares the run of `spec` in `directory`.
+    /// Prepares the run of `spec` in `directory`, which nobody else can write into until it is over.
     ///
     /// # Errors
-    /// If the spec cannot be, this build or this machine does not have its device, the directory exists
-    /// and `existing` does not say what to do with it, or data or model cannot be made.
-    pub fn prepare(spec: Spec, directory: &Path, existing: Existing) -> Result<Self, Error> {
-        let spec = spec.resolved()?;
+    /// If the spec cannot be, this build or this machine does not have its device, somebody is at work in the directory,
+    /// it exists and `terms` do not say what to do with it, the data are not those that it goes on from, or data or model
+    /// cannot be made.
+    pub fn prepare(spec: Spec, directory: &Path, terms: impl Into<Terms>) -> Result<Self, Error> {
+        let (spec, terms) = (spec.resolved()?, terms.into());
         // Before the data, which may take a while.
         check_device(spec.train.device, spec.train.precision)?;
-        let data = spec.data.load()?;
-        Self::with_data(spec, data, directory, existing)
+        let owner = Owner::this_process();
+        let output = Output::of_run(directory, terms.existing, &owner, false)?;
+        Self::on_data(spec, output, terms, None)
     }
 
-    /// Prepares the run of a resolved spec on data that have been loaded.
-    pub(crate) fn with_data(
+    /// The run of a resolved spec in a directory of the comparison that `owner` makes, on its data if they are loaded.
+    pub(crate) fn of_comparison(
         spec: Spec,
-        data: Dataset,
         directory: &Path,
-        existing: Existing,
+        terms: Terms,
+        owner: &Owner,
+        data: Option<Dataset>,
     ) -> Result<Self, Error> {
+        let output = Output::of_run(directory, terms.existing, owner, true)?;
+        Self::on_data(spec, output, terms, data)
+    }
+
+    fn on_data(
+        spec: Spec,
+        output: Output,
+        terms: Terms,
+        data: Option<Dataset>,
+    ) -> Result<Self, Error> {
+        let start = Start::find(output, &spec)?;
+        let data = data.map_or_else(|| spec.data.load(), Ok)?;
+        let start = start.with_data(&spec, data.fingerprint(), terms.changed_data)?;
         let place = Place::new(spec.train.device, spec.train.precision)?;
         Ok(Self(match data {
             Dataset::Images(splits) => {
                 let task = Classification::new(&spec, splits, place.clone())?;
-                Kind::Classification(Course::new(spec, task, place, directory, existing)?)
+                Kind::Classification(Course::new(spec, task, place, start)?)
             }
             Dataset::Text(text) => {
-                let task = Translation::new(&spec, text, place.clone())?;
-                Kind::Translation(Course::new(spec, task, place, directory, existing)?)
+                let tokenizer = start.tokenizer()?;
+                let task = Translation::with_tokenizer(&spec, text, place.clone(), tokenizer)?;
+                Kind::Translation(Course::new(spec, task, place, start)?)
             }
         }))
     }

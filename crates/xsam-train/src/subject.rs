@@ -8,6 +8,7 @@ use xsam_flatness::{FlatnessError, LossSurface, Mode};
 use xsam_kernels::set_kernels;
 use xsam_models::cast;
 
+use crate::changed_data::differences;
 use crate::device::Place;
 use crate::error::Error;
 use crate::spec::{DeviceName, Precision, Spec, SpecError};
@@ -25,6 +26,9 @@ pub struct Subject {
     pub spec: Option<Spec>,
     /// Where to compute, if not where the run did.
     pub device: Option<DeviceName>,
+    /// Whether data are taken that are not those that a run was trained on. In what they differ is then among the
+    /// warnings.
+    pub changed_data: bool,
 }
 
 impl Subject {
@@ -34,6 +38,7 @@ impl Subject {
             path: path.into(),
             spec: None,
             device: None,
+            changed_data: false,
         }
     }
 
@@ -119,17 +124,31 @@ pub(crate) struct Scene<'a, T: Task> {
     pub(crate) model: T::Model,
     pub(crate) task: &'a T,
     pub(crate) sample: &'a Sample,
+    /// What its data consist of, and in what they differ from those of the run.
+    pub(crate) data: Data,
     batches: Vec<T::Batch>,
     /// Of each batch over how many items its loss is a mean.
     pub(crate) counts: Vec<usize>,
 }
 
+/// The data that a measurement is made on.
+#[derive(Debug)]
+pub(crate) struct Data {
+    /// All of them in one hash.
+    pub(crate) digest: String,
+    /// In what they differ from those of the run, if they do and that was allowed.
+    pub(crate) differences: Option<String>,
+}
+
 impl<T: Task> Scene<'_, T> {
     /// What a person should know of model and data, in sentences.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let mut warnings = self.trained.warnings.clone();
-        warnings.extend(self.task.warnings());
-        warnings
+        let differences = self.data.differences.iter();
+        let told = differences.map(|differences| {
+            format!("measured on other data than it was trained on: {differences}")
+        });
+        let of_model = self.trained.warnings.iter().cloned();
+        of_model.chain(told).chain(self.task.warnings()).collect()
     }
 
     /// The mean loss of batch `i`.
@@ -162,6 +181,7 @@ pub(crate) trait Measurement {
 
 /// Loads the data of a trained model and measures.
 pub(crate) fn measured<M: Measurement>(
+    subject: &Subject,
     trained: &Trained,
     sample: &Sample,
     measurement: M,
@@ -170,17 +190,25 @@ pub(crate) fn measured<M: Measurement>(
     set_kernels(run.train.kernels);
     let precision = sample.precision.unwrap_or(run.train.precision);
     let place = Place::new(run.train.device, precision)?;
-    match (run.data.load()?, &trained.model) {
+    let data = run.data.load()?;
+    let print = data.fingerprint();
+    let was = trained.data.as_ref();
+    let differs = |was| differences(&trained.run, was, &print, subject.changed_data);
+    let found = Data {
+        differences: was.map(differs).transpose()?.flatten(),
+        digest: print.digest(),
+    };
+    match (data, &trained.model) {
         (Dataset::Images(splits), TrainedModel::Classifier(model)) => {
             let task = Classification::new(run, splits, place.clone())?;
             let model = cast(model.clone(), place.dtype);
-            measurement.of(&scene(trained, sample, precision, model, &task)?)
+            measurement.of(&scene(trained, sample, found, precision, model, &task)?)
         }
-        (Dataset::Text(text), TrainedModel::Translator(model, _)) => {
-            let task = Translation::new(run, text, place.clone())?;
-            task.keep(&trained.run)?;
+        (Dataset::Text(text), TrainedModel::Translator(model, tokenizer)) => {
+            let tokenizer = Some(tokenizer.clone());
+            let task = Translation::with_tokenizer(run, text, place.clone(), tokenizer)?;
             let model = cast(model.clone(), place.dtype);
-            measurement.of(&scene(trained, sample, precision, model, &task)?)
+            measurement.of(&scene(trained, sample, found, precision, model, &task)?)
         }
         _ => {
             let path = trained.run.join(SPEC_FILE);
@@ -192,6 +220,7 @@ pub(crate) fn measured<M: Measurement>(
 fn scene<'a, T: Task>(
     trained: &'a Trained,
     sample: &'a Sample,
+    data: Data,
     precision: Precision,
     model: T::Model,
     task: &'a T,
@@ -207,6 +236,7 @@ fn scene<'a, T: Task>(
         model,
         task,
         sample,
+        data,
         batches,
         counts,
     })

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use xsam_data::Fingerprint;
 
+use crate::changed_data::differences;
 use crate::checkpoint;
 use crate::error::Error;
-use crate::files;
+use crate::files::{self, Terms};
 use crate::metrics::Metrics;
 use crate::spec::Spec;
 use crate::statistics::{mean, median};
@@ -67,6 +69,9 @@ pub struct RunSummary {
     /// Of a translation, what becomes of the training pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<TrainingPairs>,
+    /// The data that it learned from last. That they changed meanwhile is among the warnings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<Fingerprint>,
     /// Epochs done.
     pub epochs: usize,
     /// The last epoch.
@@ -151,45 +156,68 @@ pub(crate) fn best(rows: &[Metrics]) -> Option<&Metrics> {
 pub(crate) struct Recorded {
     pub(crate) summary: RunSummary,
     pub(crate) rows: Vec<Metrics>,
+    /// In what its data differ from those that are there now, if they do.
+    pub(crate) differences: Option<String>,
 }
 
 impl Recorded {
-    /// The finished run of `spec` in `directory`, if there is one.
-    pub(crate) fn finished(directory: &Path, spec: &Spec) -> Result<Option<Self>, Error> {
+    /// The finished run of `spec` in `directory`, if there is one. Whether it is finished or not, other data than `data`
+    /// are refused unless that is on these `terms`.
+    pub(crate) fn finished(
+        directory: &Path,
+        spec: &Spec,
+        data: &Fingerprint,
+        terms: Terms,
+    ) -> Result<Option<Self>, Error> {
         // A run that was killed at its very start has the one and not yet the other.
         if !directory.join(MARKER).exists() || !directory.join(SPEC_FILE).exists() {
             return Ok(None);
         }
         let summary = RunSummary::read(directory)?;
         same_spec(directory, spec)?;
-        if summary.status != Status::Finished {
-            return Ok(None);
-        }
-        let rows = checkpoint::rows(directory)?;
-        Ok(Some(Self { summary, rows }))
+        let is_finished = summary.status == Status::Finished;
+        let position = match checkpoint::latest_position(directory) {
+            Ok(position) => position.unwrap_or_default(),
+            Err(error) if is_finished => return Err(error),
+            // Whoever goes on with the run tells what is wrong with it, and may recover.
+            Err(_) => return Ok(None),
+        };
+        let was = position.data.as_ref();
+        let differs = |was| differences(directory, was, data, terms.changed_data);
+        let differences = was.map(differs).transpose()?.flatten();
+        Ok(is_finished.then_some(Self {
+            summary,
+            rows: position.rows,
+            differences,
+        }))
     }
 }
 
 /// Checks that a run directory is of the spec that is to be run.
 fn same_spec(directory: &Path, spec: &Spec) -> Result<(), Error> {
-    let (_, differences) = differences(directory, spec)?;
-    refuse(directory, differences.into_iter().next())
+    let (_, other) = other_fields(directory, spec)?;
+    let other = other.into_iter().find(|[key, ..]| key != DATA_DIR);
+    refuse(directory, other)
 }
 
 /// Checks that a run can go on with this spec: it is the same but for the fields that leave the steps as they are, and
 /// has at least as many epochs.
 pub(crate) fn goes_on(directory: &Path, spec: &Spec) -> Result<(), Error> {
-    let (was, differences) = differences(directory, spec)?;
+    let (was, other) = other_fields(directory, spec)?;
     let longer = spec.train.epochs >= was.train.epochs;
-    let other = differences.into_iter().find(|[key, ..]| {
+    let other = other.into_iter().find(|[key, ..]| {
         let may_change = CHANGEABLE.contains(&key.as_str());
         !(may_change || key == "train.epochs" && longer)
     });
     refuse(directory, other)
 }
 
+/// Where the data are may change: what they are is looked at when they are loaded.
+const DATA_DIR: &str = "data.dir";
+
 /// What of a spec may change when a run goes on.
-const CHANGEABLE: [&str; 6] = [
+const CHANGEABLE: [&str; 7] = [
+    DATA_DIR,
     "train.checkpoint_every",
     "train.checkpoint_steps",
     "train.keep_checkpoints",
@@ -199,7 +227,7 @@ const CHANGEABLE: [&str; 6] = [
 ];
 
 /// The spec that a run directory is of, and the fields in which `spec` is another one, with both values.
-fn differences(directory: &Path, spec: &Spec) -> Result<(Spec, Vec<[String; 3]>), Error> {
+fn other_fields(directory: &Path, spec: &Spec) -> Result<(Spec, Vec<[String; 3]>), Error> {
     let path = directory.join(SPEC_FILE);
     let (was, _) = Spec::parse(&files::read(&path)?, &[]).map_err(|e| Error::damaged(&path, e))?;
     let differences = was.differences(spec)?;

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use xsam_data::text::{PAD, Tokenizer};
-use xsam_data::{Dataset, Sizes};
+use xsam_data::{Dataset, Fingerprint, Sizes};
 use xsam_models::{Model, Transformer, cast};
 
-use crate::checkpoint;
+use crate::checkpoint::{self, Position};
 use crate::device::Place;
 use crate::error::Error;
 use crate::files;
@@ -39,22 +39,26 @@ pub struct Trained {
     pub spec: Spec,
     /// The epochs up to the checkpoint; the model is that after the last of them.
     pub rows: Vec<Metrics>,
+    /// The data that it was trained on last, as far as that is known.
+    pub data: Option<Fingerprint>,
     /// The model.
     pub model: TrainedModel,
     /// What a person should know of it, in sentences.
     pub warnings: Vec<String>,
 }
 
+/// How often the latest checkpoint of a run under way is looked for: it may be replaced before it is read.
+const ATTEMPTS: usize = 5;
+
 impl Trained {
     /// The model of the latest checkpoint of the run in `directory`, or of the checkpoint that
     /// `directory` is.
     ///
-    /// The data are loaded, from where the spec says, only if it does not follow from their name how
-    /// large they are.
+    /// Not even the data need be there, whose sizes are in the checkpoint.
     ///
     /// # Errors
     /// If `directory` is neither, the run has no checkpoint yet, a file is damaged or of another version,
-    /// this build or this machine does not have the run's device (see [`load_on`](Self::load_on)), or the data that say how large the model is cannot be loaded.
+    /// or this build or this machine does not have the run's device (see [`load_on`](Self::load_on)).
     pub fn load(directory: &Path) -> Result<Self, Error> {
         Self::of_run(directory, None)
     }
@@ -75,37 +79,48 @@ impl Trained {
         let (spec, _) = Spec::parse(&text, &[]).map_err(|e| Error::damaged(&file, e))?;
         let mut spec = spec.resolved().map_err(|e| Error::damaged(&file, e))?;
         spec.train.device = device.unwrap_or(spec.train.device);
-        let checkpoint = if run == directory {
+        if run != directory {
+            return Self::of_checkpoint(run, directory.to_owned(), spec);
+        }
+        let mut attempt = 1;
+        loop {
             let latest = checkpoint::latest(&run)?.map(|(_, path)| path);
-            latest.ok_or_else(|| Error::NoCheckpoint {
+            let latest = latest.ok_or_else(|| Error::NoCheckpoint {
                 path: run.clone(),
                 epoch: spec.train.checkpoint_every.min(spec.train.epochs),
-            })?
-        } else {
-            directory.to_owned()
-        };
+            })?;
+            match Self::of_checkpoint(run.clone(), latest.clone(), spec.clone()) {
+                Err(_) if !latest.exists() && attempt < ATTEMPTS => attempt += 1,
+                loaded => return loaded,
+            }
+        }
+    }
 
+    fn of_checkpoint(run: PathBuf, checkpoint: PathBuf, spec: Spec) -> Result<Self, Error> {
+        let Position { rows, data, .. } = checkpoint::open(&checkpoint)?;
         let place = Place::new(spec.train.device, spec.train.precision)?;
         let seed = spec.train.seed;
-        let (model, rows) = if spec.data.name.is_text() {
+        let model = if spec.data.name.is_text() {
             let path = run.join(TOKENIZER);
             files::regular(&path)?;
             let tokenizer = Tokenizer::load(&path)?;
             let config = spec.model.transformer_config(tokenizer.len(), PAD as usize);
             let model = cast(config.init(seed, &place.device)?, place.dtype);
-            let (model, rows) = checkpoint::load_model(&checkpoint, model)?;
-            (TrainedModel::Translator(model, tokenizer), rows)
+            let model = checkpoint::weights(&checkpoint, model)?;
+            TrainedModel::Translator(model, tokenizer)
         } else {
-            let config = spec.classifier_config(sizes(&spec)?)?;
+            let known = data.as_ref().and_then(Fingerprint::sizes);
+            let sizes = known.map_or_else(|| sizes(&spec), Ok)?;
+            let config = spec.classifier_config(sizes)?;
             let model = cast(config.init(seed, &place.device)?, place.dtype);
-            let (model, rows) = checkpoint::load_model(&checkpoint, model)?;
-            (TrainedModel::Classifier(model), rows)
+            TrainedModel::Classifier(checkpoint::weights(&checkpoint, model)?)
         };
         Ok(Self {
             run,
             checkpoint,
             spec,
             rows,
+            data,
             model,
             warnings: Vec::new(),
         })
@@ -132,6 +147,7 @@ impl Trained {
             checkpoint: file.to_owned(),
             spec,
             rows: Vec::new(),
+            data: None,
             model: TrainedModel::Classifier(model),
             warnings,
         })

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use common::{interrupted, rows, train};
 use xsam_train::{
-    Comparison, Error, Event, Existing, Metrics, Run, RunSummary, Spec, Status, StopSignal,
+    Comparison, Error, Event, Existing, Metrics, Run, RunSummary, Spec, Status, StopSignal, export,
 };
 
 fn spec(settings: &[&str]) -> Spec {
@@ -360,6 +360,36 @@ fn a_run_goes_on_longer_and_otherwise_as_it_was() {
         let error = train(&other, &directory, Existing::Resume).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
     }
+}
+
+#[test]
+fn a_run_goes_on_without_the_file_that_it_began_with() {
+    let parent = tempfile::tempdir().unwrap();
+    let (first, file) = (parent.path().join("first"), parent.path().join("w.pt"));
+    let short = ["model.name=mlp", "train.epochs=2"];
+    train(&spec(&short), &first, Existing::Refuse).unwrap();
+    export(&first, &file, false).unwrap();
+    let init = format!("model.init={}", file.display());
+    let spec = |epochs| spec(&["model.name=mlp", &init, epochs]);
+    let whole = parent.path().join("whole");
+    train(&spec("train.epochs=4"), &whole, Existing::Refuse).unwrap();
+
+    // Nothing to go on from yet: the file is needed, and named.
+    let directory = parent.path().join("run");
+    let run = Run::prepare(spec("train.epochs=4"), &directory, Existing::Refuse);
+    drop(run.unwrap());
+    let gone = parent.path().join("gone");
+    fs::rename(&file, &gone).unwrap();
+    let error = train(&spec("train.epochs=4"), &directory, Existing::Resume).unwrap_err();
+    assert!(matches!(error, Error::NoInit { .. }), "{error}");
+    let told = format!("the weights in {}, its model.init", file.display());
+    assert!(error.to_string().contains(&told), "{error}");
+    fs::rename(&gone, &file).unwrap();
+
+    interrupted(&spec("train.epochs=4"), &directory, Existing::Resume, 6);
+    fs::remove_file(&file).unwrap();
+    train(&spec("train.epochs=4"), &directory, Existing::Resume).unwrap();
+    assert_eq!(rows(&directory), rows(&whole));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::{rows, train};
 use xsam_train::{
     Comparison, ComparisonSummary, Error, Event, Existing, FlatnessSpec, Run, RunSummary, Sample,
-    Spec, Status, StopSignal, Subject, TuningMeasure, flatness, report,
+    Spec, Status, StopSignal, Subject, Terms, TuningMeasure, flatness, report,
 };
 
 /// Sentences of a made-up language, and the same words in another one and in reverse.
@@ -203,17 +203,47 @@ fn other_text_under_a_run_is_noticed() {
     let parent = tempfile::tempdir().unwrap();
     let (text, directory) = (parent.path().join("text"), parent.path().join("run"));
     write_text(&text, 40);
-    let spec = spec(&text, &["train.epochs=1"]);
+    let short = ["train.epochs=1", "model.width=16", "translation.beam=1"];
+    let spec = spec(&text, &short);
     train(&spec, &directory, Existing::Refuse).unwrap();
-    write_text(&text, 50);
+    // A test part of which a line was changed: the tokenizer, of the training text, is the same.
+    let test = text.join("test.bb");
+    let before = fs::read_to_string(&test).unwrap();
+    fs::write(&test, before.replacen('b', "bb", 1)).unwrap();
     let error = train(&spec, &directory, Existing::Resume).unwrap_err();
     assert!(matches!(error, Error::OtherData { .. }), "{error}");
+    let told = "the test part has other translations, or another order";
+    assert!(error.to_string().contains(told), "{error}");
+
+    write_text(&text, 50);
+    let error = train(&spec, &directory, Existing::Resume).unwrap_err();
+    let told = "the train part has 50 pairs, not 40";
+    assert!(error.to_string().contains(told), "{error}");
+    assert!(error.to_string().contains("--changed-data"), "{error}");
+
+    // The weights are for the tokenizer that the run began with.
+    let tokenizer = fs::read(directory.join("tokenizer.json")).unwrap();
+    let longer = self::spec(&text, &[&short[..], &["train.epochs=2"]].concat());
+    let terms = Terms {
+        existing: Existing::Resume,
+        changed_data: true,
+    };
+    let run = Run::prepare(longer, &directory, terms).unwrap();
+    let summary = run.train(&StopSignal::default(), &mut |_| {}).unwrap();
     assert!(
-        error
-            .to_string()
-            .contains("tokenizer.json was made from other"),
-        "{error}"
+        summary.warnings[0].contains("from epoch 2 on"),
+        "{summary:?}"
     );
+    assert!(summary.warnings[0].contains(told), "{summary:?}");
+    assert!(tokenizer == fs::read(directory.join("tokenizer.json")).unwrap());
+
+    // One that somebody has put there is none of these weights.
+    let other = parent.path().join("other");
+    let longer = self::spec(&text, &[&short[..], &["translation.merges=20"]].concat());
+    train(&longer, &other, Existing::Refuse).unwrap();
+    fs::write(other.join("tokenizer.json"), tokenizer).unwrap();
+    let error = train(&longer, &other, Existing::Resume).unwrap_err();
+    assert!(matches!(error, Error::Damaged { .. }), "{error}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use xsam_train::{Comparison, Error, JobListener, Preset, Status, Workers, report};
 
-use super::{Outcome, Source, existing, read, stop_on_interrupt};
+use super::{Outcome, Source, read, stop_on_interrupt, terms};
 use crate::args::{CompareArguments, RunArguments};
 use crate::job_progress::JobProgress;
 use crate::progress::Progress;
@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
     let compare = source.compare.clone().unwrap_or_default();
     let directory = directory(&arguments);
 
-    let comparison = Comparison::prepare(spec, &compare, &directory, existing(&arguments))
+    let comparison = Comparison::prepare(spec, &compare, &directory, terms(&arguments))
         .map_err(|error| source.blame(error))?;
     let mut summary = if jobs > 1 {
         let mut progress = JobProgress::new(&arguments.output, comparison.runs());

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::MultiProgress;
 use serde_json::json;
-use xsam_train::{Compare, Error, Existing, Preset, Spec, SpecError, StopSignal};
+use xsam_train::{Compare, Error, Existing, Preset, Spec, SpecError, StopSignal, Terms};
 
 use crate::args::RunArguments;
 use crate::print;
@@ -129,12 +129,15 @@ pub(crate) fn by_flag(error: Error, flags: &[(&str, &str)]) -> Error {
 }
 
 /// What to do with results that exist.
-pub(crate) fn existing(arguments: &RunArguments) -> Existing {
-    match &arguments.resume {
-        Some(_) if arguments.recover => Existing::Recover,
-        Some(_) => Existing::Resume,
-        None if arguments.overwrite => Existing::Overwrite,
-        None => Existing::Refuse,
+pub(crate) fn terms(arguments: &RunArguments) -> Terms {
+    Terms {
+        existing: match &arguments.resume {
+            Some(_) if arguments.recover => Existing::Recover,
+            Some(_) => Existing::Resume,
+            None if arguments.overwrite => Existing::Overwrite,
+            None => Existing::Refuse,
+        },
+        changed_data: arguments.changed_data,
     }
 }
 

@@ -42,6 +42,7 @@ impl SubjectArguments {
             path: path.to_owned(),
             spec,
             device: named(self.device.as_deref(), "--device")?,
+            changed_data: self.changed_data,
         })
     }
 

@@ -4,6 +4,7 @@ mod canvas;
 
 use std::path::Path;
 
+use crate::lock::{LockFile, Owner};
 use crate::{DataError, Images, Normalization, Pipeline, replace_file};
 use canvas::{Canvas, LINE};
 
@@ -98,11 +99,14 @@ pub fn write_contact_sheet(
     indices: &[usize],
     layout: SheetLayout,
 ) -> Result<(), DataError> {
-    let png = contact_sheet(pipeline, indices, layout)?;
-    replace_file(path, &png).map_err(|error| DataError::Write {
+    let failed = |reason: String| DataError::Write {
         path: path.to_owned(),
-        reason: error.to_string(),
-    })
+        reason,
+    };
+    let lock = LockFile::take(&LockFile::beside(path), &Owner::this_process());
+    let _lock = lock.map_err(|error| failed(error.to_string()))?;
+    let png = contact_sheet(pipeline, indices, layout)?;
+    replace_file(path, &png).map_err(|error| failed(error.to_string()))
 }
 
 /// Where everything is on the sheet.

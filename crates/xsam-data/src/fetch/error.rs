@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::lock::Owner;
+
 /// Why a data set was not fetched, or is not what was fetched.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -73,13 +75,14 @@ pub enum FetchError {
     },
     /// Another fetch is at work.
     #[error(
-        "{goal} is being fetched by another process (it holds {lock}); wait for it, or stop it"
+        "{goal} is being fetched by {}; wait for it, or stop it",
+        .by.as_ref().map_or_else(|| "another process".to_owned(), Owner::to_string)
     )]
     Busy {
         /// What is to become of it.
         goal: PathBuf,
-        /// The file it has locked.
-        lock: PathBuf,
+        /// Who fetches it, as far as that is known.
+        by: Option<Owner>,
     },
     /// The caller asked to stop.
     #[error("the fetch was stopped; the next one goes on where it was")]

@@ -1,22 +1,20 @@
 //! Where a data set is while it is fetched: the folder `NAME.part` beside its goal.
 //!
 //! It holds the files as they are downloaded, and `tree`, which becomes the goal. One process at a
-//! time is at work in it, the one that has locked `.NAME.lock`. That file is empty and stays: were it
-//! removed, two processes could hold locks on two files of that name.
+//! time is at work in it, the one that has locked `.NAME.lock`.
 
-use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::io_error;
 use super::part::remove;
 use super::{FetchError, Published};
+use crate::lock::{LockError, LockFile, Owner};
 
 pub(super) struct Staging {
     folder: PathBuf,
-    /// Open, and so locked, for as long as this value lives.
-    _lock: File,
+    _lock: LockFile,
 }
 
 impl Staging {
@@ -28,27 +26,21 @@ impl Staging {
     /// Locks the staging folder of `goal`, and makes it if need be.
     pub(super) fn enter(goal: &Path) -> Result<Self, FetchError> {
         let make = |path: &Path| fs::create_dir_all(path).map_err(io_error("make", path));
-        let (Some(parent), Some(name)) = (goal.parent(), goal.file_name()) else {
+        let (Some(parent), Some(_)) = (goal.parent(), goal.file_name()) else {
             return Err(io_error("make", goal)(
                 io::ErrorKind::InvalidFilename.into(),
             ));
         };
         make(parent)?;
-        let mut lock = OsString::from(".");
-        lock.push(name);
-        lock.push(".lock");
-        let path = parent.join(lock);
-        let mut options = OpenOptions::new();
-        let options = options.write(true).create(true).truncate(false);
-        let lock = options.open(&path).map_err(io_error("write", &path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
+        let path = LockFile::beside(goal);
+        let lock = match LockFile::take(&path, &Owner::this_process()) {
+            Ok(lock) => lock,
+            Err(LockError::Busy(by)) => {
                 let goal = goal.to_owned();
-                return Err(FetchError::Busy { goal, lock: path });
+                return Err(FetchError::Busy { goal, by });
             }
-            Err(TryLockError::Error(error)) => return Err(io_error("lock", &path)(error)),
-        }
+            Err(LockError::System(error)) => return Err(io_error("lock", &path)(error)),
+        };
         let folder = Self::path(goal);
         make(&folder)?;
         Ok(Self {

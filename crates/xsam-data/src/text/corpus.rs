@@ -30,6 +30,17 @@ impl PartialEq for SentencePairs {
 impl Eq for SentencePairs {}
 
 impl SentencePairs {
+    #[cfg(test)]
+    pub(crate) fn new(source: &[&str], target: &[&str]) -> Self {
+        assert_eq!(source.len(), target.len());
+        let mut pairs = Self::default();
+        for (source, target) in source.iter().zip(target) {
+            pairs.source.push(source);
+            pairs.target.push(target);
+        }
+        pairs
+    }
+
     /// The number of pairs.
     pub fn len(&self) -> usize {
         self.source.len()

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use serde::{Deserialize, Serialize};
 use xsam::SharpnessAware;
+use xsam_data::Fingerprint;
 
 use crate::error::Error;
 use crate::files;
@@ -49,6 +50,9 @@ pub(crate) struct Position {
     pub(crate) warnings: Vec<String>,
     /// How much of the logs is of the time before.
     pub(crate) logs: LogLengths,
+    /// The data that the run learned from last; not of checkpoints of earlier builds.
+    #[serde(default)]
+    pub(crate) data: Option<Fingerprint>,
 }
 
 impl Default for Position {
@@ -61,6 +65,7 @@ impl Default for Position {
             restored: 0,
             warnings: Vec::new(),
             logs: LogLengths::default(),
+            data: None,
         }
     }
 }
@@ -132,15 +137,9 @@ pub(crate) fn discard(checkpoint: &Path) -> Result<(), Error> {
     files::remove(&leaving)
 }
 
-/// The position of a run at its latest checkpoint, with the weights and the state there in `model` and `optim`; all as
-/// they are, and no position, if there is none. With `recover`, checkpoints that are damaged are passed over, if an
-/// earlier one is whole.
-pub(crate) fn load<M: Module>(
-    run: &Path,
-    model: M,
-    optim: &mut SharpnessAware,
-    recover: bool,
-) -> Result<(M, Option<Position>), Error> {
+/// The checkpoint that a run goes on from, which is the latest one, and the position there, if there is any. With
+/// `recover`, checkpoints that are damaged are passed over, if an earlier one is whole.
+pub(crate) fn find(run: &Path, recover: bool) -> Result<Option<(PathBuf, Position)>, Error> {
     let mut damage = None;
     for (_, path) in kept(run)?.into_iter().rev() {
         if let Err(error) = manifest::check(&path, &READ) {
@@ -151,14 +150,23 @@ pub(crate) fn load<M: Module>(
             return Err(damaged(damage, Some(path)));
         }
         let position = position(&path)?;
-        let model = contents::model(&path.join(MODEL), model)?;
-        contents::optimizer(&path.join(OPTIMIZER), &model, optim)?;
-        return Ok((model, Some(position)));
+        return Ok(Some((path, position)));
     }
     match damage {
-        None => Ok((model, None)),
+        None => Ok(None),
         Some(damage) => Err(damaged(damage, None)),
     }
+}
+
+/// The weights and the state of a checkpoint that was [found](find), in `model` and `optim`.
+pub(crate) fn restore<M: Module>(
+    checkpoint: &Path,
+    model: M,
+    optim: &mut SharpnessAware,
+) -> Result<M, Error> {
+    let model = weights(checkpoint, model)?;
+    contents::optimizer(&checkpoint.join(OPTIMIZER), &model, optim)?;
+    Ok(model)
 }
 
 fn damaged(damage: Error, whole: Option<PathBuf>) -> Error {
@@ -168,25 +176,21 @@ fn damaged(damage: Error, whole: Option<PathBuf>) -> Error {
     }
 }
 
-/// The epochs up to the latest checkpoint of a run.
-pub(crate) fn rows(run: &Path) -> Result<Vec<Metrics>, Error> {
-    match latest(run)? {
-        Some((_, path)) => Ok(position(&path)?.rows),
-        None => Ok(Vec::new()),
-    }
+/// The position at the latest checkpoint of a run, if it has one.
+pub(crate) fn latest_position(run: &Path) -> Result<Option<Position>, Error> {
+    let latest = latest(run)?;
+    latest.map(|(_, path)| position(&path)).transpose()
 }
 
-/// The epochs up to a checkpoint, and its weights in `model`.
-pub(crate) fn load_model<M: Module>(
-    checkpoint: &Path,
-    model: M,
-) -> Result<(M, Vec<Metrics>), Error> {
+/// The position at a checkpoint, all of which is as it was written.
+pub(crate) fn open(checkpoint: &Path) -> Result<Position, Error> {
     manifest::check(checkpoint, &READ)?;
-    let position = position(checkpoint)?;
-    Ok((
-        contents::model(&checkpoint.join(MODEL), model)?,
-        position.rows,
-    ))
+    position(checkpoint)
+}
+
+/// The weights of a checkpoint, in `model`.
+pub(crate) fn weights<M: Module>(checkpoint: &Path, model: M) -> Result<M, Error> {
+    contents::model(&checkpoint.join(MODEL), model)
 }
 
 fn position(checkpoint: &Path) -> Result<Position, Error> {

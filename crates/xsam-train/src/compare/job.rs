@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
+use xsam_data::Owner;
 
+use crate::back_end::check_device;
 use crate::error::Error;
 use crate::event::{Event, StopSignal};
-use crate::files::Existing;
+use crate::files::Terms;
 use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::process::{order, watch};
@@ -42,9 +44,11 @@ pub struct Job {
 pub(super) struct Order {
     pub(super) spec: Spec,
     pub(super) directory: PathBuf,
-    pub(super) existing: Existing,
+    pub(super) terms: Terms,
     /// The directory of the comparison.
     pub(super) comparison: PathBuf,
+    /// Who makes it.
+    pub(super) owner: Owner,
 }
 
 /// What a run that is made in another process tells.
@@ -101,7 +105,15 @@ pub fn serve(stop: &StopSignal) -> Result<RunSummary, Error> {
     watch(input, stop.clone());
 
     let _lock = Lock::share(&order.comparison)?;
-    let run = Run::prepare(order.spec, &order.directory, order.existing)?;
+    let Order {
+        spec,
+        directory,
+        terms,
+        owner,
+        ..
+    } = order;
+    check_device(spec.train.device, spec.train.precision)?;
+    let run = Run::of_comparison(spec, &directory, terms, &owner, None)?;
     let mut told = Instant::now();
     run.train(stop, &mut |event| match event {
         Event::Started {
@@ -139,12 +151,13 @@ fn tell(event: &JobEvent) {
 }
 
 impl Order {
-    pub(super) fn new(job: &Job, existing: Existing, comparison: &Path) -> Self {
+    pub(super) fn new(job: &Job, terms: Terms, comparison: &Path, owner: &Owner) -> Self {
         Self {
             spec: job.spec.clone(),
             directory: job.directory.clone(),
-            existing,
+            terms,
             comparison: comparison.to_owned(),
+            owner: owner.clone(),
         }
     }
 }

@@ -2,10 +2,8 @@
 
 use super::{Comparison, Job, TuningSummary};
 use crate::error::Error;
+use crate::files::TUNE;
 use crate::spec::{Candidate, CompareEntry, Spec};
-
-/// Folder of the runs that hyper-parameters are chosen by.
-const TUNE: &str = "tune";
 
 impl Comparison {
     /// How many runs there are, those that hyper-parameters are chosen by included.

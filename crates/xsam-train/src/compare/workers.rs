@@ -16,7 +16,6 @@ use super::Outcome;
 use super::job::{Job, JobEvent, Order};
 use crate::error::Error;
 use crate::event::StopSignal;
-use crate::files::Existing;
 use crate::summary::Status;
 
 /// Time from one look at the stop signal to the next.
@@ -66,7 +65,7 @@ impl Workers {
     pub(super) fn perform(
         &self,
         jobs: &[Job],
-        (comparison, existing): (&Path, Existing),
+        order: &dyn Fn(&Job) -> Order,
         stop: &StopSignal,
         listener: &mut JobListener<'_>,
     ) -> Result<Outcome, Error> {
@@ -80,8 +79,7 @@ impl Workers {
                 && running.len() < self.count.max(1)
                 && let Some((i, job)) = waiting.next()
             {
-                let order = Order::new(job, existing, comparison);
-                running.insert(i, self.start(&order, i, sender.clone())?);
+                running.insert(i, self.start(&order(job), i, sender.clone())?);
             }
             if stop.is_set() && !asked {
                 asked = true;

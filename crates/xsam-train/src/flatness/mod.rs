@@ -3,7 +3,6 @@
 mod draw;
 mod memory;
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -19,6 +18,7 @@ use xsam_models::{parameter_count, state};
 use crate::error::Error;
 use crate::files;
 use crate::names::named;
+use crate::output::Output;
 use crate::spec::{ModelName, Precision, SpecError};
 use crate::subject::{Measurement, Sample, Scene, Subject, measured, mode_name};
 use crate::task::Task;
@@ -167,7 +167,8 @@ pub struct FlatnessReport {
 /// `NAME.flatness` beside the file. `listener` is told what is measured next.
 ///
 /// # Errors
-/// If the spec cannot be, the model or its data cannot be loaded, or something is not finite.
+/// If the spec cannot be, the model or its data cannot be loaded, the data are not those of the run, somebody else is
+/// measuring its flatness, or something is not finite.
 pub fn flatness(
     subject: &Subject,
     spec: &FlatnessSpec,
@@ -176,7 +177,10 @@ pub fn flatness(
     spec.check()?;
     listener(FlatnessEvent::Stage("loading model and data"));
     let trained = subject.load()?;
+    // The run may be under way: only its measurements are not made twice at once.
+    let _output = Output::of_results(&trained.run, "flatness")?;
     let mut report = measured(
+        subject,
         &trained,
         &spec.sample,
         Flatness {
@@ -197,9 +201,7 @@ pub fn flatness(
 }
 
 fn write(report: &FlatnessReport) -> Result<(), Error> {
-    let directory = &report.run;
-    fs::create_dir_all(directory).map_err(Error::file("create the directory", directory))?;
-    let path = directory.join(FILE);
+    let path = report.run.join(FILE);
     let text = serde_json::to_string_pretty(report).map_err(|e| Error::damaged(&path, e))?;
     files::write(&path, &text)
 }

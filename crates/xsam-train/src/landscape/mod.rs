@@ -5,9 +5,8 @@ mod polar;
 mod values;
 mod view;
 
-use std::fs;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -18,6 +17,7 @@ pub use values::{Axis, LandscapeReport, Mark, Path, Settings, XsamPlaneReport};
 use crate::error::Error;
 use crate::event::StopSignal;
 use crate::files::Existing;
+use crate::output::Output;
 use crate::spec::{DeviceName, SpecError};
 use crate::subject::{Measurement, Sample, Scene, Subject, measured};
 use crate::task::Task;
@@ -178,8 +178,8 @@ pub struct Landscape {
 /// is ended, the same call goes on where it was.
 ///
 /// # Errors
-/// If the spec cannot be, the model or its data cannot be loaded, there is a landscape of that name with other
-/// settings, or a direction cannot be had.
+/// If the spec cannot be, the model or its data cannot be loaded, the data are not those of the run, there is a
+/// landscape of that name with other settings, somebody else is taking it, or a direction cannot be had.
 pub fn landscape(
     subject: &Subject,
     spec: &LandscapeSpec,
@@ -189,18 +189,22 @@ pub fn landscape(
     spec.check()?;
     listener(LandscapeEvent::Stage("loading model and data"));
     let trained = subject.load()?;
+    // The run may be under way, and other landscapes of it, too.
+    let output = Output::of_results(&trained.run.join(FOLDER), &spec.name())?;
     let taking = Taking {
         spec,
         stop,
         listener,
+        directory: output.directory(),
     };
-    measured(&trained, &spec.sample, taking)
+    measured(subject, &trained, &spec.sample, taking)
 }
 
 struct Taking<'a> {
     spec: &'a LandscapeSpec,
     stop: &'a StopSignal,
     listener: &'a mut dyn FnMut(LandscapeEvent<'_>),
+    directory: &'a FilePath,
 }
 
 impl Measurement for Taking<'_> {
@@ -215,14 +219,13 @@ impl Measurement for Taking<'_> {
             spec,
             stop,
             listener,
+            directory,
         } = self;
-        let directory = scene.trained.run.join(FOLDER);
-        fs::create_dir_all(&directory).map_err(Error::file("create the directory", &directory))?;
         let warnings = scene.warnings();
         for warning in &warnings {
             listener(LandscapeEvent::Warning(warning));
         }
-        let mut stored = Stored::open(&directory, spec, scene)?;
+        let mut stored = Stored::open(directory, spec, scene)?;
         if stored.is_complete() {
             return stored.finish(warnings, listener);
         }

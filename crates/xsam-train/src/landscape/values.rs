@@ -90,6 +90,9 @@ pub struct Settings {
     /// The name of the checkpoint, and a checksum of its weights. Where it is may change.
     checkpoint: String,
     crc32: String,
+    /// A hash of the data.
+    #[serde(default)]
+    data: String,
 }
 
 /// A loss in JSON, which has no numbers that are not finite.
@@ -139,6 +142,9 @@ pub struct LandscapeReport {
     pub plane: Option<XsamPlaneReport>,
     /// Seconds for the losses.
     pub seconds: f64,
+    /// In what the data differ from those that the run was trained on, if they do and that was allowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changed_data: Option<String>,
     /// The losses; the first axis runs fastest. None where it is not known yet.
     losses: Vec<Option<Loss>>,
 }
@@ -197,6 +203,7 @@ pub(super) struct Stored {
     settings: Settings,
     name: String,
     items: usize,
+    changed_data: Option<String>,
     report: Option<LandscapeReport>,
 }
 
@@ -213,6 +220,7 @@ impl Stored {
             directory: directory.to_owned(),
             settings,
             items: scene.counts.iter().sum(),
+            changed_data: scene.data.differences.clone(),
             report: None,
             name,
         };
@@ -256,6 +264,7 @@ impl Stored {
             paths: view.paths,
             plane: view.plane,
             seconds,
+            changed_data: self.changed_data.clone(),
             losses,
         });
         self.save()
@@ -376,6 +385,7 @@ impl Settings {
                 .to_string_lossy()
                 .into_owned(),
             crc32: checkpoint::checksum(checkpoint)?,
+            data: scene.data.digest.clone(),
         })
     }
 }

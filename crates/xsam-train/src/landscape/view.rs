@@ -104,6 +104,7 @@ impl View {
                     path: path.clone(),
                     spec: spec_of_file,
                     device: Some(scene.trained.spec.train.device),
+                    changed_data: false,
                 };
                 let other = other.load()?;
                 let model = T::unpack(other.model).ok_or_else(|| {
@@ -227,7 +228,8 @@ fn trajectory<T: Task>(
         if Some(place) >= here_is {
             break;
         }
-        let (model, _) = checkpoint::load_model(&path, scene.task.model()?)?;
+        checkpoint::open(&path)?;
+        let model = checkpoint::weights(&path, scene.task.model()?)?;
         // Running statistics are not on the way that the optimizer takes.
         let [learned, _] = divided(between(&scene.model, &model)?, &here.gradient);
         ways.push(learned);

@@ -19,6 +19,9 @@ use crate::spec::Spec;
 /// Exit code of wrong usage.
 const USAGE: i32 = 2;
 
+/// The run that is measured, among the temporary files.
+const RUN: &str = "run";
+
 /// Time from one look at the process and the stop signal to the next.
 const ATTENTION: Duration = Duration::from_millis(20);
 
@@ -41,7 +44,7 @@ pub fn serve_plan() -> Result<Measurement, Error> {
     let (order, input): (Order, _) = order("xsam plan --measure", "xsam plan")?;
     watch(input, StopSignal::default());
     let _lock = Lock::share(&order.directory)?;
-    measure(&order.spec, order.steps, &order.directory)
+    measure(&order.spec, order.steps, &order.directory.join(RUN))
 }
 
 /// What `program plan --measure` finds of the spec, a resolved one, with as many threads as this process has; nothing if

@@ -68,8 +68,8 @@ impl<T: Task> Task for Excerpt<'_, T> {
         self.task.changed_labels()
     }
 
-    fn keep(&self, directory: &Path) -> Result<(), Error> {
-        self.task.keep(directory)
+    fn keep(&self, directory: &Path, goes_on: bool) -> Result<(), Error> {
+        self.task.keep(directory, goes_on)
     }
 
     fn sample(&self, sizes: SampleSizes, seed: u64) -> Result<Vec<(T::Batch, usize)>, Error> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use xsam_data::Dataset;
+use xsam_data::{Dataset, Owner};
 
 use super::excerpt::Excerpt;
 use super::log::{CHECKPOINT_EVERY, Goal, Log};
@@ -17,8 +17,10 @@ use crate::error::Error;
 use crate::event::{Event, StopSignal};
 use crate::files::Existing;
 use crate::memory::peak_mb;
+use crate::output::Output;
 use crate::passes::Parts;
 use crate::spec::{Search, Spec, SpecError};
+use crate::start::Start;
 use crate::task::{Classification, Task, Translation};
 
 /// Epochs of a run that is measured: more than it will ever come to.
@@ -121,7 +123,11 @@ fn of_task<T: Task>(
     let excerpt = Excerpt::new(task, &log);
     let spec = measured(spec);
     let kernels = describe(spec.train.device, spec.train.kernels);
-    let course = Course::new(spec, excerpt, place, directory, Existing::Refuse)?;
+    let owner = Owner::this_process();
+    // Whoever has ordered it has the directory above.
+    let output = Output::of_run(directory, Existing::Refuse, &owner, true)?;
+    let start = Start::find(output, &spec)?;
+    let course = Course::new(spec, excerpt, place, start)?;
     let summary = course.train(&stop, &mut listener)?;
 
     let log = log.into_inner();

@@ -4,6 +4,8 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use xsam_data::Owner;
+
 use crate::error::Error;
 use crate::lock::Lock;
 
@@ -30,10 +32,14 @@ impl Scratch {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
                 Err(error) => return Err(Error::file("create the directory", &path)(error)),
             }
-            let lock = Some(Lock::share(&path)?);
-            // Another plan may have swept it away before it was locked.
-            if path.exists() {
-                return Ok(Self { path, lock });
+            match Lock::take(&path, &Owner::this_process()) {
+                Ok(lock) => {
+                    let lock = Some(lock);
+                    return Ok(Self { path, lock });
+                }
+                // Another plan has swept it away before it was locked.
+                Err(_) if !path.exists() => {}
+                Err(error) => return Err(error),
             }
         }
     }
@@ -84,18 +90,27 @@ mod tests {
         for name in ["xsam-plan-1-0", "xsam-plan-1-1", "xsam-plan-1-2", "mine"] {
             fs::create_dir(at(name)).unwrap();
         }
-        let used = Lock::share(&at("xsam-plan-1-0")).unwrap();
-        for left in ["xsam-plan-1-1", "mine"] {
-            drop(Lock::share(&at(left)).unwrap());
-        }
+        let owner = Owner::this_process();
+        let used = Lock::take(&at("xsam-plan-1-0"), &owner).unwrap();
+        // As they are left by those that were killed.
+        let leave = |name: &str| fs::write(at(name).join(".xsam.lock"), "").unwrap();
+        leave("xsam-plan-1-1");
+        leave("mine");
         sweep_in(parent.path());
         // The third one is not locked yet.
         let there = ["xsam-plan-1-0", "xsam-plan-1-1", "xsam-plan-1-2", "mine"];
         let there = there.map(|name| at(name).exists());
         assert_eq!(there, [true, false, true, true]);
         drop(used);
+        // The process that worked for it has not noticed yet.
+        leave("xsam-plan-1-0");
+        let left = at("xsam-plan-1-0");
+        let working = Lock::share(&left).unwrap();
         sweep_in(parent.path());
-        assert!(!at("xsam-plan-1-0").exists());
+        assert!(left.exists());
+        drop(working);
+        sweep_in(parent.path());
+        assert!(!left.exists());
 
         let path = one.path().to_owned();
         sweep();

@@ -23,6 +23,7 @@ mod thin;
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::lock::Lock;
 use crate::summary::MARKER;
 use crate::{compare, files};
 use source::{ComparisonSource, RunSource};
@@ -40,14 +41,15 @@ const FILE: &str = "report.html";
 /// If there is neither a run nor a comparison, what it has written is damaged, or the file cannot be written.
 pub fn report(directory: &Path) -> Result<PathBuf, Error> {
     let has = |file: &str| directory.join(file).exists();
-    let page = match (has(compare::MARKER), has(MARKER)) {
-        (true, _) => comparison::page(&ComparisonSource::read(directory)?),
-        (false, true) => run::page(&RunSource::read(directory)?),
-        (false, false) => {
-            return Err(Error::NoResults {
-                path: directory.to_owned(),
-            });
-        }
+    if !has(compare::MARKER) && !has(MARKER) {
+        let path = directory.to_owned();
+        return Err(Error::NoResults { path });
+    }
+    // What is in the directory may be under way: only the page is not written twice at once.
+    let _lock = Lock::await_results(directory, "report")?;
+    let page = match has(compare::MARKER) {
+        true => comparison::page(&ComparisonSource::read(directory)?),
+        false => run::page(&RunSource::read(directory)?),
     };
     let path = directory.join(FILE);
     files::write(&path, &page.html(&path)?)?;

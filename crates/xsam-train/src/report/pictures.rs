@@ -3,8 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use super::flatness::json;
 use crate::error::Error;
 use crate::files;
 use crate::landscape;
@@ -56,6 +57,29 @@ pub(super) fn landscapes(run: &Path) -> Result<Vec<Picture>, Error> {
     }
     pictures.sort_by(|a, b| a.title.cmp(&b.title));
     Ok(pictures)
+}
+
+/// In what the data of landscapes were not those of the run, a sentence for each.
+///
+/// # Errors
+/// If one of them cannot be read.
+pub(super) fn on_changed_data(run: &Path, landscapes: &[Picture]) -> Result<Vec<String>, Error> {
+    #[derive(Deserialize)]
+    struct Values {
+        changed_data: Option<String>,
+    }
+    let mut told = Vec::new();
+    for Picture { title, .. } in landscapes {
+        let path = run.join(landscape::FOLDER).join(format!("{title}.json"));
+        let values: Option<Values> = json(&path)?;
+        let changed = values.and_then(|values| values.changed_data);
+        told.extend(changed.map(|differences| {
+            format!(
+                "landscape {title}: taken on other data than the run was trained on: {differences}"
+            )
+        }));
+    }
+    Ok(told)
 }
 
 /// The text of an SVG file as a `data:` address.

@@ -27,7 +27,7 @@ pub(super) struct RunSource {
     pub(super) searches: Vec<Search>,
     pub(super) measured: Option<Measured>,
     pub(super) landscapes: Vec<Picture>,
-    /// What could not be read and is left out.
+    /// What could not be read and is left out, and what else is to be known of what was measured.
     pub(super) notices: Vec<String>,
 }
 
@@ -79,6 +79,10 @@ impl RunSource {
     pub(super) fn read(directory: &Path) -> Result<Self, Error> {
         let (spec, text) = spec(directory)?;
         let mut notices = Vec::new();
+        let landscapes = or_notice(pictures::landscapes(directory), &mut notices);
+        let on_other = pictures::on_changed_data(directory, &landscapes);
+        let on_other = or_notice(on_other, &mut notices);
+        notices.extend(on_other);
         Ok(Self {
             directory: directory.to_owned(),
             spec,
@@ -87,7 +91,7 @@ impl RunSource {
             epochs: epochs::read(directory)?,
             searches: or_notice(search::read(directory), &mut notices),
             measured: or_notice(flatness::read(directory), &mut notices),
-            landscapes: or_notice(pictures::landscapes(directory), &mut notices),
+            landscapes,
             notices,
         })
     }

@@ -68,9 +68,9 @@ pub(crate) trait Task {
         Vec::new()
     }
 
-    /// Writes into the run's directory what the model is of no use without; of a run that goes on, checks
-    /// that it is the same.
-    fn keep(&self, _directory: &Path) -> Result<(), Error> {
+    /// Writes into the run's directory what the model is of no use without; of a run that `goes_on` from a checkpoint,
+    /// checks that it is the same.
+    fn keep(&self, _directory: &Path, _goes_on: bool) -> Result<(), Error> {
         Ok(())
     }
 

@@ -61,15 +61,28 @@ pub(crate) struct Tokens {
 }
 
 impl Translation {
-    /// The task of a resolved spec, from all of its data.
-    pub(crate) fn new(spec: &Spec, mut text: ParallelText, place: Place) -> Result<Self, Error> {
+    /// The task of a resolved spec, from all of its data, with the tokenizer that the training text makes.
+    pub(crate) fn new(spec: &Spec, text: ParallelText, place: Place) -> Result<Self, Error> {
+        Self::with_tokenizer(spec, text, place, None)
+    }
+
+    /// The same with another tokenizer, if one is given.
+    pub(crate) fn with_tokenizer(
+        spec: &Spec,
+        mut text: ParallelText,
+        place: Place,
+        tokenizer: Option<Tokenizer>,
+    ) -> Result<Self, Error> {
         spec.data.check_subset(text.train.len())?;
         let lines = text.train.len() + text.left_out;
         if let Some(n) = spec.data.subset {
             text.train = text.train.first(n)?;
         }
         let merges = spec.translation.merges.unwrap_or_default();
-        let tokenizer = Tokenizer::train(text.train.sentences(), merges)?;
+        let tokenizer = match tokenizer {
+            Some(tokenizer) => tokenizer,
+            None => Tokenizer::train(text.train.sentences(), merges)?,
+        };
         // What the first evaluation or the first BLEU would refuse.
         spec.translation
             .check_search(tokenizer.len(), PAD as usize)?;
@@ -235,15 +248,18 @@ impl Task for Translation {
         self.warnings.clone()
     }
 
-    fn keep(&self, directory: &Path) -> Result<(), Error> {
+    fn keep(&self, directory: &Path, goes_on: bool) -> Result<(), Error> {
         let path = directory.join(TOKENIZER);
-        if !path.exists() {
+        if !goes_on || !path.exists() {
             return Ok(self.tokenizer.save(&path)?);
         }
         files::regular(&path)?;
         match Tokenizer::load(&path)? == self.tokenizer {
             true => Ok(()),
-            false => Err(Error::OtherData { path }),
+            false => {
+                let reason = "it is not the one that the run's training text makes";
+                Err(Error::damaged(&path, reason))
+            }
         }
     }
 

@@ -1,0 +1,194 @@
+//! Two processes and one directory.
+#![cfg(unix)]
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use common::{SHORT, assert_fails, await_that, metrics, text, xsam};
+use xsam_data::{LockFile, Owner};
+
+/// Runs that last until they are killed, with a checkpoint after every fifth of a second or so.
+const LONG: [&str; 8] = [
+    "--set",
+    "train.epochs=100000",
+    "--set",
+    "train.batch_size=20",
+    "--set",
+    "data.subset=300",
+    "--threads",
+    "1",
+];
+
+/// A process that is killed when the test is over, whatever becomes of it.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn has_checkpoint(run: &Path) -> bool {
+    let names = fs::read_dir(run.join("checkpoint")).into_iter().flatten();
+    let mut names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.any(|name| !name.ends_with(".tmp"))
+}
+
+/// Starts a long one, and waits until it is at work in `run`, which has a checkpoint.
+fn start(here: &Path, arguments: &[&str], run: &str) -> Running {
+    let child = Command::new(env!("CARGO_BIN_EXE_xsam"))
+        .args(arguments)
+        .args(LONG)
+        .arg("--quiet")
+        .current_dir(here)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let running = Running(child);
+    let run = here.join(run);
+    await_that(|| {
+        let is_locked = LockFile::check_free(&run.join(".xsam.lock")).is_err();
+        is_locked && has_checkpoint(&run)
+    });
+    running
+}
+
+#[track_caller]
+fn assert_done(here: &Path, arguments: &[&str]) {
+    let output = xsam(here, arguments);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_run_under_way_is_left_to_the_one_who_makes_it() {
+    let here = tempfile::tempdir().unwrap();
+    let here = here.path();
+    let first = start(here, &["train", "--out", "a"], "a");
+    let who = "a is in use by `xsam train --out a --set train.epochs=100000";
+    let process = format!("process {} on ", first.0.id());
+    for arguments in [
+        &["train", "--resume", "a"][..],
+        &["train", "--resume", "a", "--recover"],
+        &["train", "--out", "a"],
+        &["train", "--out", "a", "--overwrite"],
+    ] {
+        let refused = xsam(here, arguments);
+        assert_fails(&refused, 1, who);
+        assert_fails(&refused, 1, &process);
+    }
+    // Whoever only looks, or adds what was measured, may do so.
+    assert_done(here, &["report", "a"]);
+    assert_done(here, &["export", "a", "--out", "w.safetensors"]);
+    let few = ["--samples", "20", "--quiet"];
+    assert_done(here, &[&["flatness", "a"], &few[..]].concat());
+    let line = ["landscape", "a", "--line", "--points", "3"];
+    assert_done(here, &[&line[..], &few].concat());
+    drop(first);
+
+    // The one who has it is dead, and nobody waits for him.
+    let short = ["train", "--out", "a", "--overwrite", "--quiet"];
+    assert_done(here, &[&short[..], &SHORT].concat());
+    assert_eq!(metrics(&here.join("a")).len(), 1 + 2);
+    assert!(!here.join("a/.xsam.lock").exists() && !here.join("a/flatness.json").exists());
+}
+
+#[test]
+fn a_run_of_a_comparison_is_left_to_the_comparison() {
+    for how in [&[][..], &["--jobs", "2"]] {
+        let here = tempfile::tempdir().unwrap();
+        let here = here.path();
+        let compare = ["compare", "--out", "c", "--methods", "sgd,sam"];
+        let first = start(here, &[&compare[..], how].concat(), "c/sgd-seed0");
+        let process = format!("process {} on ", first.0.id());
+        // One that is being made, and one whose turn comes yet.
+        for run in ["c/sgd-seed0", "c/sam-seed2"] {
+            let told = format!(
+                "{run} is a run of the comparison in c, which is in use by `xsam compare --out c"
+            );
+            let made = here.join(run).exists();
+            for arguments in [
+                &["train", "--out", run, "--overwrite"][..],
+                &["train", "--resume", run],
+            ] {
+                if arguments[1] == "--resume" && !made {
+                    continue;
+                }
+                let refused = xsam(here, arguments);
+                assert_fails(&refused, 1, &told);
+                assert_fails(&refused, 1, &process);
+            }
+            assert_eq!(here.join(run).exists(), made);
+        }
+        let refused = xsam(here, &["compare", "--resume", "c"]);
+        assert_fails(&refused, 1, "c is in use by `xsam compare --out c");
+        assert_done(here, &["report", "c"]);
+        assert_done(here, &["report", "c/sgd-seed0"]);
+        let flatness = ["flatness", "c/sgd-seed0", "--samples", "20", "--quiet"];
+        assert_done(here, &flatness);
+    }
+}
+
+#[test]
+fn a_comparison_leaves_a_run_to_the_one_who_makes_it() {
+    let here = tempfile::tempdir().unwrap();
+    let here = here.path();
+    let compare = ["compare", "--out", "c", "--methods", "sgd", "--seeds", "0"];
+    drop(start(here, &compare, "c/sgd-seed0"));
+    let first = start(here, &["train", "--resume", "c/sgd-seed0"], "c/sgd-seed0");
+    let again = [&compare[..], &["--overwrite"]].concat();
+    let resumed = ["compare", "--resume", "c"];
+    for arguments in [&resumed[..], &again] {
+        let refused = xsam(here, arguments);
+        let told = "c/sgd-seed0 is in use by `xsam train --resume c/sgd-seed0";
+        assert_fails(&refused, 1, told);
+    }
+    assert!(here.join("c/sgd-seed0/checkpoint").exists());
+    drop(first);
+    let finished = [&again[..], &SHORT, &["--quiet"]].concat();
+    assert_done(here, &finished);
+}
+
+#[test]
+fn the_same_results_are_not_made_twice_at_once() {
+    let here = tempfile::tempdir().unwrap();
+    let here = here.path();
+    let train = ["train", "--out", "a", "--set", "model.name=mlp", "--quiet"];
+    assert_done(here, &[&train[..], &SHORT].concat());
+    fs::create_dir(here.join("a/landscape")).unwrap();
+    let line = ["landscape", "a", "--line", "--points", "3", "--samples"];
+    let eigen = ["--along", "eigenvectors"];
+    let line = [&line[..], &["20", "--quiet"]].concat();
+    let flatness = ["flatness", "a", "--samples", "20", "--quiet"];
+    let export = ["export", "a", "--out", "w.pt", "--overwrite"];
+    for (lock, arguments, what) in [
+        ("a/.flatness.lock", &flatness[..], "a/flatness"),
+        (
+            "a/landscape/.random-line.lock",
+            &line,
+            "a/landscape/random-line",
+        ),
+        (".w.pt.lock", &export, "w.pt"),
+    ] {
+        let other = Owner {
+            command: "xsam by somebody".to_owned(),
+            ..Owner::this_process()
+        };
+        let held = LockFile::take(&here.join(lock), &other).unwrap();
+        let told = format!("{what} is in use by `xsam by somebody`");
+        assert_fails(&xsam(here, arguments), 1, &told);
+        // Other results are another matter; what they are of is not replaced meanwhile.
+        assert_done(here, &["report", "a"]);
+        assert_done(here, &[&line[..], &eigen].concat());
+        let again = xsam(here, &[&train[..], &["--overwrite"], &SHORT].concat());
+        assert_eq!(again.status.success(), lock == ".w.pt.lock");
+        drop(held);
+        assert_done(here, arguments);
+        fs::create_dir_all(here.join("a/landscape")).unwrap();
+    }
+}

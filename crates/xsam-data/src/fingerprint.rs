@@ -1,0 +1,399 @@
+//! What a data set consists of, in a few lines, so that another one in its place is noticed.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::text::{ParallelText, SentencePairs, Sentences};
+use crate::{Dataset, Images, Sizes, Splits};
+
+/// Differences of one kind that are told one by one.
+const MOST_TOLD: usize = 5;
+
+/// What a data set consists of: classes, numbers, and hashes of what was read, in its order, which decides the batches.
+/// Where and when its files were written is not part of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Fingerprint {
+    /// Of images.
+    Images(ImagesPrint),
+    /// Of pairs of sentences.
+    Text(TextPrint),
+}
+
+/// What a data set of images consists of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImagesPrint {
+    /// Names of the classes, in the order of the labels.
+    pub classes: Vec<String>,
+    /// Channels, height and width of an image.
+    pub shape: [usize; 3],
+    /// The images that are learned from.
+    pub train: ImagePart,
+    /// Those that are chosen by.
+    pub validation: ImagePart,
+    /// Those that are reported on.
+    pub test: ImagePart,
+}
+
+/// A part of a data set of images.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImagePart {
+    /// Images of each class.
+    pub images: Vec<usize>,
+    /// XXH3 of labels and pixels, 128 bits in hexadecimal.
+    pub hash: String,
+}
+
+/// What a data set for translation consists of.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextPrint {
+    /// The pairs that are learned from.
+    pub train: TextPart,
+    /// Those that are chosen by.
+    pub validation: TextPart,
+    /// Those that are reported on.
+    pub test: TextPart,
+}
+
+/// A part of a data set for translation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextPart {
+    /// Pairs of sentences.
+    pub pairs: usize,
+    /// XXH3 of the sentences to translate, 128 bits in hexadecimal.
+    pub source: String,
+    /// The same of their translations.
+    pub target: String,
+}
+
+impl Dataset {
+    /// What the data set consists of.
+    pub fn fingerprint(&self) -> Fingerprint {
+        match self {
+            Self::Images(splits) => Fingerprint::Images(of_images(splits)),
+            Self::Text(text) => Fingerprint::Text(of_text(text)),
+        }
+    }
+}
+
+fn of_images(splits: &Splits) -> ImagesPrint {
+    let [train, validation, test] =
+        [&splits.train, &splits.validation, &splits.test].map(|images| ImagePart {
+            images: images.class_counts(),
+            hash: hash_of_images(images),
+        });
+    let images = &splits.train;
+    ImagesPrint {
+        classes: images.class_names().to_vec(),
+        shape: [images.channels(), images.height(), images.width()],
+        train,
+        validation,
+        test,
+    }
+}
+
+fn hash_of_images(images: &Images) -> String {
+    let mut hash = Xxh3::new();
+    let labels = images.labels().iter();
+    let labels: Vec<u8> = labels.flat_map(|&l| (l as u64).to_le_bytes()).collect();
+    hash.update(&labels);
+    hash.update(images.pixels());
+    digits(&hash)
+}
+
+fn of_text(text: &ParallelText) -> TextPrint {
+    let part = |pairs: &SentencePairs| TextPart {
+        pairs: pairs.len(),
+        source: hash_of_sentences(pairs.source()),
+        target: hash_of_sentences(pairs.target()),
+    };
+    TextPrint {
+        train: part(&text.train),
+        validation: part(&text.validation),
+        test: part(&text.test),
+    }
+}
+
+fn hash_of_sentences(sentences: &Sentences) -> String {
+    let mut hash = Xxh3::new();
+    for sentence in sentences.iter() {
+        hash.update(&(sentence.len() as u64).to_le_bytes());
+        hash.update(sentence.as_bytes());
+    }
+    digits(&hash)
+}
+
+fn digits(hash: &Xxh3) -> String {
+    format!("{:032x}", hash.digest128())
+}
+
+impl Fingerprint {
+    /// How large a data set of images is.
+    pub fn sizes(&self) -> Option<Sizes> {
+        let Self::Images(print) = self else {
+            return None;
+        };
+        let [channels, height, width] = print.shape;
+        let count = |part: &ImagePart| part.images.iter().sum();
+        Some(Sizes {
+            train: count(&print.train),
+            validation: count(&print.validation),
+            test: count(&print.test),
+            channels,
+            height,
+            width,
+            classes: print.classes.len(),
+        })
+    }
+
+    /// The whole of it in one hash.
+    pub fn digest(&self) -> String {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        let mut hash = Xxh3::new();
+        hash.update(&text);
+        digits(&hash)
+    }
+
+    /// Whether a model for data of this fingerprint is one for those of another: as many classes, of images of one shape.
+    pub fn is_for_the_model_of(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Images(a), Self::Images(b)) => {
+                a.classes.len() == b.classes.len() && a.shape == b.shape
+            }
+            (Self::Text(_), Self::Text(_)) => true,
+            _ => false,
+        }
+    }
+
+    /// In what the data `now` differ from these, in a few phrases; none if they are the same.
+    pub fn differences(&self, now: &Self) -> Vec<String> {
+        match (self, now) {
+            (Self::Images(was), Self::Images(now)) => images_differ(was, now),
+            (Self::Text(was), Self::Text(now)) => text_differs(was, now),
+            (Self::Images(_), Self::Text(_)) => vec!["they are text, not images".to_owned()],
+            (Self::Text(_), Self::Images(_)) => vec!["they are images, not text".to_owned()],
+        }
+    }
+}
+
+fn images_differ(was: &ImagesPrint, now: &ImagesPrint) -> Vec<String> {
+    let mut differences = Vec::new();
+    if was.classes != now.classes {
+        let missing = |of: &[String], from: &[String]| -> Vec<String> {
+            let missing = of.iter().filter(|name| !from.contains(name));
+            missing.map(|name| format!("{name:?}")).collect()
+        };
+        let gone = missing(&was.classes, &now.classes);
+        let new = missing(&now.classes, &was.classes);
+        if gone.is_empty() && new.is_empty() {
+            differences.push("the classes are in another order".to_owned());
+        }
+        for (names, what) in [(gone, "gone"), (new, "new")] {
+            match names.len() {
+                0 => {}
+                1 => differences.push(format!("class {} is {what}", names[0])),
+                _ => differences.push(format!("classes {} are {what}", listed(names, ", "))),
+            }
+        }
+    }
+    if was.shape != now.shape {
+        let [[c, h, w], [other_c, other_h, other_w]] = [now.shape, was.shape];
+        differences.push(format!(
+            "images are {w}x{h} in {c} channels, not {other_w}x{other_h} in {other_c}"
+        ));
+    }
+    let same_kind = differences.is_empty();
+    for (name, was_part, now_part) in [
+        ("train", &was.train, &now.train),
+        ("validation", &was.validation, &now.validation),
+        ("test", &was.test, &now.test),
+    ] {
+        let counts = |names: &[String], part: &ImagePart| -> BTreeMap<String, usize> {
+            let counts = part.images.iter().copied();
+            names.iter().cloned().zip(counts).collect()
+        };
+        let before = counts(&was.classes, was_part);
+        let counts = counts(&now.classes, now_part);
+        let other = counts.iter().filter_map(|(class, n)| {
+            let m = before.get(class).filter(|m| *m != n)?;
+            Some(format!("{name}/{class} has {}, not {m}", number(*n)))
+        });
+        let other: Vec<String> = other.collect();
+        if !other.is_empty() {
+            differences.push(listed(other, "; "));
+        } else if same_kind && was_part.hash != now_part.hash {
+            differences.push(format!(
+                "the {name} part has other images, or others of its labels, or another order"
+            ));
+        }
+    }
+    differences
+}
+
+fn number(images: usize) -> String {
+    match images {
+        1 => "1 image".to_owned(),
+        n => format!("{n} images"),
+    }
+}
+
+fn text_differs(was: &TextPrint, now: &TextPrint) -> Vec<String> {
+    let mut differences = Vec::new();
+    for (name, was, now) in [
+        ("train", &was.train, &now.train),
+        ("validation", &was.validation, &now.validation),
+        ("test", &was.test, &now.test),
+    ] {
+        if was.pairs != now.pairs {
+            differences.push(format!(
+                "the {name} part has {} pairs, not {}",
+                now.pairs, was.pairs
+            ));
+            continue;
+        }
+        let sides = [
+            ("sources", &was.source, &now.source),
+            ("translations", &was.target, &now.target),
+        ];
+        for (side, _, _) in sides.iter().filter(|(_, was, now)| was != now) {
+            differences.push(format!(
+                "the {name} part has other {side}, or another order"
+            ));
+        }
+    }
+    differences
+}
+
+/// The first few of them, and how many more there are.
+fn listed(mut of: Vec<String>, separator: &str) -> String {
+    let more = of.len().saturating_sub(MOST_TOLD);
+    of.truncate(MOST_TOLD);
+    match more {
+        0 => of.join(separator),
+        more => format!("{} and {more} more", of.join(separator)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::{Normalization, digits as built_in};
+
+    /// Images of two pixels whose labels are given, and whose pixels begin with `first`.
+    fn images(labels: &[usize], names: &[&str], first: u8) -> Images {
+        let pixels = (0..labels.len()).flat_map(|i| [first, i as u8]).collect();
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Images::new(pixels, labels.to_vec(), [1, 1, 2], names).unwrap()
+    }
+
+    fn print(train: Images, test: Images) -> Fingerprint {
+        let normalization = Normalization::measure(&train);
+        let validation = images(&[0, 1], &["cat", "dog"], 0);
+        Dataset::Images(Splits {
+            train,
+            validation,
+            test,
+            normalization,
+        })
+        .fingerprint()
+    }
+
+    #[test]
+    fn it_is_said_what_of_the_images_has_changed() {
+        let names = ["cat", "dog"];
+        let test = || images(&[0, 1], &names, 9);
+        let was = print(images(&[0, 0, 1], &names, 1), test());
+        let told = |now: &Fingerprint| was.differences(now).join("; ");
+        assert_eq!(told(&print(images(&[0, 0, 1], &names, 1), test())), "");
+        for (train, test, expected) in [
+            (
+                images(&[0, 0, 0, 1], &names, 1),
+                test(),
+                "train/cat has 3 images, not 2",
+            ),
+            (
+                images(&[0, 1], &names, 1),
+                test(),
+                "train/cat has 1 image, not 2",
+            ),
+            (
+                images(&[0, 0, 1], &names, 1),
+                images(&[0, 1], &names, 8),
+                "the test part has other images, or others of its labels, or another order",
+            ),
+            // As many of each class, and the labels of two swapped.
+            (
+                images(&[0, 1, 0], &names, 1),
+                test(),
+                "the train part has other images, or others of its labels, or another order",
+            ),
+            (
+                images(&[1, 1, 0], &["dog", "zebra"], 1),
+                test(),
+                "class \"cat\" is gone; class \"zebra\" is new",
+            ),
+            (
+                images(&[1, 1, 0], &["dog", "cat"], 1),
+                test(),
+                "the classes are in another order",
+            ),
+        ] {
+            let now = print(train, test);
+            assert_eq!(told(&now), expected);
+            assert!(was.is_for_the_model_of(&now));
+        }
+        let more = print(images(&[0, 1, 2], &["cat", "dog", "emu"], 1), test());
+        let expected = "class \"emu\" is new; train/cat has 1 image, not 2";
+        assert_eq!(told(&more), expected);
+        assert!(!was.is_for_the_model_of(&more));
+        assert_ne!(was.digest(), more.digest());
+    }
+
+    #[test]
+    fn it_is_said_which_sentences_have_changed() {
+        let pairs = |source: &[&str], target: &[&str]| SentencePairs::new(source, target);
+        let text = |test: SentencePairs| {
+            Dataset::Text(ParallelText {
+                train: pairs(&["a b", "c"], &["x", "y"]),
+                validation: pairs(&["d"], &["z"]),
+                test,
+                left_out: 0,
+            })
+            .fingerprint()
+        };
+        let was = text(pairs(&["e", "f"], &["v", "w"]));
+        assert!(was.differences(&was).is_empty());
+        for (test, expected) in [
+            (pairs(&["e"], &["v"]), "the test part has 1 pairs, not 2"),
+            (
+                pairs(&["e", "f"], &["v", "u"]),
+                "the test part has other translations, or another order",
+            ),
+            // The same characters, divided into sentences in another place.
+            (
+                pairs(&["", "ef"], &["v", "w"]),
+                "the test part has other sources, or another order",
+            ),
+        ] {
+            assert_eq!(was.differences(&text(test)), [expected]);
+        }
+    }
+
+    #[test]
+    fn a_fingerprint_is_the_same_every_time_and_survives_being_written() {
+        let data = Dataset::Images(built_in().unwrap());
+        let print = data.fingerprint();
+        assert_eq!(print, data.fingerprint());
+        let text = serde_json::to_string(&print).unwrap();
+        assert_eq!(serde_json::from_str::<Fingerprint>(&text).unwrap(), print);
+        let Dataset::Images(splits) = data else {
+            panic!("digits are images");
+        };
+        assert_eq!(print.sizes(), Some(splits.sizes()));
+        assert!(text.contains("\"kind\":\"images\""), "{text}");
+    }
+}
