@@ -33,6 +33,7 @@ mod digits;
 mod error;
 pub mod fetch;
 mod files;
+mod gzip;
 mod idx;
 mod image_files;
 mod image_folder;
