@@ -39,6 +39,7 @@ mod image_files;
 mod image_folder;
 mod images;
 mod loader;
+mod memory;
 mod mnist;
 mod noise;
 mod normalize;
