@@ -628,6 +628,9 @@ fn a_folder_of_images_is_learned_like_any_data_set() {
         &["--set", "model.name=vgg11_bn", size[0], size[1]],
     );
     assert_fails(&small, 2, "`model`: image_size = 8 is too small");
+    let range = "`data.image_size`: 100000 must be at most 16384";
+    let huge = run(&["train"], &["--set", "data.image_size=100000"]);
+    assert_fails(&huge, 2, range);
     let nowhere = run(&["compare"], &["--set", "data.dir=nowhere"]);
     assert_fails(&nowhere, 1, "there is no folder nowhere; expected are");
     assert!(!here.path().join("runs").exists());

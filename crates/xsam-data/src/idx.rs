@@ -2,9 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
-use flate2::bufread::MultiGzDecoder;
-
 use crate::files::{Fault, Position};
+use crate::gzip::Gunzip;
 
 #[cfg(test)]
 mod tests;
@@ -57,7 +56,7 @@ pub(crate) fn read(
     if !start.starts_with(&GZIP) {
         return parse(input, content, count);
     }
-    parse(MultiGzDecoder::new(input), content, count).map_err(|fault| match fault.position {
+    parse(Gunzip::new(input), content, count).map_err(|fault| match fault.position {
         Position::Byte(offset) => Fault {
             position: Position::UnpackedByte(offset),
             ..fault

@@ -11,8 +11,8 @@ use crate::{DatasetName, Sizes, Validation};
 pub struct Request {
     /// The folder that holds it.
     pub dir: Option<PathBuf>,
-    /// image-folder: height and width to which images are resized; their own, which must then all be
-    /// equal, if not given.
+    /// image-folder: height and width to which images are resized, up to
+    /// [`LARGEST_SIZE`](Self::LARGEST_SIZE); their own, which must then all be equal, if not given.
     pub image_size: Option<usize>,
     /// The share of the training images that is held out for validation, above 0 and below 1;
     /// [`Validation::SHARE`] if not given.
@@ -43,6 +43,9 @@ impl RequestError {
 }
 
 impl Request {
+    /// The largest `image_size`.
+    pub const LARGEST_SIZE: usize = 16_384;
+
     /// Checks what can be checked before the data of that name are read.
     ///
     /// # Errors
@@ -64,8 +67,13 @@ impl Request {
                 return Err(RequestError::new(field, why));
             }
         }
-        if self.image_size == Some(0) {
-            return Err(RequestError::new("image_size", "0 must be at least 1"));
+        match self.image_size {
+            Some(0) => return Err(RequestError::new("image_size", "0 must be at least 1")),
+            Some(size) if size > Self::LARGEST_SIZE => {
+                let message = format!("{size} must be at most {}", Self::LARGEST_SIZE);
+                return Err(RequestError::new("image_size", message));
+            }
+            _ => {}
         }
         match name {
             DatasetName::Digits => return Ok(()),

@@ -78,6 +78,7 @@ fn read(dir: &Path, validation: Validation, counts: &Counts) -> Result<Splits, D
     };
     let train = train(&source, &wnids, counts.per_class)?;
     let test = val(&source, &wnids, counts.test)?;
+    SHAPE.fits(train.files.len() + test.files.len())?;
     let parts = validation.divide(&train.labels, names.len());
     let [kept, held] = parts.ok_or(DataError::TooFew {
         images: train.labels.len(),

@@ -110,6 +110,12 @@ fn only_folders_of_images_have_a_size_to_choose() {
     assert_eq!(request(32).check(DatasetName::ImageFolder), Ok(()));
     let message = "image_size: 0 must be at least 1";
     assert_refused(DatasetName::ImageFolder, &request(0), message);
+    let largest = Request::LARGEST_SIZE;
+    assert_eq!(request(largest).check(DatasetName::ImageFolder), Ok(()));
+    for size in [largest + 1, 100_000, usize::MAX] {
+        let message = format!("image_size: {size} must be at most 16384");
+        assert_refused(DatasetName::ImageFolder, &request(size), &message);
+    }
     let message = "image_size: the images of cifar10 are 32x32: leave it out";
     assert_refused(DatasetName::Cifar10, &request(32), message);
     let message = "image_size: the images of tiny-imagenet are 64x64: leave it out";

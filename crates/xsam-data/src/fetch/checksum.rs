@@ -1,6 +1,5 @@
 //! MD5 of what passes by. It tells damage, not forgery, and is what the publishers state.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use md5::{Digest, Md5};
 use super::FetchError;
 use super::error::io_error;
 use super::progress::{Stage, Watch};
+use crate::files;
 
 /// Bytes that are read at once.
 pub(super) const CHUNK: usize = 1 << 16;
@@ -31,7 +31,7 @@ pub(super) fn of_file(
     watch: &mut Watch<'_>,
 ) -> Result<(u64, Md5), FetchError> {
     let read = |error| io_error("read", path)(error);
-    let mut file = File::open(path).map_err(read)?;
+    let mut file = files::open(path).map_err(read)?;
     let total = file.metadata().map_err(read)?.len();
     let (mut hasher, mut bytes) = (Md5::new(), 0);
     let mut chunk = vec![0; CHUNK];

@@ -4,7 +4,7 @@
 //! reads. `.complete` says from which published files the folder was made, and the MD5 of that
 //! list. Both are written before the folder gets its name, so that what has the name is whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -13,11 +13,16 @@ use serde::{Deserialize, Serialize};
 
 use super::checksum;
 use super::error::io_error;
+use super::names;
 use super::progress::Watch;
 use super::{FetchError, Published};
+use crate::files;
 
 const COMPLETE: &str = ".complete";
 const SUMS: &str = ".md5sums";
+/// More bytes than the two have.
+const COMPLETE_LIMIT: u64 = 1 << 16;
+const SUMS_LIMIT: u64 = 1 << 26;
 
 /// What is where a fetched data set belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +77,7 @@ pub(super) fn state(path: &Path, published: &Published) -> Result<State, FetchEr
     Ok(match marker(path) {
         None if is_empty(path) => State::Absent,
         None => State::Foreign,
-        Some(marker) if marker.published == names(published) => State::Complete,
+        Some(marker) if marker.published == sources(published) => State::Complete,
         Some(_) => State::Outdated,
     })
 }
@@ -102,7 +107,7 @@ pub(super) fn complete(
         .collect();
     let marker = Marker {
         sums: checksum::of_bytes(list.as_bytes()),
-        published: names(published),
+        published: sources(published),
     };
     let marker = toml::to_string(&marker)
         .map_err(|error| io_error("write", path)(io::Error::other(error)))?;
@@ -119,19 +124,31 @@ pub(super) fn verify(path: &Path, watch: &mut Watch<'_>) -> Result<Verified, Fet
         path: path.to_owned(),
         differences,
     };
-    let list = fs::read(path.join(SUMS)).unwrap_or_default();
+    let list = files::read(&path.join(SUMS), SUMS_LIMIT).unwrap_or_default();
     if checksum::of_bytes(&list) != marker.sums {
         return Err(damaged(vec![format!("{SUMS} differs")]));
     }
+    let root = path.canonicalize().map_err(io_error("read", path))?;
     let mut verified = Verified { files: 0, bytes: 0 };
     let mut differences = Vec::new();
+    let mut seen = HashSet::new();
     let list = String::from_utf8_lossy(&list);
-    for (md5, name) in list.lines().filter_map(|line| line.split_once("  ")) {
-        let file = path.join(name);
-        if !file.exists() {
-            differences.push(format!("{name} is missing"));
+    for (number, line) in (1..).zip(list.lines()) {
+        let Some((md5, name)) = line.split_once("  ") else {
+            differences.push(format!("line {number} of {SUMS} is not of a file"));
             continue;
-        }
+        };
+        let file = match listed(&root, name) {
+            Ok(file) if seen.insert(name) => file,
+            Ok(_) => {
+                differences.push(format!("{name} is in {SUMS} twice"));
+                continue;
+            }
+            Err(difference) => {
+                differences.push(difference);
+                continue;
+            }
+        };
         let (bytes, found) = checksum::of_file(&file, name, watch)?;
         if checksum::digits(found) == md5 {
             verified.files += 1;
@@ -147,7 +164,23 @@ pub(super) fn verify(path: &Path, watch: &mut Watch<'_>) -> Result<Verified, Fet
     }
 }
 
-fn names(published: &Published) -> BTreeMap<String, String> {
+/// The file of this name in the folder `root`, whose path has no links; or what is wrong with it. Nothing outside
+/// of the folder is read, whatever the list says or a link leads to.
+fn listed(root: &Path, name: &str) -> Result<PathBuf, String> {
+    let parts =
+        names::parts(name).map_err(|why| format!("{} of {SUMS} {why}", names::shown(name)))?;
+    let path: PathBuf = parts.into_iter().collect();
+    let Ok(file) = root.join(path).canonicalize() else {
+        return Err(format!("{name} is missing"));
+    };
+    match (file.starts_with(root), file.is_file()) {
+        (false, _) => Err(format!("{name} is a link that leads out of the folder")),
+        (true, false) => Err(format!("{name} is not a file")),
+        (true, true) => Ok(file),
+    }
+}
+
+fn sources(published: &Published) -> BTreeMap<String, String> {
     let files = published.files.iter();
     files
         .map(|file| (file.name.clone(), file.md5.clone()))
@@ -156,7 +189,8 @@ fn names(published: &Published) -> BTreeMap<String, String> {
 
 /// A marker that cannot be read is none: such a folder is not ours to touch.
 fn marker(path: &Path) -> Option<Marker> {
-    toml::from_str(&fs::read_to_string(path.join(COMPLETE)).ok()?).ok()
+    let bytes = files::read(&path.join(COMPLETE), COMPLETE_LIMIT).ok()?;
+    toml::from_str(&String::from_utf8(bytes).ok()?).ok()
 }
 
 fn write(path: &Path, text: &str) -> Result<(), FetchError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::FetchError;
+use super::{FetchError, names};
 
 const EMBEDDED: &str = include_str!("manifest.toml");
 
@@ -132,6 +132,9 @@ fn check(name: &str, published: &Published) -> Result<(), String> {
     if published.files.is_empty() == published.by_hand.is_none() {
         return Err("it needs either `files` or `by_hand`".into());
     }
+    for name in &published.layout {
+        names::parts(name).map_err(|why| format!("{name:?} of the layout {why}"))?;
+    }
     for (i, file) in published.files.iter().enumerate() {
         let before = &published.files[..i];
         if !is_plain(&file.name) || before.iter().any(|other| other.name == file.name) {
@@ -237,6 +240,16 @@ mod tests {
         Manifest::parse(&sound).unwrap();
         for (from, to, reason) in [
             ("[[a.files]]", "[[a.file]]", "unknown field"),
+            (
+                "[[a.files]]",
+                "layout = ['/etc/passwd']\n[[a.files]]",
+                "not a path inside",
+            ),
+            (
+                "[[a.files]]",
+                "layout = ['a/../../b']\n[[a.files]]",
+                "leads out",
+            ),
             ("f.zip'\nurls", "../f.zip'\nurls", "a file's name"),
             ("f.zip'\nurls", "f.part'\nurls", "a file's name"),
             ("['http://h/f.zip']", "[]", "no URL"),

@@ -25,6 +25,7 @@ mod error;
 mod folder;
 mod http;
 mod manifest;
+mod names;
 mod part;
 mod progress;
 mod retry;

@@ -16,6 +16,10 @@ use super::FetchError;
 use super::checksum;
 use super::error::io_error;
 use super::progress::Watch;
+use crate::files;
+
+/// More bytes than a record has.
+const RECORD: u64 = 1 << 16;
 
 /// Which version of which file the bytes are of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -140,7 +144,8 @@ fn record(path: &Path) -> PathBuf {
 
 /// A record that cannot be read is none: the download begins anew.
 fn read_record(path: &Path) -> Option<Origin> {
-    toml::from_str(&fs::read_to_string(path).ok()?).ok()
+    let text = String::from_utf8(files::read(path, RECORD).ok()?).ok()?;
+    toml::from_str(&text).ok()
 }
 
 fn write_record(path: &Path, origin: &Origin) -> Result<(), FetchError> {

@@ -44,7 +44,7 @@ impl Source {
 
     /// Opens a file.
     pub(crate) fn open(&self, path: &Path) -> Result<File, FileError> {
-        File::open(path).map_err(|error| self.failed(path, &error))
+        open(path).map_err(|error| self.failed(path, &error))
     }
 
     /// The bytes of a file, or the first `limit` of them: no file takes more memory than it may.
@@ -78,6 +78,27 @@ impl Source {
             dataset: self.dataset,
         }
     }
+}
+
+/// Opens a file, or what a link to one leads to. Anything else is refused: a pipe would be waited for, and a device
+/// has no end.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    match fs::metadata(path)?.is_file() {
+        true => File::open(path),
+        false => Err(io::Error::other("it is not a file")),
+    }
+}
+
+/// The bytes of a file, which may be so many.
+pub(crate) fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let mut bytes = Vec::with_capacity(file.metadata()?.len().min(limit) as usize);
+    file.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let reason = format!("it has more than {limit} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, reason));
+    }
+    Ok(bytes)
 }
 
 /// What is in a folder, sorted by name: systems list it in any order. Hidden files are left out.

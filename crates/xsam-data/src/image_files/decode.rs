@@ -1,129 +1,77 @@
 //! From image files to pixels.
 
-use std::fs;
-use std::io::Cursor;
+use std::fmt::Display;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use image::imageops::{FilterType, resize};
-use image::{ImageFormat, ImageReader, RgbImage};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
 use rayon::prelude::*;
 
-use super::ImageError;
+use super::jpeg::Jpeg;
+use super::room::Room;
+use super::{ImageError, Shape};
+use crate::files;
 
-const CHANNELS: usize = 3;
-
-/// The size that all images are to have, and what becomes of those that have another.
-#[derive(Clone, Copy)]
-pub(crate) struct Shape {
-    width: u32,
-    height: u32,
-    others: Others,
-}
-
-#[derive(Clone, Copy)]
-enum Others {
-    Resized,
-    /// Refused, since the first image sets the size.
-    UnlikeFirst,
-    /// Refused, since the data set sets the size.
-    WrongSize,
-}
-
-impl Shape {
-    /// A square to which images are resized.
-    pub(crate) fn resized(size: usize) -> Result<Self, ImageError> {
-        let side = u32::try_from(size).map_err(|_| ImageError::TooLarge {
-            images: 1,
-            width: size,
-            height: size,
-        })?;
-        Ok(Self {
-            width: side,
-            height: side,
-            others: Others::Resized,
-        })
-    }
-
-    /// A square which all images must be.
-    pub(crate) const fn exactly(side: u32) -> Self {
-        Self {
-            width: side,
-            height: side,
-            others: Others::WrongSize,
-        }
-    }
-
-    /// The size of an image, which the others must have too.
-    pub(crate) fn of(file: &Path) -> Result<Self, ImageError> {
-        let (width, height) = read(file)?.dimensions();
-        Ok(Self {
-            width,
-            height,
-            others: Others::UnlikeFirst,
-        })
-    }
-
-    /// Channels, height and width.
-    pub(crate) fn sizes(self) -> [usize; 3] {
-        [CHANNELS, self.height as usize, self.width as usize]
-    }
-}
+/// Bytes that decoding and resizing may take, for one image and for all that are at work at a time: 350 million
+/// pixels of a JPEG or PNG in colour, a third of that of a progressive one.
+pub(super) const ROOM: u64 = 1 << 30;
+/// The most bytes of a file.
+const FILE: u64 = 1 << 30;
+/// The most bytes of what a PNG says of itself, unpacked. A colour profile that is larger is passed over, as all are.
+const METADATA: u64 = 1 << 25;
+/// The headers of nearly all images are in so many bytes.
+const HEAD: u64 = 1 << 16;
 
 /// The pixels of the images, `[image, channel, height, width]`. Of several that are at fault, the
 /// error names the first.
 pub(super) fn pixels(files: &[PathBuf], shape: Shape) -> Result<Vec<u8>, ImageError> {
-    let [channels, height, width] = shape.sizes();
-    let too_large = || ImageError::TooLarge {
-        images: files.len(),
-        width,
-        height,
-    };
-    let per_image = height
-        .checked_mul(width)
-        .and_then(|plane| plane.checked_mul(channels));
-    let per_image = per_image.ok_or_else(too_large)?;
-    let total = per_image.checked_mul(files.len()).ok_or_else(too_large)?;
-    let mut pixels = Vec::new();
-    pixels.try_reserve_exact(total).map_err(|_| too_large())?;
-    pixels.resize(total, 0);
+    let (per_image, total) = shape.bytes(files.len())?;
+    // Whether the system gives so much is asked for first, since zeros are had without asking. They take no memory
+    // until there is something else in them.
+    let reserved = Vec::<u8>::new().try_reserve_exact(total);
+    reserved.map_err(|_| shape.too_large(files.len()))?;
+    let mut pixels = vec![0; total];
+    let room = Room::new(ROOM);
     let error = pixels
         .par_chunks_exact_mut(per_image)
         .zip(files)
-        .find_map_first(|(out, file)| decode(file, shape, out).err());
+        .find_map_first(|(out, file)| decode(file, shape, &room, out).err());
     error.map_or(Ok(pixels), Err)
 }
 
 /// Reads an image into `[channel, height, width]`.
-fn decode(file: &Path, shape: Shape, out: &mut [u8]) -> Result<(), ImageError> {
-    let mut image = read(file)?;
-    let (width, height) = image.dimensions();
-    if (width, height) != (shape.width, shape.height) {
-        let path = file.to_owned();
-        match shape.others {
-            Others::Resized => {
-                image = resize(&image, shape.width, shape.height, FilterType::Triangle);
-            }
-            Others::UnlikeFirst => {
-                return Err(ImageError::Unequal {
-                    path,
-                    width,
-                    height,
-                    expected_width: shape.width,
-                    expected_height: shape.height,
-                });
-            }
-            Others::WrongSize => {
-                return Err(ImageError::WrongSize {
-                    path,
-                    width,
-                    height,
-                    expected_width: shape.width,
-                    expected_height: shape.height,
-                });
-            }
+fn decode(file: &Path, shape: Shape, room: &Room, out: &mut [u8]) -> Result<(), ImageError> {
+    let bytes = files::read(file, FILE).map_err(|error| unreadable(file, error))?;
+    let (format, decoder) = open(&bytes).map_err(|reason| damaged(file, reason))?;
+    let (width, height) = decoder.dimensions();
+    let is_resized = shape.check(file, width, height)?;
+    let jpeg = match format {
+        ImageFormat::Jpeg => {
+            let jpeg = Jpeg::open(&bytes);
+            Some(jpeg.ok_or_else(|| damaged(file, "its headers make no sense"))?)
         }
+        _ => None,
+    };
+    let needed = needed(&decoder, jpeg.as_ref(), is_resized.then_some(shape));
+    if needed > ROOM {
+        return Err(ImageError::Huge {
+            path: file.to_owned(),
+            width,
+            height,
+        });
     }
-    let plane = out.len() / CHANNELS;
+    let _taken = room.take(needed);
+    // Before there are pixels: it bounds them by what is in the file.
+    if let Some(jpeg) = jpeg {
+        jpeg.check().map_err(|reason| damaged(file, reason))?;
+    }
+    let image = DynamicImage::from_decoder(decoder).map_err(|error| damaged(file, error))?;
+    let mut image: RgbImage = image.into_rgb8();
+    if is_resized {
+        image = resize(&image, shape.width, shape.height, FilterType::Triangle);
+    }
+    let plane = out.len() / shape.sizes()[0];
     for (at, pixel) in image.pixels().enumerate() {
         for (channel, &value) in pixel.0.iter().enumerate() {
             out[channel * plane + at] = value;
@@ -132,45 +80,56 @@ fn decode(file: &Path, shape: Shape, out: &mut [u8]) -> Result<(), ImageError> {
     Ok(())
 }
 
-/// Reads an image. Its bytes say what format it is of, whatever its name.
-fn read(file: &Path) -> Result<RgbImage, ImageError> {
-    let damaged = |reason: String| ImageError::Damaged {
-        path: file.to_owned(),
-        reason,
-    };
-    let bytes = fs::read(file).map_err(|error| ImageError::Unreadable {
-        path: file.to_owned(),
-        reason: error.to_string(),
-    })?;
-    let format = image::guess_format(&bytes).map_err(|error| damaged(error.to_string()))?;
-    if format == ImageFormat::Jpeg && !is_whole_jpeg(&bytes) {
-        return Err(damaged("the end is missing".to_owned()));
+/// The width and the height of an image, by its headers.
+pub(super) fn dimensions(file: &Path) -> Result<(u32, u32), ImageError> {
+    let mut head = Vec::new();
+    let opened = files::open(file).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    opened.map_err(|error| unreadable(file, error))?;
+    if let Ok((_, decoder)) = open(&head) {
+        return Ok(decoder.dimensions());
     }
-    ImageReader::with_format(Cursor::new(&bytes), format)
-        .decode()
-        .map(|image| image.into_rgb8())
-        .map_err(|error| damaged(error.to_string()))
+    let bytes = files::read(file, FILE).map_err(|error| unreadable(file, error))?;
+    let (_, decoder) = open(&bytes).map_err(|reason| damaged(file, reason))?;
+    Ok(decoder.dimensions())
 }
 
-/// Whether a JPEG has the marker of its end. The decoder fills what is missing with grey, and says
-/// nothing.
-///
-/// Headers are stepped over, since a thumbnail in them has an end of its own. In what follows the
-/// marker stands for nothing else.
-fn is_whole_jpeg(bytes: &[u8]) -> bool {
-    const START_OF_SCAN: u8 = 0xDA;
-    const FILL: u8 = 0xFF;
-    let mut at = 2;
-    while let Some(&[0xFF, marker, high, low]) = bytes.get(at..at + 4) {
-        if marker == FILL {
-            at += 1;
-            continue;
-        }
-        at += 2 + usize::from(u16::from_be_bytes([high, low]));
-        if marker == START_OF_SCAN {
-            let scan = bytes.get(at..).unwrap_or_default();
-            return scan.windows(2).any(|pair| pair == [0xFF, 0xD9]);
-        }
+/// Reads the headers of an image. Its bytes say what format it is of, whatever its name.
+fn open(bytes: &[u8]) -> Result<(ImageFormat, impl ImageDecoder), image::ImageError> {
+    let format = image::guess_format(bytes)?;
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(METADATA);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits);
+    Ok((format, reader.into_decoder()?))
+}
+
+/// Bytes that it takes to decode an image and to resize it, besides its file.
+fn needed(decoder: &impl ImageDecoder, jpeg: Option<&Jpeg<'_>>, resized: Option<Shape>) -> u64 {
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    let copy = match decoder.color_type() {
+        ColorType::Rgb8 => 0,
+        _ => 3,
+    };
+    // A coefficient has two bytes. Resizing begins with the columns, and has four numbers of four for a pixel.
+    let kept = jpeg.map_or(0, |jpeg| 2 * jpeg.kept());
+    let columns = resized.map_or(0, |shape| 16 * u64::from(width) * u64::from(shape.height));
+    decoder
+        .total_bytes()
+        .saturating_add(pixels.saturating_mul(copy + kept))
+        .saturating_add(columns)
+}
+
+fn unreadable(file: &Path, error: std::io::Error) -> ImageError {
+    ImageError::Unreadable {
+        path: file.to_owned(),
+        reason: error.to_string(),
     }
-    false
+}
+
+fn damaged(file: &Path, reason: impl Display) -> ImageError {
+    ImageError::Damaged {
+        path: file.to_owned(),
+        reason: reason.to_string(),
+    }
 }

@@ -59,6 +59,19 @@ pub enum ImageError {
         /// The height of the first image.
         expected_height: u32,
     },
+    /// An image takes too much memory to decode.
+    #[error(
+        "the image {path} is {width}x{height} pixels, too large to be decoded: make it smaller, or move it out of there",
+        path = path.display()
+    )]
+    Huge {
+        /// The file.
+        path: PathBuf,
+        /// Its width.
+        width: u32,
+        /// Its height.
+        height: u32,
+    },
     /// The images do not fit into memory.
     #[error("{images} images of {width}x{height} pixels do not fit into memory")]
     TooLarge {

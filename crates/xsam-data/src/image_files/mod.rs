@@ -2,11 +2,14 @@
 
 mod decode;
 mod error;
+mod jpeg;
+mod room;
+mod shape;
 
 use std::path::PathBuf;
 
-pub(crate) use decode::Shape;
 pub use error::ImageError;
+pub(crate) use shape::Shape;
 
 use crate::{DataError, Images};
 

@@ -1,5 +1,6 @@
 //! Which files are of which part and class.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -56,15 +57,16 @@ pub(super) fn scan(dir: &Path) -> Result<Layout, FolderError> {
 /// The part at `path`, which must have exactly the classes of these names.
 fn part_of_classes(path: &Path, names: &[&OsStr]) -> Result<ImageFiles, FolderError> {
     let folders = class_folders(path)?;
-    let has = |name: &OsStr| folders.iter().any(|f| f.file_name() == Some(name));
-    if let Some(name) = names.iter().find(|name| !has(name)) {
+    let there: HashSet<&OsStr> = folders.iter().filter_map(|path| path.file_name()).collect();
+    if let Some(name) = names.iter().find(|name| !there.contains(*name)) {
         return Err(FolderError::ClassMissing {
             class: text(name),
             path: path.to_owned(),
         });
     }
-    let known = |folder: &PathBuf| folder.file_name().is_some_and(|n| names.contains(&n));
-    if let Some(unknown) = folders.iter().find(|folder| !known(folder)) {
+    let names: HashSet<&OsStr> = names.iter().copied().collect();
+    let is_known = |folder: &PathBuf| folder.file_name().is_some_and(|n| names.contains(n));
+    if let Some(unknown) = folders.iter().find(|folder| !is_known(folder)) {
         let path = unknown.clone();
         return Err(FolderError::ClassUnknown { path });
     }

@@ -8,7 +8,7 @@ use std::path::Path;
 pub use error::FolderError;
 
 use crate::image_files::{ImageFiles, Shape};
-use crate::{DataError, Normalization, Splits, Validation};
+use crate::{DataError, ImageError, Normalization, RequestError, Splits, Validation};
 use layout::Layout;
 
 /// Reads the images in `dir`, decoding on all threads of rayon's pool.
@@ -27,14 +27,19 @@ use layout::Layout;
 /// square of that many pixels, whatever their proportions, by a triangle filter that is widened
 /// when it shrinks; without it all must be of one size.
 ///
+/// Headers are read first, and what all images take must fit into memory before any of it is taken. Decoding takes
+/// up to 1 GiB more at a time, whatever the number of threads, and an image that would take more alone is refused:
+/// one above 350 million pixels, or a third of that if it is a progressive JPEG. An image of which a part is missing
+/// is damaged, also where decoders fill it with grey.
+///
 /// Names that begin with a dot are skipped. Anything else that is not in this layout, other files
 /// included, is an error, so that no image is left out in silence.
 ///
 /// # Errors
 ///
 /// A folder that is missing, empty or not in the layout; a class that is in one part and not in
-/// another; an image that cannot be read, is damaged or of another size; a `validation` beside a
-/// validation part. Each names the file.
+/// another; an image that cannot be read, is damaged, too large or of another size; a `validation` beside
+/// a validation part: each names the file. Images that do not fit into memory.
 pub fn image_folder(
     dir: &Path,
     image_size: Option<usize>,
@@ -64,11 +69,15 @@ pub fn image_folder(
             (train.select(&kept), train.select(&held))
         }
     };
+    let parts = [&train, &validation, &test].map(|part| part.files.as_slice());
+    let images = parts.iter().map(|files| files.len()).sum();
     let shape = match image_size {
-        Some(size) => Shape::resized(size)?,
-        None => Shape::of(&train.files[0])?,
+        Some(size) => Shape::resized(size, images),
+        None => Shape::common(parts),
     };
-    let read = |files: ImageFiles| files.read(shape, &classes);
+    let shape = shape.map_err(advised)?;
+    shape.fits(images).map_err(advised)?;
+    let read = |files: ImageFiles| files.read(shape, &classes).map_err(advised);
     let train = read(train)?;
     Ok(Splits {
         normalization: Normalization::measure(&train),
@@ -76,4 +85,15 @@ pub fn image_folder(
         validation: read(validation)?,
         test: read(test)?,
     })
+}
+
+/// An error with what can be done about it in a request.
+fn advised(error: impl Into<DataError>) -> DataError {
+    match error.into() {
+        DataError::Image(error @ ImageError::TooLarge { .. }) => {
+            let message = format!("{error}: choose a smaller one, or fewer images");
+            RequestError::new("image_size", message).into()
+        }
+        other => other,
+    }
 }

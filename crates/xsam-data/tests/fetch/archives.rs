@@ -215,12 +215,27 @@ fn bombs_stop_early() {
     let some = &zeros[..150_000];
     let tar = tar_gz(&[(b"top/a/b.bin", file, some), (b"top/c", file, some)]);
     refused("x.tar.gz", &tar, "more than 200000 bytes");
-    // A name of five megabytes, which has no place in a file.
+    // A name of five megabytes, and one that is within the limit of the bytes: it has no place in a file, and would be
+    // kept in memory.
     let tar = tar_gz(&[
         (b"long", EntryType::GNULongName, &zeros),
         (b"top/c", file, b""),
     ]);
     refused("x.tar.gz", &tar, "more than it may");
+    let tar = tar_gz(&[
+        (b"long", EntryType::GNULongName, &zeros[..150_000]),
+        (b"top/c", file, b""),
+    ]);
+    refused("x.tar.gz", &tar, "more than it may");
+    // Nor has a folder data of its own, or an archive more comments than entries.
+    let tar = tar_gz(&[(b"top/", EntryType::Directory, some), (b"top/c", file, b"")]);
+    refused("x.tar.gz", &tar, "more than it may");
+    let comments = vec![(&b"top/c"[..], EntryType::XGlobalHeader, &b""[..]); 21];
+    refused(
+        "x.tar.gz",
+        &tar_gz(&comments),
+        "more than 20 files and folders",
+    );
 
     let many: Vec<String> = (0..21).map(|i| format!("top/{i}/")).collect();
     let folders: Vec<(&str, &[u8])> = many.iter().map(|name| (&name[..], &b""[..])).collect();
@@ -235,6 +250,33 @@ fn bombs_stop_early() {
         &tar_gz(&entries),
         "more than 20 files and folders",
     );
+}
+
+#[test]
+fn folders_without_end_inside_one_another_are_refused() {
+    let name = |folders: usize| format!("top/{}b", "a/".repeat(folders));
+    let (fine, deep) = (name(10), name(40));
+    let tar = tar_gz(&[
+        (b"top/a/b.bin", EntryType::Regular, b""),
+        (fine.as_bytes(), EntryType::Regular, b""),
+    ]);
+    let (_server, manifest) = served("x.tar.gz", &tar, LIMITS);
+    Place::empty().run(&manifest).unwrap();
+    let tar = tar_gz(&[(deep.as_bytes(), EntryType::Regular, b"")]);
+    refused("x.tar.gz", &tar, "is in too many folders");
+    refused("x.zip", &zip(&[(&deep, b"")]), "is in too many folders");
+}
+
+#[test]
+fn an_archive_of_empty_members_is_refused() {
+    let tar = tar_gz(&[(b"top/a/b.bin", EntryType::Regular, b"")]);
+    let empty = GzEncoder::new(Vec::new(), Compression::fast());
+    let empty = empty.finish().unwrap();
+    let archive = [empty.repeat(10), tar.clone()].concat();
+    let (_server, manifest) = served("x.tar.gz", &archive, LIMITS);
+    Place::empty().run(&manifest).unwrap();
+    let archive = [empty.repeat(100_000), tar].concat();
+    refused("x.tar.gz", &archive, "more than 65536 members of gzip");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use xsam_data::fetch::{Fetch, FetchError, State};
 
 use crate::server::{Reply, Server, whole};
-use crate::{Place, file, names, noise, one, toy};
+use crate::{Place, file, md5, names, noise, one, toy};
 
 #[test]
 fn what_a_fetch_did_not_make_is_left_as_it_is() {
@@ -165,6 +165,98 @@ fn changes_after_a_fetch_are_found() {
     verify().unwrap();
     fs::write(place.at("toy/.md5sums"), "").unwrap();
     damaged(".md5sums differs");
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_outside_of_the_folder_is_read_whatever_its_list_says() {
+    use std::os::unix::fs::symlink;
+    use std::process::Command;
+
+    let bytes = noise(1000);
+    let server = Server::script(vec![whole(&bytes)]);
+    let manifest = one(&[server.url("a.bin")], &bytes);
+    let place = Place::empty();
+    place.finishes(&manifest, &bytes);
+    fs::write(place.at("outside"), &bytes).unwrap();
+    let sums = fs::read_to_string(place.at("toy/.md5sums")).unwrap();
+    let mark = fs::read_to_string(place.at("toy/.complete")).unwrap();
+    let refused = |list: &str, difference: &str| {
+        let own = mark.replace(&md5(sums.as_bytes()), &md5(list.as_bytes()));
+        assert_ne!(own, mark);
+        fs::write(place.at("toy/.md5sums"), list).unwrap();
+        fs::write(place.at("toy/.complete"), own).unwrap();
+        match place.fetch(&manifest).verify(&mut |_| {}) {
+            Err(FetchError::Damaged { differences, .. }) => assert_eq!(differences, [difference]),
+            other => panic!("{other:?}"),
+        }
+    };
+    let line = |name: &str| format!("{sums}{}  {name}\n", md5(&bytes));
+
+    let outside = place.at("outside").display().to_string();
+    let why = "of .md5sums is not a path inside a folder";
+    refused(&line(&outside), &format!("{outside:?} {why}"));
+    refused(&line("/dev/zero"), &format!("\"/dev/zero\" {why}"));
+    refused(
+        &line("../outside"),
+        "\"../outside\" of .md5sums leads out of the folder",
+    );
+    refused(
+        &line("b/../../outside"),
+        "\"b/../../outside\" of .md5sums leads out of the folder",
+    );
+    refused(&line("a.bin"), "a.bin is in .md5sums twice");
+    refused(&line("b"), "b is missing");
+    refused(&format!("{sums}b\n"), "line 2 of .md5sums is not of a file");
+
+    for (name, to) in [("link", &outside[..]), ("zero", "/dev/zero"), ("up", "..")] {
+        symlink(to, place.at("toy").join(name)).unwrap();
+    }
+    for name in ["link", "zero", "up/outside"] {
+        let difference = format!("{name} is a link that leads out of the folder");
+        refused(&line(name), &difference);
+    }
+    fs::create_dir(place.at("toy/folder")).unwrap();
+    refused(&line("folder"), "folder is not a file");
+    let pipe = place.at("toy/pipe");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    refused(&line("pipe"), "pipe is not a file");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_mark_or_a_list_without_end_is_none() {
+    use std::os::unix::fs::symlink;
+
+    let bytes = noise(1000);
+    let server = Server::script(vec![whole(&bytes)]);
+    let manifest = one(&[server.url("a.bin")], &bytes);
+    let place = Place::empty();
+    place.finishes(&manifest, &bytes);
+    let replace = |name: &str| {
+        fs::remove_file(place.at("toy").join(name)).unwrap();
+        symlink("/dev/zero", place.at("toy").join(name)).unwrap();
+    };
+    replace(".md5sums");
+    match place.fetch(&manifest).verify(&mut |_| {}) {
+        Err(FetchError::Damaged { differences, .. }) => {
+            assert_eq!(differences, [".md5sums differs"]);
+        }
+        other => panic!("{other:?}"),
+    }
+    replace(".complete");
+    assert_eq!(place.fetch(&manifest).state().unwrap(), State::Foreign);
+    fs::remove_file(place.at("toy/.complete")).unwrap();
+    fs::write(place.at("toy/.complete"), ["a"; 100_000].join(".") + " = 1").unwrap();
+    assert_eq!(place.fetch(&manifest).state().unwrap(), State::Foreign);
+    fs::write(place.at("toy/.complete"), ["a"; 30_000].join(".") + " = 1").unwrap();
+    assert_eq!(place.fetch(&manifest).state().unwrap(), State::Foreign);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use xsam_data::{Dataset, DatasetName, Request, RequestError, Sizes, Validation, load};
+use xsam_data::{DataError, Dataset, DatasetName, Request, RequestError, Sizes, Validation, load};
 
 use super::{Spec, SpecError};
 use crate::error::Error;
@@ -20,8 +20,8 @@ pub struct DataSpec {
     /// to the current directory unless it begins at the root.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,
-    /// image-folder: height and width to which images are resized; their own, which must then all be
-    /// equal, if not given.
+    /// image-folder: height and width to which images are resized, up to 16384; their own, which must then
+    /// all be equal, if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub image_size: Option<usize>,
     /// The share of the training images that is held out for validation, of each class; 0.1 if not given.
@@ -67,7 +67,10 @@ impl DataSpec {
     /// If a field cannot be, or the data cannot be read or are not as they must be.
     pub fn load(&self) -> Result<Dataset, Error> {
         self.check()?;
-        Ok(load(self.name, &self.request())?)
+        load(self.name, &self.request()).map_err(|error| match error {
+            DataError::Request(error) => of_field(error).into(),
+            other => other.into(),
+        })
     }
 
     fn request(&self) -> Request {
@@ -90,9 +93,7 @@ impl DataSpec {
             let message = format!("{} is text, which has no labels: leave it out", self.name);
             return Err(SpecError::new("data.label_noise", message));
         }
-        let named =
-            |error: RequestError| SpecError::new(format!("data.{}", error.field), error.message);
-        self.request().check(self.name).map_err(named)
+        self.request().check(self.name).map_err(of_field)
     }
 
     /// Checks that there are as many of the training images or pairs as are asked for.
@@ -116,6 +117,11 @@ impl DataSpec {
             self.split_seed.get_or_insert(Validation::SEED);
         }
     }
+}
+
+/// An error with the name that the field has in a spec.
+fn of_field(error: RequestError) -> SpecError {
+    SpecError::new(format!("data.{}", error.field), error.message)
 }
 
 impl Spec {

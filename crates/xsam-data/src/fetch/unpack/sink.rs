@@ -10,7 +10,7 @@ use crate::fetch::checksum::{self, CHUNK};
 use crate::fetch::error::io_error;
 use crate::fetch::folder::{self, Sum};
 use crate::fetch::progress::{Stage, Watch};
-use crate::fetch::{FetchError, Unpack};
+use crate::fetch::{FetchError, Unpack, names};
 
 pub(super) struct Sink<'a, 'w> {
     archive: &'a Path,
@@ -41,10 +41,6 @@ impl<'a, 'w> Sink<'a, 'w> {
             bytes: 0,
             sums: Vec::new(),
         }
-    }
-
-    pub(super) fn rule(&self) -> &Unpack {
-        self.rule
     }
 
     /// What was written.
@@ -121,7 +117,8 @@ impl<'a, 'w> Sink<'a, 'w> {
         Ok(())
     }
 
-    fn count(&mut self) -> Result<(), FetchError> {
+    /// Counts an entry.
+    pub(super) fn count(&mut self) -> Result<(), FetchError> {
         self.watch.check()?;
         self.entries += 1;
         if self.entries > self.rule.at_most_entries {
@@ -142,23 +139,7 @@ impl<'a, 'w> Sink<'a, 'w> {
     fn place(&self, name: &[u8]) -> Result<Option<String>, FetchError> {
         let refuse = |why: &str| self.refuse(format!("{} {why}", shown(name)));
         let text = std::str::from_utf8(name).map_err(|_| refuse("is not UTF-8"))?;
-        if text.is_empty() || text.starts_with('/') {
-            return Err(refuse("is not a path inside a folder"));
-        }
-        // A backslash and a colon mean more to Windows.
-        if text
-            .chars()
-            .any(|c| c.is_control() || matches!(c, '\\' | ':'))
-        {
-            return Err(refuse("has characters that no file should have"));
-        }
-        let mut parts: Vec<&str> = text
-            .split('/')
-            .filter(|part| !part.is_empty() && *part != ".")
-            .collect();
-        if parts.contains(&"..") {
-            return Err(refuse("leads out of the folder"));
-        }
+        let mut parts = names::parts(text).map_err(refuse)?;
         if let (Some(folder), [first, ..]) = (&self.rule.folder, &parts[..]) {
             if first != folder {
                 return Err(refuse(&format!("is not in {folder}")));
@@ -174,5 +155,5 @@ impl<'a, 'w> Sink<'a, 'w> {
 }
 
 fn shown(name: &[u8]) -> String {
-    format!("the entry {:?}", String::from_utf8_lossy(name))
+    format!("the entry {}", names::shown(&String::from_utf8_lossy(name)))
 }

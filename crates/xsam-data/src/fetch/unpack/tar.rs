@@ -1,29 +1,24 @@
 //! Archives of tar, compressed by gzip.
 
+use std::cell::Cell;
 use std::io::{self, BufReader, Read};
 
 use ::tar::{Archive, EntryType};
-use flate2::bufread::MultiGzDecoder;
 
 use super::sink::Sink;
 use crate::fetch::FetchError;
+use crate::gzip::Gunzip;
 
-/// Headers, padding and long names of an entry take this much of the stream, generously.
+/// Headers, padding and long names of an entry take this much of the stream, generously. Long names are kept in
+/// memory.
 const OVERHEAD: u64 = 1 << 14;
 
 pub(super) fn read(sink: &mut Sink<'_, '_>) -> Result<(), FetchError> {
     let file = BufReader::new(sink.open()?);
-    // What the entries hold is counted as it is written. This bounds what else there is: long
-    // names, which are kept in memory, and what is skipped.
-    let rule = sink.rule();
-    let overhead = rule
-        .at_most_entries
-        .saturating_mul(OVERHEAD)
-        .saturating_add(OVERHEAD);
-    let most = rule.at_most_bytes.saturating_add(overhead);
+    let left = Cell::new(OVERHEAD);
     let mut archive = Archive::new(Bounded {
-        inner: MultiGzDecoder::new(file),
-        left: most,
+        inner: Gunzip::new(file),
+        left: &left,
     });
     let entries = archive.entries().map_err(|error| sink.damaged(error))?;
     for entry in entries {
@@ -33,6 +28,8 @@ pub(super) fn read(sink: &mut Sink<'_, '_>) -> Result<(), FetchError> {
             EntryType::Directory => sink.folder(&name)?,
             EntryType::Regular | EntryType::Continuous => {
                 let size = entry.size();
+                // What is written is counted by the sink.
+                left.set(u64::MAX);
                 let mut data = Exact {
                     inner: &mut entry,
                     left: size,
@@ -43,26 +40,26 @@ pub(super) fn read(sink: &mut Sink<'_, '_>) -> Result<(), FetchError> {
                 return Err(sink.refuse_kind(&name, "a link, and links are not made"));
             }
             // Comments on the whole archive.
-            EntryType::XGlobalHeader => {}
+            EntryType::XGlobalHeader => sink.count()?,
             _ => return Err(sink.refuse_kind(&name, "neither a file nor a folder")),
         }
+        left.set(OVERHEAD);
     }
     Ok(())
 }
 
 /// Fails once more than `left` bytes were read.
-struct Bounded<R> {
+struct Bounded<'a, R> {
     inner: R,
-    left: u64,
+    left: &'a Cell<u64>,
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let n = self.inner.read(buffer)?;
-        self.left = self
-            .left
-            .checked_sub(n as u64)
-            .ok_or_else(|| io::Error::other("it unpacks to more than it may"))?;
+        let left = self.left.get().checked_sub(n as u64);
+        let left = left.ok_or_else(|| io::Error::other("it unpacks to more than it may"))?;
+        self.left.set(left);
         Ok(n)
     }
 }
