@@ -167,7 +167,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub(crate) preset: Option<String>,
 
-    /// Changes a field of the spec (repeatable).
+    /// Changes a field of the spec (repeatable). A text needs no quotation marks, whatever it looks like.
     #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
     pub(crate) settings: Vec<String>,
 
@@ -513,7 +513,7 @@ pub(crate) struct PlanArguments {
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
 
-    /// Changes a field of the spec (repeatable).
+    /// Changes a field of the spec (repeatable). A text needs no quotation marks, whatever it looks like.
     #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
     pub(crate) settings: Vec<String>,
 

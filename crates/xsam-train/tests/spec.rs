@@ -142,6 +142,89 @@ fn a_resolved_spec_has_no_field_that_does_nothing() {
 }
 
 #[test]
+fn a_text_is_a_text_whatever_it_looks_like() {
+    for text in [
+        "20240101",
+        "1e5",
+        "true",
+        "nan",
+        "inf",
+        "-inf",
+        "2024-01-01",
+        "0x10",
+        "1,2",
+        "[1]",
+        "[a, b]",
+        "{a = 1}",
+        "1#2",
+        "a b",
+        "it's",
+    ] {
+        let settings = [
+            format!("data.dir={text}"),
+            format!("data.source={text}"),
+            format!("model.init={text}"),
+        ];
+        let (spec, _) = Spec::parse("", &settings).unwrap();
+        assert_eq!(spec.data.dir.as_deref(), Some(Path::new(text)));
+        assert_eq!(spec.data.source.as_deref(), Some(text));
+        assert_eq!(spec.model.init.as_deref(), Some(Path::new(text)));
+        // And in the file that it is written to.
+        let (again, _) = Spec::parse(&spec.to_toml().unwrap(), &[]).unwrap();
+        assert_eq!(again, spec);
+    }
+    // In quotation marks it is what is between them.
+    for (quoted, path) in [("\"a b \"", "a b "), ("'1e5'", "1e5"), (r#""\u00e9""#, "é")] {
+        let (spec, _) = parse("", &[&format!("data.dir={quoted}")]).unwrap();
+        assert_eq!(spec.data.dir.as_deref(), Some(Path::new(path)));
+    }
+    // A name that there is not is not a number either.
+    let error = parse("", &["method.name=1e5"]).unwrap_err();
+    assert!(error.contains("there is no method `1e5`"), "{error}");
+    let error = parse("", &["compare.a.adaptive=true"]).unwrap_err();
+    assert!(error.contains("ascent `true`"), "{error}");
+    // Numbers, lists and truth values are what they were.
+    let spec = resolved(&["method.rho=1", "method.grid=[0, 1]", "method.friendly=true"]).unwrap();
+    let method = spec.method;
+    assert_eq!((method.rho, method.friendly), (Some(1.0), Some(true)));
+    assert_eq!(method.grid, Some(vec![0.0, 1.0]));
+    for (field, takes) in [
+        ("data.dir", true),
+        ("model.init", true),
+        ("optimizer.name", true),
+        ("method.adaptive", true),
+        ("method.rho", false),
+        ("method.grid", false),
+        ("train.seed", false),
+        ("method.none", false),
+        ("method", false),
+    ] {
+        assert_eq!(Spec::takes_text(field), takes, "{field}");
+    }
+}
+
+#[test]
+fn labels_may_look_like_numbers_and_have_dots() {
+    let settings = [
+        "compare.methods=['1e5', 'nan', '2024-01-01', '0.5']",
+        "compare.1e5.name=sam",
+        "compare.nan={name='sam', rho=0.2}",
+        "compare.2024-01-01.name=sgd",
+        "compare.\"0.5\".name=xsam",
+        "compare.'0.5'.rho=0.5",
+    ];
+    let (spec, compare) = parse("", &settings).unwrap();
+    let compare = compare.unwrap();
+    let entries = compare.entries(&spec).unwrap();
+    let labels: Vec<&str> = entries.iter().map(|entry| &*entry.label).collect();
+    assert_eq!(labels, ["1e5", "nan", "2024-01-01", "0.5"]);
+    let last = &entries[3].specs[0].method;
+    assert_eq!((last.name, last.rho), (MethodName::Xsam, Some(0.5)));
+    let written = compare.to_toml(&spec).unwrap();
+    assert_eq!(parse(&written, &[]).unwrap(), (spec, Some(compare)));
+}
+
+#[test]
 fn unknown_keys_are_met_with_the_nearest() {
     assert_error(
         resolved(&["method.rhoo=0.3"]),
