@@ -105,9 +105,10 @@ impl Comparison {
         let data = spec.data.load()?;
         let candidates = entries.iter().flat_map(|entry| &entry.candidates);
         for spec in candidates.map(|candidate| candidate.run(0)) {
+            let spec = spec.resolved()?;
             match &data {
-                Dataset::Images(splits) => spec?.check_data(splits.sizes())?,
-                Dataset::Text(text) => spec?.data.check_subset(text.train.len())?,
+                Dataset::Images(splits) => spec.check_data(splits.sizes())?,
+                Dataset::Text(text) => spec.data.check_subset(text.train.len())?,
             }
         }
         let measure = match &data {

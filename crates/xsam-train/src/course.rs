@@ -40,6 +40,9 @@ pub(crate) struct Course<T: Task> {
 /// old weights until the new ones are written, and the base optimizer from working in place.
 #[derive(Debug)]
 struct State {
+    /// The spec as it was asked for, which is written down.
+    asked: Spec,
+    /// What it comes to.
     spec: Spec,
     directory: PathBuf,
     place: Place,
@@ -68,14 +71,15 @@ enum Ended {
 }
 
 impl<T: Task> Course<T> {
-    /// The run of a resolved spec, at its beginning or where `existing` results leave off.
+    /// The run of a spec, at its beginning or where `existing` results leave off.
     pub(crate) fn new(
-        spec: Spec,
+        asked: Spec,
         task: T,
         place: Place,
         directory: &Path,
         existing: Existing,
     ) -> Result<Self, Error> {
+        let spec = asked.clone().resolved()?;
         let mut model = initial(&task, &spec)?;
         let mut optim = method::optimizer(&spec)?;
 
@@ -84,7 +88,7 @@ impl<T: Task> Course<T> {
         let has_begun = existing.goes_on() && spec_file.exists();
         let mut found = None;
         if has_begun {
-            goes_on(directory, &spec)?;
+            goes_on(directory, &asked)?;
             task.keep(directory)?;
             let recover = existing == Existing::Recover;
             (model, found) = checkpoint::load(directory, model, &mut optim, recover)?;
@@ -104,6 +108,7 @@ impl<T: Task> Course<T> {
             last: None,
             bookkeeping: Duration::ZERO,
             stepping: Duration::ZERO,
+            asked,
             spec,
         };
         // The marker comes first: a directory with it can be resumed, however little else is there.
@@ -111,7 +116,7 @@ impl<T: Task> Course<T> {
         if !has_begun {
             task.keep(directory)?;
         }
-        files::write(&spec_file, &state.spec.to_toml()?)?;
+        files::write(&spec_file, &state.asked.to_toml()?)?;
         Ok(Self { task, model, state })
     }
 
@@ -314,7 +319,7 @@ impl State {
         self.position.logs = self.logs.lengths();
         checkpoint::save(
             &self.directory,
-            &self.spec,
+            &self.asked,
             model,
             &self.optim,
             &self.position,
@@ -400,6 +405,7 @@ impl State {
             changed_labels: self.changed_labels,
             bookkeeping_share: share.is_finite().then_some(share),
             restored: self.position.restored,
+            spec: Some(self.spec.clone()),
             ..RunSummary::default()
         };
         let summary = summary.with_rows(rows);

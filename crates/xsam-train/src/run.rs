@@ -34,29 +34,30 @@ impl Run {
     /// If the spec cannot be, this build or this machine does not have its device, the directory exists
     /// and `existing` does not say what to do with it, or data or model cannot be made.
     pub fn prepare(spec: Spec, directory: &Path, existing: Existing) -> Result<Self, Error> {
-        let spec = spec.resolved()?;
+        spec.clone().resolved()?;
         // Before the data, which may take a while.
         check_device(spec.train.device, spec.train.precision)?;
         let data = spec.data.load()?;
         Self::with_data(spec, data, directory, existing)
     }
 
-    /// Prepares the run of a resolved spec on data that have been loaded.
+    /// Prepares the run of a spec on data that have been loaded.
     pub(crate) fn with_data(
-        spec: Spec,
+        asked: Spec,
         data: Dataset,
         directory: &Path,
         existing: Existing,
     ) -> Result<Self, Error> {
+        let spec = asked.clone().resolved()?;
         let place = Place::new(spec.train.device, spec.train.precision)?;
         Ok(Self(match data {
             Dataset::Images(splits) => {
                 let task = Classification::new(&spec, splits, place.clone())?;
-                Kind::Classification(Course::new(spec, task, place, directory, existing)?)
+                Kind::Classification(Course::new(asked, task, place, directory, existing)?)
             }
             Dataset::Text(text) => {
                 let task = Translation::new(&spec, text, place.clone())?;
-                Kind::Translation(Course::new(spec, task, place, directory, existing)?)
+                Kind::Translation(Course::new(asked, task, place, directory, existing)?)
             }
         }))
     }

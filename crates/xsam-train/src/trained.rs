@@ -11,7 +11,7 @@ use crate::device::Place;
 use crate::error::Error;
 use crate::files;
 use crate::metrics::Metrics;
-use crate::spec::{DeviceName, Spec, SpecError};
+use crate::spec::{DeviceName, MethodSpec, Spec, SpecError};
 use crate::subject::folder_of;
 use crate::summary::{MARKER, SPEC_FILE};
 use crate::task::TOKENIZER;
@@ -34,8 +34,10 @@ pub struct Trained {
     pub run: PathBuf,
     /// Its checkpoint.
     pub checkpoint: PathBuf,
-    /// The resolved spec of the run.
+    /// What the spec of the run comes to.
     pub spec: Spec,
+    /// The method as it was asked for.
+    pub(crate) asked: MethodSpec,
     /// The epochs up to the checkpoint; the model is that after the last of them.
     pub rows: Vec<Metrics>,
     /// The model.
@@ -70,6 +72,7 @@ impl Trained {
         let file = run.join(SPEC_FILE);
         let text = files::read(&file)?;
         let (spec, _) = Spec::parse(&text, &[]).map_err(|e| Error::damaged(&file, e))?;
+        let asked = spec.method.clone();
         let mut spec = spec.resolved().map_err(|e| Error::damaged(&file, e))?;
         spec.train.device = device.unwrap_or(spec.train.device);
         let checkpoint = if run == directory {
@@ -100,6 +103,7 @@ impl Trained {
             run,
             checkpoint,
             spec,
+            asked,
             rows,
             model,
         })
@@ -112,6 +116,7 @@ impl Trained {
     /// If the spec cannot be or is of a translator, whose weights are of no use without its tokenizer, this build or this
     /// machine does not have its device, the data that say how large the model is cannot be loaded, or the file does not fit the model.
     pub fn of_weights(file: &Path, spec: Spec) -> Result<Self, Error> {
+        let asked = spec.method.clone();
         let spec = spec.resolved()?;
         if spec.data.name.is_text() {
             let message = "a file of weights has no tokenizer: give the run of the translator";
@@ -125,6 +130,7 @@ impl Trained {
             run: folder_of(file),
             checkpoint: file.to_owned(),
             spec,
+            asked,
             rows: Vec::new(),
             model: TrainedModel::Classifier(model),
         })

@@ -141,6 +141,91 @@ fn a_resolved_spec_has_no_field_that_does_nothing() {
     );
 }
 
+/// A default that depends on another field is computed when it is used: a spec that is written and read again is as
+/// free to follow as one that never was in a file.
+#[test]
+fn a_default_that_depends_on_another_field_follows_it() {
+    let iwslt = ["data.name=iwslt14-de-en", "model.name=transformer"];
+    for (asked, change) in [
+        (&[][..], &["method.rho=0.6"][..]),
+        (&["method.rho=0.3"], &["method.rho=0.6"]),
+        (
+            &["method.rho=0.3", "method.rho_max=0.5"],
+            &["method.rho=0.6"],
+        ),
+        (&[], &["method.name=asam"]),
+        (&["method.name=asam"], &["method.name=lookbehind-sam"]),
+        (&["method.name=sgd", "method.rho=0.3"], &["method.name=sam"]),
+        (&["method.name=msam"], &["method.name=gsam"]),
+        (&["method.name=looksam"], &["method.name=lookbehind-sam"]),
+        (&["method.alpha=1"], &["method.name=look-xsam"]),
+        (&[], &["method.search_kind=parabola"]),
+        (&["method.friendly=true"], &["method.name=friendly-sam"]),
+        (&["schedule.name=step"], &["train.epochs=12"]),
+        (&["schedule.name=inverse-sqrt"], &["schedule.name=cosine"]),
+        (&["schedule.rho=linear"], &["schedule.rho=constant"]),
+        (&["optimizer.name=adam"], &["optimizer.name=sgd"]),
+        (&["data.name=cifar10"], &["data.name=tiny-imagenet"]),
+        (&["data.name=cifar10"], &["data.name=mnist"]),
+        (&["data.name=cifar10"], &["data.name=digits"]),
+        (
+            &["data.name=tiny-imagenet"],
+            &["augmentation.crop_padding=8"],
+        ),
+        (&["model.name=cnn"], &["model.name=resnet18"]),
+        (&[], &iwslt),
+        (&iwslt, &["data.name=digits", "model.name=cnn"]),
+        (&iwslt, &["model.width=64"]),
+        (&iwslt, &["train.batch_size=32"]),
+        (
+            &iwslt,
+            &[
+                "data.name=parallel-text",
+                "data.dir=d",
+                "data.source=a",
+                "data.target=b",
+            ],
+        ),
+    ] {
+        let (spec, _) = parse("", asked).unwrap();
+        let (changed, _) = parse(&spec.to_toml().unwrap(), change).unwrap();
+        let fresh = resolved(&[asked, change].concat()).unwrap();
+        assert_eq!(changed.resolved().unwrap(), fresh, "{asked:?}, {change:?}");
+    }
+    let of = |settings: &[&str]| resolved(settings).unwrap().method.rho_max;
+    assert_eq!(of(&["method.rho=0.6"]), Some(1.2));
+    assert_eq!(of(&["method.rho=0.6", "method.rho_max=0.5"]), Some(0.5));
+}
+
+#[test]
+fn rows_of_several_rhos_search_at_twice_their_own() {
+    let preset = Preset::find("digits-noise").unwrap();
+    let reach = |settings: &[&str]| {
+        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+        let (spec, compare) = preset.parse(&settings).unwrap();
+        let entries = compare.unwrap().entries(&spec).unwrap();
+        let resolved = entries.iter().map(|entry| {
+            let method = entry.specs[0].clone().resolved().unwrap().method;
+            (method.rho.unwrap(), method.rho_max.unwrap())
+        });
+        resolved.collect::<Vec<_>>()
+    };
+    let xsam = "compare.methods=['xsam']";
+    assert_eq!(reach(&[xsam]), [(0.6, 1.2)]);
+    let rhos = "compare.rho=[0.3, 0.6]";
+    assert_eq!(reach(&[xsam, rhos]), [(0.3, 0.6), (0.6, 1.2)]);
+    assert_eq!(reach(&[xsam, "method.rho=0.2"]), [(0.2, 0.4)]);
+    let asked = "compare.xsam.rho_max=1";
+    assert_eq!(reach(&[xsam, rhos, asked]), [(0.3, 1.0), (0.6, 1.0)]);
+    // What is tuned is asked for, and what is not follows.
+    let tuned = ["compare.methods=['xsam']", "compare.tune.rho=[0.1, 0.2]"];
+    let (spec, compare) = preset.parse(&tuned.map(str::to_owned)).unwrap();
+    let entries = compare.unwrap().entries(&spec).unwrap();
+    assert_eq!(entries[0].candidates.len(), 2);
+    let first = entries[0].specs[0].clone().resolved().unwrap().method;
+    assert_eq!((first.rho, first.rho_max), (Some(0.1), Some(0.2)));
+}
+
 #[test]
 fn a_text_is_a_text_whatever_it_looks_like() {
     for text in [
@@ -356,7 +441,8 @@ fn a_comparison_is_of_methods_and_seeds() {
     ";
     let (spec, compare) = parse(text, &[]).unwrap();
     let entries = compare.unwrap().entries(&spec).unwrap();
-    let method = |i: usize| &entries[i].specs[0].method;
+    let resolved = |i: usize| entries[i].specs[0].clone().resolved().unwrap();
+    let method = |i: usize| resolved(i).method;
     assert_eq!(
         entries.iter().map(|e| e.label.as_str()).collect::<Vec<_>>(),
         ["sgd", "xsam", "three"]

@@ -58,7 +58,7 @@ pub struct LandscapeSpec {
     pub radius: Option<f64>,
     /// Length of XSAM's ascent; the run's if not given, or the paper's 0.15.
     pub rho: Option<f64>,
-    /// Distance of XSAM's arc; the run's if not given, or twice rho.
+    /// Distance of XSAM's arc; what was asked of the run if not given, or twice rho.
     pub rho_max: Option<f64>,
     /// Steps of XSAM's ascent; the run's if not given, or 1.
     pub ascent_steps: Option<usize>,

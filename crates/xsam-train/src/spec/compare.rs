@@ -53,8 +53,8 @@ pub struct Compare {
 pub struct CompareEntry {
     /// Its label.
     pub label: String,
-    /// Its runs, one for each seed, resolved; of a method that is tuned, those of its first candidate. With the
-    /// epochs of the spec, at equal compute too.
+    /// Its runs, one for each seed, as they are asked for; of a method that is tuned, those of its first candidate. With
+    /// the epochs of the spec, at equal compute too. All of them can be [resolved](Spec::resolved).
     pub specs: Vec<Spec>,
     /// What is chosen from: all combinations of the tuned values that the method can be run with. One if it is
     /// not tuned.
@@ -176,13 +176,16 @@ impl Compare {
         };
         let first = candidates.iter().take(1);
         let runs = first.flat_map(|candidate| self.seeds.iter().map(|&seed| candidate.run(seed)));
-        let specs = runs.collect::<Result<_, _>>().map_err(|mut error| {
-            // A value from a list is no field of the method's own section.
-            if !self.methods.contains(&label) {
-                error.message.push_str(&format!(" (in {label})"));
-            }
-            error
-        })?;
+        let specs: Vec<Spec> = runs.collect();
+        for spec in &specs {
+            spec.clone().resolved().map_err(|mut error| {
+                // A value from a list is no field of the method's own section.
+                if !self.methods.contains(&label) {
+                    error.message.push_str(&format!(" (in {label})"));
+                }
+                error
+            })?;
+        }
         Ok(CompareEntry {
             label,
             specs,

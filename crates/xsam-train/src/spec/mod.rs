@@ -1,7 +1,8 @@
 //! The spec: everything that decides how a run goes, in one TOML file.
 //!
-//! Every field has a default. A resolved spec has all values filled in that the run will use, and
-//! none that it will not; it is written beside the results.
+//! Every field has a default. A [`Spec`] is what was asked for, and is written beside the results as such. What it comes
+//! to is computed when it is used, by [`Spec::resolved`]: some defaults depend on other fields, and follow them when these
+//! are changed.
 
 mod augmentation;
 mod compare;
@@ -72,7 +73,7 @@ impl SpecError {
     }
 }
 
-/// The spec of an experiment.
+/// The spec of an experiment: what was asked for, or what that comes to ([`Spec::resolved`]).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Spec {

@@ -31,7 +31,8 @@ impl Spec {
         Ok(self)
     }
 
-    /// The spec with all values that the run uses, and no others; checked.
+    /// What the spec comes to: all values that the run uses, and no others; checked. It is for use, and not for a file
+    /// that is read as a spec: a default that depends on another field no longer follows it there.
     ///
     /// # Errors
     /// Names the first key whose value cannot be, and what could. Of data whose sizes are not known

@@ -36,7 +36,7 @@ pub struct Candidate {
     /// The values of the tuned fields that the method has, by `section.field`, without the section if that is
     /// `method`.
     pub values: Vec<(String, Value)>,
-    /// The experiment with these values, not resolved yet, with the seed of the spec.
+    /// The experiment with these values, as it is asked for, with the seed of the spec.
     pub(crate) spec: Spec,
 }
 
@@ -210,11 +210,11 @@ impl Candidate {
         }
     }
 
-    /// Its run from `seed`, resolved.
-    pub(crate) fn run(&self, seed: u64) -> Result<Spec, SpecError> {
+    /// Its run from `seed`, as it is asked for.
+    pub(crate) fn run(&self, seed: u64) -> Spec {
         let mut run = self.spec.clone();
         run.train.seed = seed;
-        run.resolved()
+        run
     }
 
     /// The method with the values.
