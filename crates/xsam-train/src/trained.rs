@@ -143,7 +143,7 @@ impl Trained {
 }
 
 /// The run directory that `directory` is, or is a checkpoint of.
-fn run_of(directory: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn run_of(directory: &Path) -> Result<PathBuf, Error> {
     let is_run = |path: &Path| path.join(MARKER).exists() && path.join(SPEC_FILE).exists();
     if is_run(directory) {
         return Ok(directory.to_owned());

@@ -256,6 +256,22 @@ fn at_equal_compute_a_default_follows_the_epochs() {
     assert!(made.is_empty(), "{made:?}");
 }
 
+#[test]
+fn initial_weights_that_are_nowhere_are_missed_before_the_first_run() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("c");
+    let text = "
+        [compare]
+        methods = ['sgd']
+        seeds = [0]
+        [compare.tune.model]
+        init = ['nowhere.safetensors']
+    ";
+    let error = prepare(text, &directory, Existing::Refuse).unwrap_err();
+    assert!(error.to_string().contains("nowhere.safetensors"), "{error}");
+    assert!(!directory.exists());
+}
+
 const TUNED: &str = "
     [compare]
     methods = ['sgd', 'sam', 'xsam']

@@ -425,6 +425,30 @@ fn a_run_with_all_values_in_its_spec_goes_on_and_keeps_them() {
 }
 
 #[test]
+fn a_batch_has_no_more_parts_than_items() {
+    let parent = tempfile::tempdir().unwrap();
+    for (i, setting) in ["train.micro_batches", "method.m_sharpness"]
+        .iter()
+        .enumerate()
+    {
+        let run = |count: &str, name: &str| {
+            let setting = format!("{setting}={count}");
+            let directory = parent.path().join(format!("{i}{name}"));
+            let short = [
+                "model.name=mlp",
+                "train.epochs=1",
+                "data.subset=20",
+                &setting,
+            ];
+            train(&spec(&short), &directory, Existing::Refuse).unwrap();
+            rows(&directory)
+        };
+        // Memory for as many parts as are asked for there is nowhere.
+        assert_eq!(run("9000000000000000000", "most"), run("20", "as-many"));
+    }
+}
+
+#[test]
 fn a_divergence_can_be_left_behind() {
     let parent = tempfile::tempdir().unwrap();
     let directory = parent.path().join("run");

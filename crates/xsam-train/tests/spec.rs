@@ -310,6 +310,78 @@ fn labels_may_look_like_numbers_and_have_dots() {
 }
 
 #[test]
+fn sizes_that_nobody_could_mean_are_refused_before_there_is_anything_of_them() {
+    let long = format!("method.grid=[{}]", vec!["1"; 1001].join(","));
+    for (setting, expected) in [
+        (
+            "model.width=1000000000",
+            "`model.width`: width = 1000000000 is outside 1..=16384",
+        ),
+        (
+            "model.width=16384",
+            "`model.width`: cnn of these sizes has 24160223242 parameters, more than",
+        ),
+        (
+            "train.epochs=1000000000000",
+            "`train.epochs`: 1000000000000 must be at most 4294967295",
+        ),
+        (
+            "method.ascent_steps=1000000000",
+            "`method.ascent_steps`: 1000000000 must be at most 1000",
+        ),
+        (
+            "train.workers=1000000000",
+            "`train.workers`: 1000000000 must be at most 64",
+        ),
+        (
+            "data.subset=1000000000",
+            "`data.subset`: 1000000000 must be from 1 to",
+        ),
+        (
+            "schedule.warmup=1000000000",
+            "`schedule.warmup`: 1000000000 must be below",
+        ),
+        (&long, "`method.grid`: 1001 positions are more than 1000"),
+    ] {
+        assert_error(resolved(&[setting]), expected);
+    }
+    let with = |setting| resolved(&[&TEXT[..], &[setting]].concat());
+    for (setting, expected) in [
+        ("model.width=32768", "`model.width`: a Transformer of these"),
+        ("model.layers=1000000000", "`model.layers`: encoder_layers"),
+        ("model.feed_forward=1000000000", "`model.feed_forward`: "),
+        (
+            "model.heads=1000000000",
+            "`model.heads`: heads = 1000000000",
+        ),
+        (
+            "translation.merges=1000000000",
+            "`translation.merges`: 1000000000 must be from 1 to 2^20",
+        ),
+    ] {
+        assert_error(with(setting), expected);
+    }
+    let many = |field: &str, count: usize| {
+        let values: Vec<String> = (1..=count).map(|value| value.to_string()).collect();
+        format!("compare.{field}=[{}]", values.join(","))
+    };
+    for (settings, expected) in [
+        (
+            [many("rho", 1000), many("ascent_steps", 1000)],
+            "`compare`: 9000000 runs are more than 100000",
+        ),
+        (
+            [many("tune.rho", 101), many("tune.rho_max", 101)],
+            "`compare.tune`: 10201 combinations are more than 10000",
+        ),
+    ] {
+        let (spec, compare) = Spec::parse("", &settings).unwrap();
+        let error = compare.unwrap().entries(&spec).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
 fn unknown_keys_are_met_with_the_nearest() {
     assert_error(
         resolved(&["method.rhoo=0.3"]),
@@ -400,7 +472,7 @@ fn impossible_values_name_the_key() {
             "schedule.warmup=200",
             "`schedule.warmup`: 200 must be below",
         ),
-        ("model.width=0", "`model`: width = 0"),
+        ("model.width=0", "`model.width`: width = 0"),
         (
             "model.name=vgg11_bn",
             "`model`: image_size = 8 is too small",

@@ -18,6 +18,7 @@ pub use values::{Axis, LandscapeReport, Mark, Path, Settings, XsamPlaneReport};
 use crate::error::Error;
 use crate::event::StopSignal;
 use crate::files::Existing;
+use crate::method::check_ascent_steps;
 use crate::spec::{DeviceName, SpecError};
 use crate::subject::{Measurement, Sample, Scene, Subject, measured};
 use crate::task::Task;
@@ -109,8 +110,7 @@ impl LandscapeSpec {
             let ok = value.is_finite() && value > 0.0;
             SpecError::unless(ok, key, value, "finite and above 0")?;
         }
-        let steps = self.ascent_steps.unwrap_or(1);
-        SpecError::unless(steps >= 1, "ascent_steps", steps, "at least 1")
+        check_ascent_steps("ascent_steps", self.ascent_steps.unwrap_or(1))
     }
 
     /// Lines have one, whatever was asked for.

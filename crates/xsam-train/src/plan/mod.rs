@@ -24,6 +24,7 @@ pub use timing::Timing;
 use crate::back_end::check_device;
 use crate::error::Error;
 use crate::event::StopSignal;
+use crate::method::check_ascent_steps;
 use crate::spec::{Compare, Spec, SpecError};
 
 /// What is planned besides the experiment.
@@ -121,7 +122,7 @@ impl PlanSpec {
             SpecError::unless(ok, "price_per_hour", price, "finite and at least 0")?;
         }
         for &steps in &self.ascent_steps {
-            SpecError::unless(steps >= 1, "ascent_steps", steps, "at least 1")?;
+            check_ascent_steps("ascent_steps", steps)?;
         }
         let runs = self.runs_per_year.unwrap_or(1);
         SpecError::unless(runs >= 1, "runs_per_year", runs, "at least 1")

@@ -18,6 +18,7 @@ mod tune;
 mod words;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 use xsam_kernels::Kernels;
@@ -63,6 +64,17 @@ impl SpecError {
             true => Ok(()),
             false => Err(Self::new(key, format!("{value} must be {range}"))),
         }
+    }
+
+    /// Refuses a number that is below or above its range.
+    pub(crate) fn within(
+        key: &str,
+        value: usize,
+        range: RangeInclusive<usize>,
+    ) -> Result<(), Self> {
+        let (least, most) = range.into_inner();
+        Self::unless(value >= least, key, value, &format!("at least {least}"))?;
+        Self::unless(value <= most, key, value, &format!("at most {most}"))
     }
 
     pub(crate) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {

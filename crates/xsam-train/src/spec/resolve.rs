@@ -5,6 +5,9 @@ use xsam_data::DatasetName;
 use super::{OptimizerName, RhoScheduleName, ScheduleBy, ScheduleName, Spec, SpecError, TrainSpec};
 use crate::method;
 
+/// What is random in a step is drawn from a number that has 32 bits for the epoch.
+const MOST_EPOCHS: usize = u32::MAX as usize;
+
 /// More could never be of use: one prepares some 10^5 images of CIFAR a second.
 const MOST_WORKERS: usize = 64;
 
@@ -72,8 +75,8 @@ impl Spec {
         }
 
         let train = &self.train;
+        SpecError::within("train.epochs", train.epochs, 1..=MOST_EPOCHS)?;
         for (key, value) in [
-            ("train.epochs", train.epochs),
             ("train.batch_size", train.batch_size.unwrap_or(1)),
             ("train.batch_tokens", train.batch_tokens.unwrap_or(1)),
             ("train.micro_batches", train.micro_batches),

@@ -15,6 +15,9 @@ const SECTIONS: [&str; 5] = ["method", "optimizer", "schedule", "augmentation", 
 
 const KEY: &str = "compare.tune";
 
+/// Combinations of values that are looked at for a method.
+const MOST_CANDIDATES: usize = 10_000;
+
 /// Values to try of some fields, in all combinations.
 ///
 /// ```toml
@@ -125,6 +128,12 @@ impl Tune {
     /// because the method lacks a field are one candidate.
     pub(super) fn candidates(&self, spec: &Spec, label: &str) -> Result<Candidates, SpecError> {
         let error = |error: toml::ser::Error| SpecError::new(KEY, error.to_string());
+        let counts = self.fields.values().map(Vec::len);
+        let count = counts.fold(1, usize::saturating_mul);
+        if count > MOST_CANDIDATES {
+            let message = format!("{count} combinations are more than {MOST_CANDIDATES}");
+            return Err(SpecError::new(KEY, message));
+        }
         let base = Table::try_from(spec).map_err(error)?;
         let (mut possible, mut omitted) = (Vec::new(), Vec::new());
         let mut resolved: Vec<Spec> = Vec::new();
