@@ -63,9 +63,12 @@ pub(crate) enum Command {
                       Ctrl-C and SIGTERM end a run after the step it is at, or the batch of an evaluation, with a \
                       checkpoint. A run that was interrupted or killed goes on with --resume, and then equals one \
                       that was not, on the same number of threads. With --resume, --set may raise train.epochs \
-                      (the schedule is then that of the longer run) and change what leaves the steps as they are: \
+                      (the schedule is then that of the longer run, also where its steps are a share of the \
+                      epochs by default) and change what leaves the steps as they are: \
                       train.checkpoint_every, checkpoint_steps, keep_checkpoints, log_every, on_divergence and \
                       workers, and data.dir, if the data have been moved.\n\n\
+                      spec.toml in the run's directory is what was asked for, and may be given again with other \
+                      settings; run.json has what it came to.\n\n\
                       `tensorboard --logdir runs` shows all runs while they go."
     )]
     Train(RunArguments),
@@ -167,7 +170,7 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "NAME", conflicts_with = "resume")]
     pub(crate) preset: Option<String>,
 
-    /// Changes a field of the spec (repeatable).
+    /// Changes a field of the spec (repeatable). A text needs no quotation marks, whatever it looks like.
     #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
     pub(crate) settings: Vec<String>,
 
@@ -413,7 +416,7 @@ pub(crate) struct LandscapeArguments {
     #[arg(long)]
     pub(crate) rho: Option<f64>,
 
-    /// Distance of the arc in XSAM's plane; the run's if not given, or twice rho.
+    /// Distance of the arc in XSAM's plane; the one that was asked of the run if not given, or twice rho.
     #[arg(long)]
     pub(crate) rho_max: Option<f64>,
 
@@ -523,7 +526,7 @@ pub(crate) struct PlanArguments {
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
 
-    /// Changes a field of the spec (repeatable).
+    /// Changes a field of the spec (repeatable). A text needs no quotation marks, whatever it looks like.
     #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
     pub(crate) settings: Vec<String>,
 

@@ -84,6 +84,30 @@ fn wrong_words_are_wrong_usage() {
             &["train", "--device", "cudda"],
             "there is no device `cudda`",
         ),
+        (
+            &["train", "--device", "1e5"],
+            "`train.device`: there is no device `1e5`",
+        ),
+        (
+            &["compare", "--methods", "1e5,nan"],
+            "`compare.methods`: there is no method `1e5`",
+        ),
+        (
+            &["train", "--set", "train.epochs=1000000000000"],
+            "`train.epochs`: 1000000000000 must be at most",
+        ),
+        (
+            &["bench", "--steps", "9000000000000000000"],
+            "`--steps`: 9000000000000000000 must be at most 1000000",
+        ),
+        (
+            &["bench", "--width", "16384"],
+            "`--width`: resnet18 of these sizes has",
+        ),
+        (
+            &["bench", "--ascent", "1000000000"],
+            "`--ascent`: 1000000000 must be at most 1000",
+        ),
         (&["train", "--threads", "0"], "from 1 to 1024"),
         (&["train", "--resume", "nowhere"], "nowhere"),
         (
@@ -186,6 +210,9 @@ fn wrong_words_are_wrong_usage() {
     ] {
         assert_fails(&xsam(here.path(), arguments), 2, message);
     }
+    // A path, not a number, among values to try.
+    let tuned = ["compare", "--tune", "model.init=1e5,nan"];
+    assert_fails(&xsam(here.path(), &tuned), 1, "cannot read 1e5");
     assert!(!here.path().join("runs").exists());
 }
 

@@ -108,6 +108,11 @@ fn the_flatness_of_a_run_is_measured_and_written_down() {
             "`--top`: 100000 largest eigenvalues",
         ),
         (
+            &["flatness", "a", "--trace", "1000000000000"],
+            2,
+            "`--trace`: 1000000000000 must be at most 1000000",
+        ),
+        (
             &["flatness", "a", "--spec", "a/spec.toml"],
             2,
             "a run has a spec of its own",
@@ -116,6 +121,18 @@ fn the_flatness_of_a_run_is_measured_and_written_down() {
     ] {
         assert_fails(&xsam(here.path(), arguments), code, expected);
     }
+    // A run that is missing, before those that are there are measured.
+    let missing = ["flatness", "a", "--compare", "b", "nowhere"];
+    let missing = xsam(here.path(), &missing);
+    assert!(!text(&missing.stderr).contains("loading"));
+    assert_fails(&missing, 1, "nowhere");
+    // More eigenvalues than there are is told before anything is measured.
+    let many = ["flatness", "a", "--sharpness", "--top", "100000"];
+    let many = text(&xsam(here.path(), &many).stderr);
+    assert!(
+        many.contains("loading") && !many.contains("directions of the methods"),
+        "{many}"
+    );
 }
 
 #[test]
@@ -186,6 +203,10 @@ fn landscapes_are_taken_drawn_and_gone_on_with() {
         }
         for ending in ["svg", "png"] {
             assert!(folder.join(format!("{name}.{ending}")).exists());
+        }
+        if name == "xsam" {
+            // The run's own was that of its rho, and nobody asked for it.
+            assert_eq!(taken["plane"]["rho_max"], 0.2);
         }
         // It is there: nothing is computed again.
         assert_eq!(take(flags), taken);

@@ -163,6 +163,19 @@ pub enum ModelError {
     State(#[from] StateError),
 }
 
+impl ModelError {
+    /// The field of [`ModelConfig`] that is at fault, where it is one: of a model that is too large its width.
+    pub fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::OutOfRange { field, .. } => Some(field),
+            Self::FixedWidth { .. } => Some("width"),
+            Self::ImageTooSmall { .. } => Some("image_size"),
+            Self::TooLarge { model, .. } => model.default_width().map(|_| "width"),
+            Self::State(_) => None,
+        }
+    }
+}
+
 impl From<OutOfRange> for ModelError {
     fn from(error: OutOfRange) -> Self {
         let OutOfRange {
@@ -214,12 +227,17 @@ impl ModelConfig {
         self
     }
 
-    /// Checks every field.
+    /// Checks every field, and that the model is not too large as a whole. Allocates nothing.
     ///
     /// # Errors
     ///
     /// Names the first field that cannot be, its value and its range.
     pub fn check(&self) -> Result<(), ModelError> {
+        self.check_fields()?;
+        self.zeroed(&Device::flex()).map(drop)
+    }
+
+    fn check_fields(&self) -> Result<(), ModelError> {
         let model = self.name;
         within("channels", self.channels, CHANNELS)?;
         within("classes", self.classes, CLASSES)?;
@@ -248,8 +266,9 @@ impl ModelConfig {
     ///
     /// # Errors
     ///
-    /// Those of [`check`](Self::check), and a model that is too large as a whole.
+    /// Those of [`check`](Self::check).
     pub fn init(&self, seed: u64, device: &Device) -> Result<Model, ModelError> {
+        self.check_fields()?;
         Ok(init::seeded(self.zeroed(device)?, seed)?)
     }
 
@@ -257,15 +276,15 @@ impl ModelConfig {
     ///
     /// # Errors
     ///
-    /// Those of [`check`](Self::check), and a model that is too large as a whole.
+    /// Those of [`check`](Self::check).
     pub fn parameters(&self) -> Result<usize, ModelError> {
+        self.check_fields()?;
         Ok(parameter_count(&self.zeroed(&Device::flex())?))
     }
 
     /// The model before it has its initial values, which takes no room to speak of: Burn's layers make their tensors at
     /// first use.
     fn zeroed(&self, device: &Device) -> Result<Model, ModelError> {
-        self.check()?;
         let (channels, classes) = (self.channels, self.classes);
         // Every scalable model has a default, so 1 is never used.
         let width = self.width.or(self.name.default_width()).unwrap_or(1);

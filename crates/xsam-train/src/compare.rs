@@ -8,6 +8,7 @@ mod summary;
 mod tuning;
 mod workers;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use xsam_data::{Dataset, Fingerprint, Owner};
@@ -118,9 +119,19 @@ impl Comparison {
         let data = spec.data.load()?;
         let candidates = entries.iter().flat_map(|entry| &entry.candidates);
         for spec in candidates.map(|candidate| candidate.run(0)) {
+            let spec = spec.resolved()?;
+            // Not after the runs before it. Those that have begun have no need of it.
+            if let Some(file) = spec
+                .model
+                .init
+                .as_ref()
+                .filter(|_| !terms.existing.goes_on())
+            {
+                File::open(file).map_err(Error::file("read", file))?;
+            }
             match &data {
-                Dataset::Images(splits) => spec?.check_data(splits.sizes())?,
-                Dataset::Text(text) => spec?.data.check_subset(text.train.len())?,
+                Dataset::Images(splits) => spec.check_data(splits.sizes())?,
+                Dataset::Text(text) => spec.data.check_subset(text.train.len())?,
             }
         }
         let measure = match &data {

@@ -44,6 +44,9 @@ pub(crate) struct Course<T: Task> {
 /// old weights until the new ones are written, and the base optimizer from working in place.
 #[derive(Debug)]
 struct State {
+    /// The spec as it was asked for, which is written down.
+    asked: Spec,
+    /// What it comes to.
     spec: Spec,
     output: Output,
     place: Place,
@@ -76,8 +79,8 @@ enum Ended {
 }
 
 impl<T: Task> Course<T> {
-    /// The run of a resolved spec.
-    pub(crate) fn new(spec: Spec, task: T, place: Place, start: Start) -> Result<Self, Error> {
+    /// The run of a spec.
+    pub(crate) fn new(asked: Spec, task: T, place: Place, start: Start) -> Result<Self, Error> {
         let Start {
             output,
             has_begun,
@@ -86,6 +89,7 @@ impl<T: Task> Course<T> {
             warning,
             ..
         } = start;
+        let spec = asked.clone().resolved()?;
         let mut optim = method::optimizer(&spec)?;
         let mut unsaid = Vec::new();
         let (model, found) = match found {
@@ -129,6 +133,7 @@ impl<T: Task> Course<T> {
             last: None,
             bookkeeping: Duration::ZERO,
             stepping: Duration::ZERO,
+            asked,
             spec,
         };
         // The marker comes first: a directory with it can be resumed, however little else is there.
@@ -136,7 +141,7 @@ impl<T: Task> Course<T> {
         if !goes_on {
             task.keep(&directory, false)?;
         }
-        files::write(&directory.join(SPEC_FILE), &state.spec.to_toml()?)?;
+        files::write(&directory.join(SPEC_FILE), &state.asked.to_toml()?)?;
         Ok(Self { task, model, state })
     }
 
@@ -370,7 +375,7 @@ impl State {
         self.position.logs = self.logs.lengths();
         checkpoint::save(
             self.output.directory(),
-            &self.spec,
+            &self.asked,
             model,
             &self.optim,
             &self.position,
@@ -461,6 +466,7 @@ impl State {
             data: self.data.clone(),
             bookkeeping_share: share.is_finite().then_some(share),
             restored: self.position.restored,
+            spec: Some(self.spec.clone()),
             ..RunSummary::default()
         };
         let summary = summary.with_rows(rows);

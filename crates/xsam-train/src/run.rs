@@ -37,7 +37,8 @@ impl Run {
     /// it exists and `terms` do not say what to do with it, the data are not those that it goes on from, or data or model
     /// cannot be made.
     pub fn prepare(spec: Spec, directory: &Path, terms: impl Into<Terms>) -> Result<Self, Error> {
-        let (spec, terms) = (spec.resolved()?, terms.into());
+        let terms = terms.into();
+        spec.clone().resolved()?;
         // Before the data, which may take a while.
         check_device(spec.train.device, spec.train.precision)?;
         let owner = Owner::this_process();
@@ -45,7 +46,7 @@ impl Run {
         Self::on_data(spec, output, terms, None)
     }
 
-    /// The run of a resolved spec in a directory of the comparison that `owner` makes, on its data if they are loaded.
+    /// The run of a spec in a directory of the comparison that `owner` makes, on its data if they are loaded.
     pub(crate) fn of_comparison(
         spec: Spec,
         directory: &Path,
@@ -58,24 +59,25 @@ impl Run {
     }
 
     fn on_data(
-        spec: Spec,
+        asked: Spec,
         output: Output,
         terms: Terms,
         data: Option<Dataset>,
     ) -> Result<Self, Error> {
-        let start = Start::find(output, &spec)?;
+        let spec = asked.clone().resolved()?;
+        let start = Start::find(output, &asked)?;
         let data = data.map_or_else(|| spec.data.load(), Ok)?;
         let start = start.with_data(&spec, data.fingerprint(), terms.changed_data)?;
         let place = Place::new(spec.train.device, spec.train.precision)?;
         Ok(Self(match data {
             Dataset::Images(splits) => {
                 let task = Classification::new(&spec, splits, place.clone())?;
-                Kind::Classification(Course::new(spec, task, place, start)?)
+                Kind::Classification(Course::new(asked, task, place, start)?)
             }
             Dataset::Text(text) => {
                 let tokenizer = start.tokenizer()?;
                 let task = Translation::with_tokenizer(&spec, text, place.clone(), tokenizer)?;
-                Kind::Translation(Course::new(spec, task, place, start)?)
+                Kind::Translation(Course::new(asked, task, place, start)?)
             }
         }))
     }

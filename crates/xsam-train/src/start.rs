@@ -31,7 +31,7 @@ pub(crate) struct Start {
 }
 
 impl Start {
-    /// The beginning of the run of a resolved spec. No data have been looked at yet.
+    /// The beginning of the run of a spec as it was asked for. No data have been looked at yet.
     pub(crate) fn find(output: Output, spec: &Spec) -> Result<Self, Error> {
         let directory = output.directory();
         let existing = output.existing();

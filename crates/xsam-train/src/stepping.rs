@@ -37,10 +37,10 @@ pub(crate) fn step<T: Task>(
             Err(failure) => Ok(Err(failure)),
         };
     }
-    let mut parts = Vec::with_capacity(count);
-    for (i, (batch, share)) in task.parts(batch, count)?.into_iter().enumerate() {
-        parts.push((batch, share, seed.wrapping_add(i as u64)));
-    }
+    // A batch of few items has fewer parts.
+    let parts = task.parts(batch, count)?.into_iter().enumerate();
+    let parts = parts.map(|(i, (batch, share))| (batch, share, seed.wrapping_add(i as u64)));
+    let parts: Vec<_> = parts.collect();
     // Means over the parts count each part alike: a share says how much larger one is than the others.
     let loss = |model: &T::Model, (batch, share, seed): &(T::Batch, f64, u64)| {
         let (loss, output) = task.loss(model, batch, *seed);

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::spec::{DeviceName, Precision, Spec, SpecError};
 use crate::summary::SPEC_FILE;
 use crate::task::{Classification, SampleSizes, Task, Translation};
-use crate::trained::{Trained, TrainedModel};
+use crate::trained::{Trained, TrainedModel, run_of};
 
 /// Where a trained model is found.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,16 +42,15 @@ impl Subject {
         }
     }
 
-    /// Loads the model.
-    pub(crate) fn load(&self) -> Result<Trained, Error> {
+    /// Checks that there is a model to load: a run, or a file of weights with a spec.
+    ///
+    /// # Errors
+    /// If there is neither, or a spec is given with a run.
+    pub fn check(&self) -> Result<(), Error> {
         let path = self.path.display();
         let refused = |message: String| Err(SpecError::new("", message).into());
         match (&self.spec, self.path.is_file()) {
-            (Some(spec), true) => {
-                let mut spec = spec.clone();
-                spec.train.device = self.device.unwrap_or(spec.train.device);
-                Trained::of_weights(&self.path, spec)
-            }
+            (Some(_), true) => Ok(()),
             (None, true) => refused(format!(
                 "{path} is a file of weights: say of which model they are and for which data, with --spec, --preset or \
                  --set"
@@ -59,10 +58,21 @@ impl Subject {
             (Some(_), false) if self.path.exists() => refused(format!(
                 "{path} is not a file of weights: a run has a spec of its own"
             )),
-            (_, false) => match self.device {
-                Some(device) => Trained::load_on(&self.path, device),
-                None => Trained::load(&self.path),
-            },
+            (_, false) => run_of(&self.path).map(drop),
+        }
+    }
+
+    /// Loads the model.
+    pub(crate) fn load(&self) -> Result<Trained, Error> {
+        self.check()?;
+        match (&self.spec, self.device) {
+            (Some(spec), device) => {
+                let mut spec = spec.clone();
+                spec.train.device = device.unwrap_or(spec.train.device);
+                Trained::of_weights(&self.path, spec)
+            }
+            (None, Some(device)) => Trained::load_on(&self.path, device),
+            (None, None) => Trained::load(&self.path),
         }
     }
 }

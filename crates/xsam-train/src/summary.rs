@@ -16,7 +16,7 @@ use crate::statistics::{mean, median};
 /// File that every run directory has.
 pub(crate) const MARKER: &str = "run.json";
 
-/// The resolved spec of a run.
+/// The spec of a run, as it was asked for. What it came to is in `run.json`.
 pub(crate) const SPEC_FILE: &str = "spec.toml";
 
 /// How a run ended.
@@ -62,6 +62,9 @@ pub struct RunSummary {
     pub method: String,
     /// The seed.
     pub seed: u64,
+    /// What the spec came to: all values that the run used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spec: Option<Spec>,
     /// Learned values of the model.
     pub parameters: usize,
     /// Training labels that noise has changed.
@@ -195,20 +198,20 @@ impl Recorded {
 
 /// Checks that a run directory is of the spec that is to be run.
 fn same_spec(directory: &Path, spec: &Spec) -> Result<(), Error> {
-    let (_, other) = other_fields(directory, spec)?;
+    let other = other_fields(directory, read_spec(directory)?, spec)?;
     let other = other.into_iter().find(|[key, ..]| key != DATA_DIR);
     refuse(directory, other)
 }
 
-/// Checks that a run can go on with this spec: it is the same but for the fields that leave the steps as they are, and
-/// has at least as many epochs.
+/// Checks that a run can go on with this spec: it comes to the same but for the fields that leave the steps as they are,
+/// and has at least as many epochs. What depends on their number is that of the longer run.
 pub(crate) fn goes_on(directory: &Path, spec: &Spec) -> Result<(), Error> {
-    let (was, other) = other_fields(directory, spec)?;
-    let longer = spec.train.epochs >= was.train.epochs;
-    let other = other.into_iter().find(|[key, ..]| {
-        let may_change = CHANGEABLE.contains(&key.as_str());
-        !(may_change || key == "train.epochs" && longer)
-    });
+    let mut was = read_spec(directory)?;
+    was.train.epochs = was.train.epochs.max(spec.train.epochs);
+    let other = other_fields(directory, was, spec)?;
+    let other = other
+        .into_iter()
+        .find(|[key, ..]| !CHANGEABLE.contains(&key.as_str()));
     refuse(directory, other)
 }
 
@@ -226,12 +229,18 @@ const CHANGEABLE: [&str; 7] = [
     "train.workers",
 ];
 
-/// The spec that a run directory is of, and the fields in which `spec` is another one, with both values.
-fn other_fields(directory: &Path, spec: &Spec) -> Result<(Spec, Vec<[String; 3]>), Error> {
+/// The spec that a run directory is of.
+fn read_spec(directory: &Path) -> Result<Spec, Error> {
     let path = directory.join(SPEC_FILE);
-    let (was, _) = Spec::parse(&files::read(&path)?, &[]).map_err(|e| Error::damaged(&path, e))?;
-    let differences = was.differences(spec)?;
-    Ok((was, differences))
+    let (spec, _) = Spec::parse(&files::read(&path)?, &[]).map_err(|e| Error::damaged(&path, e))?;
+    Ok(spec)
+}
+
+/// The fields in which what `spec` comes to is not what the one in a run directory comes to, with both values.
+fn other_fields(directory: &Path, was: Spec, spec: &Spec) -> Result<Vec<[String; 3]>, Error> {
+    let damaged = |error| Error::damaged(&directory.join(SPEC_FILE), error);
+    let was = was.resolved().map_err(damaged)?;
+    Ok(was.differences(&spec.clone().resolved()?)?)
 }
 
 fn refuse(directory: &Path, difference: Option<[String; 3]>) -> Result<(), Error> {

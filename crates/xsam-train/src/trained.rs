@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::files;
 use crate::imported::imported;
 use crate::metrics::Metrics;
-use crate::spec::{DeviceName, Spec, SpecError};
+use crate::spec::{DeviceName, MethodSpec, Spec, SpecError};
 use crate::subject::folder_of;
 use crate::summary::{MARKER, SPEC_FILE};
 use crate::task::TOKENIZER;
@@ -35,8 +35,10 @@ pub struct Trained {
     pub run: PathBuf,
     /// Its checkpoint.
     pub checkpoint: PathBuf,
-    /// The resolved spec of the run.
+    /// What the spec of the run comes to.
     pub spec: Spec,
+    /// The method as it was asked for.
+    pub(crate) asked: MethodSpec,
     /// The epochs up to the checkpoint; the model is that after the last of them.
     pub rows: Vec<Metrics>,
     /// The data that it was trained on last, as far as that is known.
@@ -77,10 +79,11 @@ impl Trained {
         let file = run.join(SPEC_FILE);
         let text = files::read(&file)?;
         let (spec, _) = Spec::parse(&text, &[]).map_err(|e| Error::damaged(&file, e))?;
+        let asked = spec.method.clone();
         let mut spec = spec.resolved().map_err(|e| Error::damaged(&file, e))?;
         spec.train.device = device.unwrap_or(spec.train.device);
         if run != directory {
-            return Self::of_checkpoint(run, directory.to_owned(), spec);
+            return Self::of_checkpoint(run, directory.to_owned(), spec, asked);
         }
         let mut attempt = 1;
         loop {
@@ -89,14 +92,19 @@ impl Trained {
                 path: run.clone(),
                 epoch: spec.train.checkpoint_every.min(spec.train.epochs),
             })?;
-            match Self::of_checkpoint(run.clone(), latest.clone(), spec.clone()) {
+            match Self::of_checkpoint(run.clone(), latest.clone(), spec.clone(), asked.clone()) {
                 Err(_) if !latest.exists() && attempt < ATTEMPTS => attempt += 1,
                 loaded => return loaded,
             }
         }
     }
 
-    fn of_checkpoint(run: PathBuf, checkpoint: PathBuf, spec: Spec) -> Result<Self, Error> {
+    fn of_checkpoint(
+        run: PathBuf,
+        checkpoint: PathBuf,
+        spec: Spec,
+        asked: MethodSpec,
+    ) -> Result<Self, Error> {
         let Position { rows, data, .. } = checkpoint::open(&checkpoint)?;
         let place = Place::new(spec.train.device, spec.train.precision)?;
         let seed = spec.train.seed;
@@ -119,6 +127,7 @@ impl Trained {
             run,
             checkpoint,
             spec,
+            asked,
             rows,
             data,
             model,
@@ -133,6 +142,7 @@ impl Trained {
     /// If the spec cannot be or is of a translator, whose weights are of no use without its tokenizer, this build or this
     /// machine does not have its device, the data that say how large the model is cannot be loaded, or the file does not fit the model.
     pub fn of_weights(file: &Path, spec: Spec) -> Result<Self, Error> {
+        let asked = spec.method.clone();
         let spec = spec.resolved()?;
         if spec.data.name.is_text() {
             let message = "a file of weights has no tokenizer: give the run of the translator";
@@ -146,6 +156,7 @@ impl Trained {
             run: folder_of(file),
             checkpoint: file.to_owned(),
             spec,
+            asked,
             rows: Vec::new(),
             data: None,
             model: TrainedModel::Classifier(model),
@@ -160,7 +171,7 @@ impl Trained {
 }
 
 /// The run directory that `directory` is, or is a checkpoint of.
-fn run_of(directory: &Path) -> Result<PathBuf, Error> {
+pub(crate) fn run_of(directory: &Path) -> Result<PathBuf, Error> {
     let is_run = |path: &Path| path.join(MARKER).exists() && path.join(SPEC_FILE).exists();
     if is_run(directory) {
         return Ok(directory.to_owned());

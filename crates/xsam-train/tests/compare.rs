@@ -90,6 +90,16 @@ fn lists_of_values_are_rows() {
     // One seed says nothing of deviations.
     assert_eq!(last.test_against_first, None);
 
+    // What was asked for is in the spec of a run, and what it came to beside its results.
+    let run_directory = directory.join("sam-rho0.2-k2-seed3");
+    let asked = fs::read_to_string(run_directory.join("spec.toml")).unwrap();
+    let (asked, _) = Spec::parse(&asked, &[]).unwrap();
+    assert_eq!((asked.method.rho, asked.method.adaptive), (Some(0.2), None));
+    assert_eq!(asked.augmentation.flip, None);
+    let came_to = &json(&run_directory.join("run.json"))["spec"];
+    assert_eq!(came_to["method"]["rho"], 0.2);
+    assert_eq!(came_to["augmentation"]["flip"], 0.0);
+
     // More of them are added to what there is.
     let longer = text.replace("rho = [0.1, 0.2]", "rho = [0.1, 0.2, 0.3]");
     let (_, made) = run(&longer, &directory, Existing::Resume);
@@ -214,6 +224,52 @@ fn at_equal_compute_all_have_as_many_passes() {
     // Curves are over passes then.
     let plot = fs::read_to_string(directory.join("train-loss.svg")).unwrap();
     assert!(plot.contains("forward-backward passes"));
+}
+
+/// The default of the steps is a share of the epochs that a method gets, as for a run of its own.
+#[test]
+fn at_equal_compute_a_default_follows_the_epochs() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("c");
+    let text = "
+        [schedule]
+        name = 'step'
+        [compare]
+        methods = ['sgd', 'sam']
+        seeds = [0]
+        equal_compute = true
+        [compare.sam]
+        ascent_steps = 2
+    ";
+    let (summary, _) = run(text, &directory, Existing::Refuse);
+    assert_eq!(summary.methods[0].epochs, Some(12));
+    let spec = |label: &str| {
+        let path = directory.join(format!("{label}-seed0/spec.toml"));
+        let (spec, _) = Spec::parse(&fs::read_to_string(path).unwrap(), &[]).unwrap();
+        assert_eq!(spec.schedule.step_size, None, "{label}");
+        spec.resolved().unwrap()
+    };
+    let (sgd, sam) = (spec("sgd"), spec("sam"));
+    assert_eq!((sgd.train.epochs, sgd.schedule.step_size), (12, Some(4)));
+    assert_eq!((sam.train.epochs, sam.schedule.step_size), (4, Some(2)));
+    let (_, made) = run(text, &directory, Existing::Resume);
+    assert!(made.is_empty(), "{made:?}");
+}
+
+#[test]
+fn initial_weights_that_are_nowhere_are_missed_before_the_first_run() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("c");
+    let text = "
+        [compare]
+        methods = ['sgd']
+        seeds = [0]
+        [compare.tune.model]
+        init = ['nowhere.safetensors']
+    ";
+    let error = prepare(text, &directory, Existing::Refuse).unwrap_err();
+    assert!(error.to_string().contains("nowhere.safetensors"), "{error}");
+    assert!(!directory.exists());
 }
 
 const TUNED: &str = "

@@ -34,7 +34,9 @@ fn a_run_leaves_its_files() {
     assert_eq!(read, summary);
     let written = fs::read_to_string(directory.join("spec.toml")).unwrap();
     let (written, _) = Spec::parse(&written, &[]).unwrap();
-    assert_eq!(written, spec(&[]).resolved().unwrap());
+    // What was asked for, beside what it came to.
+    assert_eq!(written, spec(&[]));
+    assert_eq!(summary.spec, Some(spec(&[]).resolved().unwrap()));
 }
 
 #[test]
@@ -359,6 +361,90 @@ fn a_run_goes_on_longer_and_otherwise_as_it_was() {
         let other = more(&["train.epochs=6", other]);
         let error = train(&other, &directory, Existing::Resume).unwrap_err();
         assert!(error.to_string().contains(message), "{error}");
+    }
+}
+
+/// The default of its steps is a share of the epochs, and goes with them; steps that were asked for stay.
+#[test]
+fn a_longer_run_takes_the_steps_of_its_own_schedule() {
+    let parent = tempfile::tempdir().unwrap();
+    let step = [
+        "schedule.name=step",
+        "model.name=mlp",
+        "method.name=sgd",
+        "optimizer.lr=0.5",
+    ];
+    let rates = |directory: &Path| -> Vec<f64> {
+        let rows = rows(directory).into_iter().skip(1);
+        rows.map(|row| row.split(',').nth(1).unwrap().parse().unwrap())
+            .collect()
+    };
+    for (name, asked, last) in [
+        // Every 4 of 12 epochs, and every 2 of 6.
+        ("default", &[][..], 0.5e-2),
+        ("asked", &["schedule.step_size=2"], 0.5e-5),
+    ] {
+        let of = |epochs: &'static str| spec(&[&step[..], asked, &[epochs]].concat());
+        let fresh = parent.path().join(format!("{name}-fresh"));
+        train(&of("train.epochs=12"), &fresh, Existing::Refuse).unwrap();
+        let resumed = parent.path().join(name);
+        train(&of("train.epochs=6"), &resumed, Existing::Refuse).unwrap();
+        // As the program does it: the file, and what is set.
+        let text = fs::read_to_string(resumed.join("spec.toml")).unwrap();
+        let (spec, _) = Spec::parse(&text, &["train.epochs=12".to_owned()]).unwrap();
+        train(&spec, &resumed, Existing::Resume).unwrap();
+
+        let (fresh, resumed) = (rates(&fresh), rates(&resumed));
+        assert_eq!(resumed[6..], fresh[6..], "{name}");
+        assert!(
+            (resumed[11] / last - 1.0).abs() < 1e-9,
+            "{name}: {resumed:?}"
+        );
+    }
+}
+
+/// Earlier versions wrote all values down: they count as asked for.
+#[test]
+fn a_run_with_all_values_in_its_spec_goes_on_and_keeps_them() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("run");
+    let settings = ["model.name=mlp", "schedule.name=step"];
+    train(&spec(&settings), &directory, Existing::Refuse).unwrap();
+    let file = directory.join("spec.toml");
+    let old = spec(&settings).resolved().unwrap();
+    fs::write(&file, old.to_toml().unwrap()).unwrap();
+    // The same by other words.
+    train(&spec(&settings), &directory, Existing::Resume).unwrap();
+
+    fs::write(&file, old.to_toml().unwrap()).unwrap();
+    let longer = ["train.epochs=6".to_owned()];
+    let (longer, _) = Spec::parse(&fs::read_to_string(&file).unwrap(), &longer).unwrap();
+    let summary = train(&longer, &directory, Existing::Resume).unwrap();
+    let spec = summary.spec.unwrap();
+    assert_eq!((spec.train.epochs, spec.schedule.step_size), (6, Some(2)));
+}
+
+#[test]
+fn a_batch_has_no_more_parts_than_items() {
+    let parent = tempfile::tempdir().unwrap();
+    for (i, setting) in ["train.micro_batches", "method.m_sharpness"]
+        .iter()
+        .enumerate()
+    {
+        let run = |count: &str, name: &str| {
+            let setting = format!("{setting}={count}");
+            let directory = parent.path().join(format!("{i}{name}"));
+            let short = [
+                "model.name=mlp",
+                "train.epochs=1",
+                "data.subset=20",
+                &setting,
+            ];
+            train(&spec(&short), &directory, Existing::Refuse).unwrap();
+            rows(&directory)
+        };
+        // Memory for as many parts as are asked for there is nowhere.
+        assert_eq!(run("9000000000000000000", "most"), run("20", "as-many"));
     }
 }
 

@@ -141,6 +141,246 @@ fn a_resolved_spec_has_no_field_that_does_nothing() {
     );
 }
 
+/// A default that depends on another field is computed when it is used: a spec that is written and read again is as
+/// free to follow as one that never was in a file.
+#[test]
+fn a_default_that_depends_on_another_field_follows_it() {
+    let iwslt = ["data.name=iwslt14-de-en", "model.name=transformer"];
+    for (asked, change) in [
+        (&[][..], &["method.rho=0.6"][..]),
+        (&["method.rho=0.3"], &["method.rho=0.6"]),
+        (
+            &["method.rho=0.3", "method.rho_max=0.5"],
+            &["method.rho=0.6"],
+        ),
+        (&[], &["method.name=asam"]),
+        (&["method.name=asam"], &["method.name=lookbehind-sam"]),
+        (&["method.name=sgd", "method.rho=0.3"], &["method.name=sam"]),
+        (&["method.name=msam"], &["method.name=gsam"]),
+        (&["method.name=looksam"], &["method.name=lookbehind-sam"]),
+        (&["method.alpha=1"], &["method.name=look-xsam"]),
+        (&[], &["method.search_kind=parabola"]),
+        (&["method.friendly=true"], &["method.name=friendly-sam"]),
+        (&["schedule.name=step"], &["train.epochs=12"]),
+        (&["schedule.name=inverse-sqrt"], &["schedule.name=cosine"]),
+        (&["schedule.rho=linear"], &["schedule.rho=constant"]),
+        (&["optimizer.name=adam"], &["optimizer.name=sgd"]),
+        (&["data.name=cifar10"], &["data.name=tiny-imagenet"]),
+        (&["data.name=cifar10"], &["data.name=mnist"]),
+        (&["data.name=cifar10"], &["data.name=digits"]),
+        (
+            &["data.name=tiny-imagenet"],
+            &["augmentation.crop_padding=8"],
+        ),
+        (&["model.name=cnn"], &["model.name=resnet18"]),
+        (&[], &iwslt),
+        (&iwslt, &["data.name=digits", "model.name=cnn"]),
+        (&iwslt, &["model.width=64"]),
+        (&iwslt, &["train.batch_size=32"]),
+        (
+            &iwslt,
+            &[
+                "data.name=parallel-text",
+                "data.dir=d",
+                "data.source=a",
+                "data.target=b",
+            ],
+        ),
+    ] {
+        let (spec, _) = parse("", asked).unwrap();
+        let (changed, _) = parse(&spec.to_toml().unwrap(), change).unwrap();
+        let fresh = resolved(&[asked, change].concat()).unwrap();
+        assert_eq!(changed.resolved().unwrap(), fresh, "{asked:?}, {change:?}");
+    }
+    let of = |settings: &[&str]| resolved(settings).unwrap().method.rho_max;
+    assert_eq!(of(&["method.rho=0.6"]), Some(1.2));
+    assert_eq!(of(&["method.rho=0.6", "method.rho_max=0.5"]), Some(0.5));
+}
+
+#[test]
+fn rows_of_several_rhos_search_at_twice_their_own() {
+    let preset = Preset::find("digits-noise").unwrap();
+    let reach = |settings: &[&str]| {
+        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+        let (spec, compare) = preset.parse(&settings).unwrap();
+        let entries = compare.unwrap().entries(&spec).unwrap();
+        let resolved = entries.iter().map(|entry| {
+            let method = entry.specs[0].clone().resolved().unwrap().method;
+            (method.rho.unwrap(), method.rho_max.unwrap())
+        });
+        resolved.collect::<Vec<_>>()
+    };
+    let xsam = "compare.methods=['xsam']";
+    assert_eq!(reach(&[xsam]), [(0.6, 1.2)]);
+    let rhos = "compare.rho=[0.3, 0.6]";
+    assert_eq!(reach(&[xsam, rhos]), [(0.3, 0.6), (0.6, 1.2)]);
+    assert_eq!(reach(&[xsam, "method.rho=0.2"]), [(0.2, 0.4)]);
+    let asked = "compare.xsam.rho_max=1";
+    assert_eq!(reach(&[xsam, rhos, asked]), [(0.3, 1.0), (0.6, 1.0)]);
+    // What is tuned is asked for, and what is not follows.
+    let tuned = ["compare.methods=['xsam']", "compare.tune.rho=[0.1, 0.2]"];
+    let (spec, compare) = preset.parse(&tuned.map(str::to_owned)).unwrap();
+    let entries = compare.unwrap().entries(&spec).unwrap();
+    assert_eq!(entries[0].candidates.len(), 2);
+    let first = entries[0].specs[0].clone().resolved().unwrap().method;
+    assert_eq!((first.rho, first.rho_max), (Some(0.1), Some(0.2)));
+}
+
+#[test]
+fn a_text_is_a_text_whatever_it_looks_like() {
+    for text in [
+        "20240101",
+        "1e5",
+        "true",
+        "nan",
+        "inf",
+        "-inf",
+        "2024-01-01",
+        "0x10",
+        "1,2",
+        "[1]",
+        "[a, b]",
+        "{a = 1}",
+        "1#2",
+        "a b",
+        "it's",
+    ] {
+        let settings = [
+            format!("data.dir={text}"),
+            format!("data.source={text}"),
+            format!("model.init={text}"),
+        ];
+        let (spec, _) = Spec::parse("", &settings).unwrap();
+        assert_eq!(spec.data.dir.as_deref(), Some(Path::new(text)));
+        assert_eq!(spec.data.source.as_deref(), Some(text));
+        assert_eq!(spec.model.init.as_deref(), Some(Path::new(text)));
+        // And in the file that it is written to.
+        let (again, _) = Spec::parse(&spec.to_toml().unwrap(), &[]).unwrap();
+        assert_eq!(again, spec);
+    }
+    // In quotation marks it is what is between them.
+    for (quoted, path) in [("\"a b \"", "a b "), ("'1e5'", "1e5"), (r#""\u00e9""#, "é")] {
+        let (spec, _) = parse("", &[&format!("data.dir={quoted}")]).unwrap();
+        assert_eq!(spec.data.dir.as_deref(), Some(Path::new(path)));
+    }
+    // A name that there is not is not a number either.
+    let error = parse("", &["method.name=1e5"]).unwrap_err();
+    assert!(error.contains("there is no method `1e5`"), "{error}");
+    let error = parse("", &["compare.a.adaptive=true"]).unwrap_err();
+    assert!(error.contains("ascent `true`"), "{error}");
+    // Numbers, lists and truth values are what they were.
+    let spec = resolved(&["method.rho=1", "method.grid=[0, 1]", "method.friendly=true"]).unwrap();
+    let method = spec.method;
+    assert_eq!((method.rho, method.friendly), (Some(1.0), Some(true)));
+    assert_eq!(method.grid, Some(vec![0.0, 1.0]));
+    for (field, takes) in [
+        ("data.dir", true),
+        ("model.init", true),
+        ("optimizer.name", true),
+        ("method.adaptive", true),
+        ("method.rho", false),
+        ("method.grid", false),
+        ("train.seed", false),
+        ("method.none", false),
+        ("method", false),
+    ] {
+        assert_eq!(Spec::takes_text(field), takes, "{field}");
+    }
+}
+
+#[test]
+fn labels_may_look_like_numbers_and_have_dots() {
+    let settings = [
+        "compare.methods=['1e5', 'nan', '2024-01-01', '0.5']",
+        "compare.1e5.name=sam",
+        "compare.nan={name='sam', rho=0.2}",
+        "compare.2024-01-01.name=sgd",
+        "compare.\"0.5\".name=xsam",
+        "compare.'0.5'.rho=0.5",
+    ];
+    let (spec, compare) = parse("", &settings).unwrap();
+    let compare = compare.unwrap();
+    let entries = compare.entries(&spec).unwrap();
+    let labels: Vec<&str> = entries.iter().map(|entry| &*entry.label).collect();
+    assert_eq!(labels, ["1e5", "nan", "2024-01-01", "0.5"]);
+    let last = &entries[3].specs[0].method;
+    assert_eq!((last.name, last.rho), (MethodName::Xsam, Some(0.5)));
+    let written = compare.to_toml(&spec).unwrap();
+    assert_eq!(parse(&written, &[]).unwrap(), (spec, Some(compare)));
+}
+
+#[test]
+fn sizes_that_nobody_could_mean_are_refused_before_there_is_anything_of_them() {
+    let long = format!("method.grid=[{}]", vec!["1"; 1001].join(","));
+    for (setting, expected) in [
+        (
+            "model.width=1000000000",
+            "`model.width`: width = 1000000000 is outside 1..=16384",
+        ),
+        (
+            "model.width=16384",
+            "`model.width`: cnn of these sizes has 24160223242 parameters, more than",
+        ),
+        (
+            "train.epochs=1000000000000",
+            "`train.epochs`: 1000000000000 must be at most 4294967295",
+        ),
+        (
+            "method.ascent_steps=1000000000",
+            "`method.ascent_steps`: 1000000000 must be at most 1000",
+        ),
+        (
+            "train.workers=1000000000",
+            "`train.workers`: 1000000000 must be at most 64",
+        ),
+        (
+            "data.subset=1000000000",
+            "`data.subset`: 1000000000 must be from 1 to",
+        ),
+        (
+            "schedule.warmup=1000000000",
+            "`schedule.warmup`: 1000000000 must be below",
+        ),
+        (&long, "`method.grid`: 1001 positions are more than 1000"),
+    ] {
+        assert_error(resolved(&[setting]), expected);
+    }
+    let with = |setting| resolved(&[&TEXT[..], &[setting]].concat());
+    for (setting, expected) in [
+        ("model.width=32768", "`model.width`: a Transformer of these"),
+        ("model.layers=1000000000", "`model.layers`: encoder_layers"),
+        ("model.feed_forward=1000000000", "`model.feed_forward`: "),
+        (
+            "model.heads=1000000000",
+            "`model.heads`: heads = 1000000000",
+        ),
+        (
+            "translation.merges=1000000000",
+            "`translation.merges`: 1000000000 must be from 1 to 2^20",
+        ),
+    ] {
+        assert_error(with(setting), expected);
+    }
+    let many = |field: &str, count: usize| {
+        let values: Vec<String> = (1..=count).map(|value| value.to_string()).collect();
+        format!("compare.{field}=[{}]", values.join(","))
+    };
+    for (settings, expected) in [
+        (
+            [many("rho", 1000), many("ascent_steps", 1000)],
+            "`compare`: 9000000 runs are more than 100000",
+        ),
+        (
+            [many("tune.rho", 101), many("tune.rho_max", 101)],
+            "`compare.tune`: 10201 combinations are more than 10000",
+        ),
+    ] {
+        let (spec, compare) = Spec::parse("", &settings).unwrap();
+        let error = compare.unwrap().entries(&spec).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
 #[test]
 fn unknown_keys_are_met_with_the_nearest() {
     assert_error(
@@ -232,7 +472,7 @@ fn impossible_values_name_the_key() {
             "schedule.warmup=200",
             "`schedule.warmup`: 200 must be below",
         ),
-        ("model.width=0", "`model`: width = 0"),
+        ("model.width=0", "`model.width`: width = 0"),
         (
             "model.name=vgg11_bn",
             "`model`: image_size = 8 is too small",
@@ -273,7 +513,8 @@ fn a_comparison_is_of_methods_and_seeds() {
     ";
     let (spec, compare) = parse(text, &[]).unwrap();
     let entries = compare.unwrap().entries(&spec).unwrap();
-    let method = |i: usize| &entries[i].specs[0].method;
+    let resolved = |i: usize| entries[i].specs[0].clone().resolved().unwrap();
+    let method = |i: usize| resolved(i).method;
     assert_eq!(
         entries.iter().map(|e| e.label.as_str()).collect::<Vec<_>>(),
         ["sgd", "xsam", "three"]

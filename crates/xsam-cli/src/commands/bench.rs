@@ -11,12 +11,17 @@ use crate::columns::aligned;
 use crate::print;
 
 /// Fields of the spec and the flags that set them.
-const FLAGS: [(&str, &str); 5] = [
+const FLAGS: [(&str, &str); 10] = [
     ("batch", "--batch"),
     ("tokens", "--tokens"),
     ("steps", "--steps"),
     ("train.device", "--device"),
     ("method.ascent_steps", "--ascent"),
+    ("width", "--width"),
+    ("image_size", "--image-size"),
+    ("channels", "--channels"),
+    ("classes", "--classes"),
+    ("vocabulary", "--vocabulary"),
 ];
 
 pub(crate) fn run(arguments: BenchArguments) -> Result<Outcome, Error> {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use xsam_train::{Comparison, Error, JobListener, Preset, Status, Workers, report};
+use xsam_train::{Comparison, Error, JobListener, Preset, Spec, Status, Workers, report};
 
 use super::{Outcome, Source, read, stop_on_interrupt, terms};
 use crate::args::{CompareArguments, RunArguments};
@@ -99,7 +99,7 @@ fn settings(arguments: &CompareArguments) -> Vec<String> {
         tune_seeds,
         ..
     } = arguments;
-    set("methods", format!("{methods:?}"), !methods.is_empty());
+    set("methods", json!(methods).to_string(), !methods.is_empty());
     set("seeds", format!("{seeds:?}"), !seeds.is_empty());
     set("rho", format!("{rho:?}"), !rho.is_empty());
     set(
@@ -114,7 +114,10 @@ fn settings(arguments: &CompareArguments) -> Vec<String> {
         !tune_seeds.is_empty(),
     );
     for (field, values) in tune {
-        let values: Vec<String> = values.iter().map(|value| toml_value(value)).collect();
+        let values: Vec<String> = values
+            .iter()
+            .map(|value| toml_value(field, value))
+            .collect();
         set(
             &format!("tune.{field}"),
             format!("[{}]", values.join(", ")),
@@ -124,8 +127,11 @@ fn settings(arguments: &CompareArguments) -> Vec<String> {
     settings
 }
 
-/// A value of a list in TOML: a number or a truth value as it is, anything else as a text.
-fn toml_value(text: &str) -> String {
+/// A value of a list in TOML: for a field of text a text, for another a number or a truth value if it is one.
+fn toml_value(field: &str, text: &str) -> String {
+    if Spec::takes_text(field) {
+        return json!(text).to_string();
+    }
     if text.parse::<i64>().is_ok() || text.parse::<bool>().is_ok() {
         return text.to_owned();
     }

@@ -18,10 +18,14 @@ pub(crate) fn run(arguments: FlatnessArguments) -> Result<Outcome, Error> {
     let spec = spec(&arguments)?;
     let quiet = arguments.output.quiet || arguments.output.json;
     let mut reports = Vec::new();
-    for run in [&arguments.subject.run]
+    let runs = [&arguments.subject.run]
         .into_iter()
-        .chain(&arguments.compare)
-    {
+        .chain(&arguments.compare);
+    // All of them before the first is measured.
+    for run in runs.clone() {
+        arguments.subject.model(run)?.check()?;
+    }
+    for run in runs {
         let name = run.display().to_string();
         let mut listener = |event: FlatnessEvent<'_>| match event {
             FlatnessEvent::Stage(_) if quiet => {}

@@ -52,8 +52,12 @@ impl Source {
         let mut settings = more;
         settings.extend(arguments.settings.iter().cloned());
         if let Some(file) = &arguments.init {
-            // A path as a text, whatever it looks like.
-            settings.push(format!("model.init={}", json!(file)));
+            let path = file.to_str().ok_or_else(|| SpecError {
+                key: "--init".to_owned(),
+                message: format!("{} is not UTF-8, as a spec must be", file.display()),
+            })?;
+            // In quotation marks, whatever it begins or ends with.
+            settings.push(format!("model.init={}", json!(path)));
         }
         if let Some(device) = &arguments.device {
             settings.push(format!("train.device={device}"));

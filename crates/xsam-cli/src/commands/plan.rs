@@ -1,5 +1,6 @@
 //! `xsam plan`
 
+use serde_json::json;
 use xsam_train::{
     Change, Compare, Cost, Error, MethodPlan, Plan, PlanSpec, Preset, Timing, plan, serve_plan,
 };
@@ -70,7 +71,7 @@ pub(crate) fn run(arguments: PlanArguments) -> Result<Outcome, Error> {
 fn source(arguments: &PlanArguments) -> Result<Source, Error> {
     let mut settings = Vec::new();
     if !arguments.methods.is_empty() {
-        settings.push(format!("compare.methods={:?}", arguments.methods));
+        settings.push(format!("compare.methods={}", json!(arguments.methods)));
     }
     settings.extend(arguments.settings.iter().cloned());
     if let Some(device) = &arguments.device {

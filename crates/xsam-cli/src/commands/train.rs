@@ -28,7 +28,7 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
     let directory = arguments.resume.clone().or(arguments.out.clone());
     let directory = directory.unwrap_or_else(named);
 
-    let run = Run::prepare(spec, &directory, terms(&arguments))?;
+    let run = Run::prepare(source.spec, &directory, terms(&arguments))?;
     let mut progress = Progress::new(&arguments.output, 1);
     let stop = stop_on_interrupt(progress.bars());
     let trained = run.train(&stop, &mut |event| progress.show(&event));

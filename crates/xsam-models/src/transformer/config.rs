@@ -214,12 +214,17 @@ impl TransformerConfig {
         self
     }
 
-    /// Checks every field.
+    /// Checks every field, and that the model is not too large as a whole. Allocates nothing.
     ///
     /// # Errors
     ///
     /// Names the first field that cannot be, its value and its range.
     pub fn check(&self) -> Result<(), TransformerError> {
+        self.check_fields()?;
+        self.zeroed(&Device::flex()).map(drop)
+    }
+
+    fn check_fields(&self) -> Result<(), TransformerError> {
         within("vocabulary", self.vocabulary, VOCABULARIES)?;
         within("padding", self.padding, 0..=self.vocabulary - 1)?;
         within("dim", self.dim, WIDTHS)?;
@@ -257,11 +262,15 @@ impl TransformerConfig {
     ///
     /// # Errors
     ///
-    /// Those of [`check`](Self::check), and a model that is too large as a whole.
+    /// Those of [`check`](Self::check).
     pub fn init(&self, seed: u64, device: &Device) -> Result<Transformer, TransformerError> {
-        self.check()?;
+        self.check_fields()?;
+        Ok(init::seeded(self.zeroed(device)?, self.padding, seed)?)
+    }
+
+    /// The model before it has values: tensors are made at first use.
+    fn zeroed(&self, device: &Device) -> Result<Transformer, TransformerError> {
         let model = Transformer::zeroed(self, device);
-        // Nothing large is allocated yet: tensors are made at first use.
         let parameters = parameter_count(&model);
         if parameters > MOST_PARAMETERS {
             return Err(TransformerError::TooLarge {
@@ -269,7 +278,7 @@ impl TransformerConfig {
                 max: MOST_PARAMETERS,
             });
         }
-        Ok(init::seeded(model, self.padding, seed)?)
+        Ok(model)
     }
 
     pub(super) fn source_has_its_own_embedding(&self) -> bool {

@@ -61,8 +61,9 @@ fn width_and_image_must_suit_the_model() {
 fn sizes_that_no_memory_holds_are_refused_before_they_are_allocated() {
     for (name, width) in [(ModelName::Mlp, 16_384), (ModelName::Resnet18, 16_384)] {
         let config = ModelConfig::new(name, 1024, 16_384, 10).with_width(width);
-        assert_eq!(config.check(), Ok(()));
-        let error = config.init(0, &Device::flex()).unwrap_err();
+        let error = config.check().unwrap_err();
         assert!(matches!(error, ModelError::TooLarge { .. }), "{error}");
+        assert_eq!(error.field(), Some("width"));
+        assert_eq!(config.init(0, &Device::flex()).unwrap_err(), error);
     }
 }

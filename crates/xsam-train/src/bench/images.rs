@@ -63,9 +63,9 @@ impl ImageBench {
     }
 
     pub(super) fn check(&self, batch: usize) -> Result<(), SpecError> {
-        self.config()
-            .check()
-            .map_err(|error| SpecError::new("", error.to_string()))?;
+        self.config().check().map_err(|error| {
+            SpecError::new(error.field().unwrap_or_default(), error.to_string())
+        })?;
         // What has passed the check cannot overflow without the batch.
         let image = self.channels * self.image_size * self.image_size;
         check_values(batch, image, "images")

@@ -41,6 +41,9 @@ const ALPHA: f64 = 1.2;
 /// The most values in a batch: 8 GiB in single precision.
 const MOST_VALUES: usize = 1 << 31;
 
+/// The most steps that are timed: the seconds of each are kept.
+pub(crate) const MOST_TIMED: usize = 1_000_000;
+
 /// Seed of weights and batch.
 const SEED: u64 = 1;
 
@@ -259,11 +262,8 @@ struct Plan {
 
 impl Plan {
     fn new(spec: &BenchSpec) -> Result<Self, SpecError> {
-        for (field, value) in [("batch", spec.batch), ("steps", spec.steps)] {
-            if value == 0 {
-                return Err(SpecError::new(field, "0 must be at least 1"));
-            }
-        }
+        SpecError::within("batch", spec.batch, 1..=usize::MAX)?;
+        SpecError::within("steps", spec.steps, 1..=MOST_TIMED)?;
         spec.model.check(spec.batch)?;
         if spec.method.name == MethodName::Sgd && spec.method.ascent_steps.is_some() {
             let message = "sgd does not ascend: leave it out, or choose another method";
@@ -452,6 +452,7 @@ mod tests {
         };
         assert!(with(|s| s.batch = 0).contains("`batch`: 0 must be at least 1"));
         assert!(with(|s| s.steps = 0).contains("`steps`: 0 must be at least 1"));
+        assert!(with(|s| s.steps = usize::MAX).contains("must be at most 1000000"));
         assert!(with(|s| s.batch = usize::MAX).contains("more than 2147483648 values"));
         assert!(with(|s| s.method.ascent_steps = Some(2)).contains("sgd does not ascend"));
 
@@ -467,6 +468,11 @@ mod tests {
             .to_string()
         };
         assert!(with(|images| images.classes = 0).contains("classes = 0 is outside"));
-        assert!(with(|images| images.width = Some(0)).contains("width = 0 is outside"));
+        assert!(with(|images| images.width = Some(0)).contains("`width`: width = 0 is outside"));
+        let large = with(|images| images.width = Some(16_384));
+        assert!(
+            large.contains("`width`: small_cnn of these sizes has"),
+            "{large}"
+        );
     }
 }

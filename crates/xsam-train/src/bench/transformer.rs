@@ -89,8 +89,9 @@ impl TransformerBench {
     }
 }
 
+/// Of the sizes of the model the vocabulary is the one that can be chosen.
 fn refused(error: TransformerError) -> SpecError {
-    SpecError::new("", error.to_string())
+    SpecError::new("vocabulary", error.to_string())
 }
 
 #[cfg(test)]

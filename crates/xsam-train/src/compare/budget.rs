@@ -35,7 +35,7 @@ impl Budget {
             steps: 0,
         };
         for candidate in entries.iter().flat_map(|entry| &entry.candidates) {
-            let spec = candidate.run(0)?;
+            let spec = candidate.run(0).resolved()?;
             if budget.steps == 0 {
                 budget.steps = steps(&spec, data)?;
             }
@@ -45,19 +45,26 @@ impl Budget {
         Ok(budget)
     }
 
-    /// The resolved spec with as many epochs as come nearest to the budget, and its schedule stretched to
-    /// them.
-    pub(super) fn stretched(&self, mut spec: Spec) -> Result<Spec, Error> {
+    /// The spec with as many epochs as come nearest to the budget, and its schedule stretched to them.
+    pub(super) fn stretched(&self, mut asked: Spec) -> Result<Spec, Error> {
+        let spec = asked.clone().resolved()?;
         let before = spec.train.epochs;
         let in_an_epoch = self.of_epochs(&spec, before) / before as f64;
         let epochs = (self.passes / in_an_epoch).round() as usize;
-        spec.train.epochs = epochs.max(before);
-        let ratio = spec.train.epochs as f64 / before as f64;
-        let schedule = &mut spec.schedule;
+        if epochs <= before {
+            return Ok(asked);
+        }
+        asked.train.epochs = epochs;
+        let ratio = epochs as f64 / before as f64;
+        let schedule = &mut asked.schedule;
         schedule.warmup = times(schedule.warmup, ratio);
-        schedule.warmup_steps = schedule.warmup_steps.map(|steps| times(steps, ratio));
+        // The default of these is a number of steps, and that of the next a share of the epochs.
+        if let Some(steps) = spec.schedule.warmup_steps {
+            schedule.warmup_steps = Some(times(steps, ratio));
+        }
         schedule.step_size = schedule.step_size.map(|size| times(size, ratio));
-        Ok(spec.resolved()?)
+        asked.clone().resolved()?;
+        Ok(asked)
     }
 
     /// Passes of so many epochs.

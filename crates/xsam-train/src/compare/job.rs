@@ -29,7 +29,7 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 pub struct Job {
     /// The label of its method, with the values of a candidate.
     pub label: String,
-    /// Its resolved spec.
+    /// Its spec, as it is asked for.
     pub spec: Spec,
     /// Its directory.
     pub directory: PathBuf,

@@ -124,7 +124,8 @@ impl Comparison {
         for (m, entry) in self.entries.iter().enumerate() {
             let (mut spec, mut folders) = (None, Vec::new());
             if let Some(c) = choice(tuning.as_ref(), entry) {
-                spec = Some(self.spec(&entry.candidates[c], self.seeds[0])?);
+                let asked = self.spec(&entry.candidates[c], self.seeds[0])?;
+                spec = Some(asked.resolved()?);
                 for &seed in &self.seeds {
                     let directory = self.job(m, c, seed)?.directory;
                     let within = directory.strip_prefix(&self.directory);
@@ -158,7 +159,7 @@ impl Comparison {
 }
 
 impl MethodSummary {
-    /// Of the runs that have finished of a method, whose first has this spec once it is chosen.
+    /// Of the runs that have finished of a method, whose first comes to this spec once it is chosen.
     fn new(entry: &CompareEntry, spec: Option<Spec>, runs: &[&Recorded]) -> Self {
         let spread = |value: &dyn Fn(&RunSummary) -> Option<f64>| {
             Spread::of(runs.iter().filter_map(|run| value(&run.summary)))

@@ -36,6 +36,9 @@ const DISTANCES: [f64; 4] = [0.5, 1.0, 2.0, 4.0];
 /// The most iterations, unless that many eigenvalues are wanted that it takes more.
 const MOST_ITERATIONS: usize = 100;
 
+/// The most products for a trace: its error has fallen to a thousandth long before.
+const MOST_PRODUCTS: usize = 1_000_000;
+
 /// What is measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlatnessSpec {
@@ -72,13 +75,25 @@ impl FlatnessSpec {
         self.sample.check()?;
         SpecError::unless(self.top >= 1, "top", self.top, "at least 1")?;
         if let Some(products) = self.trace {
-            SpecError::unless(products >= 3, "trace", products, "at least 3 products")?;
+            SpecError::within("trace", products, 3..=MOST_PRODUCTS)?;
         }
         if let Some(rho) = self.sharpness {
             let ok = rho.is_finite() && rho > 0.0;
             SpecError::unless(ok, "sharpness", rho, "finite and above 0")?;
         }
         Ok(())
+    }
+
+    /// Checks that a model of so many parameters has as many eigenvalues as are wanted.
+    fn check_top(&self, parameters: usize) -> Result<(), SpecError> {
+        if self.top < parameters {
+            return Ok(());
+        }
+        let message = format!(
+            "{} largest eigenvalues and a smallest one are more than the model has: {parameters}, one a parameter",
+            self.top
+        );
+        Err(SpecError::new("top", message))
     }
 }
 
@@ -223,6 +238,7 @@ impl Measurement for Flatness<'_> {
         }
         let start = Instant::now();
         let seed = spec.sample.seed;
+        spec.check_top(parameter_count(&scene.model))?;
         let mut surface = scene.surface()?;
 
         let (mut directions, mut sharpness, mut of_batches) = (None, None, None);
@@ -245,14 +261,7 @@ impl Measurement for Flatness<'_> {
         }
 
         let mut hessian = Hessian::new(&mut surface, None, DifferenceStep::Auto)?;
-        let rows = hessian.dimension();
-        if spec.top >= rows {
-            let message = format!(
-                "{} largest eigenvalues and a smallest one are more than the model has: {rows}, one a parameter",
-                spec.top
-            );
-            return Err(SpecError::new("top", message).into());
-        }
+        spec.check_top(hessian.dimension())?;
         let lanczos = lanczos(spec, &hessian);
         let memory = Expected::new(&lanczos, &mut hessian)?;
         match &memory {

@@ -17,6 +17,7 @@ pub use values::{Axis, LandscapeReport, Mark, Path, Settings, XsamPlaneReport};
 use crate::error::Error;
 use crate::event::StopSignal;
 use crate::files::Existing;
+use crate::method::check_ascent_steps;
 use crate::output::Output;
 use crate::spec::{DeviceName, SpecError};
 use crate::subject::{Measurement, Sample, Scene, Subject, measured};
@@ -58,7 +59,7 @@ pub struct LandscapeSpec {
     pub radius: Option<f64>,
     /// Length of XSAM's ascent; the run's if not given, or the paper's 0.15.
     pub rho: Option<f64>,
-    /// Distance of XSAM's arc; the run's if not given, or twice rho.
+    /// Distance of XSAM's arc; what was asked of the run if not given, or twice rho.
     pub rho_max: Option<f64>,
     /// Steps of XSAM's ascent; the run's if not given, or 1.
     pub ascent_steps: Option<usize>,
@@ -109,8 +110,7 @@ impl LandscapeSpec {
             let ok = value.is_finite() && value > 0.0;
             SpecError::unless(ok, key, value, "finite and above 0")?;
         }
-        let steps = self.ascent_steps.unwrap_or(1);
-        SpecError::unless(steps >= 1, "ascent_steps", steps, "at least 1")
+        check_ascent_steps("ascent_steps", self.ascent_steps.unwrap_or(1))
     }
 
     /// Lines have one, whatever was asked for.

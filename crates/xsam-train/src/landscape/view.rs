@@ -276,7 +276,10 @@ fn xsam<T: Task>(
     let method = &scene.trained.spec.method;
     let rho = spec.rho.or(method.rho).filter(|rho| *rho > 0.0);
     let rho = rho.unwrap_or(RHO);
-    let rho_max = spec.rho_max.or(method.rho_max).unwrap_or(2.0 * rho);
+    // The run's only if it was asked for: the default goes with rho.
+    let asked = scene.trained.asked.rho_max;
+    let asked = asked.filter(|_| method.rho_max.is_some());
+    let rho_max = spec.rho_max.or(asked).unwrap_or(2.0 * rho);
     let steps = spec.ascent_steps.or(method.ascent_steps).unwrap_or(1);
     let plane = XsamPlane::new(surface, rho, rho_max, steps)?;
 

@@ -12,7 +12,7 @@ use xsam::optim::{AdamConfig, SgdConfig};
 use xsam::{ConfigError, RhoSchedule, SharpnessAware};
 
 pub(crate) use build::build;
-pub(crate) use resolve::resolved;
+pub(crate) use resolve::{check_ascent_steps, resolved};
 pub(crate) use work::Work;
 
 use crate::spec::{OptimizerName, OptimizerSpec, RhoScheduleName, Spec, SpecError};

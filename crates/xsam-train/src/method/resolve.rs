@@ -4,6 +4,17 @@ use xsam::Grid;
 
 use crate::spec::{Adaptive, MethodName, MethodSpec, Search, SearchKind, SpecError};
 
+/// No paper has more than some tens. Within a step nothing else is heeded.
+const MOST_ASCENT_STEPS: usize = 1000;
+
+/// Each is a forward pass, and nothing else is heeded within a search.
+const MOST_POSITIONS: usize = 1000;
+
+/// Refuses more ascent steps than could be of use.
+pub(crate) fn check_ascent_steps(key: &str, steps: usize) -> Result<(), SpecError> {
+    SpecError::within(key, steps, 1..=MOST_ASCENT_STEPS)
+}
+
 /// The method with the defaults of its fields filled in, and without those that it does not have.
 pub(crate) fn resolved(spec: &MethodSpec) -> Result<MethodSpec, SpecError> {
     let mut out = MethodSpec::new(spec.name);
@@ -18,7 +29,9 @@ pub(crate) fn resolved(spec: &MethodSpec) -> Result<MethodSpec, SpecError> {
         _ => (0.15, 1, Adaptive::None),
     };
     out.rho = Some(spec.rho.unwrap_or(rho));
-    out.ascent_steps = Some(spec.ascent_steps.unwrap_or(steps));
+    let steps = spec.ascent_steps.unwrap_or(steps);
+    check_ascent_steps("method.ascent_steps", steps)?;
+    out.ascent_steps = Some(steps);
     out.m_sharpness = spec.m_sharpness;
     match (name, spec.adaptive) {
         (MethodName::Sam, None | Some(Adaptive::None)) => {}
@@ -82,7 +95,13 @@ fn search(spec: &MethodSpec, out: &mut MethodSpec) -> Result<(), SpecError> {
     };
     out.search_kind = Some(kind);
     out.rho_max = Some(spec.rho_max.unwrap_or(2.0 * out.rho.unwrap_or_default()));
-    out.grid = Some(spec.grid.clone().unwrap_or_else(|| grid.alphas().to_vec()));
+    let positions = spec.grid.clone().unwrap_or_else(|| grid.alphas().to_vec());
+    if positions.len() > MOST_POSITIONS {
+        let count = positions.len();
+        let message = format!("{count} positions are more than {MOST_POSITIONS}");
+        return Err(SpecError::new("method.grid", message));
+    }
+    out.grid = Some(positions);
     out.search_batches = Some(spec.search_batches.unwrap_or(1));
     match search {
         Search::EverySteps => {

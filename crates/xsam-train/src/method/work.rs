@@ -23,7 +23,7 @@ impl Work {
     /// Of an adaptive schedule, whose searches nobody knows before, those are counted that there are if alpha does not
     /// move: the fewest.
     pub(crate) fn of(spec: &MethodSpec, epochs: usize, steps: usize) -> Self {
-        let all = epochs * steps;
+        let all = epochs.saturating_mul(steps);
         // Without a length nothing is ascended, and there is no arc to search.
         let ascends = spec.rho.is_some_and(|rho| rho > 0.0);
         let searches = match spec.search.filter(|_| ascends) {
@@ -44,19 +44,20 @@ impl Work {
             steps: all,
             ascending,
             gradients: 1 + spec.ascent_steps.filter(|_| ascends).unwrap_or_default(),
-            searches: (searches * batches).min(ascending),
+            searches: searches.saturating_mul(batches).min(ascending),
             losses: positions + refined,
         }
     }
 
     /// All forward-backward passes.
     pub(crate) fn gradient_passes(&self) -> usize {
-        self.steps + self.ascending * (self.gradients - 1)
+        let further = self.ascending.saturating_mul(self.gradients - 1);
+        self.steps.saturating_add(further)
     }
 
     /// All forward passes of searches.
     pub(crate) fn search_passes(&self) -> usize {
-        self.searches * self.losses
+        self.searches.saturating_mul(self.losses)
     }
 }
 
@@ -65,12 +66,12 @@ fn still(spec: &MethodSpec, steps: usize) -> usize {
     let shortest = spec.search_shortest.unwrap_or(1).max(1);
     let longest = spec.search_longest.unwrap_or(shortest).max(shortest);
     let (mut next, mut interval, mut searches) = (0, shortest, 0);
-    while next < steps {
+    while next < steps && interval < longest {
         searches += 1;
-        interval = (interval * 2).min(longest);
-        next += interval;
+        interval = interval.saturating_mul(2).min(longest);
+        next = steps.min(next.saturating_add(interval));
     }
-    searches
+    searches + (steps - next).div_ceil(longest)
 }
 
 #[cfg(test)]
@@ -105,6 +106,11 @@ mod tests {
         );
         // Steps 0, 20 and 60: the distances double.
         assert_eq!(work(&["name=xsam", "search=adaptive"]), (140, 63));
+        // As many as there are steps that ascend, and no more.
+        assert_eq!(
+            work(&["name=xsam", "search_batches=9223372036854775807"]),
+            (140, 70 * 21)
+        );
         // Whole steps are 0, 5, .., 65.
         assert_eq!(work(&["name=looksam"]), (84, 0));
         assert_eq!(work(&["name=look-xsam", "ascent_steps=2"]), (98, 210));

@@ -44,7 +44,8 @@ pub(super) fn same_experiment(methods: &[(String, Spec)], there: &Plan) -> Resul
         was.train.device = spec.train.device;
         was.train.kernels = spec.train.kernels;
         was.train.workers = spec.train.workers;
-        if let Some([key, was, is]) = was.differences(spec)?.into_iter().next() {
+        let differences = was.resolved()?.differences(&spec.clone().resolved()?)?;
+        if let Some([key, was, is]) = differences.into_iter().next() {
             return refused(format!(
                 "a plan of another experiment: in it, {key} of {label} is {was}, not {is} (may differ: {})",
                 OF_THE_MACHINE.join(", ")

@@ -47,7 +47,7 @@ pub fn serve_plan() -> Result<Measurement, Error> {
     measure(&order.spec, order.steps, &order.directory.join(RUN))
 }
 
-/// What `program plan --measure` finds of the spec, a resolved one, with as many threads as this process has; nothing if
+/// What `program plan --measure` finds of the spec with as many threads as this process has; nothing if
 /// `stop` asks for an end, or the process was asked.
 pub(super) fn ordered(
     program: &Path,

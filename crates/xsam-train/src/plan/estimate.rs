@@ -31,24 +31,34 @@ impl Counts {
     pub(super) fn of(spec: &Spec, steps_per_epoch: usize) -> Self {
         let train = &spec.train;
         let work = Work::of(&spec.method, train.epochs, steps_per_epoch);
-        let due = |every: usize, epoch: &usize| train.is_due(every, *epoch);
-        let evaluated = (1..=train.epochs).filter(|epoch| due(train.evaluate_every, epoch));
-        let translated = evaluated.clone();
-        let translated = translated.filter(|epoch| spec.translation.bleu_is_due(train, *epoch));
-        let saved = (1..=train.epochs).filter(|epoch| due(train.checkpoint_every, epoch));
+        // What is done every so many epochs is done after the last one, too.
+        let times = |every: usize| train.epochs.div_ceil(every);
+        let translated = common_multiple(
+            train.evaluate_every,
+            spec.translation.bleu_every.unwrap_or(train.epochs),
+        );
         Self {
             epochs: train.epochs,
             steps: work.steps,
             ascending: work.ascending,
             searches: work.searches,
-            evaluations: evaluated.count(),
+            evaluations: times(train.evaluate_every),
             translations: match spec.data.name.is_text() {
-                true => translated.count(),
+                true => times(translated),
                 false => 0,
             },
-            checkpoints: saved.count(),
+            checkpoints: times(train.checkpoint_every),
         }
     }
+}
+
+/// The least common multiple of two numbers above 0, as far as it can be counted.
+fn common_multiple(a: usize, b: usize) -> usize {
+    let (mut divisor, mut rest) = (a, b);
+    while rest > 0 {
+        (divisor, rest) = (rest, divisor % rest);
+    }
+    (a / divisor).saturating_mul(b)
 }
 
 /// The time of a run, in seconds.
@@ -185,6 +195,54 @@ pub(super) mod tests {
         // After epochs 6 and 10: after 3 and 9 nothing is evaluated.
         let often = [&text[..], &["translation.bleu_every=3"]].concat();
         assert_eq!(counts(&often).translations, 2);
+    }
+
+    /// As a run finds them, epoch by epoch.
+    #[test]
+    fn what_is_counted_in_one_go_is_what_counting_one_by_one_gives() {
+        for epochs in 1..=30 {
+            for (evaluate, bleu, save) in [(1, 1, 1), (4, 6, 7), (6, 4, 40), (3, 9, 30), (7, 5, 2)]
+            {
+                let settings = [
+                    "data.name=parallel-text".to_owned(),
+                    "data.dir=d".to_owned(),
+                    "data.source=de".to_owned(),
+                    "data.target=en".to_owned(),
+                    "model.name=transformer".to_owned(),
+                    format!("train.epochs={epochs}"),
+                    format!("train.evaluate_every={evaluate}"),
+                    format!("train.checkpoint_every={save}"),
+                    format!("translation.bleu_every={bleu}"),
+                ];
+                let spec = Spec::parse("", &settings).unwrap().0.resolved().unwrap();
+                let (train, translation) = (&spec.train, &spec.translation);
+                let all = 1..=epochs;
+                let evaluated = all.clone().filter(|epoch| train.is_due(evaluate, *epoch));
+                let translated = evaluated.clone();
+                let translated = translated.filter(|epoch| translation.bleu_is_due(train, *epoch));
+                let saved = all.filter(|epoch| train.is_due(save, *epoch));
+                let counts = Counts::of(&spec, 7);
+                assert_eq!(counts.evaluations, evaluated.count());
+                assert_eq!(counts.translations, translated.count());
+                assert_eq!(counts.checkpoints, saved.count());
+            }
+        }
+    }
+
+    /// One by one they would never be counted.
+    #[test]
+    fn a_run_of_very_many_epochs_is_counted_at_once() {
+        let epochs = u32::MAX as usize;
+        let many = [
+            &format!("train.epochs={epochs}"),
+            "method.search=adaptive",
+            "method.search_longest=10",
+            "method.search_tolerance=0.1",
+        ];
+        let counts = Counts::of(&spec(&many), 1_000_000);
+        assert_eq!((counts.epochs, counts.evaluations), (epochs, epochs));
+        assert_eq!(counts.steps, epochs * 1_000_000);
+        assert_eq!(counts.searches, epochs * 100_000);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use xsam_data::{Dataset, Owner};
 use super::excerpt::Excerpt;
 use super::log::{CHECKPOINT_EVERY, Goal, Log};
 use super::timing::Timing;
-use crate::bench::describe;
+use crate::bench::{MOST_TIMED, describe};
 use crate::course::Course;
 use crate::device::Place;
 use crate::error::Error;
@@ -99,9 +99,10 @@ pub fn measure(spec: &Spec, steps: Option<usize>, directory: &Path) -> Result<Me
 }
 
 pub(super) fn check_steps(steps: Option<usize>) -> Result<(), SpecError> {
-    let ok = steps.is_none_or(|steps| steps >= LEAST_STEPS);
-    let range = format!("at least {LEAST_STEPS}");
-    SpecError::unless(ok, "steps", steps.unwrap_or_default(), &range)
+    match steps {
+        None => Ok(()),
+        Some(steps) => SpecError::within("steps", steps, LEAST_STEPS..=MOST_TIMED),
+    }
 }
 
 fn of_task<T: Task>(

@@ -24,6 +24,7 @@ pub use timing::Timing;
 use crate::back_end::check_device;
 use crate::error::Error;
 use crate::event::StopSignal;
+use crate::method::check_ascent_steps;
 use crate::spec::{Compare, Spec, SpecError};
 
 /// What is planned besides the experiment.
@@ -77,7 +78,7 @@ pub struct Plan {
 pub struct MethodPlan {
     /// Its label.
     pub label: String,
-    /// The resolved spec of its first run.
+    /// The spec of its first run, as it is asked for.
     pub spec: Spec,
     /// What was measured.
     pub measured: Measurement,
@@ -121,7 +122,7 @@ impl PlanSpec {
             SpecError::unless(ok, "price_per_hour", price, "finite and at least 0")?;
         }
         for &steps in &self.ascent_steps {
-            SpecError::unless(steps >= 1, "ascent_steps", steps, "at least 1")?;
+            check_ascent_steps("ascent_steps", steps)?;
         }
         let runs = self.runs_per_year.unwrap_or(1);
         SpecError::unless(runs >= 1, "runs_per_year", runs, "at least 1")
@@ -185,7 +186,7 @@ pub fn plan(
         };
         measured.push((label, spec, found));
     }
-    let mut plan = Plan::new(how, compare.seeds.len(), measured);
+    let mut plan = Plan::new(how, compare.seeds.len(), measured)?;
     plan.load = load;
     if let Some(there) = there {
         plan.against = against::beside(&plan, &there);
@@ -194,11 +195,15 @@ pub fn plan(
 }
 
 impl Plan {
-    fn new(how: &PlanSpec, seeds: usize, measured: Vec<(String, Spec, Measurement)>) -> Self {
+    fn new(
+        how: &PlanSpec,
+        seeds: usize,
+        measured: Vec<(String, Spec, Measurement)>,
+    ) -> Result<Self, SpecError> {
         let runs = how.runs_per_year;
         let mut methods: Vec<MethodPlan> = Vec::with_capacity(measured.len());
         for (label, spec, measured) in measured {
-            let counts = Counts::of(&spec, measured.steps_per_epoch);
+            let counts = Counts::of(&spec.clone().resolved()?, measured.steps_per_epoch);
             let estimate = Estimate::of(&measured, &counts);
             let run = Cost::of(estimate.total_s / 3600.0, how.price_per_hour);
             let change = methods
@@ -216,7 +221,7 @@ impl Plan {
             });
         }
         let hours: f64 = methods.iter().map(|method| method.run.hours).sum();
-        Self {
+        Ok(Self {
             methods,
             seeds,
             comparison: Cost::of(seeds as f64 * hours, how.price_per_hour),
@@ -226,7 +231,7 @@ impl Plan {
             processors: std::thread::available_parallelism().map_or(1, usize::from),
             load: None,
             against: Vec::new(),
-        }
+        })
     }
 
     /// The method of that label.

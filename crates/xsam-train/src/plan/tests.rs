@@ -27,6 +27,7 @@ fn planned(how: &PlanSpec, settings: &[&str]) -> Plan {
         compare.seeds.len(),
         methods.into_iter().map(of_method).collect(),
     )
+    .unwrap()
 }
 
 #[test]

@@ -34,6 +34,7 @@ pub(super) fn page(source: &ComparisonSource) -> Page {
         &source.directory,
         &source.spec,
         &source.text,
+        None,
     ));
     Page {
         title: format!("{}: {}", source.spec.data_in_words(), labels.join(", ")),

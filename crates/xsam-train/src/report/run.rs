@@ -33,11 +33,13 @@ pub(super) fn page(source: &RunSource) -> Page {
     ];
     sections.extend(shared::flatness(&named));
     sections.extend(shared::landscapes(&named));
+    let came_to = summary.spec.as_ref().unwrap_or(spec);
     sections.push(shared::again(
         "train",
         &source.directory,
         spec,
         &source.text,
+        came_to.to_toml().ok(),
     ));
     let mut notices: Vec<String> = summary
         .error

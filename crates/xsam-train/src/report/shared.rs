@@ -55,8 +55,14 @@ pub(super) fn landscapes(runs: &[(String, &RunSource)]) -> Option<Section> {
     })
 }
 
-/// How to do it again: command, versions and spec.
-pub(super) fn again(command: &str, directory: &Path, spec: &Spec, text: &str) -> Section {
+/// How to do it again: command, versions and spec, and what that came to, of a run.
+pub(super) fn again(
+    command: &str,
+    directory: &Path,
+    spec: &Spec,
+    text: &str,
+    came_to: Option<String>,
+) -> Section {
     let train = &spec.train;
     let [file, out] = [directory.join(SPEC_FILE), beside(directory)];
     let code = |title: &str, text: &str, folded: bool| {
@@ -66,6 +72,16 @@ pub(super) fn again(command: &str, directory: &Path, spec: &Spec, text: &str) ->
             folded,
         })
     };
+    let came_to = came_to.map(|text| code("What it came to", &text, true));
+    let mut blocks = vec![
+        code(
+            "Command",
+            &format!("xsam {command} {} --out {}", quoted(&file), quoted(&out)),
+            false,
+        ),
+        code(SPEC_FILE, text, true),
+    ];
+    blocks.extend(came_to);
     Section {
         title: "Do it again".to_owned(),
         note: format!(
@@ -76,14 +92,7 @@ pub(super) fn again(command: &str, directory: &Path, spec: &Spec, text: &str) ->
             train.kernels,
             train.precision,
         ),
-        blocks: vec![
-            code(
-                "Command",
-                &format!("xsam {command} {} --out {}", quoted(&file), quoted(&out)),
-                false,
-            ),
-            code(SPEC_FILE, text, true),
-        ],
+        blocks,
     }
 }
 

@@ -19,6 +19,7 @@ use crate::summary::{MARKER, RunSummary, SPEC_FILE, Status};
 #[derive(Debug)]
 pub(super) struct RunSource {
     pub(super) directory: PathBuf,
+    /// What its spec comes to.
     pub(super) spec: Spec,
     /// The spec as it is in its file.
     pub(super) text: String,
@@ -35,6 +36,7 @@ pub(super) struct RunSource {
 #[derive(Debug)]
 pub(super) struct ComparisonSource {
     pub(super) directory: PathBuf,
+    /// What its spec comes to.
     pub(super) spec: Spec,
     /// The spec as it is in its file, with the methods and seeds.
     pub(super) text: String,
@@ -154,7 +156,7 @@ impl ComparisonSource {
         let methods = methods.collect();
         Ok(Self {
             directory: directory.to_owned(),
-            spec: spec.clone().resolved().unwrap_or(spec),
+            spec,
             text,
             seeds: marker.seeds,
             methods,
@@ -203,10 +205,10 @@ fn or_notice<T: Default>(read: Result<T, Error>, notices: &mut Vec<String>) -> T
     })
 }
 
-/// The spec in a directory, and its text.
+/// What the spec in a directory comes to, and its text.
 fn spec(directory: &Path) -> Result<(Spec, String), Error> {
     let path = directory.join(SPEC_FILE);
     let text = files::read(&path)?;
     let (spec, _) = Spec::parse(&text, &[]).map_err(|e| Error::damaged(&path, e))?;
-    Ok((spec, text))
+    Ok((spec.clone().resolved().unwrap_or(spec), text))
 }

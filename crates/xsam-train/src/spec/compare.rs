@@ -11,6 +11,9 @@ use super::{MethodName, MethodSpec, Spec, SpecError};
 use crate::method;
 use crate::names::{self, Named};
 
+/// Runs of a comparison, those that hyper-parameters are chosen by left aside.
+const MOST_RUNS: usize = 100_000;
+
 /// Which runs are compared.
 ///
 /// ```toml
@@ -53,8 +56,8 @@ pub struct Compare {
 pub struct CompareEntry {
     /// Its label.
     pub label: String,
-    /// Its runs, one for each seed, resolved; of a method that is tuned, those of its first candidate. With the
-    /// epochs of the spec, at equal compute too.
+    /// Its runs, one for each seed, as they are asked for; of a method that is tuned, those of its first candidate. With
+    /// the epochs of the spec, at equal compute too. All of them can be [resolved](Spec::resolved).
     pub specs: Vec<Spec>,
     /// What is chosen from: all combinations of the tuned values that the method can be run with. One if it is
     /// not tuned.
@@ -122,12 +125,13 @@ impl Compare {
         Ok(compare)
     }
 
-    /// All methods with their runs, resolved, with everything but method, seed and what is tuned as in `spec`.
+    /// All methods with their runs, with everything but method, seed and what is tuned as in `spec`.
     ///
     /// # Errors
     /// If there is no method or no seed, one occurs twice, a label says not what method it is of, a spec cannot
     /// be, or no method has a field that is to be varied or tuned.
     pub fn entries(&self, spec: &Spec) -> Result<Vec<CompareEntry>, SpecError> {
+        self.check_size()?;
         distinct("compare.methods", &self.methods)?;
         distinct("compare.seeds", &self.seeds)?;
         if self.tune.is_empty() && !self.tune_seeds.is_empty() {
@@ -149,6 +153,22 @@ impl Compare {
         let candidates = entries.iter().flat_map(|entry| &entry.candidates);
         self.tune.check_used(candidates)?;
         Ok(entries)
+    }
+
+    /// Refuses more runs than anybody could want, before there is a spec for each.
+    fn check_size(&self) -> Result<(), SpecError> {
+        let rows = [self.rho.len().max(1), self.ascent_steps.len().max(1)];
+        let runs = rows
+            .into_iter()
+            .chain([self.methods.len(), self.seeds.len()])
+            .fold(1, usize::saturating_mul);
+        match runs <= MOST_RUNS {
+            true => Ok(()),
+            false => {
+                let message = format!("{runs} runs are more than {MOST_RUNS}");
+                Err(SpecError::new("compare", message))
+            }
+        }
     }
 
     /// The seeds that hyper-parameters are chosen on.
@@ -176,13 +196,16 @@ impl Compare {
         };
         let first = candidates.iter().take(1);
         let runs = first.flat_map(|candidate| self.seeds.iter().map(|&seed| candidate.run(seed)));
-        let specs = runs.collect::<Result<_, _>>().map_err(|mut error| {
-            // A value from a list is no field of the method's own section.
-            if !self.methods.contains(&label) {
-                error.message.push_str(&format!(" (in {label})"));
-            }
-            error
-        })?;
+        let specs: Vec<Spec> = runs.collect();
+        for spec in &specs {
+            spec.clone().resolved().map_err(|mut error| {
+                // A value from a list is no field of the method's own section.
+                if !self.methods.contains(&label) {
+                    error.message.push_str(&format!(" (in {label})"));
+                }
+                error
+            })?;
+        }
         Ok(CompareEntry {
             label,
             specs,

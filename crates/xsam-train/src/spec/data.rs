@@ -139,9 +139,13 @@ impl Spec {
         self.augmentation.check_size(sizes)?;
         match self.model_config(sizes) {
             None => Ok(()),
-            Some(config) => config
-                .check()
-                .map_err(|error| SpecError::new("model", error.to_string())),
+            Some(config) => config.check().map_err(|error| {
+                let key = match error.field() {
+                    Some("width") => "model.width",
+                    _ => "model",
+                };
+                SpecError::new(key, error.to_string())
+            }),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The spec: everything that decides how a run goes, in one TOML file.
 //!
-//! Every field has a default. A resolved spec has all values filled in that the run will use, and
-//! none that it will not; it is written beside the results.
+//! Every field has a default. A [`Spec`] is what was asked for, and is written beside the results as such. What it comes
+//! to is computed when it is used, by [`Spec::resolved`]: some defaults depend on other fields, and follow them when these
+//! are changed.
 
 mod augmentation;
 mod compare;
@@ -17,6 +18,7 @@ mod tune;
 mod words;
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 use xsam_kernels::Kernels;
@@ -64,6 +66,17 @@ impl SpecError {
         }
     }
 
+    /// Refuses a number that is below or above its range.
+    pub(crate) fn within(
+        key: &str,
+        value: usize,
+        range: RangeInclusive<usize>,
+    ) -> Result<(), Self> {
+        let (least, most) = range.into_inner();
+        Self::unless(value >= least, key, value, &format!("at least {least}"))?;
+        Self::unless(value <= most, key, value, &format!("at most {most}"))
+    }
+
     pub(crate) fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             key: key.into(),
@@ -72,7 +85,7 @@ impl SpecError {
     }
 }
 
-/// The spec of an experiment.
+/// The spec of an experiment: what was asked for, or what that comes to ([`Spec::resolved`]).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Spec {

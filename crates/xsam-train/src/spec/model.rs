@@ -40,6 +40,9 @@ impl Named for ModelName {
     }
 }
 
+/// The tokens that every vocabulary has, and one more.
+const SMALLEST_VOCABULARY: usize = 4;
+
 named_enum! {
     /// Where a residual branch of the Transformer is normalized.
     pub enum NormName ("place of the normalization") {
@@ -163,8 +166,8 @@ impl ModelSpec {
 
     /// Checks what does not depend on the vocabulary.
     fn check_transformer(&self) -> Result<(), SpecError> {
-        // Any vocabulary will do.
-        self.transformer_config(1 << 16, 0)
+        // Of any vocabulary: the smallest one, as how large the model is goes with it.
+        self.transformer_config(SMALLEST_VOCABULARY, 0)
             .check()
             .map_err(|error| {
                 let field = match &error {
@@ -178,6 +181,7 @@ impl ModelSpec {
                         _ => "",
                     },
                     TransformerError::Heads { .. } => ".heads",
+                    TransformerError::TooLarge { .. } => ".width",
                     _ => "",
                 };
                 SpecError::new(format!("model{field}"), error.to_string())

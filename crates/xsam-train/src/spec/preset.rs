@@ -127,6 +127,8 @@ impl Preset {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use toml::{Table, Value};
+
     use super::*;
     use crate::spec::MethodName;
 
@@ -144,6 +146,39 @@ mod tests {
                 let (spec, compare) = one.parse(&[]).unwrap();
                 spec.resolved().unwrap();
                 assert_eq!(compare.unwrap().methods, [label]);
+            }
+        }
+    }
+
+    /// They would not follow when the other field is changed.
+    #[test]
+    fn no_preset_writes_a_default_that_depends_on_another_field() {
+        let plain = Table::try_from(Spec::default()).unwrap();
+        for (name, text) in PRESETS {
+            let mut all: Table = text.parse().unwrap();
+            let Some(Value::Table(compare)) = all.remove("compare") else {
+                panic!("{name}");
+            };
+            let came_to = |table: Table| Spec::from_table(table).unwrap().resolved();
+            let whole = came_to(all.clone()).unwrap();
+            for (section, fields) in &all {
+                for field in fields.as_table().unwrap().keys() {
+                    // What a spec has in any case depends on nothing.
+                    let depends = plain[section].get(field).is_none();
+                    let mut without = all.clone();
+                    let fields = without[section].as_table_mut().unwrap();
+                    fields.remove(field);
+                    let same = came_to(without).is_ok_and(|spec| spec == whole);
+                    assert!(!(depends && same), "{name}: {section}.{field}");
+                }
+            }
+            for (label, fields) in compare {
+                let get = |field: &str| fields.get(field)?.as_float();
+                let double = get("rho").map(|rho| 2.0 * rho);
+                assert!(
+                    double.is_none() || get("rho_max") != double,
+                    "{name}: {label}"
+                );
             }
         }
     }

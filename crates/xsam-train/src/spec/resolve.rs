@@ -5,6 +5,9 @@ use xsam_data::DatasetName;
 use super::{OptimizerName, RhoScheduleName, ScheduleBy, ScheduleName, Spec, SpecError, TrainSpec};
 use crate::method;
 
+/// What is random in a step is drawn from a number that has 32 bits for the epoch.
+const MOST_EPOCHS: usize = u32::MAX as usize;
+
 /// More could never be of use: one prepares some 10^5 images of CIFAR a second.
 const MOST_WORKERS: usize = 64;
 
@@ -31,7 +34,8 @@ impl Spec {
         Ok(self)
     }
 
-    /// The spec with all values that the run uses, and no others; checked.
+    /// What the spec comes to: all values that the run uses, and no others; checked. It is for use, and not for a file
+    /// that is read as a spec: a default that depends on another field no longer follows it there.
     ///
     /// # Errors
     /// Names the first key whose value cannot be, and what could. Of data whose sizes are not known
@@ -71,8 +75,8 @@ impl Spec {
         }
 
         let train = &self.train;
+        SpecError::within("train.epochs", train.epochs, 1..=MOST_EPOCHS)?;
         for (key, value) in [
-            ("train.epochs", train.epochs),
             ("train.batch_size", train.batch_size.unwrap_or(1)),
             ("train.batch_tokens", train.batch_tokens.unwrap_or(1)),
             ("train.micro_batches", train.micro_batches),

@@ -15,6 +15,9 @@ const SECTIONS: [&str; 5] = ["method", "optimizer", "schedule", "augmentation", 
 
 const KEY: &str = "compare.tune";
 
+/// Combinations of values that are looked at for a method.
+const MOST_CANDIDATES: usize = 10_000;
+
 /// Values to try of some fields, in all combinations.
 ///
 /// ```toml
@@ -36,7 +39,7 @@ pub struct Candidate {
     /// The values of the tuned fields that the method has, by `section.field`, without the section if that is
     /// `method`.
     pub values: Vec<(String, Value)>,
-    /// The experiment with these values, not resolved yet, with the seed of the spec.
+    /// The experiment with these values, as it is asked for, with the seed of the spec.
     pub(crate) spec: Spec,
 }
 
@@ -125,6 +128,12 @@ impl Tune {
     /// because the method lacks a field are one candidate.
     pub(super) fn candidates(&self, spec: &Spec, label: &str) -> Result<Candidates, SpecError> {
         let error = |error: toml::ser::Error| SpecError::new(KEY, error.to_string());
+        let counts = self.fields.values().map(Vec::len);
+        let count = counts.fold(1, usize::saturating_mul);
+        if count > MOST_CANDIDATES {
+            let message = format!("{count} combinations are more than {MOST_CANDIDATES}");
+            return Err(SpecError::new(KEY, message));
+        }
         let base = Table::try_from(spec).map_err(error)?;
         let (mut possible, mut omitted) = (Vec::new(), Vec::new());
         let mut resolved: Vec<Spec> = Vec::new();
@@ -210,11 +219,11 @@ impl Candidate {
         }
     }
 
-    /// Its run from `seed`, resolved.
-    pub(crate) fn run(&self, seed: u64) -> Result<Spec, SpecError> {
+    /// Its run from `seed`, as it is asked for.
+    pub(crate) fn run(&self, seed: u64) -> Spec {
         let mut run = self.spec.clone();
         run.train.seed = seed;
-        run.resolved()
+        run
     }
 
     /// The method with the values.

@@ -20,7 +20,10 @@ impl Spec {
 
     /// The experiment but for its method and seed, in a line.
     pub fn in_words(&self) -> String {
-        let train = &self.train;
+        let resolved = self.clone().resolved();
+        let train = resolved
+            .as_ref()
+            .map_or(&self.train, |resolved| &resolved.train);
         let batch = match (train.batch_size, train.batch_tokens) {
             (Some(size), _) => format!("batch {size}"),
             (None, Some(tokens)) => format!("batches of {tokens} tokens"),
@@ -50,11 +53,15 @@ mod tests {
             "model.name=cnn",
             "train.epochs=60",
             "train.batch_size=100",
-        ];
-        let (spec, _) = Spec::parse("", &settings.map(str::to_owned)).unwrap();
+        ]
+        .map(str::to_owned);
+        let (spec, _) = Spec::parse("", &settings).unwrap();
         assert_eq!(
             spec.in_words(),
             "digits with 7 % label noise, cnn, 60 epochs, batch 100, sgd with lr 0.05"
         );
+        // As many as there are by default, though nobody said so.
+        let (spec, _) = Spec::parse("", &settings[..3]).unwrap();
+        assert!(spec.in_words().contains("60 epochs, batch 125, sgd"));
     }
 }

@@ -51,6 +51,7 @@ fn sizes_that_no_memory_holds_are_refused_before_they_are_allocated() {
         matches!(error, TransformerError::TooLarge { .. }),
         "{error}"
     );
+    assert_eq!(config.check().unwrap_err(), error);
 }
 
 #[test]
