@@ -22,6 +22,7 @@ use crate::curve::over_epochs;
 use crate::error::Error;
 use crate::event::{Listener, StopSignal};
 use crate::files::{self, Existing};
+use crate::json;
 use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::plot::{self, Drawn, Line, Lines, Words};
@@ -338,14 +339,15 @@ impl Comparison {
         }
         drawn.files.push(MARKER.to_owned());
         summary.files = drawn.files;
-        summary.warnings = drawn.warnings;
+        summary.warnings = csv::warnings(&summary);
+        summary.warnings.extend(drawn.warnings);
         self.write_json(&summary)?;
         Ok(summary)
     }
 
     fn write_json(&self, summary: &ComparisonSummary) -> Result<(), Error> {
         let path = self.directory.join(MARKER);
-        let text = serde_json::to_string_pretty(summary).map_err(|e| Error::damaged(&path, e))?;
+        let text = json::pretty(summary).map_err(|e| Error::damaged(&path, e))?;
         files::write(&path, &text)
     }
 

@@ -14,11 +14,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![deny(clippy::disallowed_methods)]
+
 mod back_end;
 mod bench;
 mod checkpoint;
 mod compare;
 mod course;
+mod csv_file;
 mod curve;
 mod device;
 mod error;
@@ -27,6 +30,7 @@ mod event;
 mod export;
 mod files;
 mod flatness;
+mod json;
 pub mod landscape;
 mod lock;
 mod log;
@@ -50,6 +54,10 @@ mod subject;
 mod summary;
 mod task;
 mod trained;
+#[allow(
+    clippy::disallowed_methods,
+    reason = "cases are read as they were written"
+)]
 mod verify;
 
 pub use back_end::{check_device, hardware};
@@ -65,6 +73,7 @@ pub use event::{Event, Listener, StopSignal};
 pub use export::{Export, export};
 pub use files::Existing;
 pub use flatness::{FlatnessEvent, FlatnessReport, FlatnessSpec, Layer, MemoryUse, flatness};
+pub use json::{Exact, parse as parse_json};
 pub use landscape::{Along, Landscape, LandscapeEvent, LandscapeReport, LandscapeSpec, landscape};
 pub use metrics::Metrics;
 pub use names::{Named, parse as parse_name};

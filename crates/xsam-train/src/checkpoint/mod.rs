@@ -3,6 +3,7 @@
 //! A checkpoint is a folder that gets its name once it is complete and on the disk, so there is never a mixture
 //! of two; what it replaces is removed only then.
 
+#[allow(clippy::disallowed_methods, reason = "it holds names and checksums")]
 mod manifest;
 mod place;
 
@@ -15,6 +16,7 @@ use xsam::SharpnessAware;
 
 use crate::error::Error;
 use crate::files;
+use crate::json;
 use crate::log::LogLengths;
 use crate::metrics::{Metrics, Sums};
 use crate::spec::Spec;
@@ -94,7 +96,7 @@ pub(crate) fn save<M: Module>(
     saved.map_err(|e| Error::file("write", &path)(std::io::Error::other(e.to_string())))?;
     optim.save(beside.join(OPTIMIZER))?;
     let path = beside.join(POSITION);
-    let text = serde_json::to_string(position).map_err(|error| Error::damaged(&path, error))?;
+    let text = json::line(position).map_err(|error| Error::damaged(&path, error))?;
     fs::write(&path, text).map_err(Error::file("write", &path))?;
     let path = beside.join(SPEC_FILE);
     fs::write(&path, spec.to_toml()?).map_err(Error::file("write", &path))?;
@@ -191,7 +193,7 @@ fn weights<M: Module>(checkpoint: &Path, model: M) -> Result<M, Error> {
 
 fn position(checkpoint: &Path) -> Result<Position, Error> {
     let file = checkpoint.join(POSITION);
-    serde_json::from_str(&files::read(&file)?).map_err(|error| Error::damaged(&file, error))
+    json::parse(&files::read(&file)?).map_err(|error| Error::damaged(&file, error))
 }
 
 /// A checksum of the weights of a checkpoint, or of a file of weights.

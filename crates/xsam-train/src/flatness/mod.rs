@@ -18,6 +18,7 @@ use xsam_models::{parameter_count, state};
 
 use crate::error::Error;
 use crate::files;
+use crate::json;
 use crate::names::named;
 use crate::spec::{ModelName, Precision, SpecError};
 use crate::subject::{Measurement, Sample, Scene, Subject, measured, mode_name};
@@ -200,7 +201,7 @@ fn write(report: &FlatnessReport) -> Result<(), Error> {
     let directory = &report.run;
     fs::create_dir_all(directory).map_err(Error::file("create the directory", directory))?;
     let path = directory.join(FILE);
-    let text = serde_json::to_string_pretty(report).map_err(|e| Error::damaged(&path, e))?;
+    let text = json::pretty(report).map_err(|e| Error::damaged(&path, e))?;
     files::write(&path, &text)
 }
 

@@ -21,6 +21,7 @@ use crate::device::Place;
 use crate::error::Error;
 use crate::evaluation::{Score, Tally, count, evaluate, scalar};
 use crate::event::StopSignal;
+use crate::json;
 use crate::loss::correct;
 use crate::spec::{Spec, TrainSpec, TranslationSpec};
 use crate::trained::TrainedModel;
@@ -294,8 +295,8 @@ impl Task for Translation {
                 signature: score.config.signature(),
                 line: score.to_string(),
             };
-            let told = serde_json::to_string_pretty(&told)
-                .map_err(|error| Error::damaged(Path::new(BLEU), error))?;
+            let told =
+                json::pretty(&told).map_err(|error| Error::damaged(Path::new(BLEU), error))?;
             files.push((TRANSLATIONS, translations.join("\n") + "\n"));
             files.push((BLEU, told + "\n"));
         }
