@@ -60,8 +60,8 @@ pub(crate) enum Command {
         after_help = "Examples:\n  xsam train --set method.name=sam --set method.rho=0.3 \
                             --set train.epochs=20 --out runs/sam\n  \
                       xsam train --resume runs/sam\n\n\
-                      Ctrl-C and SIGTERM end a run after the step it is at, or the batch of an evaluation, with a \
-                      checkpoint. A run that was interrupted or killed goes on with --resume, and then equals one \
+                      Ctrl-C, SIGTERM and a terminal that is closed (not with nohup) end a run after the step it is at, \
+                      or the batch of an evaluation, with a checkpoint. A run that was interrupted or killed goes on with --resume, and then equals one \
                       that was not, on the same number of threads. With --resume, --set may raise train.epochs \
                       (the schedule is then that of the longer run, also where its steps are a share of the \
                       epochs by default) and change what leaves the steps as they are: \
@@ -210,7 +210,7 @@ pub(crate) struct RunArguments {
 
 #[derive(Args, Debug)]
 pub(crate) struct OutputArguments {
-    /// No progress, only the result.
+    /// No progress, only the result, and what to be warned of.
     #[arg(long, short)]
     pub(crate) quiet: bool,
 

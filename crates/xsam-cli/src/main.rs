@@ -3,12 +3,15 @@
 //! It parses, calls `xsam-train`, and prints. Results go to standard output, progress and errors to
 //! standard error. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
 
+#![deny(clippy::disallowed_methods)]
+
 mod args;
 mod columns;
 mod commands;
 mod job_progress;
 mod print;
 mod progress;
+mod signals;
 mod table;
 
 use std::process::ExitCode;

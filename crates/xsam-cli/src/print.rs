@@ -7,6 +7,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 
 use indicatif::MultiProgress;
 use serde::Serialize;
+use xsam_train::Exact;
 
 /// Prints a line. A reader that has gone away (`xsam .. | head`) does not end a run: its results
 /// are in files as well.
@@ -16,7 +17,7 @@ pub(crate) fn line(text: impl Display) {
 
 /// Prints a value as a line of JSON.
 pub(crate) fn json(value: &impl Serialize) {
-    match serde_json::to_string(value) {
+    match serde_json::to_string(&Exact(value)) {
         Ok(text) => line(text),
         Err(problem) => error(problem),
     }

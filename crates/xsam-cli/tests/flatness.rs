@@ -284,3 +284,53 @@ fn landscapes_are_taken_drawn_and_gone_on_with() {
         assert_fails(&xsam(here.path(), arguments), code, expected);
     }
 }
+
+/// The weights in `w.safetensors`, of a multilayer perceptron, made such that the loss has no curvature: its hidden units
+/// are dead, and one class is certain.
+fn flatten(here: &Path) {
+    let path = here.join("w.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let head = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let names: Value = serde_json::from_slice(&bytes[8..head]).unwrap();
+    let at = |name: &str, i: usize| {
+        let bounds = &names[name]["data_offsets"];
+        head + bounds[i].as_u64().unwrap() as usize
+    };
+    bytes[head..].fill(0);
+    let certain = at("fc2.bias", 0);
+    bytes[certain..certain + 4].copy_from_slice(&1e4f32.to_le_bytes());
+    for dead in bytes[at("fc1.bias", 0)..at("fc1.bias", 1)].chunks_mut(4) {
+        dead.copy_from_slice(&(-1e4f32).to_le_bytes());
+    }
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_density_that_cannot_be_drawn_is_a_warning_after_the_numbers() {
+    let here = tempfile::tempdir().unwrap();
+    let here = here.path();
+    let train = ["train", "--out", "a", "--set", "model.name=mlp"];
+    xsam(here, &[&train[..], &common::SHORT].concat());
+    xsam(here, &["export", "a", "--out", "w.safetensors"]);
+    flatten(here);
+    let flags = ["--spec", "a/spec.toml", "--density", "--top", "1", "-q"];
+    let flatness = [&["flatness", "w.safetensors"], &flags[..]].concat();
+    let output = xsam(here, &flatness);
+    let (told, said) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}");
+    assert!(told.contains("eigenvalue 1") && told.contains("Density from 8 probes"));
+    assert!(!told.contains("NaN"), "{told}");
+    assert!(
+        said.starts_with("xsam: warning: w.safetensors: cannot draw "),
+        "{said}"
+    );
+    assert!(
+        said.ends_with("density.svg: no value can be drawn\n"),
+        "{said}"
+    );
+    let file = fs::read_to_string(here.join("w.flatness/flatness.json")).unwrap();
+    let report: Value = serde_json::from_str(&file).unwrap();
+    assert_eq!(report["density"]["probes"].as_array().unwrap().len(), 8);
+    let warning = report["warnings"][0].as_str().unwrap();
+    assert!(said.contains(warning), "{warning}");
+}

@@ -1,6 +1,6 @@
 //! What a product with the Hessian costs, in gradients: ResNet-18 of width 16 and 256 images of 32x32 pixels in
 //! batches of 128, in both modes. Both sides in turn, so that a machine whose speed drifts treats them alike.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::time::Instant;
 

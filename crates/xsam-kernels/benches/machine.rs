@@ -2,6 +2,7 @@
 //! what the kernels leave.
 //!
 //! `cargo bench --workspace --bench machine`
+#![allow(clippy::print_stdout)]
 
 use std::hint::black_box;
 use std::time::Instant;

@@ -2,7 +2,7 @@
 //!
 //! First in turn, round by round, so that a machine whose speed drifts treats both alike: the medians
 //! and their ratio. Then each kernel by itself, by divan.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::hint::black_box;
 use std::time::Instant;

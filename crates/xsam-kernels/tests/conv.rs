@@ -1,5 +1,5 @@
 //! The convolution against Burn's own in double precision, on random shapes of every kind.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 mod common;
 

@@ -2,7 +2,7 @@
 //!
 //! First the methods in turn, round by round, so that a machine whose speed drifts treats all alike:
 //! the medians, and the median of the ratios to SGD. Then each by itself, by divan.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::time::Instant;
 

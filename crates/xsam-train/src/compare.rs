@@ -23,6 +23,7 @@ use crate::curve::over_epochs;
 use crate::error::Error;
 use crate::event::{Listener, StopSignal};
 use crate::files::{self, Terms};
+use crate::json;
 use crate::metrics::Metrics;
 use crate::output::Output;
 use crate::plot::{self, Drawn, Line, Lines, Words};
@@ -359,6 +360,7 @@ impl Comparison {
         drawn.files.push(MARKER.to_owned());
         summary.files = drawn.files;
         summary.warnings = other_data(done);
+        summary.warnings.extend(csv::warnings(&summary));
         summary.warnings.extend(drawn.warnings);
         self.write_json(&summary)?;
         Ok(summary)
@@ -366,7 +368,7 @@ impl Comparison {
 
     fn write_json(&self, summary: &ComparisonSummary) -> Result<(), Error> {
         let path = self.directory.join(MARKER);
-        let text = serde_json::to_string_pretty(summary).map_err(|e| Error::damaged(&path, e))?;
+        let text = json::pretty(summary).map_err(|e| Error::damaged(&path, e))?;
         files::write(&path, &text)
     }
 

@@ -356,6 +356,7 @@ impl State {
         self.logs.epoch(epoch * self.steps, self.steps, &row)?;
         listener(Event::Epoch(&row));
         self.position.rows.push(row);
+        self.warn(Metrics::warning(&self.position.rows), listener);
         self.position.step = 0;
         let is_best = best(&self.position.rows).is_some_and(|row| row.epoch == epoch);
         if is_best

@@ -14,12 +14,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+#![deny(clippy::disallowed_methods)]
+
 mod back_end;
 mod bench;
 mod changed_data;
 mod checkpoint;
 mod compare;
 mod course;
+mod csv_file;
 mod curve;
 mod device;
 mod error;
@@ -29,6 +32,7 @@ mod export;
 mod files;
 mod flatness;
 mod imported;
+mod json;
 pub mod landscape;
 mod lock;
 mod log;
@@ -54,6 +58,10 @@ mod subject;
 mod summary;
 mod task;
 mod trained;
+#[allow(
+    clippy::disallowed_methods,
+    reason = "cases are read as they were written"
+)]
 mod verify;
 
 pub use back_end::{check_device, hardware};
@@ -69,6 +77,7 @@ pub use event::{Event, Listener, StopSignal};
 pub use export::{Export, export};
 pub use files::{Existing, Terms};
 pub use flatness::{FlatnessEvent, FlatnessReport, FlatnessSpec, Layer, MemoryUse, flatness};
+pub use json::{Exact, parse as parse_json};
 pub use landscape::{Along, Landscape, LandscapeEvent, LandscapeReport, LandscapeSpec, landscape};
 pub use metrics::Metrics;
 pub use names::{Named, parse as parse_name};

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use xsam::StepReport;
 
+use crate::csv_file::{Csv, number};
 use crate::memory::peak_mb;
 use crate::task::{Hits, Scores};
 
@@ -62,41 +63,60 @@ pub struct Metrics {
 }
 
 /// Head of `metrics.csv`.
-const COLUMNS: &str = "epoch,lr,rho,train_loss,train_accuracy,validation_loss,validation_accuracy,\
-                       test_loss,test_accuracy,validation_bleu,test_bleu,alpha,psi,ascent_loss,grad_norm,ascent_grad_norm,\
-                       update_norm,gradient_passes,search_passes,seconds,waited,peak_mb";
+const COLUMNS: [&str; 22] = [
+    "epoch",
+    "lr",
+    "rho",
+    "train_loss",
+    "train_accuracy",
+    "validation_loss",
+    "validation_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "validation_bleu",
+    "test_bleu",
+    "alpha",
+    "psi",
+    "ascent_loss",
+    "grad_norm",
+    "ascent_grad_norm",
+    "update_norm",
+    "gradient_passes",
+    "search_passes",
+    "seconds",
+    "waited",
+    "peak_mb",
+];
 
 impl Metrics {
     /// The rows as CSV; what a method does not have, or an epoch, is left empty.
     pub fn csv(rows: &[Self]) -> String {
-        let mut text = format!("{COLUMNS}\n");
+        let mut table = Csv::with_head(COLUMNS);
         for row in rows {
-            text.push_str(&row.line());
-            text.push('\n');
+            table.row(row.fields());
         }
-        text
+        table.text()
     }
 
-    fn line(&self) -> String {
-        let optional = |value: Option<f64>| value.map_or_else(String::new, |v| v.to_string());
+    fn fields(&self) -> [String; COLUMNS.len()] {
         [
             self.epoch.to_string(),
-            self.lr.to_string(),
-            self.rho.to_string(),
-            self.train_loss.to_string(),
-            self.train_accuracy.to_string(),
-            optional(self.validation_loss),
-            optional(self.validation_accuracy),
-            optional(self.test_loss),
-            optional(self.test_accuracy),
-            optional(self.validation_bleu),
-            optional(self.test_bleu),
-            optional(self.alpha),
-            optional(self.psi),
-            optional(self.ascent_loss),
-            self.grad_norm.to_string(),
-            optional(self.ascent_grad_norm),
-            self.update_norm.to_string(),
+            number(self.lr),
+            number(self.rho),
+            number(self.train_loss),
+            number(self.train_accuracy),
+            number(self.validation_loss),
+            number(self.validation_accuracy),
+            number(self.test_loss),
+            number(self.test_accuracy),
+            number(self.validation_bleu),
+            number(self.test_bleu),
+            number(self.alpha),
+            number(self.psi),
+            number(self.ascent_loss),
+            number(self.grad_norm),
+            number(self.ascent_grad_norm),
+            number(self.update_norm),
             self.gradient_passes.to_string(),
             self.search_passes.to_string(),
             format!("{:.4}", self.seconds),
@@ -104,7 +124,26 @@ impl Metrics {
             self.peak_mb
                 .map_or_else(String::new, |mb| format!("{mb:.1}")),
         ]
-        .join(",")
+    }
+
+    /// A warning of what is not finite in the last of the rows, unless it was not finite before, when it was last
+    /// measured: that was told then.
+    pub(crate) fn warning(rows: &[Self]) -> Option<String> {
+        let (row, before) = rows.split_last()?;
+        let odd = |text: &str| text.parse().is_ok_and(|value: f64| !value.is_finite());
+        let fields = row.fields();
+        let told_before = |column: usize| {
+            let mut earlier = before.iter().rev().map(|row| row.fields()[column].clone());
+            earlier
+                .find(|text| !text.is_empty())
+                .is_some_and(|text| odd(&text))
+        };
+        let columns = COLUMNS.iter().zip(&fields).enumerate();
+        let new = columns.filter(|(i, (_, text))| odd(text) && !told_before(*i));
+        let new: Vec<String> = new
+            .map(|(_, (name, text))| format!("{name} is {text}"))
+            .collect();
+        (!new.is_empty()).then(|| format!("after epoch {} {}", row.epoch, new.join(" and ")))
     }
 }
 
@@ -186,5 +225,38 @@ impl Sums {
             waited: self.waited,
             peak_mb: peak_mb(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_finite_is_told_when_it_begins() {
+        let mut rows = Vec::new();
+        let mut told = Vec::new();
+        for (epoch, validation, test) in [
+            (1, Some(0.5), Some(0.5)),
+            (2, Some(f64::NAN), Some(0.5)),
+            (3, None, None),
+            (4, Some(f64::NAN), Some(f64::INFINITY)),
+            (5, Some(0.5), Some(0.5)),
+            (6, Some(f64::NAN), Some(f64::NEG_INFINITY)),
+        ] {
+            let mut row = Sums::default().metrics(epoch, None);
+            (row.validation_loss, row.test_loss) = (validation, test);
+            rows.push(row);
+            told.extend(Metrics::warning(&rows));
+        }
+        assert_eq!(
+            told,
+            [
+                "after epoch 2 validation_loss is NaN",
+                "after epoch 4 test_loss is inf",
+                "after epoch 6 validation_loss is NaN and test_loss is -inf",
+            ]
+        );
+        assert!(Metrics::warning(&[]).is_none());
     }
 }

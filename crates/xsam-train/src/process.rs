@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 use crate::event::StopSignal;
+use crate::json;
 
 /// Exit code of a process that was interrupted.
 pub(crate) const INTERRUPTED: i32 = 130;
@@ -28,7 +29,7 @@ pub(crate) fn order<T: DeserializeOwned>(
     let mut line = String::new();
     let read = input.read_line(&mut line);
     read.map_err(|error| refused(error.to_string()))?;
-    let order = serde_json::from_str(&line).map_err(|error| refused(error.to_string()))?;
+    let order = json::parse(&line).map_err(|error| refused(error.to_string()))?;
     Ok((order, input))
 }
 

@@ -9,6 +9,7 @@ use crate::changed_data::differences;
 use crate::checkpoint;
 use crate::error::Error;
 use crate::files::{self, Terms};
+use crate::json;
 use crate::metrics::Metrics;
 use crate::spec::Spec;
 use crate::statistics::{mean, median};
@@ -130,7 +131,7 @@ impl RunSummary {
     /// Writes `run.json`.
     pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
         let path = directory.join(MARKER);
-        let text = serde_json::to_string_pretty(self).map_err(|e| Error::damaged(&path, e))?;
+        let text = json::pretty(self).map_err(|e| Error::damaged(&path, e))?;
         match self.status {
             Status::Running => files::write_again(&path, &text),
             _ => files::write(&path, &text),
@@ -140,7 +141,7 @@ impl RunSummary {
     /// Reads `run.json`.
     pub(crate) fn read(directory: &Path) -> Result<Self, Error> {
         let path = directory.join(MARKER);
-        serde_json::from_str(&files::read(&path)?).map_err(|e| Error::damaged(&path, e))
+        json::parse(&files::read(&path)?).map_err(|e| Error::damaged(&path, e))
     }
 }
 

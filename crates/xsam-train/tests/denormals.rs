@@ -1,6 +1,6 @@
 //! Denormal numbers, which are slow on many processors, do not arise in training, not even where the data
 //! are fitted completely.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;

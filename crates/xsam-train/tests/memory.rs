@@ -1,5 +1,5 @@
 //! Memory of a long run. By itself: other tests in its process would be measured too.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 mod common;
 

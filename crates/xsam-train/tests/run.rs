@@ -8,7 +8,8 @@ use std::path::Path;
 
 use common::{interrupted, rows, train};
 use xsam_train::{
-    Comparison, Error, Event, Existing, Metrics, Run, RunSummary, Spec, Status, StopSignal, export,
+    Compare, Comparison, Error, Event, Existing, Metrics, Run, RunSummary, Spec, Status,
+    StopSignal, export, report,
 };
 
 fn spec(settings: &[&str]) -> Spec {
@@ -585,4 +586,59 @@ fn a_comparison_repeats_nothing_that_is_finished() {
     assert!((last.mean - (accuracy(0) + accuracy(1)) / 2.0).abs() < 1e-12);
     let deviation = (accuracy(0) - accuracy(1)).abs() / 2f64.sqrt();
     assert!((last.deviation - deviation).abs() < 1e-12);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_is_told_and_stays_what_it_was() {
+    let parent = tempfile::tempdir().unwrap();
+    let directory = parent.path().join("run");
+    // One step from the first weights, which leaves others of a size that overflows.
+    let overflow = [
+        "method.name=sgd",
+        "optimizer.lr=1e30",
+        "train.epochs=1",
+        "train.batch_size=200",
+        "data.subset=100",
+    ];
+    let run = |existing| {
+        let mut told = Vec::new();
+        let run = Run::prepare(spec(&overflow), &directory, existing).unwrap();
+        let summary = run.train(&StopSignal::default(), &mut |event| {
+            if let Event::Warning(warning) = event {
+                told.push(warning.to_owned());
+            }
+        });
+        (summary.unwrap(), told)
+    };
+    let (summary, told) = run(Existing::Refuse);
+    assert_eq!(told, summary.warnings);
+    let warning = "after epoch 1 validation_loss is NaN and test_loss is NaN";
+    assert_eq!(told, [warning]);
+    let before = rows(&directory);
+    assert!(before[1].contains(",NaN,"), "{before:?}");
+    let text = fs::read_to_string(directory.join("run.json")).unwrap();
+    assert!(text.contains("\"test_loss\": \"NaN\""), "{text}");
+
+    // What was told once is not told again, and is not forgotten.
+    let (resumed, told) = run(Existing::Resume);
+    assert!(told.is_empty());
+    assert_eq!(resumed.warnings, [warning]);
+    assert_eq!(rows(&directory), before);
+    let html = fs::read_to_string(report(&directory).unwrap()).unwrap();
+    assert!(html.contains(warning));
+
+    // The same from a process of a comparison, and from its files.
+    let mut compare = Compare::default();
+    (compare.methods, compare.seeds) = (vec!["sgd".to_owned()], vec![0]);
+    let directory = parent.path().join("compared");
+    let prepared =
+        |existing| Comparison::prepare(&spec(&overflow), &compare, &directory, existing).unwrap();
+    let stop = StopSignal::default();
+    for existing in [Existing::Refuse, Existing::Resume] {
+        let summary = prepared(existing).run(&stop, &mut |_| {}).unwrap();
+        let warnings = &summary.methods[0].warnings;
+        assert_eq!((warnings[0].seed, &*warnings[0].warnings[0]), (0, warning));
+    }
+    let html = fs::read_to_string(report(&directory).unwrap()).unwrap();
+    assert!(html.contains(warning) && html.contains("test loss, last epoch, is NaN and left out"));
 }

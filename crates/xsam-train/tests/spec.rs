@@ -589,6 +589,14 @@ fn a_comparison_that_cannot_be_says_why() {
             "`compare.methods`: `../x` cannot be the name of a folder",
         ),
         (
+            "compare.methods=[\"a\\nb\"]",
+            "`compare.methods`: `a\\nb` cannot be the name of a folder",
+        ),
+        (
+            "compare.methods=[\"\\u001b[2J\"]",
+            "`compare.methods`: `\\u{1b}[2J` cannot be the name of a folder",
+        ),
+        (
             "compare.seeds=[]",
             "`compare.seeds`: must name at least one",
         ),

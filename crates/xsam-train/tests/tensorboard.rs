@@ -1,5 +1,5 @@
 //! Event files as TensorBoard itself reads them, where its Python package is installed.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stderr)]
 
 mod common;
 

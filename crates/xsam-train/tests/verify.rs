@@ -1,5 +1,5 @@
 //! The reference cases that come with the program.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use xsam_train::{Case, DeviceName, Kernels, Precision, Verdict, verify};
 

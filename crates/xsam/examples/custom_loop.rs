@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo build --release --workspace --example custom_loop && target/release/examples/custom_loop
 //! ```
+#![allow(clippy::print_stdout)]
 
 mod digits;
 

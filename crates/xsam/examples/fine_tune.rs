@@ -7,6 +7,7 @@
 //! ```sh
 //! cargo build --release --workspace --example fine_tune && target/release/examples/fine_tune
 //! ```
+#![allow(clippy::print_stdout)]
 
 mod digits;
 

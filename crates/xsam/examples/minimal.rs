@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo build --release --workspace --example minimal && target/release/examples/minimal
 //! ```
+#![allow(clippy::print_stdout)]
 
 use burn::nn::{Linear, LinearConfig};
 use burn::optim::SgdConfig;

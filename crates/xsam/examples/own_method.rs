@@ -7,6 +7,7 @@
 //! ```sh
 //! cargo build --release --workspace --example own_method && target/release/examples/own_method
 //! ```
+#![allow(clippy::print_stdout)]
 
 mod digits;
 

@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo build --release --workspace --example watch_alpha && target/release/examples/watch_alpha
 //! ```
+#![allow(clippy::print_stdout)]
 
 mod digits;
 

@@ -1,6 +1,6 @@
 //! Full-size copies of the weights that are alive at the peak of a step, as the docs of each method
 //! count them. In a process of its own: the allocator counts for all threads.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};

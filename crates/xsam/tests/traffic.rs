@@ -1,7 +1,7 @@
 //! Buffers of the weights' size that a step fills besides those of its passes: each is a pass over
 //! memory, as the crate's documentation counts them. In a process of its own: the allocator counts
 //! for all threads.
-#![allow(missing_docs, clippy::unwrap_used)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 use std::alloc::System;
 

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use xsam_train::{Comparison, Error, JobListener, Preset, Spec, Status, Workers, report};
+use xsam_train::{Comparison, Error, Exact, JobListener, Preset, Spec, Status, Workers, report};
 
 use super::{Outcome, Source, read, stop_on_interrupt, terms};
 use crate::args::{CompareArguments, RunArguments};
@@ -49,7 +49,9 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
 
     if arguments.output.json {
         let path = directory.display().to_string();
-        print::json(&json!({ "event": "comparison", "directory": path, "summary": summary }));
+        print::json(
+            &json!({ "event": "comparison", "directory": path, "summary": Exact(&summary) }),
+        );
     } else {
         if let Some(tuning) = &summary.tuning {
             print::line(table::candidates(tuning));

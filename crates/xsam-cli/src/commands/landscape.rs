@@ -1,6 +1,6 @@
 //! `xsam landscape`
 
-use indicatif::ProgressBar;
+use indicatif::{MultiProgress, ProgressBar};
 use xsam_train::{
     Along, Error, Existing, Landscape, LandscapeEvent, LandscapeSpec, landscape as take,
 };
@@ -8,7 +8,7 @@ use xsam_train::{
 use super::{Outcome, by_flag, stop_on_interrupt, subject};
 use crate::args::{AlongName, LandscapeArguments};
 use crate::print;
-use crate::progress::style;
+use crate::progress::{multi_progress, style};
 
 /// Flags by the fields that they set.
 const FLAGS: [(&str, &str); 5] = [
@@ -21,8 +21,8 @@ const FLAGS: [(&str, &str); 5] = [
 
 pub(crate) fn run(arguments: LandscapeArguments) -> Result<Outcome, Error> {
     let spec = spec(&arguments)?;
-    let stop = stop_on_interrupt(None);
     let mut progress = Progress::new(arguments.output.quiet || arguments.output.json);
+    let stop = stop_on_interrupt(progress.bars());
     let taken = take(&arguments.subject.subject()?, &spec, &stop, &mut |event| {
         progress.show(event)
     });
@@ -100,7 +100,7 @@ fn told(taken: &Landscape) -> String {
 /// A bar on a terminal, a line every so often elsewhere.
 enum Progress {
     Quiet,
-    Bar(ProgressBar),
+    Bar(MultiProgress, ProgressBar),
     Lines { tenths: usize },
 }
 
@@ -108,17 +108,23 @@ impl Progress {
     fn new(quiet: bool) -> Self {
         match (quiet, print::is_terminal()) {
             (true, _) => Self::Quiet,
-            (false, true) => Self::Bar(ProgressBar::new(0).with_style(style())),
+            (false, true) => {
+                let all = multi_progress();
+                let bar = all.add(ProgressBar::new(0).with_style(style()));
+                Self::Bar(all, bar)
+            }
             (false, false) => Self::Lines { tenths: 0 },
         }
     }
 
     fn show(&mut self, event: LandscapeEvent<'_>) {
         match (self, event) {
-            (_, LandscapeEvent::Warning(warning)) => print::warning(None, "", warning),
+            (progress, LandscapeEvent::Warning(warning)) => {
+                print::warning(progress.bars(), "", warning);
+            }
             (Self::Quiet, _) => {}
-            (Self::Bar(bar), LandscapeEvent::Stage(what)) => bar.set_message(what.to_owned()),
-            (Self::Bar(bar), LandscapeEvent::Points { done, of }) => {
+            (Self::Bar(_, bar), LandscapeEvent::Stage(what)) => bar.set_message(what.to_owned()),
+            (Self::Bar(_, bar), LandscapeEvent::Points { done, of }) => {
                 bar.set_length(of as u64);
                 bar.set_position(done as u64);
             }
@@ -133,8 +139,15 @@ impl Progress {
         }
     }
 
+    fn bars(&self) -> Option<&MultiProgress> {
+        match self {
+            Self::Bar(all, _) => Some(all),
+            _ => None,
+        }
+    }
+
     fn end(&self) {
-        if let Self::Bar(bar) = self {
+        if let Self::Bar(_, bar) = self {
             bar.finish_and_clear();
         }
     }

@@ -23,6 +23,7 @@ use xsam_train::{Compare, Error, Existing, Preset, Spec, SpecError, StopSignal, 
 
 use crate::args::RunArguments;
 use crate::print;
+use crate::signals::{self, By};
 
 /// How a command ended, if not with an error.
 pub(crate) enum Outcome {
@@ -145,14 +146,18 @@ pub(crate) fn terms(arguments: &RunArguments) -> Terms {
     }
 }
 
-/// A signal that Ctrl-C and SIGTERM set. The second one ends the program at once. What is said then stays above `bars`.
+/// A signal that Ctrl-C, SIGTERM and a terminal that is closed set. The second Ctrl-C or SIGTERM ends the program at once.
+/// What is said then stays above `bars`.
 pub(crate) fn stop_on_interrupt(bars: Option<&MultiProgress>) -> StopSignal {
     let stop = StopSignal::default();
     let (handler, bars) = (stop.clone(), bars.cloned());
     // Not whether it is to stop: a comparison asks the processes of its runs, to which Ctrl-C on a terminal comes as well.
     let asked = AtomicBool::new(false);
-    let set = ctrlc::set_handler(move || {
+    let set = signals::on_request(move |by| {
         if asked.swap(true, Ordering::SeqCst) {
+            if by == By::Terminal {
+                return;
+            }
             if let Some(bars) = &bars {
                 let _ = bars.clear();
             }

@@ -8,7 +8,7 @@ use xsam_train::{
 use super::{Outcome, Source, by_flag, compare, stop_on_interrupt};
 use crate::args::PlanArguments;
 use crate::columns::aligned;
-use crate::print;
+use crate::{print, signals};
 
 /// Fields and the flags that set them.
 const FLAGS: [(&str, &str); 5] = [
@@ -26,7 +26,7 @@ const IDLE: f64 = 0.5;
 pub(crate) fn run(arguments: PlanArguments) -> Result<Outcome, Error> {
     if arguments.measure {
         // Ctrl-C on a terminal reaches this process too, which says so by its exit code. Without, the other one says it.
-        let _ = ctrlc::set_handler(|| std::process::exit(130));
+        let _ = signals::on_request(|_| std::process::exit(130));
         print::json(&serve_plan()?);
         return Ok(Outcome::Done);
     }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use indicatif::MultiProgress;
 use serde_json::json;
-use xsam_train::{Event, Metrics, RunSummary, Spec, Status};
+use xsam_train::{Event, Exact, Metrics, RunSummary, Spec, Status};
 
 use crate::args::OutputArguments;
 use crate::print;
@@ -177,7 +177,7 @@ pub(crate) fn json_line(run: &Path, event: &Event<'_>) {
         }
         Event::Step { .. } => {}
         Event::Epoch(metrics) => {
-            print::json(&json!({ "event": "epoch", "run": run, "metrics": metrics }));
+            print::json(&json!({ "event": "epoch", "run": run, "metrics": Exact(metrics) }));
         }
         Event::Restored {
             reason,
@@ -194,7 +194,7 @@ pub(crate) fn json_line(run: &Path, event: &Event<'_>) {
             print::json(&json!({ "event": "warning", "run": run, "warning": warning }));
         }
         Event::Ended(summary) => {
-            print::json(&json!({ "event": "ended", "run": run, "summary": summary }));
+            print::json(&json!({ "event": "ended", "run": run, "summary": Exact(summary) }));
         }
     }
 }

@@ -17,6 +17,11 @@ pub(crate) fn multi_progress() -> MultiProgress {
     MultiProgress::with_draw_target(ProgressDrawTarget::term_like_with_hz(screen, RATE))
 }
 
+/// What cannot be drawn is not drawn. A terminal may go away while the program goes on, and bars that are told of it panic.
+fn drawn(_result: io::Result<()>) -> io::Result<()> {
+    Ok(())
+}
+
 /// The terminal. Bars are as wide as it is, and leave the cursor at its edge, where `^C` would begin a line: the next
 /// drawing would be one line below the one it replaces.
 #[derive(Debug)]
@@ -32,36 +37,59 @@ impl TermLike for Screen {
     }
 
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {
-        self.0.move_cursor_up(n)
+        drawn(self.0.move_cursor_up(n))
     }
 
     fn move_cursor_down(&self, n: usize) -> io::Result<()> {
-        self.0.move_cursor_down(n)
+        drawn(self.0.move_cursor_down(n))
     }
 
     fn move_cursor_right(&self, n: usize) -> io::Result<()> {
-        self.0.move_cursor_right(n)
+        drawn(self.0.move_cursor_right(n))
     }
 
     fn move_cursor_left(&self, n: usize) -> io::Result<()> {
-        self.0.move_cursor_left(n)
+        drawn(self.0.move_cursor_left(n))
     }
 
     fn write_line(&self, text: &str) -> io::Result<()> {
-        self.0.write_line(text)
+        drawn(self.0.write_line(text))
     }
 
     fn write_str(&self, text: &str) -> io::Result<()> {
-        self.0.write_str(text)
+        drawn(self.0.write_str(text))
     }
 
     fn clear_line(&self) -> io::Result<()> {
-        self.0.clear_line()
+        drawn(self.0.clear_line())
     }
 
     /// After each drawing, and after the bars were removed, which leaves the cursor at the beginning of its line.
     fn flush(&self) -> io::Result<()> {
-        self.0.move_cursor_left(ROOM)?;
-        self.0.flush()
+        drawn(self.0.move_cursor_left(ROOM).and_then(|()| self.0.flush()))
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs::File;
+
+    use indicatif::ProgressBar;
+
+    use super::*;
+
+    #[test]
+    fn bars_on_a_terminal_that_is_gone_end_nothing() {
+        let nowhere = File::options().write(true).open("/dev/full").unwrap();
+        let term = Term::read_write_pair(File::open("/dev/null").unwrap(), nowhere);
+        let target = ProgressDrawTarget::term_like_with_hz(Box::new(Screen(term)), RATE);
+        let bars = MultiProgress::with_draw_target(target);
+        let bar = bars.add(ProgressBar::new(2));
+        bar.tick();
+        assert_eq!(bars.suspend(|| "said"), "said");
+        bars.clear().unwrap();
+        bar.finish_and_clear();
     }
 }

@@ -4,6 +4,7 @@
 //! line with the medians in seconds, which `benchmarks/operations.py` puts beside those of PyTorch.
 //! Forward is the public function; backward is the kernel behind its backward pass, with the gradient of the
 //! output and what forward keeps at hand. No graph is built: it would hold on to outputs until it is used.
+#![allow(clippy::print_stdout)]
 
 mod transformer;
 

@@ -4,6 +4,7 @@
 //! of two; what it replaces is removed only then.
 
 mod contents;
+#[allow(clippy::disallowed_methods, reason = "it holds names and checksums")]
 mod manifest;
 mod place;
 
@@ -17,6 +18,7 @@ use xsam_data::Fingerprint;
 
 use crate::error::Error;
 use crate::files;
+use crate::json;
 use crate::log::LogLengths;
 use crate::metrics::{Metrics, Sums};
 use crate::spec::Spec;
@@ -102,7 +104,7 @@ pub(crate) fn save<M: Module>(
     saved.map_err(|e| Error::file("write", &path)(std::io::Error::other(e.to_string())))?;
     optim.save(beside.join(OPTIMIZER))?;
     let path = beside.join(POSITION);
-    let text = serde_json::to_string(position).map_err(|error| Error::damaged(&path, error))?;
+    let text = json::line(position).map_err(|error| Error::damaged(&path, error))?;
     fs::write(&path, text).map_err(Error::file("write", &path))?;
     let path = beside.join(SPEC_FILE);
     fs::write(&path, spec.to_toml()?).map_err(Error::file("write", &path))?;
@@ -197,7 +199,7 @@ fn position(checkpoint: &Path) -> Result<Position, Error> {
     let file = checkpoint.join(POSITION);
     files::own(&file)?;
     let position: Position =
-        serde_json::from_str(&files::read(&file)?).map_err(|error| Error::damaged(&file, error))?;
+        json::parse(&files::read(&file)?).map_err(|error| Error::damaged(&file, error))?;
     let damaged = |reason: &str| Err(Error::damaged(&file, reason));
     if place_of(checkpoint).is_some_and(|place| place != position.place()) {
         return damaged("it is not that of its folder");

@@ -14,6 +14,7 @@ use crate::back_end::check_device;
 use crate::error::Error;
 use crate::event::{Event, StopSignal};
 use crate::files::Terms;
+use crate::json;
 use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::process::{order, watch};
@@ -144,9 +145,8 @@ pub fn serve(stop: &StopSignal) -> Result<RunSummary, Error> {
 
 /// Whoever does not listen any more is gone, which `watch` notices.
 fn tell(event: &JobEvent) {
-    let mut output = io::stdout().lock();
-    if serde_json::to_writer(&mut output, event).is_ok() {
-        let _ = writeln!(output);
+    if let Ok(line) = json::line(event) {
+        let _ = writeln!(io::stdout().lock(), "{line}");
     }
 }
 

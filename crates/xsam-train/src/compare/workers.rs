@@ -16,6 +16,7 @@ use super::Outcome;
 use super::job::{Job, JobEvent, Order};
 use crate::error::Error;
 use crate::event::StopSignal;
+use crate::json;
 use crate::summary::Status;
 
 /// Time from one look at the stop signal to the next.
@@ -93,9 +94,7 @@ impl Workers {
             }
             match receiver.recv_timeout(ATTENTION) {
                 Ok((i, Some(line))) => {
-                    if let (Some(worker), Ok(event)) =
-                        (running.get_mut(&i), serde_json::from_str(&line))
-                    {
+                    if let (Some(worker), Ok(event)) = (running.get_mut(&i), json::parse(&line)) {
                         if let JobEvent::Ended(summary) = &event {
                             worker.status = Some(summary.status);
                         }
@@ -151,7 +150,7 @@ impl Workers {
         });
         let last_words = thread::spawn(move || last_lines(errors));
 
-        let order = serde_json::to_string(order).map_err(|error| failed(error.into()))?;
+        let order = json::line(order).map_err(|error| failed(error.into()))?;
         // If it is gone already, its end tells why.
         let _ = writeln!(input, "{order}");
         Ok(Worker {

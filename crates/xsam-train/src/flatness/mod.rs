@@ -17,6 +17,7 @@ use xsam_models::{parameter_count, state};
 
 use crate::error::Error;
 use crate::files;
+use crate::json;
 use crate::names::named;
 use crate::output::Output;
 use crate::spec::{ModelName, Precision, SpecError};
@@ -217,7 +218,7 @@ pub fn flatness(
 
 fn write(report: &FlatnessReport) -> Result<(), Error> {
     let path = report.run.join(FILE);
-    let text = serde_json::to_string_pretty(report).map_err(|e| Error::damaged(&path, e))?;
+    let text = json::pretty(report).map_err(|e| Error::damaged(&path, e))?;
     files::write(&path, &text)
 }
 

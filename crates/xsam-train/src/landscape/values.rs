@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::view::View;
 use super::{Along, Landscape, LandscapeEvent, LandscapeSpec};
 use crate::checkpoint;
+use crate::csv_file::{Csv, number};
 use crate::error::Error;
 use crate::files::{self, Existing};
+use crate::json;
 use crate::subject::{Scene, mode_name};
 use crate::task::Task;
 
@@ -95,30 +97,6 @@ pub struct Settings {
     data: String,
 }
 
-/// A loss in JSON, which has no numbers that are not finite.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-enum Loss {
-    Finite(f64),
-    Other(String),
-}
-
-impl Loss {
-    fn new(loss: f64) -> Self {
-        match loss.is_finite() {
-            true => Self::Finite(loss),
-            false => Self::Other(loss.to_string()),
-        }
-    }
-
-    fn value(&self) -> f64 {
-        match self {
-            Self::Finite(loss) => *loss,
-            Self::Other(text) => text.parse().unwrap_or(f64::NAN),
-        }
-    }
-}
-
 /// A landscape: the content of its JSON file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LandscapeReport {
@@ -146,37 +124,35 @@ pub struct LandscapeReport {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub changed_data: Option<String>,
     /// The losses; the first axis runs fastest. None where it is not known yet.
-    losses: Vec<Option<Loss>>,
+    losses: Vec<Option<f64>>,
 }
 
 impl LandscapeReport {
     /// The losses; the first axis runs fastest. NaN where one is not known yet.
     pub fn losses(&self) -> Vec<f64> {
-        let value = |loss: &Option<Loss>| loss.as_ref().map_or(f64::NAN, Loss::value);
+        let value = |loss: &Option<f64>| loss.unwrap_or(f64::NAN);
         self.losses.iter().map(value).collect()
     }
 
     /// How many losses are known and not finite.
     pub fn not_finite(&self) -> usize {
-        let odd = |loss: &&Loss| !loss.value().is_finite();
+        let odd = |loss: &&f64| !loss.is_finite();
         self.losses.iter().flatten().filter(odd).count()
     }
 
     /// A line for each point: its coordinates, in a plane in polar coordinates also the straight ones, and the loss.
     fn csv(&self) -> String {
-        let mut text = match (self.axes.len(), self.polar) {
-            (1, _) => "x,loss\n".to_owned(),
-            (_, false) => "x,y,loss\n".to_owned(),
-            (_, true) => "distance,angle,x,y,loss\n".to_owned(),
+        let head: &[&str] = match (self.axes.len(), self.polar) {
+            (1, _) => &["x", "loss"],
+            (_, false) => &["x", "y", "loss"],
+            (_, true) => &["distance", "angle", "x", "y", "loss"],
         };
+        let mut table = Csv::with_head(head);
         let losses = self.losses();
         let mut losses = losses.iter();
         let mut row = |coordinates: &[f64]| {
             if let Some(loss) = losses.next() {
-                for coordinate in coordinates {
-                    text.push_str(&format!("{coordinate},"));
-                }
-                text.push_str(&format!("{loss}\n"));
+                table.row(coordinates.iter().chain([loss]).map(|value| number(*value)));
             }
         };
         match self.axes.as_slice() {
@@ -193,7 +169,7 @@ impl LandscapeReport {
             }
             _ => {}
         }
-        text
+        table.text()
     }
 }
 
@@ -230,7 +206,7 @@ impl Stored {
         }
         let text = files::read(&path)?;
         let report: LandscapeReport =
-            serde_json::from_str(&text).map_err(|error| Error::damaged(&path, error))?;
+            json::parse(&text).map_err(|error| Error::damaged(&path, error))?;
         if report.settings != stored.settings {
             return Err(Error::OtherLandscape { path });
         }
@@ -270,7 +246,7 @@ impl Stored {
         self.save()
     }
 
-    fn losses(&self) -> &[Option<Loss>] {
+    fn losses(&self) -> &[Option<f64>] {
         self.report.as_ref().map_or(&[], |report| &report.losses)
     }
 
@@ -289,7 +265,7 @@ impl Stored {
     /// Notes a loss.
     pub(super) fn put(&mut self, point: usize, loss: f64) {
         if let Some(place) = self.report.as_mut().and_then(|r| r.losses.get_mut(point)) {
-            *place = Some(Loss::new(loss));
+            *place = Some(loss);
         }
     }
 
@@ -301,8 +277,7 @@ impl Stored {
 
     pub(super) fn save(&self) -> Result<(), Error> {
         let path = self.file("json");
-        let text =
-            serde_json::to_string_pretty(&self.report).map_err(|e| Error::damaged(&path, e))?;
+        let text = json::pretty(&self.report).map_err(|e| Error::damaged(&path, e))?;
         files::write(&path, &text)
     }
 

@@ -13,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use xsam::{SearchReport, StepReport};
 
+use crate::csv_file::{Csv, number};
 use crate::error::Error;
 use crate::files;
 use crate::metrics::Metrics;
@@ -21,7 +22,7 @@ use events::{Events, Scalars};
 
 /// The searched curves of a run: a row for each position on the arc that was tried.
 pub(crate) const SEARCH: &str = "search.csv";
-const SEARCH_COLUMNS: &str = "epoch,step,alpha,loss\n";
+pub(crate) const SEARCH_COLUMNS: [&str; 4] = ["epoch", "step", "alpha", "loss"];
 
 /// Names of event files, by which TensorBoard finds them, begin and end so.
 const EVENTS: [&str; 2] = ["events.out.tfevents.", ".xsam"];
@@ -101,14 +102,16 @@ impl Logs {
                 self.search.insert(log)
             }
         };
-        let mut text = String::new();
-        if log.is_empty() {
-            text.push_str(SEARCH_COLUMNS);
-        }
+        let mut table = match log.is_empty() {
+            true => Csv::with_head(SEARCH_COLUMNS),
+            false => Csv::default(),
+        };
+        let of = [epoch.to_string(), step.to_string()];
         for (alpha, loss) in found.alphas.iter().zip(&found.losses) {
-            text.push_str(&format!("{epoch},{step},{alpha},{loss}\n"));
+            let found = [number(*alpha), number(*loss)];
+            table.row(of.iter().chain(&found));
         }
-        log.append(text.as_bytes())
+        log.append(table.text().as_bytes())
     }
 
     /// What a step measured, at its number in the run.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::cost::{Change, Cost};
 use super::{MethodPlan, Plan};
 use crate::error::Error;
+use crate::json;
 use crate::spec::{Spec, SpecError};
 
 /// Fields of a spec that may differ from machine to machine.
@@ -27,7 +28,7 @@ pub struct Elsewhere {
 /// The plan in a file, or in what another program writes.
 pub(super) fn read(path: &Path) -> Result<Plan, Error> {
     let text = fs::read_to_string(path).map_err(Error::file("read", path))?;
-    serde_json::from_str(&text).map_err(|error| Error::damaged(path, error))
+    json::parse(&text).map_err(|error| Error::damaged(path, error))
 }
 
 /// Checks that the other plan has one of the methods at least, and that those it has are of the same experiment.

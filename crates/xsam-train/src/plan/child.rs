@@ -12,6 +12,7 @@ use super::measure::{Measurement, measure};
 use super::scratch::Scratch;
 use crate::error::Error;
 use crate::event::StopSignal;
+use crate::json;
 use crate::lock::Lock;
 use crate::process::{INTERRUPTED, order, watch};
 use crate::spec::Spec;
@@ -83,7 +84,7 @@ pub(super) fn ordered(
         };
         return Err(failed(reason, output.status.code() == Some(USAGE)));
     }
-    let found = serde_json::from_slice(&output.stdout);
+    let found = json::parse(&String::from_utf8_lossy(&output.stdout));
     let unclear = |error| failed(format!("what its process said: {error}"), false);
     Ok(Some(found.map_err(unclear)?))
 }
@@ -114,7 +115,7 @@ fn output(program: &Path, order: &Order, stop: &StopSignal) -> io::Result<Option
     // Open to the end of this function: closed, it ends the process.
     let mut input = child.stdin.take();
     if let Some(input) = &mut input {
-        match writeln!(input, "{}", serde_json::to_string(order)?) {
+        match writeln!(input, "{}", json::line(order)?) {
             // A process that has ended already says why.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
             _ => {}

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 use super::against::{beside, read, same_experiment};
 use super::estimate::tests::{measurement, timing};

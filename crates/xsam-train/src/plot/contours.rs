@@ -55,12 +55,13 @@ impl Figure for Contours<'_> {
             }
             None => plot,
         };
-        let (x, y) = (Grid::range(&self.grid.xs), Grid::range(&self.grid.ys));
+        let (xs, ys) = (Grid::range(&self.grid.xs)?, Grid::range(&self.grid.ys)?);
+        let (x, y) = ((xs.start, xs.end), (ys.start, ys.end));
         let mut chart = ChartBuilder::on(&plot)
             .margin(12 * unit)
             .x_label_area_size(BELOW * unit)
             .y_label_area_size(LEFT * unit)
-            .build_cartesian_2d(x.0..x.1, y.0..y.1)
+            .build_cartesian_2d(xs, ys)
             .map_err(reason)?;
         let ground = Rectangle::new(
             [(x.0, y.0), (x.1, y.1)],

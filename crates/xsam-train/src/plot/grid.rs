@@ -1,5 +1,9 @@
 //! Values of a function on a rectangular grid.
 
+use std::ops::Range;
+
+use super::axis;
+
 /// Values at `ys x xs`, both of which ascend; `x` runs fastest.
 #[derive(Clone, Debug)]
 pub(crate) struct Grid {
@@ -9,14 +13,10 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
-    /// The first and last coordinate of an axis, apart from each other.
-    pub(super) fn range(axis: &[f64]) -> (f64, f64) {
-        let from = axis.first().copied().unwrap_or(0.0);
-        let to = axis.last().copied().unwrap_or(0.0);
-        match to > from {
-            true => (from, to),
-            false => (from - 0.5, from + 0.5),
-        }
+    /// The first and last coordinate of one of its axes, apart from each other.
+    pub(super) fn range(coordinates: &[f64]) -> Result<Range<f64>, String> {
+        let from = coordinates.first().copied().unwrap_or(0.0);
+        axis(from, coordinates.last().copied().unwrap_or(from), 0.0)
     }
 
     pub(super) fn finite(&self) -> Vec<f64> {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use plotters::prelude::*;
 
 use super::canvas::{Area, Figure, Symbol, TEXT, font, legend, mark, places, reason, short};
-use super::{Mark, Words, colour};
+use super::{Mark, Words, axis, colour};
 use crate::statistics::mean;
 
 /// A point of a curve: a value, and the range of what it is the mean of.
@@ -187,12 +187,6 @@ impl Lines<'_> {
         let most = |of: fn(&Point) -> f64| points.iter().map(of).fold(f64::NEG_INFINITY, f64::max);
         let (from, to) = (least(|p| p.x), most(|p| p.x));
         let (low, high) = (least(|p| p.low), most(|p| p.high));
-        let room = |low: f64, high: f64, share: f64| match high > low {
-            true => share * (high - low),
-            false => 0.5,
-        };
-        let wide = if to > from { 0.0 } else { 0.5 };
-        let tall = room(low, high, 0.05);
-        Ok((from - wide..to + wide, low - tall..high + tall))
+        Ok((axis(from, to, 0.0)?, axis(low, high, 0.05)?))
     }
 }

@@ -13,6 +13,7 @@ pub(crate) use levels::nice;
 pub(crate) use lines::{Line, Lines, Point};
 pub(crate) use surface::Surface;
 
+use std::ops::Range;
 use std::path::Path;
 
 use plotters::style::RGBColor;
@@ -34,6 +35,27 @@ const COLOURS: [RGBColor; 7] = [
 
 fn colour(number: usize) -> RGBColor {
     COLOURS[number % COLOURS.len()]
+}
+
+/// A range that is narrower than this share of its ends has no numbers to write beside it: they would all be the same.
+const NARROW: f64 = 1e-9;
+
+/// The range of an axis for values from `low` to `high`, with a share of it as room on either side.
+///
+/// # Errors
+/// If it has no length in numbers.
+fn axis(low: f64, high: f64, share: f64) -> Result<Range<f64>, String> {
+    let size = low.abs().max(high.abs());
+    let is_wide = high - low > NARROW * size.max(f64::MIN_POSITIVE / f64::EPSILON);
+    let room = match is_wide {
+        true => share * (high - low),
+        false => f64::max(0.5, 0.05 * size),
+    };
+    let range = low - room..high + room;
+    match (range.end - range.start).is_finite() {
+        true => Ok(range),
+        false => Err("its values are too far apart".to_owned()),
+    }
 }
 
 /// What a plot says in words.
@@ -112,4 +134,92 @@ fn drawn<T>(drawn: Result<T, String>, path: &Path) -> Result<T, Error> {
         let path = path.to_owned();
         Err(Error::Plot { path, reason })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn lines(values: &[f64], logarithmic: bool) -> Result<String, String> {
+        let points = values.iter().enumerate();
+        let line = Line {
+            label: "<a> & \"b\"".to_owned(),
+            colour: 0,
+            points: points.map(|(i, y)| Point::at(i as f64, *y)).collect(),
+        };
+        canvas::svg(&Lines {
+            words: Words {
+                title: "t",
+                subtitle: "s",
+                x: "x",
+                y: "y",
+            },
+            lines: &[line],
+            marks: &[],
+            logarithmic,
+        })
+    }
+
+    #[test]
+    fn any_values_are_drawn_or_refused() {
+        for values in [
+            [1e300, 1e300],
+            [1e16, 1e16 + 2.0],
+            [0.0, 5e-324],
+            [-1e-310, 1e-310],
+            [1.0, 1.0 + f64::EPSILON],
+            [-1e30, f64::NAN],
+            [f64::INFINITY, 0.0],
+        ] {
+            let text = lines(&values, false).unwrap();
+            assert!(!text.contains("NaN") && !text.contains("inf"), "{values:?}");
+            assert!(text.contains("&lt;a&gt; &amp; &quot;b&quot;"), "{text}");
+            let _ = lines(&values, true);
+        }
+        for values in [[-1e308, 1e308], [f64::MAX, -1.0], [f64::NAN; 2]] {
+            assert!(lines(&values, false).is_err(), "{values:?}");
+        }
+        assert!(lines(&[0.0, -1.0], true).is_err());
+        lines(&[5e-324, 1e308], true).unwrap();
+    }
+
+    #[test]
+    fn a_plot_that_cannot_be_drawn_is_a_warning_and_takes_an_earlier_one_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("density.png");
+        files::write(&path, "earlier").unwrap();
+        let figure = Lines {
+            words: Words {
+                title: "t",
+                subtitle: "s",
+                x: "x",
+                y: "y",
+            },
+            lines: &[],
+            marks: &[],
+            logarithmic: false,
+        };
+        let mut drawn = Drawn::default();
+        drawn.add(both(folder.path(), "density", &figure)).unwrap();
+        assert!(drawn.files.is_empty() && !path.exists());
+        let warning = &drawn.warnings[0];
+        assert!(
+            warning.ends_with("density.svg: no value can be drawn"),
+            "{warning}"
+        );
+        // A folder that is gone is no matter of drawing.
+        let gone = folder.path().join("gone");
+        let line = Line {
+            label: String::new(),
+            colour: 0,
+            points: vec![Point::at(0.0, 0.0)],
+        };
+        let figure = Lines {
+            lines: &[line],
+            ..figure
+        };
+        assert!(drawn.add(both(&gone, "density", &figure)).is_err());
+    }
 }

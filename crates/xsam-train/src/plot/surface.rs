@@ -2,10 +2,10 @@
 
 use plotters::prelude::*;
 
-use super::Words;
 use super::canvas::{Area, Figure, TEXT, font, places, reason, short};
 use super::grid::Grid;
 use super::levels::{colour, levels};
+use super::{Words, axis};
 
 /// The surface, seen from above and from the side. What is not finite is at the top.
 #[derive(Clone, Copy, Debug)]
@@ -23,22 +23,22 @@ impl Figure for Surface<'_> {
         let finite = grid.finite();
         let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
         let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let high = if high > low { high } else { low + 1.0 };
+        let height = axis(low, high, 0.0)?;
         let levels = levels(&finite);
-        let (x, z) = (Grid::range(&grid.xs), Grid::range(&grid.ys));
+        let (x, z) = (Grid::range(&grid.xs)?, Grid::range(&grid.ys)?);
         // The words' place alone: a surface has no legend, and no names at its axes.
         let axes = format!("{}; to the front: {}", self.words.x, self.words.y);
         let axes = format!("to the right: {axes}; height: {}", self.what);
-        let (_, height) = area.dim_in_pixel();
-        let below = (20 * unit, height as i32 - 30 * unit);
+        let (_, pixels) = area.dim_in_pixel();
+        let below = (20 * unit, pixels as i32 - 30 * unit);
         area.draw(&Text::new(axes, below, font(TEXT - 1, unit)))
             .map_err(reason)?;
         places(area, self.words, unit)?;
         let (_, plot) = area.split_vertically(66 * unit);
-        let (plot, _) = plot.split_vertically(height as i32 - 106 * unit);
+        let (plot, _) = plot.split_vertically(pixels as i32 - 106 * unit);
         let mut chart = ChartBuilder::on(&plot)
             .margin(18 * unit)
-            .build_cartesian_3d(x.0..x.1, low..high, z.0..z.1)
+            .build_cartesian_3d(x, height, z)
             .map_err(reason)?;
         chart.with_projection(|mut view| {
             view.pitch = 0.5;

@@ -3,7 +3,7 @@
 use super::curves::{Curves, Drawing, Palette};
 use super::outcome::{Outcome, Score};
 use super::page::{Block, Page, Section};
-use super::results::results;
+use super::results::{left_out, results};
 use super::shared;
 use super::source::{ComparisonSource, MethodSource, RunSource};
 use super::table::{Head, Table, TableRow};
@@ -68,6 +68,7 @@ fn notices(source: &ComparisonSource, runs: &[(String, &RunSource)]) -> Vec<Stri
     }
     notices.extend(source.warnings.iter().cloned());
     notices.extend(warnings(runs));
+    notices.extend(left_out(source));
     notices.extend(source.notices.iter().cloned());
     notices
 }

@@ -11,6 +11,7 @@ use super::text;
 use crate::error::Error;
 use crate::files;
 use crate::flatness;
+use crate::json;
 
 /// The measurements of a run.
 #[derive(Debug, Deserialize)]
@@ -62,7 +63,7 @@ struct Rises {
 /// # Errors
 /// If the file cannot be read, or is not one of measurements.
 pub(super) fn read(run: &Path) -> Result<Option<Measured>, Error> {
-    let mut found: Option<Measured> = json(&run.join(flatness::FILE))?;
+    let mut found: Option<Measured> = if_there(&run.join(flatness::FILE))?;
     if let Some(measured) = &mut found {
         // Plots of an earlier measurement may be there still.
         for (is_measured, name, title) in [
@@ -96,11 +97,11 @@ pub(super) fn pictures(runs: &[(String, &Measured)]) -> Vec<Picture> {
 }
 
 /// What is in a file of JSON, if there is one.
-pub(super) fn json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+pub(super) fn if_there<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
     if !path.exists() {
         return Ok(None);
     }
-    let value = serde_json::from_str(&files::read(path)?);
+    let value = json::parse(&files::read(path)?);
     value.map(Some).map_err(|error| Error::damaged(path, error))
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::flatness::json;
+use super::flatness::if_there;
 use crate::error::Error;
 use crate::files;
 use crate::landscape;
@@ -71,7 +71,7 @@ pub(super) fn on_changed_data(run: &Path, landscapes: &[Picture]) -> Result<Vec<
     let mut told = Vec::new();
     for Picture { title, .. } in landscapes {
         let path = run.join(landscape::FOLDER).join(format!("{title}.json"));
-        let values: Option<Values> = json(&path)?;
+        let values: Option<Values> = if_there(&path)?;
         let changed = values.and_then(|values| values.changed_data);
         told.extend(changed.map(|differences| {
             format!(

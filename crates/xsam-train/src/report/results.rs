@@ -180,6 +180,24 @@ const COSTS: [Quantity; 2] = [
     ),
 ];
 
+/// What of the runs is not finite, and left out of the means for that.
+pub(super) fn left_out(source: &ComparisonSource) -> Vec<String> {
+    let mut told = Vec::new();
+    let all = BLEU.iter().chain(&ACCURACIES).chain(&OTHERS).chain(&COSTS);
+    for quantity in all {
+        for method in &source.methods {
+            let values = method.finished().map(|run| (run, (quantity.of)(run)));
+            let odd = values.filter_map(|(run, value)| Some((run, value?)));
+            let odd = odd.filter(|(_, value)| !value.is_finite());
+            told.extend(odd.map(|(run, value)| {
+                let (label, seed, name) = (&method.label, run.summary.seed, quantity.name);
+                format!("{label}, seed {seed}: {name}, is {value} and left out of the mean.")
+            }));
+        }
+    }
+    told
+}
+
 /// The rows of what methods are ranked by, with the differences after the first of them.
 fn scores(methods: &[MethodSource], differences: Option<TableRow>) -> Vec<TableRow> {
     let rows = BLEU.iter().chain(&ACCURACIES);

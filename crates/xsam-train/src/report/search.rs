@@ -5,13 +5,10 @@ use std::path::Path;
 use super::curves::{COLOURS, Curves, Drawing, Palette};
 use super::text;
 use super::thin::spread_out;
+use crate::csv_file;
 use crate::error::Error;
-use crate::files;
+use crate::log::{SEARCH, SEARCH_COLUMNS};
 use crate::plot::{Line, Point};
-
-const FILE: &str = "search.csv";
-/// Its first line; a line for each candidate of a search follows.
-const HEAD: &str = "epoch,step,alpha,loss";
 
 /// A search: the loss at each position that it tried.
 #[derive(Debug, PartialEq)]
@@ -27,23 +24,15 @@ pub(super) struct Search {
 /// # Errors
 /// If the file cannot be read, or is not one of searches.
 pub(super) fn read(run: &Path) -> Result<Vec<Search>, Error> {
-    let path = run.join(FILE);
+    let path = run.join(SEARCH);
     if !path.exists() {
         return Ok(Vec::new());
     }
-    let text = files::read(&path)?;
-    let mut lines = text.lines();
-    if lines.next() != Some(HEAD) {
-        return Err(Error::damaged(
-            &path,
-            format!("its first line is not {HEAD}"),
-        ));
-    }
     let mut searches: Vec<Search> = Vec::new();
-    for (i, line) in lines.enumerate() {
-        let candidate = candidate(line);
-        let (epoch, step, alpha, loss) = candidate
-            .ok_or_else(|| Error::damaged(&path, format!("line {} is not {HEAD}", i + 2)))?;
+    csv_file::read(&path, Some(&SEARCH_COLUMNS), |columns, fields| {
+        let candidate = candidate(fields);
+        let (epoch, step, alpha, loss) =
+            candidate.ok_or_else(|| format!("it is not {}", columns.join(",")))?;
         match searches.last_mut() {
             Some(search) if (search.epoch, search.step) == (epoch, step) => {
                 search.points.push((alpha, loss));
@@ -54,13 +43,13 @@ pub(super) fn read(run: &Path) -> Result<Vec<Search>, Error> {
                 points: vec![(alpha, loss)],
             }),
         }
-    }
+        Ok(())
+    })?;
     Ok(searches)
 }
 
-fn candidate(line: &str) -> Option<(usize, usize, f64, f64)> {
-    let fields: Vec<&str> = line.split(',').collect();
-    let [epoch, step, alpha, loss] = fields.as_slice() else {
+fn candidate(fields: &[&str]) -> Option<(usize, usize, f64, f64)> {
+    let [epoch, step, alpha, loss] = fields else {
         return None;
     };
     let alpha: f64 = alpha.parse().ok()?;
@@ -118,17 +107,18 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::files;
 
     fn read_text(text: &str) -> Result<Vec<Search>, Error> {
         let run = tempfile::tempdir().unwrap();
-        files::write(&run.path().join(FILE), text).unwrap();
+        files::write(&run.path().join(SEARCH), text).unwrap();
         read(run.path())
     }
 
     #[test]
     fn searches_are_told_apart() {
-        let text = format!("{HEAD}\n1,1,0,2.5\n1,1,0.1,NaN\n1,9,0,2.25\n2,1,0,inf\n");
-        let searches = read_text(&text).unwrap();
+        let text = "epoch,step,alpha,loss\n1,1,0,2.5\n1,1,0.1,NaN\n1,9,0,2.25\n2,1,0,inf\n";
+        let searches = read_text(text).unwrap();
         let starts: Vec<_> = searches.iter().map(|s| (s.epoch, s.step)).collect();
         assert_eq!(starts, [(1, 1), (1, 9), (2, 1)]);
         assert_eq!(searches[1].points, [(0.0, 2.25)]);

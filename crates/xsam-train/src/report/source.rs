@@ -11,6 +11,7 @@ use super::search::{self, Search};
 use crate::compare;
 use crate::error::Error;
 use crate::files;
+use crate::json;
 use crate::metrics::Metrics;
 use crate::spec::Spec;
 use crate::summary::{MARKER, RunSummary, SPEC_FILE, Status};
@@ -131,7 +132,7 @@ impl ComparisonSource {
     /// If a file of the comparison itself is missing or damaged.
     pub(super) fn read(directory: &Path) -> Result<Self, Error> {
         let path = directory.join(compare::MARKER);
-        let marker = serde_json::from_str(&files::read(&path)?);
+        let marker = json::parse(&files::read(&path)?);
         let marker: Marker = marker.map_err(|error| Error::damaged(&path, error))?;
         let (spec, text) = spec(directory)?;
         let mut notices = Vec::new();

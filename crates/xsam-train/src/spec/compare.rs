@@ -13,6 +13,8 @@ use crate::names::{self, Named};
 
 /// Runs of a comparison, those that hyper-parameters are chosen by left aside.
 const MOST_RUNS: usize = 100_000;
+/// A run's folder has the label of its method and what was varied of it in its name, of which file systems allow 255 bytes.
+const LONGEST_LABEL: usize = 100;
 
 /// Which runs are compared.
 ///
@@ -320,8 +322,15 @@ impl Compare {
     /// The method of this label.
     pub(super) fn method(&self, base: &MethodSpec, label: &str) -> Result<MethodSpec, SpecError> {
         let error = |message: String| SpecError::new("compare.methods", message);
-        if label.is_empty() || label.contains(['/', '\\']) || label.starts_with('.') {
+        // Its runs have folders with this name, and it is printed in tables, on plots and on terminals.
+        let odd = |c: char| c.is_control() || matches!(c, '/' | '\\');
+        if label.trim().is_empty() || label.contains(odd) || label.starts_with('.') {
+            let label = label.escape_debug();
             return Err(error(format!("`{label}` cannot be the name of a folder")));
+        }
+        if label.len() > LONGEST_LABEL {
+            let message = format!("`{label}` is longer than {LONGEST_LABEL} bytes");
+            return Err(error(message));
         }
         let overrides = self.overrides.get(label).cloned().unwrap_or_default();
         let mut table = Table::try_from(base).map_err(|e| error(e.to_string()))?;

@@ -10,6 +10,7 @@
 //!
 //! The first trains 6 epochs. The second stops after 3, and the third goes on from its checkpoint: to the same alpha and
 //! weights as the first. Checkpoints and metrics are in `runs/burn_train`.
+#![allow(clippy::print_stdout)]
 
 #[path = "../digits/mod.rs"]
 mod digits;

@@ -10,6 +10,7 @@ use super::Translation;
 use super::pairs::{Pairs, searched_batches, tensors};
 use crate::error::Error;
 use crate::event::StopSignal;
+use crate::json;
 use crate::task::Scores;
 
 /// The translations of the test part, one a line.
@@ -95,8 +96,7 @@ impl Translation {
             signature: test.config.signature(),
             line: test.to_string(),
         };
-        let told = serde_json::to_string_pretty(&told)
-            .map_err(|error| Error::damaged(Path::new(BLEU), error))?;
+        let told = json::pretty(&told).map_err(|error| Error::damaged(Path::new(BLEU), error))?;
         let lines = translations.join("\n") + "\n";
         scores.files = vec![(TRANSLATIONS, lines), (BLEU, told + "\n")];
         Ok(Some(()))
