@@ -3,8 +3,6 @@
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use pulp::Arch;
-
 /// Which kernels run on the Flex back end in `f32`; elsewhere Burn's own operations always do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Kernels {
@@ -57,18 +55,4 @@ pub fn set_kernels(kernels: Kernels) {
 /// The kernels that are chosen: [`Kernels::Fast`] at first.
 pub fn kernels() -> Kernels {
     Kernels::ALL[usize::from(CHOSEN.load(Ordering::Relaxed))]
-}
-
-/// The instruction set that the kernels found on this processor: `avx512`, `avx2` or `neon`, or
-/// `portable` if there is none that they know.
-pub fn instruction_set() -> &'static str {
-    match Arch::new() {
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        Arch::V4(_) => "avx512",
-        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
-        Arch::V3(_) => "avx2",
-        #[cfg(target_arch = "aarch64")]
-        Arch::Neon(_) => "neon",
-        _ => "portable",
-    }
 }

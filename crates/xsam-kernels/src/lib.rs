@@ -19,7 +19,8 @@
 //!
 //! Work is split by position, and sums are taken in a fixed order: the same input gives the same bits
 //! with the same number of threads on the same instruction set, and results that differ by rounding
-//! with another.
+//! with another. The environment variable `XSAM_ISA` (`avx512`, `avx2`, `neon` or `portable`) chooses the instruction set; without
+//! it the best one runs that the processor has.
 
 #[cfg(all(
     feature = "gpu",
@@ -63,8 +64,9 @@ pub use batch_norm::{
     BatchNormParams, BatchNormStatistics, BatchNormTail, FeatureStack, batch_norm_inference,
     batch_norm_train,
 };
-pub use choice::{Kernels, instruction_set, kernels, set_kernels};
+pub use choice::{Kernels, kernels, set_kernels};
 pub use conv::{ConvKernels, ConvOps, conv2d};
+pub use cpu::isa::{InstructionSet, InstructionSetError, check_instruction_set, instruction_set};
 pub use cross_entropy::{CrossEntropyKernels, CrossEntropyOps, cross_entropy};
 pub use dropout::{DropoutKernels, DropoutOps, dropout, dropout_add};
 pub use embedding::{EmbeddingKernels, EmbeddingOps, embedding};

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::exp::{exp_lanes, exp_one};
@@ -10,6 +10,7 @@ use super::fresh::written;
 use super::map::map;
 use super::reduce::{largest, sum, sums};
 use super::split::items_per_task;
+use crate::cpu::isa::arch;
 
 /// The loss, and what backward needs of each row: its largest logit and the sum of the exponentials
 /// of the distances from it.
@@ -33,7 +34,7 @@ pub(crate) fn forward(
         targets.len() * classes,
         "the logits have another shape"
     );
-    let arch = Arch::new();
+    let arch = arch();
     let group = items_per_task(targets.len(), classes);
     let mut rows = vec![0.0; 2 * targets.len()];
     let mut losses = vec![0.0; targets.len()];
@@ -126,7 +127,7 @@ pub(crate) fn backward(
     if logits.is_empty() {
         return Vec::new();
     }
-    let arch = Arch::new();
+    let arch = arch();
     let group = items_per_task(targets.len(), classes);
     let scale = f64::from(scale) / targets.len() as f64;
     // SAFETY: the chunks cover all rows, and `BackwardRows` writes every element of a row.

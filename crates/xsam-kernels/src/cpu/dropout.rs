@@ -2,11 +2,12 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::fresh::written;
 use super::split::items_per_task;
+use crate::cpu::isa::arch;
 
 /// Which elements stay.
 ///
@@ -38,7 +39,7 @@ impl Mask {
             base.is_none_or(|base| base.len() == x.len()),
             "the vectors have different lengths"
         );
-        let arch = Arch::new();
+        let arch = arch();
         let chunk = BLOCK * items_per_task(x.len().div_ceil(BLOCK), BLOCK);
         // SAFETY: the chunks cover all elements, and `ApplyFrom` writes every one.
         unsafe {

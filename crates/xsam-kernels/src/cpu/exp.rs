@@ -74,7 +74,8 @@ const TERMS: [f32; 6] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pulp::{Arch, WithSimd};
+    use crate::cpu::isa::arch;
+    use pulp::WithSimd;
 
     struct Exp<'a>(&'a mut [f32]);
 
@@ -95,7 +96,7 @@ mod tests {
 
     fn exp_all(mut values: Vec<f32>) -> [Vec<f32>; 2] {
         let one = values.iter().map(|&x| exp_one(x)).collect();
-        Arch::new().dispatch(Exp(&mut values));
+        arch().dispatch(Exp(&mut values));
         [values, one]
     }
 

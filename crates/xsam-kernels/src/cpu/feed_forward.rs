@@ -2,13 +2,14 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::fresh::written;
 use super::gelu::{gelu, gelu_slope};
 use super::map::{map, update};
 use super::split::{items_per_task, sum_in_order};
+use crate::cpu::isa::arch;
 
 /// What follows the bias.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +27,7 @@ pub(crate) fn forward(x: &[f32], bias: &[f32], activation: Activation) -> Vec<f3
         return Vec::new();
     }
     assert!(x.len().is_multiple_of(width), "the rows are not whole");
-    let arch = Arch::new();
+    let arch = arch();
     let chunk = width * items_per_task(x.len() / width, width);
     // SAFETY: the chunks cover all rows, and `ForwardRows` writes every element of a row.
     unsafe {
@@ -99,7 +100,7 @@ pub(crate) fn backward(
         return (Vec::new(), vec![0.0; width]);
     }
     assert!(kept.len().is_multiple_of(width), "the rows are not whole");
-    let arch = Arch::new();
+    let arch = arch();
     let chunk = width * items_per_task(kept.len() / width, width);
     let mut parts = Vec::new();
     // SAFETY: the chunks cover all rows, and `BackwardRows` writes every element of a row.

@@ -63,7 +63,8 @@ const RATIO: [f32; 9] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pulp::{Arch, WithSimd};
+    use crate::cpu::isa::arch;
+    use pulp::WithSimd;
 
     struct All<'a>(&'a mut [f32], bool);
 
@@ -86,7 +87,7 @@ mod tests {
     }
 
     fn all(mut values: Vec<f32>, slope: bool) -> Vec<f32> {
-        Arch::new().dispatch(All(&mut values, slope));
+        arch().dispatch(All(&mut values, slope));
         values
     }
 

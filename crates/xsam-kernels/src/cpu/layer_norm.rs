@@ -2,13 +2,14 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::fresh::written;
 use super::map::{map, update};
 use super::reduce::{sum, sums};
 use super::split::{items_per_task, sum_in_order};
+use crate::cpu::isa::arch;
 
 /// The output, and what backward needs of each row.
 pub(crate) struct Normalised {
@@ -28,7 +29,7 @@ pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f64) -> 
         };
     }
     assert!(x.len().is_multiple_of(width), "the rows are not whole");
-    let arch = Arch::new();
+    let arch = arch();
     let count = x.len() / width;
     let group = items_per_task(count, width);
     let mut rows = vec![0.0; 2 * count];
@@ -118,7 +119,7 @@ pub(crate) fn backward(gradient: &[f32], x: &[f32], weight: &[f32], rows: &[f32]
             bias: vec![0.0; width],
         };
     }
-    let arch = Arch::new();
+    let arch = arch();
     let group = items_per_task(rows.len() / 2, width);
     let mut parts = Vec::new();
     // SAFETY: the chunks cover all rows, and `BackwardRows` writes every element of a row.

@@ -11,6 +11,7 @@ pub(crate) mod feed_forward;
 pub(crate) mod fresh;
 pub(crate) mod gelu;
 pub(crate) mod im2col;
+pub(crate) mod isa;
 pub(crate) mod layer_norm;
 pub(crate) mod linear;
 pub(crate) mod map;

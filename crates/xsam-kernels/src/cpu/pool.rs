@@ -2,12 +2,13 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::fresh::written;
 use super::reduce::sum;
 use super::split::items_per_task;
+use crate::cpu::isa::arch;
 
 /// The largest element of each 2x2 window, and which of the four it was.
 pub(crate) struct Maxima {
@@ -33,7 +34,7 @@ pub(crate) fn max_2x2(x: &[f32], planes: usize, height: usize, width: usize) -> 
             places: Vec::new(),
         };
     }
-    let arch = Arch::new();
+    let arch = arch();
     let group = items_per_task(planes, height * width);
     let mut places = Vec::new();
     let run = |output: &mut [MaybeUninit<f32>], places: &mut [MaybeUninit<u8>]| {
@@ -162,7 +163,7 @@ pub(crate) fn max_2x2_backward(
     if planes * size == 0 {
         return vec![0.0; planes * height * width];
     }
-    let arch = Arch::new();
+    let arch = arch();
     let group = items_per_task(planes, height * width);
     // SAFETY: every chunk is a whole number of planes, and `spread_plane` writes all of each.
     unsafe {
@@ -231,7 +232,7 @@ pub(crate) fn avg_2x2(x: &[f32], planes: usize, height: usize, width: usize) -> 
     if planes * size == 0 {
         return Vec::new();
     }
-    let arch = Arch::new();
+    let arch = arch();
     let group = items_per_task(planes, height * width);
     // SAFETY: every chunk is a whole number of planes, and the loops write all of each: a pair of rows
     // of the input for every row of the output, a pair of columns for every column.
@@ -284,7 +285,7 @@ pub(crate) fn avg_2x2_backward(
     if planes * size == 0 {
         return vec![0.0; planes * height * width];
     }
-    let arch = Arch::new();
+    let arch = arch();
     let group = items_per_task(planes, height * width);
     // SAFETY: every chunk is a whole number of planes, and `spread_plane` writes all of each.
     unsafe {
@@ -319,7 +320,7 @@ pub(crate) fn mean(x: &[f32], planes: usize, size: usize) -> Vec<f32> {
         output.fill(f32::NAN);
         return output;
     }
-    let arch = Arch::new();
+    let arch = arch();
     let group = items_per_task(planes, size);
     output
         .par_chunks_mut(group)

@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::exp::exp_lanes;
@@ -10,6 +10,7 @@ use super::fresh::written;
 use super::map::{map, update};
 use super::reduce::{largest, sum, sums};
 use super::split::items_per_task;
+use crate::cpu::isa::arch;
 
 /// The softmax of each row of `width` elements.
 pub(crate) fn forward(x: &[f32], width: usize) -> Vec<f32> {
@@ -17,7 +18,7 @@ pub(crate) fn forward(x: &[f32], width: usize) -> Vec<f32> {
         return Vec::new();
     }
     assert!(x.len().is_multiple_of(width), "the rows are not whole");
-    let arch = Arch::new();
+    let arch = arch();
     let chunk = width * items_per_task(x.len() / width, width);
     // SAFETY: the chunks cover all rows, and `ForwardRows` writes every element of a row.
     unsafe {
@@ -76,7 +77,7 @@ pub(crate) fn backward(gradient: &[f32], output: &[f32], width: usize) -> Vec<f3
         return Vec::new();
     }
     assert!(output.len().is_multiple_of(width), "the rows are not whole");
-    let arch = Arch::new();
+    let arch = arch();
     let chunk = width * items_per_task(output.len() / width, width);
     // SAFETY: the chunks cover all rows, and `BackwardRows` writes every element of a row.
     unsafe {

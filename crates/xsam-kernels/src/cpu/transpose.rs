@@ -178,9 +178,10 @@ mod avx {
 
 #[cfg(test)]
 mod tests {
-    use pulp::{Arch, WithSimd};
+    use pulp::WithSimd;
 
     use super::*;
+    use crate::cpu::isa::arch;
 
     struct ThereAndBack<'a> {
         planes: &'a [f32],
@@ -216,7 +217,7 @@ mod tests {
                 let width = channels + 1;
                 let mut between = vec![-1.0; pixels * width];
                 let mut back = vec![MaybeUninit::new(-1.0); count];
-                Arch::new().dispatch(ThereAndBack {
+                arch().dispatch(ThereAndBack {
                     planes: &planes,
                     stretch,
                     width,

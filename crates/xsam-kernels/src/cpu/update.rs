@@ -1,8 +1,9 @@
 //! One step of an optimizer on the weights of one tensor, in place and in one pass over memory.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::split::{PIECE, each_piece};
+use crate::cpu::isa::arch;
 
 /// The scalars of [`sgd`].
 #[derive(Clone, Copy)]
@@ -56,7 +57,7 @@ pub(crate) fn sgd(step: Sgd, weight: &mut [f32], gradient: &[f32]) {
         gradient.len(),
         "the gradient has another length"
     );
-    let arch = Arch::new();
+    let arch = arch();
     let pieces = weight.chunks_mut(PIECE).zip(gradient.chunks(PIECE));
     each_piece(pieces.collect(), |(weight, gradient)| {
         arch.dispatch(Plain {
@@ -79,7 +80,7 @@ pub(crate) fn sgd_momentum(step: Sgd, weight: &mut [f32], gradient: &[f32], velo
         velocity.len(),
         "the velocity has another length"
     );
-    let arch = Arch::new();
+    let arch = arch();
     let pieces = weight
         .chunks_mut(PIECE)
         .zip(gradient.chunks(PIECE))
@@ -212,7 +213,7 @@ pub(crate) fn adam(
         second.len(),
         "the second moment has another length"
     );
-    let arch = Arch::new();
+    let arch = arch();
     let pieces = weight
         .chunks_mut(PIECE)
         .zip(gradient.chunks(PIECE))

@@ -6,11 +6,12 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::fresh::written;
 use super::reduce::{SPAN, sums};
 use super::split::{PIECE, each_piece};
+use crate::cpu::isa::arch;
 
 /// Elements combined at a time: a block that is written stays in the first-level cache until the last
 /// term has been added to it.
@@ -37,7 +38,7 @@ fn pair_sums<'a, const N: usize, W: WithSimd<Output = [f64; N]>>(
     of_piece: impl Fn(&'a [f32], &'a [f32]) -> W + Sync,
 ) -> [f64; N] {
     assert_eq!(x.len(), y.len(), "vectors of different length");
-    let arch = Arch::new();
+    let arch = arch();
     let pieces = x.chunks(PIECE).zip(y.chunks(PIECE)).collect();
     let mut totals = [0.0; N];
     for part in each_piece(pieces, |(x, y)| arch.dispatch(of_piece(x, y))) {
@@ -101,7 +102,7 @@ pub(crate) fn combine((factor, first): Term<'_>, rest: &[Term<'_>]) -> Vec<f32> 
     check_terms(first.len(), rest);
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let pieces = out.chunks_mut(PIECE).zip(first.chunks(PIECE)).enumerate();
-        let arch = Arch::new();
+        let arch = arch();
         each_piece(pieces.collect(), |(i, (out, first))| {
             for (j, (out, first)) in out.chunks_mut(BLOCK).zip(first.chunks(BLOCK)).enumerate() {
                 let block = out.write_copy_of_slice(first);
@@ -122,7 +123,7 @@ pub(crate) fn combine((factor, first): Term<'_>, rest: &[Term<'_>]) -> Vec<f32> 
 /// [`combine`] in the buffer of the first term.
 pub(crate) fn combine_in_place(factor: f32, first: &mut [f32], rest: &[Term<'_>]) {
     check_terms(first.len(), rest);
-    let arch = Arch::new();
+    let arch = arch();
     let pieces = first.chunks_mut(PIECE).enumerate().collect();
     each_piece(pieces, |(i, piece)| {
         for (j, block) in piece.chunks_mut(BLOCK).enumerate() {
@@ -188,7 +189,7 @@ pub(crate) fn scaled_ascent(g: &[f32], w: &[f32], offset: f32) -> (Vec<f32>, f64
     let fill = |out: &mut [MaybeUninit<f32>]| {
         let inputs = g.chunks(PIECE).zip(w.chunks(PIECE));
         let pieces = out.chunks_mut(PIECE).zip(inputs).collect();
-        let arch = Arch::new();
+        let arch = arch();
         let parts = each_piece(pieces, |(out, (g, w))| {
             arch.dispatch(ScaledAscent { g, w, offset, out })
         });

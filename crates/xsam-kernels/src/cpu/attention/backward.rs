@@ -2,7 +2,7 @@
 
 use std::iter::repeat;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::pack::{pack, pack_turned};
@@ -10,6 +10,7 @@ use super::panels::{Target, product_of_panels};
 use super::scores::{Scores, Softmax};
 use super::{Heads, OutputRow, Shape, by_head, write_rows};
 use crate::cpu::fresh::written;
+use crate::cpu::isa::arch;
 use crate::cpu::product::panel_width;
 use crate::cpu::split::items_per_task;
 
@@ -41,7 +42,7 @@ pub(crate) fn backward(
             value: vec![0.0; theirs],
         };
     }
-    let arch = Arch::new();
+    let arch = arch();
     let group = items_per_task(heads, shape.product());
     let (mut key_slope, mut value_slope) = (Vec::new(), Vec::new());
     // SAFETY: `by_head` gives away every element once, and `BackwardHeads` writes every row it is given.

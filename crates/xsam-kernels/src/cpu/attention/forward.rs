@@ -1,6 +1,6 @@
 //! The output of attention.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::pack::{pack, pack_turned};
@@ -8,6 +8,7 @@ use super::panels::{Target, product_of_panels};
 use super::scores::{Scores, Softmax};
 use super::{Heads, OutputRow, Shape, by_head, write_rows};
 use crate::cpu::fresh::written;
+use crate::cpu::isa::arch;
 use crate::cpu::product::panel_width;
 use crate::cpu::split::items_per_task;
 
@@ -35,7 +36,7 @@ pub(crate) fn forward(
             rows,
         };
     }
-    let arch = Arch::new();
+    let arch = arch();
     let group = items_per_task(heads, shape.product());
     // SAFETY: `by_head` gives away every element once, and `ForwardHeads` writes every row it is given.
     let output = unsafe {

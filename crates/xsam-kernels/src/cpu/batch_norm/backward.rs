@@ -2,13 +2,14 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
     Affine, Dims, Part, Piece, Sink, Source, check, inverse_deviation, pieces, split_channels,
 };
 use crate::cpu::fresh::written_all;
+use crate::cpu::isa::arch;
 use crate::cpu::map::{map, update};
 use crate::cpu::reduce::sums;
 
@@ -91,7 +92,7 @@ pub(crate) fn backward(input: Backward<'_>, targets: Vec<Target<'_>>) -> Slopes 
     // The gradient behind the ReLU, if it is kept, is the last of the new tensors.
     lens.extend(output.map(<[f32]>::len));
 
-    let arch = Arch::new();
+    let arch = arch();
     let pieces = pieces(dims, input.parts);
     let mut sums = Vec::new();
     // SAFETY: the pieces cover every channel of every image of each part, and of all of them together

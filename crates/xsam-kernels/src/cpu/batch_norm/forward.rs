@@ -2,13 +2,14 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
     Affine, Dims, Part, Piece, Sink, Source, check, inverse_deviation, pieces, split_channels,
 };
 use crate::cpu::fresh::written;
+use crate::cpu::isa::arch;
 use crate::cpu::map::map;
 use crate::cpu::reduce::{sum, sums};
 
@@ -57,7 +58,7 @@ pub(crate) fn forward(input: Forward<'_>) -> Normalised {
         };
     }
 
-    let arch = Arch::new();
+    let arch = arch();
     let pieces = pieces(dims, input.parts);
     let mut statistics = Vec::new();
     // SAFETY: the pieces cover every channel of every image, and `Block` writes each of its channels.

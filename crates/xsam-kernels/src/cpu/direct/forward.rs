@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::super::product::{Left, PANEL, Segment, panel_width, product};
 use super::super::shape::Shape;
@@ -10,6 +10,7 @@ use super::super::split::written_by_images;
 use super::bordered::Bordered;
 use super::packed::{Packed, Side};
 use super::{images_at_once, rows_at_once, store};
+use crate::cpu::isa::arch_for;
 
 /// `y = x * w`, with `x` `[batch, input, rows, columns]` and `w` `[output, input, ..]`.
 pub(crate) fn forward(shape: &Shape, x: &[f32], w: &[f32]) -> Vec<f32> {
@@ -18,7 +19,7 @@ pub(crate) fn forward(shape: &Shape, x: &[f32], w: &[f32]) -> Vec<f32> {
     // SAFETY: all rows of all channels of the images are written.
     unsafe {
         written_by_images(shape.batch, shape.output_image(), input, |y, x| {
-            Arch::new().dispatch(Images {
+            arch_for(shape.channels[1]).dispatch(Images {
                 shape,
                 filters: &filters,
                 x,

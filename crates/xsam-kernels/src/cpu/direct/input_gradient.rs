@@ -5,7 +5,7 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 
 use super::super::product::{Left, PANEL, Segment, panel_width, product};
 use super::super::shape::Shape;
@@ -13,6 +13,7 @@ use super::super::split::written_by_images;
 use super::bordered::Bordered;
 use super::packed::{Packed, Side};
 use super::{images_at_once, rows_at_once, store};
+use crate::cpu::isa::arch_for;
 
 /// Gradient of `x` from that of `y`.
 pub(crate) fn input_gradient(shape: &Shape, dy: &[f32], w: &[f32]) -> Vec<f32> {
@@ -22,7 +23,7 @@ pub(crate) fn input_gradient(shape: &Shape, dy: &[f32], w: &[f32]) -> Vec<f32> {
     // SAFETY: all rows of all channels of the images are written.
     unsafe {
         written_by_images(shape.batch, shape.input_image(), gradient, |dx, dy| {
-            Arch::new().dispatch(Images {
+            arch_for(shape.channels[0]).dispatch(Images {
                 shape,
                 filters: &filters,
                 taps: &taps,

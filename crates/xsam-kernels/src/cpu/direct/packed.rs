@@ -2,12 +2,13 @@
 
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::super::product::{chosen_panel_width, panel_width};
+use super::super::product::{panel_width, panel_width_on};
 use super::super::shape::Shape;
 use super::super::transpose::{Stretch, interleave};
+use crate::cpu::isa::arch_for;
 
 /// Which channels of the filters are computed, the others being summed over.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,20 +27,21 @@ pub(super) struct Packed {
 impl Packed {
     /// From filters `[output, input, rows, columns]`.
     pub(super) fn new(shape: &Shape, w: &[f32], side: Side) -> Self {
-        let width = chosen_panel_width();
         let [inputs, outputs] = shape.channels;
         let taps = shape.taps();
         let (count, depth) = match side {
             Side::Outputs => (outputs, inputs),
             Side::Inputs => (inputs, outputs),
         };
+        let arch = arch_for(count);
+        let width = panel_width_on(arch);
         let panel = taps * depth * width;
         let mut values = vec![0.0; count.div_ceil(width) * panel];
         values
             .par_chunks_mut(panel)
             .enumerate()
             .for_each(|(p, out)| {
-                Arch::new().dispatch(Panel {
+                arch.dispatch(Panel {
                     channels: p * width..count.min((p + 1) * width),
                     inputs,
                     taps,

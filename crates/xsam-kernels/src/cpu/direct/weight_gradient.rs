@@ -1,14 +1,15 @@
 //! The gradient of the filters.
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::super::product::{Left, PANEL, Segment, chosen_panel_width, panel_width, product};
+use super::super::product::{Left, PANEL, Segment, panel_width, panel_width_on, product};
 use super::super::shape::Shape;
 use super::super::split::sum_over_images;
 use super::super::transpose::{Stretch, interleave};
 use super::bordered::Bordered;
 use super::{images_at_once, rows_at_once};
+use crate::cpu::isa::arch_for;
 
 /// Numbers between pixels that are read at the same channel one after the other: a line of the cache,
 /// lest those of a power of two of channels all fall into the same few sets.
@@ -16,16 +17,16 @@ const GAP: usize = 16;
 
 /// Gradient of `w` from the input and the gradient of `y`.
 pub(crate) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
+    let arch = arch_for(shape.channels[1]);
     let (x, dy) = ((x, shape.input_image()), (dy, shape.output_image()));
     let sums = sum_over_images(shape.batch, x, dy, |x, dy| {
-        Arch::new().dispatch(Products { shape, x, dy })
+        arch.dispatch(Products { shape, x, dy })
     });
-    filters(shape, &sums)
+    filters(shape, panel_width_on(arch), &sums)
 }
 
-/// From sums to filters `[output, input, rows, columns]`.
-fn filters(shape: &Shape, sums: &[f32]) -> Vec<f32> {
-    let width = chosen_panel_width();
+/// From sums of panels of that width to filters `[output, input, rows, columns]`.
+fn filters(shape: &Shape, width: usize, sums: &[f32]) -> Vec<f32> {
     let ([inputs, outputs], taps) = (shape.channels, shape.taps());
     let mut filters = vec![0.0; outputs * inputs * taps];
     filters

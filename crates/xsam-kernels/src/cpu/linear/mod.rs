@@ -15,13 +15,14 @@ use std::cell::RefCell;
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::fresh::written;
 use super::map::update;
-use super::product::chosen_panel_width;
+use super::product::panel_width_on;
 use super::split::{items_per_task, sum_in_order};
+use crate::cpu::isa::arch;
 use pack::PackPanels;
 use rows::{Block, MultiplyRows};
 
@@ -92,7 +93,7 @@ struct Sizes {
 
 impl Sizes {
     fn new(rows: usize, depth: usize, columns: usize) -> Self {
-        let panel = chosen_panel_width();
+        let panel = panel_width_on(arch());
         let whole = columns.next_multiple_of(panel);
         // Blocks of one size, rather than a last one that is short.
         let block = depth.div_ceil(depth.div_ceil(DEPTH));
@@ -129,7 +130,7 @@ fn multiply(
     panels: &mut Vec<f32>,
     c: &mut [MaybeUninit<f32>],
 ) {
-    let arch = Arch::new();
+    let arch = arch();
     let mut tasks = tasks(c, b.columns, sizes, &slab);
     let columns = slab.len().next_multiple_of(sizes.panel);
     for begin in (0..b.rows).step_by(BLOCKS * sizes.depth) {
@@ -214,7 +215,7 @@ pub(crate) fn sum_of_rows(values: &[f32], width: usize) -> Vec<f32> {
         return vec![0.0; width];
     }
     assert!(values.len().is_multiple_of(width), "the rows are not whole");
-    let arch = Arch::new();
+    let arch = arch();
     let chunk = width * items_per_task(values.len() / width, width);
     let parts = values
         .par_chunks(chunk)

@@ -5,7 +5,8 @@ use std::ops::Range;
 use pulp::{Simd, WithSimd};
 
 use super::Matrix;
-use crate::cpu::product::{PANEL, chosen_panel_width, panel_width};
+use crate::cpu::isa::arch;
+use crate::cpu::product::{PANEL, panel_width, panel_width_on};
 use crate::cpu::transpose::{Stretch, interleave};
 
 /// Panels that are packed together: of a row of the matrix they take several cache lines.
@@ -30,7 +31,7 @@ impl<'a, 'p> PackPanels<'a, 'p> {
         columns: Range<usize>,
         panels: &'p mut [f32],
     ) -> impl Iterator<Item = Self> {
-        let width = TOGETHER * chosen_panel_width();
+        let width = TOGETHER * panel_width_on(arch());
         panels
             .chunks_mut(width * block.len())
             .zip(columns.clone().step_by(width))

@@ -2,22 +2,23 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::super::fresh::written;
-use super::super::product::{Left, PANEL, Segment, chosen_panel_width, panel_width, product};
+use super::super::product::{Left, PANEL, Segment, panel_width, panel_width_on, product};
 use super::super::split::{sum_over_images, written_by_images};
 use super::strip::{OutputStrip, Place, Strip, Tiles};
-use super::{CACHED, Direction, POSITIONS, Shape, filters};
+use super::{Direction, POSITIONS, Shape, cached, filters};
 
 /// The most tiles in a block.
 const TILES: usize = 96;
 
 /// Rows of tiles in a block, when there are so many.
-fn strips_in_block(shape: &Shape) -> usize {
+#[inline(always)]
+fn strips_in_block<S: Simd>(shape: &Shape) -> usize {
     let [_, columns] = shape.tiles();
-    let cached = CACHED / (POSITIONS * shape.input);
+    let cached = cached::<S>() / (POSITIONS * shape.input);
     (cached.min(TILES) / columns).max(1)
 }
 
@@ -26,7 +27,7 @@ pub(super) fn convolve(shape: &Shape, x: &[f32], w: &[f32], direction: Direction
     // SAFETY: all channels of the images are written, row of tiles by row of tiles.
     unsafe {
         written_by_images(shape.batch, shape.target(), (x, shape.source()), |y, x| {
-            Arch::new().dispatch(Convolve {
+            shape.arch().dispatch(Convolve {
                 shape,
                 filters: &filters,
                 x,
@@ -38,14 +39,14 @@ pub(super) fn convolve(shape: &Shape, x: &[f32], w: &[f32], direction: Direction
 
 /// All filters, transformed: `[panel][position][input][channel of panel]`.
 fn transformed(shape: &Shape, w: &[f32], direction: Direction) -> Vec<f32> {
-    let width = chosen_panel_width();
+    let width = panel_width_on(shape.arch());
     let panel = POSITIONS * shape.input * width;
     let mut filters = vec![0.0; shape.output.div_ceil(width) * panel];
     filters
         .par_chunks_mut(panel)
         .enumerate()
         .for_each(|(p, out)| {
-            Arch::new().dispatch(FilterPanel {
+            shape.arch().dispatch(FilterPanel {
                 shape,
                 w,
                 direction,
@@ -97,7 +98,7 @@ impl WithSimd for Convolve<'_> {
         let width = panel_width::<S>();
         let [tile_rows, tile_columns] = shape.tiles();
         let strips = y.len() / shape.target() * tile_rows;
-        let block = strips_in_block(shape);
+        let block = strips_in_block::<S>(shape);
         let [rows, columns] = shape.output_size();
 
         let mut strip = Strip::new::<S>(shape);
@@ -143,16 +144,16 @@ impl WithSimd for Convolve<'_> {
 pub(super) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
     let (x, dy) = ((x, shape.source()), (dy, shape.target()));
     let sums = sum_over_images(shape.batch, x, dy, |x, dy| {
-        Arch::new().dispatch(Products { shape, x, dy })
+        shape.arch().dispatch(Products { shape, x, dy })
     });
-    let width = chosen_panel_width();
+    let width = panel_width_on(shape.arch());
     // SAFETY: all taps of the filters of every panel are written.
     unsafe {
         written(shape.filters(), |dw| {
             dw.par_chunks_mut(width * shape.input * 9)
                 .zip(sums.par_chunks(POSITIONS * shape.input * width))
                 .for_each(|(out, sums)| {
-                    Arch::new().dispatch(Inverse { shape, sums, out });
+                    shape.arch().dispatch(Inverse { shape, sums, out });
                 });
         })
     }
@@ -174,7 +175,7 @@ impl WithSimd for Products<'_> {
         let width = panel_width::<S>();
         let [tile_rows, tile_columns] = shape.tiles();
         let strips = dy.len() / shape.target() * tile_rows;
-        let block = strips_in_block(shape);
+        let block = strips_in_block::<S>(shape);
         let panel = POSITIONS * shape.input * width;
 
         let mut strip = Strip::new::<S>(shape);

@@ -16,14 +16,27 @@ mod strip;
 mod tests;
 mod transform;
 
+use pulp::{Arch, Simd};
+
+use crate::cpu::isa::arch_for;
+
 /// Positions of a transformed tile.
 const POSITIONS: usize = 36;
 /// Edge of an output tile.
 const TILE: usize = 4;
 /// Edge of an input tile.
 const WINDOW: usize = 6;
-/// Numbers that are to stay in a core's cache: half of the 512 KiB that a small one has.
-const CACHED: usize = 1 << 16;
+/// Numbers that are to stay in a core's cache: half of the 512 KiB that a small one of AVX2 has, and of the 1 MiB of AVX-512.
+/// Sums are split by it: were it the size of this very cache, another processor would give other bits.
+#[inline(always)]
+fn cached<S: Simd>() -> usize {
+    if is_wide::<S>() { 1 << 17 } else { 1 << 16 }
+}
+/// Whether there are 16 numbers in a vector, and 32 registers.
+#[inline(always)]
+fn is_wide<S: Simd>() -> bool {
+    S::F32_LANES >= 16
+}
 /// The most numbers that all transformed tiles together may take, 64 MiB, to be held at once.
 const HELD: usize = 1 << 24;
 
@@ -67,6 +80,11 @@ impl Shape {
     /// Rows and columns of tiles in an image.
     fn tiles(&self) -> [usize; 2] {
         self.output_size().map(|n| n.div_ceil(TILE))
+    }
+
+    /// What it is computed on.
+    fn arch(&self) -> Arch {
+        arch_for(self.output)
     }
 
     /// The convolution that gives the gradient of the input, from the gradient of the output.

@@ -2,16 +2,16 @@
 
 use std::mem::MaybeUninit;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::super::fresh::written;
-use super::super::product::{Left, PANEL, Segment, chosen_panel_width, panel_width, product};
+use super::super::product::{Left, PANEL, Segment, panel_width, panel_width_on, product};
 use super::strip::{OutputStrip, Place, Strip, Tiles};
-use super::{CACHED, Direction, POSITIONS, Shape, filters};
+use super::{Direction, POSITIONS, Shape, cached, filters};
 
-/// Tiles that are transformed together: rows that the products take at a time, and twice as many.
-const TOGETHER: usize = 12;
+/// Tiles that are transformed together, of which the products take up to 12 at a time.
+const TOGETHER: usize = 48;
 
 /// Rows of tiles that are transformed together.
 fn strips_in_group(shape: &Shape) -> usize {
@@ -20,7 +20,7 @@ fn strips_in_group(shape: &Shape) -> usize {
 
 /// Inputs whose transformed filters fit in the cache.
 fn inputs_at_once<S: Simd>(shape: &Shape) -> usize {
-    let inputs = (CACHED / (POSITIONS * panel_width::<S>())).next_multiple_of(S::F32_LANES);
+    let inputs = (cached::<S>() / (POSITIONS * panel_width::<S>())).next_multiple_of(S::F32_LANES);
     inputs.min(shape.input)
 }
 
@@ -32,7 +32,7 @@ fn transformed(shape: &Shape, x: &[f32]) -> Vec<Tiles> {
     groups
         .into_par_iter()
         .map(|first| {
-            Arch::new().dispatch(Group {
+            shape.arch().dispatch(Group {
                 shape,
                 x,
                 strips: first..strips.min(first + group),
@@ -62,7 +62,7 @@ impl WithSimd for Group<'_> {
 
 pub(super) fn convolve(shape: &Shape, x: &[f32], w: &[f32], direction: Direction) -> Vec<f32> {
     let groups = transformed(shape, x);
-    let width = chosen_panel_width();
+    let width = panel_width_on(shape.arch());
     let [rows, columns] = shape.output_size();
     // SAFETY: every panel writes its planes of all images, row of tiles by row of tiles.
     unsafe {
@@ -77,7 +77,7 @@ pub(super) fn convolve(shape: &Shape, x: &[f32], w: &[f32], direction: Direction
                 }
             }
             panels.into_par_iter().enumerate().for_each(|(p, images)| {
-                Arch::new().dispatch(ConvolvePanel {
+                shape.arch().dispatch(ConvolvePanel {
                     shape,
                     groups: &groups,
                     filters: (w, direction),
@@ -164,14 +164,14 @@ impl WithSimd for ConvolvePanel<'_> {
 
 pub(super) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
     let groups = transformed(shape, x);
-    let width = chosen_panel_width();
+    let width = panel_width_on(shape.arch());
     // SAFETY: every panel writes all taps of its filters.
     unsafe {
         written(shape.filters(), |dw| {
             dw.par_chunks_mut(width * shape.input * 9)
                 .enumerate()
                 .for_each(|(p, out)| {
-                    Arch::new().dispatch(GradientPanel {
+                    shape.arch().dispatch(GradientPanel {
                         shape,
                         groups: &groups,
                         dy,

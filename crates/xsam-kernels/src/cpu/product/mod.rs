@@ -1,7 +1,13 @@
 //! Products of small dense matrices, a panel of columns at a time: the innermost loop of every
 //! convolution and linear layer here.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
 use pulp::{Arch, Simd, WithSimd};
+
+#[cfg(target_arch = "x86_64")]
+use avx512::{Block, QUAD};
 
 /// Vectors across a panel of output channels.
 pub(crate) const PANEL: usize = 2;
@@ -12,9 +18,8 @@ pub(crate) fn panel_width<S: Simd>() -> usize {
     PANEL * S::F32_LANES
 }
 
-/// [`panel_width`] of the instruction set that the kernels run on: for what is laid out before any of
-/// them runs.
-pub(crate) fn chosen_panel_width() -> usize {
+/// [`panel_width`] of an instruction set: for what is laid out before any kernel runs.
+pub(crate) fn panel_width_on(arch: Arch) -> usize {
     struct Width;
 
     impl WithSimd for Width {
@@ -26,7 +31,7 @@ pub(crate) fn chosen_panel_width() -> usize {
         }
     }
 
-    Arch::new().dispatch(Width)
+    arch.dispatch(Width)
 }
 
 /// The left matrix of a product: `a[r, k]` is `values[rows[r] + k * step]`, counted from the offset
@@ -52,6 +57,17 @@ pub(crate) struct Segment {
 pub(crate) trait Sums<S: Simd> {
     /// Takes those of the rows from `first` on.
     fn take<const ROWS: usize>(&mut self, simd: S, first: usize, sums: &[[S::f32s; PANEL]; ROWS]);
+
+    /// Takes those of a block, whose rows begin with `first`.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn take_block<const QUADS: usize>(&mut self, simd: S, first: usize, block: &Block<'_, QUADS>) {
+        let mut sums = [[[simd.splat_f32s(0.0); PANEL]; QUAD]; QUADS];
+        block.product::<S, false>(sums.as_flattened_mut().as_flattened_mut(), PANEL);
+        for (q, sums) in sums.iter().enumerate() {
+            self.take(simd, first + q * QUAD, sums);
+        }
+    }
 }
 
 /// `c[r] (+)= sum_k a[r, k] b[k]`, where `b` has [`PANEL`] vectors for each `k`, and `c` as many for
@@ -84,34 +100,83 @@ impl<S: Simd, const ADD: bool> Sums<S> for Vectors<'_, S, ADD> {
             }
         }
     }
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn take_block<const QUADS: usize>(&mut self, _: S, first: usize, block: &Block<'_, QUADS>) {
+        block.product::<S, ADD>(&mut self.c[first * self.c_row..], self.c_row);
+    }
 }
 
 /// Hands `sum_k a[r, k] b[k]` of every row to `c`, some rows at a time; `b` has [`PANEL`] vectors for each `k`.
 #[inline(always)]
 pub(crate) fn product_into<S: Simd>(simd: S, mut a: Left<'_>, b: &[S::f32s], c: &mut impl Sums<S>) {
-    // As many rows at a time as there are registers for (32 of AVX-512, or 16), and never so few
-    // that the additions wait for each other if it can be avoided.
+    // As many rows at a time as there are registers for, and never so few that the additions wait for each
+    // other if it can be avoided.
     let mut first = 0;
-    loop {
-        let rows = match a.rows.len() {
-            0 => return,
-            12.. if S::F32_LANES >= 16 => 12,
-            7 | 8 => 4,
-            6.. => 6,
-            rest => rest,
+    while !a.rows.is_empty() {
+        let rows = match in_registers(simd, a, b, first, c) {
+            0 => some_rows(simd, a, b, first, c),
+            rows => rows,
         };
-        match rows {
-            12 => c.take(simd, first, &block::<S, 12>(simd, a, b)),
-            6 => c.take(simd, first, &block::<S, 6>(simd, a, b)),
-            5 => c.take(simd, first, &block::<S, 5>(simd, a, b)),
-            4 => c.take(simd, first, &block::<S, 4>(simd, a, b)),
-            3 => c.take(simd, first, &block::<S, 3>(simd, a, b)),
-            2 => c.take(simd, first, &block::<S, 2>(simd, a, b)),
-            _ => c.take(simd, first, &block::<S, 1>(simd, a, b)),
-        }
         a.rows = &a.rows[rows..];
         first += rows;
     }
+}
+
+/// The rows that begin, if vectors are those of AVX-512 and each four of the rows are equally far apart; returns how many.
+#[inline(always)]
+fn in_registers<S: Simd>(
+    simd: S,
+    a: Left<'_>,
+    b: &[S::f32s],
+    first: usize,
+    c: &mut impl Sums<S>,
+) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if S::F32_LANES == avx512::LANES {
+        let b = pulp::bytemuck::cast_slice(b);
+        if let Some(block) = Block::<3>::new(a, b) {
+            c.take_block(simd, first, &block);
+            return 3 * QUAD;
+        }
+        if let Some(block) = Block::<2>::new(a, b) {
+            c.take_block(simd, first, &block);
+            return 2 * QUAD;
+        }
+        if let Some(block) = Block::<1>::new(a, b) {
+            c.take_block(simd, first, &block);
+            return QUAD;
+        }
+    }
+    0
+}
+
+/// Some of the rows, wherever they are; returns how many.
+#[inline(always)]
+fn some_rows<S: Simd>(
+    simd: S,
+    a: Left<'_>,
+    b: &[S::f32s],
+    first: usize,
+    c: &mut impl Sums<S>,
+) -> usize {
+    let rows = match a.rows.len() {
+        // The next ones may be regular.
+        4.. if S::F32_LANES >= 16 => 4,
+        7 | 8 => 4,
+        6.. => 6,
+        rest => rest,
+    };
+    match rows {
+        6 => c.take(simd, first, &block::<S, 6>(simd, a, b)),
+        5 => c.take(simd, first, &block::<S, 5>(simd, a, b)),
+        4 => c.take(simd, first, &block::<S, 4>(simd, a, b)),
+        3 => c.take(simd, first, &block::<S, 3>(simd, a, b)),
+        2 => c.take(simd, first, &block::<S, 2>(simd, a, b)),
+        _ => c.take(simd, first, &block::<S, 1>(simd, a, b)),
+    }
+    rows
 }
 
 #[inline(always)]

@@ -1,0 +1,189 @@
+//! The instruction set that the kernels run on.
+
+use std::env;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::OnceLock;
+
+use pulp::Arch;
+
+/// The environment variable that chooses one.
+const VARIABLE: &str = "XSAM_ISA";
+
+/// Instruction sets that the kernels know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InstructionSet {
+    /// Whatever every processor of the architecture has, a number at a time.
+    Portable,
+    /// AVX2 and FMA, 8 numbers at a time.
+    Avx2,
+    /// AVX-512 (F, BW, CD, DQ and VL), 16 numbers at a time.
+    Avx512,
+    /// Neon, 4 numbers at a time.
+    Neon,
+}
+
+impl InstructionSet {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Neon];
+
+    /// The best one that this processor has.
+    pub fn best() -> Self {
+        Self::of(Arch::new())
+    }
+
+    /// Whether this processor has it.
+    pub fn is_available(self) -> bool {
+        self.arch().is_some()
+    }
+
+    fn of(arch: Arch) -> Self {
+        match arch {
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Arch::V4(_) => Self::Avx512,
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Arch::V3(_) => Self::Avx2,
+            #[cfg(target_arch = "aarch64")]
+            Arch::Neon(_) => Self::Neon,
+            _ => Self::Portable,
+        }
+    }
+
+    fn arch(self) -> Option<Arch> {
+        match self {
+            Self::Portable => Some(Arch::Scalar),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Avx2 => pulp::x86::V3::try_new().map(Arch::V3),
+            #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+            Self::Avx512 => pulp::x86::V4::try_new().map(Arch::V4),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => pulp::aarch64::Neon::try_new().map(Arch::Neon),
+            #[allow(unreachable_patterns, reason = "those of other architectures")]
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for InstructionSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+            Self::Neon => "neon",
+        })
+    }
+}
+
+/// `XSAM_ISA` asks for what this processor does not have, or for nothing that there is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InstructionSetError {
+    asked: String,
+}
+
+impl fmt::Display for InstructionSetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let here = InstructionSet::ALL
+            .into_iter()
+            .filter(|isa| isa.is_available());
+        let here: Vec<_> = here.map(|isa| isa.to_string()).collect();
+        let what = match InstructionSet::from_str(&self.asked) {
+            Ok(_) => "is an instruction set that this processor does not have",
+            Err(_) => "is no instruction set that the kernels know",
+        };
+        write!(
+            f,
+            "{VARIABLE}={}: {what}; it has {}",
+            self.asked,
+            here.join(", ")
+        )
+    }
+}
+
+impl std::error::Error for InstructionSetError {}
+
+impl FromStr for InstructionSet {
+    type Err = InstructionSetError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let found = Self::ALL.into_iter().find(|isa| isa.to_string() == text);
+        found.ok_or_else(|| InstructionSetError {
+            asked: text.to_owned(),
+        })
+    }
+}
+
+/// The instruction set that the kernels run on: the best one that the processor has, or that which the environment
+/// variable `XSAM_ISA` names when the first kernel runs. With another one results differ by rounding; with the same one,
+/// and as many threads, they are the same bits on every processor.
+pub fn instruction_set() -> InstructionSet {
+    InstructionSet::of(arch())
+}
+
+/// Checks that `XSAM_ISA`, if it is there, names an instruction set that this processor has.
+///
+/// # Errors
+/// If it does not. The kernels then run on the best one that there is.
+pub fn check_instruction_set() -> Result<(), InstructionSetError> {
+    chosen().1.clone()
+}
+
+/// What the kernels are dispatched to.
+#[inline]
+pub(crate) fn arch() -> Arch {
+    chosen().0
+}
+
+/// What kernels are dispatched to whose vectors run along `channels`: where they would fill half a panel of AVX-512 or less,
+/// AVX2, which does not compute the other half.
+pub(crate) fn arch_for(channels: usize) -> Arch {
+    match arch() {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Arch::V4(v4) if channels <= 16 => Arch::V3(*v4),
+        arch => arch,
+    }
+}
+
+type Chosen = (Arch, Result<(), InstructionSetError>);
+
+fn chosen() -> &'static Chosen {
+    static CHOSEN: OnceLock<Chosen> = OnceLock::new();
+    CHOSEN.get_or_init(|| match asked() {
+        Ok(arch) => (arch, Ok(())),
+        Err(error) => (Arch::new(), Err(error)),
+    })
+}
+
+fn asked() -> Result<Arch, InstructionSetError> {
+    let asked = env::var_os(VARIABLE).filter(|asked| !asked.is_empty());
+    let Some(asked) = asked.map(|asked| asked.to_string_lossy().into_owned()) else {
+        return Ok(Arch::new());
+    };
+    let isa = InstructionSet::from_str(&asked)?;
+    isa.arch().ok_or(InstructionSetError { asked })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn instruction_sets_have_names() {
+        for isa in InstructionSet::ALL {
+            assert_eq!(isa.to_string().parse(), Ok(isa));
+        }
+        let unknown = InstructionSet::from_str("sse9").unwrap_err().to_string();
+        assert!(unknown.contains("XSAM_ISA=sse9") && unknown.contains("portable"));
+    }
+
+    #[test]
+    fn the_best_one_is_there() {
+        assert!(InstructionSet::best().is_available());
+        assert!(InstructionSet::Portable.is_available());
+        #[cfg(target_arch = "x86_64")]
+        assert!(!InstructionSet::Neon.is_available());
+    }
+}
