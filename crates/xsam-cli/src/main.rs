@@ -33,6 +33,10 @@ const STACK: usize = 8 << 20;
 fn main() -> ExitCode {
     xsam_kernels::keep_freed_memory();
     let Arguments { command, threads } = Arguments::parse();
+    if let Err(error) = xsam_kernels::check_instruction_set() {
+        print::error(error);
+        return ExitCode::from(2);
+    }
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads.unwrap_or_default())
         .stack_size(STACK);

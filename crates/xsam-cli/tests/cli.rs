@@ -48,6 +48,35 @@ fn help_has_an_example_everywhere() {
 }
 
 #[test]
+fn an_instruction_set_that_there_is_not_is_refused() {
+    let here = tempfile::tempdir().unwrap();
+    let bench = ["bench", "--model", "mlp", "--batch", "2", "--steps", "1"];
+    let on = |isa: &str| {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_xsam"));
+        let program = program.args(bench).arg("--json").env("XSAM_ISA", isa);
+        program.current_dir(here.path()).output().unwrap()
+    };
+    let portable = on("portable");
+    assert!(portable.status.success());
+    let kernels = &lines(&portable)[0]["kernels"];
+    assert_eq!(kernels, "fast (portable)");
+    for isa in [
+        "sse9",
+        if cfg!(target_arch = "x86_64") {
+            "neon"
+        } else {
+            "avx2"
+        },
+    ] {
+        let refused = on(isa);
+        assert_eq!(refused.status.code(), Some(2));
+        let message = text(&refused.stderr);
+        assert!(message.contains(&format!("XSAM_ISA={isa}")), "{message}");
+        assert!(message.contains("portable"), "{message}");
+    }
+}
+
+#[test]
 fn wrong_words_are_wrong_usage() {
     let here = tempfile::tempdir().unwrap();
     fs::write(here.path().join("bad.toml"), "[method]\nrho = -1\n").unwrap();

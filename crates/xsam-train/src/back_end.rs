@@ -8,6 +8,8 @@ use burn::tensor::DeviceKind;
 #[cfg(feature = "gpu")]
 use burn::tensor::DeviceType;
 
+use xsam_kernels::{Kernels, instruction_set};
+
 use crate::device::Place;
 use crate::names::Named;
 use crate::spec::{DeviceName, Precision, SpecError};
@@ -112,4 +114,16 @@ fn built_in() -> String {
         .map(|name| name.to_string())
         .collect();
     names.join(", ")
+}
+
+/// The kernels, with the instruction set that they have found; on other devices they are not ours.
+pub(crate) fn describe(device: DeviceName, kernels: Kernels) -> String {
+    if device != DeviceName::Cpu {
+        return format!("{} ({device})", Kernels::Composed);
+    }
+    match kernels {
+        // What Burn's own operations run on is not known here.
+        Kernels::Composed => kernels.to_string(),
+        Kernels::Fast | Kernels::Precise => format!("{kernels} ({})", instruction_set()),
+    }
 }

@@ -9,6 +9,7 @@ use xsam_data::Fingerprint;
 use xsam_kernels::set_kernels;
 use xsam_models::parameter_count;
 
+use crate::back_end::describe;
 use crate::checkpoint::{Place as At, Position};
 use crate::device::Place;
 use crate::error::{BeforeFailure, Error};
@@ -463,6 +464,7 @@ impl State {
             seed: self.spec.train.seed,
             parameters: self.parameters,
             changed_labels: self.changed_labels,
+            kernels: describe(self.spec.train.device, self.spec.train.kernels),
             pairs: self.pairs,
             data: self.data.clone(),
             bookkeeping_share: share.is_finite().then_some(share),

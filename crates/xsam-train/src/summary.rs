@@ -70,6 +70,9 @@ pub struct RunSummary {
     pub parameters: usize,
     /// Training labels that noise has changed.
     pub changed_labels: usize,
+    /// The kernels of the process that went on with it last, with their instruction set: `fast (avx512)`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub kernels: String,
     /// Of a translation, what becomes of the training pairs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairs: Option<TrainingPairs>,

@@ -10,12 +10,13 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::Serialize;
 use xsam::SharpnessAware;
-use xsam_kernels::{Kernels, instruction_set, set_kernels};
+use xsam_kernels::{Kernels, set_kernels};
 
 pub use images::ImageBench;
 pub use profile::ProfileRow;
 pub use transformer::TransformerBench;
 
+use crate::back_end::describe;
 use crate::device::Place;
 use crate::error::{BeforeFailure, Error};
 use crate::memory::peak_mb;
@@ -331,18 +332,6 @@ impl<M: Module, L: Fn(&M, usize) -> Tensor<1>> Trainee<M, L> {
         self.model = step.model;
         let search = passes.of_search(&step.report, Parts::WHOLE);
         Ok((self, seconds, search))
-    }
-}
-
-/// The kernels, with the instruction set that they have found; on other devices they are not ours.
-pub(crate) fn describe(device: DeviceName, kernels: Kernels) -> String {
-    if device != DeviceName::Cpu {
-        return format!("{} ({device})", Kernels::Composed);
-    }
-    match kernels {
-        // What Burn's own operations run on is not known here.
-        Kernels::Composed => kernels.to_string(),
-        Kernels::Fast | Kernels::Precise => format!("{kernels} ({})", instruction_set()),
     }
 }
 
