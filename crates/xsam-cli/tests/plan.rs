@@ -212,7 +212,7 @@ fn measuring(here: &Path) -> (std::process::Child, u32) {
     let long = ["plan", "spec.toml", "--methods", "sgd"];
     let child = Command::new(env!("CARGO_BIN_EXE_xsam"))
         .args(long)
-        .args(["--steps", "100000000"])
+        .args(["--steps", "1000000"])
         .current_dir(here)
         .env("TMPDIR", &temporary)
         .stdout(Stdio::piped())

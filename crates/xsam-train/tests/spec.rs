@@ -800,7 +800,7 @@ fn text_has_a_translation_and_no_images() {
         ),
         (
             "translation.beam=0",
-            "`translation.beam`: 0 must be at least 1",
+            "`translation.beam`: 0 must be from 1 to 1000",
         ),
         (
             "translation.bleu=14a",

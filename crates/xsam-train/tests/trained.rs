@@ -183,7 +183,7 @@ fn what_a_run_lacks_is_said() {
     assert!(error(&run).contains("cannot open the directory"));
     assert!(error(parent.path()).contains("is not a run"));
 
-    trained(&run, &[]);
+    trained(&run, &["model.width=16"]);
     assert!(error(&run.join("checkpoint")).contains("is not a run"));
 
     let manifest = checkpoint(&run).join("manifest.json");

@@ -23,7 +23,7 @@ use crate::parameters;
 /// let critic = BatchNormConfig::new(4).init(&device);
 /// let noise = Tensor::<2>::random([16, 4], Distribution::Default, &device);
 ///
-/// let mut optim = SharpnessAware::new(SgdConfig::new().init(), XsamConfig::new())?;
+/// let mut optim = SharpnessAware::new(SgdConfig::new().init()?, XsamConfig::new())?;
 /// let both = Accompanied::new(generator, critic);
 /// let step = optim.step(0.1, both, |both: &Accompanied<Linear, BatchNorm>| {
 ///     both.companion().forward(both.model().forward(noise.clone())).mean()

@@ -271,7 +271,8 @@ fn passes_are_counted() {
 /// A loop that never tells of an epoch searches once, for good: the report says so.
 #[test]
 fn a_thousand_steps_without_an_epoch_are_told() {
-    let point = || Point::new(&[1.0, -0.5], 1);
+    let point = Point::new(&[1.0, -0.5], 1);
+    let point = || point.clone();
     let loss = |m: &Point| m.quadratic(&[1.0, 4.0]);
     let run = |optim: &mut SharpnessAware, steps: usize| {
         let step = |_| optim.step(0.0, point(), loss).unwrap().report;
