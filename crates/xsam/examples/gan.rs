@@ -6,6 +6,7 @@
 //! ```sh
 //! cargo build --release --workspace --example gan && target/release/examples/gan
 //! ```
+#![allow(clippy::print_stdout)]
 
 use std::error::Error;
 use std::f64::consts::TAU;

@@ -129,7 +129,7 @@ impl SharpnessAware {
 
     /// Lets `seed` decide the dropout masks, in place of a number from the device's generator.
     ///
-    /// All passes of a step have the same masks either way: see [`step`](Self::step#random-numbers).
+    /// All passes of a step have the same masks either way: see [`step`](Self::step).
     #[must_use]
     pub fn with_replay_dropout(mut self, seed: u64) -> Self {
         self.randomness = Randomness::Given(seed);

@@ -32,7 +32,7 @@
 //! * **Errors** stop the training: see [`SharpnessAwareModel::new`].
 //!
 //! * **Dropout**: all passes over a batch have the same masks, as in
-//!   [`SharpnessAware::step`](crate::SharpnessAware::step#random-numbers). The device's generator is seeded before each of
+//!   [`SharpnessAware::step`](crate::SharpnessAware::step). The device's generator is seeded before each of
 //!   them. Threads of a data loader that draw from it as well are not to be had besides: augment with generators of your
 //!   own, or take [`with_fresh_dropout`](SharpnessAwareModel::with_fresh_dropout).
 //!
