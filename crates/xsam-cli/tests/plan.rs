@@ -103,11 +103,11 @@ fn each_method_has_the_peak_of_its_own_process() {
         return;
     }
     let here = tempfile::tempdir().unwrap();
-    // XSAM holds more copies of the weights. In one process, sgd after it would have its peak.
+    // XSAM holds more copies of the weights, which are most of the peak here. In one process, sgd after it would have its peak.
     let mut more = vec!["--methods", "xsam,sgd"];
     for setting in [
         "model.name=resnet18",
-        "model.width=32",
+        "model.width=64",
         "train.batch_size=20",
         "data.subset=60",
     ] {

@@ -16,7 +16,9 @@ use crate::flex::{Flat, takes, tensor};
 use crate::profile::Timer;
 
 /// With fewer channels Winograd's transforms cost as much as they save, and lose digits for nothing.
-const FEWEST_CHANNELS: usize = 32;
+const FEWEST_CHANNELS: usize = 8;
+/// The same for the gradient of the weights, which is made of two transforms of whole images.
+const FEWEST_CHANNELS_FOR_WEIGHTS: usize = 16;
 /// With fewer products in each position of a tile Winograd saves less than a tenth of a millisecond.
 const FEWEST_PRODUCTS: usize = 1 << 18;
 /// Direct kernels compute whole vectors of channels: with fewer inputs most of a vector of their
@@ -30,7 +32,7 @@ const MOST_WEIGHTS: usize = 1 << 18;
 /// columns]`, to `[batch, output, ..]`, with a backward pass of its own.
 ///
 /// In `f32` on the Flex back end: Winograd's F(4x4, 3x3) for 3x3 filters of stride 1 between at least
-/// 32 channels (see [`Kernels`](crate::Kernels)), matrix products for 1x1 filters of stride 1, for groups, and
+/// 8 channels, 16 for the gradient of the weights (see [`Kernels`](crate::Kernels)), matrix products for 1x1 filters of stride 1, for groups, and
 /// for gradients of few inputs or very many weights, the definition otherwise. With different padding at the two ends, on other back ends and in other
 /// number formats: Burn's own.
 ///
@@ -111,6 +113,7 @@ impl Plan {
         x: &TensorShape,
         weight: &TensorShape,
         options: &ConvOptions<2>,
+        fewest_channels: usize,
     ) -> Option<Self> {
         if !takes(tensors.iter().copied()) || options.is_asymmetric() {
             return None;
@@ -131,7 +134,7 @@ impl Plan {
         }
         Some(if shape.groups > 1 || shape.is_product() {
             Self::Product(shape)
-        } else if let Some(shape) = Self::winograd(&shape) {
+        } else if let Some(shape) = Self::winograd(&shape, fewest_channels) {
             Self::Winograd(shape)
         } else {
             Self::Direct(shape)
@@ -139,7 +142,7 @@ impl Plan {
     }
 
     /// `None` if Winograd's transforms do not fit, or are not worth their digits.
-    fn winograd(shape: &Shape) -> Option<winograd::Shape> {
+    fn winograd(shape: &Shape, fewest_channels: usize) -> Option<winograd::Shape> {
         let plain = shape.kernel == [3, 3] && shape.stride == [1, 1] && shape.dilation == [1, 1];
         let narrow_border = shape.padding.iter().all(|n| *n <= 2);
         let [input, output] = shape.channels;
@@ -150,7 +153,7 @@ impl Plan {
             size: shape.size,
             padding: shape.padding,
         };
-        let wide = input.min(output) >= FEWEST_CHANNELS;
+        let wide = input.min(output) >= fewest_channels;
         let long = fast.products() >= FEWEST_PRODUCTS;
         (plain && narrow_border && wide && long && kernels() == Kernels::Fast).then_some(fast)
     }
@@ -167,7 +170,8 @@ impl ConvKernels for Flex {
     fn conv2d_forward(x: Flat, weight: Flat, options: ConvOptions<2>) -> Flat {
         let _timer = Timer::start("convolution, forward");
         let (shape, filters) = (x.shape(), weight.shape());
-        let Some(plan) = Plan::new(&[&x, &weight], &shape, &filters, &options) else {
+        let Some(plan) = Plan::new(&[&x, &weight], &shape, &filters, &options, FEWEST_CHANNELS)
+        else {
             return Self::conv2d(x, weight, None, options);
         };
         let [rows, columns] = plan.output_size();
@@ -189,7 +193,13 @@ impl ConvKernels for Flex {
     ) -> Flat {
         let _timer = Timer::start("convolution, data gradient");
         let (shape, filters) = (x.shape(), weight.shape());
-        let Some(plan) = Plan::new(&[&weight, &gradient], &shape, &filters, &options) else {
+        let Some(plan) = Plan::new(
+            &[&weight, &gradient],
+            &shape,
+            &filters,
+            &options,
+            FEWEST_CHANNELS,
+        ) else {
             return Self::conv2d_x_backward(x, weight, gradient, options);
         };
         let (weight, gradient) = (weight.to_contiguous(), gradient.to_contiguous());
@@ -212,7 +222,13 @@ impl ConvKernels for Flex {
     ) -> Flat {
         let _timer = Timer::start("convolution, weight gradient");
         let (shape, filters) = (x.shape(), weight.shape());
-        let Some(plan) = Plan::new(&[&x, &gradient], &shape, &filters, &options) else {
+        let Some(plan) = Plan::new(
+            &[&x, &gradient],
+            &shape,
+            &filters,
+            &options,
+            FEWEST_CHANNELS_FOR_WEIGHTS,
+        ) else {
             return Self::conv2d_weight_backward(x, weight, gradient, options);
         };
         let (x, gradient) = (x.to_contiguous(), gradient.to_contiguous());

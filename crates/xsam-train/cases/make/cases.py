@@ -1,7 +1,7 @@
 """The cases that are made here: what each one trains, and by what.
 
 Seeds are chosen so that single precision can follow: no two candidates of a search are all but equally high, and no
-ReLU has an input so near zero that rounding switches it.
+ReLU has an input so near zero that rounding switches it. Whether that is so is seen by moving the weights a little.
 """
 
 GRID = [round(0.1 * i, 1) for i in range(21)]
@@ -41,21 +41,34 @@ CASES = [
     ("mlp-xsam-parabola", 163, {"method": "xsam", **FAR, "alphas": UNEQUAL}),
     # The first search ends at the last of the grid, the second one within.
     ("mlp-xsam-parabola-end", 189, {"method": "xsam", **FAR, "alphas": SHORT}),
+    ("resnet18-xsam", 328, {"method": "xsam", **SAM, **SEARCH}),
+    ("resnet18-xsam-k2", 269, {"method": "xsam", **SAM, **SEARCH, "ascent_steps": 2}),
 ]
 
-MODELS = {"cnn": "small_cnn", "mlp": "mlp"}
+# Of each model: how large it is, and what it is trained on.
+MODELS = {
+    "cnn": ({"name": "small_cnn", "classes": 10}, {"epochs": 2, "batches": 4, "batch_size": 16, "image_size": 8, "lr": 0.05}),
+    "mlp": ({"name": "mlp", "classes": 10}, {"epochs": 2, "batches": 4, "batch_size": 16, "image_size": 8, "lr": 0.05}),
+    "resnet18": (
+        {"name": "resnet18", "classes": 10, "width": 8},
+        {"epochs": 1, "batches": 3, "batch_size": 8, "image_size": 16, "lr": 0.01},
+    ),
+}
+
+# What a case has of its own in that.
+OWN = {"resnet18-xsam-k2": {"batches": 1}}
 
 
 def case(name, seed, optimizer):
     """A case without what is expected of it."""
+    model, run = MODELS[name.partition("-")[0]]
+    run = {**run, **OWN.get(name, {})}
+    sizes = {key: value for key, value in run.items() if key != "lr"}
     return {
         "kind": "train",
-        "model": {"name": MODELS[name.partition("-")[0]], "classes": 10},
+        "model": model,
         "seed": seed,
-        "epochs": 2,
-        "batches": 4,
-        "batch_size": 16,
-        "image_size": 8,
-        "base": {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.001},
+        **sizes,
+        "base": {"lr": run["lr"], "momentum": 0.9, "weight_decay": 0.001},
         "optimizer": optimizer,
     }

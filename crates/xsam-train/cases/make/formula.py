@@ -10,6 +10,7 @@ WORD = (1 << 64) - 1
 STREAMS = 1000
 IMAGES = 900
 TARGETS = 901
+MOVED = 902
 
 
 def unit(stream, count):

@@ -15,16 +15,20 @@ from models import MODELS
 class Problem:
     """Model, weights, running statistics and batches of a case, in one precision."""
 
-    def __init__(self, case, dtype):
-        seed, classes = case["seed"], case["model"]["classes"]
-        self.model = MODELS[case["model"]["name"]](classes)
+    def __init__(self, case, dtype, moved=0.0):
+        """Weights are `moved` by so much of themselves, each up or down."""
+        seed, sizes = case["seed"], {**case["model"]}
+        self.model = MODELS[sizes.pop("name")](**sizes)
+        classes = sizes["classes"]
         values = {
             name: formula.tensor(seed, j, name, shape).to(dtype)
             for j, (name, shape) in enumerate(self.model.shapes.items())
         }
         self.statistics = {name: value for name, value in values.items() if ".running_" in name}
         self.parameters = [name for name in values if name not in self.statistics]
-        self.weights = torch.cat([values[name].flatten() for name in self.parameters])
+        weights = torch.cat([values[name].flatten() for name in self.parameters])
+        signs = formula.symmetric(seed * formula.STREAMS + formula.MOVED, len(weights), 1).sign().to(dtype)
+        self.weights = weights * (1 + moved * signs)
 
         shape = case["batches"], case["batch_size"]
         images = formula.images(seed, (*shape, 3, case["image_size"], case["image_size"])).to(dtype)

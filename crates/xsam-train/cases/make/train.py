@@ -7,9 +7,9 @@ from methods import method
 from problem import Problem
 
 
-def train(case, dtype=torch.float64):
-    """The `expected` of a case."""
-    problem = Problem(case, dtype)
+def train(case, dtype=torch.float64, moved=0.0):
+    """The `expected` of a case, or what comes out if its weights are `moved` by so much of themselves."""
+    problem = Problem(case, dtype, moved)
     base = Sgd(case["base"]["momentum"], case["base"]["weight_decay"])
     optimizer = method(case["optimizer"])
     steps = []
