@@ -180,8 +180,8 @@ impl Comparison {
         self.all(&mut |jobs| {
             let mut outcome = Outcome::default();
             for job in jobs {
-                let (spec, data) = (job.spec.clone(), self.data.clone());
-                let (directory, data) = (&job.directory, Some(data));
+                let (spec, directory) = (job.spec.clone(), &job.directory);
+                let data = Some((self.data.clone(), self.fingerprint.clone()));
                 let run = Run::of_comparison(spec, directory, self.terms, &self.owner, data)?;
                 match run.train(stop, listener) {
                     Ok(summary) if summary.status == Status::Finished => {}

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use xsam_data::{Dataset, Owner};
+use xsam_data::{Dataset, Fingerprint, Owner};
 
 use crate::back_end::check_device;
 use crate::course::Course;
@@ -46,13 +46,13 @@ impl Run {
         Self::on_data(spec, output, terms, None)
     }
 
-    /// The run of a spec in a directory of the comparison that `owner` makes, on its data if they are loaded.
+    /// The run of a spec in a directory of the comparison that `owner` makes, on its data and their fingerprint if they are loaded.
     pub(crate) fn of_comparison(
         spec: Spec,
         directory: &Path,
         terms: Terms,
         owner: &Owner,
-        data: Option<Dataset>,
+        data: Option<(Dataset, Fingerprint)>,
     ) -> Result<Self, Error> {
         let output = Output::of_run(directory, terms.existing, owner, true)?;
         Self::on_data(spec, output, terms, data)
@@ -62,12 +62,19 @@ impl Run {
         asked: Spec,
         output: Output,
         terms: Terms,
-        data: Option<Dataset>,
+        data: Option<(Dataset, Fingerprint)>,
     ) -> Result<Self, Error> {
         let spec = asked.clone().resolved()?;
         let start = Start::find(output, &asked)?;
-        let data = data.map_or_else(|| spec.data.load(), Ok)?;
-        let start = start.with_data(&spec, data.fingerprint(), terms.changed_data)?;
+        let (data, fingerprint) = match data {
+            Some(loaded) => loaded,
+            None => {
+                let data = spec.data.load()?;
+                let fingerprint = data.fingerprint();
+                (data, fingerprint)
+            }
+        };
+        let start = start.with_data(&spec, fingerprint, terms.changed_data)?;
         let place = Place::new(spec.train.device, spec.train.precision)?;
         Ok(Self(match data {
             Dataset::Images(splits) => {

@@ -30,12 +30,7 @@ const WINDOW: usize = 6;
 /// Sums are split by it: were it the size of this very cache, another processor would give other bits.
 #[inline(always)]
 fn cached<S: Simd>() -> usize {
-    if is_wide::<S>() { 1 << 17 } else { 1 << 16 }
-}
-/// Whether there are 16 numbers in a vector, and 32 registers.
-#[inline(always)]
-fn is_wide<S: Simd>() -> bool {
-    S::F32_LANES >= 16
+    if S::F32_LANES >= 16 { 1 << 17 } else { 1 << 16 }
 }
 /// The most numbers that all transformed tiles together may take, 64 MiB, to be held at once.
 const HELD: usize = 1 << 24;
