@@ -2,16 +2,21 @@
 
 /// The rows with their columns aligned, the first to the left and the others to the right, and a rule
 /// below the first row, the heading.
-pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
-    let widths: [usize; N] = std::array::from_fn(|column| {
-        let widths = rows.iter().map(|row| row[column].chars().count());
-        widths.max().unwrap_or_default()
-    });
+pub fn aligned(rows: &[impl AsRef<[String]>]) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        let row = row.as_ref();
+        widths.resize(widths.len().max(row.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
     let mut text = String::new();
     for (i, row) in rows.iter().enumerate() {
         let cells: Vec<String> = row
+            .as_ref()
             .iter()
-            .zip(widths)
+            .zip(&widths)
             .enumerate()
             .map(|(column, (cell, width))| match column {
                 0 => format!("{cell:width$}"),
@@ -21,7 +26,7 @@ pub(crate) fn aligned<const N: usize>(rows: &[[String; N]]) -> String {
         text.push_str(cells.join("  ").trim_end());
         text.push('\n');
         if i == 0 {
-            let rule = widths.iter().sum::<usize>() + 2 * N.saturating_sub(1);
+            let rule = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
             text.push_str(&"-".repeat(rule));
             text.push('\n');
         }

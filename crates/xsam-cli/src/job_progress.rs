@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use indicatif::{MultiProgress, ProgressBar};
-use xsam_train::{Event, Job, JobEvent};
+use xsam_lab::{Event, Job, JobEvent, Score};
 
-use crate::args::OutputArguments;
+use crate::output::OutputArguments;
 use crate::print;
 use crate::progress::{self, json_line, outcome, restored, short, style};
 
@@ -28,6 +28,7 @@ struct Shown {
     bar: ProgressBar,
     /// Steps in an epoch.
     steps: usize,
+    scores: Vec<Score>,
 }
 
 impl<'a> JobProgress<'a> {
@@ -49,9 +50,16 @@ impl<'a> JobProgress<'a> {
     }
 
     /// Shows an event of a run.
-    pub(crate) fn show(&mut self, job: &Job, event: &JobEvent) {
-        if let JobEvent::Started { done, step, steps } = event {
-            self.start(job, [*done, *step], *steps);
+    pub(crate) fn show<S>(&mut self, job: &Job<S>, event: &JobEvent) {
+        if let JobEvent::Started {
+            done,
+            step,
+            steps,
+            scores,
+            ..
+        } = event
+        {
+            self.start(job, [*done, *step], *steps, scores);
         }
         let Some(shown) = self.shown.get_mut(&job.directory) else {
             return;
@@ -75,7 +83,7 @@ impl<'a> JobProgress<'a> {
             }
             JobEvent::Epoch(metrics) => {
                 shown.bar.set_position((metrics.epoch * shown.steps) as u64);
-                shown.bar.set_message(short(metrics));
+                shown.bar.set_message(short(metrics, &shown.scores));
             }
             JobEvent::Restored { epoch, step, .. } => {
                 let position = epoch * shown.steps + step;
@@ -90,7 +98,7 @@ impl<'a> JobProgress<'a> {
         }
     }
 
-    fn start(&mut self, job: &Job, [done, step]: [usize; 2], steps: usize) {
+    fn start<S>(&mut self, job: &Job<S>, [done, step]: [usize; 2], steps: usize, scores: &[Score]) {
         self.started += 1;
         let seed = job.spec.train.seed;
         let name = format!("[{}/{}] {}, seed {seed}", self.started, self.of, job.label);
@@ -107,11 +115,17 @@ impl<'a> JobProgress<'a> {
         if done + step > 0 {
             self.say(&format!("{name}: going on after epoch {done}"));
         }
-        let shown = Shown { name, bar, steps };
+        let scores = scores.to_vec();
+        let shown = Shown {
+            name,
+            bar,
+            steps,
+            scores,
+        };
         self.shown.insert(job.directory.clone(), shown);
     }
 
-    fn end(&mut self, job: &Job, how: &str) {
+    fn end<S>(&mut self, job: &Job<S>, how: &str) {
         if let Some(shown) = self.shown.remove(&job.directory) {
             shown.bar.finish_and_clear();
             self.say(&format!("{}: {how}", shown.name));
@@ -127,11 +141,20 @@ impl<'a> JobProgress<'a> {
 }
 
 /// The same of a run in this process, of what such a run tells.
-fn of_run<'a>(job: &'a Job, event: &'a JobEvent) -> Option<Event<'a>> {
+fn of_run<'a, S>(job: &'a Job<S>, event: &'a JobEvent) -> Option<Event<'a>> {
     Some(match event {
-        JobEvent::Started { done, step, steps } => Event::Started {
+        JobEvent::Started {
+            spec,
+            about,
+            done,
+            step,
+            steps,
+            scores,
+        } => Event::Started {
             directory: &job.directory,
-            spec: &job.spec,
+            spec,
+            about,
+            scores,
             done: *done,
             step: *step,
             steps: *steps,

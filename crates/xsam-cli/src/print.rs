@@ -1,22 +1,36 @@
-//! All that the program prints. Nothing else in it may: what is done to standard output and standard error, which may be
+//! All that a program prints. Nothing else in it may: what is done to standard output and standard error, which may be
 //! closed, full or a terminal that is gone, ends neither a run nor the program.
 #![allow(clippy::disallowed_methods, reason = "the one place that prints")]
 
 use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr, stdout};
+use std::sync::OnceLock;
 
 use indicatif::MultiProgress;
 use serde::Serialize;
-use xsam_train::Exact;
+use xsam_lab::Exact;
+
+/// Name of the program.
+static NAME: OnceLock<&str> = OnceLock::new();
+
+/// Names the program; the first name stays.
+pub(crate) fn set_name(name: &'static str) {
+    let _ = NAME.set(name);
+}
+
+/// The name of the program, as one types it.
+pub fn name() -> &'static str {
+    NAME.get().copied().unwrap_or("xsam")
+}
 
 /// Prints a line. A reader that has gone away (`xsam .. | head`) does not end a run: its results
 /// are in files as well.
-pub(crate) fn line(text: impl Display) {
+pub fn line(text: impl Display) {
     write(stdout(), text);
 }
 
 /// Prints a value as a line of JSON.
-pub(crate) fn json(value: &impl Serialize) {
+pub fn json(value: &impl Serialize) {
     match serde_json::to_string(&Exact(value)) {
         Ok(text) => line(text),
         Err(problem) => error(problem),
@@ -24,13 +38,13 @@ pub(crate) fn json(value: &impl Serialize) {
 }
 
 /// Prints a line on standard error.
-pub(crate) fn note(text: impl Display) {
+pub fn note(text: impl Display) {
     write(stderr(), text);
 }
 
 /// Prints what went wrong, or what the program has to say of itself.
-pub(crate) fn error(text: impl Display) {
-    note(format_args!("xsam: {text}"));
+pub fn error(text: impl Display) {
+    note(format_args!("{}: {text}", name()));
 }
 
 /// Prints what a person should know, also with `--quiet`. `what` says of what, if that is not plain.
@@ -39,7 +53,7 @@ pub(crate) fn warning(bars: Option<&MultiProgress>, what: &str, text: &str) {
         "" => String::new(),
         what => format!("{what}: "),
     };
-    above(bars, format_args!("xsam: warning: {what}{text}"));
+    above(bars, format_args!("{}: warning: {what}{text}", name()));
 }
 
 /// Prints a line on standard error that stays above the bars, if there are any.
@@ -51,7 +65,7 @@ pub(crate) fn above(bars: Option<&MultiProgress>, text: impl Display) {
 }
 
 /// Whether standard error is a terminal, where bars can be drawn.
-pub(crate) fn is_terminal() -> bool {
+pub fn is_terminal() -> bool {
     stderr().is_terminal()
 }
 

@@ -3,6 +3,51 @@
 
 use std::error::Error;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use indicatif::MultiProgress;
+use xsam_lab::StopSignal;
+
+use crate::print;
+
+/// A signal that Ctrl-C, SIGTERM and a terminal that is closed set. The second Ctrl-C or SIGTERM ends the program at once.
+pub fn stop_on_interrupt() -> StopSignal {
+    stop_below(None)
+}
+
+/// The same; what is said then stays above `bars`.
+pub(crate) fn stop_below(bars: Option<&MultiProgress>) -> StopSignal {
+    let stop = StopSignal::default();
+    let (handler, bars) = (stop.clone(), bars.cloned());
+    // Not whether it is to stop: a comparison asks the processes of its runs, to which Ctrl-C on a terminal comes as well.
+    let asked = AtomicBool::new(false);
+    let set = on_request(move |by| {
+        if asked.swap(true, Ordering::SeqCst) {
+            if by == By::Terminal {
+                return;
+            }
+            if let Some(bars) = &bars {
+                let _ = bars.clear();
+            }
+            std::process::exit(130);
+        }
+        handler.stop();
+        // The terminal shows `^C`, behind which nothing else belongs; bars leave room for it.
+        let line = if bars.is_some() { "" } else { "\n" };
+        print::above(
+            bars.as_ref(),
+            format_args!(
+                "{line}{}: stopping; once more to stop at once",
+                print::name()
+            ),
+        );
+    });
+    if let Err(error) = set {
+        // Training works without; only stopping is less gentle.
+        print::error(format_args!("Ctrl-C will end the program at once: {error}"));
+    }
+    stop
+}
 
 /// By whom the program is asked.
 #[derive(Clone, Copy, PartialEq, Eq)]

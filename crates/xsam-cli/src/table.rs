@@ -1,22 +1,38 @@
 //! The table of a comparison.
 
-use xsam_train::{
-    ComparisonSummary, MethodSummary, PairedTest, Spec, Spread, TuningMeasure, TuningSummary,
+use xsam_lab::numbers::{TERMINAL, capital, in_unit};
+use xsam_lab::{
+    Column, ComparisonSummary, MethodSummary, PairedTest, Score, TuningSummary, compared, of_epochs,
 };
 
 use crate::columns::aligned;
 
 /// What was compared, in a few lines.
-pub(crate) fn heading(spec: &Spec, summary: &ComparisonSummary) -> String {
+pub(crate) fn heading(summary: &ComparisonSummary) -> String {
     let seeds: Vec<String> = summary.seeds.iter().map(u64::to_string).collect();
-    let numbers = if spec.data.name.is_text() {
-        "BLEU of the validation and test data, accuracy in % of the test tokens, and losses, all after \
-         the\nlast epoch: mean and standard deviation over the seeds. p is of the test BLEU"
+    let (first, of) = (of_epochs(&summary.scores), compared(&summary.scores));
+    let numbers = if of == first {
+        format!(
+            "{}, mean and standard deviation over the seeds: on the training data while they \
+             were\nlearned in the last epoch, on the validation data after it, and on the test data after \
+             the last epoch,\nafter the epoch of the {} validation {}, and as mean of the last 5. p is \
+             of the one after the last epoch",
+            capital(&named(&first)),
+            first.better.best(),
+            first.name,
+        )
     } else {
-        "Accuracies in %, mean and standard deviation over the seeds: on the training data while they \
-         were\nlearned in the last epoch, on the validation data after it, and on the test data after \
-         the last epoch,\nafter the epoch of the highest validation accuracy, and as mean of the last 5. p is \
-         of those after the last epoch"
+        let others = summary.scores.iter().filter(|score| **score != of);
+        let others: Vec<String> = others
+            .map(|score| format!("{} of the test data", named(score)))
+            .collect();
+        format!(
+            "{} of the validation and test data, {}, and losses, all after \
+             the\nlast epoch: mean and standard deviation over the seeds. p is of the test {}",
+            capital(&named(&of)),
+            others.join(", "),
+            of.name,
+        )
     };
     let first = summary.methods.first().map_or("", |method| &method.label);
     let mut notes = format!(
@@ -31,22 +47,20 @@ pub(crate) fn heading(spec: &Spec, summary: &ComparisonSummary) -> String {
     if let Some(tuning) = &summary.tuning {
         notes.push_str(&chosen(tuning));
     }
-    let (experiment, seeds) = (spec.in_words(), seeds.join(", "));
+    let (experiment, seeds) = (&summary.about.words, seeds.join(", "));
     format!("{experiment}, seeds {seeds}.\n{notes}")
 }
 
-fn measure(measure: TuningMeasure) -> &'static str {
-    match measure {
-        TuningMeasure::ValidationAccuracy => "validation accuracy",
-        TuningMeasure::ValidationBleu => "validation BLEU",
-    }
+/// A score with its unit.
+fn named(score: &Score) -> String {
+    format!("{}{}", score.name, in_unit(&score.unit))
 }
 
 /// The values that were chosen, and by what.
 fn chosen(tuning: &TuningSummary) -> String {
     let mut text = format!(
-        "In place of values of the spec, others were chosen by {} as above; test data had no part in it:\n",
-        measure(tuning.measure)
+        "In place of values of the spec, others were chosen by validation {} as above; test data had no part in it:\n",
+        tuning.score.name
     );
     for method in &tuning.methods {
         let chosen = method.candidates.iter().find(|candidate| candidate.chosen);
@@ -59,13 +73,9 @@ fn chosen(tuning: &TuningSummary) -> String {
 /// The values that were tried of hyper-parameters, a row for each candidate.
 pub(crate) fn candidates(tuning: &TuningSummary) -> String {
     let seeds: Vec<String> = tuning.seeds.iter().map(u64::to_string).collect();
-    let (unit, factor, digits) = match tuning.measure {
-        TuningMeasure::ValidationAccuracy => (" in %", 100.0, 1),
-        TuningMeasure::ValidationBleu => ("", 1.0, 2),
-    };
     let mut text = format!(
-        "Chosen by {}{unit} after the last epoch, mean over the seeds {}:\n\n",
-        measure(tuning.measure),
+        "Chosen by validation {} after the last epoch, mean over the seeds {}:\n\n",
+        named(&tuning.score),
         seeds.join(", ")
     );
     let mut rows = vec![["method", "values", "validation", ""].map(str::to_owned)];
@@ -78,7 +88,11 @@ pub(crate) fn candidates(tuning: &TuningSummary) -> String {
             rows.push([
                 format!("{}{runs}", method.label),
                 candidate.words.clone(),
-                spread(candidate.validation, factor, digits),
+                TERMINAL.spread(
+                    candidate.validation,
+                    &tuning.score.unit,
+                    tuning.score.digits,
+                ),
                 if candidate.chosen { "chosen" } else { "" }.to_owned(),
             ]);
         }
@@ -91,99 +105,48 @@ pub(crate) fn candidates(tuning: &TuningSummary) -> String {
 }
 
 /// A row for each method.
-pub(crate) fn methods(spec: &Spec, summary: &ComparisonSummary) -> String {
-    let seeds = summary.seeds.len();
-    if spec.data.name.is_text() {
-        rows(summary, TEXT, |method| text_row(method, seeds))
-    } else {
-        rows(summary, IMAGES, |method| image_row(method, seeds))
+pub(crate) fn methods(summary: &ComparisonSummary) -> String {
+    let shown = shown(summary);
+    let is_compared = |column: &Column| Some(column) == summary.compared();
+    let mut head: Vec<String> = ["method", "rho", "epochs"].map(str::to_owned).into();
+    for column in &shown {
+        head.push(column.short.to_string());
+        head.extend(is_compared(column).then(|| "p".to_owned()));
     }
-}
-
-const IMAGES: [&str; 15] = [
-    "method",
-    "rho",
-    "epochs",
-    "train",
-    "validation",
-    "last epoch",
-    "p",
-    "best on validation",
-    "mean of last 5",
-    "train loss",
-    "alpha",
-    "passes",
-    "s/run",
-    "s/epoch",
-    "ratio",
-];
-
-const TEXT: [&str; 13] = [
-    "method",
-    "rho",
-    "epochs",
-    "validation BLEU",
-    "test BLEU",
-    "p",
-    "test accuracy",
-    "train loss",
-    "alpha",
-    "passes",
-    "s/run",
-    "s/epoch",
-    "ratio",
-];
-
-fn rows<const N: usize>(
-    summary: &ComparisonSummary,
-    head: [&str; N],
-    row: impl Fn(&MethodSummary) -> [String; N],
-) -> String {
-    let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(summary.methods.iter().map(row));
+    head.extend(["passes", "s/run", "s/epoch", "ratio"].map(str::to_owned));
+    let mut rows = vec![head];
+    for method in &summary.methods {
+        let mut row: Vec<String> = what(method, summary.seeds.len()).into();
+        for column in &shown {
+            let spread = method.spreads.get(&*column.name).copied();
+            row.push(TERMINAL.spread(spread, &column.unit, column.digits));
+            row.extend(is_compared(column).then(|| p(method.test_against_first)));
+        }
+        row.extend([
+            TERMINAL.fixed(method.passes, 0),
+            TERMINAL.fixed(method.seconds, 1),
+            TERMINAL.fixed(method.seconds_per_epoch, 3),
+            TERMINAL.fixed(method.time_ratio, 2),
+        ]);
+        rows.push(row);
+    }
     aligned(&rows)
 }
 
-fn image_row(method: &MethodSummary, seeds: usize) -> [String; 15] {
-    let [label, rho, epochs] = what(method, seeds);
-    let [alpha, passes, run, epoch, ratio] = alpha_and_cost(method);
-    [
-        label,
-        rho,
-        epochs,
-        spread(method.train_accuracy, 100.0, 1),
-        spread(method.validation, 100.0, 1),
-        spread(method.last, 100.0, 1),
-        p(method.test_against_first),
-        spread(method.best, 100.0, 1),
-        spread(method.mean_of_last_5, 100.0, 1),
-        spread(method.train_loss, 1.0, 3),
-        alpha,
-        passes,
-        run,
-        epoch,
-        ratio,
-    ]
-}
-
-fn text_row(method: &MethodSummary, seeds: usize) -> [String; 13] {
-    let [label, rho, epochs] = what(method, seeds);
-    let [alpha, passes, run, epoch, ratio] = alpha_and_cost(method);
-    [
-        label,
-        rho,
-        epochs,
-        spread(method.validation_bleu, 1.0, 2),
-        spread(method.test_bleu, 1.0, 2),
-        p(method.test_against_first),
-        spread(method.last, 100.0, 1),
-        spread(method.train_loss, 1.0, 3),
-        alpha,
-        passes,
-        run,
-        epoch,
-        ratio,
-    ]
+/// The columns that are shown: what is compared, the other scores, and the rest; training, validation and test data.
+fn shown(summary: &ComparisonSummary) -> Vec<&Column> {
+    let compared = summary.compared().map(|column| &column.score);
+    let shown = summary
+        .columns
+        .iter()
+        .filter(|column| !column.short.is_empty());
+    let mut shown: Vec<&Column> = shown.collect();
+    shown.sort_by_key(|column| match &column.score {
+        score if Some(score) == compared => (0, column.part),
+        Some(_) => (1, column.part),
+        None => (2, None),
+    });
+    shown
 }
 
 fn what(method: &MethodSummary, seeds: usize) -> [String; 3] {
@@ -191,44 +154,17 @@ fn what(method: &MethodSummary, seeds: usize) -> [String; 3] {
         runs if runs == seeds => method.label.clone(),
         runs => format!("{} ({runs} of {seeds} runs)", method.label),
     };
-    let rho = method.method.rho;
+    let rho = method.method.as_ref().and_then(|method| method.rho());
     [
         label,
         rho.map_or_else(|| "-".to_owned(), |rho| rho.to_string()),
-        number(method.epochs.map(|epochs| epochs as f64), 0),
+        TERMINAL.fixed(method.epochs.map(|epochs| epochs as f64), 0),
     ]
-}
-
-fn alpha_and_cost(method: &MethodSummary) -> [String; 5] {
-    [
-        spread(method.alpha, 1.0, 2),
-        number(method.passes, 0),
-        number(method.seconds, 1),
-        number(method.seconds_per_epoch, 3),
-        number(method.time_ratio, 2),
-    ]
-}
-
-fn number(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
 }
 
 fn p(test: Option<PairedTest>) -> String {
     match test.map(|test| test.p) {
         Some(p) if p < 0.001 => "<0.001".to_owned(),
-        p => number(p, 3),
+        p => TERMINAL.fixed(p, 3),
     }
-}
-
-fn spread(spread: Option<Spread>, factor: f64, digits: usize) -> String {
-    spread.map_or_else(
-        || "-".to_owned(),
-        |Spread { mean, deviation }| {
-            format!(
-                "{:.digits$} ± {:.digits$}",
-                factor * mean,
-                factor * deviation
-            )
-        },
-    )
 }

@@ -30,7 +30,9 @@ fn help_has_an_example_everywhere() {
         &["compare"],
         &["verify"],
         &["bench"],
+        &["eval"],
         &["export"],
+        &["report"],
         &["flatness"],
         &["landscape"],
         &["plan"],
@@ -44,6 +46,24 @@ fn help_has_an_example_everywhere() {
         let text = text(&help.stdout);
         let headings = ["Example:", "Examples:"];
         assert!(headings.iter().any(|h| text.contains(h)), "{command:?}");
+    }
+}
+
+#[test]
+fn help_lists_what_can_be_named() {
+    let here = tempfile::tempdir().unwrap();
+    for (arguments, words) in [
+        (&["train"][..], "[possible values: cpu, webgpu, "),
+        (&["bench"], "[possible values: mlp, "),
+        (&["verify"], "[possible values: fast, precise, composed]"),
+        (&["data", "show"], "[possible values: digits, "),
+        (&["compare"], "digits-noise, digits-noise-rho, "),
+    ] {
+        let help = xsam(here.path(), &[arguments, &["--help"]].concat());
+        // Lines are as long as the terminal is wide.
+        let help = text(&help.stdout);
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(help.contains(words), "{words}: {help}");
     }
 }
 
@@ -81,6 +101,9 @@ fn wrong_words_are_wrong_usage() {
     let here = tempfile::tempdir().unwrap();
     fs::write(here.path().join("bad.toml"), "[method]\nrho = -1\n").unwrap();
     fs::write(here.path().join("worse.toml"), "[method\n").unwrap();
+    fs::write(here.path().join("fine.toml"), "[train]\nepochs = 1\n").unwrap();
+    let twice = "[compare]\nrho = [0.1, 0.1]\n";
+    fs::write(here.path().join("twice.toml"), twice).unwrap();
     for (arguments, message) in [
         (&["trian"][..], "train"),
         (&["train", "--set", "method.rhoo=1"], "did you mean `rho`?"),
@@ -111,15 +134,15 @@ fn wrong_words_are_wrong_usage() {
         ),
         (
             &["train", "--device", "cudda"],
-            "there is no device `cudda`",
+            "there is no device `cudda`; did you mean `cuda`?",
         ),
         (
             &["train", "--device", "1e5"],
-            "`train.device`: there is no device `1e5`",
+            "'--device <DEVICE>': there is no device `1e5`",
         ),
         (
             &["compare", "--methods", "1e5,nan"],
-            "`compare.methods`: there is no method `1e5`",
+            "`--methods`: there is no method `1e5`",
         ),
         (
             &["train", "--set", "train.epochs=1000000000000"],
@@ -137,7 +160,10 @@ fn wrong_words_are_wrong_usage() {
             &["bench", "--ascent", "1000000000"],
             "`--ascent`: 1000000000 must be at most 1000",
         ),
-        (&["train", "--threads", "0"], "from 1 to 1024"),
+        (
+            &["train", "--threads", "0"],
+            "'--threads <N>': 0 is not in 1..=1024",
+        ),
         (&["train", "--resume", "nowhere"], "nowhere"),
         (
             &["train", "--resume", "x", "--overwrite"],
@@ -148,17 +174,51 @@ fn wrong_words_are_wrong_usage() {
             "did you mean `xsam`?",
         ),
         (&["compare", "--seeds", "a"], "invalid"),
+        // The flag that was typed; or the key, where it was not the flag.
+        (
+            &["compare", "--seeds", "1,2,1"],
+            "xsam: `--seeds`: `1` is there twice",
+        ),
+        (
+            &["compare", "--set", "compare.seeds=[1,1]"],
+            "xsam: `compare.seeds`: `1` is there twice",
+        ),
+        (
+            &["compare", "fine.toml", "--ascent-steps", "2,2"],
+            "xsam: `--ascent-steps`: `2` is there twice",
+        ),
+        (
+            &["compare", "twice.toml"],
+            "xsam: twice.toml: `compare.rho`: `0.1` is there twice",
+        ),
+        (
+            &["compare", "--tune", "rhoo=1"],
+            "`--tune rhoo`: there is no such field; did you mean `rho`?",
+        ),
+        (
+            &["compare", "--tune", "train.seed=1"],
+            "`--tune train.seed`: cannot be tuned (fields can be of: method,",
+        ),
+        (
+            &["compare", "--tune", "rho=0.1,x"],
+            "`--tune rho`: invalid type",
+        ),
+        (
+            &["compare", "--tune-seeds", "1"],
+            "`--tune-seeds`: is of no use without values",
+        ),
         (
             &["verify", "--precision", "f16"],
             "there is no precision `f16`",
         ),
         (
             &["bench", "--model", "resnet-18"],
-            "`--model`: there is no model `resnet-18`; did you mean `resnet18`?",
+            "'--model <NAME>': there is no model `resnet-18`; did you mean `resnet18`?",
         ),
         (
             &["bench", "--method", "xsma"],
-            "`--method`: there is no method `xsma`; did you mean `xsam`?",
+            "for '--method <NAME>'\n  [possible values: sgd, sam, asam, xsam, look-xsam, gsam, wsam, looksam, friendly-sam, msam, \
+             lookbehind-sam]\n\n  tip: a similar value exists: 'xsam'",
         ),
         (
             &["bench", "--batch", "0"],
@@ -166,9 +226,12 @@ fn wrong_words_are_wrong_usage() {
         ),
         (
             &["bench", "--kernels", "fats"],
-            "`--kernels`: there is no choice of kernels `fats`; did you mean `fast`?",
+            "'--kernels <NAME>': there is no choice of kernels `fats`; did you mean `fast`?",
         ),
-        (&["verify", "--kernels", "x"], "`--kernels`: there is no"),
+        (
+            &["verify", "--kernels", "x"],
+            "'--kernels <NAME>': there is no",
+        ),
         (
             &["train", "--set", "data.name=image-folder"],
             "`data.dir`: image-folder needs the folder",
@@ -239,9 +302,12 @@ fn wrong_words_are_wrong_usage() {
     ] {
         assert_fails(&xsam(here.path(), arguments), 2, message);
     }
-    // A path, not a number, among values to try.
-    let tuned = ["compare", "--tune", "model.init=1e5,nan"];
-    assert_fails(&xsam(here.path(), &tuned), 1, "cannot read 1e5");
+    // A path, not a number; and a name among values to try.
+    let init = ["compare", "--set", "train.init=1e5"];
+    assert_fails(&xsam(here.path(), &init), 1, "cannot read 1e5");
+    let tuned = ["compare", "--tune", "optimizer.name=1e5,nan"];
+    let message = "there is no optimizer `1e5`";
+    assert_fails(&xsam(here.path(), &tuned), 2, message);
     assert!(!here.path().join("runs").exists());
 }
 
@@ -351,7 +417,7 @@ fn verify_judges_other_peoples_cases() {
         "nowhere",
     );
 
-    let case = include_str!("../../xsam-train/cases/mlp-sam.json");
+    let case = include_str!("../../xsam-tasks/cases/mlp-sam.json");
     fs::write(cases.join("good.json"), case).unwrap();
     fs::write(cases.join("later.json"), r#"{"kind": "landscape"}"#).unwrap();
     let output = xsam(here.path(), &["verify", "--cases", "cases", "--json"]);
@@ -635,9 +701,9 @@ fn text_is_shown_in_pairs_and_translated() {
     let plan = xsam(here.path(), &[&plan[..], &settings].concat());
     assert!(plan.status.success(), "{}", text(&plan.stderr));
     let method = &lines(&plan)[0]["methods"][0];
-    assert_eq!(method["counts"]["translations"], 1);
+    assert_eq!(method["counts"]["further"], 1);
     assert!(
-        method["measured"]["translation"]["median_s"]
+        method["measured"]["further"]["median_s"]
             .as_f64()
             .is_some_and(|s| s > 0.0)
     );

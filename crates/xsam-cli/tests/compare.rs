@@ -258,7 +258,7 @@ fn a_job_is_for_comparisons_alone() {
     );
     for (arguments, message) in [
         (&["compare", "--tune", "rho"][..], "rho=0.05,0.1,0.2"),
-        (&["compare", "--jobs", "0"], "from 1 to 256"),
+        (&["compare", "--jobs", "0"], "0 is not in 1..=256"),
         (&["compare", "--rho", "x"], "invalid value"),
     ] {
         assert_fails(&xsam(here.path(), arguments), 2, message);

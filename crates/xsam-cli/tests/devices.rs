@@ -6,7 +6,8 @@ mod common;
 use std::fs;
 
 use common::{SHORT, assert_fails, xsam};
-use xsam_train::{DeviceName, Named};
+use xsam_lab::spec::DeviceName;
+use xsam_names::Named;
 
 /// Those without their feature; all but the processor in the default build.
 fn missing() -> impl Iterator<Item = String> {
@@ -19,20 +20,26 @@ fn missing() -> impl Iterator<Item = String> {
 fn one_that_is_not_built_in_is_met_with_the_command_that_builds_it() {
     let here = tempfile::tempdir().unwrap();
     for device in missing() {
-        for (command, key) in [
-            (&["train"][..], "train.device"),
-            (&["compare"], "train.device"),
-            (&["plan"], "train.device"),
-            (&["verify"], "--device"),
-            (&["bench", "--model", "mlp"], "--device"),
+        for command in [
+            &["train"][..],
+            &["compare"],
+            &["plan"],
+            &["verify"],
+            &["bench", "--model", "mlp"],
         ] {
             let command = [command, &["--device", &device]].concat();
             let message = format!(
-                "xsam: `{key}`: this build cannot compute on {device}: `cargo build --release -p xsam-cli \
+                "xsam: `--device`: this build cannot compute on {device}: `cargo build --release -p xsam-cli \
                  --features {device}` makes one that can (this one has: cpu"
             );
             assert_fails(&xsam(here.path(), &command), 2, &message);
         }
+    }
+    for device in missing() {
+        let setting = format!("train.device={device}");
+        let message = format!("xsam: `train.device`: this build cannot compute on {device}");
+        let output = xsam(here.path(), &["train", "--set", &setting]);
+        assert_fails(&output, 2, &message);
     }
     // Nothing was begun.
     assert_eq!(fs::read_dir(here.path()).unwrap().count(), 0);
@@ -41,17 +48,10 @@ fn one_that_is_not_built_in_is_met_with_the_command_that_builds_it() {
 #[test]
 fn a_name_of_no_device_is_met_with_the_nearest() {
     let here = tempfile::tempdir().unwrap();
-    for (command, key) in [
-        ("verify", "--device"),
-        ("bench", "--device"),
-        ("train", "train.device"),
-    ] {
-        let message = format!("`{key}`: there is no device `cudda`; did you mean `cuda`?");
-        assert_fails(
-            &xsam(here.path(), &[command, "--device", "cudda"]),
-            2,
-            &message,
-        );
+    let message = "'--device <DEVICE>': there is no device `cudda`; did you mean `cuda`?";
+    for command in ["verify", "bench", "train"] {
+        let output = xsam(here.path(), &[command, "--device", "cudda"]);
+        assert_fails(&output, 2, message);
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use common::{SHORT, assert_fails, await_that, metrics, text, xsam};
-use xsam_data::{LockFile, Owner};
+use xsam_files::{LockFile, Owner};
 
 /// Runs that last until they are killed, with a checkpoint after every fifth of a second or so.
 const LONG: [&str; 8] = [

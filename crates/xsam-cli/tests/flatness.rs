@@ -96,7 +96,11 @@ fn the_flatness_of_a_run_is_measured_and_written_down() {
             2,
             "`--sharpness`: -1 must be finite",
         ),
-        (&["flatness", "a", "--precision", "f16"], 2, "`--precision`"),
+        (
+            &["flatness", "a", "--precision", "f16"],
+            2,
+            "'--precision <FORMAT>'",
+        ),
         (
             &["flatness", "a", "--samples", "0"],
             2,

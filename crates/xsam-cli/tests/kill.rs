@@ -24,8 +24,7 @@ const SPEC: &str = "
     name = 'cnn'
     [method]
     name = 'xsam'
-    search = 'every-steps'
-    search_every = 5
+    search = { every-steps = 5 }
     [train]
     epochs = 30
     checkpoint_steps = 3

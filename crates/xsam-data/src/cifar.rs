@@ -6,14 +6,15 @@
 
 use std::path::Path;
 
+use crate::fetch::{RemoteFile, Unpack};
 use crate::files::{Fault, FileError, Source, lines};
-use crate::{DataError, DatasetName, Images, Sizes, Splits, Validation};
+use crate::{Augmentation, DataError, Facts, Images, Kind, Origin, Sizes, Splits, Validation};
 
 #[cfg(test)]
 mod tests;
 
 /// How large CIFAR-10 is.
-pub(crate) const SIZES_10: Sizes = Sizes {
+const SIZES_10: Sizes = Sizes {
     train: 45_000,
     validation: 5_000,
     test: 10_000,
@@ -23,10 +24,74 @@ pub(crate) const SIZES_10: Sizes = Sizes {
     classes: 10,
 };
 /// How large CIFAR-100 is.
-pub(crate) const SIZES_100: Sizes = Sizes {
+const SIZES_100: Sizes = Sizes {
     classes: 100,
     ..SIZES_10
 };
+
+pub(crate) const CIFAR10: Facts = Facts {
+    name: "cifar10",
+    description: "animals and vehicles (Krizhevsky 2009)",
+    holds: "data_batch_1.bin to data_batch_5.bin, test_batch.bin and batches.meta.txt, in it or in its \
+            cifar-10-batches-bin",
+    kind: Kind::Images {
+        sizes: Some(SIZES_10),
+        augmentation: Augmentation::cifar(),
+    },
+    origin: Origin::Published(&[RemoteFile {
+        name: "cifar-10-binary.tar.gz",
+        bases: BASES,
+        at_most: 200_000_000,
+        md5: "c32a1d4ab5d03f1284b67883e8d87530",
+        unpack: Some(Unpack {
+            folder: "cifar-10-batches-bin",
+            holds: &[
+                "data_batch_1.bin",
+                "data_batch_2.bin",
+                "data_batch_3.bin",
+                "data_batch_4.bin",
+                "data_batch_5.bin",
+                "test_batch.bin",
+                "batches.meta.txt",
+            ],
+            // Six files of 10,000 records of 3,073 bytes, and two small ones.
+            at_most_bytes: 185_000_000,
+            at_most_entries: 16,
+        }),
+    }]),
+    read: |request| CIFAR10.read_published(request, cifar10),
+};
+
+pub(crate) const CIFAR100: Facts = Facts {
+    name: "cifar100",
+    description: "things, animals and people, fine labels (Krizhevsky 2009)",
+    holds: "train.bin, test.bin and fine_label_names.txt, in it or in its cifar-100-binary",
+    kind: Kind::Images {
+        sizes: Some(SIZES_100),
+        augmentation: Augmentation::cifar(),
+    },
+    origin: Origin::Published(&[RemoteFile {
+        name: "cifar-100-binary.tar.gz",
+        bases: BASES,
+        at_most: 200_000_000,
+        md5: "03b5dce01913d631647c71ecec9e9cb8",
+        unpack: Some(Unpack {
+            folder: "cifar-100-binary",
+            holds: &[
+                "train.bin",
+                "test.bin",
+                "fine_label_names.txt",
+                "coarse_label_names.txt",
+            ],
+            // 60,000 records of 3,074 bytes, and two lists of names.
+            at_most_bytes: 185_000_000,
+            at_most_entries: 16,
+        }),
+    }]),
+    read: |request| CIFAR100.read_published(request, cifar100),
+};
+
+const BASES: &[&str] = &["https://www.cs.toronto.edu/~kriz"];
 /// All red bytes of an image row by row, then all green ones, then all blue ones.
 const SHAPE: [usize; 3] = [SIZES_10.channels, SIZES_10.height, SIZES_10.width];
 const PIXELS: usize = SHAPE[0] * SHAPE[1] * SHAPE[2];
@@ -35,7 +100,7 @@ const NAMES_LIMIT: usize = 1 << 16;
 
 /// The files of a data set.
 struct Version {
-    dataset: DatasetName,
+    facts: &'static Facts,
     folder: &'static str,
     train: &'static [&'static str],
     /// Images in each of them.
@@ -59,7 +124,7 @@ struct Version {
 /// none. Each names the file and the byte or line.
 pub fn cifar10(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
     let version = Version {
-        dataset: DatasetName::Cifar10,
+        facts: &CIFAR10,
         folder: "cifar-10-batches-bin",
         train: &[
             "data_batch_1.bin",
@@ -87,7 +152,7 @@ pub fn cifar10(dir: &Path, validation: Validation) -> Result<Splits, DataError> 
 /// As [`cifar10`].
 pub fn cifar100(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
     let version = Version {
-        dataset: DatasetName::Cifar100,
+        facts: &CIFAR100,
         folder: "cifar-100-binary",
         train: &["train.bin"],
         per_file: 50_000,
@@ -100,7 +165,7 @@ pub fn cifar100(dir: &Path, validation: Validation) -> Result<Splits, DataError>
 
 impl Version {
     fn read(&self, dir: &Path, validation: Validation) -> Result<Splits, DataError> {
-        let source = Source::new(self.dataset, dir, Some(self.folder))?;
+        let source = Source::new(self.facts, dir, Some(self.folder))?;
         let names = self.names(&source)?;
         let images = |files: &[&str], per_file| -> Result<Images, DataError> {
             let mut records = Records::default();

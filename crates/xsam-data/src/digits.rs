@@ -8,12 +8,14 @@ use std::panic::catch_unwind;
 use smartcore::dataset::digits::load_dataset;
 
 use crate::stratify::split;
-use crate::{DataError, DatasetName, Images, Normalization, Sizes, Splits};
+use crate::{
+    Augmentation, DataError, Dataset, Facts, Images, Kind, Normalization, Origin, Sizes, Splits,
+};
 
 /// Raw pixels count the dark points of a 4x4 cell.
 const DARKEST: u8 = 16;
 /// The built-in images and how they are split.
-pub(crate) const SIZES: Sizes = Sizes {
+const SIZES: Sizes = Sizes {
     train: 1200,
     validation: 297,
     test: 300,
@@ -21,6 +23,17 @@ pub(crate) const SIZES: Sizes = Sizes {
     height: 8,
     width: 8,
     classes: 10,
+};
+pub(crate) const FACTS: Facts = Facts {
+    name: "digits",
+    description: "handwritten digits, 8x8 grey pixels, built in (UCI, Alpaydin and Kaynak 1998)",
+    holds: "nothing",
+    kind: Kind::Images {
+        sizes: Some(SIZES),
+        augmentation: Augmentation::none(),
+    },
+    origin: Origin::BuiltIn,
+    read: |_| digits().map(Dataset::Images),
 };
 /// Decides who is in which part, for good.
 const SPLIT_SEED: u64 = 1797;
@@ -90,7 +103,7 @@ fn raw() -> Result<Images, DataError> {
 
 fn damaged(reason: impl Into<String>) -> DataError {
     DataError::Damaged {
-        dataset: DatasetName::Digits.as_str(),
+        dataset: FACTS.name,
         reason: reason.into(),
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::text::{BleuError, CorpusError, TokenizerError};
-use crate::{FileError, FolderError, ImageError, RequestError};
+use crate::{FileError, FolderError, ImageError};
 
 /// Why data cannot be made, selected or drawn.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -186,4 +186,21 @@ pub enum DataError {
     /// Translations cannot be scored.
     #[error(transparent)]
     Bleu(#[from] BleuError),
+}
+
+/// A field of a request cannot be.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{field}: {message}")]
+pub struct RequestError {
+    /// The field of [`Request`](crate::Request).
+    pub field: &'static str,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+impl RequestError {
+    pub(crate) fn new(field: &'static str, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self { field, message }
+    }
 }

@@ -15,7 +15,7 @@ const MOST_TOLD: usize = 5;
 /// Where and when its files were written is not part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-pub enum Fingerprint {
+pub enum DatasetPrint {
     /// Of images.
     Images(ImagesPrint),
     /// Of pairs of sentences.
@@ -70,10 +70,10 @@ pub struct TextPart {
 
 impl Dataset {
     /// What the data set consists of.
-    pub fn fingerprint(&self) -> Fingerprint {
+    pub fn fingerprint(&self) -> DatasetPrint {
         match self {
-            Self::Images(splits) => Fingerprint::Images(of_images(splits)),
-            Self::Text(text) => Fingerprint::Text(of_text(text)),
+            Self::Images(splits) => DatasetPrint::of_images(splits),
+            Self::Text(text) => DatasetPrint::of_text(text),
         }
     }
 }
@@ -129,7 +129,17 @@ fn digits(hash: &Xxh3) -> String {
     format!("{:032x}", hash.digest128())
 }
 
-impl Fingerprint {
+impl DatasetPrint {
+    /// What these images consist of.
+    pub fn of_images(splits: &Splits) -> Self {
+        Self::Images(of_images(splits))
+    }
+
+    /// What these sentences consist of.
+    pub fn of_text(text: &ParallelText) -> Self {
+        Self::Text(of_text(text))
+    }
+
     /// How large a data set of images is.
     pub fn sizes(&self) -> Option<Sizes> {
         let Self::Images(print) = self else {
@@ -290,7 +300,7 @@ mod tests {
         Images::new(pixels, labels.to_vec(), [1, 1, 2], names).unwrap()
     }
 
-    fn print(train: Images, test: Images) -> Fingerprint {
+    fn print(train: Images, test: Images) -> DatasetPrint {
         let normalization = Normalization::measure(&train);
         let validation = images(&[0, 1], &["cat", "dog"], 0);
         Dataset::Images(Splits {
@@ -307,7 +317,7 @@ mod tests {
         let names = ["cat", "dog"];
         let test = || images(&[0, 1], &names, 9);
         let was = print(images(&[0, 0, 1], &names, 1), test());
-        let told = |now: &Fingerprint| was.differences(now).join("; ");
+        let told = |now: &DatasetPrint| was.differences(now).join("; ");
         assert_eq!(told(&print(images(&[0, 0, 1], &names, 1), test())), "");
         for (train, test, expected) in [
             (
@@ -389,7 +399,7 @@ mod tests {
         let print = data.fingerprint();
         assert_eq!(print, data.fingerprint());
         let text = serde_json::to_string(&print).unwrap();
-        assert_eq!(serde_json::from_str::<Fingerprint>(&text).unwrap(), print);
+        assert_eq!(serde_json::from_str::<DatasetPrint>(&text).unwrap(), print);
         let Dataset::Images(splits) = data else {
             panic!("digits are images");
         };

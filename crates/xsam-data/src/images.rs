@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{DataError, Normalization, Sizes};
+use crate::DataError;
 
 /// Labelled images of one size, a byte a pixel and channel. Every label names a class.
 ///
@@ -182,35 +182,6 @@ fn check_labels(labels: &[usize], classes: usize) -> Result<(), DataError> {
             classes,
         }),
         None => Ok(()),
-    }
-}
-
-/// A data set divided for training, for choosing, and for the final number.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Splits {
-    /// Images to learn from.
-    pub train: Images,
-    /// Images to choose hyper-parameters and checkpoints by.
-    pub validation: Images,
-    /// Images to report on, once.
-    pub test: Images,
-    /// Mean and deviation of the training pixels, by which batches of all three parts are
-    /// normalized.
-    pub normalization: Normalization,
-}
-
-impl Splits {
-    /// How large it is.
-    pub fn sizes(&self) -> Sizes {
-        Sizes {
-            train: self.train.len(),
-            validation: self.validation.len(),
-            test: self.test.len(),
-            channels: self.train.channels(),
-            height: self.train.height(),
-            width: self.train.width(),
-            classes: self.train.classes(),
-        }
     }
 }
 

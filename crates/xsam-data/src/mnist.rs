@@ -10,12 +10,13 @@
 use std::io::BufReader;
 use std::path::Path;
 
+use crate::fetch::RemoteFile;
 use crate::files::{FileError, Source};
 use crate::idx::{self, Content};
-use crate::{DataError, DatasetName, Images, Sizes, Splits, Validation};
+use crate::{Augmentation, DataError, Facts, Images, Kind, Origin, Sizes, Splits, Validation};
 
 /// How large both are.
-pub(crate) const SIZES: Sizes = Sizes {
+const SIZES: Sizes = Sizes {
     train: 54_000,
     validation: 6_000,
     test: 10_000,
@@ -24,6 +25,77 @@ pub(crate) const SIZES: Sizes = Sizes {
     width: 28,
     classes: 10,
 };
+const KIND: Kind = Kind::Images {
+    sizes: Some(SIZES),
+    augmentation: Augmentation::none(),
+};
+const HOLDS: &str = "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and \
+                     t10k-labels-idx1-ubyte, each as it is or as .gz";
+
+pub(crate) const MNIST: Facts = Facts {
+    name: "mnist",
+    description: "handwritten digits (LeCun, Cortes and Burges 1998)",
+    holds: HOLDS,
+    kind: KIND,
+    origin: Origin::Published(&published(
+        &["https://ossci-datasets.s3.amazonaws.com/mnist"],
+        [12_000_000, 2_000_000],
+        [
+            "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "d53e105ee54ea40749a09fcbcd1e9432",
+            "9fb629c4189551a2d022fa330f9573f3",
+            "ec29112dd5afa0611ce80d1b7f02629c",
+        ],
+    )),
+    read: |request| MNIST.read_published(request, mnist),
+};
+
+pub(crate) const FASHION_MNIST: Facts = Facts {
+    name: "fashion-mnist",
+    description: "articles of clothing (Xiao, Rasul and Vollgraf 2017)",
+    holds: HOLDS,
+    kind: KIND,
+    origin: Origin::Published(&published(
+        &["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com"],
+        [40_000_000, 10_000_000],
+        [
+            "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "25c81989df183df01b3e8a0aad5dffbe",
+            "bef4ecab320f06d8554ea6380940ec79",
+            "bb300cfdad3c16e7a12a480ee83cd310",
+        ],
+    )),
+    read: |request| FASHION_MNIST.read_published(request, fashion_mnist),
+};
+
+/// The files of either, with the most bytes of its images and the checksums as torchvision has them.
+const fn published(
+    bases: &'static [&'static str],
+    [train, test]: [u64; 2],
+    [train_images, train_labels, test_images, test_labels]: [&'static str; 4],
+) -> [RemoteFile<'static>; 4] {
+    const fn file(
+        name: &'static str,
+        bases: &'static [&'static str],
+        at_most: u64,
+        md5: &'static str,
+    ) -> RemoteFile<'static> {
+        RemoteFile {
+            name,
+            bases,
+            at_most,
+            md5,
+            unpack: None,
+        }
+    }
+    [
+        file("train-images-idx3-ubyte.gz", bases, train, train_images),
+        file("train-labels-idx1-ubyte.gz", bases, 100_000, train_labels),
+        file("t10k-images-idx3-ubyte.gz", bases, test, test_images),
+        file("t10k-labels-idx1-ubyte.gz", bases, 100_000, test_labels),
+    ]
+}
+
 const DIGITS: [&str; SIZES.classes] = ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"];
 const CLOTHES: [&str; SIZES.classes] = [
     "T-shirt/top",
@@ -57,7 +129,7 @@ const LABEL: Content = Content::Labels {
 /// A file that is missing, or not exactly as published: of another kind or length, with a label
 /// that is none, or damaged in its compression. Each names the file and the byte.
 pub fn mnist(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
-    splits(DatasetName::Mnist, &DIGITS, dir, validation)
+    splits(&MNIST, &DIGITS, dir, validation)
 }
 
 /// Fashion-MNIST: articles of clothing in 28x28 grey pixels, 60,000 for training and 10,000 for
@@ -69,16 +141,16 @@ pub fn mnist(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
 ///
 /// As [`mnist`].
 pub fn fashion_mnist(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
-    splits(DatasetName::FashionMnist, &CLOTHES, dir, validation)
+    splits(&FASHION_MNIST, &CLOTHES, dir, validation)
 }
 
 fn splits(
-    dataset: DatasetName,
+    facts: &'static Facts,
     classes: &[&str],
     dir: &Path,
     validation: Validation,
 ) -> Result<Splits, DataError> {
-    let source = Source::new(dataset, dir, None)?;
+    let source = Source::new(facts, dir, None)?;
     let images = |part: &str, count: usize| -> Result<Images, DataError> {
         let read = |file: &str, content| read(&source, &format!("{part}-{file}"), content, count);
         let labels = read("labels-idx1-ubyte", LABEL)?;

@@ -8,15 +8,18 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use crate::fetch::{RemoteFile, Unpack};
 use crate::files::{Fault, FileError, Source, lines};
 use crate::image_files::{ImageFiles, Shape};
-use crate::{DataError, DatasetName, Normalization, Sizes, Splits, Validation};
+use crate::{
+    Augmentation, DataError, Facts, Kind, Normalization, Origin, Sizes, Splits, Validation,
+};
 
 #[cfg(test)]
 mod tests;
 
 /// How large it is.
-pub(crate) const SIZES: Sizes = Sizes {
+const SIZES: Sizes = Sizes {
     train: 90_000,
     validation: 10_000,
     test: 10_000,
@@ -25,6 +28,38 @@ pub(crate) const SIZES: Sizes = Sizes {
     width: 64,
     classes: 200,
 };
+
+pub(crate) const FACTS: Facts = Facts {
+    name: "tiny-imagenet",
+    description: "ImageNet made small (CS231N, Stanford 2015); the test part is its labelled val",
+    holds: "wnids.txt, words.txt, train/WNID/images/*.JPEG, val/images/*.JPEG and val/val_annotations.txt, in it \
+            or in its tiny-imagenet-200",
+    kind: Kind::Images {
+        sizes: Some(SIZES),
+        augmentation: Augmentation::tiny_imagenet(),
+    },
+    origin: Origin::Published(&[RemoteFile {
+        name: "tiny-imagenet-200.zip",
+        bases: &["http://cs231n.stanford.edu"],
+        at_most: 300_000_000,
+        md5: "90528d7ca1a48142e341f4ef8d21d0de",
+        unpack: Some(Unpack {
+            folder: "tiny-imagenet-200",
+            holds: &[
+                "wnids.txt",
+                "words.txt",
+                "train",
+                "val/images",
+                "val/val_annotations.txt",
+            ],
+            // 120,000 JPEG files, which hardly compress, 200 lists of boxes, and their folders.
+            at_most_bytes: 500_000_000,
+            at_most_entries: 125_000,
+        }),
+    }]),
+    read: |request| FACTS.read_published(request, tiny_imagenet),
+};
+
 const SHAPE: Shape = Shape::exactly(SIZES.width as u32);
 /// More than any of the lists takes: that of all words is the longest, 2.6 million bytes.
 const LIST_LIMIT: usize = 1 << 24;
@@ -68,7 +103,7 @@ pub fn tiny_imagenet(dir: &Path, validation: Validation) -> Result<Splits, DataE
 }
 
 fn read(dir: &Path, validation: Validation, counts: &Counts) -> Result<Splits, DataError> {
-    let source = Source::new(DatasetName::TinyImagenet, dir, Some("tiny-imagenet-200"))?;
+    let source = Source::new(&FACTS, dir, Some("tiny-imagenet-200"))?;
     let (path, bytes) = list(&source, "wnids.txt")?;
     let wnids = wnids(&bytes, counts.classes).map_err(|fault| fault.of(path))?;
     let names = match list(&source, "words.txt") {

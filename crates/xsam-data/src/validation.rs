@@ -1,6 +1,6 @@
 //! Which of the training images are held out for validation.
 
-use crate::request::RequestError;
+use crate::error::RequestError;
 use crate::stratify::split;
 use crate::{DataError, Images, Normalization, Splits};
 

@@ -5,7 +5,7 @@
 use std::time::Instant;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use xsam::Objective;
+use xsam::method::Objective;
 use xsam_flatness::{
     DifferenceStep, Elements, Hessian, LossSurface, Mode, SymmetricOperator, random_vector,
 };

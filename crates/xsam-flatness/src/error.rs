@@ -59,12 +59,12 @@ pub enum FlatnessError {
 impl From<StepError> for FlatnessError {
     fn from(error: StepError) -> Self {
         match error {
-            StepError::NonFiniteLoss { place, value } => Self::NotFinite {
-                place: place.to_string(),
+            StepError::NonFiniteLoss { point, value } => Self::NotFinite {
+                place: point.to_string(),
                 loss: value,
             },
-            StepError::NonFiniteGradient { place, loss } => Self::NotFinite {
-                place: place.to_string(),
+            StepError::NonFiniteGradient { point, loss } => Self::NotFinite {
+                place: point.to_string(),
                 loss,
             },
             other => Self::Loss(other),

@@ -24,6 +24,7 @@
 //! needs double precision and a short step instead; [`Hessian::discretization`] tells.
 
 mod algorithm;
+mod check;
 mod error;
 mod landscape;
 mod operator;

@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
-use xsam::ParamVector;
+use xsam::method::ParamVector;
 
 /// The distribution of the elements, which are independent, of mean 0 and variance 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

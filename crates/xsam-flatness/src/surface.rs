@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use burn::module::{Flag, Module, ModuleMapper, Param, ParamGroup, ParamId};
 use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
-use xsam::{Evaluation, Objective, ParamVector, Passes, Place, StepError, parameters};
+use xsam::method::{Evaluation, Objective, ParamVector, Passes, parameters};
+use xsam::{PassPoint, StepError};
 use xsam_kernels::kinks::{self, Kinks};
 
 use crate::error::FlatnessError;
@@ -173,10 +174,10 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
         kinks
     }
 
-    fn place(&self) -> Place {
+    fn at(&self) -> PassPoint {
         match self.ascents {
-            0 => Place::Weights,
-            n => Place::AscentPoint(n),
+            0 => PassPoint::Weights,
+            n => PassPoint::Ascent(n),
         }
     }
 }
@@ -196,7 +197,7 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Objective for LossSurface<M, F
         for i in self.active.clone() {
             let share = self.share(i);
             let loss = self.batch(&model, i);
-            let part = Evaluation::of(&model, loss, self.place())?;
+            let part = Evaluation::of(&model, loss, self.at())?;
             mean += share * part.loss;
             gradient = gradient.combine(1.0, &part.gradient, share);
         }
@@ -277,7 +278,7 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
     ) -> Result<ParamVector, FlatnessError> {
         let loss = kinks.hold(|| self.batch(model, i));
         let loss = loss.ok_or(FlatnessError::PassesDiffer { batch: i })?;
-        Ok(Evaluation::of(model, loss, Place::AscentPoint(1))?.gradient)
+        Ok(Evaluation::of(model, loss, PassPoint::Ascent(1))?.gradient)
     }
 }
 

@@ -7,7 +7,7 @@ use burn::tensor::DType;
 use common::{Dense, symmetric, values};
 use nalgebra::DMatrix;
 use proptest::prelude::*;
-use xsam::ParamVector;
+use xsam::method::ParamVector;
 use xsam_flatness::{
     Eigenpairs, FlatnessError, Lanczos, PowerIteration, Quadrature, Reorthogonalization,
     SymmetricOperator, Wanted, density, exact_moments, hutch_plus_plus, hutchinson,

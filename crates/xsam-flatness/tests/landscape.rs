@@ -11,7 +11,8 @@ use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::{DType, Device, Distribution, FloatDType, Tensor};
 use common::{Point, symmetric, values, vector};
 use nalgebra::DVector;
-use xsam::{Evaluation, Objective, ParamVector, Place, Plane, parameters};
+use xsam::PassPoint;
+use xsam::method::{Evaluation, Objective, ParamVector, Plane, parameters};
 use xsam_flatness::{
     FlatnessError, LossSurface, Mode, XsamPlane, between, evenly, filter_normalized,
     principal_directions, scan,
@@ -55,7 +56,9 @@ fn images() -> Tensor<4> {
 
 fn gradient(net: &Net, x: &Tensor<4>) -> ParamVector {
     let loss = net.loss(x.clone());
-    Evaluation::of(net, loss, Place::Weights).unwrap().gradient
+    Evaluation::of(net, loss, PassPoint::Weights)
+        .unwrap()
+        .gradient
 }
 
 #[test]
@@ -184,7 +187,7 @@ fn filters_of_a_random_direction_are_as_long_as_those_of_the_model() {
     assert_ne!(values(&other), values(&direction));
 
     let point = Point::new(&[1.0, 2.0, 3.0], DType::F64);
-    let mut only_vectors = Evaluation::of(&point, point.joined().sum(), Place::Weights)
+    let mut only_vectors = Evaluation::of(&point, point.joined().sum(), PassPoint::Weights)
         .unwrap()
         .gradient;
     let first = only_vectors.entries()[0].0;
@@ -225,7 +228,7 @@ fn the_way_between_two_models_leads_from_one_to_the_other_with_their_statistics(
 #[test]
 fn principal_directions_of_points_in_a_plane_span_it() {
     let point = Point::new(&[0.0; 6], DType::F64);
-    let like = Evaluation::of(&point, point.joined().sum(), Place::Weights)
+    let like = Evaluation::of(&point, point.joined().sum(), PassPoint::Weights)
         .unwrap()
         .gradient;
     let layout = [(like.entries()[0].0, 2), (like.entries()[1].0, 4)];

@@ -8,7 +8,7 @@ use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, Linea
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
 use common::{Point, orthogonal, symmetric, values};
 use nalgebra::DVector;
-use xsam::{Objective, ParamVector};
+use xsam::method::{Objective, ParamVector};
 use xsam_flatness::{
     DifferenceStep, Elements, FlatnessError, GaussNewton, Hessian, Lanczos, LossSurface, Mode,
     SymmetricOperator, Wanted, exact_moments, random_vector,

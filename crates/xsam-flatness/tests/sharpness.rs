@@ -6,7 +6,7 @@ mod common;
 use burn::tensor::{DType, Tensor};
 use common::{Point, symmetric};
 use nalgebra::DMatrix;
-use xsam::Objective;
+use xsam::method::Objective;
 use xsam_flatness::{
     FlatnessError, LossSurface, Mode, Sharpness, faithfulness, highest, m_sharpness,
     random_directions,

@@ -6,6 +6,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::global_avg_pool;
 
+use crate::classifier::{Facts, Sizes};
 use crate::layers::{conv3x3, convolve, linear};
 use crate::{BatchNorm, ImageClassifier};
 
@@ -25,8 +26,17 @@ pub struct SmallCnn {
     pub fc: Linear,
 }
 
-impl SmallCnn {
-    pub(crate) fn zeroed(channels: usize, width: usize, classes: usize, device: &Device) -> Self {
+impl Facts for SmallCnn {
+    const NAME: &'static str = "small_cnn";
+    const WIDTH: Option<usize> = Some(8);
+
+    fn zeroed(sizes: Sizes, device: &Device) -> Self {
+        let Sizes {
+            channels,
+            width,
+            classes,
+            ..
+        } = sizes;
         Self {
             conv1: conv3x3(channels, width, 1, device),
             bn1: BatchNorm::new(width, device),
@@ -65,8 +75,17 @@ pub struct Cnn {
     pub fc: Linear,
 }
 
-impl Cnn {
-    pub(crate) fn zeroed(channels: usize, width: usize, classes: usize, device: &Device) -> Self {
+impl Facts for Cnn {
+    const NAME: &'static str = "cnn";
+    const WIDTH: Option<usize> = Some(16);
+
+    fn zeroed(sizes: Sizes, device: &Device) -> Self {
+        let Sizes {
+            channels,
+            width,
+            classes,
+            ..
+        } = sizes;
         Self {
             conv1: conv3x3(channels, width, 1, device),
             bn1: BatchNorm::new(width, device),

@@ -1,15 +1,14 @@
 //! Which model, how large, and the check that it can be built.
 
-use std::fmt;
 use std::ops::RangeInclusive;
-use std::str::FromStr;
 
 use burn::tensor::Device;
 use thiserror::Error;
 
+use crate::classifier::Sizes;
 use crate::range::{OutOfRange, within};
-use crate::state::{StateError, parameter_count};
-use crate::{Cnn, Densenet121, Mlp, Model, Resnet18, SmallCnn, Vgg11Bn, init};
+use crate::{Model, ModelName, init};
+use xsam_weights::state::{StateError, parameter_count};
 
 /// Image channels a model may take.
 const CHANNELS: RangeInclusive<usize> = 1..=1024;
@@ -22,98 +21,6 @@ const LARGEST_IMAGE: usize = 16_384;
 
 /// The most parameters that are tried to be stored: 8 GiB in single precision.
 pub(crate) const MOST_PARAMETERS: usize = 1 << 31;
-
-/// The models of this crate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ModelName {
-    /// [`Mlp`]; its width is the number of hidden units, 32 if not given.
-    Mlp,
-    /// [`SmallCnn`]; its width is the channels of the first convolution, 8 if not given.
-    SmallCnn,
-    /// [`Cnn`]; its width is the channels of the first convolution, 16 if not given.
-    Cnn,
-    /// [`Resnet18`]; its width is the channels of the first stage, 64 if not given.
-    Resnet18,
-    /// [`Vgg11Bn`], of fixed width.
-    Vgg11Bn,
-    /// [`Densenet121`], of fixed width.
-    Densenet121,
-}
-
-impl ModelName {
-    /// Every model, from the smallest to the deepest.
-    pub const ALL: [Self; 6] = [
-        Self::Mlp,
-        Self::SmallCnn,
-        Self::Cnn,
-        Self::Resnet18,
-        Self::Vgg11Bn,
-        Self::Densenet121,
-    ];
-
-    /// The name in a spec file.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Mlp => "mlp",
-            Self::SmallCnn => "small_cnn",
-            Self::Cnn => "cnn",
-            Self::Resnet18 => "resnet18",
-            Self::Vgg11Bn => "vgg11_bn",
-            Self::Densenet121 => "densenet121",
-        }
-    }
-
-    /// The width used if none is given, or `None` for a model of fixed width.
-    pub const fn default_width(self) -> Option<usize> {
-        match self {
-            Self::Mlp => Some(32),
-            Self::SmallCnn => Some(8),
-            Self::Cnn => Some(16),
-            Self::Resnet18 => Some(64),
-            Self::Vgg11Bn | Self::Densenet121 => None,
-        }
-    }
-
-    /// Height and width of the smallest image that leaves at least one position after pooling.
-    pub const fn smallest_image(self) -> usize {
-        match self {
-            Self::Mlp | Self::SmallCnn | Self::Cnn | Self::Resnet18 => 1,
-            Self::Vgg11Bn => 32,
-            Self::Densenet121 => 8,
-        }
-    }
-}
-
-impl fmt::Display for ModelName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// A name that no model has.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("there is no model {name:?}; the models are {}", names())]
-pub struct UnknownModel {
-    /// The name as given.
-    pub name: String,
-}
-
-fn names() -> String {
-    ModelName::ALL.map(ModelName::as_str).join(", ")
-}
-
-impl FromStr for ModelName {
-    type Err = UnknownModel;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|model| model.as_str() == name)
-            .ok_or_else(|| UnknownModel {
-                name: name.to_owned(),
-            })
-    }
-}
 
 /// Why a model cannot be built.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -285,26 +192,14 @@ impl ModelConfig {
     /// The model before it has its initial values, which takes no room to speak of: Burn's layers make their tensors at
     /// first use.
     fn zeroed(&self, device: &Device) -> Result<Model, ModelError> {
-        let (channels, classes) = (self.channels, self.classes);
-        // Every scalable model has a default, so 1 is never used.
-        let width = self.width.or(self.name.default_width()).unwrap_or(1);
-        let model = match self.name {
-            ModelName::Mlp => {
-                let pixels = channels * self.image_size * self.image_size;
-                Model::Mlp(Mlp::zeroed(pixels, width, classes, device))
-            }
-            ModelName::SmallCnn => {
-                Model::SmallCnn(SmallCnn::zeroed(channels, width, classes, device))
-            }
-            ModelName::Cnn => Model::Cnn(Cnn::zeroed(channels, width, classes, device)),
-            ModelName::Resnet18 => {
-                Model::Resnet18(Resnet18::zeroed(channels, width, classes, device))
-            }
-            ModelName::Vgg11Bn => Model::Vgg11Bn(Vgg11Bn::zeroed(channels, classes, device)),
-            ModelName::Densenet121 => {
-                Model::Densenet121(Densenet121::zeroed(channels, classes, device))
-            }
+        let sizes = Sizes {
+            channels: self.channels,
+            image_size: self.image_size,
+            classes: self.classes,
+            // Every scalable model has a default, so 1 is never used.
+            width: self.width.or(self.name.default_width()).unwrap_or(1),
         };
+        let model = self.name.zeroed(sizes, device);
         let parameters = parameter_count(&model);
         if parameters > MOST_PARAMETERS {
             return Err(ModelError::TooLarge {

@@ -6,6 +6,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::{FeatureStack, avg_pool2d, global_avg_pool};
 
+use crate::classifier::{Facts, Sizes};
 use crate::layers::{conv1x1, conv3x3, convolve, linear};
 use crate::{BatchNorm, ImageClassifier};
 
@@ -101,8 +102,15 @@ pub struct Densenet121 {
     pub linear: Linear,
 }
 
-impl Densenet121 {
-    pub(crate) fn zeroed(channels: usize, classes: usize, device: &Device) -> Self {
+impl Facts for Densenet121 {
+    const NAME: &'static str = "densenet121";
+    const WIDTH: Option<usize> = None;
+    const SMALLEST_IMAGE: usize = 8;
+
+    fn zeroed(sizes: Sizes, device: &Device) -> Self {
+        let Sizes {
+            channels, classes, ..
+        } = sizes;
         let block = |inputs: usize, layers: usize| -> (Vec<DenseLayer>, usize) {
             let stack = (0..layers)
                 .map(|i| DenseLayer::zeroed(inputs + i * GROWTH, device))

@@ -8,7 +8,7 @@ use burn::module::Module;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::state::{Entry, Kind, StateError, with_values};
+use xsam_weights::state::{Entry, Kind, StateError, with_values};
 
 /// Keeps these streams apart from other uses of the same seed.
 const DOMAIN: [u8; 16] = *b"xsam-models init";

@@ -16,6 +16,7 @@
 //!
 //! Nothing random depends on shared state: a seed alone decides the initial values, to the bit.
 
+mod classifier;
 mod cnn;
 mod config;
 mod densenet;
@@ -24,24 +25,20 @@ mod layers;
 mod mlp;
 mod model;
 mod norm;
-mod precision;
 mod range;
 pub mod reference;
 mod resnet;
-pub mod state;
 mod transformer;
 mod vgg;
-pub mod weights;
 
+pub use classifier::ImageClassifier;
 pub use cnn::{Cnn, SmallCnn};
-pub use config::{ModelConfig, ModelError, ModelName, UnknownModel};
+pub use config::{ModelConfig, ModelError};
 pub use densenet::{DenseLayer, Densenet121, Transition};
 pub use mlp::Mlp;
-pub use model::{ImageClassifier, Model};
+pub use model::{Model, ModelName};
 pub use norm::BatchNorm;
-pub use precision::cast;
 pub use resnet::{BasicBlock, Resnet18};
-pub use state::{StateError, parameter_count};
 pub use transformer::{
     Embedding, Hypothesis, LayerNorm, MultiheadAttention, NormPlacement, SearchConfig,
     SharedEmbeddings, TargetBatch, Transformer, TransformerConfig, TransformerDecoder,
@@ -49,7 +46,8 @@ pub use transformer::{
     TransformerLoss,
 };
 pub use vgg::{Feature, Head, Vgg11Bn};
-pub use weights::{
-    Unwrapped, Weights, WeightsError, WeightsFormat, load_weights, read_weights, write_weights,
-};
 pub use xsam_kernels::Activation;
+pub use xsam_weights::{
+    StateError, Unwrapped, Weights, WeightsError, WeightsFormat, cast, load_weights,
+    parameter_count, read_weights, state, weights, write_weights,
+};

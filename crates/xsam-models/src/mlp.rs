@@ -6,6 +6,7 @@ use burn::tensor::{Device, Tensor};
 use xsam_kernels::kinks::relu;
 
 use crate::ImageClassifier;
+use crate::classifier::{Facts, Sizes};
 use crate::layers::linear;
 
 /// Flattened image, linear, ReLU, linear.
@@ -17,8 +18,18 @@ pub struct Mlp {
     pub fc2: Linear,
 }
 
-impl Mlp {
-    pub(crate) fn zeroed(pixels: usize, width: usize, classes: usize, device: &Device) -> Self {
+impl Facts for Mlp {
+    const NAME: &'static str = "mlp";
+    const WIDTH: Option<usize> = Some(32);
+
+    fn zeroed(sizes: Sizes, device: &Device) -> Self {
+        let Sizes {
+            channels,
+            image_size,
+            classes,
+            width,
+        } = sizes;
+        let pixels = channels * image_size * image_size;
         Self {
             fc1: linear(pixels, width, device),
             fc2: linear(width, classes, device),

@@ -6,7 +6,7 @@
 
 use burn::module::Module;
 
-use crate::state::{self, Kind, StateError};
+use xsam_weights::state::{self, Kind, StateError};
 
 /// Streams per seed: parameter tensor `j` has stream `seed * 1000 + j`.
 const STREAMS: u64 = 1000;

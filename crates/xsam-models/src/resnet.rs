@@ -6,6 +6,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::global_avg_pool;
 
+use crate::classifier::{Facts, Sizes};
 use crate::layers::{conv1x1, conv3x3, convolve, linear};
 use crate::{BatchNorm, ImageClassifier};
 
@@ -74,8 +75,17 @@ pub struct Resnet18 {
     pub linear: Linear,
 }
 
-impl Resnet18 {
-    pub(crate) fn zeroed(channels: usize, width: usize, classes: usize, device: &Device) -> Self {
+impl Facts for Resnet18 {
+    const NAME: &'static str = "resnet18";
+    const WIDTH: Option<usize> = Some(64);
+
+    fn zeroed(sizes: Sizes, device: &Device) -> Self {
+        let Sizes {
+            channels,
+            width,
+            classes,
+            ..
+        } = sizes;
         let stage = |inputs, outputs, stride| {
             vec![
                 BasicBlock::zeroed(inputs, outputs, stride, device),

@@ -7,6 +7,7 @@ use burn::nn::{Dropout, DropoutConfig, Linear, Relu};
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::{global_avg_pool, max_pool2d};
 
+use crate::classifier::{Facts, Sizes};
 use crate::layers::{conv3x3_with_bias, convolve, convolve_without_bias, linear};
 use crate::{BatchNorm, ImageClassifier};
 
@@ -92,8 +93,15 @@ pub struct Vgg11Bn {
     pub classifier: Vec<Head>,
 }
 
-impl Vgg11Bn {
-    pub(crate) fn zeroed(channels: usize, classes: usize, device: &Device) -> Self {
+impl Facts for Vgg11Bn {
+    const NAME: &'static str = "vgg11_bn";
+    const WIDTH: Option<usize> = None;
+    const SMALLEST_IMAGE: usize = 32;
+
+    fn zeroed(sizes: Sizes, device: &Device) -> Self {
+        let Sizes {
+            channels, classes, ..
+        } = sizes;
         let mut features = Vec::new();
         let mut inputs = channels;
         for step in PLAN {

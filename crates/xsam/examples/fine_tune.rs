@@ -19,7 +19,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use digits::{Net, epoch, whole};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-use xsam::optim::SgdConfig;
+use xsam::optim::FusedSgdConfig;
 use xsam::{SharpnessAware, XsamConfig};
 use xsam_data::{Images, Normalization, subset};
 
@@ -128,7 +128,7 @@ fn train(
     epochs: usize,
     device: &Device,
 ) -> Result<Net, Box<dyn Error>> {
-    let base = SgdConfig::new().with_momentum(0.9).init()?;
+    let base = FusedSgdConfig::new().with_momentum(0.9).init()?;
     let mut optim = SharpnessAware::new(base, XsamConfig::new().with_rho(0.1))?;
     for i in 0..epochs {
         optim.start_epoch();

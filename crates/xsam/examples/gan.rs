@@ -15,7 +15,7 @@ use burn::module::Module;
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::activation::{leaky_relu, softplus};
 use burn::tensor::{Device, Distribution, Tensor};
-use xsam::optim::AdamConfig;
+use xsam::optim::FusedAdamConfig;
 use xsam::{Accompanied, SharpnessAware, XsamConfig};
 
 const BATCH: usize = 128;
@@ -110,7 +110,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     device.seed(1);
     let (mut generator, mut critic) = (Generator::new(&device), Critic::new(&device));
     let method = || XsamConfig::new().with_rho(0.02);
-    let adam = || AdamConfig::new().with_betas(0.5, 0.9).init();
+    let adam = || FusedAdamConfig::new().with_betas(0.5, 0.9).init();
     let mut generators = SharpnessAware::new(adam()?, method())?;
     let mut critics = SharpnessAware::new(adam()?, method())?;
     let (mut passes, mut moved_once) = (0, 0);

@@ -15,11 +15,9 @@ use std::error::Error;
 
 use burn::tensor::Device;
 use digits::{Net, epoch, whole};
-use xsam::optim::SgdConfig;
-use xsam::{
-    ConfigError, Context, Evaluation, Method, MethodConfig, MethodState, Objective, RecordError,
-    SharpnessAware, StepError, StepReport, Update, check,
-};
+use xsam::method::{Context, Evaluation, Method, MethodConfig, MethodState, Objective, Update};
+use xsam::optim::FusedSgdConfig;
+use xsam::{ConfigError, RecordError, SharpnessAware, StepError, StepReport};
 
 struct BothWaysConfig {
     rho: f64,
@@ -27,7 +25,8 @@ struct BothWaysConfig {
 
 impl MethodConfig for BothWaysConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        check::positive("rho", self.rho)?;
+        let ok = self.rho.is_finite() && self.rho > 0.0;
+        ConfigError::unless(ok, "rho", self.rho, "finite and above 0")?;
         Ok(Box::new(BothWays {
             rho: self.rho,
             bent: 0.0,
@@ -93,7 +92,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let test = whole(&splits.test, &splits.normalization, &device)?;
 
     let mut model = Net::new(10, &device);
-    let base = SgdConfig::new().with_momentum(0.9).init()?;
+    let base = FusedSgdConfig::new().with_momentum(0.9).init()?;
     let mut optim = SharpnessAware::new(base, BothWaysConfig { rho: 0.1 })?;
     for i in 0..10 {
         let (mut loss, mut uphill, mut passes) = (0.0, 0.0, 0);

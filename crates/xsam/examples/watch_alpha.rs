@@ -11,7 +11,7 @@ use std::error::Error;
 
 use burn::tensor::Device;
 use digits::{Net, epoch, whole};
-use xsam::optim::SgdConfig;
+use xsam::optim::FusedSgdConfig;
 use xsam::{SearchReport, SharpnessAware, XsamConfig};
 use xsam_data::with_label_noise;
 
@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let test = whole(&splits.test, &splits.normalization, &device)?;
 
     let mut model = Net::new(10, &device);
-    let base = SgdConfig::new().with_momentum(0.9).init()?;
+    let base = FusedSgdConfig::new().with_momentum(0.9).init()?;
     let mut optim = SharpnessAware::new(base, XsamConfig::new().with_rho(0.3))?;
     for i in 0..20 {
         optim.start_epoch();

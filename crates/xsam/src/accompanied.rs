@@ -3,7 +3,7 @@
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor, ParamGroup};
 use burn::tensor::{Device, GradientCheckpointingStrategy};
 
-use crate::parameters;
+use crate::method::parameters;
 
 /// A model, and another module that its loss goes through: a GAN's critic, a teacher.
 ///
@@ -15,7 +15,7 @@ use crate::parameters;
 /// ```
 /// use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 /// use burn::tensor::{Device, Distribution, Tensor};
-/// use xsam::optim::SgdConfig;
+/// use xsam::optim::FusedSgdConfig;
 /// use xsam::{Accompanied, SharpnessAware, XsamConfig};
 ///
 /// let device = Device::flex().autodiff();
@@ -23,7 +23,7 @@ use crate::parameters;
 /// let critic = BatchNormConfig::new(4).init(&device);
 /// let noise = Tensor::<2>::random([16, 4], Distribution::Default, &device);
 ///
-/// let mut optim = SharpnessAware::new(SgdConfig::new().init()?, XsamConfig::new())?;
+/// let mut optim = SharpnessAware::new(FusedSgdConfig::new().init()?, XsamConfig::new())?;
 /// let both = Accompanied::new(generator, critic);
 /// let step = optim.step(0.1, both, |both: &Accompanied<Linear, BatchNorm>| {
 ///     both.companion().forward(both.model().forward(noise.clone())).mean()

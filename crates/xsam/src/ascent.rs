@@ -5,6 +5,7 @@
 use std::collections::HashSet;
 
 use burn::module::{ParamGroup, ParamId};
+use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::error::{ConfigError, StepError};
@@ -20,7 +21,8 @@ pub(crate) const NORM_EPSILON: f64 = 1e-12;
 /// With scales `T` the ascent step is `T^2 g / (|T g| + 1e-12)` times its length; `T = 1` is plain
 /// gradient ascent. Adaptive scales make the ascent invariant to a rescaling of the weights that
 /// leaves the loss as it is (ASAM: Kwon et al. 2021, arXiv 2102.11600).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Scaling {
     /// `T = 1`: the gradient itself.
@@ -38,6 +40,16 @@ pub enum Scaling {
 /// Added to `|w|` in [`Scaling::Weights`]: the constant of ASAM's published code.
 const WEIGHT_OFFSET: f64 = 0.01;
 
+/// The mask in a config. Masks are the same if they are written alike.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Mask(pub(crate) Option<ParamGroup>);
+
+impl PartialEq for Mask {
+    fn eq(&self, other: &Self) -> bool {
+        format!("{self:?}") == format!("{other:?}")
+    }
+}
+
 /// How to ascend: total length `rho`, number of steps, scaling and mask.
 #[derive(Clone, Debug)]
 pub struct Ascent {
@@ -53,6 +65,9 @@ pub struct Ascent {
 }
 
 impl Ascent {
+    /// The most steps. No paper has more than some tens, and within a step of the optimizer nothing else is heeded.
+    pub const MOST_STEPS: usize = 1000;
+
     /// One plain step of length `rho` for all parameters.
     pub fn new(rho: f64) -> Self {
         Self {
@@ -63,13 +78,17 @@ impl Ascent {
         }
     }
 
-    /// Checks the ranges: `rho` finite and at least 0, `steps` at least 1.
+    /// Checks the ranges: `rho` finite and at least 0, `steps` from 1 to [`MOST_STEPS`](Self::MOST_STEPS).
     ///
     /// # Errors
     /// Names the field, its value and its range.
     pub fn check(&self) -> Result<(), ConfigError> {
         check::non_negative("rho", self.rho)?;
-        check::at_least_one("ascent_steps", self.steps)
+        check::at_least_one("ascent_steps", self.steps)?;
+        match self.steps <= Self::MOST_STEPS {
+            true => Ok(()),
+            false => Err(ConfigError::new("ascent_steps", self.steps, "at most 1000")),
+        }
     }
 
     /// Climbs from the weights, where loss and gradient are `start`; `rho_factor` scales rho.
@@ -104,6 +123,7 @@ impl Ascent {
             less: None,
             members: None,
             made: 0,
+            ended: false,
             here: start,
             displacement: None,
         }
@@ -165,6 +185,8 @@ pub struct Climb<'a> {
     /// The parameters within the mask, from the first step on.
     members: Option<HashSet<ParamId>>,
     made: usize,
+    /// Nothing is left to ascend along.
+    ended: bool,
     here: Evaluation,
     displacement: Option<Displacement>,
 }
@@ -198,7 +220,7 @@ impl<'a> Climb<'a> {
         if self.made == 0 {
             self.members = self.ascent.members(objective)?;
         }
-        if self.made == self.ascent.steps || self.rho <= 0.0 {
+        if self.ended || self.made == self.ascent.steps || self.rho <= 0.0 {
             return Ok(false);
         }
         let members = self.members.as_ref();
@@ -206,7 +228,7 @@ impl<'a> Climb<'a> {
             .ascent
             .direction(&self.here, self.less, members, objective)?;
         if direction.norm == 0.0 {
-            self.made = self.ascent.steps;
+            self.ended = true;
             return Ok(false);
         }
         report.rho = self.rho;
@@ -249,6 +271,7 @@ impl<'a> Climb<'a> {
     pub fn finish(self, objective: &mut dyn Objective) -> Result<AscentPoint, StepError> {
         objective.reset();
         Ok(AscentPoint {
+            ascended: self.made > 0,
             gradient: self.here.gradient,
             norm: self.here.norm,
             displacement: match self.displacement {
@@ -261,6 +284,7 @@ impl<'a> Climb<'a> {
 
 /// Whether [`Ascent::climb`] keeps the way it went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Keep {
     /// Only the gradient at the ascent point.
     Gradient,
@@ -270,7 +294,10 @@ pub enum Keep {
 
 /// Where an ascent ended.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct AscentPoint {
+    /// Whether there was an ascent. Without a length, or along a zero gradient, there is none.
+    pub ascended: bool,
     /// Gradient at the ascent point; at the weights if there was nothing to ascend along.
     pub gradient: ParamVector,
     /// Norm of that gradient.

@@ -6,9 +6,9 @@ use burn::tensor::GradientCheckpointingStrategy;
 
 use crate::error::StepError;
 use crate::loss_scale::LossScale;
+use crate::method::parameters;
 use crate::method::{Context, Method};
 use crate::objective::BatchObjective;
-use crate::parameters;
 use crate::pass::{LossOutput, Pass, Whole};
 use crate::random::Randomness;
 use crate::report::StepReport;
@@ -87,7 +87,7 @@ impl<'a> Attempt<'a> {
                 Some((counted, update, report)) => (Some(counted), Some((update, report))),
                 None => (None, None),
             };
-            let mut pass = Whole(|model: &M| loss(model, batch));
+            let mut pass = Whole(|model: &M, _| loss(model, batch));
             let begin = counted.as_ref().unwrap_or(model);
             let part = self.part(model, begin, &mut pass, (i, parts.len()))?;
             outputs.push(part.output);

@@ -25,22 +25,42 @@ impl ConfigError {
             range,
         }
     }
+
+    /// Refuses the `value` of a hyper-parameter unless it is `ok`; its range in words.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub fn unless(
+        ok: bool,
+        field: &'static str,
+        value: impl fmt::Display,
+        range: &'static str,
+    ) -> Result<(), Self> {
+        match ok {
+            true => Ok(()),
+            false => Err(Self::new(field, value, range)),
+        }
+    }
 }
 
-/// Where in a step a loss or gradient was taken.
+/// A point at which the model is run in a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// At the weights as they were handed in.
+#[non_exhaustive]
+pub enum PassPoint {
+    /// The weights as they were handed in.
     Weights,
-    /// At the ascent point after this many ascent steps.
-    AscentPoint(usize),
+    /// The ascent point after so many ascent steps.
+    Ascent(usize),
+    /// A candidate of the search for alpha, by its position in [`SearchReport::alphas`](crate::SearchReport::alphas).
+    Candidate(usize),
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for PassPoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Weights => write!(f, "at the weights"),
-            Self::AscentPoint(i) => write!(f, "at ascent point {i}"),
+            Self::Ascent(i) => write!(f, "at ascent point {i}"),
+            Self::Candidate(i) => write!(f, "at candidate {i} of the search"),
         }
     }
 }
@@ -51,23 +71,23 @@ impl fmt::Display for Place {
 pub enum StepError {
     /// The loss is not finite.
     #[error(
-        "the loss {place} is {value}: lower the learning rate or rho, clip the gradient, or check \
+        "the loss {point} is {value}: lower the learning rate or rho, clip the gradient, or check \
          the batch"
     )]
     NonFiniteLoss {
         /// Where it was taken.
-        place: Place,
+        point: PassPoint,
         /// Its value.
         value: f64,
     },
     /// The gradient has an element that is not finite, or its norm overflows.
     #[error(
-        "the gradient {place} is not finite (loss {loss}): lower the learning rate or rho, clip \
+        "the gradient {point} is not finite (loss {loss}): lower the learning rate or rho, clip \
          the gradient, or check the batch"
     )]
     NonFiniteGradient {
         /// Where it was taken.
-        place: Place,
+        point: PassPoint,
         /// The loss there.
         loss: f64,
     },
@@ -119,18 +139,6 @@ pub enum StepError {
     /// A batch in parts had none.
     #[error("the batch has no parts: hand over one micro-batch at least")]
     NoMicroBatch,
-    /// Something that the optimizer is to do needs the closure of [`step`](crate::SharpnessAware::step).
-    #[error("{0} needs the closure of `step`: it cannot be done in phases")]
-    NeedsClosure(&'static str),
-    /// The optimizer was changed between the phases of a step, or is another one.
-    #[error(
-        "the optimizer is not as it was when the step began: finish a step before the next one, the next epoch or \
-         a record"
-    )]
-    Stale,
-    /// A method has asked for a pass that the caller has yet to make. Phases catch it; methods hand it on.
-    #[error("a pass has yet to be made")]
-    Pending,
     /// The learning rate is negative or not finite.
     #[error("the learning rate is {0}: must be finite and at least 0")]
     LearningRate(f64),

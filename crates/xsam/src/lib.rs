@@ -11,7 +11,7 @@
 //! ```
 //! use burn::nn::{Linear, LinearConfig};
 //! use burn::tensor::{Device, Distribution, Tensor};
-//! use xsam::optim::SgdConfig;
+//! use xsam::optim::FusedSgdConfig;
 //! use xsam::{SharpnessAware, XsamConfig};
 //!
 //! let device = Device::flex().autodiff();
@@ -19,7 +19,7 @@
 //! let inputs = Tensor::<2>::random([32, 4], Distribution::Default, &device);
 //! let targets = inputs.clone().sum_dim(1);
 //!
-//! let sgd = SgdConfig::new().with_momentum(0.9).init()?;
+//! let sgd = FusedSgdConfig::new().with_momentum(0.9).init()?;
 //! let mut optim = SharpnessAware::new(sgd, XsamConfig::new().with_rho(0.1))?;
 //! for _epoch in 0..20 {
 //!     optim.start_epoch();                                     // XSAM searches once an epoch
@@ -35,7 +35,8 @@
 //! The closure may return `(loss, output)`: `step.output` is that of the pass at the weights. That pass, and no other,
 //! updates running statistics. All passes of a step draw the same dropout masks. A step that fails changes nothing: the
 //! model is in the error. Clipping, a schedule of rho, fresh dropout masks and loss scaling are the `with_` methods of
-//! [`SharpnessAware`]. A loss that goes through a second module (a GAN's critic, a teacher) takes both, as
+//! [`SharpnessAware`]. A `with_` of a config takes any value, all of which are checked when the optimizer is built; one of
+//! the optimizer, which is built by then, checks its value at once. A loss that goes through a second module (a GAN's critic, a teacher) takes both, as
 //! [`Accompanied`].
 //!
 //! # Which method
@@ -60,15 +61,14 @@
 //! config.
 //!
 //! Any method takes a batch in parts: [`step_accumulated`](SharpnessAware::step_accumulated) is a step on a batch that is
-//! too large for memory, [`step_m_sharpness`](SharpnessAware::step_m_sharpness) gives each part an ascent of its own. A loop
-//! that makes its passes itself, without a closure, has [`ascend`](SharpnessAware::ascend) and
-//! [`descend`](SharpnessAware::descend). [`LossScale`] is for activations in half precision.
+//! too large for memory, [`step_m_sharpness`](SharpnessAware::step_m_sharpness) gives each part an ascent of its own. A
+//! closure that wants to know which pass it is in has [`step_with_point`](SharpnessAware::step_with_point), a model that
+//! lives in a struct [`step_mut`](SharpnessAware::step_mut). [`LossScale`] is for activations in half precision.
 //!
 //! Base optimizers that pass over memory once are in [`optim`]; Burn's own work as well.
 //!
 //! Models that train in Burn's own loop, `SupervisedTraining`, do so sharpness-aware with three more lines: the feature
-//! `train` has the module `train` for it. Loops that make their passes themselves have
-//! [`ascend`](SharpnessAware::ascend). Both, and the rest, are in the crate's examples.
+//! `train` has the module `train` for it. The crate's examples have one of them.
 //!
 //! # What a step costs besides its passes
 //!
@@ -87,8 +87,8 @@
 //! ascent step is 3 + 1, and with XSAM 2 + 1 more for the displacement. (ResNet-18 has 11 million
 //! weights, 45 MB: XSAM's 15 come to some 0.7 GB.)
 //!
-//! New methods can be written outside this crate as well: [`Method`] is the interface, [`Ascent`],
-//! [`Climb`], [`Plane`] and [`ParamVector`] are the parts.
+//! New methods can be written outside this crate as well: [`method`] has the interface and the parts, and tells the
+//! methods of this crate by their names.
 //!
 //! Not to be confused with X-SAM (arXiv 2601.10251), which corrects SAM by an eigenvector of the
 //! Hessian, or with the Segment Anything Model.
@@ -96,15 +96,13 @@
 mod accompanied;
 mod ascent;
 mod attempt;
-pub mod check;
+mod check;
 mod error;
 mod loss_scale;
-mod method;
+pub mod method;
 mod objective;
 pub mod optim;
-pub mod parameters;
 mod pass;
-mod phases;
 mod plane;
 mod random;
 mod record;
@@ -112,31 +110,27 @@ mod report;
 mod rho;
 mod search;
 mod sharpness_aware;
+mod step;
 #[cfg(feature = "train")]
 pub mod train;
 mod update;
 mod vector;
 
 pub use accompanied::Accompanied;
-pub use ascent::{Ascent, AscentPoint, Climb, Keep, Scaling};
-pub use error::{ConfigError, Place, RecordError, StepError, StepFailure};
+pub use ascent::Scaling;
+pub use error::{ConfigError, PassPoint, RecordError, StepError, StepFailure};
 pub use loss_scale::LossScale;
 pub use method::{
-    AsamConfig, CloneMethod, Context, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
-    LookXsamConfig, LookbehindSamConfig, Method, MethodConfig, MethodState, MsamConfig, SamConfig,
-    SgdOnlyConfig, WsamConfig, XsamConfig,
+    AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
+    LookbehindSamConfig, MsamConfig, SamConfig, SgdOnlyConfig, WsamConfig, XsamConfig,
 };
-pub use objective::{Evaluation, Objective, Passes};
 pub use pass::LossOutput;
-pub use phases::{Ascended, Candidate, Descent, Phase};
-pub use plane::Plane;
 pub use record::SharpnessAwareRecord;
 pub use report::StepReport;
 pub use rho::RhoSchedule;
-pub use search::{Grid, SearchReport, SearchSchedule};
-pub use sharpness_aware::{SharpnessAware, Step};
-pub use update::{Then, Update};
-pub use vector::ParamVector;
+pub use search::{SearchReport, SearchSchedule};
+pub use sharpness_aware::SharpnessAware;
+pub use step::Step;
 
 /// The README's example is a test.
 #[cfg(doctest)]

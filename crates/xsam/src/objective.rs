@@ -9,9 +9,9 @@ use std::collections::HashSet;
 use burn::module::{Module, ParamGroup, ParamId};
 use burn::tensor::{GradientCheckpointingStrategy, Tensor};
 
-use crate::error::{Place, StepError};
+use crate::error::{PassPoint, StepError};
 use crate::loss_scale::LossScale;
-use crate::parameters;
+use crate::method::parameters;
 use crate::pass::{self, Pass};
 use crate::random::Replay;
 use crate::vector::{ParamVector, Reductions};
@@ -28,14 +28,14 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
-    /// Backward pass of `loss`, a tracked scalar that was computed from `model`; `place` is for errors. One
+    /// Backward pass of `loss`, a tracked scalar that was computed from `model`; `point` is for errors. One
     /// read-back.
     ///
     /// # Errors
     /// If loss or gradient are not finite, no parameter has a gradient, or the loss is not a tracked scalar.
-    pub fn of<M: Module>(model: &M, loss: Tensor<1>, place: Place) -> Result<Self, StepError> {
+    pub fn of<M: Module>(model: &M, loss: Tensor<1>, point: PassPoint) -> Result<Self, StepError> {
         let (loss, gradient) = pass::backward(model, loss, 1.0)?;
-        Self::read(loss, gradient, place, &mut None)?.ok_or(StepError::NoGradient)
+        Self::read(loss, gradient, point, &mut None)?.ok_or(StepError::NoGradient)
     }
 
     /// Loss and gradient of a pass whose loss was scaled. One read-back. `None` if the scale was too large: it has
@@ -43,7 +43,7 @@ impl Evaluation {
     pub(crate) fn read(
         loss: Tensor<1>,
         gradient: ParamVector,
-        place: Place,
+        point: PassPoint,
         scale: &mut Option<LossScale>,
     ) -> Result<Option<Self>, StepError> {
         let [loss, squared_norm] = Reductions::default()
@@ -51,12 +51,12 @@ impl Evaluation {
             .dot(&gradient, &gradient)
             .read()?;
         if !loss.is_finite() {
-            return Err(StepError::NonFiniteLoss { place, value: loss });
+            return Err(StepError::NonFiniteLoss { point, value: loss });
         }
         if !squared_norm.is_finite() {
             return match scale.as_mut().is_some_and(LossScale::back_off) {
                 true => Ok(None),
-                false => Err(StepError::NonFiniteGradient { place, loss }),
+                false => Err(StepError::NonFiniteGradient { point, loss }),
             };
         }
         let factor = 1.0 / scale.map_or(1.0, |scale| scale.scale());
@@ -169,7 +169,7 @@ impl<'a, M: Module, P: Pass<M>> BatchObjective<'a, M, P> {
     pub(crate) fn first(&mut self, counted: &M) -> Result<(M, Evaluation, P::Output), StepError> {
         loop {
             let counted = parameters::independent(counted, self.strategy);
-            if let Some((evaluation, output)) = self.attempt(&counted, Place::Weights)? {
+            if let Some((evaluation, output)) = self.attempt(&counted, PassPoint::Weights)? {
                 return Ok((counted, evaluation, output));
             }
         }
@@ -178,13 +178,13 @@ impl<'a, M: Module, P: Pass<M>> BatchObjective<'a, M, P> {
     fn attempt(
         &mut self,
         model: &M,
-        place: Place,
+        point: PassPoint,
     ) -> Result<Option<(Evaluation, P::Output)>, StepError> {
         Replay::rewind(self.replay.as_ref());
         self.passes.gradients += 1;
         let scale = self.scale.map_or(1.0, |scale| scale.scale());
-        let found = self.pass.gradient(model, scale)?;
-        let evaluation = Evaluation::read(found.loss, found.vector, place, self.scale)?;
+        let found = self.pass.gradient(model, scale, point)?;
+        let evaluation = Evaluation::read(found.loss, found.vector, point, self.scale)?;
         Ok(evaluation.map(|evaluation| (evaluation, found.output)))
     }
 
@@ -192,10 +192,10 @@ impl<'a, M: Module, P: Pass<M>> BatchObjective<'a, M, P> {
         self.point.as_ref().unwrap_or(self.model)
     }
 
-    fn place(&self) -> Place {
+    fn at(&self) -> PassPoint {
         match self.ascents {
-            0 => Place::Weights,
-            n => Place::AscentPoint(n),
+            0 => PassPoint::Weights,
+            n => PassPoint::Ascent(n),
         }
     }
 }
@@ -211,13 +211,13 @@ impl<M: Module, P: Pass<M>> Objective for BatchObjective<'_, M, P> {
     }
 
     fn evaluate(&mut self) -> Result<Evaluation, StepError> {
-        let place = self.place();
+        let at = self.at();
         let point = self
             .point
             .take()
             .unwrap_or_else(|| parameters::independent(self.model, self.strategy));
         let evaluation = loop {
-            if let Some((evaluation, _)) = self.attempt(&point, place)? {
+            if let Some((evaluation, _)) = self.attempt(&point, at)? {
                 break evaluation;
             }
         };
@@ -240,8 +240,9 @@ impl<M: Module, P: Pass<M>> Objective for BatchObjective<'_, M, P> {
                 offset,
             );
             Replay::rewind(self.replay.as_ref());
+            let at = PassPoint::Candidate(self.passes.losses);
             self.passes.losses += 1;
-            losses = losses.scalar(self.pass.loss(&candidate)?);
+            losses = losses.scalar(self.pass.loss(&candidate, at)?);
         }
         losses.read_all()
     }

@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::error::StepError;
-use crate::parameters;
+use crate::error::{PassPoint, StepError};
+use crate::method::parameters;
 use crate::vector::ParamVector;
 
 /// What the closure of a step returns: the loss, or the loss and an output of the caller's own.
@@ -47,26 +47,36 @@ pub(crate) trait Pass<M> {
     /// The caller's own output of a forward pass.
     type Output;
 
-    /// A forward-backward pass. The backward pass is of `scale` times the loss.
-    fn gradient(&mut self, model: &M, scale: f64) -> Result<Gradient<Self::Output>, StepError>;
+    /// A forward-backward pass at `point`. The backward pass is of `scale` times the loss.
+    fn gradient(
+        &mut self,
+        model: &M,
+        scale: f64,
+        point: PassPoint,
+    ) -> Result<Gradient<Self::Output>, StepError>;
 
-    /// A forward pass of a model that requires no gradients: the loss, a tensor of one element.
-    fn loss(&mut self, model: &M) -> Result<Tensor<1>, StepError>;
+    /// A forward pass at `point` of a model that requires no gradients: the loss, a tensor of one element.
+    fn loss(&mut self, model: &M, point: PassPoint) -> Result<Tensor<1>, StepError>;
 }
 
-/// A batch that is run as a whole, by a closure that gives its loss.
+/// A batch that is run as a whole, by a closure that gives its loss at a point.
 pub(crate) struct Whole<F>(pub(crate) F);
 
 impl<M, F, L> Pass<M> for Whole<F>
 where
     M: Module,
-    F: FnMut(&M) -> L,
+    F: FnMut(&M, PassPoint) -> L,
     L: LossOutput,
 {
     type Output = L::Output;
 
-    fn gradient(&mut self, model: &M, scale: f64) -> Result<Gradient<L::Output>, StepError> {
-        let (loss, output) = (self.0)(model).split();
+    fn gradient(
+        &mut self,
+        model: &M,
+        scale: f64,
+        point: PassPoint,
+    ) -> Result<Gradient<L::Output>, StepError> {
+        let (loss, output) = (self.0)(model, point).split();
         let (loss, vector) = backward(model, loss, scale)?;
         Ok(Gradient {
             loss,
@@ -75,8 +85,8 @@ where
         })
     }
 
-    fn loss(&mut self, model: &M) -> Result<Tensor<1>, StepError> {
-        scalar((self.0)(model).split().0)
+    fn loss(&mut self, model: &M, point: PassPoint) -> Result<Tensor<1>, StepError> {
+        scalar((self.0)(model, point).split().0)
     }
 }
 
@@ -104,7 +114,12 @@ where
 {
     type Output = Vec<L::Output>;
 
-    fn gradient(&mut self, model: &M, scale: f64) -> Result<Gradient<Self::Output>, StepError> {
+    fn gradient(
+        &mut self,
+        model: &M,
+        scale: f64,
+        _point: PassPoint,
+    ) -> Result<Gradient<Self::Output>, StepError> {
         let mut outputs = Vec::with_capacity(self.parts.len());
         let mut sum: Option<(Tensor<1>, ParamVector)> = None;
         for part in self.parts {
@@ -125,7 +140,7 @@ where
         })
     }
 
-    fn loss(&mut self, model: &M) -> Result<Tensor<1>, StepError> {
+    fn loss(&mut self, model: &M, _point: PassPoint) -> Result<Tensor<1>, StepError> {
         let mut sum: Option<Tensor<1>> = None;
         for part in self.parts {
             let loss = scalar((self.loss)(model, part).split().0)?;

@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 
 use crate::error::StepError;
-use crate::parameters;
+use crate::method::parameters;
 
 /// 2^64 / golden ratio: as a multiplier it spreads consecutive numbers over all seeds, as any odd one does.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;

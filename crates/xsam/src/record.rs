@@ -12,9 +12,9 @@ use burn_pack::{Reader, Scalar, Writer};
 
 use crate::error::{RecordError, StepError};
 use crate::method::MethodState;
-use crate::parameters;
+use crate::method::parameters;
 use crate::random::Randomness;
-use crate::sharpness_aware::{Edition, SharpnessAware};
+use crate::sharpness_aware::SharpnessAware;
 use crate::vector::ParamVector;
 
 /// Raised whenever the layout of a record changes.
@@ -282,7 +282,6 @@ impl SharpnessAware {
         method.load_state(&record.state)?;
         let loaded = record.parameters()?;
         let base = base::load(&self.base, record.base)?;
-        self.edition = Edition::new();
         self.loaded = loaded;
         if let Randomness::Drawn(number) = &mut self.randomness {
             *number = record.masks;

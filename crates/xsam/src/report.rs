@@ -1,7 +1,7 @@
 //! What a step measured.
 
 use crate::objective::{Evaluation, Passes};
-use crate::search::SearchReport;
+use crate::search::report::SearchReport;
 
 /// The measurements of one step, for plots and logs. They cost nothing beyond the step itself.
 #[derive(Clone, Debug, Default, PartialEq)]

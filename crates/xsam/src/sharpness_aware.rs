@@ -1,32 +1,15 @@
 //! The optimizer: a method around a Burn optimizer.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use burn::module::{Module, ParamId};
+use burn::module::ParamId;
 use burn::optim::ModuleOptimizer;
-use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 
-use crate::attempt::{Attempt, Ready};
 use crate::check;
-use crate::error::{ConfigError, StepError, StepFailure};
+use crate::error::ConfigError;
 use crate::loss_scale::LossScale;
 use crate::method::{Method, MethodConfig};
-use crate::pass::{LossOutput, Parts, Whole};
 use crate::random::Randomness;
 use crate::record::base::parameters_of;
-use crate::report::StepReport;
 use crate::rho::RhoSchedule;
-
-/// A completed step.
-#[derive(Debug)]
-pub struct Step<M, O = ()> {
-    /// The model with its new weights.
-    pub model: M,
-    /// The closure's output of the first pass, the one at the weights that were handed in.
-    pub output: O,
-    /// What was measured.
-    pub report: StepReport,
-}
 
 /// A sharpness-aware optimizer: a method, such as XSAM, around any Burn optimizer.
 ///
@@ -62,7 +45,6 @@ pub struct SharpnessAware {
     pub(crate) base: ModuleOptimizer,
     pub(crate) method: Box<dyn Method>,
     pub(crate) steps: u64,
-    pub(crate) edition: Edition,
     pub(crate) loss_scale: Option<LossScale>,
     pub(crate) rho_schedule: RhoSchedule,
     pub(crate) clip_norm: Option<f64>,
@@ -87,13 +69,14 @@ impl SharpnessAware {
             base,
             method,
             steps: 0,
-            edition: Edition::new(),
             loss_scale: None,
             rho_schedule: RhoSchedule::Constant,
             clip_norm: None,
             randomness: Randomness::Drawn(None),
         }
     }
+
+    // What is set here is checked at once, since the optimizer is built: a `with_` that has a range returns a result.
 
     /// Clips the gradient that the base optimizer gets to a norm of at most `max_norm`, over all
     /// parameters together.
@@ -170,181 +153,7 @@ impl SharpnessAware {
     /// Tells that the next step is the first of an epoch, for methods that do something then (XSAM
     /// searches for alpha).
     pub fn start_epoch(&mut self) {
-        self.edition = Edition::new();
         self.method.start_epoch();
-    }
-
-    /// One step: `model` with new weights, what `loss` returned at the old ones, and a report.
-    ///
-    /// `lr` is a learning rate or one for each parameter group. `loss` is the forward pass: it gets
-    /// a model and returns the mean loss of a batch, a tracked tensor of one element, or a pair of
-    /// that and any output. It is called once at the weights of `model`, and then as often as the
-    /// method asks (see the method's config), at other weights but always in training mode. The call
-    /// at the weights, and no other, updates running statistics (batch norm). The model is on an
-    /// autodiff device; frozen and unused parameters stay as they are.
-    ///
-    /// # Random numbers
-    ///
-    /// All passes of a step draw the same numbers from the device's generator, so that dropout masks are the same and the
-    /// loss is one function: a search compares losses, not masks. The next step has others. Unless
-    /// [`with_fresh_dropout`](Self::with_fresh_dropout) says otherwise the generator is seeded before every pass, by the
-    /// step's number and one that the first step draws from it. So [`Device::seed`](burn::tensor::Device::seed) before
-    /// the first step decides all masks, and seeding it later does not; or the seed of
-    /// [`with_replay_dropout`](Self::with_replay_dropout) does. The number is in the record: a resumed run has the masks
-    /// of an uninterrupted one.
-    ///
-    /// It is the generator of the whole device. What a loop draws from it between steps follows from that number, too,
-    /// and other threads that draw from it during a step spoil the replay. Random numbers of the closure's own, from a
-    /// generator that it has captured, are its own affair: drawn inside the closure they differ from pass to
-    /// pass and a search compares them; draw them, and augment the batch, before the step.
-    ///
-    /// # Other modules in the loss
-    ///
-    /// Only of `model` are running statistics kept as said. Those of a module that the closure captures are moved by
-    /// every pass: hand it in as well, see [`Accompanied`](crate::Accompanied).
-    ///
-    /// # Read-backs
-    ///
-    /// From the device: one a forward-backward pass, and for XSAM one for psi, one for
-    /// the search and, with several or scaled ascent steps, one or two for their norms. One more in the first step,
-    /// for the number that decides the masks.
-    ///
-    /// # Errors
-    /// [`StepFailure`] holds the model as it was handed in; the optimizer is unchanged, too. It
-    /// converts into [`StepError`](crate::StepError) with `?`. The cases: a loss or gradient that is not finite, a
-    /// loss that is not a tracked scalar, no gradient at all, a model without autodiff, a learning
-    /// rate out of range, a mask that matches nothing, a record of another model's parameters, a device that
-    /// fails.
-    pub fn step<M, F, L>(
-        &mut self,
-        lr: impl Into<ModuleLearningRate>,
-        model: M,
-        loss: F,
-    ) -> Result<Step<M, L::Output>, StepFailure<M>>
-    where
-        M: Module,
-        F: FnMut(&M) -> L,
-        L: LossOutput,
-    {
-        self.make(lr, model, |attempt, model| {
-            attempt.whole(model, &mut Whole(loss))
-        })
-    }
-
-    /// One step on a batch that is too large for memory: gradient accumulation, for every method.
-    ///
-    /// `loss` gives the mean loss of one of the `parts`. Every pass of the step goes over all parts, one after another,
-    /// and takes the means of their losses and gradients: the ascent, the search and the descent are those
-    /// of the whole batch, in the memory of a part. The means are of equal shares; where parts differ in size let the
-    /// closure multiply a part's loss by its size over the mean size. The output is that of each part. Batch norm
-    /// normalises each part by itself; its running statistics see each part once.
-    ///
-    /// # Errors
-    /// As [`step`](Self::step); also if there is no part.
-    pub fn step_accumulated<M, B, F, L>(
-        &mut self,
-        lr: impl Into<ModuleLearningRate>,
-        model: M,
-        parts: &[B],
-        loss: F,
-    ) -> Result<Step<M, Vec<L::Output>>, StepFailure<M>>
-    where
-        M: Module,
-        F: FnMut(&M, &B) -> L,
-        L: LossOutput,
-    {
-        self.make(lr, model, |attempt, model| {
-            attempt.whole(model, &mut Parts::new(parts, loss)?)
-        })
-    }
-
-    /// One step of m-sharpness (arXiv 2010.01412, section 4.1): each of the `parts` of a batch, of m samples, ascends
-    /// by itself, and the base optimizer steps with the mean of what the method makes of each.
-    ///
-    /// It is what data-parallel training does where workers do not share the first gradient. The parts go through
-    /// the method one after another: XSAM searches on the first part of a step that has an arc, moving averages take
-    /// in each part. The report has means over the parts, and alpha, psi and search of the first.
-    /// Otherwise as [`step_accumulated`](Self::step_accumulated).
-    ///
-    /// # Errors
-    /// As [`step`](Self::step); also if there is no part.
-    pub fn step_m_sharpness<M, B, F, L>(
-        &mut self,
-        lr: impl Into<ModuleLearningRate>,
-        model: M,
-        parts: &[B],
-        loss: F,
-    ) -> Result<Step<M, Vec<L::Output>>, StepFailure<M>>
-    where
-        M: Module,
-        F: FnMut(&M, &B) -> L,
-        L: LossOutput,
-    {
-        self.make(lr, model, |attempt, model| attempt.each(model, parts, loss))
-    }
-
-    /// A step whose part before the base optimizer's is made by `attempt`.
-    fn make<M: Module, O>(
-        &mut self,
-        lr: impl Into<ModuleLearningRate>,
-        model: M,
-        attempt: impl FnOnce(Attempt<'_>, &M) -> Result<Ready<M, O>, StepError>,
-    ) -> Result<Step<M, O>, StepFailure<M>> {
-        let lr = lr.into();
-        let ready = Attempt::of(self, &lr, &model).and_then(|begun| attempt(begun, &model));
-        match ready {
-            Ok(ready) => {
-                // Nothing can fail from here on. The old weights go first: only then can the base
-                // optimizer work in place.
-                drop(model);
-                Ok(self.finish(lr, ready))
-            }
-            Err(error) => Err(StepFailure::new(model, error)),
-        }
-    }
-
-    /// The base optimizer's part of a step, which cannot fail.
-    pub(crate) fn finish<M: Module, O>(
-        &mut self,
-        lr: ModuleLearningRate,
-        ready: Ready<M, O>,
-    ) -> Step<M, O> {
-        self.adopt(ready.method, ready.loss_scale, ready.randomness);
-        let step = |model, gradients| self.base.step(lr.clone(), model, gradients);
-        Step {
-            model: ready.update.apply(&lr, ready.model, step),
-            output: ready.output,
-            report: ready.report,
-        }
-    }
-
-    /// Takes up what a step has made of the optimizer's state, and counts it.
-    pub(crate) fn adopt(
-        &mut self,
-        method: Box<dyn Method>,
-        loss_scale: Option<LossScale>,
-        randomness: Randomness,
-    ) {
-        self.edition = Edition::new();
-        self.method = method;
-        self.loss_scale = loss_scale;
-        self.randomness = randomness;
-        self.loaded.clear();
-        if let Some(scale) = &mut self.loss_scale {
-            scale.step();
-        }
-        self.steps += 1;
-    }
-}
-
-/// Tells the states of all optimizers apart: a step that was begun in one of them can be finished in no other.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Edition(u64);
-
-impl Edition {
-    pub(crate) fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 

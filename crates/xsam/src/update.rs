@@ -5,7 +5,7 @@ use burn::optim::GradientsParams;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 
 use crate::error::StepError;
-use crate::parameters;
+use crate::method::parameters;
 use crate::report::StepReport;
 use crate::vector::{ParamVector, Reductions};
 
@@ -22,6 +22,7 @@ pub struct Update {
 
 /// What is done after the base optimizer's step with the first gradient.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub enum Then {
     /// Nothing: the step is complete.
     #[default]

@@ -4,10 +4,9 @@
 mod common;
 
 use burn::module::Module;
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 use common::{Net, batch, bits, device, every_method, momentum, optimizer};
-use xsam::{Accompanied, Phase, SharpnessAware, XsamConfig};
+use xsam::{Accompanied, SharpnessAware, XsamConfig};
 
 type Both = Accompanied<Net, Net>;
 
@@ -180,7 +179,7 @@ fn companions_with_gradient_checkpointing_are_run() {
 }
 
 #[test]
-fn a_companion_goes_along_in_phases() {
+fn a_companion_goes_along_in_place() {
     let device = device();
     let (batch, critic, model) = (
         batch(&device),
@@ -189,26 +188,8 @@ fn a_companion_goes_along_in_phases() {
     );
     let expected = after_a_pass_each(&model, &critic, std::slice::from_ref(&batch));
     let mut optim = optimizer(XsamConfig::new());
-    let both = Accompanied::new(model, critic);
-    let gradients = |value: &Tensor<1>, both: &Both| {
-        GradientsParams::from_grads(value.clone().backward(), both)
-    };
-    let value = loss(&both, &batch);
-    let first = gradients(&value, &both);
-    let mut phase = optim.ascend(0.1, both, value, first).unwrap();
-    let step = loop {
-        phase = match phase {
-            Phase::Ascended(ascended) => {
-                let value = loss(ascended.model(), &batch);
-                let gradients = gradients(&value, ascended.model());
-                ascended.answer(value, gradients).unwrap()
-            }
-            Phase::Candidate(candidate) => {
-                let value = loss(candidate.model(), &batch);
-                candidate.answer(value).unwrap()
-            }
-            Phase::Ready(descent) => break optim.descend(descent).unwrap(),
-        };
-    };
-    assert_eq!(bits(&step.model.into_parts().1), bits(&expected));
+    let mut both = Accompanied::new(model, critic);
+    let loss = |both: &Both| loss(both, &batch);
+    optim.step_mut(0.1, &mut both, loss).unwrap();
+    assert_eq!(bits(&both.into_parts().1), bits(&expected));
 }

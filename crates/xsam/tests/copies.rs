@@ -5,11 +5,12 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use peak_alloc::PeakAlloc;
-use xsam::optim::SgdConfig;
+use xsam::method::{Method, MethodConfig};
+use xsam::optim::FusedSgdConfig;
 use xsam::{
     AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
-    LookbehindSamConfig, Method, MethodConfig, MsamConfig, SamConfig, SearchSchedule,
-    SgdOnlyConfig, SharpnessAware, WsamConfig, XsamConfig,
+    LookbehindSamConfig, MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware,
+    WsamConfig, XsamConfig,
 };
 
 #[global_allocator]
@@ -48,8 +49,10 @@ fn copies(method: Box<dyn Method>) -> f64 {
     let model = Net {
         layers: (0..PARAMETERS).map(layer).collect(),
     };
-    let mut optim =
-        SharpnessAware::from_method(SgdConfig::new().with_momentum(0.9).init().unwrap(), method);
+    let mut optim = SharpnessAware::from_method(
+        FusedSgdConfig::new().with_momentum(0.9).init().unwrap(),
+        method,
+    );
     let model = optim.step(0.1, model, Net::loss).unwrap().model;
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
@@ -69,7 +72,7 @@ fn each_method_holds_the_copies_that_it_says() {
     let friendly = xsam().with_friendly(Friendly::default());
     let look = |k| {
         let xsam = xsam().with_alpha(1.3).with_ascent_steps(k);
-        LookXsamConfig::new(xsam).with_every(2)
+        LookXsamConfig::from(xsam).with_every(2)
     };
     let lookbehind = |k| LookbehindSamConfig::new().with_ascent_steps(k).build();
     let wsam = WsamConfig::new;

@@ -9,12 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::module::Module;
 use burn::nn::DropoutConfig;
-use burn::optim::GradientsParams;
 use burn::tensor::{Distribution, Tensor};
 use common::{Net, Point, batch, bits, device, every_method, optimizer, overflowing, plain};
+use xsam::method::Method;
 use xsam::{
-    LossScale, Method, Phase, SearchSchedule, SgdOnlyConfig, SharpnessAware, SharpnessAwareRecord,
-    XsamConfig,
+    LossScale, SearchSchedule, SgdOnlyConfig, SharpnessAware, SharpnessAwareRecord, XsamConfig,
 };
 
 /// Tests that draw from the device's random numbers take turns.
@@ -270,39 +269,4 @@ fn a_loop_that_draws_between_steps_gets_other_numbers_each_time() {
         model = optim.step(0.1, model, loss).unwrap().model;
     }
     assert!(all_differ(&drawn));
-}
-
-/// As the documentation of `ascend` has it.
-#[test]
-fn a_step_in_phases_has_one_mask_if_the_loop_seeds_the_device() {
-    let _alone = alone();
-    let device = device();
-    let optim = optimizer(XsamConfig::new());
-    let seen = RefCell::new(Vec::new());
-    let pass = |model: &Net| {
-        device.seed(4);
-        seen.borrow_mut().push(mask(model));
-        model.last.weight.val().square().sum()
-    };
-    let model = Net::new(&device, 0.5);
-    let value = pass(&model);
-    let gradients = GradientsParams::from_grads(value.backward(), &model);
-    let mut phase = optim.ascend(0.1, model, value, gradients).unwrap();
-    while !matches!(phase, Phase::Ready(_)) {
-        phase = match phase {
-            Phase::Ascended(ascended) => {
-                let value = pass(ascended.model());
-                let gradients = GradientsParams::from_grads(value.backward(), ascended.model());
-                ascended.answer(value, gradients).unwrap()
-            }
-            Phase::Candidate(candidate) => {
-                let value = pass(candidate.model());
-                candidate.answer(value).unwrap()
-            }
-            ready => ready,
-        }
-    }
-    let seen = seen.into_inner();
-    assert_eq!(seen.len(), 2 + 21);
-    assert!(seen.iter().all(|mask| mask == &seen[0]));
 }

@@ -6,10 +6,10 @@ mod common;
 use burn::module::Module;
 use common::by_hand::{CURVATURE, START};
 use common::{Net, Point, assert_close, batch, bits, device, momentum, optimizer};
+use xsam::method::MethodConfig;
 use xsam::{
     Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
-    MethodConfig, MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware, WsamConfig,
-    XsamConfig,
+    MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware, WsamConfig, XsamConfig,
 };
 
 /// Four steps of each from the same start on the same batches, bit for bit.
@@ -52,7 +52,9 @@ fn at_their_limits_methods_are_sam() {
             LookSamConfig::new().with_ascent_steps(k).with_every(1),
             sam.clone(),
         );
-        let friendly = FriendlySamConfig::new().with_friendly(NOT_FRIENDLY);
+        let friendly = FriendlySamConfig::new()
+            .with_sigma(NOT_FRIENDLY.sigma)
+            .with_lambda(NOT_FRIENDLY.lambda);
         assert_same(friendly.with_ascent_steps(k), sam);
     }
     assert_same(MsamConfig::new().with_ascent_steps(1), SamConfig::new());
@@ -72,13 +74,13 @@ fn without_the_sharpness_wsam_is_the_base_optimizer() {
 fn at_their_limits_methods_are_xsam() {
     let xsam = XsamConfig::new().with_ascent_steps(2);
     assert_same(
-        LookXsamConfig::new(xsam.clone()).with_every(1),
+        LookXsamConfig::from(xsam.clone()).with_every(1),
         xsam.clone(),
     );
     assert_same(xsam.clone().with_friendly(NOT_FRIENDLY), xsam.clone());
     // The parabola's tip is higher than the grid, or not taken: here it is not tried.
     let fixed = xsam.clone().with_alpha(1.3);
-    assert_same(fixed.clone().with_parabola(), fixed);
+    assert_same(fixed.clone().with_parabola(true), fixed);
     assert_same(xsam.clone().with_search_batches(1), xsam);
 }
 
@@ -111,7 +113,7 @@ fn where_the_gradient_stays_look_xsams_cheap_step_is_the_full_one() {
             .with_search(SearchSchedule::EverySteps(1)),
     ] {
         let run = |every| {
-            let mut optim = optimizer(LookXsamConfig::new(config.clone()).with_every(every));
+            let mut optim = optimizer(LookXsamConfig::from(config.clone()).with_every(every));
             let loss = |m: &Point| m.quadratic(&CURVATURE);
             let first = optim.step(0.0, Point::new(&START, 2), loss).unwrap();
             let second = optim.step(0.1, first.model, loss).unwrap();

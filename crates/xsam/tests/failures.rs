@@ -8,10 +8,11 @@ use std::cell::Cell;
 use burn::module::{Module, Param, ParamGroup, ParamId};
 use burn::tensor::Tensor;
 use common::{Net, Point, batch, bits, device, every_method, momentum, optimizer};
+use xsam::method::MethodConfig;
 use xsam::{
     AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
-    LookbehindSamConfig, MethodConfig, MsamConfig, Place, SamConfig, SharpnessAware, StepError,
-    WsamConfig, XsamConfig,
+    LookbehindSamConfig, MsamConfig, PassPoint, SamConfig, SharpnessAware, StepError, WsamConfig,
+    XsamConfig,
 };
 
 #[test]
@@ -43,10 +44,10 @@ fn a_failed_step_changes_nothing() {
             });
             let (back, error) = result.unwrap_err().into_parts();
             let place = match fails_at {
-                0 => Place::Weights,
-                n => Place::AscentPoint(n),
+                0 => PassPoint::Weights,
+                n => PassPoint::Ascent(n),
             };
-            assert!(matches!(error, StepError::NonFiniteLoss { place: p, .. } if p == place));
+            assert!(matches!(error, StepError::NonFiniteLoss { point: p, .. } if p == place));
             assert_eq!(bits(&back), weights);
             let now = optim.to_record().unwrap().into_bytes().unwrap();
             assert_eq!(&now[..], &record[..]);
@@ -65,7 +66,7 @@ fn a_gradient_that_is_not_finite_is_an_error() {
     assert_eq!(
         error,
         StepError::NonFiniteGradient {
-            place: Place::Weights,
+            point: PassPoint::Weights,
             loss: 1.0
         }
     );
@@ -139,7 +140,7 @@ fn masked(mask: &ParamGroup) -> Vec<Box<dyn MethodConfig>> {
                 .with_mask(mask())
                 .with_friendly(Friendly::default()),
         ),
-        Box::new(LookXsamConfig::new(XsamConfig::new().with_mask(mask()))),
+        Box::new(LookXsamConfig::from(XsamConfig::new().with_mask(mask()))),
         Box::new(GsamConfig::new().with_mask(mask())),
         Box::new(WsamConfig::new().with_mask(mask())),
         Box::new(LookSamConfig::new().with_mask(mask())),

@@ -4,10 +4,11 @@
 mod common;
 
 use common::optimizer;
+use xsam::method::MethodConfig;
 use xsam::{
-    AsamConfig, ConfigError, Friendly, FriendlySamConfig, Grid, GsamConfig, LookSamConfig,
-    LookXsamConfig, LookbehindSamConfig, LossScale, MethodConfig, MsamConfig, RhoSchedule,
-    SamConfig, Scaling, SearchSchedule, WsamConfig, XsamConfig,
+    AsamConfig, ConfigError, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
+    LookXsamConfig, LookbehindSamConfig, LossScale, MsamConfig, RhoSchedule, SamConfig, Scaling,
+    SearchSchedule, WsamConfig, XsamConfig,
 };
 
 #[test]
@@ -24,13 +25,20 @@ fn hyper_parameters_are_checked_when_the_optimizer_is_built() {
         field(&SamConfig::new().with_ascent_steps(0)),
         "ascent_steps"
     );
+    assert_eq!(
+        field(&SamConfig::new().with_ascent_steps(1001)),
+        "ascent_steps"
+    );
+    let many = XsamConfig::new().with_grid(vec![1.0; 1001]);
+    assert_eq!(field(&many), "grid");
+    assert_eq!(field(&XsamConfig::new().with_grid(Vec::new())), "grid");
     assert_eq!(field(&XsamConfig::new().with_alpha(f64::NAN)), "alpha");
     assert_eq!(
-        field(&AsamConfig::new().with_scaling(Scaling::None)),
-        "scaling"
+        field(&AsamConfig::new().with_adaptive(Scaling::None)),
+        "adaptive"
     );
     let never = XsamConfig::new().with_search(xsam::SearchSchedule::EverySteps(0));
-    assert_eq!(field(&never), "search_every");
+    assert_eq!(field(&never), "search.every-steps");
     let optim = || optimizer(SamConfig::new());
     assert!(optim().with_clip_norm(0.0).is_err());
     let schedule = RhoSchedule::ProportionalToLr { full_at: f64::NAN };
@@ -86,7 +94,7 @@ fn hyper_parameters_of_the_family_are_checked() {
     }
     assert_eq!(field(&LookSamConfig::new().with_every(0)), "every");
     assert_eq!(field(&LookXsamConfig::default().with_every(0)), "every");
-    let inner = LookXsamConfig::new(XsamConfig::new().with_rho(nan));
+    let inner = LookXsamConfig::from(XsamConfig::new().with_rho(nan));
     assert_eq!(field(&inner), "rho");
     for (sigma, lambda, expected) in [
         (-0.1, 0.9, "sigma"),
@@ -98,10 +106,12 @@ fn hyper_parameters_of_the_family_are_checked() {
         (1.0, 0.0, "lambda"),
     ] {
         let friendly = Friendly { sigma, lambda };
-        let config = FriendlySamConfig::new().with_friendly(friendly);
+        let config = FriendlySamConfig::new()
+            .with_sigma(sigma)
+            .with_lambda(lambda);
         assert_eq!(field(&config), expected);
         let config = XsamConfig::new().with_friendly(friendly);
-        assert_eq!(field(&config), expected);
+        assert_eq!(field(&config), format!("friendly.{expected}"));
     }
 }
 
@@ -111,10 +121,10 @@ fn hyper_parameters_of_a_search_are_checked() {
     let xsam = XsamConfig::new;
     assert_eq!(error(xsam().with_search_batches(0)).field, "search_batches");
     for (shortest, longest, tolerance, field) in [
-        (0, 4, 0.1, "search_shortest"),
-        (5, 4, 0.1, "search_longest"),
-        (1, 4, -0.1, "search_tolerance"),
-        (1, 4, f64::NAN, "search_tolerance"),
+        (0, 4, 0.1, "search.adaptive.shortest"),
+        (5, 4, 0.1, "search.adaptive.longest"),
+        (1, 4, -0.1, "search.adaptive.tolerance"),
+        (1, 4, f64::NAN, "search.adaptive.tolerance"),
     ] {
         let search = SearchSchedule::Adaptive {
             shortest,
@@ -124,9 +134,9 @@ fn hyper_parameters_of_a_search_are_checked() {
         assert_eq!(error(xsam().with_search(search)).field, field);
     }
     // A parabola takes three points.
-    let grid = Grid::new(vec![0.5, 1.5]).unwrap();
+    let grid = vec![0.5, 1.5];
     let message = "grid = [0.5, 1.5]: must be a list of at least three positions, for a parabola";
-    let config = xsam().with_grid(grid).with_parabola();
+    let config = xsam().with_grid(grid).with_parabola(true);
     assert_eq!(error(config).to_string(), message);
 }
 

@@ -15,10 +15,10 @@ use common::{
     every_method_with, lookbehind_sam, methods_of_one_gradient, momentum, optimizer,
 };
 use proptest::prelude::*;
+use xsam::method::{Method, MethodConfig};
 use xsam::{
     AsamConfig, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
-    Method, MethodConfig, MsamConfig, RhoSchedule, SamConfig, SgdOnlyConfig, SharpnessAware,
-    WsamConfig, XsamConfig,
+    MsamConfig, RhoSchedule, SamConfig, SgdOnlyConfig, SharpnessAware, WsamConfig, XsamConfig,
 };
 
 /// Weights after `steps` steps from the same start on the same batch.
@@ -342,7 +342,7 @@ proptest! {
             Box::new(FriendlySamConfig::new()),
             Box::new(MsamConfig::new()),
             Box::new(LookbehindSamConfig::new()),
-            Box::new(LookXsamConfig::new(xsam)),
+            Box::new(LookXsamConfig::from(xsam)),
         ];
         for config in methods {
             let run = |dtype| {

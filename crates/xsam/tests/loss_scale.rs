@@ -11,7 +11,7 @@ use common::{
     Net, Point, assert_close, batch, bits, device, every_method, momentum, optimizer, overflowing,
 };
 use xsam::{
-    LossScale, Place, SamConfig, SharpnessAware, SharpnessAwareRecord, StepError, XsamConfig,
+    LossScale, PassPoint, SamConfig, SharpnessAware, SharpnessAwareRecord, StepError, XsamConfig,
 };
 
 /// What a scale must not exceed where the loss is `overflowing`.
@@ -197,8 +197,10 @@ fn what_no_scale_helps_is_an_error_and_changes_nothing() {
         calls.set(calls.get() + 1);
         m.joined().sqrt().sum()
     };
-    let place = Place::Weights;
-    let error = StepError::NonFiniteGradient { place, loss: 1.0 };
+    let error = StepError::NonFiniteGradient {
+        point: PassPoint::Weights,
+        loss: 1.0,
+    };
     let mut optim = optimizer(SamConfig::new()).with_loss_scale(dynamic(16.0));
     let failure = optim.step(0.1, point(), infinite).unwrap_err();
     assert_eq!(failure.error(), &error);

@@ -9,10 +9,11 @@ use burn::module::Module;
 use burn::tensor::{DType, Tensor, TensorData};
 use common::by_hand::{CURVATURE, START, axpy, mean, norm, orthogonal, times};
 use common::{Net, Point, assert_close, batch, bits, device, every_method, momentum, optimizer};
-use xsam::optim::SgdConfig;
+use xsam::method::MethodConfig;
+use xsam::optim::FusedSgdConfig;
 use xsam::{
-    LookSamConfig, LookbehindSamConfig, MethodConfig, Place, SamConfig, SearchSchedule,
-    SharpnessAware, Step, StepError, WsamConfig, XsamConfig,
+    LookSamConfig, LookbehindSamConfig, PassPoint, SamConfig, SearchSchedule, SharpnessAware, Step,
+    StepError, WsamConfig, XsamConfig,
 };
 
 /// Samples of a small regression in double precision.
@@ -269,7 +270,7 @@ fn what_looksam_keeps_of_several_parts_is_the_mean() {
 #[test]
 fn what_is_done_besides_the_base_optimizers_step_is_the_mean_too() {
     let steps = |config: &dyn MethodConfig| {
-        let base = SgdConfig::new().with_momentum(0.9).init().unwrap();
+        let base = FusedSgdConfig::new().with_momentum(0.9).init().unwrap();
         let mut optim = SharpnessAware::from_method(base, config.build().unwrap());
         let mut point = Point::new(&START, 2);
         for _ in 0..2 {
@@ -372,8 +373,8 @@ fn a_part_that_fails_changes_nothing() {
         // The second part at the weights, and where the method ascends the second one at the ascent point.
         let ascends = optim.method() != "sgd";
         for accumulated in [true, false] {
-            for (fails_at, place) in [(2, Place::Weights), (2 + 2, Place::AscentPoint(1))] {
-                if place != Place::Weights && !ascends {
+            for (fails_at, place) in [(2, PassPoint::Weights), (2 + 2, PassPoint::Ascent(1))] {
+                if place != PassPoint::Weights && !ascends {
                     continue;
                 }
                 let calls = Cell::new(0);
@@ -392,7 +393,7 @@ fn a_part_that_fails_changes_nothing() {
                 };
                 let (back, error) = result.unwrap_err().into_parts();
                 assert!(
-                    matches!(error, StepError::NonFiniteLoss { place: p, .. } if p == place),
+                    matches!(error, StepError::NonFiniteLoss { point: p, .. } if p == place),
                     "{error}"
                 );
                 assert_eq!(bits(&back), weights);

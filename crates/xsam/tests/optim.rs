@@ -7,23 +7,28 @@ use burn::module::{Module, ParamGroup};
 use burn::optim::{self, ModuleOptimizer};
 use burn::tensor::{DType, FloatDType};
 use common::{Net, Point, assert_close, batch, bits, device, momentum};
-use xsam::optim::{AdamConfig, SgdConfig};
+use xsam::optim::{FusedAdamConfig, FusedSgdConfig};
 use xsam::{ConfigError, RecordError, SamConfig, SharpnessAware, SharpnessAwareRecord};
 
 fn sgd() -> ModuleOptimizer {
-    let sgd = SgdConfig::new().with_momentum(0.9).with_weight_decay(1e-3);
+    let sgd = FusedSgdConfig::new()
+        .with_momentum(0.9)
+        .with_weight_decay(1e-3);
     sgd.init().unwrap()
 }
 
 fn every_optimizer() -> Vec<ModuleOptimizer> {
-    let nesterov = SgdConfig::new().with_momentum(0.9).with_nesterov(true);
-    let adam = AdamConfig::decoupled().build().unwrap();
+    let nesterov = FusedSgdConfig::new().with_momentum(0.9).with_nesterov(true);
+    let adam = FusedAdamConfig::decoupled().build().unwrap();
     vec![
-        SgdConfig::new().init().unwrap(),
+        FusedSgdConfig::new().init().unwrap(),
         sgd(),
         nesterov.init().unwrap(),
-        AdamConfig::new().with_weight_decay(0.1).init().unwrap(),
-        AdamConfig::decoupled().init().unwrap(),
+        FusedAdamConfig::new()
+            .with_weight_decay(0.1)
+            .init()
+            .unwrap(),
+        FusedAdamConfig::decoupled().init().unwrap(),
         sgd().with_group(ParamGroup::from_predicate("last"), adam, None),
     ]
 }
@@ -50,7 +55,7 @@ fn the_steps_are_burns() {
             .with_epsilon(1e-8)
             .with_weight_decay(0.01);
         let theirs = after_steps(theirs.init(), dtype);
-        let own = AdamConfig::decoupled().init().unwrap();
+        let own = FusedAdamConfig::decoupled().init().unwrap();
         assert_close(&after_steps(own, dtype), &theirs, 1e-4);
     }
 }
@@ -85,7 +90,7 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
 #[test]
 fn state_keeps_its_precision() {
     let loss = |m: &Point| m.quadratic(&[1.0, 0.3, 0.7]);
-    for new in [AdamConfig::new().init().unwrap(), sgd()] {
+    for new in [FusedAdamConfig::new().init().unwrap(), sgd()] {
         let mut optim = SharpnessAware::new(new.clone(), SamConfig::new()).unwrap();
         let model = Point::new(&[1.0, 2.0, 3.0], 1);
         let model = optim.step(0.1, model, loss).unwrap().model;
@@ -100,7 +105,7 @@ fn state_keeps_its_precision() {
 #[test]
 fn state_follows_the_precision_of_the_weights() {
     let loss = |m: &Point| m.quadratic(&[1.0, 0.3, 0.7]);
-    for base in [AdamConfig::new().init().unwrap(), sgd()] {
+    for base in [FusedAdamConfig::new().init().unwrap(), sgd()] {
         let mut optim = SharpnessAware::new(base, SamConfig::new()).unwrap();
         let model = Point::new(&[1.0, 2.0, 3.0], 1);
         let model = optim.step(0.1, model, loss).unwrap().model;
@@ -128,7 +133,7 @@ fn the_record_of_another_optimizer_is_refused() {
     optim
         .step(0.1, Net::new(&device, 0.0), |m: &Net| m.loss(&batch))
         .unwrap();
-    let adam = AdamConfig::new().init().unwrap();
+    let adam = FusedAdamConfig::new().init().unwrap();
     let mut other = SharpnessAware::new(adam, SamConfig::new()).unwrap();
     let error = other.load_record(optim.to_record().unwrap()).unwrap_err();
     assert!(matches!(error, RecordError::OtherBase { .. }), "{error}");
@@ -138,7 +143,7 @@ fn the_record_of_another_optimizer_is_refused() {
 fn hyper_parameters_are_checked() {
     let message =
         |result: Result<ModuleOptimizer, ConfigError>| result.map(drop).unwrap_err().to_string();
-    let (sgd, adam) = (SgdConfig::new, AdamConfig::new);
+    let (sgd, adam) = (FusedSgdConfig::new, FusedAdamConfig::new);
     for (error, expected) in [
         (
             sgd().with_momentum(1.0).init(),

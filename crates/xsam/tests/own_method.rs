@@ -4,10 +4,8 @@
 mod common;
 
 use common::{Point, assert_close, optimizer, plain};
-use xsam::{
-    Ascent, ConfigError, Context, Evaluation, Keep, Method, MethodConfig, Objective,
-    SharpnessAware, StepError, StepReport, Update,
-};
+use xsam::method::{Ascent, Context, Evaluation, Keep, Method, MethodConfig, Objective, Update};
+use xsam::{ConfigError, SharpnessAware, StepError, StepReport};
 
 /// Hands on the mean of the gradients at the weights and at the ascent point.
 struct HalfwayConfig {

@@ -9,11 +9,11 @@ use burn::tensor::{Bytes, DType, FloatDType, Tensor};
 use common::{
     Net, Point, assert_close, batch, bits, device, every_method, momentum, optimizer, plain,
 };
-use xsam::optim::SgdConfig;
+use xsam::method::{Method, MethodConfig};
+use xsam::optim::FusedSgdConfig;
 use xsam::{
-    Friendly, FriendlySamConfig, LookSamConfig, LookXsamConfig, Method, MethodConfig, RecordError,
-    SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware, SharpnessAwareRecord, StepError,
-    XsamConfig,
+    Friendly, FriendlySamConfig, LookSamConfig, LookXsamConfig, RecordError, SamConfig,
+    SearchSchedule, SgdOnlyConfig, SharpnessAware, SharpnessAwareRecord, StepError, XsamConfig,
 };
 
 fn grouped() -> ModuleOptimizer {
@@ -78,12 +78,16 @@ fn what_a_method_keeps_survives() {
         (
             "towards",
             4,
-            Box::new(LookXsamConfig::new(xsam()).with_every(3)),
+            Box::new(LookXsamConfig::from(xsam()).with_every(3)),
         ),
         (
             "average",
             3,
-            Box::new(FriendlySamConfig::new().with_friendly(friendly)),
+            Box::new(
+                FriendlySamConfig::new()
+                    .with_sigma(friendly.sigma)
+                    .with_lambda(friendly.lambda),
+            ),
         ),
         ("average", 3, Box::new(xsam().with_friendly(friendly))),
         // Alpha, which the first step has searched for.
@@ -171,7 +175,7 @@ fn a_run_goes_on_in_another_precision() {
     let fixed = || XsamConfig::new().with_alpha(1.3);
     let configs: [Box<dyn MethodConfig>; 3] = [
         Box::new(LookSamConfig::new().with_every(2)),
-        Box::new(LookXsamConfig::new(fixed()).with_every(2)),
+        Box::new(LookXsamConfig::from(fixed()).with_every(2)),
         Box::new(FriendlySamConfig::new()),
     ];
     for config in configs {
@@ -410,7 +414,7 @@ fn a_base_optimizer_with_state_of_other_parameters_is_an_error_too() {
 fn no_byte_of_a_record_ends_the_program() {
     let device = device();
     let batch = batch(&device);
-    let ours = SgdConfig::new().with_momentum(0.9).init().unwrap();
+    let ours = FusedSgdConfig::new().with_momentum(0.9).init().unwrap();
     for base in [momentum(), ours, AdamConfig::new().init()] {
         let new = || {
             let method = LookSamConfig::new().with_every(2).build().unwrap();

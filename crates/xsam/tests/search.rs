@@ -6,10 +6,10 @@ mod common;
 use std::cell::Cell;
 
 use common::by_hand::{axpy, dot, times, unit};
-use common::{Point, optimizer};
+use common::{Point, coarse, optimizer};
+use xsam::method::MethodConfig;
 use xsam::{
-    Grid, LookXsamConfig, MethodConfig, SamConfig, SearchReport, SearchSchedule, SharpnessAware,
-    StepReport, XsamConfig,
+    LookXsamConfig, SamConfig, SearchReport, SearchSchedule, SharpnessAware, StepReport, XsamConfig,
 };
 
 /// One step at a learning rate of 0, so that the weights stay.
@@ -57,7 +57,7 @@ fn surfaces() -> Vec<([f64; 2], [f64; 2], f64)> {
 fn a_coarse_grid_with_a_parabola_finds_the_maximum_of_the_fine_one() {
     for (start, curvature, best) in surfaces() {
         let xsam = || XsamConfig::new().with_rho(0.5);
-        let coarse = xsam().with_grid(Grid::coarse()).with_parabola();
+        let coarse = xsam().with_parabola(true);
         let found = step(&mut optimizer(coarse), &start, &curvature);
         let fine = step(&mut optimizer(xsam()), &start, &curvature);
         assert_eq!((found.passes.losses, fine.passes.losses), (7, 21));
@@ -77,11 +77,11 @@ fn a_coarse_grid_with_a_parabola_finds_the_maximum_of_the_fine_one() {
 #[test]
 fn a_maximum_at_the_end_of_the_grid_is_not_refined() {
     // v0 and the gradient at the ascent point are above the highest curvature's direction on the arc's far side.
-    let config = XsamConfig::new().with_rho(0.1).with_grid(Grid::coarse());
+    let config = XsamConfig::new().with_rho(0.1).with_grid(coarse());
     let plain = step(&mut optimizer(config.clone()), &[3.0, 1.0], &[1.0, 4.0]);
     assert_eq!(plain.alpha, Some(2.0));
     let refined = step(
-        &mut optimizer(config.with_parabola()),
+        &mut optimizer(config.with_parabola(true)),
         &[3.0, 1.0],
         &[1.0, 4.0],
     );
@@ -92,12 +92,12 @@ fn a_maximum_at_the_end_of_the_grid_is_not_refined() {
 #[test]
 fn a_vertex_that_is_not_higher_is_not_taken() {
     let (start, curvature, _) = surfaces()[0];
-    let config = XsamConfig::new().with_rho(0.5).with_grid(Grid::coarse());
+    let config = XsamConfig::new().with_rho(0.5).with_grid(coarse());
     let grid = step(&mut optimizer(config.clone()), &start, &curvature);
     // The last of the calls, 0 and 1 for gradients and six for the grid, is the vertex.
     for value in [-1e3, f64::NAN] {
         let calls = Cell::new(0);
-        let mut optim = optimizer(config.clone().with_parabola());
+        let mut optim = optimizer(config.clone().with_parabola(true));
         let report = optim
             .step(0.0, Point::new(&start, 1), |m: &Point| {
                 let loss = m.quadratic(&curvature);
@@ -234,7 +234,7 @@ fn an_epoch_that_starts_in_the_middle_of_a_search_has_its_own_after_it() {
 #[test]
 fn look_xsam_searches_in_its_steps_of_xsam() {
     let still = |_| [1.0, 9.0];
-    let look = |xsam| LookXsamConfig::new(xsam).with_every(3);
+    let look = |xsam| LookXsamConfig::from(xsam).with_every(3);
     let every = |n| XsamConfig::new().with_search(SearchSchedule::EverySteps(n));
     // Due in 0, 2, 4, ..: what is due in a step between is made in the next one of XSAM.
     assert_eq!(numbers(searches(look(every(2)), 10, still)), [0, 3, 6, 9]);
@@ -283,7 +283,7 @@ fn a_thousand_steps_without_an_epoch_are_told() {
     };
     let configs: [Box<dyn MethodConfig>; 2] = [
         Box::new(XsamConfig::new()),
-        Box::new(LookXsamConfig::new(XsamConfig::new()).with_every(3)),
+        Box::new(LookXsamConfig::from(XsamConfig::new()).with_every(3)),
     ];
     for config in configs {
         let new = || SharpnessAware::from_method(common::plain(), config.build().unwrap());

@@ -8,10 +8,11 @@ use common::by_hand::{
     no_scaling, norm, orthogonal, points_without, times,
 };
 use common::{Point, assert_close};
-use xsam::optim::SgdConfig;
+use xsam::method::MethodConfig;
+use xsam::optim::FusedSgdConfig;
 use xsam::{
     Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
-    MethodConfig, MsamConfig, Scaling, SearchSchedule, SharpnessAware, WsamConfig, XsamConfig,
+    MsamConfig, Scaling, SearchSchedule, SharpnessAware, WsamConfig, XsamConfig,
 };
 
 const LR: f64 = 0.1;
@@ -20,7 +21,7 @@ const DECAY: f64 = 1e-3;
 
 /// Some steps of a method on the quadratic, around SGD with momentum and weight decay.
 fn steps(config: impl MethodConfig, steps: usize) -> Vec<f64> {
-    let base = SgdConfig::new()
+    let base = FusedSgdConfig::new()
         .with_momentum(MOMENTUM)
         .with_weight_decay(DECAY);
     let mut optim = SharpnessAware::new(base.init().unwrap(), config).unwrap();
@@ -143,8 +144,9 @@ fn friendly_sam_ascends_without_the_average() {
         let config = FriendlySamConfig::new()
             .with_rho(0.3)
             .with_ascent_steps(k)
-            .with_scaling(scaling)
-            .with_friendly(Friendly { sigma, lambda });
+            .with_adaptive(scaling)
+            .with_sigma(sigma)
+            .with_lambda(lambda);
         let mut average = vec![0.0; 4];
         let expected = by_hand(3, |w, _| {
             average = axpy(&times(lambda, &average), 1.0 - lambda, &gradient(w));
@@ -216,7 +218,7 @@ fn look_xsam_turns_the_gradients_between() {
             let along = times(length * angle.cos() / norm(&own), &own);
             axpy(&along, length * angle.sin() / norm(&across), &across)
         });
-        let config = LookXsamConfig::new(xsam).with_every(2);
+        let config = LookXsamConfig::from(xsam).with_every(2);
         // The arc cosines by hand lose digits.
         assert_close(&steps(config, 5), &expected, 1e-9);
     }
@@ -238,7 +240,7 @@ fn xsam_goes_with_adaptive_and_with_friendly_ascent() {
             let top = ascend(w, 0.3, k, elementwise);
             along_the_arc(w, &top, 0.5, alpha).0
         });
-        let config = xsam.clone().with_scaling(Scaling::Elementwise);
+        let config = xsam.clone().with_adaptive(Scaling::Elementwise);
         assert_close(&steps(config, 2), &expected, ROUNDING);
 
         let mut average = vec![0.0; 4];

@@ -8,11 +8,12 @@ use std::alloc::System;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use xsam::optim::{AdamConfig, SgdConfig};
+use xsam::method::MethodConfig;
+use xsam::optim::{FusedAdamConfig, FusedSgdConfig};
 use xsam::{
-    AsamConfig, Friendly, FriendlySamConfig, Grid, GsamConfig, LookSamConfig, LookXsamConfig,
-    LookbehindSamConfig, MethodConfig, MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig,
-    SharpnessAware, WsamConfig, XsamConfig,
+    AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
+    LookbehindSamConfig, MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware,
+    WsamConfig, XsamConfig,
 };
 
 #[global_allocator]
@@ -62,7 +63,7 @@ fn a_step_fills_the_buffers_that_it_must() {
     let gradient = copies(|| net.loss().backward());
     let passes = |gradients: f64, losses: f64| gradients * gradient + losses * forward;
     let searching = XsamConfig::new()
-        .with_grid(Grid::new(vec![0.5, 1.5]).unwrap())
+        .with_grid(vec![0.5, 1.5])
         .with_search(SearchSchedule::EverySteps(1));
     let (sam, xsam) = (SamConfig::new, || XsamConfig::new().with_alpha(1.3));
     let wsam = WsamConfig::new;
@@ -72,7 +73,7 @@ fn a_step_fills_the_buffers_that_it_must() {
     let lookbehind = |k| LookbehindSamConfig::new().with_ascent_steps(k).build();
     // The second step of these is one between.
     let look = LookSamConfig::new().with_every(2);
-    let look_xsam = LookXsamConfig::new(xsam()).with_every(2);
+    let look_xsam = LookXsamConfig::from(xsam()).with_every(2);
     let methods = [
         ("sgd", SgdOnlyConfig::new().build(), passes(1.0, 0.0)),
         // The ascent point.
@@ -123,11 +124,11 @@ fn a_step_fills_the_buffers_that_it_must() {
     ];
     let methods = methods.map(|(name, method, expected)| (name, method.unwrap(), expected));
     let bases = [
-        SgdConfig::new()
+        FusedSgdConfig::new()
             .with_momentum(0.9)
             .with_weight_decay(1e-3)
             .init(),
-        AdamConfig::decoupled().init(),
+        FusedAdamConfig::decoupled().init(),
     ];
     let mut wrong = Vec::new();
     for base in bases.map(Result::unwrap) {

@@ -30,11 +30,12 @@ use burn::train::{
 };
 use common::{Net, assert_close, bits, device, momentum, plain};
 use quiet::Quiet;
+use xsam::method::{Method, MethodConfig};
 use xsam::train::SharpnessAwareModel;
 use xsam::{
     AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
-    LookbehindSamConfig, Method, MethodConfig, MsamConfig, RhoSchedule, SamConfig, SearchSchedule,
-    SgdOnlyConfig, SharpnessAware, StepReport, WsamConfig, XsamConfig,
+    LookbehindSamConfig, MsamConfig, RhoSchedule, SamConfig, SearchSchedule, SgdOnlyConfig,
+    SharpnessAware, StepReport, WsamConfig, XsamConfig,
 };
 
 const BATCHES: usize = 4;
@@ -158,7 +159,7 @@ fn every_method() -> Vec<Built> {
                 .with_ascent_steps(2)
                 .with_friendly(friendly),
         ),
-        Box::new(XsamConfig::new().with_search(adaptive).with_parabola()),
+        Box::new(XsamConfig::new().with_search(adaptive).with_parabola(true)),
         Box::new(GsamConfig::new()),
         Box::new(WsamConfig::new()),
         Box::new(LookSamConfig::new().with_every(3)),

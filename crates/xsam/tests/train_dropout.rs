@@ -18,8 +18,9 @@ use burn::train::{
 };
 use common::{Net, bits, device, every_method, plain};
 use quiet::Quiet;
+use xsam::method::{Method, MethodConfig};
 use xsam::train::SharpnessAwareModel;
-use xsam::{ConfigError, Method, MethodConfig, SharpnessAware, XsamConfig};
+use xsam::{ConfigError, SharpnessAware, XsamConfig};
 
 /// Tests that draw from the device's random numbers take turns.
 fn alone() -> MutexGuard<'static, ()> {

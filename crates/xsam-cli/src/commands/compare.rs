@@ -1,53 +1,175 @@
-//! `xsam compare`
+//! `compare`
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::Parser;
+use clap::builder::RangedU64ValueParser;
 use serde_json::json;
-use xsam_train::{Comparison, Error, Exact, JobListener, Preset, Spec, Status, Workers, report};
+use xsam_lab::spec::{TaskSpec, Tune};
+use xsam_lab::{
+    Compare, Comparison, Error, Exact, JobListener, Preset, SpecError, Status, Tasks, Workers,
+};
+use xsam_report::{draw_comparison, report};
 
-use super::{Outcome, Source, read, stop_on_interrupt, terms};
-use crate::args::{CompareArguments, RunArguments};
+use super::train::TrainingArguments;
+use crate::context::{Context, Outcome};
 use crate::job_progress::JobProgress;
 use crate::progress::Progress;
+use crate::signals::stop_below;
+use crate::source::Otherwise;
 use crate::{print, table};
 
-/// The preset that is run if nothing else is said: the main job.
-pub(super) const DEFAULT: &str = "digits-noise";
+/// Several methods and seeds on one task: table, CSV, JSON and plots.
+#[derive(Debug, Parser)]
+#[command(
+    name = "compare",
+    after_help = "Examples:\n  {program} compare spec.toml --methods sgd,asam --seeds 0,1,2,3,4\n  \
+                  {program} compare spec.toml --methods sgd,sam,xsam --rho 0.1,0.2 --ascent-steps 1,3\n  \
+                  {program} compare spec.toml --equal-compute --jobs 4\n  \
+                  {program} compare spec.toml --tune rho=0.05,0.1,0.2 --tune optimizer.lr=0.02,0.05 \
+                  --tune-seeds 10,11\n  \
+                  {program} compare --resume runs/spec\n\n\
+                  Without a spec it runs the first preset that comes with the program. Runs that are finished are \
+                  not repeated, interrupted ones go on, and one in the way with another spec is refused: --resume \
+                  with more --methods or --seeds adds to a comparison.\n\n\
+                  Passes in the table are forward-backward passes of a run; a forward pass of a search for alpha \
+                  counts as a third of one. p is that of a paired t-test, over the seeds, of the results after the \
+                  last epoch against those of the first method."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    training: TrainingArguments,
 
-pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
-    let more = settings(&arguments);
-    let CompareArguments {
-        run: arguments,
-        jobs,
-        ..
-    } = arguments;
-    let text = match &arguments.resume {
-        Some(directory) => read(&directory.join("spec.toml"))?,
-        None => Preset::find(DEFAULT)?.toml().to_owned(),
-    };
-    let source = Source::new(&arguments, &text, more)?;
+    /// The methods, or labels of sections [compare.LABEL], in the order of the table.
+    #[arg(
+        id = "compare.methods",
+        long = "methods",
+        value_name = "A,B,..",
+        value_delimiter = ','
+    )]
+    methods: Vec<String>,
+
+    /// The seeds; each method runs once from each.
+    #[arg(
+        id = "compare.seeds",
+        long = "seeds",
+        value_name = "M,N,..",
+        value_delimiter = ','
+    )]
+    seeds: Vec<u64>,
+
+    /// Values of rho: a row for each and every method that has it.
+    #[arg(
+        id = "compare.rho",
+        long = "rho",
+        value_name = "R,S,..",
+        value_delimiter = ','
+    )]
+    rho: Vec<f64>,
+
+    /// Numbers of ascent steps: a row for each and every method that ascends.
+    #[arg(
+        id = "compare.ascent_steps",
+        long = "ascent-steps",
+        value_name = "K,L,..",
+        value_delimiter = ','
+    )]
+    ascent_steps: Vec<usize>,
+
+    /// Gives methods with fewer passes an epoch more epochs, until all have as many passes as the costliest one has
+    /// in the epochs of the spec. The learning rate's schedule is stretched to them.
+    #[arg(id = "compare.equal_compute", long = "equal-compute")]
+    equal_compute: bool,
+
+    /// Chooses a hyper-parameter for each method that has it: the value with the best score on the validation data
+    /// after the last epoch. Repeated, all combinations. A field without a section is one of the method.
+    #[arg(id = "compare.tune", long = "tune", value_name = "FIELD=V,W,..", value_parser = tried)]
+    tune: Vec<(String, Vec<String>)>,
+
+    /// The seeds that are tuned on; those of the comparison if not given.
+    #[arg(
+        id = "compare.tune_seeds",
+        long = "tune-seeds",
+        value_name = "M,N,..",
+        value_delimiter = ','
+    )]
+    tune_seeds: Vec<u64>,
+
+    /// So many runs at a time, up to 256, each in a process with its share of the threads.
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = RangedU64ValueParser::<usize>::new().range(1..=256))]
+    jobs: usize,
+}
+
+/// A field and the values that are tried of it.
+fn tried(text: &str) -> Result<(String, Vec<String>), String> {
+    let malformed = "must be a field and values to try, as in rho=0.05,0.1,0.2";
+    let (field, values) = text.split_once('=').ok_or(malformed)?;
+    let values: Vec<String> = values.split(',').map(|v| v.trim().to_owned()).collect();
+    if field.trim().is_empty() || values.iter().any(String::is_empty) {
+        return Err(malformed.to_owned());
+    }
+    Ok((field.trim().to_owned(), values))
+}
+
+impl Arguments {
+    /// Changes the section `[compare]` to what the flags say.
+    fn apply<S: TaskSpec>(&self, compare: &mut Compare) -> Result<(), SpecError> {
+        given(&mut compare.methods, &self.methods);
+        given(&mut compare.seeds, &self.seeds);
+        given(&mut compare.rho, &self.rho);
+        given(&mut compare.ascent_steps, &self.ascent_steps);
+        given(&mut compare.tune_seeds, &self.tune_seeds);
+        compare.equal_compute |= self.equal_compute;
+        for (field, values) in &self.tune {
+            let tune = Tune::of::<S>(field, values).map_err(|error| SpecError {
+                key: format!("--tune {field}"),
+                ..error
+            })?;
+            compare.tune.extend(tune);
+        }
+        Ok(())
+    }
+}
+
+/// Changes a list to the values of a flag, if there are any.
+fn given<T: Clone>(list: &mut Vec<T>, values: &[T]) {
+    if !values.is_empty() {
+        *list = values.to_vec();
+    }
+}
+
+pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Result<Outcome, Error> {
+    let training = &arguments.training;
+    let source = training.source(program, Otherwise::FirstPreset)?;
     let spec = &source.spec;
-    let compare = source.compare.clone().unwrap_or_default();
-    let directory = directory(&arguments);
+    let mut compare = source.compare.clone().unwrap_or_default();
+    arguments.apply::<L::Spec>(&mut compare)?;
+    let directory = directory(training, program);
 
-    let comparison = Comparison::prepare(spec, &compare, &directory, terms(&arguments))
+    let comparison = Comparison::<L>::prepare(spec, &compare, &directory, training.terms())
         .map_err(|error| source.blame(error))?;
-    let mut summary = if jobs > 1 {
-        let mut progress = JobProgress::new(&arguments.output, comparison.runs());
-        let stop = stop_on_interrupt(progress.bars());
-        let show: &mut JobListener<'_> = &mut |job, event| progress.show(job, event);
-        comparison.run_parallel(&workers(jobs)?, &stop, show)?
+    let output = &training.output;
+    let mut summary = if arguments.jobs > 1 {
+        let mut progress = JobProgress::new(output, comparison.runs());
+        let stop = stop_below(progress.bars());
+        let show: &mut JobListener<'_, L::Spec> = &mut |job, event| progress.show(job, event);
+        comparison.run_parallel(&workers(arguments.jobs)?, &stop, show)?
     } else {
-        let mut progress = Progress::new(&arguments.output, comparison.runs());
-        let stop = stop_on_interrupt(progress.bars());
+        let mut progress = Progress::new(output, comparison.runs());
+        let stop = stop_below(progress.bars());
         comparison.run(&stop, &mut |event| progress.show(&event))?
     };
-    let file = report(&directory)?;
+    let drawn = draw_comparison(&directory)?;
+    summary.files.extend(drawn.files);
+    summary.warnings.extend(drawn.warnings);
+    summary.write(&directory)?;
+    let file = report(&directory, print::name())?;
     let name = file.file_name().unwrap_or_default();
     summary.files.push(name.to_string_lossy().into_owned());
 
-    if arguments.output.json {
+    if output.json {
         let path = directory.display().to_string();
         print::json(
             &json!({ "event": "comparison", "directory": path, "summary": Exact(&summary) }),
@@ -56,8 +178,8 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
         if let Some(tuning) = &summary.tuning {
             print::line(table::candidates(tuning));
         }
-        print::line(table::heading(spec, &summary));
-        print::line(table::methods(spec, &summary));
+        print::line(table::heading(&summary));
+        print::line(table::methods(&summary));
         print::line(format!(
             "In {}: {}",
             directory.display(),
@@ -75,72 +197,13 @@ pub(crate) fn run(arguments: CompareArguments) -> Result<Outcome, Error> {
         Status::Failed => Outcome::Failed,
         Status::Running | Status::Interrupted => {
             print::error(format_args!(
-                "to go on: xsam compare --resume {}",
+                "to go on: {} compare --resume {}",
+                print::name(),
                 directory.display()
             ));
             Outcome::Interrupted
         }
     })
-}
-
-/// What the flags set in the section `[compare]`.
-fn settings(arguments: &CompareArguments) -> Vec<String> {
-    let mut settings = Vec::new();
-    let mut set = |field: &str, value: String, given: bool| {
-        if given {
-            settings.push(format!("compare.{field}={value}"));
-        }
-    };
-    let CompareArguments {
-        methods,
-        seeds,
-        rho,
-        ascent_steps,
-        equal_compute,
-        tune,
-        tune_seeds,
-        ..
-    } = arguments;
-    set("methods", json!(methods).to_string(), !methods.is_empty());
-    set("seeds", format!("{seeds:?}"), !seeds.is_empty());
-    set("rho", format!("{rho:?}"), !rho.is_empty());
-    set(
-        "ascent_steps",
-        format!("{ascent_steps:?}"),
-        !ascent_steps.is_empty(),
-    );
-    set("equal_compute", "true".to_owned(), *equal_compute);
-    set(
-        "tune_seeds",
-        format!("{tune_seeds:?}"),
-        !tune_seeds.is_empty(),
-    );
-    for (field, values) in tune {
-        let values: Vec<String> = values
-            .iter()
-            .map(|value| toml_value(field, value))
-            .collect();
-        set(
-            &format!("tune.{field}"),
-            format!("[{}]", values.join(", ")),
-            true,
-        );
-    }
-    settings
-}
-
-/// A value of a list in TOML: for a field of text a text, for another a number or a truth value if it is one.
-fn toml_value(field: &str, text: &str) -> String {
-    if Spec::takes_text(field) {
-        return json!(text).to_string();
-    }
-    if text.parse::<i64>().is_ok() || text.parse::<bool>().is_ok() {
-        return text.to_owned();
-    }
-    match text.parse::<f64>() {
-        Ok(number) if number.is_finite() => format!("{number:?}"),
-        _ => json!(text).to_string(),
-    }
 }
 
 /// Processes of this program, that share its threads among them.
@@ -153,15 +216,15 @@ fn workers(count: usize) -> Result<Workers, Error> {
     })
 }
 
-fn directory(arguments: &RunArguments) -> PathBuf {
-    if let Some(directory) = arguments.resume.as_ref().or(arguments.out.as_ref()) {
-        return directory.clone();
-    }
-    let stem = arguments.spec.as_deref().and_then(Path::file_stem);
-    let name = match (stem, &arguments.preset) {
-        (Some(stem), _) => stem.to_string_lossy().into_owned(),
-        (None, Some(preset)) => preset.clone(),
-        (None, None) => DEFAULT.to_owned(),
-    };
-    Path::new("runs").join(name)
+fn directory<L: Tasks>(training: &TrainingArguments, program: &Context<L>) -> PathBuf {
+    training.directory().unwrap_or_else(|| {
+        let stem = training.spec.spec.as_deref().and_then(Path::file_stem);
+        let preset = training.spec.preset.as_deref();
+        let first = program.presets.first().map(Preset::name);
+        let name = match stem {
+            Some(stem) => stem.to_string_lossy(),
+            None => preset.or(first).unwrap_or("comparison").into(),
+        };
+        Path::new("runs").join(&*name)
+    })
 }

@@ -1,19 +1,50 @@
-//! `xsam export`
+//! `export`
 
-use xsam_train::{Error, export};
+use std::path::PathBuf;
 
-use super::Outcome;
-use crate::args::ExportArguments;
+use clap::Parser;
+use xsam_lab::{Error, export};
+
+use crate::context::{Context, Outcome};
 use crate::print;
+use xsam_lab::Tasks;
 
-pub(crate) fn run(arguments: ExportArguments) -> Result<Outcome, Error> {
-    let ExportArguments {
+/// The weights of a trained model in a file for PyTorch.
+#[derive(Debug, Parser)]
+#[command(
+    name = "export",
+    after_help = "Example:\n  {program} export runs/sam --out model.safetensors\n\n\
+                  The names are those of the model's PyTorch original:\n  \
+                  model.load_state_dict(torch.load(\"model.pt\"))\n\n\
+                  The outputs are then the same for the same input. What the run has done to its inputs before, \
+                  such as to normalize them, is not in the file."
+)]
+pub(crate) struct Arguments {
+    /// Directory of a run, for its latest checkpoint, or a folder in its checkpoint/.
+    #[arg(value_name = "RUN|CHECKPOINT")]
+    from: PathBuf,
+
+    /// The file; ends in .safetensors, .pt or .pth.
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+
+    /// Replaces the file if it exists.
+    #[arg(long)]
+    overwrite: bool,
+
+    /// For machines: one JSON object.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run<L: Tasks>(arguments: Arguments, _program: &Context<L>) -> Result<Outcome, Error> {
+    let Arguments {
         from,
         out,
         overwrite,
         json,
     } = arguments;
-    let written = export(&from, &out, overwrite)?;
+    let written = export::<L>(&from, &out, overwrite)?;
     if json {
         print::json(&written);
     } else {

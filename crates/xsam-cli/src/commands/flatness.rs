@@ -1,29 +1,87 @@
-//! `xsam flatness`
+//! `flatness`
 
-use xsam_train::{Error, FlatnessEvent, FlatnessReport, FlatnessSpec, flatness, significant};
+use std::path::PathBuf;
 
-use super::{Outcome, by_flag, subject};
-use crate::args::FlatnessArguments;
+use clap::Parser;
+use xsam_lab::numbers::TERMINAL;
+use xsam_lab::{Error, FlatnessEvent, FlatnessReport, FlatnessSpec, Tasks, flatness};
+use xsam_report::draw_flatness;
+
+use super::subject::{SampleArguments, SubjectArguments};
 use crate::columns::aligned;
+use crate::context::{Context, Outcome};
+use crate::output::OutputArguments;
 use crate::print;
 
-/// Flags by the fields that they set.
-const FLAGS: [(&str, &str); 3] = [
-    ("top", "--top"),
-    ("trace", "--trace"),
-    ("sharpness", "--sharpness"),
-];
+/// How flat the minimum of a run is: curvature of its training loss, and by how much that rises nearby.
+#[derive(Debug, Parser)]
+#[command(
+    name = "flatness",
+    after_help = "Examples:\n  {program} flatness runs/sam --trace --sharpness\n  \
+                  {program} flatness runs/sgd --compare runs/sam runs/xsam\n\n\
+                  Looked at are training data as they are, without augmentation, with the labels that \
+                  the run has learned. The more samples, the nearer to the whole training loss: \
+                  eigenvalues over few of them are too large. The report is written to flatness.json in \
+                  the run's directory."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    subject: SubjectArguments,
 
-pub(crate) fn run(arguments: FlatnessArguments) -> Result<Outcome, Error> {
-    let spec = spec(&arguments)?;
-    let quiet = arguments.output.quiet || arguments.output.json;
+    #[command(flatten)]
+    sample: SampleArguments,
+
+    /// Other runs to look at in the same way, for a table of all.
+    #[arg(long, value_name = "RUN", num_args = 1..)]
+    compare: Vec<PathBuf>,
+
+    /// How many of the largest eigenvalues of the Hessian.
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    top: usize,
+
+    /// The trace of the Hessian, with so many products.
+    #[arg(long, value_name = "PRODUCTS", num_args = 0..=1, default_missing_value = "60")]
+    trace: Option<usize>,
+
+    /// The density of all eigenvalues.
+    #[arg(long)]
+    density: bool,
+
+    /// By how much the loss rises within a distance, and how near each method's direction comes to the highest
+    /// point.
+    #[arg(long, value_name = "RHO", num_args = 0..=1, default_missing_value = "0.15")]
+    sharpness: Option<f64>,
+
+    /// Each layer by itself: largest eigenvalue and trace of its block.
+    #[arg(long)]
+    layers: bool,
+
+    #[command(flatten)]
+    output: OutputArguments,
+}
+
+pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Result<Outcome, Error> {
+    let Arguments {
+        subject,
+        sample,
+        compare,
+        output,
+        ..
+    } = &arguments;
+    let spec = FlatnessSpec {
+        top: arguments.top,
+        trace: arguments.trace,
+        density: arguments.density,
+        sharpness: arguments.sharpness,
+        layers: arguments.layers,
+        sample: sample.sample(),
+    };
+    let quiet = output.quiet || output.json;
     let mut reports = Vec::new();
-    let runs = [&arguments.subject.run]
-        .into_iter()
-        .chain(&arguments.compare);
+    let runs = [&subject.run].into_iter().chain(compare);
     // All of them before the first is measured.
     for run in runs.clone() {
-        arguments.subject.model(run)?.check()?;
+        subject.model(program, run)?.check()?;
     }
     for run in runs {
         let name = run.display().to_string();
@@ -32,30 +90,26 @@ pub(crate) fn run(arguments: FlatnessArguments) -> Result<Outcome, Error> {
             FlatnessEvent::Stage(what) => print::note(format_args!("{name}: {what}")),
             FlatnessEvent::Warning(warning) => print::warning(None, &name, warning),
         };
-        let report = flatness(&arguments.subject.model(run)?, &spec, &mut listener);
-        let report = report.map_err(|error| by_flag(by_flag(error, &FLAGS), &subject::FLAGS))?;
-        if arguments.output.json {
+        let mut report = flatness::<L>(&subject.model(program, run)?, &spec, &mut listener)?;
+        let drawn = draw_flatness(&report)?;
+        if !drawn.warnings.is_empty() {
+            for warning in &drawn.warnings {
+                listener(FlatnessEvent::Warning(warning));
+            }
+            report.warnings.extend(drawn.warnings);
+            report.write()?;
+        }
+        if output.json {
             print::json(&report);
         } else {
             print::line(told(&report));
         }
         reports.push(report);
     }
-    if reports.len() > 1 && !arguments.output.json {
+    if reports.len() > 1 && !output.json {
         print::line(table(&reports));
     }
     Ok(Outcome::Done)
-}
-
-fn spec(arguments: &FlatnessArguments) -> Result<FlatnessSpec, Error> {
-    Ok(FlatnessSpec {
-        top: arguments.top,
-        trace: arguments.trace,
-        density: arguments.density,
-        sharpness: arguments.sharpness,
-        layers: arguments.layers,
-        sample: arguments.subject.sample()?,
-    })
 }
 
 fn told(report: &FlatnessReport) -> String {
@@ -222,10 +276,10 @@ fn table(reports: &[FlatnessReport]) -> String {
 
 /// Five significant digits.
 fn number(value: f64) -> String {
-    significant(value, 5)
+    TERMINAL.significant(value, 5)
 }
 
 /// Two of them, for an error.
 fn short(value: f64) -> String {
-    significant(value, 2)
+    TERMINAL.significant(value, 2)
 }

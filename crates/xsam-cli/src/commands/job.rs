@@ -1,11 +1,22 @@
-//! `xsam job`: one run of `xsam compare --jobs`, in a process of its own.
+//! `job`: one run of `compare --jobs`, in a process of its own.
 
-use xsam_train::{Error, Status, serve};
+use clap::Parser;
+use xsam_lab::{Error, Status, serve};
 
-use super::{Outcome, stop_on_interrupt};
+use crate::context::{Context, Outcome};
+use crate::signals::stop_on_interrupt;
+use xsam_lab::Tasks;
 
-pub(crate) fn run() -> Result<Outcome, Error> {
-    let summary = serve(&stop_on_interrupt(None))?;
+/// One run of a comparison with --jobs, ordered on standard input.
+#[derive(Debug, Parser)]
+#[command(name = "job", hide = true)]
+pub(crate) struct Arguments {}
+
+pub(crate) fn run<L: Tasks>(
+    _arguments: Arguments,
+    _program: &Context<L>,
+) -> Result<Outcome, Error> {
+    let summary = serve::<L>(&stop_on_interrupt())?;
     Ok(match summary.status {
         Status::Finished => Outcome::Done,
         _ => Outcome::Interrupted,

@@ -1,34 +1,112 @@
-//! `xsam landscape`
+//! `landscape`
 
+use std::path::PathBuf;
+
+use clap::{Parser, ValueEnum};
 use indicatif::{MultiProgress, ProgressBar};
-use xsam_train::{
-    Along, Error, Existing, Landscape, LandscapeEvent, LandscapeSpec, landscape as take,
+use xsam_lab::{
+    Along, Error, Existing, Landscape, LandscapeEvent, LandscapeSpec, Tasks, landscape as take,
 };
+use xsam_report::draw_landscape;
 
-use super::{Outcome, by_flag, stop_on_interrupt, subject};
-use crate::args::{AlongName, LandscapeArguments};
+use super::subject::{SampleArguments, SubjectArguments};
+use crate::context::{Context, Outcome};
+use crate::output::OutputArguments;
 use crate::print;
 use crate::progress::{multi_progress, style};
+use crate::signals::stop_below;
 
-/// Flags by the fields that they set.
-const FLAGS: [(&str, &str); 5] = [
-    ("points", "--points"),
-    ("radius", "--radius"),
-    ("rho", "--rho"),
-    ("rho_max", "--rho-max"),
-    ("ascent_steps", "--ascent-steps"),
-];
+/// What a landscape is taken along.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum AlongName {
+    /// Random directions with the norms of the model's filters.
+    Random,
+    /// The eigenvectors of the largest eigenvalues of the Hessian.
+    Eigenvectors,
+    /// The principal directions of the run's checkpoints.
+    Trajectory,
+    /// XSAM's plane, of displacement and ascent gradient, in polar coordinates.
+    Xsam,
+}
 
-pub(crate) fn run(arguments: LandscapeArguments) -> Result<Outcome, Error> {
-    let spec = spec(&arguments)?;
-    let mut progress = Progress::new(arguments.output.quiet || arguments.output.json);
-    let stop = stop_on_interrupt(progress.bars());
-    let taken = take(&arguments.subject.subject()?, &spec, &stop, &mut |event| {
-        progress.show(event)
-    });
+/// The loss around the weights of a run: along a line, in a plane, or in XSAM's own plane.
+#[derive(Debug, Parser)]
+#[command(
+    name = "landscape",
+    after_help = "Examples:\n  {program} landscape runs/sam\n  {program} landscape runs/sam --along xsam\n  \
+                  {program} landscape runs/sgd --to runs/sam\n\n\
+                  Looked at are training data as they are, as by the command flatness. Values are written to \
+                  landscape/NAME.json and .csv in the run's directory, plots to .svg and .png. A landscape that \
+                  was interrupted goes on where it was. In evaluation mode running statistics stay those of the \
+                  run, except with --to, where they go along between the two."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    subject: SubjectArguments,
+
+    #[command(flatten)]
+    sample: SampleArguments,
+
+    /// The directions.
+    #[arg(long, value_name = "DIRECTIONS", default_value = "random")]
+    along: AlongName,
+
+    /// The line from the weights to those of another run, instead.
+    #[arg(long, value_name = "RUN|CHECKPOINT|FILE", conflicts_with = "along")]
+    to: Option<PathBuf>,
+
+    /// A line instead of a plane.
+    #[arg(long)]
+    line: bool,
+
+    /// Points along each axis: 41 on a line, 25 in a plane if not given. In XSAM's plane so many distances, 15 if
+    /// not given, in four times as many directions.
+    #[arg(long, value_name = "N")]
+    points: Option<usize>,
+
+    /// How far it reaches: in norms of the filters along random directions, a share of the way beyond both ends with
+    /// --to, otherwise a distance.
+    #[arg(long, value_name = "R")]
+    radius: Option<f64>,
+
+    /// Length of the ascent in XSAM's plane; the run's if not given, or 0.15.
+    #[arg(long)]
+    rho: Option<f64>,
+
+    /// Distance of the arc in XSAM's plane; the one that was asked of the run if not given, or twice rho.
+    #[arg(long)]
+    rho_max: Option<f64>,
+
+    /// Steps of the ascent in XSAM's plane; the run's if not given, or 1.
+    #[arg(long, value_name = "K")]
+    ascent_steps: Option<usize>,
+
+    /// Replaces a landscape of the same name that has other settings.
+    #[arg(long)]
+    overwrite: bool,
+
+    #[command(flatten)]
+    output: OutputArguments,
+}
+
+pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Result<Outcome, Error> {
+    let Arguments {
+        subject, output, ..
+    } = &arguments;
+    let spec = arguments.spec();
+    let mut progress = Progress::new(output.quiet || output.json);
+    let stop = stop_below(progress.bars());
+    let subject = subject.model(program, &subject.run)?;
+    let taken = take::<L>(&subject, &spec, &stop, &mut |event| progress.show(event));
     progress.end();
-    let taken = taken.map_err(|error| by_flag(by_flag(error, &FLAGS), &subject::FLAGS))?;
-    if arguments.output.json {
+    let mut taken = taken?;
+    let drawn = draw_landscape(&taken)?;
+    for warning in &drawn.warnings {
+        print::warning(None, "", warning);
+    }
+    taken.files.extend(drawn.files);
+    taken.warnings.extend(drawn.warnings);
+    if output.json {
         print::json(&taken);
     } else {
         print::line(told(&taken));
@@ -42,27 +120,29 @@ pub(crate) fn run(arguments: LandscapeArguments) -> Result<Outcome, Error> {
     })
 }
 
-fn spec(arguments: &LandscapeArguments) -> Result<LandscapeSpec, Error> {
-    Ok(LandscapeSpec {
-        along: match (&arguments.to, arguments.along) {
-            (Some(path), _) => Along::To(path.clone()),
-            (None, AlongName::Random) => Along::Random,
-            (None, AlongName::Eigenvectors) => Along::Eigenvectors,
-            (None, AlongName::Trajectory) => Along::Trajectory,
-            (None, AlongName::Xsam) => Along::Xsam,
-        },
-        dimensions: if arguments.line { 1 } else { 2 },
-        points: arguments.points,
-        radius: arguments.radius,
-        rho: arguments.rho,
-        rho_max: arguments.rho_max,
-        ascent_steps: arguments.ascent_steps,
-        sample: arguments.subject.sample()?,
-        existing: match arguments.overwrite {
-            true => Existing::Overwrite,
-            false => Existing::Refuse,
-        },
-    })
+impl Arguments {
+    fn spec(&self) -> LandscapeSpec {
+        LandscapeSpec {
+            along: match (&self.to, self.along) {
+                (Some(path), _) => Along::To(path.clone()),
+                (None, AlongName::Random) => Along::Random,
+                (None, AlongName::Eigenvectors) => Along::Eigenvectors,
+                (None, AlongName::Trajectory) => Along::Trajectory,
+                (None, AlongName::Xsam) => Along::Xsam,
+            },
+            dimensions: if self.line { 1 } else { 2 },
+            points: self.points,
+            radius: self.radius,
+            rho: self.rho,
+            rho_max: self.rho_max,
+            ascent_steps: self.ascent_steps,
+            sample: self.sample.sample(),
+            existing: match self.overwrite {
+                true => Existing::Overwrite,
+                false => Existing::Refuse,
+            },
+        }
+    }
 }
 
 /// What was found, in a few lines.

@@ -1,58 +1,95 @@
 //! What a command measures: a model, and over which loss.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use xsam_train::{Error, Named, Sample, SpecError, Subject, parse_name};
+use clap::Args;
+use xsam_lab::spec::{DeviceName, Precision};
+use xsam_lab::{Error, Sample, Subject, Tasks};
 
-use super::Source;
-use crate::args::SubjectArguments;
+use crate::context::Context;
+use crate::names::named;
+use crate::source::Source;
 
-/// Flags by the fields that they set.
-pub(crate) const FLAGS: [(&str, &str); 4] = [
-    ("samples", "--samples"),
-    ("batch", "--batch"),
-    ("train.device", "--device"),
-    ("train.precision", "--precision"),
-];
+/// Which trained model.
+#[derive(Args, Debug)]
+pub(crate) struct SubjectArguments {
+    /// Directory of a run, for its latest checkpoint; a folder in its checkpoint/; or a file of weights for PyTorch
+    /// (.safetensors, or a state dict by torch.save), with the spec of its model and data.
+    #[arg(value_name = "RUN|CHECKPOINT|FILE")]
+    pub(crate) run: PathBuf,
 
-/// The thing that the value of `flag` names, if there is one.
-fn named<T: Named>(text: Option<&str>, flag: &str) -> Result<Option<T>, SpecError> {
-    let key = flag.to_owned();
-    let refused = |message| SpecError { key, message };
-    text.map(parse_name).transpose().map_err(refused)
+    /// Spec of the model and the data of a file of weights.
+    #[arg(long, value_name = "SPEC.toml", conflicts_with = "preset")]
+    spec: Option<PathBuf>,
+
+    /// The same, from a spec that comes with the program.
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
+
+    /// Changes a field of that spec (repeatable).
+    #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
+    settings: Vec<String>,
+
+    /// Where to compute; where the run did if not given.
+    #[arg(id = "train.device", long = "device", value_name = "DEVICE", value_parser = named::<DeviceName>())]
+    device: Option<DeviceName>,
+
+    /// Measures although the data are not those that the run was trained on. What has changed is then in the results.
+    #[arg(long)]
+    changed_data: bool,
+}
+
+/// Over which loss something is measured of it.
+#[derive(Args, Debug)]
+pub(crate) struct SampleArguments {
+    /// Training samples.
+    #[arg(long, value_name = "N", default_value_t = 1024)]
+    samples: usize,
+
+    /// Samples in a batch; the result does not depend on it, but for --training with batch norm.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    batch: usize,
+
+    /// The model as in training: statistics of the batch, dropout.
+    #[arg(long)]
+    training: bool,
+
+    /// Number format; the run's if not given.
+    #[arg(id = "train.precision", long = "precision", value_name = "FORMAT", value_parser = named::<Precision>())]
+    precision: Option<Precision>,
+
+    /// Decides which samples, and all that is random.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
 }
 
 impl SubjectArguments {
-    /// The model that is named first.
-    pub(crate) fn subject(&self) -> Result<Subject, Error> {
-        self.model(&self.run)
-    }
-
-    /// Another one, with the same spec if it is a file of weights.
-    pub(crate) fn model(&self, path: &Path) -> Result<Subject, Error> {
+    /// The model in `path`, with the same spec for each that is a file of weights.
+    pub(crate) fn model<L: Tasks>(
+        &self,
+        program: &Context<L>,
+        path: &Path,
+    ) -> Result<Subject<L::Spec>, Error> {
         let given = self.spec.is_some() || self.preset.is_some() || !self.settings.is_empty();
-        let spec = match given {
-            false => None,
-            true => {
-                let (file, preset) = (self.spec.as_deref(), self.preset.as_deref());
-                Some(Source::of(file, preset, "", &self.settings)?.spec)
-            }
-        };
+        let (file, preset) = (self.spec.as_deref(), self.preset.as_deref());
+        let source = || Source::of(program, file, preset, &self.settings);
         Ok(Subject {
             path: path.to_owned(),
-            spec,
-            device: named(self.device.as_deref(), "--device")?,
+            spec: given.then(source).transpose()?.map(|source| source.spec),
+            device: self.device,
             changed_data: self.changed_data,
         })
     }
+}
 
-    pub(crate) fn sample(&self) -> Result<Sample, Error> {
-        Ok(Sample {
+impl SampleArguments {
+    pub(crate) fn sample(&self) -> Sample {
+        Sample {
             samples: self.samples,
             batch: self.batch,
             training: self.training,
-            precision: named(self.precision.as_deref(), "--precision")?,
+            precision: self.precision,
             seed: self.seed,
-        })
+        }
     }
 }

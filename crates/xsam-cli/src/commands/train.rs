@@ -1,43 +1,147 @@
-//! `xsam train`
+//! `train`
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use xsam_train::{Error, Run, RunSummary, Status, report};
+use clap::builder::{OsStringValueParser, TypedValueParser};
+use clap::{Args, Parser};
+use xsam_lab::numbers::{percent, with_unit};
+use xsam_lab::spec::TaskSpec;
+use xsam_lab::{Error, Existing, Part, Run, RunSummary, Status, Tasks, Terms, of_epochs};
+use xsam_report::report;
 
-use super::{Outcome, Source, read, stop_on_interrupt, terms};
-use crate::args::RunArguments;
+use crate::context::{Context, Outcome};
+use crate::output::OutputArguments;
 use crate::print;
 use crate::progress::Progress;
+use crate::signals::stop_below;
+use crate::source::{Otherwise, Source, SpecArguments};
 
-pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
-    // A run that is resumed has its spec beside its results.
-    let text = match &arguments.resume {
-        Some(directory) => read(&directory.join("spec.toml"))?,
-        None => String::new(),
-    };
-    let source = Source::new(&arguments, &text, Vec::new())?;
+/// One run: a model trained by one method from one seed.
+#[derive(Debug, Parser)]
+#[command(
+    name = "train",
+    after_help = "Examples:\n  {program} train --set method.name=sam --set method.rho=0.3 \
+                        --set train.epochs=20 --out runs/sam\n  \
+                  {program} train --resume runs/sam\n\n\
+                  Ctrl-C, SIGTERM and a terminal that is closed (not with nohup) end a run after the step it is at, \
+                  or the batch of an evaluation, with a checkpoint. A run that was interrupted or killed goes on \
+                  with --resume, and then equals one that was not, on the same number of threads. With --resume, \
+                  --set may raise train.epochs (the schedule is then that of the longer run, also where its steps \
+                  are a share of the epochs by default) and change what leaves the steps as they are: \
+                  train.checkpoint_every, checkpoint_steps, keep_checkpoints, log_every, measure_every, \
+                  measure_rho, on_divergence and data.workers, and data.dir, if the data have been moved.\n\n\
+                  spec.toml in the run's directory is what was asked for, and may be given again with other \
+                  settings; run.json has what it came to.\n\n\
+                  `tensorboard --logdir runs` shows all runs while they go."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    training: TrainingArguments,
+}
+
+/// What a command that trains is told.
+#[derive(Args, Debug)]
+pub(crate) struct TrainingArguments {
+    #[command(flatten)]
+    pub(crate) spec: SpecArguments,
+
+    /// Begins with the weights in this file, in place of those that the seed gives: .safetensors, or a state
+    /// dict by torch.save, with the names of the model's PyTorch original. A key or a prefix around it is
+    /// taken off, and told.
+    #[arg(id = "train.init", long = "init", value_name = "FILE",
+          value_parser = OsStringValueParser::new().try_map(path_in_a_spec))]
+    pub(crate) init: Option<PathBuf>,
+
+    /// Directory for the results; under runs/ if not given.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Goes on with the interrupted results in this directory.
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["spec", "preset", "train.init", "out", "overwrite"])]
+    pub(crate) resume: Option<PathBuf>,
+
+    /// With --resume, of a run whose latest checkpoint is damaged: goes on from the latest one that is whole.
+    #[arg(long, requires = "resume")]
+    pub(crate) recover: bool,
+
+    /// With --resume: goes on although the data are not those of before. What has changed is then among the warnings of
+    /// the run and in the report.
+    #[arg(long, requires = "resume")]
+    pub(crate) changed_data: bool,
+
+    /// Replaces earlier results in the directory.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+}
+
+/// A path that can be written into a spec.
+fn path_in_a_spec(path: OsString) -> Result<PathBuf, String> {
+    let text = path.into_string();
+    text.map(PathBuf::from)
+        .map_err(|path| format!("{} is not UTF-8, as a spec must be", path.display()))
+}
+
+impl TrainingArguments {
+    /// The spec that is asked for, or `otherwise`, unless results go on that have one.
+    pub(crate) fn source<L: Tasks>(
+        &self,
+        program: &Context<L>,
+        otherwise: Otherwise<'_>,
+    ) -> Result<Source<L::Spec>, Error> {
+        let resumed = self.resume.as_deref().map(Otherwise::Resumed);
+        let otherwise = resumed.unwrap_or(otherwise);
+        let mut source = self.spec.source(program, otherwise)?;
+        if let Some(file) = &self.init {
+            source.spec.train.init = Some(file.clone());
+        }
+        Ok(source)
+    }
+
+    /// Where the results go, unless that is by the name of what is done.
+    pub(crate) fn directory(&self) -> Option<PathBuf> {
+        self.resume.clone().or_else(|| self.out.clone())
+    }
+
+    /// What to do with results that exist.
+    pub(crate) fn terms(&self) -> Terms {
+        Terms {
+            existing: match &self.resume {
+                Some(_) if self.recover => Existing::Recover,
+                Some(_) => Existing::Resume,
+                None if self.overwrite => Existing::Overwrite,
+                None => Existing::Refuse,
+            },
+            changed_data: self.changed_data,
+        }
+    }
+}
+
+pub(crate) fn run<L: Tasks>(
+    Arguments { training }: Arguments,
+    program: &Context<L>,
+) -> Result<Outcome, Error> {
+    let source = training.source(program, Otherwise::Defaults)?;
     let resolved = source.spec.clone().resolved();
     let spec = resolved.map_err(|error| source.blame(error.into()))?;
-    let named = || {
-        let (data, model, method) = (spec.data.name, spec.model.name, spec.method.name);
-        PathBuf::from(format!(
-            "runs/{data}-{model}-{method}-seed{}",
-            spec.train.seed
-        ))
-    };
-    let directory = arguments.resume.clone().or(arguments.out.clone());
-    let directory = directory.unwrap_or_else(named);
+    let directory = training.directory().unwrap_or_else(|| {
+        let (label, method) = (spec.task.label(), spec.method.name());
+        PathBuf::from(format!("runs/{label}-{method}-seed{}", spec.train.seed))
+    });
 
-    let run = Run::prepare(source.spec, &directory, terms(&arguments))?;
-    let mut progress = Progress::new(&arguments.output, 1);
-    let stop = stop_on_interrupt(progress.bars());
+    let run = Run::prepare::<L>(source.spec, &directory, training.terms())?;
+    let mut progress = Progress::new(&training.output, 1);
+    let stop = stop_below(progress.bars());
     let trained = run.train(&stop, &mut |event| progress.show(&event));
     // Of a run that failed too: it says why.
-    let made = report(&directory);
+    let made = report(&directory, print::name());
     let summary = trained?;
     made?;
 
-    if !arguments.output.json {
+    if !training.output.json {
         for line in outcome(&summary) {
             print::line(line);
         }
@@ -50,7 +154,8 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
         Status::Finished => Outcome::Done,
         _ => {
             print::error(format_args!(
-                "to go on: xsam train --resume {}",
+                "to go on: {} train --resume {}",
+                print::name(),
                 directory.display()
             ));
             Outcome::Interrupted
@@ -61,38 +166,46 @@ pub(crate) fn run(arguments: RunArguments) -> Result<Outcome, Error> {
 /// What came out, in a few lines.
 fn outcome(summary: &RunSummary) -> Vec<String> {
     let mut lines = Vec::new();
-    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
     if let Some(last) = &summary.last {
-        let mut accuracies = Vec::new();
-        if let Some(accuracy) = last.test_accuracy {
-            accuracies.push(format!("last epoch {}", percent(accuracy)));
+        let first = of_epochs(&summary.scores);
+        let test = first.column(Part::Test);
+        let told = |value: f64| with_unit(value, &first.unit, first.digits + 1);
+        let mut numbers = Vec::new();
+        if let Some(value) = last.get(&test) {
+            numbers.push(format!("last epoch {}", told(value)));
         }
         if let Some(best) = &summary.best
-            && let Some(accuracy) = best.test_accuracy
+            && let Some(value) = best.get(&test)
         {
-            let (accuracy, epoch) = (percent(accuracy), best.epoch);
-            accuracies.push(format!("best on validation {accuracy} (epoch {epoch})"));
+            let (value, epoch) = (told(value), best.epoch);
+            numbers.push(format!("best on validation {value} (epoch {epoch})"));
         }
         if let Some(mean) = summary.mean_of_last_5 {
-            accuracies.push(format!("mean of last 5 {}", percent(mean)));
+            numbers.push(format!("mean of last 5 {}", told(mean)));
         }
-        if !accuracies.is_empty() {
-            lines.push(format!("test accuracy: {}", accuracies.join(", ")));
+        if !numbers.is_empty() {
+            lines.push(format!("test {}: {}", first.name, numbers.join(", ")));
         }
-        if let (Some(validation), Some(test)) = (last.validation_bleu, last.test_bleu) {
-            lines.push(format!(
-                "BLEU of the last epoch: validation {validation:.2}, test {test:.2} (translations.txt)"
-            ));
+        for score in summary.scores.iter().filter(|score| **score != first) {
+            let [validation, test] =
+                [Part::Validation, Part::Test].map(|part| last.get(&score.column(part)));
+            if let (Some(validation), Some(test)) = (validation, test) {
+                let (name, validation, test) =
+                    (&score.name, score.told(validation), score.told(test));
+                lines.push(format!(
+                    "{name} of the last epoch: validation {validation}, test {test}"
+                ));
+            }
         }
     }
     if let Some(share) = summary.waiting_share {
-        let share = percent(share);
+        let share = percent(share, 2);
         lines.push(format!(
             "waited for data for {share} of the time of the steps"
         ));
     }
     if let Some(share) = summary.bookkeeping_share {
-        let share = percent(share);
+        let share = percent(share, 2);
         lines.push(format!(
             "checkpoints, logs and progress took {share} of the time of the steps"
         ));

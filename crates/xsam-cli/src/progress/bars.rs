@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use xsam_train::{Event, StepReport};
+use xsam_lab::{Event, Score, StepReport, Tally};
 
 use super::{Runs, outcome, restored, screen, short};
 use crate::print;
@@ -25,36 +25,34 @@ pub(crate) struct Bars {
 /// What was seen of the epoch that is under way.
 struct SoFar {
     since: Instant,
-    items: usize,
-    right: i64,
-    loss: f64,
+    tally: Tally,
 }
 
 impl SoFar {
     fn new() -> Self {
         Self {
             since: Instant::now(),
-            items: 0,
-            right: 0,
-            loss: 0.0,
+            tally: Tally::default(),
         }
     }
 
-    fn add(&mut self, items: usize, right: i64, report: &StepReport) -> String {
-        self.items += items;
-        self.right += right;
-        self.loss += items as f64 * report.loss;
-        let all = self.items.max(1) as f64;
+    fn add(&mut self, tally: &Tally, scores: &[Score], report: &StepReport) -> String {
+        self.tally.add(tally);
+        let items = self.tally.items.max(1) as f64;
         let optional = |name: &str, value: Option<f64>| {
             value.map_or_else(String::new, |value| format!(", {name} {value:.2}"))
         };
+        let scores = scores.iter().filter_map(|score| {
+            let value = score.of(&self.tally)?;
+            Some(format!(", {} {}", score.name, score.told(value)))
+        });
         format!(
-            "loss {:.3}, {:.1} %{}{}, {:.0} samples/s",
-            self.loss / all,
-            100.0 * self.right as f64 / all,
+            "loss {:.3}{}{}{}, {:.0} samples/s",
+            self.tally.loss / items,
+            scores.collect::<String>(),
             optional("alpha", report.alpha),
             optional("psi", report.psi),
-            all / self.since.elapsed().as_secs_f64().max(1e-9),
+            items / self.since.elapsed().as_secs_f64().max(1e-9),
         )
     }
 }
@@ -82,31 +80,26 @@ impl Bars {
     pub(super) fn show(&mut self, runs: &Runs, event: &Event<'_>) {
         match event {
             Event::Started {
-                spec,
+                about,
                 done,
                 step,
                 steps,
                 ..
             } => {
-                (self.epochs, self.steps) = (spec.train.epochs, *steps);
+                (self.epochs, self.steps) = (about.train.epochs, *steps);
                 self.run.set_prefix(runs.label.clone());
                 self.run.set_length((self.epochs * steps) as u64);
                 self.run.set_message("");
                 self.place(*done, *step);
             }
-            Event::Step {
-                items,
-                right,
-                report,
-                ..
-            } => {
+            Event::Step { tally, report, .. } => {
                 self.run.inc(1);
                 self.epoch.inc(1);
-                let message = self.so_far.add(*items, *right, report);
+                let message = self.so_far.add(tally, &runs.scores, report);
                 self.epoch.set_message(message);
             }
             Event::Epoch(metrics) => {
-                self.run.set_message(short(metrics));
+                self.run.set_message(short(metrics, &runs.scores));
                 self.start_epoch(metrics.epoch, 0);
             }
             Event::Restored { epoch, step, .. } => {

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use xsam_train::Event;
+use xsam_lab::Event;
 
 use super::{Runs, outcome, restored, short};
 use crate::print;
@@ -17,9 +17,9 @@ impl Lines {
     pub(super) fn show(&mut self, runs: &Runs, event: &Event<'_>) {
         match event {
             Event::Started {
-                spec, done, step, ..
+                about, done, step, ..
             } => {
-                self.epochs = spec.train.epochs;
+                self.epochs = about.train.epochs;
                 let within = match step {
                     0 => String::new(),
                     step => format!(" and {step} steps"),
@@ -32,7 +32,10 @@ impl Lines {
             // A line an epoch for one run; several runs have a line each.
             Event::Epoch(metrics) if runs.of == 1 => {
                 let (epoch, epochs) = (metrics.epoch, self.epochs);
-                line(&format!("epoch {epoch}/{epochs}: {}", short(metrics)));
+                line(&format!(
+                    "epoch {epoch}/{epochs}: {}",
+                    short(metrics, &runs.scores)
+                ));
             }
             Event::Epoch(_) => {}
             Event::Restored { .. } => {

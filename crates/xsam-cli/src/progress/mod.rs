@@ -8,9 +8,11 @@ use std::path::{Path, PathBuf};
 
 use indicatif::MultiProgress;
 use serde_json::json;
-use xsam_train::{Event, Exact, Metrics, RunSummary, Spec, Status};
+use xsam_lab::numbers::TERMINAL;
+use xsam_lab::spec::About;
+use xsam_lab::{Event, Exact, Metrics, Part, RunSummary, Score, Status, of_epochs};
 
-use crate::args::OutputArguments;
+use crate::output::OutputArguments;
 use crate::print;
 use bars::Bars;
 pub(crate) use bars::style;
@@ -50,6 +52,7 @@ impl Progress {
             started: 0,
             of: runs,
             label: String::new(),
+            scores: Vec::new(),
         };
         Self { runs, kind }
     }
@@ -65,7 +68,7 @@ impl Progress {
     /// Shows an event.
     pub(crate) fn show(&mut self, event: &Event<'_>) {
         match event {
-            Event::Started { spec, .. } => self.runs.next(spec),
+            Event::Started { about, scores, .. } => self.runs.next(about, scores),
             Event::Warning(warning) => print::warning(self.bars(), &self.runs.label, warning),
             _ => {}
         }
@@ -89,13 +92,16 @@ struct Runs {
     of: usize,
     /// `[2/9] xsam, seed 0` of the run that is under way, or without the count for a single one.
     label: String,
+    /// What its model is scored by.
+    scores: Vec<Score>,
 }
 
 impl Runs {
     /// The next run is under way.
-    fn next(&mut self, spec: &Spec) {
+    fn next(&mut self, about: &About, scores: &[Score]) {
+        self.scores = scores.to_vec();
         self.started += 1;
-        let name = format!("{}, seed {}", spec.method.name, spec.train.seed);
+        let name = format!("{}, seed {}", about.method.name(), about.train.seed);
         self.label = match self.of {
             1 => name,
             of => format!("[{}/{of}] {name}", self.started),
@@ -103,27 +109,28 @@ impl Runs {
     }
 }
 
-/// The numbers of an epoch in one line.
-pub(crate) fn short(metrics: &Metrics) -> String {
-    let alpha = metrics
-        .alpha
-        .map_or_else(String::new, |a| format!(", alpha {a:.1}"));
-    let psi = metrics
-        .psi
-        .map_or_else(String::new, |p| format!(", psi {p:.2}"));
-    let share = |part: &str, value: Option<f64>| {
-        value.map_or_else(String::new, |share| {
-            format!(", {part} {:.1} %", 100.0 * share)
+/// The numbers of an epoch in one line, of a model that is scored so.
+pub(crate) fn short(metrics: &Metrics, scores: &[Score]) -> String {
+    let optional = |name: &str, value: Option<f64>, digits: usize| {
+        value.map_or_else(String::new, |value| format!(", {name} {value:.digits$}"))
+    };
+    let told = |score: &Score, part: Part, name: &str| {
+        let value = metrics.get(&score.column(part));
+        value.map_or_else(String::new, |value| {
+            format!(", {name} {}", score.told(value))
         })
     };
-    let bleu = metrics
-        .test_bleu
-        .map_or_else(String::new, |bleu| format!(", test BLEU {bleu:.2}"));
+    let first = of_epochs(scores);
+    let parts = [Part::Validation, Part::Test];
+    let mut numbers: String = parts.map(|part| told(&first, part, part.name())).concat();
+    for score in scores.iter().filter(|score| **score != first) {
+        numbers += &told(score, Part::Test, &format!("test {}", score.name));
+    }
     format!(
-        "loss {:.3}{}{}{bleu}{alpha}{psi}",
-        metrics.train_loss,
-        share("validation", metrics.validation_accuracy),
-        share("test", metrics.test_accuracy),
+        "loss {}{numbers}{}{}",
+        TERMINAL.fixed(metrics.get("train_loss"), 3),
+        optional("alpha", metrics.get("alpha"), 1),
+        optional("psi", metrics.get("psi"), 2),
     )
 }
 
@@ -131,7 +138,7 @@ pub(crate) fn short(metrics: &Metrics) -> String {
 pub(crate) fn outcome(summary: &RunSummary) -> String {
     let seconds = summary.seconds_per_epoch.unwrap_or_default();
     let numbers = match &summary.last {
-        Some(last) => format!("{}, {seconds:.2} s an epoch", short(last)),
+        Some(last) => format!("{}, {seconds:.2} s an epoch", short(last, &summary.scores)),
         None => "no epoch done".to_owned(),
     };
     match summary.status {
@@ -166,13 +173,15 @@ pub(crate) fn json_line(run: &Path, event: &Event<'_>) {
     match event {
         Event::Started {
             spec,
+            scores,
             done,
             step,
             steps,
             ..
         } => {
             print::json(&json!({
-                "event": "started", "run": run, "spec": spec, "done": done, "step": step, "steps": steps,
+                "event": "started", "run": run, "spec": spec, "scores": scores, "done": done, "step": step,
+                "steps": steps,
             }));
         }
         Event::Step { .. } => {}

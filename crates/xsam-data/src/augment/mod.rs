@@ -82,24 +82,32 @@ pub struct Erasing {
     pub ratio: [f64; 2],
 }
 
+impl ResizedCrop {
+    const DEFAULT: Self = Self {
+        scale: [0.8, 1.0],
+        ratio: [3.0 / 4.0, 4.0 / 3.0],
+    };
+}
+
 impl Default for ResizedCrop {
     /// The paper's scale for Tiny-ImageNet, and torchvision's ratio.
     fn default() -> Self {
-        Self {
-            scale: [0.8, 1.0],
-            ratio: [3.0 / 4.0, 4.0 / 3.0],
-        }
+        Self::DEFAULT
     }
+}
+
+impl Erasing {
+    const DEFAULT: Self = Self {
+        probability: 0.5,
+        scale: [0.02, 0.33],
+        ratio: [0.3, 3.3],
+    };
 }
 
 impl Default for Erasing {
     /// As torchvision has it.
     fn default() -> Self {
-        Self {
-            probability: 0.5,
-            scale: [0.02, 0.33],
-            ratio: [0.3, 3.3],
-        }
+        Self::DEFAULT
     }
 }
 
@@ -126,11 +134,11 @@ impl Augmentation {
     }
 
     /// The paper's for Tiny-ImageNet.
-    pub fn tiny_imagenet() -> Self {
+    pub const fn tiny_imagenet() -> Self {
         Self {
-            resized_crop: Some(ResizedCrop::default()),
+            resized_crop: Some(ResizedCrop::DEFAULT),
             flip: 0.5,
-            erasing: Some(Erasing::default()),
+            erasing: Some(Erasing::DEFAULT),
             ..Self::none()
         }
     }

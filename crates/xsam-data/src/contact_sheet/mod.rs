@@ -4,8 +4,9 @@ mod canvas;
 
 use std::path::Path;
 
-use crate::lock::{LockFile, Owner};
-use crate::{DataError, Images, Normalization, Pipeline, replace_file};
+use xsam_files::{LockFile, Owner, replace_file};
+
+use crate::{DataError, Images, Normalization, Pipeline};
 use canvas::{Canvas, LINE};
 
 /// Between the cells of one image. The width of a character, which keeps captions apart.

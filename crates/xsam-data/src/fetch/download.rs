@@ -8,7 +8,7 @@ use super::error::io_error;
 use super::http::{Answer, Client, Event, Head};
 use super::part::{Origin, Part, remove};
 use super::progress::{Stage, Watch};
-use super::{Failure, FetchError, RemoteFile, Retry, SourceFailure};
+use super::{Failure, FetchError, RemoteFile, Retry};
 
 /// An attempt that brought so much further is no failure in a row.
 const PROGRESS: u64 = 1 << 20;
@@ -29,18 +29,18 @@ impl Download<'_> {
     /// The path of the whole file with the right checksum.
     pub(super) fn run(
         &self,
-        file: &RemoteFile,
+        file: &RemoteFile<'_>,
         watch: &mut Watch<'_>,
     ) -> Result<PathBuf, FetchError> {
-        let goal = self.folder.join(&file.name);
+        let goal = self.folder.join(file.name);
         if goal.exists() {
-            let (_, md5) = checksum::of_file(&goal, &file.name, watch)?;
+            let (_, md5) = checksum::of_file(&goal, file.name, watch)?;
             if checksum::digits(md5) == file.md5 {
                 return Ok(goal);
             }
             remove(&goal)?;
         }
-        let mut part = Part::open(self.folder, &file.name, watch)?;
+        let mut part = Part::open(self.folder, file.name, watch)?;
         let mut failures = Vec::new();
         for url in self.sources(file) {
             match self.ask(&url, file, &mut part, watch)? {
@@ -48,28 +48,29 @@ impl Download<'_> {
                     part.finish(&goal)?;
                     return Ok(goal);
                 }
-                Err(failure) => failures.push(SourceFailure { url, failure }),
+                Err(failure) => failures.push(format!("{url}: {}", failure.reason)),
             }
         }
         Err(FetchError::Sources {
-            file: file.name.clone(),
+            file: file.name.to_owned(),
             failures,
         })
     }
 
-    fn sources(&self, file: &RemoteFile) -> Vec<String> {
-        let mirror = self.mirror.map(|base| {
-            let base = base.trim_end_matches('/');
-            format!("{base}/{}", file.name)
-        });
-        mirror
-            .into_iter()
-            .chain(file.urls.iter().cloned())
-            .collect()
+    fn sources(&self, file: &RemoteFile<'_>) -> Vec<String> {
+        let bases = self.mirror.iter().chain(file.bases);
+        let url = |base: &&str| format!("{}/{}", base.trim_end_matches('/'), file.name);
+        bases.map(url).collect()
     }
 
     /// Asks one source until the part is the file.
-    fn ask(&self, url: &str, file: &RemoteFile, part: &mut Part, watch: &mut Watch<'_>) -> Attempt {
+    fn ask(
+        &self,
+        url: &str,
+        file: &RemoteFile<'_>,
+        part: &mut Part,
+        watch: &mut Watch<'_>,
+    ) -> Attempt {
         let mut failed = 0;
         let mut furthest = part.len();
         loop {
@@ -83,14 +84,16 @@ impl Download<'_> {
                     // another request. There is only one such: nothing is inherited any more.
                     let again = part.inherited();
                     part.discard()?;
-                    let expected = file.md5.clone();
-                    let failure = Failure::Checksum { found, expected };
+                    let failure = Failure::lasting(format!(
+                        "the file's MD5 is {found} instead of {}",
+                        file.md5
+                    ));
                     if !again {
                         return Ok(Err(failure));
                     }
                     failure
                 }
-                Err(failure) if failure.passes() => failure,
+                Err(failure) if failure.passes => failure,
                 Err(failure) => return Ok(Err(failure)),
             };
             if part.len() >= furthest.saturating_add(PROGRESS) {
@@ -101,10 +104,10 @@ impl Download<'_> {
             if failed >= self.retry.attempts {
                 return Ok(Err(failure));
             }
-            let delay = self.retry.delay(failed, failure.retry_after());
-            let reason = failure;
+            let delay = self.retry.delay(failed, failure.retry_after);
+            let reason = failure.reason;
             let stage = Stage::Waiting { reason, delay };
-            watch.at(&file.name, stage, part.len(), part.total())?;
+            watch.at(file.name, stage, part.len(), part.total())?;
             watch.sleep(delay)?;
         }
     }
@@ -113,7 +116,7 @@ impl Download<'_> {
     fn attempt(
         &self,
         url: &str,
-        file: &RemoteFile,
+        file: &RemoteFile<'_>,
         part: &mut Part,
         watch: &mut Watch<'_>,
     ) -> Attempt {
@@ -125,7 +128,7 @@ impl Download<'_> {
         let head = match answer.next(watch)? {
             Event::Head(head) => head,
             Event::Failed(failure) => return Ok(Err(failure)),
-            Event::Data(_) | Event::End => return Ok(Err(Failure::Connection("no head".into()))),
+            Event::Data(_) | Event::End => return Ok(Err(Failure::passing("no head"))),
         };
         let taken = match (head.status, rest) {
             (200, _) => fresh(url, &head, file, part)?,
@@ -133,11 +136,12 @@ impl Download<'_> {
             (416, Some((from, _))) if head.range.1 == Some(from) => return Ok(Ok(())),
             (416, Some((from, _))) => {
                 part.discard()?;
-                Err(Failure::Range { from })
+                Err(no_range(from))
             }
-            (status, _) => Err(Failure::Status {
-                status,
+            (status, _) => Err(Failure {
+                passes: matches!(status, 408 | 429 | 500..=599),
                 retry_after: head.retry_after,
+                ..Failure::lasting(format!("the server answered {status}"))
             }),
         };
         match taken {
@@ -148,21 +152,15 @@ impl Download<'_> {
 }
 
 /// The server sends the file from its first byte.
-fn fresh(url: &str, head: &Head, file: &RemoteFile, part: &mut Part) -> Attempt {
-    match (head.length, file.size) {
-        (Some(found), Some(expected)) if found != expected => {
-            return Ok(Err(Failure::Size { found, expected }));
-        }
-        (Some(found), None) if found > file.limit() => {
-            let limit = file.limit();
-            return Ok(Err(Failure::TooLarge { limit }));
-        }
-        _ => {}
+fn fresh(url: &str, head: &Head, file: &RemoteFile<'_>, part: &mut Part) -> Attempt {
+    let limit = file.at_most;
+    if head.length.is_some_and(|found| found > limit) {
+        return Ok(Err(too_large(limit)));
     }
     part.begin(Origin {
         url: url.to_owned(),
         validator: head.validator.clone(),
-        total: head.length.or(file.size),
+        total: head.length,
     })?;
     Ok(Ok(()))
 }
@@ -173,28 +171,30 @@ fn going_on(head: &Head, from: u64, part: &mut Part) -> Attempt {
     let other_size = total.is_some() && part.total().is_some() && total != part.total();
     if first != Some(from) || other_size {
         part.discard()?;
-        return Ok(Err(Failure::Range { from }));
+        return Ok(Err(no_range(from)));
     }
     Ok(Ok(()))
 }
 
 /// Appends what arrives to the part.
-fn body(answer: &Answer, file: &RemoteFile, part: &mut Part, watch: &mut Watch<'_>) -> Attempt {
+fn body(answer: &Answer, file: &RemoteFile<'_>, part: &mut Part, watch: &mut Watch<'_>) -> Attempt {
     loop {
-        watch.at(&file.name, Stage::Downloading, part.len(), part.total())?;
+        watch.at(file.name, Stage::Downloading, part.len(), part.total())?;
         match answer.next(watch)? {
             Event::Data(bytes) => {
-                let limit = part.total().unwrap_or(file.limit());
+                let limit = part.total().unwrap_or(file.at_most);
                 if part.len() + bytes.len() as u64 > limit {
                     part.discard()?;
-                    return Ok(Err(Failure::TooLarge { limit }));
+                    return Ok(Err(too_large(limit)));
                 }
                 part.append(&bytes)?;
             }
             Event::End => {
                 let found = part.len();
                 return Ok(match part.total() {
-                    Some(expected) if found < expected => Err(Failure::Short { found, expected }),
+                    Some(expected) if found < expected => Err(Failure::passing(format!(
+                        "the file ended after {found} of {expected} bytes"
+                    ))),
                     _ => Ok(()),
                 });
             }
@@ -202,6 +202,15 @@ fn body(answer: &Answer, file: &RemoteFile, part: &mut Part, watch: &mut Watch<'
             Event::Head(_) => {}
         }
     }
+}
+
+fn too_large(limit: u64) -> Failure {
+    Failure::lasting(format!("the file has more than {limit} bytes"))
+}
+
+/// The server sent another range than asked for, or has none after what there is.
+fn no_range(from: u64) -> Failure {
+    Failure::passing(format!("the server could not go on from byte {from}"))
 }
 
 /// Gives `to` the bytes of `from`, which stays.

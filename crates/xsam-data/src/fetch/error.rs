@@ -1,41 +1,25 @@
 //! What can go wrong with a fetch.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use thiserror::Error;
+use xsam_files::Owner;
 
-use crate::lock::Owner;
+use crate::DatasetName;
 
 /// Why a data set was not fetched, or is not what was fetched.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum FetchError {
-    /// The manifest does not have it.
-    #[error("there is no data set {name:?} to fetch; known are {known}")]
-    Unknown {
-        /// The name as given.
-        name: String,
-        /// The names of the manifest.
-        known: String,
-    },
     /// It cannot be fetched.
-    #[error("{name} is not fetched: {how}{}", holds(.layout))]
+    #[error("{name} is not fetched: {how}")]
     ByHand {
         /// The data set.
-        name: String,
+        name: DatasetName,
         /// Why, and what to do.
         how: String,
-        /// What its folder must hold.
-        layout: Vec<String>,
-    },
-    /// The manifest is not one.
-    #[error("the manifest of data sets is wrong: {reason}")]
-    Manifest {
-        /// What does not fit.
-        reason: String,
     },
     /// The mirror is not a URL.
     #[error("the mirror {url:?} is not a URL of http or https")]
@@ -51,7 +35,7 @@ pub enum FetchError {
         /// What is there.
         path: PathBuf,
     },
-    /// The folder was fetched, but from other files than the manifest has now.
+    /// The folder was fetched, but from other files than those published now.
     #[error(
         "{path} was fetched from other files than those published now; remove it to fetch them"
     )]
@@ -88,12 +72,12 @@ pub enum FetchError {
     #[error("the fetch was stopped; the next one goes on where it was")]
     Cancelled,
     /// No source gave the file.
-    #[error("{file} could not be fetched: {}", each(.failures))]
+    #[error("{file} could not be fetched: {}", .failures.join("; "))]
     Sources {
         /// The file.
         file: String,
         /// Every source in the order in which it was asked, and what was wrong with it.
-        failures: Vec<SourceFailure>,
+        failures: Vec<String>,
     },
     /// An archive is damaged, or holds what it must not.
     #[error("{archive} was not unpacked: {reason}")]
@@ -115,95 +99,32 @@ pub enum FetchError {
     },
 }
 
-/// What was wrong with one source of a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct SourceFailure {
-    /// The source.
-    pub url: String,
-    /// The failure that ended it.
-    pub failure: Failure,
-}
-
 /// Why one request did not give a file.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Failure {
-    /// The server answered, but not with the file.
-    #[error("the server answered {status}")]
-    Status {
-        /// The code of HTTP.
-        status: u16,
-        /// How long the server asked to wait.
-        retry_after: Option<Duration>,
-    },
-    /// The server was not reached, or the connection broke.
-    #[error("{0}")]
-    Connection(String),
-    /// The request cannot succeed, however often it is made.
-    #[error("{0}")]
-    Refused(String),
-    /// The file ended early.
-    #[error("the file ended after {found} of {expected} bytes")]
-    Short {
-        /// The bytes that arrived.
-        found: u64,
-        /// The bytes there must be.
-        expected: u64,
-    },
-    /// The file has another size than it must have.
-    #[error("the file has {found} bytes instead of {expected}")]
-    Size {
-        /// The bytes there are.
-        found: u64,
-        /// The bytes there must be.
-        expected: u64,
-    },
-    /// The file is larger than is accepted.
-    #[error("the file has more than {limit} bytes")]
-    TooLarge {
-        /// The most that is accepted.
-        limit: u64,
-    },
-    /// The server sent another range than asked for, or has none after what there is.
-    #[error("the server could not go on from byte {from}")]
-    Range {
-        /// The first byte asked for.
-        from: u64,
-    },
-    /// The file is not the published one.
-    #[error("the file's MD5 is {found} instead of {expected}")]
-    Checksum {
-        /// As computed.
-        found: String,
-        /// As published.
-        expected: String,
-    },
+#[derive(Debug)]
+pub(super) struct Failure {
+    pub(super) reason: String,
+    /// Whether the same request may succeed later.
+    pub(super) passes: bool,
+    /// How long the server asked to wait.
+    pub(super) retry_after: Option<Duration>,
 }
 
 impl Failure {
-    /// Whether the same request may succeed later.
-    pub(super) fn passes(&self) -> bool {
-        match self {
-            Self::Status { status, .. } => matches!(status, 408 | 429 | 500..=599),
-            Self::Connection(_) | Self::Short { .. } | Self::Range { .. } => true,
-            Self::Refused(_) | Self::Size { .. } | Self::TooLarge { .. } => false,
-            Self::Checksum { .. } => false,
+    /// One that may be gone the next time.
+    pub(super) fn passing(reason: impl Into<String>) -> Self {
+        Self {
+            passes: true,
+            ..Self::lasting(reason)
         }
     }
 
-    /// How long the server asked to wait.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
-        match self {
-            Self::Status { retry_after, .. } => *retry_after,
-            _ => None,
+    /// One that is there however often it is tried.
+    pub(super) fn lasting(reason: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            passes: false,
+            retry_after: None,
         }
-    }
-}
-
-impl fmt::Display for SourceFailure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.url, self.failure)
     }
 }
 
@@ -215,18 +136,6 @@ pub(super) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Erro
         path,
         source,
     }
-}
-
-fn holds(layout: &[String]) -> String {
-    match layout {
-        [] => String::new(),
-        _ => format!("; its folder must hold {}", layout.join(", ")),
-    }
-}
-
-fn each(failures: &[SourceFailure]) -> String {
-    let lines: Vec<String> = failures.iter().map(SourceFailure::to_string).collect();
-    lines.join("; ")
 }
 
 fn some(differences: &[String]) -> String {

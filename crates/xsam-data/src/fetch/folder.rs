@@ -15,7 +15,7 @@ use super::checksum;
 use super::error::io_error;
 use super::names;
 use super::progress::Watch;
-use super::{FetchError, Published};
+use super::{FetchError, RemoteFile};
 use crate::files;
 
 const COMPLETE: &str = ".complete";
@@ -69,7 +69,7 @@ pub(super) fn is_reserved(name: &str) -> bool {
 }
 
 /// What is at `path`.
-pub(super) fn state(path: &Path, published: &Published) -> Result<State, FetchError> {
+pub(super) fn state(path: &Path, files: &[RemoteFile<'_>]) -> Result<State, FetchError> {
     match path.symlink_metadata() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(State::Absent),
         other => other.map_err(io_error("read", path))?,
@@ -77,28 +77,25 @@ pub(super) fn state(path: &Path, published: &Published) -> Result<State, FetchEr
     Ok(match marker(path) {
         None if is_empty(path) => State::Absent,
         None => State::Foreign,
-        Some(marker) if marker.published == sources(published) => State::Complete,
+        Some(marker) if marker.published == sources(files) => State::Complete,
         Some(_) => State::Outdated,
     })
 }
 
-/// Checks that the folder at `path` holds what the manifest promises, and marks it as whole.
+/// Checks that the folder at `path` holds what the archives must, and marks it as whole.
 pub(super) fn complete(
     path: &Path,
-    published: &Published,
+    files: &[RemoteFile<'_>],
     mut sums: Vec<Sum>,
 ) -> Result<(), FetchError> {
-    if let Some(missing) = published
-        .layout
-        .iter()
-        .find(|name| !path.join(name).exists())
-    {
-        let archives = published.files.iter().filter(|file| file.unpack.is_some());
-        let names: Vec<_> = archives.map(|file| file.name.as_str()).collect();
-        return Err(FetchError::Archive {
-            archive: names.join(", ").into(),
-            reason: format!("there is no {missing} in it"),
-        });
+    for file in files {
+        let holds = file.unpack.map_or(&[][..], |unpack| unpack.holds);
+        if let Some(missing) = holds.iter().find(|name| !path.join(name).exists()) {
+            return Err(FetchError::Archive {
+                archive: file.name.into(),
+                reason: format!("there is no {missing} in it"),
+            });
+        }
     }
     sums.sort_by(|a, b| a.path.cmp(&b.path));
     let list: String = sums
@@ -107,7 +104,7 @@ pub(super) fn complete(
         .collect();
     let marker = Marker {
         sums: checksum::of_bytes(list.as_bytes()),
-        published: sources(published),
+        published: sources(files),
     };
     let marker = toml::to_string(&marker)
         .map_err(|error| io_error("write", path)(io::Error::other(error)))?;
@@ -180,11 +177,9 @@ fn listed(root: &Path, name: &str) -> Result<PathBuf, String> {
     }
 }
 
-fn sources(published: &Published) -> BTreeMap<String, String> {
-    let files = published.files.iter();
-    files
-        .map(|file| (file.name.clone(), file.md5.clone()))
-        .collect()
+fn sources(files: &[RemoteFile<'_>]) -> BTreeMap<String, String> {
+    let pair = |file: &RemoteFile<'_>| (file.name.to_owned(), file.md5.to_owned());
+    files.iter().map(pair).collect()
 }
 
 /// A marker that cannot be read is none: such a folder is not ours to touch.

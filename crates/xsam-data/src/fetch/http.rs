@@ -58,8 +58,8 @@ impl Answer {
                 Ok(event) => return Ok(event),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    let lost = "the connection was lost".to_owned();
-                    return Ok(Event::Failed(Failure::Connection(lost)));
+                    let lost = "the connection was lost";
+                    return Ok(Event::Failed(Failure::passing(lost)));
                 }
             }
         }
@@ -175,6 +175,12 @@ fn wait(text: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
+/// Whether `url` is one that can be asked.
+pub(super) fn is_http(url: &str) -> bool {
+    url.parse::<Uri>()
+        .is_ok_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("http" | "https")))
+}
+
 fn is_this_machine(url: &str) -> bool {
     let Ok(url) = url.parse::<Uri>() else {
         return false;
@@ -190,21 +196,21 @@ fn failure(error: ureq::Error, timeouts: Timeouts) -> Failure {
     match error {
         Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
             let seconds = timeouts.connect.as_secs_f32();
-            Failure::Connection(format!("no connection within {seconds} s"))
+            Failure::passing(format!("no connection within {seconds} s"))
         }
         Error::Timeout(_) => {
             let seconds = timeouts.idle.as_secs_f32();
-            Failure::Connection(format!("no data for {seconds} s"))
+            Failure::passing(format!("no data for {seconds} s"))
         }
         Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Failure::Connection("the server closed the connection".into())
+            Failure::passing("the server closed the connection")
         }
-        Error::Io(error) => Failure::Connection(error.to_string()),
+        Error::Io(error) => Failure::passing(error.to_string()),
         Error::HostNotFound | Error::ConnectionFailed | Error::ConnectProxyFailed(_) => {
-            Failure::Connection(error.to_string())
+            Failure::passing(error.to_string())
         }
-        Error::Protocol(_) => Failure::Connection(format!("no answer of HTTP: {error}")),
-        other => Failure::Refused(other.to_string()),
+        Error::Protocol(_) => Failure::passing(format!("no answer of HTTP: {error}")),
+        other => Failure::lasting(other.to_string()),
     }
 }
 

@@ -2,9 +2,10 @@
 //!
 //! ```no_run
 //! use std::path::Path;
+//! use xsam_data::DatasetName;
 //! use xsam_data::fetch::Fetch;
 //!
-//! Fetch::new("cifar10", Path::new("data/cifar10")).run(&mut |progress| {
+//! Fetch::new(DatasetName::Cifar10, Path::new("data/cifar10"))?.run(&mut |progress| {
 //!     eprintln!("{}: {} bytes", progress.file, progress.bytes);
 //! })?;
 //! # Ok::<(), xsam_data::fetch::FetchError>(())
@@ -24,10 +25,10 @@ mod download;
 mod error;
 mod folder;
 mod http;
-mod manifest;
 mod names;
 mod part;
 mod progress;
+mod remote;
 mod retry;
 mod staging;
 mod unpack;
@@ -36,55 +37,70 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-pub use error::{Failure, FetchError, SourceFailure};
+pub use error::FetchError;
 pub use folder::{State, Verified};
-pub use manifest::{Manifest, Published, RemoteFile, Unpack};
 pub use progress::{Progress, Stage};
+pub use remote::{RemoteFile, Unpack};
 pub use retry::{Retry, Timeouts};
 
 use download::{Download, link};
-use error::io_error;
+use error::{Failure, io_error};
 use folder::Sum;
 use http::Client;
 use progress::Watch;
 use staging::Staging;
 
+use crate::{DatasetName, Facts, Origin};
+
 /// A fetch of one data set into a folder of its own.
 ///
 /// | setting | default |
 /// |---|---|
-/// | [`mirror`](Self::mirror) | none: the sources of the manifest only |
+/// | [`mirror`](Self::mirror) | none: the published sources only |
 /// | [`keep_archive`](Self::keep_archive) | archives are removed once they are unpacked |
 /// | [`cancel`](Self::cancel) | it runs to its end |
 /// | [`retry`](Self::retry) | 6 attempts, 1 s to 30 s apart |
 /// | [`timeouts`](Self::timeouts) | 15 s to connect, 30 s without data |
-/// | [`manifest`](Self::manifest) | [`Manifest::embedded`] |
 #[derive(Clone, Debug)]
 pub struct Fetch<'a> {
-    name: String,
+    files: &'a [RemoteFile<'a>],
     folder: PathBuf,
     mirror: Option<String>,
     keep_archive: bool,
     cancel: Option<&'a AtomicBool>,
     retry: Retry,
     timeouts: Timeouts,
-    manifest: Option<Manifest>,
 }
 
 impl<'a> Fetch<'a> {
     /// The data set `name`, to become `folder`, which must not be there yet, or be empty.
     ///
     /// While it is fetched it is in `folder` with `.part` added, beside `folder`.
-    pub fn new(name: &str, folder: &Path) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError::ByHand`] if it cannot be fetched.
+    pub fn new(name: DatasetName, folder: &Path) -> Result<Self, FetchError> {
+        let Facts { holds, origin, .. } = name.facts();
+        let how = match origin {
+            Origin::Published(files) => return Ok(Self::of(files, folder)),
+            Origin::BuiltIn => "it is built in: there is nothing to fetch".to_owned(),
+            Origin::ByHand(how) => format!("{how}; its folder must hold {holds}"),
+            Origin::Own => format!("it is your own: give its folder, which holds {holds}"),
+        };
+        Err(FetchError::ByHand { name, how })
+    }
+
+    /// These files, to become `folder` in the same way.
+    pub fn of(files: &'a [RemoteFile<'a>], folder: &Path) -> Self {
         Self {
-            name: name.to_owned(),
+            files,
             folder: folder.to_owned(),
             mirror: None,
             keep_archive: false,
             cancel: None,
             retry: Retry::default(),
             timeouts: Timeouts::default(),
-            manifest: None,
         }
     }
 
@@ -118,19 +134,13 @@ impl<'a> Fetch<'a> {
         self
     }
 
-    /// Where the data sets come from.
-    pub fn manifest(mut self, manifest: Manifest) -> Self {
-        self.manifest = Some(manifest);
-        self
-    }
-
     /// What is there now, by the mark of a whole folder; [`Self::verify`] reads all of it.
     ///
     /// # Errors
     ///
-    /// If the name is unknown, or the folder cannot be read.
+    /// If the folder cannot be read.
     pub fn state(&self) -> Result<State, FetchError> {
-        folder::state(&self.folder, &self.published()?)
+        folder::state(&self.folder, self.files)
     }
 
     /// Fetches the data set, unless it is there. `tell` hears of every chunk of bytes.
@@ -140,36 +150,28 @@ impl<'a> Fetch<'a> {
     /// See [`FetchError`]. Whatever it is, there is no folder of that name afterwards unless there
     /// was one before, and what has arrived is kept for the next fetch.
     pub fn run(&self, tell: &mut dyn FnMut(Progress<'_>)) -> Result<(), FetchError> {
-        let published = self.published()?;
-        if let Some(how) = published.by_hand {
-            return Err(FetchError::ByHand {
-                name: self.name.clone(),
-                how,
-                layout: published.layout,
-            });
-        }
         let mirror = self.mirror.as_deref();
-        if let Some(url) = mirror.filter(|url| !manifest::is_http(url)) {
+        if let Some(url) = mirror.filter(|url| !http::is_http(url)) {
             let url = url.to_owned();
             return Err(FetchError::Mirror { url });
         }
         let left_over = || Staging::path(&self.folder).exists();
-        if self.is_there(&published)? && !left_over() {
+        if self.is_there()? && !left_over() {
             return Ok(());
         }
         let staging = Staging::enter(&self.folder)?;
         // Another process may have been faster.
-        if !self.is_there(&published)? {
+        if !self.is_there()? {
             let mut watch = Watch {
                 tell,
                 cancel: self.cancel,
             };
-            self.make(&published, &staging, &mut watch)?;
+            self.make(&staging, &mut watch)?;
         }
         if self.keep_archive {
-            self.keep(&published, &staging)?;
+            self.keep(&staging)?;
         }
-        staging.clear(&published)
+        staging.clear(self.files)
     }
 
     /// Reads every file of a fetched data set and compares its MD5 with that of the file fetched.
@@ -193,17 +195,10 @@ impl<'a> Fetch<'a> {
         folder::verify(&self.folder, &mut watch)
     }
 
-    fn published(&self) -> Result<Published, FetchError> {
-        match &self.manifest {
-            Some(manifest) => manifest.get(&self.name).cloned(),
-            None => Manifest::embedded()?.get(&self.name).cloned(),
-        }
-    }
-
     /// Whether the data set is there; an error if something else is.
-    fn is_there(&self, published: &Published) -> Result<bool, FetchError> {
+    fn is_there(&self) -> Result<bool, FetchError> {
         let path = || self.folder.clone();
-        match folder::state(&self.folder, published)? {
+        match self.state()? {
             State::Absent => Ok(false),
             State::Complete => Ok(true),
             State::Outdated => Err(FetchError::Outdated { path: path() }),
@@ -212,12 +207,7 @@ impl<'a> Fetch<'a> {
     }
 
     /// Downloads everything, then makes the folder and gives it its name.
-    fn make(
-        &self,
-        published: &Published,
-        staging: &Staging,
-        watch: &mut Watch<'_>,
-    ) -> Result<(), FetchError> {
+    fn make(&self, staging: &Staging, watch: &mut Watch<'_>) -> Result<(), FetchError> {
         let tree = staging.tree()?;
         let download = Download {
             client: &Client::new(self.timeouts),
@@ -226,31 +216,31 @@ impl<'a> Fetch<'a> {
             folder: staging.folder(),
         };
         let mut paths = Vec::new();
-        for file in &published.files {
+        for file in self.files {
             paths.push(download.run(file, watch)?);
         }
         let mut sums = Vec::new();
-        for (file, path) in published.files.iter().zip(&paths) {
+        for (file, path) in self.files.iter().zip(&paths) {
             if let Some(rule) = &file.unpack {
                 sums.extend(unpack::unpack(path, file, rule, &tree, watch)?);
             } else {
-                link(path, &tree.join(&file.name))?;
+                link(path, &tree.join(file.name))?;
                 sums.push(Sum {
-                    path: file.name.clone(),
-                    md5: file.md5.clone(),
+                    path: file.name.to_owned(),
+                    md5: file.md5.to_owned(),
                 });
             }
         }
-        folder::complete(&tree, published, sums)?;
+        folder::complete(&tree, self.files, sums)?;
         watch.check()?;
         folder::publish(&tree, &self.folder)
     }
 
     /// Moves the archives out of the staging folder. One that is there already stays.
-    fn keep(&self, published: &Published, staging: &Staging) -> Result<(), FetchError> {
-        for file in published.files.iter().filter(|file| file.unpack.is_some()) {
-            let from = staging.folder().join(&file.name);
-            let to = self.folder.with_file_name(&file.name);
+    fn keep(&self, staging: &Staging) -> Result<(), FetchError> {
+        for file in self.files.iter().filter(|file| file.unpack.is_some()) {
+            let from = staging.folder().join(file.name);
+            let to = self.folder.with_file_name(file.name);
             if from.exists() && !to.exists() {
                 fs::rename(&from, &to).map_err(io_error("write", &to))?;
             }

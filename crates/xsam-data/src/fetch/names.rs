@@ -1,4 +1,4 @@
-//! Names of files from elsewhere: in archives, in lists, in manifests.
+//! Names of files from elsewhere: in archives and in lists.
 
 /// Folders in one another; published data have three. Each name may make so many.
 const DEEPEST: usize = 16;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use md5::{Digest, Md5};
 use serde::{Deserialize, Serialize};
+use xsam_files::replace_file_unsynced;
 
 use super::FetchError;
 use super::checksum;
@@ -151,9 +152,7 @@ fn read_record(path: &Path) -> Option<Origin> {
 fn write_record(path: &Path, origin: &Origin) -> Result<(), FetchError> {
     let text = toml::to_string(origin)
         .map_err(|error| io_error("write", path)(io::Error::other(error)))?;
-    let new = path.with_added_extension("new");
-    fs::write(&new, text).map_err(io_error("write", &new))?;
-    fs::rename(&new, path).map_err(io_error("write", path))
+    replace_file_unsynced(path, text.as_bytes()).map_err(io_error("write", path))
 }
 
 /// Removes a file that may be there.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Failure, FetchError};
+use super::FetchError;
 
 /// How far a fetch is.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ pub enum Stage {
     /// A request failed and is made again after a while.
     Waiting {
         /// Why it failed.
-        reason: Failure,
+        reason: String,
         /// How long is waited.
         delay: Duration,
     },

@@ -7,10 +7,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use xsam_files::{LockError, LockFile, Owner};
+
 use super::error::io_error;
 use super::part::remove;
-use super::{FetchError, Published};
-use crate::lock::{LockError, LockFile, Owner};
+use super::{FetchError, RemoteFile};
 
 pub(super) struct Staging {
     folder: PathBuf,
@@ -62,10 +63,10 @@ impl Staging {
     }
 
     /// Removes what a fetch makes here, and the folder, if nothing else is in it.
-    pub(super) fn clear(self, published: &Published) -> Result<(), FetchError> {
+    pub(super) fn clear(self, files: &[RemoteFile<'_>]) -> Result<(), FetchError> {
         remove_tree(&self.folder.join("tree"))?;
-        for file in &published.files {
-            for end in ["", ".part", ".part.toml", ".part.new"] {
+        for file in files {
+            for end in ["", ".part", ".part.toml"] {
                 remove(&self.folder.join(format!("{}{end}", file.name)))?;
             }
         }

@@ -5,22 +5,21 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
-use crate::DatasetName;
-
 /// Why the files of a data set cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FileError {
     /// A file or folder is not there.
-    #[error(
-        "there is no {path}; the folder of {dataset} holds {holds}{get}",
-        path = path.display(), holds = dataset.holds(), get = dataset.how_to_get()
-    )]
+    #[error("there is no {path}; the folder of {dataset} holds {holds}{get}", path = path.display())]
     Missing {
         /// The file or folder.
         path: PathBuf,
-        /// The data set it belongs to.
-        dataset: DatasetName,
+        /// The name of the data set.
+        dataset: &'static str,
+        /// What its folder holds, in words.
+        holds: &'static str,
+        /// The end of the message: how to get it, if that can be said.
+        get: String,
     },
     /// A file or folder cannot be read.
     #[error("cannot read {path}: {reason}", path = path.display())]

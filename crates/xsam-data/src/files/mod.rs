@@ -2,6 +2,7 @@
 
 mod error;
 pub(crate) mod lines;
+mod source;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -9,76 +10,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use error::Fault;
 pub use error::{FileError, Position};
-
-use crate::DatasetName;
-
-/// Where the files of a data set are.
-pub(crate) struct Source {
-    dataset: DatasetName,
-    root: PathBuf,
-}
-
-impl Source {
-    /// The files are in `dir` or in its sub-folder `published`, which is what its archive unpacks
-    /// to.
-    pub(crate) fn new(
-        dataset: DatasetName,
-        dir: &Path,
-        published: Option<&str>,
-    ) -> Result<Self, FileError> {
-        let inner = published.map(|name| dir.join(name));
-        let root = match inner.filter(|path| path.is_dir()) {
-            Some(inner) => inner,
-            None => dir.to_owned(),
-        };
-        let source = Self { dataset, root };
-        match dir.is_dir() {
-            true => Ok(source),
-            false => Err(source.missing(dir.to_owned())),
-        }
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.root.join(name)
-    }
-
-    /// Opens a file.
-    pub(crate) fn open(&self, path: &Path) -> Result<File, FileError> {
-        open(path).map_err(|error| self.failed(path, &error))
-    }
-
-    /// The bytes of a file, or the first `limit` of them: no file takes more memory than it may.
-    pub(crate) fn read(&self, path: &Path, limit: usize) -> Result<Vec<u8>, FileError> {
-        let mut bytes = Vec::new();
-        match self.open(path)?.take(limit as u64).read_to_end(&mut bytes) {
-            Ok(_) => Ok(bytes),
-            Err(error) => Err(self.failed(path, &error)),
-        }
-    }
-
-    /// What is in a folder, as [`entries`] has it.
-    pub(crate) fn entries(&self, path: &Path) -> Result<Vec<PathBuf>, FileError> {
-        entries(path).map_err(|error| self.failed(path, &error))
-    }
-
-    /// A file or folder that cannot be had, for this reason.
-    pub(crate) fn failed(&self, path: &Path, error: &io::Error) -> FileError {
-        match error.kind() {
-            io::ErrorKind::NotFound => self.missing(path.to_owned()),
-            _ => FileError::Unreadable {
-                path: path.to_owned(),
-                reason: error.to_string(),
-            },
-        }
-    }
-
-    fn missing(&self, path: PathBuf) -> FileError {
-        FileError::Missing {
-            path,
-            dataset: self.dataset,
-        }
-    }
-}
+pub(crate) use source::Source;
 
 /// Opens a file, or what a link to one leads to. Anything else is refused: a pipe would be waited for, and a device
 /// has no end.

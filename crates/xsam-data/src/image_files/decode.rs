@@ -1,13 +1,12 @@
 //! From image files to pixels.
 
-use std::fmt::Display;
-use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use image::imageops::{FilterType, resize};
-use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, RgbImage};
 use rayon::prelude::*;
 
+use super::header::{FILE, damaged, open, unreadable};
 use super::jpeg::Jpeg;
 use super::room::Room;
 use super::{ImageError, Shape};
@@ -16,12 +15,6 @@ use crate::files;
 /// Bytes that decoding and resizing may take, for one image and for all that are at work at a time: 350 million
 /// pixels of a JPEG or PNG in colour, a third of that of a progressive one.
 pub(super) const ROOM: u64 = 1 << 30;
-/// The most bytes of a file.
-const FILE: u64 = 1 << 30;
-/// The most bytes of what a PNG says of itself, unpacked. A colour profile that is larger is passed over, as all are.
-const METADATA: u64 = 1 << 25;
-/// The headers of nearly all images are in so many bytes.
-const HEAD: u64 = 1 << 16;
 
 /// The pixels of the images, `[image, channel, height, width]`. Of several that are at fault, the
 /// error names the first.
@@ -80,29 +73,6 @@ fn decode(file: &Path, shape: Shape, room: &Room, out: &mut [u8]) -> Result<(), 
     Ok(())
 }
 
-/// The width and the height of an image, by its headers.
-pub(super) fn dimensions(file: &Path) -> Result<(u32, u32), ImageError> {
-    let mut head = Vec::new();
-    let opened = files::open(file).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-    opened.map_err(|error| unreadable(file, error))?;
-    if let Ok((_, decoder)) = open(&head) {
-        return Ok(decoder.dimensions());
-    }
-    let bytes = files::read(file, FILE).map_err(|error| unreadable(file, error))?;
-    let (_, decoder) = open(&bytes).map_err(|reason| damaged(file, reason))?;
-    Ok(decoder.dimensions())
-}
-
-/// Reads the headers of an image. Its bytes say what format it is of, whatever its name.
-fn open(bytes: &[u8]) -> Result<(ImageFormat, impl ImageDecoder), image::ImageError> {
-    let format = image::guess_format(bytes)?;
-    let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(METADATA);
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    reader.limits(limits);
-    Ok((format, reader.into_decoder()?))
-}
-
 /// Bytes that it takes to decode an image and to resize it, besides its file.
 fn needed(decoder: &impl ImageDecoder, jpeg: Option<&Jpeg<'_>>, resized: Option<Shape>) -> u64 {
     let (width, height) = decoder.dimensions();
@@ -118,18 +88,4 @@ fn needed(decoder: &impl ImageDecoder, jpeg: Option<&Jpeg<'_>>, resized: Option<
         .total_bytes()
         .saturating_add(pixels.saturating_mul(copy + kept))
         .saturating_add(columns)
-}
-
-fn unreadable(file: &Path, error: std::io::Error) -> ImageError {
-    ImageError::Unreadable {
-        path: file.to_owned(),
-        reason: error.to_string(),
-    }
-}
-
-fn damaged(file: &Path, reason: impl Display) -> ImageError {
-    ImageError::Damaged {
-        path: file.to_owned(),
-        reason: reason.to_string(),
-    }
 }

@@ -2,6 +2,7 @@
 
 mod decode;
 mod error;
+mod header;
 mod jpeg;
 mod room;
 mod shape;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::ImageError;
-use super::decode::dimensions;
+use super::header::dimensions;
 use crate::memory;
 
 const CHANNELS: usize = 3;

@@ -8,8 +8,26 @@ use std::path::Path;
 pub use error::FolderError;
 
 use crate::image_files::{ImageFiles, Shape};
-use crate::{DataError, ImageError, Normalization, RequestError, Splits, Validation};
+use crate::{
+    Augmentation, DataError, Dataset, Facts, ImageError, Kind, Normalization, Origin, RequestError,
+    Splits, Validation,
+};
 use layout::Layout;
+
+pub(crate) const FACTS: Facts = Facts {
+    name: "image-folder",
+    description: "your own: DIR/train/CLASS/*.jpg, .jpeg or .png, and DIR/test",
+    holds: "train/CLASS/*.jpg, .jpeg or .png, and test",
+    kind: Kind::Images {
+        sizes: None,
+        augmentation: Augmentation::none(),
+    },
+    origin: Origin::Own,
+    read: |request| {
+        let validation = request.validation()?;
+        image_folder(&FACTS.folder(request)?, request.image_size, validation).map(Dataset::Images)
+    },
+};
 
 /// Reads the images in `dir`, decoding on all threads of rayon's pool.
 ///

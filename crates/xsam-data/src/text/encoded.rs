@@ -1,6 +1,6 @@
 //! Sentence pairs as ids, and batches of them as matrices.
 
-use super::{BOS, EOS, PAD};
+use super::special::{BOS, EOS, PAD};
 use crate::DataError;
 
 /// Sentence pairs as ids of a [`Tokenizer`](super::Tokenizer), without the ids that begin and end a

@@ -6,14 +6,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::{Compression, write::GzEncoder};
 use tar::{EntryType, Header};
-use xsam_data::fetch::{FetchError, Manifest, Stage};
+use xsam_data::fetch::{FetchError, Stage, Unpack};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::server::{Server, whole};
-use crate::{Place, file, md5, names, noise, toy};
+use crate::{Files, Place, file, md5, names, noise};
 
-const LIMITS: &str = "unpack = { folder = 'top', at_most_bytes = 200_000, at_most_entries = 20 }";
+const RULE: Unpack<'_> = Unpack {
+    folder: "top",
+    holds: &["a/b.bin"],
+    at_most_bytes: 200_000,
+    at_most_entries: 20,
+};
 
 fn header(name: &[u8], kind: EntryType, size: u64) -> Header {
     let mut header = Header::new_gnu();
@@ -54,27 +59,23 @@ fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     archive.finish().unwrap().into_inner()
 }
 
-/// A server of one archive, and the manifest that unpacks it.
-fn served(name: &str, archive: &[u8], more: &str) -> (Server, Manifest) {
+/// A server of one archive, and how it is unpacked.
+fn served(name: &str, archive: &[u8]) -> (Server, Files) {
     let server = Server::script(vec![whole(archive)]);
-    let more = format!("at_most = 10_000_000\n{more}");
-    let manifest = toy(
-        &["a/b.bin"],
-        &[file(name, &[server.url(name)], archive, &more)],
-    );
-    (server, manifest)
+    let file = file(name, &[server.url(name)], archive, 10_000_000, Some(RULE));
+    (server, vec![file].leak())
 }
 
 /// Refused for `reason`, and nothing was written anywhere but in the staging folder.
 #[track_caller]
 fn refused(name: &str, archive: &[u8], reason: &str) {
-    let (_server, manifest) = served(name, archive, LIMITS);
+    let (_server, files) = served(name, archive);
     let place = Place::empty();
-    place.fails(&manifest, &[name, "was not unpacked", reason]);
+    place.fails(files, &[name, "was not unpacked", reason]);
     let inside = names(&place.at("toy.part"));
     assert_eq!(inside, ["tree", name], "only what belongs there");
     // Nor does another attempt do better, or worse.
-    place.fails(&manifest, &[reason]);
+    place.fails(files, &[reason]);
 }
 
 #[test]
@@ -89,9 +90,9 @@ fn archives_are_unpacked_into_the_folder_and_removed() {
     let zip = zip(&[("top/", b""), ("top/a/b.bin", &big), ("top/c", &small)]);
     for (name, archive) in [("x.tar.gz", &tar), ("x.tgz", &tar), ("x.zip", &zip)] {
         for keep in [false, true] {
-            let (server, manifest) = served(name, archive, LIMITS);
+            let (server, files) = served(name, archive);
             let place = Place::empty();
-            let fetch = place.fetch(&manifest).keep_archive(keep);
+            let fetch = place.fetch(files).keep_archive(keep);
             fetch.run(&mut |_| {}).unwrap();
             let folder = place.at("toy");
             assert_eq!(names(&folder), [".complete", ".md5sums", "a", "c"]);
@@ -106,7 +107,7 @@ fn archives_are_unpacked_into_the_folder_and_removed() {
             assert_eq!(kept.exists() && fs::read(kept).unwrap() == *archive, keep);
             assert!(!place.at("toy.part").exists());
 
-            place.run(&manifest).unwrap();
+            place.run(files).unwrap();
             assert_eq!(server.count(), 1);
             let verified = fetch.verify(&mut |_| {}).unwrap();
             assert_eq!((verified.files, verified.bytes), (2, 150_010));
@@ -260,8 +261,8 @@ fn folders_without_end_inside_one_another_are_refused() {
         (b"top/a/b.bin", EntryType::Regular, b""),
         (fine.as_bytes(), EntryType::Regular, b""),
     ]);
-    let (_server, manifest) = served("x.tar.gz", &tar, LIMITS);
-    Place::empty().run(&manifest).unwrap();
+    let (_server, files) = served("x.tar.gz", &tar);
+    Place::empty().run(files).unwrap();
     let tar = tar_gz(&[(deep.as_bytes(), EntryType::Regular, b"")]);
     refused("x.tar.gz", &tar, "is in too many folders");
     refused("x.zip", &zip(&[(&deep, b"")]), "is in too many folders");
@@ -273,8 +274,8 @@ fn an_archive_of_empty_members_is_refused() {
     let empty = GzEncoder::new(Vec::new(), Compression::fast());
     let empty = empty.finish().unwrap();
     let archive = [empty.repeat(10), tar.clone()].concat();
-    let (_server, manifest) = served("x.tar.gz", &archive, LIMITS);
-    Place::empty().run(&manifest).unwrap();
+    let (_server, files) = served("x.tar.gz", &archive);
+    Place::empty().run(files).unwrap();
     let archive = [empty.repeat(100_000), tar].concat();
     refused("x.tar.gz", &archive, "more than 65536 members of gzip");
 }
@@ -294,20 +295,20 @@ fn damaged_archives_and_those_of_something_else_are_refused() {
     refused("x.zip", &flipped, "it is damaged");
 
     let other = tar_gz(&[(b"top/c", EntryType::Regular, b"")]);
-    let (_server, manifest) = served("x.tar.gz", &other, LIMITS);
-    Place::empty().fails(&manifest, &["there is no a/b.bin in it"]);
+    let (_server, files) = served("x.tar.gz", &other);
+    Place::empty().fails(files, &["there is no a/b.bin in it"]);
 }
 
 #[test]
 fn unpacking_stopped_anywhere_leaves_nothing_that_looks_complete() {
     let data = noise(150_000);
     let archive = zip(&[("top/a/b.bin", &data), ("top/c", &data[..9])]);
-    let (server, manifest) = served("x.zip", &archive, LIMITS);
+    let (server, files) = served("x.zip", &archive);
     let place = Place::empty();
     let mut stops = 0;
     for at in [1, 65_536, 65_537, 131_072, 150_000, 150_001] {
         let flag = AtomicBool::new(false);
-        let stopped = place.fetch(&manifest).cancel(&flag).run(&mut |progress| {
+        let stopped = place.fetch(files).cancel(&flag).run(&mut |progress| {
             if progress.stage == Stage::Unpacking && progress.bytes >= at {
                 flag.store(true, Ordering::Relaxed);
             }
@@ -320,7 +321,7 @@ fn unpacking_stopped_anywhere_leaves_nothing_that_looks_complete() {
         stops += 1;
     }
     assert_eq!(stops, 6);
-    let folder = place.run(&manifest).unwrap();
+    let folder = place.run(files).unwrap();
     assert!(fs::read(folder.join("a/b.bin")).unwrap() == data);
     assert_eq!(server.count(), 1, "the archive was there");
 }

@@ -2,22 +2,23 @@
 
 use std::fs;
 
+use xsam_data::DatasetName;
 use xsam_data::fetch::{Fetch, FetchError, State};
 
 use crate::server::{Reply, Server, whole};
-use crate::{Place, file, md5, names, noise, one, toy};
+use crate::{Place, file, md5, names, noise, one};
 
 #[test]
 fn what_a_fetch_did_not_make_is_left_as_it_is() {
     let bytes = noise(1000);
     let server = Server::script(vec![whole(&bytes)]);
-    let manifest = one(&[server.url("a.bin")], &bytes);
+    let files = one(&[server.url("a.bin")], &bytes);
     let place = Place::empty();
     let refused = || {
-        let error = place.run(&manifest).unwrap_err();
+        let error = place.run(files).unwrap_err();
         assert!(matches!(&error, FetchError::Occupied { path } if *path == place.at("toy")));
         assert!(error.to_string().contains("move it away"), "{error}");
-        assert_eq!(place.fetch(&manifest).state().unwrap(), State::Foreign);
+        assert_eq!(place.fetch(files).state().unwrap(), State::Foreign);
         assert_eq!(place.names(), ["toy"]);
     };
     fs::create_dir(place.at("toy")).unwrap();
@@ -30,12 +31,12 @@ fn what_a_fetch_did_not_make_is_left_as_it_is() {
     refused();
     assert_eq!(server.count(), 0);
     fs::remove_file(place.at("toy")).unwrap();
-    assert_eq!(place.fetch(&manifest).state().unwrap(), State::Absent);
+    assert_eq!(place.fetch(files).state().unwrap(), State::Absent);
     // Nothing is lost with an empty folder.
     fs::create_dir(place.at("toy")).unwrap();
-    assert_eq!(place.fetch(&manifest).state().unwrap(), State::Absent);
-    place.finishes(&manifest, &bytes);
-    assert_eq!(place.fetch(&manifest).state().unwrap(), State::Complete);
+    assert_eq!(place.fetch(files).state().unwrap(), State::Absent);
+    place.finishes(files, &bytes);
+    assert_eq!(place.fetch(files).state().unwrap(), State::Complete);
 }
 
 #[test]
@@ -44,12 +45,12 @@ fn a_folder_from_other_files_is_told_and_kept() {
     let server = Server::script(vec![whole(&old), whole(&new)]);
     let (then, now) = (one(&[server.url("a")], &old), one(&[server.url("a")], &new));
     let place = Place::empty();
-    place.finishes(&then, &old);
-    assert_eq!(place.fetch(&now).state().unwrap(), State::Outdated);
+    place.finishes(then, &old);
+    assert_eq!(place.fetch(now).state().unwrap(), State::Outdated);
     let outdated = |error: FetchError| assert!(matches!(error, FetchError::Outdated { .. }));
-    outdated(place.run(&now).unwrap_err());
-    outdated(place.fetch(&now).verify(&mut |_| {}).unwrap_err());
-    place.finishes(&then, &old);
+    outdated(place.run(now).unwrap_err());
+    outdated(place.fetch(now).verify(&mut |_| {}).unwrap_err());
+    place.finishes(then, &old);
 }
 
 #[test]
@@ -57,12 +58,12 @@ fn a_mirror_comes_first_and_the_published_source_after_it() {
     let bytes = noise(1000);
     let own = Server::script(vec![whole(&bytes)]);
     let mirror = Server::script(vec![whole(&bytes), Reply::status(404)]);
-    let manifest = one(&[own.url("published/a.bin")], &bytes);
+    let files = one(&[own.url("published/a.bin")], &bytes);
     for (requests, base) in [(0, "some/where"), (1, "some/where/")] {
         let place = Place::empty();
-        let fetch = place.fetch(&manifest).mirror(&mirror.url(base));
+        let fetch = place.fetch(files).mirror(&mirror.url(base));
         fetch.run(&mut |_| {}).unwrap();
-        place.finishes(&manifest, &bytes);
+        place.finishes(files, &bytes);
         assert_eq!(own.count(), requests);
     }
     let paths = mirror.requests().into_iter().map(|request| request.path);
@@ -70,7 +71,7 @@ fn a_mirror_comes_first_and_the_published_source_after_it() {
 
     let place = Place::empty();
     for url in ["ftp://h/", "h", ""] {
-        let fetch = place.fetch(&manifest).mirror(url);
+        let fetch = place.fetch(files).mirror(url);
         let error = fetch.run(&mut |_| {}).unwrap_err();
         assert!(matches!(error, FetchError::Mirror { .. }), "{error}");
     }
@@ -81,13 +82,13 @@ fn a_mirror_comes_first_and_the_published_source_after_it() {
 fn two_fetches_of_one_data_set_do_not_meet() {
     let bytes = noise(1000);
     let server = Server::script(vec![whole(&bytes)]);
-    let manifest = one(&[server.url("a.bin")], &bytes);
+    let files = one(&[server.url("a.bin")], &bytes);
     let place = Place::empty();
     let mut others = 0;
-    let fetch = place.fetch(&manifest);
+    let fetch = place.fetch(files);
     fetch
         .run(&mut |_| {
-            let other = place.run(&manifest).unwrap_err();
+            let other = place.run(files).unwrap_err();
             let me = format!("process {} on", std::process::id());
             assert!(other.to_string().contains(&me), "{other}");
             assert!(matches!(other, FetchError::Busy { .. }));
@@ -95,7 +96,7 @@ fn two_fetches_of_one_data_set_do_not_meet() {
         })
         .unwrap();
     assert!(others > 0);
-    place.finishes(&manifest, &bytes);
+    place.finishes(files, &bytes);
     assert_eq!(server.count(), 1);
 }
 
@@ -104,14 +105,14 @@ fn files_that_arrived_are_not_fetched_again_if_another_one_fails() {
     let (a, b) = (noise(1000), noise(2000));
     let first = Server::script(vec![whole(&a)]);
     let second = Server::script(vec![Reply::status(404), whole(&b)]);
-    let files = [
-        file("a.bin", &[first.url("a")], &a, "size = 1000"),
-        file("b.bin", &[second.url("b")], &b, "size = 2000"),
-    ];
-    let manifest = toy(&["a.bin", "b.bin"], &files);
+    let files = vec![
+        file("a.bin", &[first.url("a")], &a, 1000, None),
+        file("b.bin", &[second.url("b")], &b, 2000, None),
+    ]
+    .leak();
     let place = Place::empty();
-    place.fails(&manifest, &["b.bin could not", "404"]);
-    let folder = place.run(&manifest).unwrap();
+    place.fails(files, &["b.bin could not", "404"]);
+    let folder = place.run(files).unwrap();
     assert_eq!((first.count(), second.count()), (1, 2));
     assert_eq!(names(&folder), [".complete", ".md5sums", "a.bin", "b.bin"]);
     assert!(fs::read(folder.join("b.bin")).unwrap() == b);
@@ -121,21 +122,21 @@ fn files_that_arrived_are_not_fetched_again_if_another_one_fails() {
 fn what_an_interrupted_fetch_left_is_removed() {
     let bytes = noise(1000);
     let server = Server::script(vec![whole(&bytes)]);
-    let manifest = one(&[server.url("a.bin")], &bytes);
+    let files = one(&[server.url("a.bin")], &bytes);
     let place = Place::empty();
     // Ended while it made the folder.
     fs::create_dir_all(place.at("toy.part/tree/half")).unwrap();
     fs::write(place.at("toy.part/tree/.complete"), "half").unwrap();
-    place.finishes(&manifest, &bytes);
+    place.finishes(files, &bytes);
     assert_eq!(names(&place.at("toy")), [".complete", ".md5sums", "a.bin"]);
     // Ended after the folder had its name.
     fs::create_dir(place.at("toy.part")).unwrap();
     fs::write(place.at("toy.part/a.bin"), "half").unwrap();
-    place.finishes(&manifest, &bytes);
+    place.finishes(files, &bytes);
     // What someone else put there stays.
     fs::create_dir(place.at("toy.part")).unwrap();
     fs::write(place.at("toy.part/mine"), "mine").unwrap();
-    place.run(&manifest).unwrap();
+    place.run(files).unwrap();
     assert_eq!(names(&place.at("toy.part")), ["mine"]);
     assert_eq!(server.count(), 1);
 }
@@ -144,11 +145,11 @@ fn what_an_interrupted_fetch_left_is_removed() {
 fn changes_after_a_fetch_are_found() {
     let bytes = noise(1000);
     let server = Server::script(vec![whole(&bytes)]);
-    let manifest = one(&[server.url("a.bin")], &bytes);
+    let files = one(&[server.url("a.bin")], &bytes);
     let place = Place::empty();
-    let verify = || place.fetch(&manifest).verify(&mut |_| {});
+    let verify = || place.fetch(files).verify(&mut |_| {});
     assert!(matches!(verify(), Err(FetchError::NotFetched { .. })));
-    place.finishes(&manifest, &bytes);
+    place.finishes(files, &bytes);
     fs::write(place.at("toy/added"), "").unwrap();
     verify().unwrap();
 
@@ -175,9 +176,9 @@ fn nothing_outside_of_the_folder_is_read_whatever_its_list_says() {
 
     let bytes = noise(1000);
     let server = Server::script(vec![whole(&bytes)]);
-    let manifest = one(&[server.url("a.bin")], &bytes);
+    let files = one(&[server.url("a.bin")], &bytes);
     let place = Place::empty();
-    place.finishes(&manifest, &bytes);
+    place.finishes(files, &bytes);
     fs::write(place.at("outside"), &bytes).unwrap();
     let sums = fs::read_to_string(place.at("toy/.md5sums")).unwrap();
     let mark = fs::read_to_string(place.at("toy/.complete")).unwrap();
@@ -186,7 +187,7 @@ fn nothing_outside_of_the_folder_is_read_whatever_its_list_says() {
         assert_ne!(own, mark);
         fs::write(place.at("toy/.md5sums"), list).unwrap();
         fs::write(place.at("toy/.complete"), own).unwrap();
-        match place.fetch(&manifest).verify(&mut |_| {}) {
+        match place.fetch(files).verify(&mut |_| {}) {
             Err(FetchError::Damaged { differences, .. }) => assert_eq!(differences, [difference]),
             other => panic!("{other:?}"),
         }
@@ -236,73 +237,68 @@ fn a_mark_or_a_list_without_end_is_none() {
 
     let bytes = noise(1000);
     let server = Server::script(vec![whole(&bytes)]);
-    let manifest = one(&[server.url("a.bin")], &bytes);
+    let files = one(&[server.url("a.bin")], &bytes);
     let place = Place::empty();
-    place.finishes(&manifest, &bytes);
+    place.finishes(files, &bytes);
     let replace = |name: &str| {
         fs::remove_file(place.at("toy").join(name)).unwrap();
         symlink("/dev/zero", place.at("toy").join(name)).unwrap();
     };
     replace(".md5sums");
-    match place.fetch(&manifest).verify(&mut |_| {}) {
+    match place.fetch(files).verify(&mut |_| {}) {
         Err(FetchError::Damaged { differences, .. }) => {
             assert_eq!(differences, [".md5sums differs"]);
         }
         other => panic!("{other:?}"),
     }
     replace(".complete");
-    assert_eq!(place.fetch(&manifest).state().unwrap(), State::Foreign);
+    assert_eq!(place.fetch(files).state().unwrap(), State::Foreign);
     fs::remove_file(place.at("toy/.complete")).unwrap();
     fs::write(place.at("toy/.complete"), ["a"; 100_000].join(".") + " = 1").unwrap();
-    assert_eq!(place.fetch(&manifest).state().unwrap(), State::Foreign);
+    assert_eq!(place.fetch(files).state().unwrap(), State::Foreign);
     fs::write(place.at("toy/.complete"), ["a"; 30_000].join(".") + " = 1").unwrap();
-    assert_eq!(place.fetch(&manifest).state().unwrap(), State::Foreign);
+    assert_eq!(place.fetch(files).state().unwrap(), State::Foreign);
 }
 
 #[test]
 fn errors_of_the_disk_name_the_path() {
     let bytes = noise(1000);
     let server = Server::script(vec![whole(&bytes)]);
-    let manifest = one(&[server.url("a.bin")], &bytes);
+    let files = one(&[server.url("a.bin")], &bytes);
     let place = Place::empty();
     fs::create_dir_all(place.at("toy.part/a.bin.part")).unwrap();
-    let error = place.run(&manifest).unwrap_err().to_string();
+    let error = place.run(files).unwrap_err().to_string();
     assert!(
         error.contains("cannot write") && error.contains("a.bin.part"),
         "{error}"
     );
     fs::remove_dir_all(place.at("toy.part")).unwrap();
     fs::write(place.at("toy.part"), "mine").unwrap();
-    let error = place.run(&manifest).unwrap_err().to_string();
+    let error = place.run(files).unwrap_err().to_string();
     assert!(
         error.contains("cannot make") && error.contains("toy.part"),
         "{error}"
     );
     fs::remove_file(place.at("toy.part")).unwrap();
-    place.finishes(&manifest, &bytes);
+    place.finishes(files, &bytes);
 }
 
 #[test]
 fn what_cannot_be_fetched_says_what_to_do() {
     let place = Place::empty();
-    let error = |name: &str| {
-        let error = Fetch::new(name, place.0.path()).run(&mut |_| {});
-        error.unwrap_err().to_string()
+    let error = |name: DatasetName| {
+        let error = Fetch::new(name, place.0.path()).unwrap_err();
+        error.to_string()
     };
-    let text = error("iwslt14-de-en");
+    let text = error(DatasetName::Iwslt14DeEn);
     for word in [
         "prepare-iwslt14.sh",
-        "train.de, train.en, valid.de, valid.en, test.de, test.en",
+        "train.de, train.en, valid.de, valid.en, test.de and test.en",
     ] {
         assert!(text.contains(word), "{text}");
     }
-    assert!(error("digits").contains("built in"));
-    assert!(error("image-folder").contains("your own"));
-    assert!(error("parallel-text").contains("your own"));
-    let text = error("cifar-10");
-    assert!(
-        text.contains("no data set \"cifar-10\"") && text.contains("cifar10, cifar100"),
-        "{text}"
-    );
+    assert!(error(DatasetName::Digits).contains("built in"));
+    assert!(error(DatasetName::ImageFolder).contains("your own"));
+    assert!(error(DatasetName::ParallelText).contains("your own"));
     assert!(place.names().is_empty());
 }

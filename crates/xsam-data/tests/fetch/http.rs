@@ -4,10 +4,10 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::Duration;
 
-use xsam_data::fetch::{Failure, Stage, Timeouts};
+use xsam_data::fetch::{Stage, Timeouts};
 
 use crate::server::{Reply, Server, sound, whole};
-use crate::{Place, failures, file, md5, noise, one, toy, waits};
+use crate::{Files, Place, failure, file, md5, noise, one, waits};
 
 /// A server that breaks off the first answer, then refuses as often as a fetch asks again, then is sound.
 fn broken_off(bytes: &[u8], at: usize, status: u16) -> Server {
@@ -23,7 +23,7 @@ fn broken_off(bytes: &[u8], at: usize, status: u16) -> Server {
 fn a_file_is_fetched_once_and_progress_is_told() {
     let bytes = noise(300_000);
     let server = Server::script(vec![whole(&bytes)]);
-    let manifest = one(&[server.url("a.bin")], &bytes);
+    let files = one(&[server.url("a.bin")], &bytes);
     let place = Place::empty();
     let mut seen = Vec::new();
     let told = &mut |progress: xsam_data::fetch::Progress<'_>| {
@@ -32,10 +32,10 @@ fn a_file_is_fetched_once_and_progress_is_told() {
         assert_eq!(progress.total, Some(300_000));
         seen.push(progress.bytes);
     };
-    place.fetch(&manifest).run(told).unwrap();
+    place.fetch(files).run(told).unwrap();
     assert!(seen.is_sorted());
     assert_eq!((seen[0], *seen.last().unwrap()), (0, 300_000));
-    place.finishes(&manifest, &bytes);
+    place.finishes(files, &bytes);
     assert_eq!(server.count(), 1, "what is there is not fetched again");
 }
 
@@ -48,7 +48,7 @@ fn a_broken_connection_goes_on_where_it_broke() {
         if number < 3 { reply.cut(50_001) } else { reply }
     });
     let place = Place::empty();
-    place.finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+    place.finishes(one(&[server.url("a.bin")], &bytes), &bytes);
     let from: Vec<_> = server
         .requests()
         .iter()
@@ -66,10 +66,10 @@ fn a_broken_connection_goes_on_where_it_broke() {
 fn the_next_fetch_goes_on_too() {
     let bytes = noise(100_000);
     let server = broken_off(&bytes, 60_000, 500);
-    let manifest = one(&[server.url("a.bin")], &bytes);
+    let files = one(&[server.url("a.bin")], &bytes);
     let place = Place::empty();
-    place.fails(&manifest, &["a.bin could not be fetched", "answered 500"]);
-    place.finishes(&manifest, &bytes);
+    place.fails(files, &["a.bin could not be fetched", "answered 500"]);
+    place.finishes(files, &bytes);
     assert_eq!(server.requests()[4].from, Some(60_000));
 }
 
@@ -78,7 +78,7 @@ fn a_server_without_ranges_starts_the_file_anew() {
     let bytes = noise(100_000);
     let tagged = whole(&bytes).header("ETag", "\"v1\"");
     let server = Server::script(vec![tagged.clone().cut(70_000), tagged]);
-    Place::empty().finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+    Place::empty().finishes(one(&[server.url("a.bin")], &bytes), &bytes);
     assert_eq!(server.requests()[1].from, Some(70_000));
 }
 
@@ -90,7 +90,7 @@ fn a_file_that_changes_meanwhile_starts_anew() {
         0 => sound(&old, "old", request).cut(40_000),
         _ => sound(&new, "new", request),
     });
-    Place::empty().finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+    Place::empty().finishes(one(&[server.url("a.bin")], &bytes), &bytes);
     assert_eq!(server.requests()[1].if_range.as_deref(), Some("\"old\""));
 }
 
@@ -106,7 +106,7 @@ fn the_date_stands_in_for_a_weak_tag_and_without_either_the_file_starts_anew() {
             weak
         };
         let server = Server::script(vec![first, whole(&bytes)]);
-        Place::empty().finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+        Place::empty().finishes(one(&[server.url("a.bin")], &bytes), &bytes);
         let request = &server.requests()[1];
         assert_eq!(request.from, from);
         assert_eq!(request.if_range.as_deref(), dated.then_some(date));
@@ -122,14 +122,14 @@ fn a_range_beyond_the_end_means_whole_or_starts_anew() {
         0 => sound(&body, "v1", request).chunked().cut(30_000),
         _ => sound(&body, "v1", request),
     });
-    Place::empty().finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+    Place::empty().finishes(one(&[server.url("a.bin")], &bytes), &bytes);
     assert_eq!(server.requests()[1].from, Some(30_000));
     assert_eq!(server.count(), 2);
 
     let shrunk = Reply::status(416).header("Content-Range", "bytes */20000");
     let first = whole(&bytes).header("ETag", "\"v1\"").cut(25_000);
     let server = Server::script(vec![first, shrunk, whole(&bytes)]);
-    Place::empty().finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+    Place::empty().finishes(one(&[server.url("a.bin")], &bytes), &bytes);
     let from: Vec<_> = server
         .requests()
         .iter()
@@ -149,58 +149,56 @@ fn another_range_than_asked_for_is_not_taken() {
         }
         .header("Content-Range", range);
         let server = Server::script(vec![first, wrong, whole(&bytes)]);
-        Place::empty().finishes(&one(&[server.url("a.bin")], &bytes), &bytes);
+        Place::empty().finishes(one(&[server.url("a.bin")], &bytes), &bytes);
         assert_eq!(server.requests()[2].from, None, "{range}");
     }
 }
 
 #[test]
-fn wrong_sizes_are_refused() {
+fn a_file_that_is_too_large_is_refused() {
     let bytes = noise(20_000);
-    let sized = |server: &Server, size: u64| {
-        let more = format!("size = {size}");
-        toy(
-            &["a.bin"],
-            &[file("a.bin", &[server.url("a.bin")], &bytes, &more)],
-        )
+    let limited = |server: &Server, at_most: u64| -> Files {
+        vec![file("a.bin", &[server.url("a.bin")], &bytes, at_most, None)].leak()
     };
-    // Announced, before a byte is taken.
-    let server = Server::script(vec![whole(&bytes)]);
-    let place = Place::empty();
-    let error = place.fails(&sized(&server, 20_001), &["20000 bytes instead of 20001"]);
-    assert_eq!(
-        failures(error),
-        [Failure::Size {
-            found: 20_000,
-            expected: 20_001
-        }]
-    );
-    assert_eq!(server.count(), 1, "it is not asked again");
-    place.finishes(&sized(&server, 20_000), &bytes);
-
-    // Not announced: found out by the bytes.
-    let server = Server::script(vec![whole(&bytes).chunked()]);
-    let place = Place::empty();
-    let error = place.fails(&sized(&server, 19_999), &["more than 19999 bytes"]);
-    assert_eq!(failures(error), [Failure::TooLarge { limit: 19_999 }]);
-    let error = place.fails(
-        &sized(&server, 20_001),
-        &["ended after 20000 of 20001 bytes"],
-    );
-    let short = Failure::Short {
-        found: 20_000,
-        expected: 20_001,
-    };
-    assert_eq!(failures(error), [short]);
-    place.finishes(&sized(&server, 20_000), &bytes);
-
-    // Without a size there is a limit.
-    let more = "at_most = 19_999";
+    // Announced, before a byte is taken; or found out by the bytes.
     for reply in [whole(&bytes), whole(&bytes).chunked()] {
         let server = Server::script(vec![reply]);
-        let files = [file("a.bin", &[server.url("a.bin")], &bytes, more)];
-        Place::empty().fails(&toy(&["a.bin"], &files), &["more than 19999 bytes"]);
+        let place = Place::empty();
+        let error = place.fails(limited(&server, 19_999), &["more than 19999 bytes"]);
+        assert_eq!(failure(error), "the file has more than 19999 bytes");
+        assert_eq!(server.count(), 1, "it is not asked again");
+        place.finishes(limited(&server, 20_000), &bytes);
     }
+}
+
+#[test]
+fn a_part_that_ends_early_is_gone_on_with() {
+    let bytes = noise(30_000);
+    let tagged = |reply: Reply| reply.header("ETag", "\"v1\"");
+    let first = tagged(whole(&bytes)).cut(10_000);
+    let some = Reply {
+        status: 206,
+        ..whole(&bytes[10_000..20_000])
+    }
+    .header("Content-Range", "bytes 10000-19999/30000");
+    let body = bytes.clone();
+    let server = Server::new(move |number, request| match number {
+        0 => first.clone(),
+        1 => some.clone(),
+        _ => sound(&body, "v1", request),
+    });
+    let place = Place::empty();
+    let mut reasons = Vec::new();
+    let files = one(&[server.url("a.bin")], &bytes);
+    let told = &mut |progress: xsam_data::fetch::Progress<'_>| {
+        if let Stage::Waiting { reason, .. } = progress.stage {
+            reasons.push(reason);
+        }
+    };
+    place.fetch(files).run(told).unwrap();
+    assert_eq!(reasons[1..], ["the file ended after 20000 of 30000 bytes"]);
+    assert_eq!(server.requests()[2].from, Some(20_000));
+    place.finishes(files, &bytes);
 }
 
 #[test]
@@ -211,15 +209,18 @@ fn wrong_bytes_are_named_discarded_and_asked_of_the_next_source() {
     let bad = Server::script(vec![whole(&other)]);
     let place = Place::empty();
     let (found, expected) = (md5(&other), md5(&bytes));
-    let manifest = one(&[bad.url("a.bin")], &bytes);
-    let error = place.fails(&manifest, &["MD5", &found, &expected, &bad.url("a.bin")]);
-    assert_eq!(failures(error), [Failure::Checksum { found, expected }]);
+    let files = one(&[bad.url("a.bin")], &bytes);
+    let error = place.fails(files, &["MD5", &found, &expected, &bad.url("a.bin")]);
+    assert_eq!(
+        failure(error),
+        format!("the file's MD5 is {found} instead of {expected}")
+    );
     assert_eq!(bad.count(), 1);
     let part = fs::metadata(place.at("toy.part/a.bin.part")).unwrap();
     assert_eq!(part.len(), 0);
 
     let good = Server::script(vec![whole(&bytes)]);
-    place.finishes(&one(&[bad.url("a.bin"), good.url("a.bin")], &bytes), &bytes);
+    place.finishes(one(&[bad.url("a.bin"), good.url("a.bin")], &bytes), &bytes);
     assert_eq!((bad.count(), good.count()), (2, 1));
 }
 
@@ -227,15 +228,15 @@ fn wrong_bytes_are_named_discarded_and_asked_of_the_next_source() {
 fn a_spoilt_part_of_an_earlier_fetch_costs_one_more_request() {
     let bytes = noise(40_000);
     let server = broken_off(&bytes, 30_000, 503);
-    let manifest = one(&[server.url("a.bin")], &bytes);
+    let files = one(&[server.url("a.bin")], &bytes);
     let place = Place::empty();
-    place.fails(&manifest, &["503"]);
+    place.fails(files, &["503"]);
     let part = place.at("toy.part/a.bin.part");
     let mut spoilt = fs::read(&part).unwrap();
     assert!(spoilt == bytes[..30_000]);
     spoilt[100] ^= 1;
     fs::write(&part, spoilt).unwrap();
-    place.finishes(&manifest, &bytes);
+    place.finishes(files, &bytes);
     let from = server.requests().into_iter().map(|request| request.from);
     assert!(from.skip(4).eq([Some(30_000), None]));
 }
@@ -245,15 +246,15 @@ fn a_part_without_its_record_starts_anew() {
     let bytes = noise(40_000);
     for record in [None, Some("url = 1"), Some("")] {
         let server = broken_off(&bytes, 30_000, 503);
-        let manifest = one(&[server.url("a.bin")], &bytes);
+        let files = one(&[server.url("a.bin")], &bytes);
         let place = Place::empty();
-        place.fails(&manifest, &["503"]);
+        place.fails(files, &["503"]);
         let path = place.at("toy.part/a.bin.part.toml");
         match record {
             None => fs::remove_file(path).unwrap(),
             Some(text) => fs::write(path, text).unwrap(),
         }
-        place.finishes(&manifest, &bytes);
+        place.finishes(files, &bytes);
         assert_eq!(server.requests()[4].from, None);
     }
 }
@@ -269,10 +270,10 @@ fn what_is_gone_is_asked_once_and_what_is_busy_as_often_as_allowed() {
         let good = Server::script(vec![whole(&bytes)]);
         let place = Place::empty();
         let answered = format!("the server answered {status}");
-        place.fails(&one(&[server.url("a.bin")], &bytes), &[&answered]);
+        place.fails(one(&[server.url("a.bin")], &bytes), &[&answered]);
         assert_eq!(server.count(), requests, "{status}");
         place.finishes(
-            &one(&[server.url("a.bin"), good.url("a.bin")], &bytes),
+            one(&[server.url("a.bin"), good.url("a.bin")], &bytes),
             &bytes,
         );
     }
@@ -290,7 +291,7 @@ fn a_server_is_given_the_time_it_asks_for_within_a_limit() {
     ]);
     let place = Place::empty();
     let mut delays = Vec::new();
-    let fetch = place.fetch(&one(&[server.url("a.bin")], &bytes));
+    let fetch = place.fetch(one(&[server.url("a.bin")], &bytes));
     fetch
         .run(&mut |progress| waits(progress, &mut delays))
         .unwrap();
@@ -302,14 +303,11 @@ fn redirects_are_followed_and_end() {
     let bytes = noise(1000);
     let goal = Server::script(vec![whole(&bytes)]);
     let from = Server::script(vec![Reply::status(302).header("Location", goal.url("b"))]);
-    Place::empty().finishes(&one(&[from.url("a.bin")], &bytes), &bytes);
+    Place::empty().finishes(one(&[from.url("a.bin")], &bytes), &bytes);
     assert_eq!(goal.requests()[0].path, "/b");
 
     let circle = Server::script(vec![Reply::status(302).header("Location", "/a.bin")]);
-    Place::empty().fails(
-        &one(&[circle.url("a.bin")], &bytes),
-        &["too many redirects"],
-    );
+    Place::empty().fails(one(&[circle.url("a.bin")], &bytes), &["too many redirects"]);
 }
 
 #[test]
@@ -323,10 +321,10 @@ fn silence_ends_and_the_download_goes_on() {
     });
     let place = Place::empty();
     let mut reasons = Vec::new();
-    let fetch = place.fetch(&one(&[server.url("a.bin")], &bytes));
+    let fetch = place.fetch(one(&[server.url("a.bin")], &bytes));
     let told = &mut |progress: xsam_data::fetch::Progress<'_>| {
         if let Stage::Waiting { reason, .. } = progress.stage {
-            reasons.push(reason.to_string());
+            reasons.push(reason);
         }
     };
     let timeouts = Timeouts {
@@ -343,5 +341,5 @@ fn a_server_that_is_not_there_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/a.bin", listener.local_addr().unwrap());
     drop(listener);
-    Place::empty().fails(&one(std::slice::from_ref(&url), b""), &[&url, "refused"]);
+    Place::empty().fails(one(std::slice::from_ref(&url), b""), &[&url, "refused"]);
 }

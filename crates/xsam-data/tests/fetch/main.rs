@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use md5::{Digest, Md5};
 use tempfile::TempDir;
-use xsam_data::fetch::{Failure, Fetch, FetchError, Manifest, Progress, Retry, Stage, Timeouts};
+use xsam_data::fetch::{Fetch, FetchError, Progress, RemoteFile, Retry, Stage, Timeouts, Unpack};
 
 pub fn md5(bytes: &[u8]) -> String {
     let sum = Md5::digest(bytes);
@@ -31,25 +31,30 @@ pub fn noise(len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-/// The TOML of a file.
-pub fn file(name: &str, urls: &[String], bytes: &[u8], more: &str) -> String {
-    let md5 = md5(bytes);
-    format!("[[toy.files]]\nname = '{name}'\nurls = {urls:?}\nmd5 = '{md5}'\n{more}\n")
+pub type Files = &'static [RemoteFile<'static>];
+
+/// A file at these URLs, up to a limit of bytes. Tests may leak.
+pub fn file(
+    name: &str,
+    urls: &[String],
+    bytes: &[u8],
+    at_most: u64,
+    unpack: Option<Unpack<'static>>,
+) -> RemoteFile<'static> {
+    let leak = |text: &str| -> &'static str { text.to_owned().leak() };
+    let base = |url: &String| leak(url.rsplit_once('/').unwrap().0);
+    RemoteFile {
+        name: leak(name),
+        bases: urls.iter().map(base).collect::<Vec<_>>().leak(),
+        at_most,
+        md5: leak(&md5(bytes)),
+        unpack,
+    }
 }
 
-/// A manifest of one data set, `toy`.
-pub fn toy(layout: &[&str], files: &[String]) -> Manifest {
-    let files = files.concat();
-    let head = "[toy]\ntitle = 'a toy'\npage = ''\nlicence = ''";
-    Manifest::parse(&format!("{head}\nlayout = {layout:?}\n{files}")).unwrap()
-}
-
-/// A manifest of one file of up to 10 MB, `a.bin`.
-pub fn one(urls: &[String], bytes: &[u8]) -> Manifest {
-    toy(
-        &["a.bin"],
-        &[file("a.bin", urls, bytes, "at_most = 10_000_000")],
-    )
+/// One file of up to 10 MB, `a.bin`.
+pub fn one(urls: &[String], bytes: &[u8]) -> Files {
+    vec![file("a.bin", urls, bytes, 10_000_000, None)].leak()
 }
 
 /// A place to fetch `toy` into.
@@ -65,7 +70,7 @@ impl Place {
     }
 
     /// A fetch that loses no time.
-    pub fn fetch<'a>(&self, manifest: &Manifest) -> Fetch<'a> {
+    pub fn fetch<'a>(&self, files: Files) -> Fetch<'a> {
         let retry = Retry {
             attempts: 4,
             first: Duration::from_millis(1),
@@ -76,20 +81,18 @@ impl Place {
             connect: Duration::from_secs(5),
             idle: Duration::from_secs(10),
         };
-        let fetch = Fetch::new("toy", &self.at("toy")).manifest(manifest.clone());
+        let fetch = Fetch::of(files, &self.at("toy"));
         fetch.retry(retry).timeouts(timeouts)
     }
 
-    pub fn run(&self, manifest: &Manifest) -> Result<PathBuf, FetchError> {
-        self.fetch(manifest)
-            .run(&mut |_| {})
-            .map(|()| self.at("toy"))
+    pub fn run(&self, files: Files) -> Result<PathBuf, FetchError> {
+        self.fetch(files).run(&mut |_| {}).map(|()| self.at("toy"))
     }
 
     /// Fails, and leaves nothing that looks complete.
     #[track_caller]
-    pub fn fails(&self, manifest: &Manifest, words: &[&str]) -> FetchError {
-        let error = self.run(manifest).unwrap_err();
+    pub fn fails(&self, files: Files, words: &[&str]) -> FetchError {
+        let error = self.run(files).unwrap_err();
         let text = error.to_string();
         assert!(words.iter().all(|word| text.contains(word)), "{text}");
         self.assert_nothing();
@@ -104,12 +107,12 @@ impl Place {
 
     /// Finishes, and leaves nothing else.
     #[track_caller]
-    pub fn finishes(&self, manifest: &Manifest, bytes: &[u8]) {
-        let folder = self.run(manifest).unwrap();
+    pub fn finishes(&self, files: Files, bytes: &[u8]) {
+        let folder = self.run(files).unwrap();
         assert_eq!(folder, self.at("toy"));
         assert!(fs::read(folder.join("a.bin")).unwrap() == bytes);
         assert_eq!(self.names(), ["toy"]);
-        let verified = self.fetch(manifest).verify(&mut |_| {}).unwrap();
+        let verified = self.fetch(files).verify(&mut |_| {}).unwrap();
         assert_eq!((verified.files, verified.bytes), (1, bytes.len() as u64));
     }
 
@@ -128,12 +131,13 @@ pub fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The failures of the sources in an error.
+/// What was wrong with the only source, without its URL.
 #[track_caller]
-pub fn failures(error: FetchError) -> Vec<Failure> {
+pub fn failure(error: FetchError) -> String {
     match error {
-        FetchError::Sources { failures, .. } => {
-            failures.into_iter().map(|source| source.failure).collect()
+        FetchError::Sources { failures, .. } if failures.len() == 1 => {
+            let (_, reason) = failures[0].split_once(": ").unwrap();
+            reason.to_owned()
         }
         other => panic!("{other}"),
     }

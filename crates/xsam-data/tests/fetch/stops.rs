@@ -14,13 +14,13 @@ fn a_fetch_stopped_anywhere_goes_on_and_ends_with_the_same_bytes() {
     let bytes = noise(200_000);
     let body = bytes.clone();
     let server = Server::new(move |_, request| sound(&body, "v1", request));
-    let manifest = one(&[server.url("a.bin")], &bytes);
+    let files = one(&[server.url("a.bin")], &bytes);
     for step in [1, 9_973, 30_011, 65_536, 150_000] {
         let place = Place::empty();
         let mut stops = 0;
         for at in (0..200_000).step_by(step).take(40) {
             let flag = AtomicBool::new(false);
-            let stopped = place.fetch(&manifest).cancel(&flag).run(&mut |progress| {
+            let stopped = place.fetch(files).cancel(&flag).run(&mut |progress| {
                 if progress.stage == Stage::Downloading && progress.bytes >= at as u64 {
                     flag.store(true, Ordering::Relaxed);
                 }
@@ -35,7 +35,7 @@ fn a_fetch_stopped_anywhere_goes_on_and_ends_with_the_same_bytes() {
                 break;
             }
         }
-        place.finishes(&manifest, &bytes);
+        place.finishes(files, &bytes);
         assert!(stops > 1);
     }
     assert!(
@@ -53,7 +53,7 @@ fn a_stop_does_not_wait_for_a_silent_server() {
     let place = Place::empty();
     let flag = AtomicBool::new(false);
     let mut fetch = place
-        .fetch(&one(&[server.url("a.bin")], &bytes))
+        .fetch(one(&[server.url("a.bin")], &bytes))
         .cancel(&flag);
     fetch = fetch.timeouts(Timeouts::default());
     let start = Instant::now();

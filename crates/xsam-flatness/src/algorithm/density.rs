@@ -1,9 +1,9 @@
 //! The density of the spectrum, by stochastic Lanczos quadrature.
 
+use crate::check;
 use std::f64::consts::TAU;
 
 use serde::Serialize;
-use xsam::check;
 
 use super::memory;
 use super::process::{Process, Reorthogonalization};

@@ -1,7 +1,9 @@
 //! Eigenvalues at the ends of the spectrum, by the Lanczos algorithm.
 
+use crate::check;
 use serde::Serialize;
-use xsam::{ConfigError, ParamVector, check};
+use xsam::ConfigError;
+use xsam::method::ParamVector;
 
 use super::memory;
 use super::process::{Process, Reorthogonalization, Ritz};

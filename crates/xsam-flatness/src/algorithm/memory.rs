@@ -1,7 +1,7 @@
 //! Whether vectors will fit into memory, before they are there.
 
 use burn::tensor::DType;
-use xsam::ParamVector;
+use xsam::method::ParamVector;
 
 use crate::error::FlatnessError;
 

@@ -1,10 +1,11 @@
 //! Eigenvalues of the largest magnitude, by power iteration.
 
-use xsam::{ParamVector, check};
+use xsam::method::ParamVector;
 
 use super::lanczos::{Eigenpair, Eigenpairs};
 use super::memory;
 use super::process::orthogonal_to;
+use crate::check;
 use crate::error::FlatnessError;
 use crate::operator::SymmetricOperator;
 use crate::random::{Elements, random_vector};

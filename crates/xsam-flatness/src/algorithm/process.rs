@@ -1,7 +1,7 @@
 //! The Lanczos process: a symmetric operator seen in a growing space, where it is tridiagonal.
 
 use nalgebra::{DMatrix, SymmetricEigen};
-use xsam::ParamVector;
+use xsam::method::ParamVector;
 
 use crate::error::FlatnessError;
 use crate::operator::SymmetricOperator;

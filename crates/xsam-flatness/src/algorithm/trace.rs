@@ -1,7 +1,9 @@
 //! Trace and Frobenius norm, from products with random vectors.
 
+use crate::check;
 use serde::Serialize;
-use xsam::{ConfigError, ParamVector, check};
+use xsam::ConfigError;
+use xsam::method::ParamVector;
 
 use super::memory;
 use super::process::{ROUNDINGS, orthogonal_to};

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::{DType, Tensor};
-use xsam::{ConfigError, ParamVector, parameters};
+use xsam::ConfigError;
+use xsam::method::{ParamVector, parameters};
 
 use crate::error::FlatnessError;
 use crate::random::{Elements, random_vector};

@@ -1,7 +1,9 @@
 //! The plane in which a trajectory runs, as far as it does.
 
+use crate::check;
 use nalgebra::{DMatrix, SymmetricEigen};
-use xsam::{ConfigError, ParamVector, check};
+use xsam::ConfigError;
+use xsam::method::ParamVector;
 
 use crate::error::FlatnessError;
 

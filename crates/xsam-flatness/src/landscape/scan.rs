@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use rayon::ThreadPoolBuilder;
-use xsam::{ConfigError, Objective, ParamVector, StepError};
+use xsam::method::{Objective, ParamVector};
+use xsam::{ConfigError, StepError};
 
 use crate::error::FlatnessError;
 

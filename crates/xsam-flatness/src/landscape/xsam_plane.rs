@@ -1,8 +1,10 @@
 //! The plane that XSAM searches, with all that is in it.
 
-use xsam::{Ascent, Grid, Keep, Objective, ParamVector, Plane, SearchReport, StepReport, check};
+use xsam::method::{Ascent, Keep, Objective, ParamVector, Plane};
+use xsam::{SearchReport, StepReport, XsamConfig};
 
 use crate::algorithm::orthogonal_to;
+use crate::check;
 use crate::error::FlatnessError;
 
 /// The plane of the displacement `v0` to the ascent point and the gradient `v1` there, through the weights, and what
@@ -69,7 +71,7 @@ impl XsamPlane {
                 reason: "the gradient at the ascent point is on one line with the displacement",
             });
         }
-        let alphas = Grid::default().alphas().to_vec();
+        let alphas = XsamConfig::new().positions();
         let offsets: Vec<Vec<(f64, &ParamVector)>> = alphas
             .iter()
             .map(|&alpha| plane.terms(alpha, rho_max).to_vec())

@@ -3,7 +3,8 @@
 use std::collections::HashSet;
 
 use burn::module::ParamId;
-use xsam::{ConfigError, ParamVector};
+use xsam::ConfigError;
+use xsam::method::ParamVector;
 
 /// A space of parameters.
 pub(super) struct Block {

@@ -2,7 +2,8 @@
 
 use burn::module::{Module, ParamGroup};
 use burn::tensor::Tensor;
-use xsam::{Evaluation, ParamVector, Place, parameters};
+use xsam::PassPoint;
+use xsam::method::{Evaluation, ParamVector, parameters};
 use xsam_kernels::kinks;
 
 use super::SymmetricOperator;
@@ -58,7 +59,7 @@ where
     ) -> Result<Self, FlatnessError> {
         let shares = Shares::new(samples)?;
         let value = loss(outputs(model, 0), 0);
-        let gradient = Evaluation::of(model, value, Place::Weights)?.gradient;
+        let gradient = Evaluation::of(model, value, PassPoint::Weights)?.gradient;
         let members = group.map(|group| parameters::members(model, group));
         let block = Block::new(gradient, members)?;
         let scale = scale(&parameters::weight_vector(model, &block.space))?;

@@ -1,7 +1,8 @@
 //! The Hessian of a loss, by differences of gradients.
 
+use crate::check;
 use burn::module::ParamGroup;
-use xsam::{ParamVector, check};
+use xsam::method::ParamVector;
 
 use super::SymmetricOperator;
 use super::block::{Block, scale};

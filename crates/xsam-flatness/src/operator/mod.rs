@@ -7,7 +7,7 @@ mod hessian;
 pub use gauss_newton::GaussNewton;
 pub use hessian::{DifferenceStep, Hessian};
 
-use xsam::ParamVector;
+use xsam::method::ParamVector;
 
 use crate::error::FlatnessError;
 

@@ -1,6 +1,6 @@
 //! The loss in a ball around the weights: its highest point, as far as it is found, and its mean.
 
-use xsam::{Objective, ParamVector};
+use xsam::method::{Objective, ParamVector};
 
 use crate::algorithm::Estimate;
 use crate::error::FlatnessError;

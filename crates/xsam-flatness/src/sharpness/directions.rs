@@ -1,7 +1,9 @@
 //! How faithful each approximation of the local maximum is: the argument of the paper, in numbers.
 
+use crate::check;
 use serde::Serialize;
-use xsam::{Ascent, Grid, Keep, Objective, ParamVector, Plane, StepReport, check};
+use xsam::method::{Ascent, Keep, Objective, ParamVector, Plane};
+use xsam::{StepReport, XsamConfig};
 
 use super::ball::highest;
 use crate::error::FlatnessError;
@@ -85,7 +87,7 @@ pub fn faithfulness(
         return Ok(flat(loss, rho, ascent_steps, distances));
     };
     let plane = Plane::new(displacement, (one.gradient.clone(), one.norm))?;
-    let alphas = Grid::default().alphas().to_vec();
+    let alphas = XsamConfig::new().positions();
     let mut rows = Vec::with_capacity(distances.len());
     for &distance in distances {
         let along = |vector, norm: f64| match norm > 0.0 {

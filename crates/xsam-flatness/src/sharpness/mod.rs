@@ -3,10 +3,12 @@
 mod ball;
 mod directions;
 
+use crate::check;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::Serialize;
-use xsam::{Ascent, Evaluation, Keep, Objective, Scaling, StepReport, check};
+use xsam::method::{Ascent, Evaluation, Keep, Objective};
+use xsam::{Scaling, StepReport};
 
 pub use ball::{highest, random_directions};
 pub use directions::{Distance, Faithfulness, faithfulness};

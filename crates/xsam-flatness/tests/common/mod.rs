@@ -4,7 +4,7 @@
 use burn::module::{Module, Param, ParamId};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use nalgebra::{DMatrix, DVector};
-use xsam::ParamVector;
+use xsam::method::ParamVector;
 use xsam_flatness::{Elements, FlatnessError, SymmetricOperator, random_vector};
 
 pub fn vector(values: &[f64], like: &[(ParamId, usize)], dtype: DType) -> ParamVector {

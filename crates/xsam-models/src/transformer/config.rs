@@ -10,7 +10,7 @@ use super::layers::{LayerNorm, NormPlacement};
 use super::{Transformer, init};
 use crate::config::MOST_PARAMETERS;
 use crate::range::{OutOfRange, within};
-use crate::state::{StateError, parameter_count};
+use xsam_weights::state::{StateError, parameter_count};
 
 /// Ids a vocabulary may have: those of the special tokens and one word at least.
 pub(super) const VOCABULARIES: RangeInclusive<usize> = 4..=1 << 24;

@@ -4,7 +4,7 @@ use rand_distr::{Distribution, StandardNormal};
 
 use super::Transformer;
 use crate::init::{drawn, uniform};
-use crate::state::{Kind, StateError};
+use xsam_weights::state::{Kind, StateError};
 
 /// Fills `model` as [`TransformerConfig::init`](super::TransformerConfig::init) says.
 pub(super) fn seeded(

@@ -1,68 +1,64 @@
 //! ASAM: SAM with an ascent that does not depend on the scale of the weights.
 
+use super::config::{Listed, method_config};
 use super::sam::Sam;
-use super::{Method, MethodConfig};
-use crate::ascent::{Ascent, Scaling};
+use super::{Method, MethodConfig, Work};
+use crate::ascent::Scaling;
 use crate::error::ConfigError;
 
-/// ASAM, adaptive sharpness-aware minimization (Kwon et al. 2021, arXiv 2102.11600), with any number
-/// of ascent steps.
-///
-/// With element-wise scales `T` of the weights (two conventions, see [`Scaling`]):
-///
-/// ```text
-/// theta_{i+1} = theta_i + (rho / k) T^2 g_i / (|T g_i| + 1e-12),   T from theta_i,   i = 0 .. k-1
-/// the base optimizer steps from theta_0 with g_k
-/// ```
-///
-/// | hyper-parameter | default | range | |
-/// |---|---|---|---|
-/// | `rho` | 0.5 | finite, >= 0 | total ascent length in scaled space: well above SAM's |
-/// | `ascent_steps` | 1 | >= 1 | `k` |
-/// | `scaling` | `Elementwise` | not `None` | the convention; `Weights` needs about 4 times the rho |
-/// | `mask` | all | | the parameters that are perturbed |
-///
-/// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base
-/// optimizer: 2 (ascent point, gradient); the scaled direction is made before the pass and freed
-/// with it.
-///
-/// ```
-/// use burn::optim::SgdConfig;
-/// use xsam::{AsamConfig, Scaling, SharpnessAware};
-///
-/// let asam = AsamConfig::new().with_rho(2.0).with_scaling(Scaling::Weights);
-/// let optim = SharpnessAware::new(SgdConfig::new().init(), asam)?;
-/// assert_eq!(optim.method(), "asam");
-/// # Ok::<(), xsam::ConfigError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct AsamConfig {
-    ascent: Ascent,
-}
-
-impl AsamConfig {
-    /// The paper's rho for CIFAR-10, element-wise scales.
-    pub fn new() -> Self {
-        let mut ascent = Ascent::new(0.5);
-        ascent.scaling = Scaling::Elementwise;
-        Self { ascent }
+method_config! {
+    /// ASAM, adaptive sharpness-aware minimization (Kwon et al. 2021, arXiv 2102.11600), with any number
+    /// of ascent steps.
+    ///
+    /// With element-wise scales `T` of the weights (two conventions, see [`Scaling`]):
+    ///
+    /// ```text
+    /// theta_{i+1} = theta_i + (rho / k) T^2 g_i / (|T g_i| + 1e-12),   T from theta_i,   i = 0 .. k-1
+    /// the base optimizer steps from theta_0 with g_k
+    /// ```
+    ///
+    /// | hyper-parameter | default | range | |
+    /// |---|---|---|---|
+    /// | `rho` | 0.5 | finite, >= 0 | total ascent length in scaled space: well above SAM's |
+    /// | `ascent_steps` | 1 | >= 1 | `k` |
+    /// | `adaptive` | `Elementwise` | not `None` | the convention; `Weights` needs about 4 times the rho |
+    /// | `mask` | all | | the parameters that are perturbed |
+    ///
+    /// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base
+    /// optimizer: 2 (ascent point, gradient); the scaled direction is made before the pass and freed
+    /// with it.
+    ///
+    /// ```
+    /// use burn::optim::SgdConfig;
+    /// use xsam::{AsamConfig, Scaling, SharpnessAware};
+    ///
+    /// let asam = AsamConfig::new().with_rho(2.0).with_adaptive(Scaling::Weights);
+    /// let optim = SharpnessAware::new(SgdConfig::new().init(), asam)?;
+    /// assert_eq!(optim.method(), "asam");
+    /// # Ok::<(), xsam::ConfigError>(())
+    /// ```
+    pub struct AsamConfig ("asam") {
+        ascent { rho: 0.5, ascent_steps: 1, adaptive: Elementwise }
+        fields {}
+        options {}
     }
 }
 
-ascent_setters!(AsamConfig);
-scaling_setter!(AsamConfig);
-default_is_new!(AsamConfig);
-
 impl MethodConfig for AsamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        self.ascent.check()?;
-        if self.ascent.scaling == Scaling::None {
-            let range = "Elementwise or Weights (without scaling it is SAM)";
-            return Err(ConfigError::new("scaling", "None", range));
+        let ascent = self.ascent();
+        ascent.check()?;
+        if ascent.scaling == Scaling::None {
+            let range = "elementwise or weights (without scaling it is SAM)";
+            return Err(ConfigError::new("adaptive", "none", range));
         }
         Ok(Box::new(Sam {
-            name: "asam",
-            ascent: self.ascent.clone(),
+            name: AsamConfig::NAME,
+            ascent,
         }))
+    }
+
+    fn work(&self, epochs: usize, steps: usize) -> Work {
+        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
     }
 }

@@ -1,6 +1,9 @@
 //! Friendly-SAM: ascent along what is peculiar to the batch.
 
-use super::{Context, Method, MethodConfig, MethodState};
+use serde::{Deserialize, Serialize};
+
+use super::config::{Listed, method_config};
+use super::{Context, Method, MethodConfig, MethodState, Work};
 use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
@@ -9,74 +12,69 @@ use crate::report::StepReport;
 use crate::update::Update;
 use crate::vector::ParamVector;
 
-/// Friendly-SAM (Li et al., CVPR 2024, arXiv 2403.12350, Algorithm 1).
-///
-/// A batch's gradient is the gradient over all data plus noise of that batch. The paper finds that the ascent along
-/// the first part is what harms SAM, and takes it out of the direction. A moving average estimates it:
-///
-/// ```text
-/// m = lambda m + (1 - lambda) g_0      from m = 0, over all steps so far
-/// theta_k, g_k                         by k ascent steps along g_i - sigma m in place of g_i
-/// the base optimizer steps from theta_0 with g_k
-/// ```
-///
-/// The average is fed the gradient itself, not what is left of it. `sigma = 0` is SAM.
-///
-/// | hyper-parameter | default | range | |
-/// |---|---|---|---|
-/// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
-/// | `friendly` | sigma 1, lambda 0.9 | see [`Friendly`] | |
-/// | `ascent_steps` | 1 | >= 1 | `k` |
-/// | `scaling` | `None` | | adaptive ascent, as in ASAM |
-/// | `mask` | all | | the parameters that are perturbed |
-///
-/// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 4 (`m`, which
-/// stays, as it was and as it is; ascent point, gradient). State: `m`. One read-back a step more than SAM.
-///
-/// ```
-/// use burn::optim::SgdConfig;
-/// use xsam::{Friendly, FriendlySamConfig, SharpnessAware};
-///
-/// let friendly = Friendly { sigma: 1.0, lambda: 0.6 };
-/// let config = FriendlySamConfig::new().with_friendly(friendly);
-/// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
-/// assert_eq!(optim.method(), "friendly-sam");
-/// # Ok::<(), xsam::ConfigError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct FriendlySamConfig {
-    ascent: Ascent,
-    friendly: Friendly,
-}
-
-impl FriendlySamConfig {
-    /// The paper's sigma, a lambda of 0.9, and the rho of the XSAM paper's experiments.
-    pub fn new() -> Self {
-        Self {
-            ascent: Ascent::new(0.15),
-            friendly: Friendly::default(),
+method_config! {
+    /// Friendly-SAM (Li et al., CVPR 2024, arXiv 2403.12350, Algorithm 1).
+    ///
+    /// A batch's gradient is the gradient over all data plus noise of that batch. The paper finds that the ascent along
+    /// the first part is what harms SAM, and takes it out of the direction. A moving average estimates it:
+    ///
+    /// ```text
+    /// m = lambda m + (1 - lambda) g_0      from m = 0, over all steps so far
+    /// theta_k, g_k                         by k ascent steps along g_i - sigma m in place of g_i
+    /// the base optimizer steps from theta_0 with g_k
+    /// ```
+    ///
+    /// The average is fed the gradient itself, not what is left of it. `sigma = 0` is SAM.
+    ///
+    /// | hyper-parameter | default | range | |
+    /// |---|---|---|---|
+    /// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
+    /// | `sigma` | 1 | finite, >= 0 | how much of `m` is taken out; not 1 if `lambda` is 0 |
+    /// | `lambda` | 0.9 | >= 0, < 1 | how much of `m` is left after a step |
+    /// | `ascent_steps` | 1 | >= 1 | `k` |
+    /// | `adaptive` | `None` | | adaptive ascent, as in ASAM |
+    /// | `mask` | all | | the parameters that are perturbed |
+    ///
+    /// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 4 (`m`, which
+    /// stays, as it was and as it is; ascent point, gradient). State: `m`. One read-back a step more than SAM.
+    ///
+    /// ```
+    /// use burn::optim::SgdConfig;
+    /// use xsam::{FriendlySamConfig, SharpnessAware};
+    ///
+    /// let config = FriendlySamConfig::new().with_lambda(0.6);
+    /// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
+    /// assert_eq!(optim.method(), "friendly-sam");
+    /// # Ok::<(), xsam::ConfigError>(())
+    /// ```
+    pub struct FriendlySamConfig ("friendly-sam") {
+        ascent { rho: 0.15, ascent_steps: 1, adaptive: None }
+        fields {
+            /// How much of the average is taken out of the direction.
+            with_sigma sigma: f64 = Friendly::default().sigma;
+            /// How much of the average is left after a step.
+            with_lambda lambda: f64 = Friendly::default().lambda;
         }
-    }
-
-    /// Sets sigma and lambda.
-    #[must_use]
-    pub fn with_friendly(mut self, friendly: Friendly) -> Self {
-        self.friendly = friendly;
-        self
+        options {}
     }
 }
-
-ascent_setters!(FriendlySamConfig);
-scaling_setter!(FriendlySamConfig);
-default_is_new!(FriendlySamConfig);
 
 impl MethodConfig for FriendlySamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        self.ascent.check()?;
+        let ascent = self.ascent();
+        let friendly = Friendly {
+            sigma: self.sigma,
+            lambda: self.lambda,
+        };
+        ascent.check()?;
         Ok(Box::new(FriendlySam {
-            ascent: self.ascent.clone(),
-            average: self.friendly.build()?,
+            ascent,
+            average: friendly.build("sigma", "lambda")?,
         }))
+    }
+
+    fn work(&self, epochs: usize, steps: usize) -> Work {
+        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
     }
 }
 
@@ -88,7 +86,7 @@ struct FriendlySam {
 
 impl Method for FriendlySam {
     fn name(&self) -> &'static str {
-        "friendly-sam"
+        FriendlySamConfig::NAME
     }
 
     fn update(
@@ -115,7 +113,8 @@ impl Method for FriendlySam {
 }
 
 /// How much of the gradient's moving average is taken out of the ascent direction (arXiv 2403.12350).
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Friendly {
     /// How much: finite, at least 0. Not 1 if `lambda` is 0: nothing would be left of the direction.
     pub sigma: f64,
@@ -133,12 +132,17 @@ impl Default for Friendly {
 }
 
 impl Friendly {
-    pub(super) fn build(self) -> Result<Average, ConfigError> {
-        check::non_negative("sigma", self.sigma)?;
-        check::below_one("lambda", self.lambda)?;
+    /// Checks the values; `sigma` and `lambda` are what errors call them.
+    pub(super) fn build(
+        self,
+        sigma: &'static str,
+        lambda: &'static str,
+    ) -> Result<Average, ConfigError> {
+        check::non_negative(sigma, self.sigma)?;
+        check::below_one(lambda, self.lambda)?;
         if self.lambda == 0.0 && self.sigma == 1.0 {
             let range = "above 0 if sigma is 1: without memory the average is the gradient itself";
-            return Err(ConfigError::new("lambda", self.lambda, range));
+            return Err(ConfigError::new(lambda, self.lambda, range));
         }
         Ok(Average {
             friendly: self,

@@ -1,6 +1,7 @@
 //! GSAM: SAM's gradient, with the surrogate gap made smaller.
 
-use super::{Context, Method, MethodConfig};
+use super::config::{Listed, method_config};
+use super::{Context, Method, MethodConfig, Work};
 use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, StepError};
@@ -8,75 +9,64 @@ use crate::objective::{Evaluation, Objective};
 use crate::report::StepReport;
 use crate::update::Update;
 
-/// GSAM, surrogate gap guided sharpness-aware minimization (Zhuang et al., ICLR 2022, arXiv 2203.08065, Algorithm 1).
-///
-/// The perturbed loss can be low at sharp minima, too; what tells them is the surrogate gap, the perturbed
-/// loss less the loss. GSAM goes down the perturbed loss, and besides along the part of the plain gradient's negative
-/// that leaves the perturbed loss as it is and makes the gap smaller:
-///
-/// ```text
-/// theta_k, g_k                               by k ascent steps, as in SAM
-/// g_orth = g_0 - (g_0 . g_k) / |g_k|^2 g_k   the part of g_0 orthogonal to g_k
-/// the base optimizer steps from theta_0 with g_k - a g_orth
-/// ```
-///
-/// Dot products and norms are over all parameters together. `a = 0` is SAM. The paper's rho goes with the learning
-/// rate: [`RhoSchedule::LinearInLr`](crate::RhoSchedule::LinearInLr).
-///
-/// | hyper-parameter | default | range | |
-/// |---|---|---|---|
-/// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
-/// | `alpha` | 0.4 | finite, >= 0 | `a` |
-/// | `ascent_steps` | 1 | >= 1 | `k` |
-/// | `scaling` | `None` | | adaptive ascent, as in ASAM |
-/// | `mask` | all | | the parameters that are perturbed |
-///
-/// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 3 (`g_0`, ascent
-/// point, gradient). One read-back more than SAM.
-///
-/// ```
-/// use burn::optim::SgdConfig;
-/// use xsam::{GsamConfig, SharpnessAware};
-///
-/// let optim = SharpnessAware::new(SgdConfig::new().init(), GsamConfig::new().with_alpha(0.2))?;
-/// assert_eq!(optim.method(), "gsam");
-/// # Ok::<(), xsam::ConfigError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct GsamConfig {
-    ascent: Ascent,
-    alpha: f64,
-}
-
-impl GsamConfig {
-    /// An alpha of 0.4, and the rho of the XSAM paper's experiments.
-    pub fn new() -> Self {
-        Self {
-            ascent: Ascent::new(0.15),
-            alpha: 0.4,
+method_config! {
+    /// GSAM, surrogate gap guided sharpness-aware minimization (Zhuang et al., ICLR 2022, arXiv 2203.08065, Algorithm 1).
+    ///
+    /// The perturbed loss can be low at sharp minima, too; what tells them is the surrogate gap, the perturbed
+    /// loss less the loss. GSAM goes down the perturbed loss, and besides along the part of the plain gradient's negative
+    /// that leaves the perturbed loss as it is and makes the gap smaller:
+    ///
+    /// ```text
+    /// theta_k, g_k                               by k ascent steps, as in SAM
+    /// g_orth = g_0 - (g_0 . g_k) / |g_k|^2 g_k   the part of g_0 orthogonal to g_k
+    /// the base optimizer steps from theta_0 with g_k - a g_orth
+    /// ```
+    ///
+    /// Dot products and norms are over all parameters together. `a = 0` is SAM. The paper's rho goes with the learning
+    /// rate: [`RhoSchedule::LinearInLr`](crate::RhoSchedule::LinearInLr).
+    ///
+    /// | hyper-parameter | default | range | |
+    /// |---|---|---|---|
+    /// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
+    /// | `alpha` | 0.4 | finite, >= 0 | `a` |
+    /// | `ascent_steps` | 1 | >= 1 | `k` |
+    /// | `adaptive` | `None` | | adaptive ascent, as in ASAM |
+    /// | `mask` | all | | the parameters that are perturbed |
+    ///
+    /// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 3 (`g_0`, ascent
+    /// point, gradient). One read-back more than SAM.
+    ///
+    /// ```
+    /// use burn::optim::SgdConfig;
+    /// use xsam::{GsamConfig, SharpnessAware};
+    ///
+    /// let optim = SharpnessAware::new(SgdConfig::new().init(), GsamConfig::new().with_alpha(0.2))?;
+    /// assert_eq!(optim.method(), "gsam");
+    /// # Ok::<(), xsam::ConfigError>(())
+    /// ```
+    pub struct GsamConfig ("gsam") {
+        ascent { rho: 0.15, ascent_steps: 1, adaptive: None }
+        fields {
+            /// How much of the orthogonal part is taken away.
+            with_alpha alpha: f64 = 0.4;
         }
-    }
-
-    /// Sets how much of the orthogonal part is taken away.
-    #[must_use]
-    pub fn with_alpha(mut self, alpha: f64) -> Self {
-        self.alpha = alpha;
-        self
+        options {}
     }
 }
-
-ascent_setters!(GsamConfig);
-scaling_setter!(GsamConfig);
-default_is_new!(GsamConfig);
 
 impl MethodConfig for GsamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        self.ascent.check()?;
+        let ascent = self.ascent();
+        ascent.check()?;
         check::non_negative("alpha", self.alpha)?;
         Ok(Box::new(Gsam {
-            ascent: self.ascent.clone(),
+            ascent,
             alpha: self.alpha,
         }))
+    }
+
+    fn work(&self, epochs: usize, steps: usize) -> Work {
+        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
     }
 }
 
@@ -88,7 +78,7 @@ struct Gsam {
 
 impl Method for Gsam {
     fn name(&self) -> &'static str {
-        "gsam"
+        GsamConfig::NAME
     }
 
     fn update(
@@ -102,7 +92,7 @@ impl Method for Gsam {
         let (factor, keep) = (context.rho_factor, Keep::Gradient);
         let point = self.ascent.climb(start, objective, factor, keep, report)?;
         // Nothing is orthogonal where the ascent point is the weights themselves, or the gradient there zero.
-        if report.ascent_loss.is_none() || point.norm == 0.0 {
+        if !point.ascended || point.norm == 0.0 {
             return Ok(Update::new(point.gradient, Some(point.norm)));
         }
         let share = first.dot(&point.gradient)? / (point.norm * point.norm);

@@ -1,7 +1,8 @@
 //! XSAM in some steps, and what it turned the gradient by in the others.
 
-use super::xsam::{Xsam, XsamConfig};
-use super::{Context, Method, MethodConfig, MethodState};
+use super::config::{Listed, method_config};
+use super::xsam::{Xsam, XsamConfig, xsam_config};
+use super::{Context, Method, MethodConfig, MethodState, Work};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
 use crate::objective::{Evaluation, Objective};
@@ -9,64 +10,80 @@ use crate::report::StepReport;
 use crate::update::Update;
 use crate::vector::{ParamVector, Reductions};
 
-/// Efficient XSAM: a step of XSAM now and then, and between them plain gradients, turned as XSAM turned its own.
-///
-/// LookSAM's idea (arXiv 2203.02714) for XSAM's direction. A step of XSAM turns the gradient by an angle
-/// towards a direction, and changes its length; all three change slowly from step to step, and cost nothing to use again:
-///
-/// ```text
-/// every K-th step, from the first:  u, XSAM's update;   phi = angle(g_0, u),   s = |u| / |g_0|
-///                                   r = the part of u / |u| orthogonal to g_0
-///                                   the base optimizer steps with u
-/// between:                          r' = the part of r orthogonal to the gradient g of this step
-///                                   the base optimizer steps with s |g| (cos(phi) g / |g| + sin(phi) r' / |r'|)
-/// ```
-///
-/// Where LookSAM has a factor to tune, here the angle is the one measured. Were the gradient the same in
-/// the steps between, so would be the update. `K = 1` is XSAM. Friendly ascent averages the gradients of XSAM's steps.
-///
-/// | hyper-parameter | default | range | |
-/// |---|---|---|---|
-/// | `xsam` | the paper's | as in [`XsamConfig`] | |
-/// | `every` | 5 | >= 1 | `K` |
-///
-/// Passes: `1 + k / K` forward-backward on average, and XSAM's searches, which wait for a step of XSAM. Full-size copies
-/// at the peak besides weights and base optimizer: 4 (`r`, which stays, and XSAM's 3, the displacement of a single plain
-/// step being `g_0`); 5 with several or scaled ascent steps. State: `r`, `phi`, `s`, and XSAM's. Read-backs: 2 in a cheap
-/// step.
-///
-/// ```
-/// use burn::optim::SgdConfig;
-/// use xsam::{LookXsamConfig, SharpnessAware, XsamConfig};
-///
-/// let config = LookXsamConfig::new(XsamConfig::new().with_rho(0.1)).with_every(4);
-/// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
-/// assert_eq!(optim.method(), "look-xsam");
-/// # Ok::<(), xsam::ConfigError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct LookXsamConfig {
-    xsam: XsamConfig,
-    every: usize,
+xsam_config! {
+    /// Efficient XSAM: a step of XSAM now and then, and between them plain gradients, turned as XSAM turned its own.
+    ///
+    /// LookSAM's idea (arXiv 2203.02714) for XSAM's direction. A step of XSAM turns the gradient by an angle
+    /// towards a direction, and changes its length; all three change slowly from step to step, and cost nothing to use again:
+    ///
+    /// ```text
+    /// every K-th step, from the first:  u, XSAM's update;   phi = angle(g_0, u),   s = |u| / |g_0|
+    ///                                   r = the part of u / |u| orthogonal to g_0
+    ///                                   the base optimizer steps with u
+    /// between:                          r' = the part of r orthogonal to the gradient g of this step
+    ///                                   the base optimizer steps with s |g| (cos(phi) g / |g| + sin(phi) r' / |r'|)
+    /// ```
+    ///
+    /// Where LookSAM has a factor to tune, here the angle is the one measured. Were the gradient the same in
+    /// the steps between, so would be the update. `K = 1` is XSAM. Friendly ascent averages the gradients of XSAM's steps.
+    ///
+    /// | hyper-parameter | default | range | |
+    /// |---|---|---|---|
+    /// | `every` | 5 | >= 1 | `K` |
+    /// | all others | | as in [`XsamConfig`] | |
+    ///
+    /// Passes: `1 + k / K` forward-backward on average, and XSAM's searches, which wait for a step of XSAM. Full-size copies
+    /// at the peak besides weights and base optimizer: 4 (`r`, which stays, and XSAM's 3, the displacement of a single plain
+    /// step being `g_0`); 5 with several or scaled ascent steps. State: `r`, `phi`, `s`, and XSAM's. Read-backs: 2 in a cheap
+    /// step.
+    ///
+    /// ```
+    /// use burn::optim::SgdConfig;
+    /// use xsam::{LookXsamConfig, SharpnessAware};
+    ///
+    /// let config = LookXsamConfig::new().with_rho(0.1).with_every(4);
+    /// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
+    /// assert_eq!(optim.method(), "look-xsam");
+    /// # Ok::<(), xsam::ConfigError>(())
+    /// ```
+    pub struct LookXsamConfig ("look-xsam") {
+        fields {
+            /// Every which step is one of XSAM.
+            with_every every: usize = 5;
+        }
+    }
 }
 
-impl LookXsamConfig {
+impl From<XsamConfig> for LookXsamConfig {
     /// A step of `xsam` in every fifth.
-    pub fn new(xsam: XsamConfig) -> Self {
-        Self { xsam, every: 5 }
-    }
-
-    /// Sets every which step is one of XSAM.
-    #[must_use]
-    pub fn with_every(mut self, every: usize) -> Self {
-        self.every = every;
-        self
-    }
-}
-
-impl Default for LookXsamConfig {
-    fn default() -> Self {
-        Self::new(XsamConfig::new())
+    fn from(xsam: XsamConfig) -> Self {
+        let XsamConfig {
+            rho,
+            ascent_steps,
+            adaptive,
+            parabola,
+            search_batches,
+            rho_max,
+            alpha,
+            search,
+            grid,
+            friendly,
+            mask,
+        } = xsam;
+        Self {
+            rho,
+            ascent_steps,
+            adaptive,
+            parabola,
+            search_batches,
+            rho_max,
+            alpha,
+            search,
+            grid,
+            friendly,
+            mask,
+            ..Self::new()
+        }
     }
 }
 
@@ -74,10 +91,18 @@ impl MethodConfig for LookXsamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
         check::at_least_one("every", self.every)?;
         Ok(Box::new(LookXsam {
-            xsam: self.xsam.xsam()?,
+            xsam: self.xsam()?,
             every: self.every as u64,
             turn: None,
         }))
+    }
+
+    fn work(&self, epochs: usize, steps: usize) -> Work {
+        self.work_of_every(self.every, epochs, steps)
+    }
+
+    fn resolved(&self) -> Self {
+        self.used()
     }
 }
 
@@ -143,7 +168,7 @@ impl Turn {
 
 impl Method for LookXsam {
     fn name(&self) -> &'static str {
-        "look-xsam"
+        LookXsamConfig::NAME
     }
 
     fn update(
@@ -161,13 +186,13 @@ impl Method for LookXsam {
             };
         }
         let (gradient, norm) = (start.gradient.clone(), start.norm);
-        let update = self.xsam.update(start, objective, context, report)?;
+        let (update, turned) = self.xsam.turned(start, objective, context, report)?;
         let update_norm = match update.norm {
             Some(norm) => norm,
             None => update.gradient.norm()?,
         };
         // Of several parts of a batch the last one's turn is kept.
-        self.turn = match norm > 0.0 && update_norm > 0.0 && report.alpha.is_some() {
+        self.turn = match norm > 0.0 && update_norm > 0.0 && turned {
             true => {
                 let update = (&update.gradient, update_norm);
                 Some(Turn::between((&gradient, norm), update)?)

@@ -1,6 +1,7 @@
 //! LookSAM: SAM's second pass in some steps only.
 
-use super::{Context, Method, MethodConfig, MethodState};
+use super::config::{Listed, method_config};
+use super::{Context, Method, MethodConfig, MethodState, Work};
 use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
@@ -9,88 +10,70 @@ use crate::report::StepReport;
 use crate::update::Update;
 use crate::vector::ParamVector;
 
-/// LookSAM (Liu et al., CVPR 2022, arXiv 2203.02714, Algorithm 1).
-///
-/// What SAM adds to the gradient changes slowly from step to step. LookSAM makes a SAM step now and then, keeps the
-/// part of its gradient that is orthogonal to the plain one, and adds that to the plain gradient of the steps between:
-///
-/// ```text
-/// every K-th step, from the first:  theta_k, g_k by k ascent steps, as in SAM
-///                                   g_v = g_k - (g_k . g_0) / |g_0|^2 g_0
-///                                   the base optimizer steps from theta_0 with g_k
-/// between:                          the base optimizer steps with g_0 + a |g_0| / |g_v| g_v
-/// ```
-///
-/// The projection is over all parameters together. `K = 1` is SAM. Where nothing of `g_k` is orthogonal to `g_0` but
-/// rounding the base optimizer steps with `g_0` in the steps between.
-///
-/// | hyper-parameter | default | range | |
-/// |---|---|---|---|
-/// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
-/// | `every` | 5 | >= 1 | `K` |
-/// | `alpha` | 0.7 | finite, >= 0 | `a` |
-/// | `ascent_steps` | 1 | >= 1 | `k` |
-/// | `scaling` | `None` | | adaptive ascent, as in ASAM |
-/// | `mask` | all | | the parameters that are perturbed |
-///
-/// Passes: `1 + k / K` forward-backward on average. Full-size copies at the peak besides weights and base optimizer: 4
-/// (`g_v`, which stays; `g_0`, ascent point, gradient). State: `g_v`.
-///
-/// ```
-/// use burn::optim::SgdConfig;
-/// use xsam::{LookSamConfig, SharpnessAware};
-///
-/// let optim = SharpnessAware::new(SgdConfig::new().init(), LookSamConfig::new().with_every(3))?;
-/// assert_eq!(optim.method(), "looksam");
-/// # Ok::<(), xsam::ConfigError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct LookSamConfig {
-    ascent: Ascent,
-    every: usize,
-    alpha: f64,
-}
-
-impl LookSamConfig {
-    /// Every fifth step, an alpha of 0.7, and the rho of the XSAM paper's experiments.
-    pub fn new() -> Self {
-        Self {
-            ascent: Ascent::new(0.15),
-            every: 5,
-            alpha: 0.7,
+method_config! {
+    /// LookSAM (Liu et al., CVPR 2022, arXiv 2203.02714, Algorithm 1).
+    ///
+    /// What SAM adds to the gradient changes slowly from step to step. LookSAM makes a SAM step now and then, keeps the
+    /// part of its gradient that is orthogonal to the plain one, and adds that to the plain gradient of the steps between:
+    ///
+    /// ```text
+    /// every K-th step, from the first:  theta_k, g_k by k ascent steps, as in SAM
+    ///                                   g_v = g_k - (g_k . g_0) / |g_0|^2 g_0
+    ///                                   the base optimizer steps from theta_0 with g_k
+    /// between:                          the base optimizer steps with g_0 + a |g_0| / |g_v| g_v
+    /// ```
+    ///
+    /// The projection is over all parameters together. `K = 1` is SAM. Where nothing of `g_k` is orthogonal to `g_0` but
+    /// rounding the base optimizer steps with `g_0` in the steps between.
+    ///
+    /// | hyper-parameter | default | range | |
+    /// |---|---|---|---|
+    /// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
+    /// | `every` | 5 | >= 1 | `K` |
+    /// | `alpha` | 0.7 | finite, >= 0 | `a` |
+    /// | `ascent_steps` | 1 | >= 1 | `k` |
+    /// | `adaptive` | `None` | | adaptive ascent, as in ASAM |
+    /// | `mask` | all | | the parameters that are perturbed |
+    ///
+    /// Passes: `1 + k / K` forward-backward on average. Full-size copies at the peak besides weights and base optimizer: 4
+    /// (`g_v`, which stays; `g_0`, ascent point, gradient). State: `g_v`.
+    ///
+    /// ```
+    /// use burn::optim::SgdConfig;
+    /// use xsam::{LookSamConfig, SharpnessAware};
+    ///
+    /// let optim = SharpnessAware::new(SgdConfig::new().init(), LookSamConfig::new().with_every(3))?;
+    /// assert_eq!(optim.method(), "looksam");
+    /// # Ok::<(), xsam::ConfigError>(())
+    /// ```
+    pub struct LookSamConfig ("looksam") {
+        ascent { rho: 0.15, ascent_steps: 1, adaptive: None }
+        fields {
+            /// Every which step is a SAM step.
+            with_every every: usize = 5;
+            /// How much of the kept part is added, in norms of the plain gradient.
+            with_alpha alpha: f64 = 0.7;
         }
-    }
-
-    /// Sets every which step is a SAM step.
-    #[must_use]
-    pub fn with_every(mut self, every: usize) -> Self {
-        self.every = every;
-        self
-    }
-
-    /// Sets how much of the kept part is added, in norms of the plain gradient.
-    #[must_use]
-    pub fn with_alpha(mut self, alpha: f64) -> Self {
-        self.alpha = alpha;
-        self
+        options {}
     }
 }
-
-ascent_setters!(LookSamConfig);
-scaling_setter!(LookSamConfig);
-default_is_new!(LookSamConfig);
 
 impl MethodConfig for LookSamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        self.ascent.check()?;
+        let ascent = self.ascent();
+        ascent.check()?;
         check::at_least_one("every", self.every)?;
         check::non_negative("alpha", self.alpha)?;
         Ok(Box::new(LookSam {
-            ascent: self.ascent.clone(),
+            ascent,
             every: self.every as u64,
             alpha: self.alpha,
             kept: None,
         }))
+    }
+
+    fn work(&self, epochs: usize, steps: usize) -> Work {
+        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, self.every)
     }
 }
 
@@ -105,7 +88,7 @@ struct LookSam {
 
 impl Method for LookSam {
     fn name(&self) -> &'static str {
-        "looksam"
+        LookSamConfig::NAME
     }
 
     fn update(
@@ -133,15 +116,15 @@ impl Method for LookSam {
         let (first, first_norm) = (start.gradient.clone(), start.norm);
         let (factor, keep) = (context.rho_factor, Keep::Gradient);
         let point = self.ascent.climb(start, objective, factor, keep, report)?;
-        let found = match report.ascent_loss {
-            Some(_) => {
+        let found = match point.ascended {
+            true => {
                 let share = first.dot(&point.gradient)? / (first_norm * first_norm);
                 let found = point.gradient.clone().combine(1.0, &first, -share);
                 // Its length is made that of a gradient later: rounding must not be.
                 (found.norm()? > found.rounding() * point.norm).then_some(found)
             }
             // Without an ascent there is nothing of it to keep.
-            None => None,
+            false => None,
         };
         self.kept = context.mean(self.kept.take(), found);
         Ok(Update::new(point.gradient, Some(point.norm)))

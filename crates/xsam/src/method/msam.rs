@@ -1,6 +1,7 @@
 //! MSAM: the mean of the gradients on the way up.
 
-use super::{Context, Method, MethodConfig};
+use super::config::{Listed, method_config};
+use super::{Context, Method, MethodConfig, Work};
 use crate::ascent::{Ascent, Keep};
 use crate::error::{ConfigError, StepError};
 use crate::objective::{Evaluation, Objective};
@@ -8,60 +9,53 @@ use crate::report::StepReport;
 use crate::update::Update;
 use crate::vector::ParamVector;
 
-/// Multi-step averaged SAM (Kim et al. 2023, arXiv 2302.10181).
-///
-/// With several ascent steps SAM throws away all gradients but the last. Here each counts alike:
-///
-/// ```text
-/// theta_i, g_i, i = 1 .. k             by k ascent steps, as in SAM
-/// the base optimizer steps from theta_0 with (g_1 + .. + g_k) / k
-/// ```
-///
-/// `k = 1` is SAM.
-///
-/// | hyper-parameter | default | range | |
-/// |---|---|---|---|
-/// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
-/// | `ascent_steps` | 3 | >= 1 | `k` |
-/// | `scaling` | `None` | | adaptive ascent, as in ASAM |
-/// | `mask` | all | | the parameters that are perturbed |
-///
-/// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 3 (the sum,
-/// ascent point, gradient).
-///
-/// ```
-/// use burn::optim::SgdConfig;
-/// use xsam::{MsamConfig, SharpnessAware};
-///
-/// let config = MsamConfig::new().with_ascent_steps(2);
-/// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
-/// assert_eq!(optim.method(), "msam");
-/// # Ok::<(), xsam::ConfigError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct MsamConfig {
-    ascent: Ascent,
-}
-
-impl MsamConfig {
-    /// Three ascent steps, and the rho of the XSAM paper's experiments.
-    pub fn new() -> Self {
-        let mut ascent = Ascent::new(0.15);
-        ascent.steps = 3;
-        Self { ascent }
+method_config! {
+    /// Multi-step averaged SAM (Kim et al. 2023, arXiv 2302.10181).
+    ///
+    /// With several ascent steps SAM throws away all gradients but the last. Here each counts alike:
+    ///
+    /// ```text
+    /// theta_i, g_i, i = 1 .. k             by k ascent steps, as in SAM
+    /// the base optimizer steps from theta_0 with (g_1 + .. + g_k) / k
+    /// ```
+    ///
+    /// `k = 1` is SAM.
+    ///
+    /// | hyper-parameter | default | range | |
+    /// |---|---|---|---|
+    /// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
+    /// | `ascent_steps` | 3 | >= 1 | `k` |
+    /// | `adaptive` | `None` | | adaptive ascent, as in ASAM |
+    /// | `mask` | all | | the parameters that are perturbed |
+    ///
+    /// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 3 (the sum,
+    /// ascent point, gradient).
+    ///
+    /// ```
+    /// use burn::optim::SgdConfig;
+    /// use xsam::{MsamConfig, SharpnessAware};
+    ///
+    /// let config = MsamConfig::new().with_ascent_steps(2);
+    /// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
+    /// assert_eq!(optim.method(), "msam");
+    /// # Ok::<(), xsam::ConfigError>(())
+    /// ```
+    pub struct MsamConfig ("msam") {
+        ascent { rho: 0.15, ascent_steps: 3, adaptive: None }
+        fields {}
+        options {}
     }
 }
 
-ascent_setters!(MsamConfig);
-scaling_setter!(MsamConfig);
-default_is_new!(MsamConfig);
-
 impl MethodConfig for MsamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        self.ascent.check()?;
-        Ok(Box::new(Msam {
-            ascent: self.ascent.clone(),
-        }))
+        let ascent = self.ascent();
+        ascent.check()?;
+        Ok(Box::new(Msam { ascent }))
+    }
+
+    fn work(&self, epochs: usize, steps: usize) -> Work {
+        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
     }
 }
 
@@ -72,7 +66,7 @@ struct Msam {
 
 impl Method for Msam {
     fn name(&self) -> &'static str {
-        "msam"
+        MsamConfig::NAME
     }
 
     fn update(

@@ -1,68 +1,63 @@
 //! SAM: the gradient at a point of higher loss nearby.
 
-use super::{Context, Method, MethodConfig};
+use super::config::{Listed, method_config};
+use super::{Context, Method, MethodConfig, Work};
 use crate::ascent::{Ascent, Keep};
 use crate::error::{ConfigError, StepError};
 use crate::objective::{Evaluation, Objective};
 use crate::report::StepReport;
 use crate::update::Update;
 
-/// SAM, sharpness-aware minimization (Foret et al. 2021, arXiv 2010.01412, Algorithm 1), with any
-/// number of ascent steps.
-///
-/// With the loss `L` of the mini-batch, weights `theta_0`, `k` ascent steps and total length `rho`:
-///
-/// ```text
-/// theta_{i+1} = theta_i + (rho / k) g_i / (|g_i| + 1e-12),   g_i = grad L(theta_i),   i = 0 .. k-1
-/// the base optimizer steps from theta_0 with g_k
-/// ```
-///
-/// Norms are over all parameters together. Where `g_0` is zero the base optimizer gets `g_0`.
-///
-/// | hyper-parameter | default | range | |
-/// |---|---|---|---|
-/// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
-/// | `ascent_steps` | 1 | >= 1 | `k` |
-/// | `mask` | all | | the parameters that are perturbed |
-///
-/// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base
-/// optimizer: 2 (ascent point, gradient).
-///
-/// ```
-/// use burn::optim::SgdConfig;
-/// use xsam::{SamConfig, SharpnessAware};
-///
-/// let optim = SharpnessAware::new(SgdConfig::new().init(), SamConfig::new().with_rho(0.1))?;
-/// assert_eq!(optim.method(), "sam");
-///
-/// let error = SharpnessAware::new(SgdConfig::new().init(), SamConfig::new().with_rho(-0.1));
-/// assert_eq!(error.unwrap_err().to_string(), "rho = -0.1: must be finite and at least 0");
-/// # Ok::<(), xsam::ConfigError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct SamConfig {
-    ascent: Ascent,
-}
-
-impl SamConfig {
-    /// The defaults of the XSAM paper's experiments.
-    pub fn new() -> Self {
-        Self {
-            ascent: Ascent::new(0.15),
-        }
+method_config! {
+    /// SAM, sharpness-aware minimization (Foret et al. 2021, arXiv 2010.01412, Algorithm 1), with any
+    /// number of ascent steps.
+    ///
+    /// With the loss `L` of the mini-batch, weights `theta_0`, `k` ascent steps and total length `rho`:
+    ///
+    /// ```text
+    /// theta_{i+1} = theta_i + (rho / k) g_i / (|g_i| + 1e-12),   g_i = grad L(theta_i),   i = 0 .. k-1
+    /// the base optimizer steps from theta_0 with g_k
+    /// ```
+    ///
+    /// Norms are over all parameters together. Where `g_0` is zero the base optimizer gets `g_0`.
+    ///
+    /// | hyper-parameter | default | range | |
+    /// |---|---|---|---|
+    /// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
+    /// | `ascent_steps` | 1 | >= 1 | `k` |
+    /// | `mask` | all | | the parameters that are perturbed |
+    ///
+    /// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base
+    /// optimizer: 2 (ascent point, gradient).
+    ///
+    /// ```
+    /// use burn::optim::SgdConfig;
+    /// use xsam::{SamConfig, SharpnessAware};
+    ///
+    /// let optim = SharpnessAware::new(SgdConfig::new().init(), SamConfig::new().with_rho(0.1))?;
+    /// assert_eq!(optim.method(), "sam");
+    ///
+    /// let error = SharpnessAware::new(SgdConfig::new().init(), SamConfig::new().with_rho(-0.1));
+    /// assert_eq!(error.unwrap_err().to_string(), "rho = -0.1: must be finite and at least 0");
+    /// # Ok::<(), xsam::ConfigError>(())
+    /// ```
+    pub struct SamConfig ("sam") {
+        ascent { rho: 0.15, ascent_steps: 1 }
     }
 }
 
-ascent_setters!(SamConfig);
-default_is_new!(SamConfig);
-
 impl MethodConfig for SamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        self.ascent.check()?;
+        let ascent = self.ascent();
+        ascent.check()?;
         Ok(Box::new(Sam {
-            name: "sam",
-            ascent: self.ascent.clone(),
+            name: SamConfig::NAME,
+            ascent,
         }))
+    }
+
+    fn work(&self, epochs: usize, steps: usize) -> Work {
+        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
     }
 }
 

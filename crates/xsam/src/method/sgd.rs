@@ -1,5 +1,8 @@
 //! The base optimizer alone, the baseline that every other method is compared with.
 
+use serde::{Deserialize, Serialize};
+
+use super::config::Listed;
 use super::{Context, Method, MethodConfig};
 use crate::error::{ConfigError, StepError};
 use crate::objective::{Evaluation, Objective};
@@ -21,13 +24,24 @@ use crate::update::Update;
 /// assert_eq!(optim.method(), "sgd");
 /// # Ok::<(), xsam::ConfigError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct SgdOnlyConfig {}
 
 impl SgdOnlyConfig {
     /// The method without hyper-parameters.
     pub fn new() -> Self {
         Self {}
+    }
+}
+
+impl Listed for SgdOnlyConfig {
+    const NAME: &'static str = "sgd";
+    const FIELDS: &'static [&'static str] = &[];
+
+    fn ascents(&mut self) -> Option<(&mut f64, &mut usize)> {
+        None
     }
 }
 
@@ -42,7 +56,7 @@ struct Sgd;
 
 impl Method for Sgd {
     fn name(&self) -> &'static str {
-        "sgd"
+        SgdOnlyConfig::NAME
     }
 
     fn update(

@@ -1,6 +1,7 @@
 //! WSAM: the loss and its sharpness, weighted.
 
-use super::{Context, Method, MethodConfig};
+use super::config::{Listed, method_config};
+use super::{Context, Method, MethodConfig, Work};
 use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, StepError};
@@ -8,87 +9,69 @@ use crate::objective::{Evaluation, Objective};
 use crate::report::StepReport;
 use crate::update::{Then, Update};
 
-/// WSAM, weighted sharpness-aware minimization (Yue et al., KDD 2023, arXiv 2305.15817, Algorithms 1 and 2).
-///
-/// SAM's loss is the loss plus its sharpness, the rise to the ascent point. WSAM weighs the sharpness as a
-/// regularization term:
-///
-/// ```text
-/// L_WSAM = L + c (L(theta_k) - L),   c = gamma / (1 - gamma)
-/// theta_k, g_k    by k ascent steps, as in SAM
-/// coupled:        the base optimizer steps from theta_0 with g_0 + c (g_k - g_0)
-/// decoupled:      the base optimizer steps from theta_0 with g_0, then the weights lose lr c (g_k - g_0)
-/// ```
-///
-/// Decoupled, the sharpness of this step alone counts: it does not pass through momentum and moments. `gamma = 0` is
-/// the base optimizer, coupled `gamma = 1/2` is SAM. Clipping limits the sum of both parts.
-///
-/// | hyper-parameter | default | range | |
-/// |---|---|---|---|
-/// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
-/// | `gamma` | 0.9 | >= 0, < 1 | weight of the sharpness; the paper finds the best in 0.8 to 0.95 |
-/// | `decoupled` | yes | | whether the sharpness goes past the base optimizer |
-/// | `ascent_steps` | 1 | >= 1 | `k` |
-/// | `scaling` | `None` | | adaptive ascent, as in ASAM |
-/// | `mask` | all | | the parameters that are perturbed |
-///
-/// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 3 (`g_0`, ascent
-/// point, gradient).
-///
-/// ```
-/// use burn::optim::SgdConfig;
-/// use xsam::{SharpnessAware, WsamConfig};
-///
-/// let wsam = WsamConfig::new().with_gamma(0.8).with_decoupled(false);
-/// let optim = SharpnessAware::new(SgdConfig::new().init(), wsam)?;
-/// assert_eq!(optim.method(), "wsam");
-/// # Ok::<(), xsam::ConfigError>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct WsamConfig {
-    ascent: Ascent,
-    gamma: f64,
-    decoupled: bool,
-}
-
-impl WsamConfig {
-    /// The paper's gamma, decoupled, and the rho of the XSAM paper's experiments.
-    pub fn new() -> Self {
-        Self {
-            ascent: Ascent::new(0.15),
-            gamma: 0.9,
-            decoupled: true,
+method_config! {
+    /// WSAM, weighted sharpness-aware minimization (Yue et al., KDD 2023, arXiv 2305.15817, Algorithms 1 and 2).
+    ///
+    /// SAM's loss is the loss plus its sharpness, the rise to the ascent point. WSAM weighs the sharpness as a
+    /// regularization term:
+    ///
+    /// ```text
+    /// L_WSAM = L + c (L(theta_k) - L),   c = gamma / (1 - gamma)
+    /// theta_k, g_k    by k ascent steps, as in SAM
+    /// coupled:        the base optimizer steps from theta_0 with g_0 + c (g_k - g_0)
+    /// decoupled:      the base optimizer steps from theta_0 with g_0, then the weights lose lr c (g_k - g_0)
+    /// ```
+    ///
+    /// Decoupled, the sharpness of this step alone counts: it does not pass through momentum and moments. `gamma = 0` is
+    /// the base optimizer, coupled `gamma = 1/2` is SAM. Clipping limits the sum of both parts.
+    ///
+    /// | hyper-parameter | default | range | |
+    /// |---|---|---|---|
+    /// | `rho` | 0.15 | finite, >= 0 | total ascent length; 0 is the base optimizer, bit for bit |
+    /// | `gamma` | 0.9 | >= 0, < 1 | weight of the sharpness; the paper finds the best in 0.8 to 0.95 |
+    /// | `decoupled` | yes | | whether the sharpness goes past the base optimizer |
+    /// | `ascent_steps` | 1 | >= 1 | `k` |
+    /// | `adaptive` | `None` | | adaptive ascent, as in ASAM |
+    /// | `mask` | all | | the parameters that are perturbed |
+    ///
+    /// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 3 (`g_0`, ascent
+    /// point, gradient).
+    ///
+    /// ```
+    /// use burn::optim::SgdConfig;
+    /// use xsam::{SharpnessAware, WsamConfig};
+    ///
+    /// let wsam = WsamConfig::new().with_gamma(0.8).with_decoupled(false);
+    /// let optim = SharpnessAware::new(SgdConfig::new().init(), wsam)?;
+    /// assert_eq!(optim.method(), "wsam");
+    /// # Ok::<(), xsam::ConfigError>(())
+    /// ```
+    pub struct WsamConfig ("wsam") {
+        ascent { rho: 0.15, ascent_steps: 1, adaptive: None }
+        fields {
+            /// Weight of the sharpness.
+            with_gamma gamma: f64 = 0.9;
+            /// Whether the sharpness goes past the base optimizer.
+            with_decoupled decoupled: bool = true;
         }
-    }
-
-    /// Sets the weight of the sharpness.
-    #[must_use]
-    pub fn with_gamma(mut self, gamma: f64) -> Self {
-        self.gamma = gamma;
-        self
-    }
-
-    /// Sets whether the sharpness goes past the base optimizer.
-    #[must_use]
-    pub fn with_decoupled(mut self, decoupled: bool) -> Self {
-        self.decoupled = decoupled;
-        self
+        options {}
     }
 }
-
-ascent_setters!(WsamConfig);
-scaling_setter!(WsamConfig);
-default_is_new!(WsamConfig);
 
 impl MethodConfig for WsamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        self.ascent.check()?;
+        let ascent = self.ascent();
+        ascent.check()?;
         check::below_one("gamma", self.gamma)?;
         Ok(Box::new(Wsam {
-            ascent: self.ascent.clone(),
+            ascent,
             weight: self.gamma / (1.0 - self.gamma),
             decoupled: self.decoupled,
         }))
+    }
+
+    fn work(&self, epochs: usize, steps: usize) -> Work {
+        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
     }
 }
 
@@ -102,7 +85,7 @@ struct Wsam {
 
 impl Method for Wsam {
     fn name(&self) -> &'static str {
-        "wsam"
+        WsamConfig::NAME
     }
 
     fn update(
@@ -115,7 +98,7 @@ impl Method for Wsam {
         let (first, norm) = (start.gradient.clone(), start.norm);
         let (factor, keep) = (context.rho_factor, Keep::Gradient);
         let point = self.ascent.climb(start, objective, factor, keep, report)?;
-        if report.ascent_loss.is_none() {
+        if !point.ascended {
             return Ok(Update::new(first, Some(norm)));
         }
         let c = self.weight;

@@ -29,23 +29,23 @@ use crate::error::ConfigError;
 /// State: two numbers for each weight.
 ///
 /// ```
-/// use xsam::optim::AdamConfig;
+/// use xsam::optim::FusedAdamConfig;
 /// use xsam::{SharpnessAware, XsamConfig};
 ///
-/// let adamw = AdamConfig::decoupled().with_weight_decay(0.05);
+/// let adamw = FusedAdamConfig::decoupled().with_weight_decay(0.05);
 /// let optim = SharpnessAware::new(adamw.init()?, XsamConfig::new())?;
 /// # Ok::<(), xsam::ConfigError>(())
 /// ```
 #[doc(alias = "AdamW")]
 #[derive(Clone, Debug)]
-pub struct AdamConfig {
+pub struct FusedAdamConfig {
     betas: [f64; 2],
     epsilon: f64,
     weight_decay: f64,
     decoupled: bool,
 }
 
-impl AdamConfig {
+impl FusedAdamConfig {
     /// Adam: weight decay, if any, is added to the gradient.
     pub fn new() -> Self {
         Self {
@@ -110,16 +110,16 @@ impl AdamConfig {
     }
 }
 
-impl Default for AdamConfig {
+impl Default for FusedAdamConfig {
     fn default() -> Self {
         Self::new()
     }
 }
 
-/// The optimizer that [`AdamConfig`] describes.
+/// The optimizer that [`FusedAdamConfig`] describes.
 #[derive(Clone, Debug)]
 pub struct Adam {
-    config: AdamConfig,
+    config: FusedAdamConfig,
 }
 
 /// State of [`Adam`] for one parameter.

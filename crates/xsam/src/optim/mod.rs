@@ -11,8 +11,8 @@ mod sgd;
 use burn::optim::StateSource;
 use burn::tensor::{Device, FloatDType, Tensor};
 
-pub use adam::{Adam, AdamConfig, AdamState};
-pub use sgd::{Sgd, SgdConfig, SgdState};
+pub use adam::{Adam, AdamState, FusedAdamConfig};
+pub use sgd::{FusedSgdConfig, Sgd, SgdState};
 
 /// A tensor of a record, in the precision in which it was saved, in the processor's memory: Burn moves the state to the
 /// weights' device at the next step.

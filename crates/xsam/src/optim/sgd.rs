@@ -25,25 +25,25 @@ use crate::error::ConfigError;
 /// State: one number for each weight if there is momentum.
 ///
 /// ```
-/// use xsam::optim::SgdConfig;
+/// use xsam::optim::FusedSgdConfig;
 /// use xsam::{SharpnessAware, XsamConfig};
 ///
-/// let sgd = SgdConfig::new().with_momentum(0.9).with_weight_decay(1e-3);
+/// let sgd = FusedSgdConfig::new().with_momentum(0.9).with_weight_decay(1e-3);
 /// let optim = SharpnessAware::new(sgd.init()?, XsamConfig::new())?;
 ///
-/// let error = SgdConfig::new().with_momentum(1.0).init().map(|_| ());
+/// let error = FusedSgdConfig::new().with_momentum(1.0).init().map(|_| ());
 /// let message = "momentum = 1: must be at least 0 and below 1";
 /// assert_eq!(error.unwrap_err().to_string(), message);
 /// # Ok::<(), xsam::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct SgdConfig {
+pub struct FusedSgdConfig {
     momentum: f64,
     weight_decay: f64,
     nesterov: bool,
 }
 
-impl SgdConfig {
+impl FusedSgdConfig {
     /// Plain gradient descent.
     pub fn new() -> Self {
         Self::default()
@@ -95,10 +95,10 @@ impl SgdConfig {
     }
 }
 
-/// The optimizer that [`SgdConfig`] describes.
+/// The optimizer that [`FusedSgdConfig`] describes.
 #[derive(Clone, Debug)]
 pub struct Sgd {
-    config: SgdConfig,
+    config: FusedSgdConfig,
 }
 
 /// State of [`Sgd`] for one parameter.

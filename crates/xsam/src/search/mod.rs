@@ -2,16 +2,17 @@
 
 mod grid;
 mod parabola;
-mod report;
+pub(crate) mod report;
 mod schedule;
 
-pub use grid::Grid;
+pub(crate) use grid::positions;
 pub use report::SearchReport;
 pub use schedule::SearchSchedule;
 
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
-use crate::method::{Context, MethodState};
+use crate::method::context::Context;
+use crate::method::state::MethodState;
 use crate::objective::Objective;
 use crate::plane::Plane;
 use crate::report::StepReport;
@@ -21,7 +22,7 @@ use schedule::Clock;
 #[derive(Clone, Debug)]
 pub(crate) struct SearchConfig {
     pub(crate) alpha: f64,
-    pub(crate) grid: Grid,
+    pub(crate) grid: Vec<f64>,
     pub(crate) parabola: bool,
     pub(crate) batches: usize,
     pub(crate) schedule: SearchSchedule,
@@ -31,7 +32,7 @@ impl SearchConfig {
     pub(crate) fn build(&self) -> Result<Search, ConfigError> {
         check::finite("alpha", self.alpha)?;
         check::at_least_one("search_batches", self.batches)?;
-        self.grid.check(self.parabola)?;
+        grid::check(&self.grid, self.parabola)?;
         self.schedule.check()?;
         Ok(Search {
             config: self.clone(),
@@ -42,18 +43,6 @@ impl SearchConfig {
             open: false,
             before: self.alpha,
         })
-    }
-}
-
-impl Default for SearchConfig {
-    fn default() -> Self {
-        Self {
-            alpha: 1.0,
-            grid: Grid::default(),
-            parabola: false,
-            batches: 1,
-            schedule: SearchSchedule::default(),
-        }
     }
 }
 
@@ -108,10 +97,10 @@ impl Search {
         self.open = false;
         if self.seen == 0 {
             (self.clock.due, self.before) = (false, self.alpha);
-            self.sums = vec![0.0; self.config.grid.alphas().len()];
+            self.sums = vec![0.0; self.config.grid.len()];
         }
 
-        let mut alphas = self.config.grid.alphas().to_vec();
+        let mut alphas = self.config.grid.clone();
         let mut losses = losses(plane, &alphas, objective, distance)?;
         self.seen += 1;
         for (sum, loss) in self.sums.iter_mut().zip(&losses) {
@@ -177,7 +166,7 @@ impl Search {
             .map_err(|_| RecordError::Missing("seen".to_owned()))?;
         let sums = match loaded.seen {
             0 => 0,
-            _ => self.config.grid.alphas().len(),
+            _ => self.config.grid.len(),
         };
         let sum = |i| state.scalar(&position(i));
         loaded.sums = (0..sums).map(sum).collect::<Result<_, _>>()?;

@@ -2,6 +2,7 @@
 
 /// What a search found.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct SearchReport {
     /// The positions on the arc that were tried.
     pub alphas: Vec<f64>,

@@ -6,8 +6,8 @@ use burn::tensor::{Device, Tensor};
 use burn::train::{TrainOutput, TrainStep};
 
 use super::HasLoss;
-use crate::error::StepError;
-use crate::parameters;
+use crate::error::{PassPoint, StepError};
+use crate::method::parameters;
 use crate::pass::{Gradient, Pass, scalar};
 use crate::random::{Randomness, Replay};
 use crate::vector::ParamVector;
@@ -88,7 +88,12 @@ where
 {
     type Output = ();
 
-    fn gradient(&mut self, model: &M, _scale: f64) -> Result<Gradient<()>, StepError> {
+    fn gradient(
+        &mut self,
+        model: &M,
+        _scale: f64,
+        _point: PassPoint,
+    ) -> Result<Gradient<()>, StepError> {
         let (loss, vector) = match self.at_weights.take() {
             Some(vector) => {
                 let loss = self.sum(|batch| scalar(batch.loss.clone()), |sum, loss| sum + loss)?;
@@ -113,7 +118,7 @@ where
         })
     }
 
-    fn loss(&mut self, model: &M) -> Result<Tensor<1>, StepError> {
+    fn loss(&mut self, model: &M, _point: PassPoint) -> Result<Tensor<1>, StepError> {
         // A training step takes gradients, so the loss must depend on something. The last parameter that has one is
         // near the loss in nearly every model: from there back there is hardly a graph.
         let group = ParamGroup::from_ids(self.tracked.clone());

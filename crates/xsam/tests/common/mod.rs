@@ -6,10 +6,11 @@ use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, Linea
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig, decay::WeightDecayConfig};
 use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
+use xsam::method::{Method, MethodConfig, MethodSpec};
 use xsam::{
-    AsamConfig, Friendly, FriendlySamConfig, Grid, GsamConfig, LookSamConfig, LookXsamConfig,
-    LookbehindSamConfig, Method, MethodConfig, MsamConfig, SamConfig, Scaling, SearchSchedule,
-    SgdOnlyConfig, SharpnessAware, WsamConfig, XsamConfig,
+    AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
+    LookbehindSamConfig, MsamConfig, SamConfig, Scaling, SearchSchedule, SgdOnlyConfig,
+    SharpnessAware, WsamConfig, XsamConfig,
 };
 
 pub mod by_hand;
@@ -146,6 +147,11 @@ macro_rules! built {
     };
 }
 
+/// Six positions, 0, 0.4, .., 2.0: those of a search that a parabola refines.
+pub fn coarse() -> Vec<f64> {
+    XsamConfig::new().with_parabola(true).positions()
+}
+
 /// The methods that hand the base optimizer one gradient and leave everything else to it, in all their forms; with
 /// `rho` in place of their own if it is some.
 pub fn methods_of_one_gradient(rho: Option<f64>) -> Vec<Box<dyn Method>> {
@@ -164,24 +170,24 @@ pub fn methods_of_one_gradient(rho: Option<f64>) -> Vec<Box<dyn Method>> {
         sam(),
         sam().with_ascent_steps(3),
         AsamConfig::new(),
-        AsamConfig::new().with_scaling(Scaling::Weights),
+        AsamConfig::new().with_adaptive(Scaling::Weights),
         xsam(),
         xsam().with_ascent_steps(3),
-        xsam().with_scaling(Scaling::Elementwise),
-        xsam().with_scaling(Scaling::Weights),
+        xsam().with_adaptive(Scaling::Elementwise),
+        xsam().with_adaptive(Scaling::Weights),
         xsam().with_friendly(friendly),
-        xsam().with_grid(Grid::coarse()).with_parabola(),
+        xsam().with_parabola(true),
         xsam().with_search_batches(2),
-        xsam().with_search(adaptive_search).with_grid(Grid::coarse()),
+        xsam().with_search(adaptive_search).with_grid(coarse()),
         GsamConfig::new(),
-        GsamConfig::new().with_ascent_steps(2).with_scaling(Scaling::Elementwise),
+        GsamConfig::new().with_ascent_steps(2).with_adaptive(Scaling::Elementwise),
         WsamConfig::new().with_decoupled(false),
         WsamConfig::new().with_decoupled(false).with_ascent_steps(2),
         LookSamConfig::new().with_every(2),
         FriendlySamConfig::new(),
-        FriendlySamConfig::new().with_ascent_steps(2).with_friendly(friendly),
+        FriendlySamConfig::new().with_ascent_steps(2).with_sigma(0.8).with_lambda(0.6),
         MsamConfig::new(),
-        MsamConfig::new().with_scaling(Scaling::Elementwise),
+        MsamConfig::new().with_adaptive(Scaling::Elementwise),
     ];
     methods.push(SgdOnlyConfig::new().build().unwrap());
     for config in [
@@ -192,14 +198,14 @@ pub fn methods_of_one_gradient(rho: Option<f64>) -> Vec<Box<dyn Method>> {
             Some(rho) => config.with_rho(rho),
             None => config,
         };
-        methods.push(LookXsamConfig::new(config).with_every(2).build().unwrap());
+        methods.push(LookXsamConfig::from(config).with_every(2).build().unwrap());
     }
     methods
 }
 
 /// WSAM where the sharpness goes past the base optimizer.
 pub fn decoupled_wsam(rho: Option<f64>) -> Vec<Box<dyn Method>> {
-    built![rho; WsamConfig::new(), WsamConfig::new().with_scaling(Scaling::Elementwise)]
+    built![rho; WsamConfig::new(), WsamConfig::new().with_adaptive(Scaling::Elementwise)]
 }
 
 /// Ascent steps and alpha of the forms of Lookbehind-SAM, which has the base optimizer make several steps.
@@ -216,6 +222,15 @@ pub fn every_method_with(rho: Option<f64>) -> Vec<Box<dyn Method>> {
     let mut methods = methods_of_one_gradient(rho);
     methods.extend(decoupled_wsam(rho));
     methods.extend(LOOKBEHINDS.map(|(k, alpha)| lookbehind_sam(k, alpha, rho)));
+    for name in MethodSpec::NAMES {
+        let mut spec = MethodSpec::named(name).unwrap();
+        if let Some(rho) = rho {
+            spec.set_rho(rho);
+        }
+        if !methods.iter().any(|method| method.name() == *name) {
+            methods.push(spec.build().unwrap());
+        }
+    }
     methods
 }
 

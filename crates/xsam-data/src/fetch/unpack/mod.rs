@@ -35,13 +35,13 @@ impl Format {
 /// Unpacks `archive`, which is `file`, into the folder `into`, and says what it wrote.
 pub(super) fn unpack(
     archive: &Path,
-    file: &RemoteFile,
-    rule: &Unpack,
+    file: &RemoteFile<'_>,
+    rule: &Unpack<'_>,
     into: &Path,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<Sum>, FetchError> {
-    let mut sink = Sink::new(archive, &file.name, rule, into, watch);
-    match Format::of(&file.name) {
+    let mut sink = Sink::new(archive, file.name, rule, into, watch);
+    match Format::of(file.name) {
         Some(Format::TarGz) => tar::read(&mut sink)?,
         Some(Format::Zip) => zip::read(&mut sink)?,
         None => return Err(sink.refuse("its name says neither .tar.gz, .tgz nor .zip")),

@@ -15,7 +15,7 @@ use crate::fetch::{FetchError, Unpack, names};
 pub(super) struct Sink<'a, 'w> {
     archive: &'a Path,
     name: &'a str,
-    rule: &'a Unpack,
+    rule: &'a Unpack<'a>,
     into: &'a Path,
     watch: &'a mut Watch<'w>,
     entries: u64,
@@ -27,7 +27,7 @@ impl<'a, 'w> Sink<'a, 'w> {
     pub(super) fn new(
         archive: &'a Path,
         name: &'a str,
-        rule: &'a Unpack,
+        rule: &'a Unpack<'a>,
         into: &'a Path,
         watch: &'a mut Watch<'w>,
     ) -> Self {
@@ -140,11 +140,11 @@ impl<'a, 'w> Sink<'a, 'w> {
         let refuse = |why: &str| self.refuse(format!("{} {why}", shown(name)));
         let text = std::str::from_utf8(name).map_err(|_| refuse("is not UTF-8"))?;
         let mut parts = names::parts(text).map_err(refuse)?;
-        if let (Some(folder), [first, ..]) = (&self.rule.folder, &parts[..]) {
-            if first != folder {
-                return Err(refuse(&format!("is not in {folder}")));
-            }
-            parts.remove(0);
+        let folder = self.rule.folder;
+        match &parts[..] {
+            [] => {}
+            [first, ..] if *first == folder => drop(parts.remove(0)),
+            _ => return Err(refuse(&format!("is not in {folder}"))),
         }
         match &parts[..] {
             [] => Ok(None),

@@ -1,6 +1,7 @@
 //! Pieces in a row, of which neighbours become one without moving the others.
 
-use super::vocabulary::Pair;
+/// Two pieces that are neighbours.
+pub(super) type Pair = (u32, u32);
 
 /// Marks a slot that begins no piece.
 const INSIDE: u32 = 1 << 31;

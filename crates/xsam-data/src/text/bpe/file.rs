@@ -6,10 +6,11 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use xsam_files::replace_file;
 
+use super::TokenizerError;
 use super::vocabulary::Vocabulary;
-use super::{SPECIAL, TokenizerError};
-use crate::replace_file;
+use crate::text::special::SPECIAL;
 
 const FORMAT: &str = "xsam-bpe-1";
 

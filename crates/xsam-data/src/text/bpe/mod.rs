@@ -1,4 +1,8 @@
 //! Subwords by byte pair encoding.
+//!
+//! The crate `tokenizers` (0.22, with fancy-regex) is not used: with an end-of-word mark it numbers the pieces differently
+//! from run to run, so that a seed would not decide a run. On the 58,000 captions of Multi30k (10,000 pieces, two cores) it
+//! learns in 1.6 s where this module takes 0.3 s, and it brings 23 crates more, 94 s of compilation.
 
 mod chain;
 mod file;
@@ -10,21 +14,10 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::special::{BOS, EOS, PAD, SPECIAL, UNK};
 use super::{EncodedPairs, SentencePairs, Sentences, TokenizerError};
 use crate::DataError;
 use vocabulary::{END_OF_WORD, Vocabulary};
-
-/// The id that fills up the rows of a batch.
-pub const PAD: u32 = 0;
-/// The id that begins a sentence.
-pub const BOS: u32 = 1;
-/// The id that ends a sentence.
-pub const EOS: u32 = 2;
-/// The id of a character that was not in the training text.
-pub const UNK: u32 = 3;
-
-/// How the special ids are written, for people.
-const SPECIAL: [&str; 4] = ["<pad>", "<s>", "</s>", "<unk>"];
 
 /// Sentences are encoded so many at a time by one thread, which divides a word once for all of them.
 const LINES_PER_TASK: usize = 8192;

@@ -3,8 +3,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap, HashMap};
 
-use super::chain::Chain;
-use super::vocabulary::{END_OF_WORD, Pair, Vocabulary};
+use super::chain::{Chain, Pair};
+use super::vocabulary::{END_OF_WORD, Vocabulary};
 
 /// Pairs that occur less often are not merged: what occurs once is no pattern.
 const FEWEST: u64 = 2;

@@ -3,14 +3,11 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
 
-use super::chain::Chain;
-use super::{SPECIAL, UNK};
+use super::chain::{Chain, Pair};
+use crate::text::special::{SPECIAL, UNK};
 
 /// Ends every word. A blank, since no word has one: nothing in a text is mistaken for it.
 pub(super) const END_OF_WORD: char = ' ';
-
-/// Two pieces that are neighbours.
-pub(super) type Pair = (u32, u32);
 
 /// What a pair of pieces becomes, and when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -37,7 +37,7 @@ struct Live {
 
 /// A live hypothesis and one token more.
 #[derive(Clone, Copy)]
-struct Candidate {
+struct Continuation {
     /// Which of the source's live hypotheses.
     parent: usize,
     token: usize,
@@ -160,7 +160,7 @@ impl<'a> Beams<'a> {
             let rows = source.live.len();
             if found.len() < beam && length < source.longest {
                 let going_on = candidates.iter().filter(|c| c.token != end);
-                let going_on: Vec<&Candidate> = going_on.take(beam).collect();
+                let going_on: Vec<&Continuation> = going_on.take(beam).collect();
                 sources.push(place as i64);
                 targets.extend(going_on.iter().map(|c| (row + c.parent) as i64));
                 source.live = going_on.iter().map(|c| source.followed(c)).collect();
@@ -187,12 +187,12 @@ impl Source {
         next: &Next,
         row: usize,
         allowed: impl Fn(usize) -> bool + Copy,
-    ) -> impl Iterator<Item = Candidate> {
+    ) -> impl Iterator<Item = Continuation> {
         let live = self.live.iter().zip(next.rows(row)).enumerate();
         live.flat_map(move |(parent, (live, (logits, total)))| {
             let tokens = logits.iter().enumerate();
             let tokens = tokens.filter(move |(token, _)| allowed(*token));
-            tokens.map(move |(token, logit)| Candidate {
+            tokens.map(move |(token, logit)| Continuation {
                 parent,
                 token,
                 score: live.score + (logit - total),
@@ -200,7 +200,7 @@ impl Source {
         })
     }
 
-    fn followed(&self, candidate: &Candidate) -> Live {
+    fn followed(&self, candidate: &Continuation) -> Live {
         let mut tokens = self.live[candidate.parent].tokens.clone();
         // A vocabulary has at most 2^24 ids.
         tokens.push(candidate.token as u32);
@@ -220,8 +220,8 @@ impl Next {
 }
 
 /// The `count` likeliest, in order; of equally likely ones the first.
-fn best(count: usize, candidates: impl Iterator<Item = Candidate>) -> Vec<Candidate> {
-    let mut best: Vec<Candidate> = Vec::with_capacity(count + 1);
+fn best(count: usize, candidates: impl Iterator<Item = Continuation>) -> Vec<Continuation> {
+    let mut best: Vec<Continuation> = Vec::with_capacity(count + 1);
     for candidate in candidates {
         if best.len() == count
             && best

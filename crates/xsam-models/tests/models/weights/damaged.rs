@@ -99,7 +99,10 @@ proptest! {
 
 #[test]
 fn a_few_bytes_cannot_claim_all_memory() {
-    let (_folder, path) = file("repeated.pt", include_bytes!("torch/repeated.pt"));
+    let (_folder, path) = file(
+        "repeated.pt",
+        include_bytes!("../../../../xsam-weights/tests/torch/repeated.pt"),
+    );
     let error = read_weights(&path).unwrap_err();
     assert!(matches!(error, WeightsError::Damaged { .. }), "{error}");
     assert!(error.to_string().contains("repeat their values"));

@@ -1,4 +1,4 @@
-//! Files that PyTorch has made, see `torch/make.py`.
+//! Files that PyTorch has made, see `tests/torch/make.py` of `xsam-weights`.
 
 use super::*;
 
@@ -22,18 +22,34 @@ const VIEWS: [f32; 6] = [
 pub(super) const TOLERANCE: f32 = 1e-6;
 
 pub(super) const FILES: [(&str, &[u8], [f32; 6]); 6] = [
-    ("plain.pt", include_bytes!("torch/plain.pt"), PLAIN),
-    ("legacy.pt", include_bytes!("torch/legacy.pt"), PLAIN),
-    ("wrapped.pt", include_bytes!("torch/wrapped.pt"), PLAIN),
-    ("views.pt", include_bytes!("torch/views.pt"), VIEWS),
+    (
+        "plain.pt",
+        include_bytes!("../../../../xsam-weights/tests/torch/plain.pt"),
+        PLAIN,
+    ),
+    (
+        "legacy.pt",
+        include_bytes!("../../../../xsam-weights/tests/torch/legacy.pt"),
+        PLAIN,
+    ),
+    (
+        "wrapped.pt",
+        include_bytes!("../../../../xsam-weights/tests/torch/wrapped.pt"),
+        PLAIN,
+    ),
+    (
+        "views.pt",
+        include_bytes!("../../../../xsam-weights/tests/torch/views.pt"),
+        VIEWS,
+    ),
     (
         "plain.safetensors",
-        include_bytes!("torch/plain.safetensors"),
+        include_bytes!("../../../../xsam-weights/tests/torch/plain.safetensors"),
         PLAIN,
     ),
     (
         "views.safetensors",
-        include_bytes!("torch/views.safetensors"),
+        include_bytes!("../../../../xsam-weights/tests/torch/views.safetensors"),
         VIEWS,
     ),
 ];

@@ -20,23 +20,23 @@ fn state_dicts_under_a_key_with_a_prefix_and_of_averages_are_taken() {
         ("plain.pt", super::torch::FILES[0].1, Vec::new()),
         (
             "net.pt",
-            include_bytes!("torch/net.pt"),
+            include_bytes!("../../../../xsam-weights/tests/torch/net.pt"),
             vec![key("net"), prefix("module.")],
         ),
         // Its `model` is a dictionary without tensors.
         (
             "weights.pt",
-            include_bytes!("torch/weights.pt"),
+            include_bytes!("../../../../xsam-weights/tests/torch/weights.pt"),
             vec![key("weights")],
         ),
         (
             "lightning.ckpt",
-            include_bytes!("torch/lightning.ckpt"),
+            include_bytes!("../../../../xsam-weights/tests/torch/lightning.ckpt"),
             vec![key("state_dict"), prefix("model.")],
         ),
         (
             "averaged.pt",
-            include_bytes!("torch/averaged.pt"),
+            include_bytes!("../../../../xsam-weights/tests/torch/averaged.pt"),
             vec![Unwrapped::Averaged, prefix("module.")],
         ),
     ];

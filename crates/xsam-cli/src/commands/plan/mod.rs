@@ -1,0 +1,126 @@
+//! `plan`
+
+mod told;
+
+use std::path::PathBuf;
+
+use clap::Parser;
+use xsam_lab::{Compare, Error, PlanSpec, Tasks, Workers, plan, serve_plan};
+
+use crate::context::{Context, Outcome};
+use crate::output::OutputArguments;
+use crate::print;
+use crate::signals::{on_request, stop_on_interrupt};
+use crate::source::{Otherwise, Source, SpecArguments};
+
+/// What runs of each method will cost here: time, memory and money, before any is started.
+#[derive(Debug, Parser)]
+#[command(
+    name = "plan",
+    after_help = "Examples:\n  {program} plan spec.toml --methods sgd,sam,xsam\n  \
+                  {program} plan spec.toml --price-per-hour 0.8 --currency EUR --runs-per-year 500\n  \
+                  {program} plan spec.toml --json > fast.json    (on another machine)\n  \
+                  {program} plan spec.toml --against fast.json\n\n\
+                  Measured are real steps, searches, evaluations and checkpoints of a short run of each method, \
+                  in a process of its own. The methods are those of [compare]; of a spec without one, sgd and \
+                  the method of the spec. Without a spec it plans the first preset that comes with the program."
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    spec: SpecArguments,
+
+    /// The methods, or labels of sections [compare.LABEL], in the order of the table.
+    #[arg(
+        id = "compare.methods",
+        long = "methods",
+        value_name = "A,B,..",
+        value_delimiter = ','
+    )]
+    methods: Vec<String>,
+
+    /// Plans each method that ascends with each of these numbers of ascent steps.
+    #[arg(long, value_name = "K,L,..", value_delimiter = ',')]
+    ascent_steps: Vec<usize>,
+
+    /// Steps that are measured of each method, at least 3; if not given, at least 12 in at least 5 seconds.
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
+
+    /// What an hour of this machine costs.
+    #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
+    price_per_hour: Option<f64>,
+
+    /// In what; it is printed with the price.
+    #[arg(long, value_name = "NAME", requires = "price_per_hour")]
+    currency: Option<String>,
+
+    /// Runs of a method in a year, for what a year of each costs.
+    #[arg(long, value_name = "N")]
+    runs_per_year: Option<usize>,
+
+    /// A plan of the same experiment from another machine, written by --json: what it costs to make the runs here
+    /// and not there.
+    #[arg(long, value_name = "PLAN.json")]
+    against: Option<PathBuf>,
+
+    /// Measures what is ordered on standard input in this process, for the one that plans.
+    #[arg(long, hide = true)]
+    measure: bool,
+
+    #[command(flatten)]
+    output: OutputArguments,
+}
+
+pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Result<Outcome, Error> {
+    if arguments.measure {
+        // Ctrl-C on a terminal reaches this process too, which says so by its exit code. Without, the other one says it.
+        let _ = on_request(|_| std::process::exit(130));
+        print::json(&serve_plan::<L>()?);
+        return Ok(Outcome::Done);
+    }
+    let source = (arguments.spec).source(program, Otherwise::FirstPreset)?;
+    let compare = methods(&source, arguments.methods);
+    let how = PlanSpec {
+        steps: arguments.steps,
+        ascent_steps: arguments.ascent_steps,
+        price_per_hour: arguments.price_per_hour,
+        currency: arguments.currency,
+        runs_per_year: arguments.runs_per_year,
+        against: arguments.against,
+    };
+    let quiet = arguments.output.quiet || arguments.output.json;
+    let mut listener = |label: &str| {
+        if !quiet {
+            print::note(format_args!("measuring {label}"));
+        }
+    };
+    let (this, stop) = (Workers::this_program()?, stop_on_interrupt());
+    let plan = plan::<L>(&source.spec, &compare, &how, &this, &stop, &mut listener)
+        .map_err(|error| source.blame(error))?;
+    let Some(plan) = plan else {
+        return Ok(Outcome::Interrupted);
+    };
+    if arguments.output.json {
+        print::json(&plan);
+    } else {
+        print::line(told::told(&plan));
+    }
+    Ok(Outcome::Done)
+}
+
+/// The methods that are named, or those of the comparison; of a spec without one, its own after sgd, from its own seed.
+fn methods<S>(source: &Source<S>, named: Vec<String>) -> Compare {
+    let mut compare = source.compare.clone().unwrap_or_else(|| {
+        let mut compare = Compare::default();
+        if named.is_empty() {
+            compare.methods = vec!["sgd".to_owned(), source.spec.method.name().to_owned()];
+            compare.methods.dedup();
+            compare.seeds = vec![source.spec.train.seed];
+        }
+        compare
+    });
+    if !named.is_empty() {
+        compare.methods = named;
+    }
+    compare
+}

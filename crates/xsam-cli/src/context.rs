@@ -1,0 +1,47 @@
+//! What a program is, as its commands know it, and how a command ends.
+
+use std::marker::PhantomData;
+
+use xsam_lab::Preset;
+
+/// Whose program it is; [`package!`](crate::package) makes it of the package that is being compiled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// Name of the program, as one types it.
+    pub name: &'static str,
+    /// What `--version` tells.
+    pub version: &'static str,
+    /// What the program is, in a sentence.
+    pub about: &'static str,
+}
+
+/// The [`Package`] of the binary in which this stands.
+#[macro_export]
+macro_rules! package {
+    () => {
+        $crate::Package {
+            name: env!("CARGO_BIN_NAME"),
+            version: env!("CARGO_PKG_VERSION"),
+            about: env!("CARGO_PKG_DESCRIPTION"),
+        }
+    };
+}
+
+/// How a command ended, if not with an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did all that it was asked to.
+    Done,
+    /// What it was asked to do was done, and found a failure.
+    Failed,
+    /// It was asked to stop, and has written what there was.
+    Interrupted,
+}
+
+/// What commands know of the program that they are of.
+pub(crate) struct Context<L> {
+    pub(crate) package: Package,
+    /// The first one is what is compared and planned if nothing else is said.
+    pub(crate) presets: &'static [Preset],
+    pub(crate) tasks: PhantomData<fn() -> L>,
+}

@@ -1,0 +1,54 @@
+//! What the headers of an image say, and what is wrong with its file.
+
+use std::fmt::Display;
+use std::io::{Cursor, Read};
+use std::path::Path;
+
+use image::{ImageDecoder, ImageFormat, ImageReader, Limits};
+
+use super::ImageError;
+use crate::files;
+
+/// The most bytes of a file.
+pub(super) const FILE: u64 = 1 << 30;
+/// The most bytes of what a PNG says of itself, unpacked. A colour profile that is larger is passed over, as all are.
+const METADATA: u64 = 1 << 25;
+/// The headers of nearly all images are in so many bytes.
+const HEAD: u64 = 1 << 16;
+
+/// The width and the height of an image, by its headers.
+pub(super) fn dimensions(file: &Path) -> Result<(u32, u32), ImageError> {
+    let mut head = Vec::new();
+    let opened = files::open(file).and_then(|file| file.take(HEAD).read_to_end(&mut head));
+    opened.map_err(|error| unreadable(file, error))?;
+    if let Ok((_, decoder)) = open(&head) {
+        return Ok(decoder.dimensions());
+    }
+    let bytes = files::read(file, FILE).map_err(|error| unreadable(file, error))?;
+    let (_, decoder) = open(&bytes).map_err(|reason| damaged(file, reason))?;
+    Ok(decoder.dimensions())
+}
+
+/// Reads the headers of an image. Its bytes say what format it is of, whatever its name.
+pub(super) fn open(bytes: &[u8]) -> Result<(ImageFormat, impl ImageDecoder), image::ImageError> {
+    let format = image::guess_format(bytes)?;
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(METADATA);
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    reader.limits(limits);
+    Ok((format, reader.into_decoder()?))
+}
+
+pub(super) fn unreadable(file: &Path, error: std::io::Error) -> ImageError {
+    ImageError::Unreadable {
+        path: file.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+pub(super) fn damaged(file: &Path, reason: impl Display) -> ImageError {
+    ImageError::Damaged {
+        path: file.to_owned(),
+        reason: reason.to_string(),
+    }
+}

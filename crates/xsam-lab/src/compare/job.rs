@@ -1,0 +1,188 @@
+//! One run of a comparison in a process of its own: what the process is told, and what it tells.
+//!
+//! The order is the first line of its standard input. A second line asks it to stop after the step or batch it is at;
+//! the end of the input ends it at once. Both sides write JSON, a value a line.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use toml::Table;
+use xsam_files::Owner;
+
+use crate::error::Error;
+use crate::event::Event;
+use crate::files::Terms;
+use crate::json;
+use crate::lock::Lock;
+use crate::metrics::Metrics;
+use crate::place::check_device;
+use crate::process::{order, watch};
+use crate::run::Run;
+use crate::score::Score;
+use crate::shared::Shared;
+use crate::spec::{About, Spec, TaskSpec};
+use crate::stop::StopSignal;
+use crate::summary::RunSummary;
+use crate::tasks::Tasks;
+
+/// Time from one report on steps to the next: bars need no more.
+const REPORT_EVERY: Duration = Duration::from_millis(200);
+
+/// A run that is to be made.
+#[derive(Clone, Debug)]
+pub struct Job<S> {
+    /// The label of its method, with the values of a candidate.
+    pub label: String,
+    /// Its spec, as it is asked for.
+    pub spec: Spec<S>,
+    /// Its directory.
+    pub directory: PathBuf,
+    /// Which of the methods that are compared.
+    pub(super) entry: usize,
+    /// Which of that method's candidates.
+    pub(super) candidate: usize,
+}
+
+/// What the process of a run is told.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "S: TaskSpec")]
+pub(super) struct Order<S> {
+    pub(super) spec: Spec<S>,
+    pub(super) directory: PathBuf,
+    pub(super) terms: Terms,
+    /// The directory of the comparison.
+    pub(super) comparison: PathBuf,
+    /// Who makes it.
+    pub(super) owner: Owner,
+}
+
+/// What a run that is made in another process tells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobEvent {
+    /// It starts, or goes on.
+    Started {
+        /// What its spec comes to.
+        spec: Box<Table>,
+        /// What is told of it.
+        about: Box<About>,
+        /// Epochs that were done before.
+        done: usize,
+        /// Steps that were done of the next one.
+        step: usize,
+        /// Steps in an epoch.
+        steps: usize,
+        /// What its model is scored by.
+        scores: Vec<Score>,
+    },
+    /// It is at a step: not of every step, but often enough for a bar.
+    Step {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The step in it, counted from 1.
+        step: usize,
+    },
+    /// An epoch is done.
+    Epoch(Box<Metrics>),
+    /// It has diverged, and goes on from a checkpoint or from its start.
+    Restored {
+        /// What went wrong.
+        reason: String,
+        /// Epochs that are done there.
+        epoch: usize,
+        /// Steps that are done there of the next one.
+        step: usize,
+        /// What the learning rate is multiplied by from here on.
+        lr_factor: f64,
+    },
+    /// Something that a person should know, in a sentence.
+    Warning(String),
+    /// It has ended.
+    Ended(Box<RunSummary>),
+    /// Its process has failed, with the reason. No process says so of itself.
+    #[serde(skip)]
+    Failed(String),
+}
+
+/// Makes the run that is ordered on standard input, and tells on standard output how it goes: what a process
+/// that a [`Workers`](super::Workers) starts has to do.
+///
+/// Ends the process when the one that has ordered the run is gone.
+///
+/// # Errors
+/// If there is no order, and those of [`Run::prepare`] and [`Run::train`].
+pub fn serve<L: Tasks>(stop: &StopSignal) -> Result<RunSummary, Error> {
+    let (order, input): (Order<L::Spec>, _) = order("xsam job", "xsam compare --jobs")?;
+    watch(input, stop.clone());
+
+    let _lock = Lock::share(&order.comparison)?;
+    let Order {
+        spec,
+        directory,
+        terms,
+        owner,
+        ..
+    } = order;
+    check_device(spec.train.device, spec.train.precision)?;
+    let run = Run::of_comparison::<L>(spec, &directory, terms, &owner, &Shared::default())?;
+    let mut told = Instant::now();
+    run.train(stop, &mut |event| match event {
+        Event::Started {
+            spec,
+            about,
+            scores,
+            done,
+            step,
+            steps,
+            ..
+        } => tell(&JobEvent::Started {
+            spec: Box::new(spec.clone()),
+            about: Box::new(about.clone()),
+            done,
+            step,
+            steps,
+            scores: scores.to_vec(),
+        }),
+        Event::Step { epoch, step, .. } => {
+            if told.elapsed() >= REPORT_EVERY {
+                told = Instant::now();
+                tell(&JobEvent::Step { epoch, step });
+            }
+        }
+        Event::Epoch(metrics) => tell(&JobEvent::Epoch(Box::new(metrics.clone()))),
+        Event::Restored {
+            reason,
+            epoch,
+            step,
+            lr_factor,
+        } => tell(&JobEvent::Restored {
+            reason: reason.to_owned(),
+            epoch,
+            step,
+            lr_factor,
+        }),
+        Event::Warning(warning) => tell(&JobEvent::Warning(warning.to_owned())),
+        Event::Ended(summary) => tell(&JobEvent::Ended(Box::new(summary.clone()))),
+    })
+}
+
+/// Whoever does not listen any more is gone, which `watch` notices.
+fn tell(event: &JobEvent) {
+    if let Ok(line) = json::line(event) {
+        let _ = writeln!(io::stdout().lock(), "{line}");
+    }
+}
+
+impl<S: TaskSpec> Order<S> {
+    pub(super) fn new(job: &Job<S>, terms: Terms, comparison: &Path, owner: &Owner) -> Self {
+        Self {
+            spec: job.spec.clone(),
+            directory: job.directory.clone(),
+            terms,
+            comparison: comparison.to_owned(),
+            owner: owner.clone(),
+        }
+    }
+}

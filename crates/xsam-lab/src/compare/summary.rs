@@ -1,0 +1,304 @@
+//! The outcome of a comparison: a row for each method.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::aggregate::{Aggregate, aggregates, name_of};
+use super::budget::passes;
+use super::jobs::choice;
+use super::{Comparison, TuningSummary, of_method};
+use crate::columns::Column;
+use crate::error::Error;
+use crate::files;
+use crate::format::{self, Format};
+use crate::json;
+use crate::layout;
+use crate::score::{Part, Score, compared};
+use crate::spec::{About, MethodSpec};
+use crate::statistics::{PairedTest, Spread, mean, median, paired, paired_t_test};
+use crate::summary::{Recorded, RunSummary, Status};
+use crate::tasks::Tasks;
+
+/// The outcome of a comparison, as in `compare.json`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ComparisonSummary {
+    /// The format of the file.
+    pub format: Format,
+    /// Finished if all runs are, failed if one of them is; a candidate that diverges is not chosen, no more.
+    pub status: Status,
+    /// The runs that failed, and why.
+    pub failures: Vec<String>,
+    /// What a person should know of the comparison itself, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// The seeds.
+    pub seeds: Vec<u64>,
+    /// Whether methods with fewer passes an epoch have more epochs, so that all have as many passes.
+    #[serde(default)]
+    pub equal_compute: bool,
+    /// What is told of the experiment; the method is that of the spec.
+    pub about: About,
+    /// What models are scored by.
+    pub scores: Vec<Score>,
+    /// The columns that have a spread over the seeds, in their order.
+    pub columns: Vec<Column>,
+    /// How hyper-parameters were chosen, if any were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tuning: Option<TuningSummary>,
+    /// The methods, in the order of the table.
+    pub methods: Vec<MethodSummary>,
+    /// Files that were written, relative to the directory.
+    pub files: Vec<String>,
+}
+
+/// A row of the table: a method over all seeds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MethodSummary {
+    /// Its label.
+    pub label: String,
+    /// The method, with the values that were chosen for it; none before they are.
+    pub method: Option<MethodSpec>,
+    /// Epochs of a run; none before its hyper-parameters are chosen.
+    #[serde(default)]
+    pub epochs: Option<usize>,
+    /// Directories of its runs, within that of the comparison; none before its hyper-parameters are chosen.
+    #[serde(default)]
+    pub folders: Vec<PathBuf>,
+    /// Finished runs.
+    #[serde(default)]
+    pub runs: usize,
+    /// Warnings of these runs, of those that have any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<RunWarnings>,
+    /// Whether what it is compared by, on the test data after the last epoch, differs from the first method's from the
+    /// same seeds.
+    #[serde(default)]
+    pub test_against_first: Option<PairedTest>,
+    /// Mean and deviation over the seeds, by the names of the comparison's [`columns`](ComparisonSummary::columns); of
+    /// those that a run has.
+    #[serde(default)]
+    pub spreads: BTreeMap<String, Spread>,
+    /// Median time for the steps of an epoch.
+    #[serde(default)]
+    pub seconds_per_epoch: Option<f64>,
+    /// That time in relation to the first method's.
+    #[serde(default)]
+    pub time_ratio: Option<f64>,
+    /// Time for the steps of a run, in seconds: mean over the seeds.
+    #[serde(default)]
+    pub seconds: Option<f64>,
+    /// The most memory that the process of a run had, in 10^6 bytes: mean over the seeds.
+    #[serde(default)]
+    pub peak_mb: Option<f64>,
+    /// Forward-backward passes of a run.
+    #[serde(default)]
+    pub gradient_passes: Option<f64>,
+    /// Forward passes of its searches.
+    #[serde(default)]
+    pub search_passes: Option<f64>,
+    /// What a run costs in forward-backward passes: a forward pass of a search counts as a third of one.
+    #[serde(default)]
+    pub passes: Option<f64>,
+}
+
+/// What a person should know of a run of a method.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunWarnings {
+    /// Its seed.
+    pub seed: u64,
+    /// The sentences, in the order in which they came up.
+    pub warnings: Vec<String>,
+}
+
+impl RunWarnings {
+    fn of(run: &RunSummary) -> Option<Self> {
+        let RunSummary { seed, warnings, .. } = run;
+        (!warnings.is_empty()).then(|| Self {
+            seed: *seed,
+            warnings: warnings.clone(),
+        })
+    }
+}
+
+impl ComparisonSummary {
+    /// Writes it to `compare.json` in the directory of its comparison.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn write(&self, directory: &Path) -> Result<(), Error> {
+        let path = directory.join(layout::COMPARISON);
+        let text = json::pretty(self).map_err(|e| Error::damaged(&path, e))?;
+        files::write(&path, &text)
+    }
+}
+
+impl<L: Tasks> Comparison<L> {
+    pub(super) fn summary(
+        &self,
+        status: Status,
+        tuning: Option<TuningSummary>,
+        done: &[(usize, Recorded)],
+    ) -> Result<ComparisonSummary, Error> {
+        let mut methods = Vec::new();
+        for (m, entry) in self.entries.iter().enumerate() {
+            let (mut spec, mut folders) = (None, Vec::new());
+            if let Some(c) = choice(tuning.as_ref(), entry) {
+                let asked = self.spec(&entry.candidates[c], self.seeds[0])?;
+                spec = Some(asked.resolved()?);
+                for &seed in &self.seeds {
+                    let directory = self.job(m, c, seed)?.directory;
+                    let within = directory.strip_prefix(&self.directory);
+                    folders.push(within.unwrap_or(&directory).to_owned());
+                }
+            }
+            let epochs = spec.as_ref().map(|spec| spec.train.epochs);
+            let method = spec.map(|spec| spec.method);
+            methods.push(MethodSummary::new(
+                entry.label.clone(),
+                method,
+                epochs,
+                folders,
+            ));
+        }
+        let mut summary = ComparisonSummary {
+            format: Format::default(),
+            status,
+            seeds: self.seeds.clone(),
+            equal_compute: self.budget.is_some(),
+            about: self.about.clone(),
+            scores: self.scores.clone(),
+            columns: Vec::new(),
+            tuning,
+            methods,
+            failures: Vec::new(),
+            warnings: Vec::new(),
+            files: Vec::new(),
+        };
+        let runs = |m: usize| of_method(done, m).into_iter().map(|run| &run.summary);
+        let runs: Vec<Vec<&RunSummary>> =
+            (0..self.entries.len()).map(|m| runs(m).collect()).collect();
+        summary.aggregate(&runs);
+        Ok(summary)
+    }
+}
+
+impl ComparisonSummary {
+    /// Reads `compare.json`.
+    ///
+    /// # Errors
+    /// If it is not there, damaged, or of another release.
+    pub fn read(directory: &Path) -> Result<Self, Error> {
+        format::read(&directory.join(layout::COMPARISON))
+    }
+
+    /// Fills in all that follows from the finished runs of each method.
+    pub fn aggregate(&mut self, runs: &[Vec<&RunSummary>]) {
+        let aggregates = aggregates(&self.scores);
+        let test = compared(&self.scores).column(Part::Test);
+        for (method, of_method) in self.methods.iter_mut().zip(runs) {
+            method.aggregate(&aggregates, of_method);
+        }
+        let first = self
+            .methods
+            .first()
+            .and_then(|method| method.seconds_per_epoch);
+        for (m, method) in self.methods.iter_mut().enumerate() {
+            let seconds = method.seconds_per_epoch;
+            method.time_ratio = seconds.zip(first).map(|(seconds, first)| seconds / first);
+            let against = runs.first().zip(runs.get(m)).filter(|_| m > 0);
+            method.test_against_first = against.and_then(|(first, runs)| {
+                let (first, second) = paired(by_seed(first, &test), by_seed(runs, &test));
+                paired_t_test(&first, &second)
+            });
+        }
+        self.columns = aggregates
+            .into_iter()
+            .map(|aggregate| aggregate.column)
+            .collect();
+    }
+
+    /// A sentence for each mean over the seeds that is not finite, and whether the runs warn of the column themselves.
+    pub fn odd_means(&self) -> Vec<(String, bool)> {
+        let of_method = |method: &MethodSummary| -> Vec<(String, bool)> {
+            let warned = |name: &str| {
+                let mut warnings = method.warnings.iter().flat_map(|run| &run.warnings);
+                warnings.any(|warning| warning.contains(&format!(" {name} is ")))
+            };
+            let means = method
+                .spreads
+                .iter()
+                .map(|(name, spread)| (name, spread.mean));
+            let told = means.filter(|(_, mean)| !mean.is_finite()).map(|(name, mean)| {
+                let label = &method.label;
+                let sentence = format!(
+                    "{label}: {name} is not finite in every run, its mean over the seeds is {mean}"
+                );
+                (sentence, warned(name))
+            });
+            told.collect()
+        };
+        self.methods.iter().flat_map(of_method).collect()
+    }
+
+    /// The column of the score that methods are compared by, after the last epoch.
+    pub fn compared(&self) -> Option<&Column> {
+        let name = name_of(&self.scores, &compared(&self.scores), Part::Test);
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+/// The values of a column after the last epoch of each run, with its seed.
+fn by_seed(runs: &[&RunSummary], column: &str) -> impl Iterator<Item = (u64, f64)> {
+    runs.iter()
+        .filter_map(move |run| Some((run.seed, run.last.as_ref()?.get(column)?)))
+}
+
+impl MethodSummary {
+    /// Of a method without runs.
+    pub(super) fn new(
+        label: String,
+        method: Option<MethodSpec>,
+        epochs: Option<usize>,
+        folders: Vec<PathBuf>,
+    ) -> Self {
+        Self {
+            label,
+            method,
+            epochs,
+            folders,
+            runs: 0,
+            warnings: Vec::new(),
+            test_against_first: None,
+            spreads: BTreeMap::new(),
+            seconds_per_epoch: None,
+            time_ratio: None,
+            seconds: None,
+            peak_mb: None,
+            gradient_passes: None,
+            search_passes: None,
+            passes: None,
+        }
+    }
+
+    /// Fills in what follows from its finished runs.
+    fn aggregate(&mut self, aggregates: &[Aggregate], runs: &[&RunSummary]) {
+        let of_run =
+            |value: fn(&RunSummary) -> Option<f64>| mean(runs.iter().filter_map(|run| value(run)));
+        self.runs = runs.len();
+        self.warnings = runs.iter().filter_map(|run| RunWarnings::of(run)).collect();
+        let spreads = aggregates.iter().filter_map(|aggregate| {
+            let values = runs.iter().filter_map(|run| aggregate.of(run));
+            Some((aggregate.column.name.to_string(), Spread::of(values)?))
+        });
+        self.spreads = spreads.collect();
+        self.seconds_per_epoch = median(runs.iter().filter_map(|run| run.seconds_per_epoch));
+        self.seconds = of_run(|run| Some(run.seconds));
+        self.peak_mb = of_run(|run| run.peak_mb);
+        self.gradient_passes = of_run(|run| Some(run.gradient_passes as f64));
+        self.search_passes = of_run(|run| Some(run.search_passes as f64));
+        let both = self.gradient_passes.zip(self.search_passes);
+        self.passes = both.map(|(gradients, searches)| passes(gradients, searches));
+    }
+}

@@ -1,0 +1,169 @@
+//! Hyper-parameters that are chosen on the validation data before methods are compared.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use toml::Value;
+
+use crate::score::{Part, Score};
+use crate::spec::{CompareEntry, TaskSpec};
+use crate::statistics::Spread;
+use crate::summary::Recorded;
+
+/// How hyper-parameters were chosen, as in `compare.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TuningSummary {
+    /// The score that the choice is by, of the validation data after the last epoch: the best mean over the seeds, of
+    /// equal ones the first.
+    pub score: Score,
+    /// The seeds that it was made on.
+    pub seeds: Vec<u64>,
+    /// The methods that have a field that was tuned.
+    pub methods: Vec<TunedMethod>,
+}
+
+/// The candidates of a method.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TunedMethod {
+    /// The method's label.
+    pub label: String,
+    /// Its candidates, in the order of the values.
+    pub candidates: Vec<CandidateSummary>,
+    /// Combinations of values that it cannot be run with, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub omitted: Vec<String>,
+}
+
+/// A choice of values, and how a method does with it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CandidateSummary {
+    /// The values by `section.field`, without the section if that is `method`.
+    pub values: BTreeMap<String, Value>,
+    /// The same in words.
+    pub words: String,
+    /// Finished runs. A candidate that is the only one is chosen without any.
+    pub runs: usize,
+    /// What the choice is by.
+    pub validation: Option<Spread>,
+    /// Whether it was chosen.
+    pub chosen: bool,
+}
+
+/// The runs that are finished of each candidate, by the numbers of method and candidate.
+pub(super) type Tried = BTreeMap<(usize, usize), Vec<Recorded>>;
+
+/// The candidates of each method and how they did. Chosen is the best one of those with a run from every seed,
+/// if `complete`: before all runs were tried there is nothing to choose.
+pub(super) fn summary<S: TaskSpec>(
+    entries: &[CompareEntry<S>],
+    seeds: &[u64],
+    score: &Score,
+    tried: &Tried,
+    complete: bool,
+) -> TuningSummary {
+    let column = score.column(Part::Validation);
+    let mut methods = Vec::new();
+    for (m, entry) in entries.iter().enumerate() {
+        let first = &entry.candidates[0];
+        if entry.candidates.len() == 1 && first.values.is_empty() && entry.omitted.is_empty() {
+            continue;
+        }
+        let mut best: Option<(usize, f64)> = None;
+        let mut candidates = Vec::new();
+        for (c, candidate) in entry.candidates.iter().enumerate() {
+            let runs = tried.get(&(m, c)).map_or(&[][..], Vec::as_slice);
+            let last = runs.iter().filter_map(|run| run.summary.last.as_ref());
+            let values: Vec<f64> = last.filter_map(|row| row.get(&column)).collect();
+            let all = values.len() == seeds.len();
+            let validation = Spread::of(values);
+            if let Some(Spread { mean, .. }) = validation.filter(|_| all)
+                && score
+                    .better
+                    .beats(mean, best.map_or(f64::NAN, |(_, best)| best))
+            {
+                best = Some((c, mean));
+            }
+            candidates.push(CandidateSummary {
+                values: candidate.values.iter().cloned().collect(),
+                words: candidate.words(),
+                runs: runs.len(),
+                validation,
+                chosen: false,
+            });
+        }
+        let chosen = match candidates.len() {
+            1 => Some(0),
+            _ => best.filter(|_| complete).map(|(c, _)| c),
+        };
+        if let Some(c) = chosen {
+            candidates[c].chosen = true;
+        }
+        methods.push(TunedMethod {
+            label: entry.label.clone(),
+            candidates,
+            omitted: entry.omitted.clone(),
+        });
+    }
+    TuningSummary {
+        score: score.clone(),
+        seeds: seeds.to_vec(),
+        methods,
+    }
+}
+
+impl TuningSummary {
+    /// The number of the candidate that was chosen for a method, the only one of a method that was not tuned.
+    pub(super) fn choice(&self, label: &str) -> Option<usize> {
+        match self.methods.iter().find(|method| method.label == label) {
+            Some(method) => method.candidates.iter().position(|c| c.chosen),
+            None => Some(0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::score::Better;
+    use crate::summary::RunSummary;
+    use crate::toy::Spec;
+
+    #[test]
+    fn the_best_candidate_is_chosen_in_the_direction_of_the_score() {
+        let settings = [
+            "compare.methods=['sam']",
+            "compare.tune.rho=[0.1, 0.2, 0.3, 0.4]",
+        ];
+        let settings = settings.map(str::to_owned);
+        let (spec, compare) = Spec::parse("[compare]", &settings).unwrap();
+        let entries = compare.unwrap().entries(&spec).unwrap();
+        let run = |value: f64| {
+            let mut last = Metrics::new(1);
+            last.set("validation_perplexity", value);
+            Recorded {
+                summary: RunSummary {
+                    last: Some(last),
+                    ..RunSummary::default()
+                },
+                differences: None,
+            }
+        };
+        let means = [f64::NAN, 9.0, 7.0, 8.0];
+        let tried: Tried = (0..)
+            .zip(means)
+            .map(|(c, mean)| ((0, c), vec![run(mean - 1.0), run(mean + 1.0)]))
+            .collect();
+        for (better, chosen) in [(Better::Lower, 2), (Better::Higher, 1)] {
+            let score = Score::new("perplexity", better, "");
+            let summary = summary(&entries, &[0, 1], &score, &tried, true);
+            assert_eq!(summary.choice("sam"), Some(chosen), "{better:?}");
+            assert_eq!(
+                summary.methods[0].candidates[1].validation.unwrap().mean,
+                9.0
+            );
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! The course of a run: from epoch to epoch, from checkpoint to checkpoint.
+
+mod epochs;
+mod initial;
+mod state;
+
+use std::time::Duration;
+
+use xsam_kernels::set_kernels;
+use xsam_weights::parameter_count;
+
+use crate::checkpoint::Position;
+use crate::error::Error;
+use crate::event::{Event, Listener};
+use crate::files;
+use crate::layout;
+use crate::log::Logs;
+use crate::place::Place;
+use crate::spec::Spec;
+use crate::start::Start;
+use crate::stop::StopSignal;
+use crate::summary::{RunSummary, Status};
+use crate::task::Task;
+use crate::watch::{Nobody, Watch};
+use crate::{checkpoint, method};
+
+use initial::{fresh, initial};
+use state::State;
+
+/// A run of a task, with its model.
+#[derive(Debug)]
+pub(crate) struct Course<T: Task> {
+    task: T,
+    model: T::Model,
+    state: State<T::Spec>,
+}
+
+impl<T: Task> Course<T> {
+    /// The run of a spec.
+    pub(crate) fn new(
+        asked: Spec<T::Spec>,
+        task: T,
+        place: Place,
+        start: Start,
+    ) -> Result<Self, Error> {
+        let Start {
+            output,
+            has_begun,
+            found,
+            data,
+            warning,
+            ..
+        } = start;
+        let spec = asked.clone().resolved()?;
+        let mut optim = method::optimizer(&spec)?;
+        let mut unsaid = Vec::new();
+        let (model, found) = match found {
+            Some((path, position)) => {
+                if position.step > task.steps() {
+                    let (step, steps) = (position.step, task.steps());
+                    let reason = format!("it is after step {step} of an epoch of {steps}");
+                    return Err(Error::damaged(&path, reason));
+                }
+                task.keep(output.directory(), true)?;
+                let model = fresh(&task, &spec, &place)?;
+                let model = checkpoint::restore(&path, model, &mut optim)?;
+                (model, Some(position))
+            }
+            None => {
+                let run = has_begun.then(|| output.directory());
+                let (model, warnings) = initial(&task, &spec, &place, run)?;
+                unsaid.extend(warnings);
+                (model, None)
+            }
+        };
+        unsaid.extend(task.warnings().into_iter().chain(warning));
+        output.clear()?;
+        let goes_on = found.is_some();
+        let saved = found.as_ref().map(Position::reached);
+        let mut position = found.unwrap_or_default();
+        position.data.clone_from(&data);
+        let directory = output.directory().to_owned();
+        let state = State {
+            output,
+            place,
+            data,
+            scores: T::declared(),
+            steps: task.steps(),
+            parameters: parameter_count(&model),
+            facts: task.facts(),
+            unsaid,
+            optim,
+            logs: Logs::open(&directory, &position.logs)?,
+            position,
+            saved,
+            last: None,
+            bookkeeping: Duration::ZERO,
+            stepping: Duration::ZERO,
+            asked,
+            spec,
+        };
+        // The marker comes first: a directory with it can be resumed, however little else is there.
+        state.write(Status::Running, None)?;
+        if !goes_on {
+            task.keep(&directory, false)?;
+        }
+        files::write(&directory.join(layout::SPEC), &state.asked.to_toml()?)?;
+        Ok(Self { task, model, state })
+    }
+
+    /// Trains until all epochs are done, `stop` asks for an end, or an error.
+    pub(crate) fn train(
+        self,
+        stop: &StopSignal,
+        listener: &mut Listener<'_>,
+    ) -> Result<RunSummary, Error> {
+        self.watched(&Nobody, stop, listener)
+    }
+
+    /// The same with somebody who watches.
+    pub(crate) fn watched(
+        self,
+        watch: &dyn Watch<T>,
+        stop: &StopSignal,
+        listener: &mut Listener<'_>,
+    ) -> Result<RunSummary, Error> {
+        let Self {
+            task,
+            model,
+            mut state,
+        } = self;
+        set_kernels(state.spec.train.kernels);
+        listener(Event::Started {
+            directory: state.output.directory(),
+            spec: &state.spec.to_table()?,
+            about: &state.spec.about(),
+            scores: &state.scores,
+            done: state.position.rows.len(),
+            step: state.position.step,
+            steps: state.steps,
+        });
+        let status = match state.epochs((&task, watch), model, stop, listener) {
+            Ok(status) => status,
+            Err(error) => {
+                // The first error is the one to tell, whatever comes of writing it down.
+                let _ = state.write(Status::Failed, Some(error.to_string()));
+                return Err(error);
+            }
+        };
+        let summary = state.write(status, None)?;
+        listener(Event::Ended(&summary));
+        Ok(summary)
+    }
+}

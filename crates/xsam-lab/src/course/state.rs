@@ -1,0 +1,155 @@
+//! Where a run is, and what it writes down.
+
+use std::path::Path;
+use std::time::Duration;
+
+use burn::module::Module;
+use xsam::{SharpnessAware, StepError};
+
+use crate::back_end::describe;
+use crate::checkpoint;
+use crate::checkpoint::{Position, Reached};
+use crate::columns::{self, columns};
+use crate::error::{BeforeFailure, Error};
+use crate::event::{Event, Listener};
+use crate::files;
+use crate::fingerprint::Fingerprint;
+use crate::layout;
+use crate::log::Logs;
+use crate::metrics::Metrics;
+use crate::output::Output;
+use crate::place::Place;
+use crate::score::Score;
+use crate::spec::{Spec, TaskSpec};
+use crate::summary::{RunSummary, Status, best};
+use crate::task::Facts;
+
+/// All of a run but its task and the model, which is handed from step to step: a second handle on it would keep the
+/// old weights until the new ones are written, and the base optimizer from working in place.
+#[derive(Debug)]
+pub(super) struct State<S> {
+    /// The spec as it was asked for, which is written down.
+    pub(super) asked: Spec<S>,
+    /// What it comes to.
+    pub(super) spec: Spec<S>,
+    pub(super) output: Output,
+    pub(super) place: Place,
+    pub(super) data: Option<Fingerprint>,
+    pub(super) scores: Vec<Score>,
+    /// Steps in an epoch.
+    pub(super) steps: usize,
+    pub(super) parameters: usize,
+    pub(super) facts: Facts,
+    /// Warnings from before the first step, which nobody has heard yet.
+    pub(super) unsaid: Vec<String>,
+    pub(super) optim: SharpnessAware,
+    pub(super) position: Position,
+    pub(super) logs: Logs,
+    /// Where the latest checkpoint is.
+    pub(super) saved: Option<Reached>,
+    /// Loss, norm of the gradient and learning rate of the last step.
+    pub(super) last: Option<[f64; 3]>,
+    /// Time for all but the steps and evaluation.
+    pub(super) bookkeeping: Duration,
+    /// Time for the steps.
+    pub(super) stepping: Duration,
+}
+
+impl<S: TaskSpec> State<S> {
+    pub(super) fn directory(&self) -> &Path {
+        self.output.directory()
+    }
+
+    /// Hands up warnings, except those that were handed up before.
+    pub(super) fn warn(
+        &mut self,
+        warnings: impl IntoIterator<Item = String>,
+        listener: &mut Listener<'_>,
+    ) {
+        for warning in warnings {
+            if !self.position.warnings.contains(&warning) {
+                listener(Event::Warning(&warning));
+                self.position.warnings.push(warning);
+            }
+        }
+    }
+
+    pub(super) fn log(
+        &mut self,
+        epoch: usize,
+        i: usize,
+        step: &columns::Step<'_>,
+    ) -> Result<(), Error> {
+        if let Some(found) = &step.report.search {
+            self.logs.search(epoch + 1, i + 1, found)?;
+        }
+        let number = epoch * self.steps + i + 1;
+        match number.is_multiple_of(self.spec.train.log_every) {
+            true => self.logs.step(number, step),
+            false => Ok(()),
+        }
+    }
+
+    pub(super) fn save<M: Module>(&mut self, model: &M) -> Result<(), Error> {
+        self.position.logs = self.logs.lengths();
+        checkpoint::save(
+            self.output.directory(),
+            &self.asked,
+            model,
+            &self.optim,
+            &self.position,
+            self.best(),
+            &self.logs.files(),
+        )?;
+        self.saved = Some(self.position.reached());
+        Ok(())
+    }
+
+    /// The best epoch so far.
+    pub(super) fn best(&self) -> Option<usize> {
+        best(&self.position.rows, &self.scores).map(|row| row.epoch)
+    }
+
+    /// The error of a step, with what was before it.
+    pub(super) fn failure(&self, epoch: usize, step: usize, source: StepError) -> Error {
+        let latest = checkpoint::latest(self.directory()).ok().flatten();
+        Error::Step {
+            epoch,
+            step,
+            source,
+            before: BeforeFailure {
+                step: self.last,
+                checkpoint: latest.map(|(_, path)| path),
+            },
+        }
+    }
+
+    pub(super) fn write(&self, status: Status, error: Option<String>) -> Result<RunSummary, Error> {
+        let rows = &self.position.rows;
+        let share = self.bookkeeping.as_secs_f64() / self.stepping.as_secs_f64();
+        let summary = RunSummary {
+            status,
+            error,
+            warnings: self.position.warnings.clone(),
+            method: self.optim.method().to_owned(),
+            seed: self.spec.train.seed,
+            scores: self.scores.clone(),
+            parameters: self.parameters,
+            kernels: describe(self.spec.train.device, self.spec.train.kernels),
+            facts: self.facts.clone(),
+            data: self.data.clone(),
+            bookkeeping_share: share.is_finite().then_some(share),
+            restored: self.position.restored,
+            spec: Some(self.spec.to_table()?),
+            about: self.spec.about(),
+            ..RunSummary::default()
+        };
+        let summary = summary.with_rows(rows);
+        files::write_again(
+            &self.directory().join(layout::METRICS),
+            &Metrics::csv(&columns(&self.scores), rows),
+        )?;
+        summary.write(self.directory())?;
+        Ok(summary)
+    }
+}

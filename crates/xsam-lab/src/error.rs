@@ -1,0 +1,325 @@
+//! Why a run, a comparison or a verification failed.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use xsam_files::Owner;
+use xsam_weights::WeightsError;
+
+use crate::spec::SpecError;
+
+/// What went wrong, where, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The spec cannot be.
+    #[error("{}{error}", origin.as_ref().map(|o| format!("{o}: ")).unwrap_or_default())]
+    Spec {
+        /// The file it is from, if it is from one.
+        origin: Option<String>,
+        /// The error.
+        error: SpecError,
+    },
+    /// A file or directory could not be read or written.
+    #[error("cannot {action} {path}: {source}", path = path.display())]
+    File {
+        /// What was tried.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Where a file should be there is something else.
+    #[error("{path} is {what}, and only a file of its own is read there", path = path.display())]
+    NotAFile {
+        /// Where it is.
+        path: PathBuf,
+        /// What is there.
+        what: &'static str,
+    },
+    /// The output directory exists.
+    #[error(
+        "{path} exists: give --resume to go on with it, --overwrite to replace it, or another \
+         directory with --out",
+        path = path.display()
+    )]
+    Exists {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A directory is to be replaced that no run has written.
+    #[error(
+        "{path} was not written by xsam, and is not replaced: give another directory with --out",
+        path = path.display()
+    )]
+    NotOurs {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A run is to be resumed with another spec.
+    #[error(
+        "{path} was run with another spec ({key}: {was}, not {is}): resume it as it was, or start \
+         anew with --overwrite or another --out",
+        path = path.display()
+    )]
+    OtherSpec {
+        /// The run directory.
+        path: PathBuf,
+        /// The first field that differs.
+        key: String,
+        /// Its value in the run directory.
+        was: String,
+        /// Its value now.
+        is: String,
+    },
+    /// Two processes would write the same.
+    #[error(
+        "{path} is {}in use by {}: wait for it, or stop it",
+        of.as_ref().map_or_else(String::new, |c| format!("a run of the comparison in {}, which is ", c.display())),
+        by.as_ref().map_or_else(|| "another process".to_owned(), Owner::to_string),
+        path = path.display()
+    )]
+    Busy {
+        /// The directory, or the results in one.
+        path: PathBuf,
+        /// The directory of the comparison that it belongs to, if that is in use.
+        of: Option<PathBuf>,
+        /// Who has it, as far as that is known.
+        by: Option<Owner>,
+    },
+    /// The process that is to give an order has said something else.
+    #[error("`{command}` is for `{by}` alone: {reason}")]
+    Order {
+        /// The command of the process that waits for the order.
+        command: &'static str,
+        /// The one that gives it.
+        by: &'static str,
+        /// What is wrong with the order.
+        reason: String,
+    },
+    /// A file of a run directory is not as it was written.
+    #[error("{path} is damaged or not of this program: {reason}", path = path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The outcome of a run or a comparison is of another release.
+    #[error(
+        "{path} was written by {} xsam, and this one cannot read it: use that one for it, or make it anew with \
+         --overwrite or another --out",
+        if *older { "an older" } else { "a newer" },
+        path = path.display()
+    )]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// Whether its format is of the time before that of this one.
+        older: bool,
+    },
+    /// The checkpoint that a run is to go on from is damaged.
+    #[error("{source}: {}", match whole {
+        Some(path) => format!("{} is whole, and --recover goes on from there", path.display()),
+        None => "no other checkpoint is whole, so the run cannot go on: --overwrite starts it anew".to_owned(),
+    })]
+    DamagedCheckpoint {
+        /// The damage.
+        source: Box<Error>,
+        /// The latest checkpoint without any.
+        whole: Option<PathBuf>,
+    },
+    /// The data are not those that a model was trained on.
+    #[error(
+        "the data are not those that {path} was made from ({}): {}", differences.join("; "),
+        match fits {
+            true => "bring them back as they were, or give --changed-data to go on all the same, which is then written down",
+            false => "the model does not fit them, so bring them back as they were, or start anew with --overwrite or \
+                      another --out",
+        },
+        path = path.display()
+    )]
+    OtherData {
+        /// The run.
+        path: PathBuf,
+        /// In what they differ.
+        differences: Vec<String>,
+        /// Whether the model is one for these data, too.
+        fits: bool,
+    },
+    /// A run begins anew, and the weights that it is to begin with are gone.
+    #[error(
+        "{path} has no checkpoint yet, so it begins anew with the weights in {file}, its train.init, and needs that file: \
+         {source}", path = path.display(), file = file.display()
+    )]
+    NoInit {
+        /// The run directory.
+        path: PathBuf,
+        /// The file, as the spec has it.
+        file: PathBuf,
+        /// Why it cannot be used.
+        source: Box<WeightsError>,
+    },
+    /// What was given as a run is none.
+    #[error(
+        "{path} is not a run: give a directory that `train` has written, one of those in a \
+         comparison's, or a folder in its checkpoint/",
+        path = path.display()
+    )]
+    NotARun {
+        /// What was given.
+        path: PathBuf,
+    },
+    /// A run has no checkpoint.
+    #[error(
+        "{path} has no checkpoint yet: the first is written after epoch {epoch} (`train \
+         --resume {path}` goes on with the run)",
+        path = path.display()
+    )]
+    NoCheckpoint {
+        /// The run directory.
+        path: PathBuf,
+        /// The epoch after which it gets its first one.
+        epoch: usize,
+    },
+    /// A landscape of that name has been taken with other settings.
+    #[error(
+        "{path} is a landscape with other settings, or of other weights or data: give --overwrite to replace it",
+        path = path.display()
+    )]
+    OtherLandscape {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// A trajectory is looked at of which too little is left.
+    #[error(
+        "{path} has {found} checkpoints, too few for the directions of its trajectory: train with \
+         --set train.keep_checkpoints=N",
+        path = path.display()
+    )]
+    FewCheckpoints {
+        /// The run directory.
+        path: PathBuf,
+        /// How many there are.
+        found: usize,
+    },
+    /// A file that is to be written exists.
+    #[error(
+        "{path} exists: give --overwrite to replace it, or another file with --out",
+        path = path.display()
+    )]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Weights cannot be read, loaded or written.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// A task failed.
+    #[error(transparent)]
+    Task(Box<dyn std::error::Error + Send + Sync>),
+    /// The optimizer's state cannot be saved or loaded.
+    #[error(transparent)]
+    Optimizer(#[from] xsam::RecordError),
+    /// A step failed.
+    #[error("epoch {epoch}, step {step}: {source}{before}")]
+    Step {
+        /// The epoch, counted from 1.
+        epoch: usize,
+        /// The step in it, counted from 1.
+        step: usize,
+        /// What went wrong.
+        source: xsam::StepError,
+        /// What was before it.
+        before: BeforeFailure,
+    },
+    /// What a run costs could not be measured.
+    #[error("cannot measure {label}: {reason}")]
+    Measuring {
+        /// The method.
+        label: String,
+        /// What the process said that measured it.
+        reason: String,
+        /// Whether it said that its words were wrong.
+        usage: bool,
+    },
+    /// The flatness of a model could not be measured.
+    #[error(transparent)]
+    Flatness(#[from] xsam_flatness::FlatnessError),
+    /// A value could not be read from the device.
+    #[error("the device failed: {0}")]
+    Device(String),
+}
+
+/// What a run was like before a step that failed.
+#[derive(Clone, Debug, Default)]
+pub struct BeforeFailure {
+    /// Loss, norm of the gradient, and learning rate of the step before, if there was one.
+    pub step: Option<[f64; 3]>,
+    /// The latest checkpoint, if there is one.
+    pub checkpoint: Option<PathBuf>,
+}
+
+impl std::fmt::Display for BeforeFailure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some([loss, norm, lr]) = self.step {
+            write!(
+                f,
+                "; in the step before, the loss was {loss:.4}, the norm of the gradient {norm:.4}, and the learning \
+                 rate {lr}"
+            )?;
+        }
+        match &self.checkpoint {
+            Some(path) => write!(f, "; the latest checkpoint is {}", path.display()),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error {
+    /// What becomes of the error of a file or directory: `action` says what was tried, as in `"read"`.
+    pub fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+
+    /// That a file is not as it was written, and why.
+    pub fn damaged(path: &Path, reason: impl ToString) -> Self {
+        Self::Damaged {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// Whether it is the caller's words that are wrong, rather than what came of them.
+    pub fn is_usage(&self) -> bool {
+        let usage = matches!(self, Self::Spec { .. } | Self::Exists { .. });
+        let usage = usage || matches!(self, Self::NotOurs { .. } | Self::OtherSpec { .. });
+        let usage = usage || matches!(self, Self::NotARun { .. });
+        let usage = usage || matches!(self, Self::FileExists { .. });
+        let usage = usage
+            || matches!(
+                self,
+                Self::FewCheckpoints { .. } | Self::OtherLandscape { .. }
+            );
+        match self {
+            Self::Weights(error) => matches!(error, WeightsError::Ending { .. }),
+            Self::Measuring { usage, .. } => *usage,
+            _ => usage,
+        }
+    }
+}
+
+impl From<SpecError> for Error {
+    fn from(error: SpecError) -> Self {
+        Self::Spec {
+            origin: None,
+            error,
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! How well a model does.
+
+use burn::tensor::{Int, Tensor};
+
+use crate::error::Error;
+use crate::score::Tally;
+use crate::stop::StopSignal;
+use crate::task_error::TaskError;
+
+/// What is counted over all batches; nothing if `stop` asks for an end before the last of them.
+pub fn evaluate<B>(
+    batches: impl Iterator<Item = B>,
+    stop: &StopSignal,
+    tally: impl Fn(B) -> Result<Tally, TaskError>,
+) -> Result<Option<Tally>, TaskError> {
+    let mut all = Tally::default();
+    for batch in batches {
+        if stop.is_set() {
+            return Ok(None);
+        }
+        all.add(&tally(batch)?);
+    }
+    Ok(Some(all))
+}
+
+/// Reads a whole number.
+pub fn count(tensor: Tensor<1, Int>) -> Result<i64, Error> {
+    let count = tensor.try_into_scalar::<i64>();
+    count.map_err(|error| Error::Device(error.to_string()))
+}
+
+/// Reads a number.
+pub fn scalar(tensor: Tensor<1>) -> Result<f64, Error> {
+    let data = tensor.try_into_data();
+    let data = data.map_err(|error| Error::Device(error.to_string()))?;
+    Ok(data.iter::<f64>().sum())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn an_evaluation_ends_within_a_batch_when_it_is_asked_to() {
+        let stop = StopSignal::default();
+        let seen = Cell::new(0);
+        let tally = |batch: usize| {
+            seen.set(batch);
+            if batch == 4 {
+                stop.stop();
+            }
+            Ok(Tally::new(2, batch as f64).with("accuracy", 1.0))
+        };
+        let all = evaluate(1..3, &stop, tally).unwrap().unwrap();
+        assert_eq!(all, Tally::new(4, 3.0).with("accuracy", 2.0));
+        assert!(evaluate(1..9, &stop, tally).unwrap().is_none());
+        assert_eq!(seen.get(), 4);
+    }
+}

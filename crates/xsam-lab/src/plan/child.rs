@@ -1,0 +1,188 @@
+//! Measuring in a process of its own: one method's peak of memory is not another's.
+
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::thread::{self, JoinHandle, sleep};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::measure::{Measurement, measure};
+use super::scratch::Scratch;
+use crate::error::Error;
+use crate::json;
+use crate::lock::Lock;
+use crate::process::{INTERRUPTED, order, watch};
+use crate::spec::{Spec, TaskSpec};
+use crate::stop::StopSignal;
+use crate::tasks::Tasks;
+
+/// Exit code of wrong usage.
+const USAGE: i32 = 2;
+
+/// The run that is measured, among the temporary files.
+const RUN: &str = "run";
+
+/// Time from one look at the process and the stop signal to the next.
+const ATTENTION: Duration = Duration::from_millis(20);
+
+/// What the process is told.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(bound = "S: TaskSpec")]
+struct Order<S> {
+    spec: Spec<S>,
+    steps: Option<usize>,
+    /// For temporary files, which are removed by whoever gives the order.
+    directory: PathBuf,
+}
+
+/// Measures the run that is ordered on standard input: what a process that [`plan`](super::plan()) starts has to do.
+///
+/// Ends the process when the one that has ordered it is gone.
+///
+/// # Errors
+/// If there is no order, and those of [`measure`].
+pub fn serve_plan<L: Tasks>() -> Result<Measurement, Error> {
+    let (order, input): (Order<L::Spec>, _) = order("xsam plan --measure", "xsam plan")?;
+    watch(input, StopSignal::default());
+    let _lock = Lock::share(&order.directory)?;
+    measure::<L>(&order.spec, order.steps, &order.directory.join(RUN))
+}
+
+/// What `program plan --measure` finds of the spec with as many threads as this process has; nothing if
+/// `stop` asks for an end, or the process was asked.
+pub(super) fn ordered<S: TaskSpec>(
+    program: &Path,
+    label: &str,
+    spec: &Spec<S>,
+    steps: Option<usize>,
+    stop: &StopSignal,
+) -> Result<Option<Measurement>, Error> {
+    let failed = |reason: String, usage| Error::Measuring {
+        label: label.to_owned(),
+        reason,
+        usage,
+    };
+    let scratch = Scratch::new()?;
+    let order = Order {
+        spec: spec.clone(),
+        steps,
+        directory: scratch.path().to_owned(),
+    };
+    let output = output(program, &order, stop)
+        .map_err(|error| failed(format!("{}: {error}", program.display()), false))?;
+    // Ctrl-C on a terminal reaches both processes, of which either may be the first to notice.
+    let asked = |output: &Output| stop.is_set() || output.status.code() == Some(INTERRUPTED);
+    let Some(output) = output.filter(|output| !asked(output)) else {
+        return Ok(None);
+    };
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let said = said.trim();
+        // What it says of itself begins with its name.
+        let name = program.file_stem().unwrap_or_default().to_string_lossy();
+        let own = said.strip_prefix(&*name);
+        let reason = match own.and_then(|own| own.strip_prefix(": ")).unwrap_or(said) {
+            "" => format!("its process ended with {}", output.status),
+            said => said.to_owned(),
+        };
+        return Err(failed(reason, output.status.code() == Some(USAGE)));
+    }
+    let found = json::parse(&String::from_utf8_lossy(&output.stdout));
+    let unclear = |error| failed(format!("what its process said: {error}"), false);
+    Ok(Some(found.map_err(unclear)?))
+}
+
+/// A process that does not outlive its value.
+struct Process(Child);
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Of one that has ended already there is nothing to kill.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What the process says, and how it ends; nothing if `stop` asks for an end before.
+fn output<S: TaskSpec>(
+    program: &Path,
+    order: &Order<S>,
+    stop: &StopSignal,
+) -> io::Result<Option<Output>> {
+    let threads = rayon::current_num_threads().to_string();
+    let mut command = Command::new(program);
+    let command = command.args(["plan", "--measure", "--threads", &threads]);
+    let pipes = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut process = Process(pipes.spawn()?);
+    let child = &mut process.0;
+    let (stdout, stderr) = (all_of(child.stdout.take()), all_of(child.stderr.take()));
+    // Open to the end of this function: closed, it ends the process.
+    let mut input = child.stdin.take();
+    if let Some(input) = &mut input {
+        match writeln!(input, "{}", json::line(order)?) {
+            // A process that has ended already says why.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
+            _ => {}
+        }
+    }
+    let status = loop {
+        if stop.is_set() {
+            return Ok(None);
+        }
+        match child.try_wait()? {
+            Some(status) => break status,
+            None => sleep(ATTENTION),
+        }
+    };
+    let joined = |reader: JoinHandle<io::Result<Vec<u8>>>| reader.join().unwrap_or(Ok(Vec::new()));
+    Ok(Some(Output {
+        status,
+        stdout: joined(stdout)?,
+        stderr: joined(stderr)?,
+    }))
+}
+
+/// Reads all of a pipe meanwhile.
+fn all_of(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<io::Result<Vec<u8>>> {
+    thread::spawn(move || {
+        let mut all = Vec::new();
+        if let Some(mut pipe) = pipe {
+            pipe.read_to_end(&mut all)?;
+        }
+        Ok(all)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::toy::Spec;
+
+    #[test]
+    fn a_process_that_fails_is_told_with_the_method() {
+        let (spec, stop) = (Spec::default(), StopSignal::default());
+        let said = |program: &str| {
+            let error = ordered(Path::new(program), "sam", &spec, None, &stop).unwrap_err();
+            assert!(!error.is_usage());
+            error.to_string()
+        };
+        assert!(said("/nowhere/xsam").starts_with("cannot measure sam: /nowhere/xsam: "));
+        #[cfg(unix)]
+        {
+            let silent = said("/bin/false");
+            assert!(
+                silent.contains("sam: its process ended with exit status: 1"),
+                "{silent}"
+            );
+            // It prints its arguments, which are no measurement.
+            assert!(said("/bin/echo").contains("what its process said"));
+        }
+    }
+}

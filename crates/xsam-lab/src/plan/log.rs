@@ -1,0 +1,255 @@
+//! What took which time in a run that is measured.
+
+use std::time::Instant;
+
+use xsam::StepReport;
+
+use crate::passes::{Parts, PassTimes};
+
+/// Epochs that are measured at least: after one of them a checkpoint is written, after another none.
+const EPOCHS: usize = 3;
+
+/// Steps before the first measured one: buffers are allocated, caches filled.
+const WARM_UP: usize = 3;
+
+/// Steps in a measured epoch, at least, and the time for all measured steps if it is not said how many they are.
+/// What varies from step to step is small against what varies in seconds: other programs, the clock.
+const LEAST_STEPS: usize = 4;
+const SECONDS: f64 = 5.0;
+
+/// A checkpoint is written after every second epoch.
+pub(super) const CHECKPOINT_EVERY: usize = 2;
+
+/// Epochs after which further work or the sharpness is measured, each of which takes as long as some steps.
+const COSTLY: usize = 4;
+
+/// When enough has been measured.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Goal {
+    /// After so many steps.
+    Steps(usize),
+    /// After so many seconds of steps.
+    Seconds(f64),
+}
+
+impl Goal {
+    pub(super) fn new(steps: Option<usize>) -> Self {
+        steps.map_or(Self::Seconds(SECONDS), Self::Steps)
+    }
+}
+
+/// The measurements so far, in seconds, those of the first epoch left out.
+#[derive(Debug, Default)]
+pub(super) struct Samples {
+    /// From the start of an epoch to its first batch.
+    pub(super) start: Vec<f64>,
+    /// A step without search, its wait for its batch included, by the size of the batch.
+    pub(super) step: Vec<f64>,
+    /// Such a step of a method that ascends now and then, where it did not.
+    pub(super) plain_step: Vec<f64>,
+    /// A search.
+    pub(super) search: Vec<f64>,
+    /// Scoring validation and test data, further work left aside.
+    pub(super) evaluation: Vec<f64>,
+    /// Translating validation and test data.
+    pub(super) further: Vec<f64>,
+    /// Measuring the sharpness.
+    pub(super) sharpness: Vec<f64>,
+    /// What else is done after an epoch: its row, and what is written.
+    pub(super) records: Vec<f64>,
+    /// The same with a checkpoint.
+    pub(super) checkpoint: Vec<f64>,
+}
+
+/// Times the parts of a run as they come to pass.
+#[derive(Debug)]
+pub(super) struct Log {
+    goal: Goal,
+    begun: Instant,
+    /// Seconds from the start to the first epoch.
+    pub(super) setup_s: f64,
+    pub(super) samples: Samples,
+    /// Forward-backward passes of a step.
+    pub(super) gradient_passes: usize,
+    /// Forward passes of a search.
+    pub(super) search_passes: usize,
+    /// Epochs begun, the warm-up among them.
+    epochs: usize,
+    /// Seconds of the measured epochs that are complete, and when the one that goes on began.
+    past: f64,
+    epoch_begun: Instant,
+    /// Steps in the epoch that goes on.
+    steps: usize,
+    /// Where the last part ended, and what of the part that goes on came before another one.
+    mark: Instant,
+    pending: f64,
+    /// Seconds in which the sharpness was measured.
+    probing: f64,
+    passes: PassTimes,
+    /// How a batch is split.
+    parts: Parts,
+    size: usize,
+}
+
+impl Log {
+    /// Of a run that began at `begun`.
+    pub(super) fn new(goal: Goal, parts: Parts, begun: Instant) -> Self {
+        Self {
+            goal,
+            begun,
+            setup_s: 0.0,
+            samples: Samples::default(),
+            gradient_passes: 0,
+            search_passes: 0,
+            epochs: 0,
+            past: 0.0,
+            epoch_begun: begun,
+            steps: 0,
+            mark: begun,
+            pending: 0.0,
+            probing: 0.0,
+            passes: PassTimes::default(),
+            parts,
+            size: 1,
+        }
+    }
+
+    fn is_warm(&self) -> bool {
+        self.epochs > 1
+    }
+
+    /// Seconds since the last part ended, which are its own no more.
+    fn lap(&mut self) -> f64 {
+        let now = Instant::now();
+        let seconds = now.duration_since(self.mark).as_secs_f64();
+        self.mark = now;
+        seconds
+    }
+
+    /// An epoch begins: what came after the one before it is over.
+    pub(super) fn begin_epoch(&mut self) {
+        let seconds = self.pending + self.lap();
+        match self.epochs {
+            0 => self.setup_s = self.mark.duration_since(self.begun).as_secs_f64(),
+            1 => {}
+            n if n.is_multiple_of(CHECKPOINT_EVERY) => self.samples.checkpoint.push(seconds),
+            _ => self.samples.records.push(seconds),
+        }
+        self.epochs += 1;
+        self.pending = 0.0;
+        self.steps = 0;
+        self.epoch_begun = self.mark;
+    }
+
+    /// A batch of this size is there.
+    pub(super) fn receive(&mut self, size: usize) {
+        self.size = size.max(1);
+        if self.steps == 0 {
+            let seconds = self.lap();
+            if self.is_warm() {
+                self.samples.start.push(seconds);
+            }
+        }
+    }
+
+    /// A pass is made.
+    pub(super) fn passes(&mut self) -> &mut PassTimes {
+        &mut self.passes
+    }
+
+    /// A step is done, and this was measured in it.
+    pub(super) fn end_step(&mut self, report: &StepReport) {
+        let step_s = self.lap();
+        self.steps += 1;
+        let search = self.passes.of_search(report, self.parts);
+        self.passes = PassTimes::default();
+        let ascends = report.passes.gradients >= self.gradient_passes;
+        self.gradient_passes = self.gradient_passes.max(report.passes.gradients);
+        if search.is_some() {
+            self.search_passes = report.passes.losses;
+        }
+        if self.is_warm() {
+            let step = step_s - search.unwrap_or_default();
+            let samples = &mut self.samples;
+            let like = match ascends {
+                true => &mut samples.step,
+                false => &mut samples.plain_step,
+            };
+            like.push(step / self.size as f64);
+            self.samples.search.extend(search);
+        }
+    }
+
+    /// An evaluation begins.
+    pub(super) fn begin_evaluation(&mut self) {
+        self.pending = self.lap();
+        if self.is_warm() {
+            self.past += self.mark.duration_since(self.epoch_begun).as_secs_f64();
+        }
+    }
+
+    /// So large a share of an evaluation is done.
+    pub(super) fn end_evaluation(&mut self, share: f64) {
+        let seconds = self.lap();
+        if self.is_warm() {
+            self.samples.evaluation.push(seconds / share);
+        }
+    }
+
+    /// Whether further work is to be measured once more.
+    pub(super) fn has_further(&self) -> bool {
+        self.epochs <= COSTLY
+    }
+
+    /// So large a share of the further work is done, if there is any.
+    pub(super) fn end_further(&mut self, share: Option<f64>) {
+        let seconds = self.lap();
+        if let (true, Some(share)) = (self.is_warm(), share) {
+            self.samples.further.push(seconds / share);
+        }
+    }
+
+    /// Whether the sharpness is to be measured once more, which begins then.
+    pub(super) fn begin_sharpness(&mut self) -> bool {
+        self.pending += self.lap();
+        self.is_warm() && self.epochs <= COSTLY && self.probing < SECONDS
+    }
+
+    /// Measuring it takes so many seconds.
+    pub(super) fn end_sharpness(&mut self, seconds: f64) {
+        self.probing += self.lap();
+        self.samples.sharpness.push(seconds);
+    }
+
+    /// Whether the epoch that goes on has had its steps; it has one at least, before which a run looks whether it
+    /// is to stop.
+    pub(super) fn epoch_is_enough(&self) -> bool {
+        if self.steps == 0 {
+            return false;
+        }
+        if !self.is_warm() {
+            return self.steps >= WARM_UP;
+        }
+        match self.goal {
+            Goal::Steps(n) => {
+                let epoch = (self.epochs - 1).min(EPOCHS);
+                let samples = &self.samples;
+                samples.step.len() + samples.plain_step.len() >= n * epoch / EPOCHS
+            }
+            Goal::Seconds(seconds) => {
+                let taken = self.epoch_begun.elapsed().as_secs_f64();
+                self.steps >= LEAST_STEPS && taken >= seconds / EPOCHS as f64
+            }
+        }
+    }
+
+    /// Whether all that is to be measured has been, once the epoch is over.
+    pub(super) fn is_enough(&self) -> bool {
+        let steps = self.samples.step.len();
+        self.epochs > EPOCHS
+            && match self.goal {
+                Goal::Steps(n) => steps >= n,
+                Goal::Seconds(seconds) => steps >= LEAST_STEPS * EPOCHS && self.past >= seconds,
+            }
+    }
+}

@@ -1,0 +1,207 @@
+//! What a run of a method costs, from a short one.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+use toml::Value;
+use xsam_files::Owner;
+
+use super::excerpt::Excerpt;
+use super::log::{CHECKPOINT_EVERY, Goal, Log};
+use super::timing::Timing;
+use crate::back_end::describe;
+use crate::course::Course;
+use crate::error::Error;
+use crate::event::Event;
+use crate::files::Existing;
+use crate::memory::peak_mb;
+use crate::output::Output;
+use crate::passes::Parts;
+use crate::place::Place;
+use crate::setup::Setup;
+use crate::shared::Shared;
+use crate::spec::{Spec, SpecError, TaskSpec, edited};
+use crate::start::Start;
+use crate::stop::StopSignal;
+use crate::task::Task;
+use crate::tasks::{Tasks, Visitor};
+
+/// Epochs of a run that is measured: more than it will ever come to.
+const EPOCHS: usize = 1 << 20;
+
+/// More would take no end.
+pub const MOST_TIMED: usize = 1_000_000;
+
+/// The fewest steps: one for each of the epochs that are measured.
+const LEAST_STEPS: usize = 3;
+
+/// What the parts of a run cost on this machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Measurement {
+    /// Learned values of the model.
+    pub parameters: usize,
+    /// Steps in an epoch.
+    pub steps_per_epoch: usize,
+    /// Forward-backward passes of a step.
+    pub gradient_passes: usize,
+    /// Forward passes of a search; 0 of a method that does not search.
+    pub search_passes: usize,
+    /// Seconds from the start to the first epoch: data, model, directory.
+    pub setup_s: f64,
+    /// From the start of an epoch to its first batch.
+    pub epoch_start: Timing,
+    /// A step of average size, with its wait for its batch and without a search. Of a method that ascends now and
+    /// then, one that does.
+    pub step: Timing,
+    /// One that does not, of such a method.
+    pub plain_step: Option<Timing>,
+    /// A search, of a method that searches.
+    pub search: Option<Timing>,
+    /// Scoring the validation and test data, extrapolated from a sample; what is done now and then besides left aside.
+    pub evaluation: Timing,
+    /// What an evaluation does now and then besides, such as translating, extrapolated from a sample.
+    pub further: Option<Timing>,
+    /// Measuring the sharpness, of a run that does so, extrapolated from a sample.
+    pub sharpness: Option<Timing>,
+    /// What else comes after an epoch: the files that are written.
+    pub records: Timing,
+    /// The same with a checkpoint.
+    pub checkpoint: Timing,
+    /// Most memory that the process has held, in 10^6 bytes; nothing where the system does not tell.
+    pub peak_mb: Option<f64>,
+    /// Threads that computed.
+    pub threads: usize,
+    /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`, or the device, as in
+    /// `composed (cuda)`.
+    pub kernels: String,
+}
+
+/// Measures a run of `spec` in this process: makes a run of the same model, data, batches and method in `directory`,
+/// which is of no use afterwards, with epochs of a few steps, evaluations of samples, and checkpoints. Its first
+/// epoch is not measured. `steps` is the number of steps that are; if it is not given, there are at least 12 in
+/// at least 5 seconds.
+///
+/// The peak of memory is that of the process so far: for one that is the run's, give it a process of its own, as
+/// [`plan`](super::plan()) does.
+///
+/// # Errors
+/// If the spec cannot be, this build or this machine does not have its device, `steps` is less than 3, data or model
+/// cannot be made, `directory` is not empty, a step fails, or a file cannot be written.
+pub fn measure<L: Tasks>(
+    spec: &Spec<L::Spec>,
+    steps: Option<usize>,
+    directory: &Path,
+) -> Result<Measurement, Error> {
+    let begun = Instant::now();
+    check_steps(steps)?;
+    let spec = spec.clone().resolved()?;
+    let log = RefCell::new(Log::new(Goal::new(steps), Parts::of(&spec), begun));
+    let measuring = Measuring {
+        spec: &spec,
+        directory,
+        log,
+    };
+    L::visit(&spec.task, measuring)
+}
+
+struct Measuring<'a, S> {
+    spec: &'a Spec<S>,
+    directory: &'a Path,
+    log: RefCell<Log>,
+}
+
+impl<S: TaskSpec> Visitor<S> for Measuring<'_, S> {
+    type Output = Measurement;
+
+    fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Measurement, Error> {
+        let place = Place::new(self.spec.train.device, self.spec.train.precision)?;
+        let task = T::new(&Setup::new(self.spec, &place, &Shared::default()))?;
+        of_task(self.spec, task, place, self.directory, self.log)
+    }
+}
+
+pub(super) fn check_steps(steps: Option<usize>) -> Result<(), SpecError> {
+    match steps {
+        None => Ok(()),
+        Some(steps) => SpecError::within("steps", steps, LEAST_STEPS..=MOST_TIMED),
+    }
+}
+
+fn of_task<T: Task>(
+    spec: &Spec<T::Spec>,
+    task: T,
+    place: Place,
+    directory: &Path,
+    log: RefCell<Log>,
+) -> Result<Measurement, Error> {
+    let steps_per_epoch = task.steps();
+    // From a batch's size to that of an average one.
+    let average = task.epoch_size()? as f64 / steps_per_epoch as f64;
+    let stop = StopSignal::default();
+    let mut listener = |event: Event<'_>| match event {
+        Event::Step { report, .. } => log.borrow_mut().end_step(report),
+        Event::Epoch(_) if log.borrow().is_enough() => stop.stop(),
+        _ => {}
+    };
+    let excerpt = Excerpt::new(&log);
+    let spec = measured(spec)?;
+    let kernels = describe(spec.train.device, spec.train.kernels);
+    let owner = Owner::this_process();
+    // Whoever has ordered it has the directory above.
+    let output = Output::of_run(directory, Existing::Refuse, &owner, true)?;
+    let start = Start::find(output, &spec)?;
+    let course = Course::new(spec, task, place, start)?;
+    let summary = course.watched(&excerpt, &stop, &mut listener)?;
+
+    let log = log.into_inner();
+    let samples = &log.samples;
+    let timing = |seconds: &[f64]| Timing::of(seconds, 1.0);
+    let needed = |seconds: &[f64], factor: f64| {
+        Timing::of(seconds, factor).ok_or_else(|| Error::Measuring {
+            label: summary.method.clone(),
+            reason: "the run ended before anything was measured".to_owned(),
+            usage: false,
+        })
+    };
+    Ok(Measurement {
+        parameters: summary.parameters,
+        steps_per_epoch,
+        gradient_passes: log.gradient_passes,
+        search_passes: log.search_passes,
+        setup_s: log.setup_s,
+        epoch_start: needed(&samples.start, 1.0)?,
+        step: needed(&samples.step, average)?,
+        plain_step: Timing::of(&samples.plain_step, average),
+        search: timing(&samples.search),
+        evaluation: needed(&samples.evaluation, 1.0)?,
+        further: timing(&samples.further),
+        sharpness: timing(&samples.sharpness),
+        records: needed(&samples.records, 1.0)?,
+        checkpoint: needed(&samples.checkpoint, 1.0)?,
+        peak_mb: peak_mb(),
+        threads: rayon::current_num_threads(),
+        kernels,
+    })
+}
+
+/// The spec with everything done in each of many short epochs that a run does at all.
+fn measured<S: TaskSpec>(spec: &Spec<S>) -> Result<Spec<S>, SpecError> {
+    let mut spec = spec.clone();
+    spec.train.epochs = EPOCHS;
+    spec.train.evaluate_every = 1;
+    spec.train.measure_every = spec.train.measure_every.map(|_| 1);
+    spec.train.checkpoint_every = CHECKPOINT_EVERY;
+    spec.train.checkpoint_steps = None;
+    spec.method = edited(&spec.method, |fields| {
+        if fields.get("search").is_some_and(Value::is_table) {
+            fields.insert("search".to_owned(), "every-epoch".into());
+        }
+        // Both kinds of steps are to be measured alike.
+        if fields.get("every").and_then(Value::as_integer) > Some(2) {
+            fields.insert("every".to_owned(), 2.into());
+        }
+    })?;
+    Ok(spec)
+}

@@ -1,0 +1,263 @@
+//! What runs will cost, before they are started: time, memory and money of each method.
+
+mod against;
+mod child;
+mod cost;
+mod estimate;
+mod excerpt;
+mod log;
+mod measure;
+mod scratch;
+mod timing;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+pub use against::Elsewhere;
+pub use child::serve_plan;
+pub use cost::{Change, Cost};
+pub use estimate::{Counts, Estimate};
+pub use measure::{MOST_TIMED, Measurement, measure};
+pub use timing::Timing;
+
+use crate::error::Error;
+use crate::method::check_ascent_steps;
+use crate::place::check_device;
+use crate::spec::{About, Compare, Spec, SpecError, TaskSpec};
+use crate::stop::StopSignal;
+use crate::tasks::Tasks;
+
+/// What is planned besides the experiment.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PlanSpec {
+    /// Steps that are measured of each method, at least 3; if not given, at least 12 in at least 5 seconds.
+    pub steps: Option<usize>,
+    /// Numbers of ascent steps, in place of those of the comparison: each method that ascends is planned with each of
+    /// them. If there is none, with its own.
+    pub ascent_steps: Vec<usize>,
+    /// What an hour of this machine costs.
+    pub price_per_hour: Option<f64>,
+    /// In what, as it is printed.
+    pub currency: Option<String>,
+    /// Runs of a method in a year.
+    pub runs_per_year: Option<usize>,
+    /// A plan of the same experiment from another machine, as JSON.
+    pub against: Option<PathBuf>,
+}
+
+/// What runs cost on this machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The methods, in the order of the comparison.
+    pub methods: Vec<MethodPlan>,
+    /// Runs of each method in the comparison.
+    pub seeds: usize,
+    /// All runs of the comparison, one after the other.
+    pub comparison: Cost,
+    /// What an hour costs, if that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_per_hour: Option<f64>,
+    /// In what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// Runs of a method in a year, if that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runs_per_year: Option<usize>,
+    /// Processors of the machine.
+    pub processors: usize,
+    /// Programs that ran or waited to run, on average over the minute before the measurements, where the system
+    /// tells.
+    pub load: Option<f64>,
+    /// What evaluations do now and then besides, within a sentence.
+    #[serde(default)]
+    pub further: String,
+    /// The same methods on the machine of another plan.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub against: Vec<Elsewhere>,
+}
+
+/// What runs of one method cost.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MethodPlan {
+    /// Its label.
+    pub label: String,
+    /// The spec of its first run, as it is asked for.
+    pub spec: Table,
+    /// What is told of it.
+    pub about: About,
+    /// What was measured.
+    pub measured: Measurement,
+    /// How often each part comes to pass in a run.
+    pub counts: Counts,
+    /// The time of a run.
+    pub estimate: Estimate,
+    /// What a run costs.
+    pub run: Cost,
+    /// What the runs of a year cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub year: Option<Cost>,
+    /// What it costs to take this method in place of the first one; of the first, nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
+}
+
+impl MethodPlan {
+    /// Forward-backward passes of a step, on average.
+    pub fn passes_of_a_step(&self) -> f64 {
+        let further = (self.measured.gradient_passes - 1) as f64;
+        1.0 + further * self.counts.ascending as f64 / self.counts.steps.max(1) as f64
+    }
+
+    /// Seconds of a step, on average.
+    pub fn seconds_of_a_step(&self) -> f64 {
+        let step = self.measured.step.median_s;
+        let share = self.counts.ascending as f64 / self.counts.steps.max(1) as f64;
+        match self.measured.plain_step {
+            Some(plain) => plain.median_s + share * (step - plain.median_s),
+            None => step,
+        }
+    }
+}
+
+impl PlanSpec {
+    fn check(&self) -> Result<(), SpecError> {
+        measure::check_steps(self.steps)?;
+        if let Some(price) = self.price_per_hour {
+            let ok = price.is_finite() && price >= 0.0;
+            SpecError::unless(ok, "price_per_hour", price, "finite and at least 0")?;
+        }
+        for &steps in &self.ascent_steps {
+            check_ascent_steps("ascent_steps", steps)?;
+        }
+        let runs = self.runs_per_year.unwrap_or(1);
+        SpecError::unless(runs >= 1, "runs_per_year", runs, "at least 1")
+    }
+
+    /// The methods that are planned by their labels, with the spec of a run of each.
+    fn methods<S: TaskSpec>(
+        &self,
+        spec: &Spec<S>,
+        compare: &Compare,
+    ) -> Result<Vec<(String, Spec<S>)>, SpecError> {
+        let mut compare = compare.clone();
+        if !self.ascent_steps.is_empty() {
+            compare.ascent_steps.clone_from(&self.ascent_steps);
+        }
+        let entries = compare.entries(spec).map_err(|mut error| {
+            if !self.ascent_steps.is_empty() && error.key == "compare.ascent_steps" {
+                error.key = "ascent_steps".to_owned();
+            }
+            error
+        });
+        let entries = entries?.into_iter();
+        let planned =
+            entries.filter_map(|entry| Some((entry.label, entry.specs.into_iter().next()?)));
+        Ok(planned.collect())
+    }
+}
+
+/// Plans the runs of `compare` on the experiment `spec`: measures a few steps of each method in a process of its
+/// own, one after the other, and says what whole runs cost. `listener` is told what is measured.
+///
+/// `program` is the running program or one like it, which measures: it is started as `program plan --measure`, does what [`serve_plan`]
+/// does, and prints the [`Measurement`] as JSON. If `stop` asks for an end before all is measured, that process is ended
+/// at once, and there is no plan. Temporary files are removed in any case; those of a plan that was killed, by the next.
+///
+/// # Errors
+/// If a spec or a value of `how` cannot be, this build or this machine does not have the device, the other plan cannot be read or is of another experiment, or a method
+/// cannot be measured.
+pub fn plan<L: Tasks>(
+    spec: &Spec<L::Spec>,
+    compare: &Compare,
+    how: &PlanSpec,
+    program: &Path,
+    stop: &StopSignal,
+    listener: &mut dyn FnMut(&str),
+) -> Result<Option<Plan>, Error> {
+    how.check()?;
+    check_device(spec.train.device, spec.train.precision)?;
+    let methods = how.methods(spec, compare)?;
+    let there = match &how.against {
+        Some(path) => {
+            let there = against::read(path)?;
+            against::same_experiment(&methods, &there)?;
+            Some(there)
+        }
+        None => None,
+    };
+    scratch::sweep();
+    let load = load();
+    let mut measured = Vec::new();
+    for (label, spec) in methods {
+        listener(&label);
+        let Some(found) = child::ordered(program, &label, &spec, how.steps, stop)? else {
+            return Ok(None);
+        };
+        measured.push((label, spec, found));
+    }
+    let mut plan = Plan::new(how, compare.seeds.len(), measured)?;
+    plan.load = load;
+    if let Some(there) = there {
+        plan.against = against::beside(&plan, &there);
+    }
+    Ok(Some(plan))
+}
+
+impl Plan {
+    fn new<S: TaskSpec>(
+        how: &PlanSpec,
+        seeds: usize,
+        measured: Vec<(String, Spec<S>, Measurement)>,
+    ) -> Result<Self, SpecError> {
+        let runs = how.runs_per_year;
+        let mut methods: Vec<MethodPlan> = Vec::with_capacity(measured.len());
+        for (label, spec, measured) in measured {
+            let counts = Counts::of(&spec.clone().resolved()?, measured.steps_per_epoch);
+            let estimate = Estimate::of(&measured, &counts);
+            let run = Cost::of(estimate.total_s / 3600.0, how.price_per_hour);
+            let change = methods
+                .first()
+                .map(|first| Change::of(first.run, run, runs));
+            methods.push(MethodPlan {
+                label,
+                about: spec.clone().resolved()?.about(),
+                spec: spec.to_table()?,
+                measured,
+                counts,
+                estimate,
+                run,
+                year: runs.map(|runs| run.times(runs as f64)),
+                change,
+            });
+        }
+        let hours: f64 = methods.iter().map(|method| method.run.hours).sum();
+        Ok(Self {
+            methods,
+            seeds,
+            comparison: Cost::of(seeds as f64 * hours, how.price_per_hour),
+            price_per_hour: how.price_per_hour,
+            currency: how.currency.clone(),
+            runs_per_year: runs,
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            load: None,
+            further: S::FURTHER.to_owned(),
+            against: Vec::new(),
+        })
+    }
+
+    /// The method of that label.
+    fn method(&self, label: &str) -> Option<&MethodPlan> {
+        self.methods.iter().find(|method| method.label == label)
+    }
+}
+
+/// The load of the last minute, which Linux tells.
+fn load() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+//! One run: a model trained by a method from a seed.
+
+use std::fmt;
+use std::path::Path;
+
+use xsam_files::Owner;
+
+use crate::course::Course;
+use crate::error::Error;
+use crate::event::Listener;
+use crate::files::Terms;
+use crate::output::Output;
+use crate::place::Place;
+use crate::place::check_device;
+use crate::setup::Setup;
+use crate::shared::Shared;
+use crate::spec::Spec;
+use crate::start::Start;
+use crate::stop::StopSignal;
+use crate::summary::RunSummary;
+use crate::task::Task;
+use crate::tasks::{Tasks, Visitor};
+
+/// A run and its directory: `spec.toml`, `metrics.csv`, `run.json`, `checkpoint/`, an event file for TensorBoard; of
+/// XSAM also `search.csv`; and what its task writes besides.
+pub struct Run(Box<dyn Prepared>);
+
+/// The course of a run of some task.
+trait Prepared {
+    fn train(
+        self: Box<Self>,
+        stop: &StopSignal,
+        listener: &mut Listener<'_>,
+    ) -> Result<RunSummary, Error>;
+}
+
+impl<T: Task> Prepared for Course<T> {
+    fn train(
+        self: Box<Self>,
+        stop: &StopSignal,
+        listener: &mut Listener<'_>,
+    ) -> Result<RunSummary, Error> {
+        (*self).train(stop, listener)
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Run")
+    }
+}
+
+impl Run {
+    /// Prepares the run of `spec` in `directory`, which nobody else can write into until it is over.
+    ///
+    /// # Errors
+    /// If the spec cannot be, this build or this machine does not have its device, somebody is at work in the directory,
+    /// it exists and `terms` do not say what to do with it, the data are not those that it goes on from, or data or model
+    /// cannot be made.
+    pub fn prepare<L: Tasks>(
+        spec: Spec<L::Spec>,
+        directory: &Path,
+        terms: impl Into<Terms>,
+    ) -> Result<Self, Error> {
+        let terms = terms.into();
+        spec.clone().resolved()?;
+        // Before the data, which may take a while.
+        check_device(spec.train.device, spec.train.precision)?;
+        let owner = Owner::this_process();
+        let output = Output::of_run(directory, terms.existing, &owner, false)?;
+        Self::in_output::<L>(spec, output, terms, &Shared::default())
+    }
+
+    /// The run of a spec in a directory of the comparison that `owner` makes.
+    pub(crate) fn of_comparison<L: Tasks>(
+        spec: Spec<L::Spec>,
+        directory: &Path,
+        terms: Terms,
+        owner: &Owner,
+        shared: &Shared,
+    ) -> Result<Self, Error> {
+        let output = Output::of_run(directory, terms.existing, owner, true)?;
+        Self::in_output::<L>(spec, output, terms, shared)
+    }
+
+    fn in_output<L: Tasks>(
+        asked: Spec<L::Spec>,
+        output: Output,
+        terms: Terms,
+        shared: &Shared,
+    ) -> Result<Self, Error> {
+        let spec = asked.clone().resolved()?;
+        let start = Start::find(output, &asked)?;
+        let task = spec.task.clone();
+        let preparation = Preparation {
+            asked,
+            spec,
+            start,
+            terms,
+            shared,
+        };
+        L::visit(&task, preparation)
+    }
+
+    /// Trains until all epochs are done, `stop` asks for an end, or an error.
+    ///
+    /// After each epoch the files are up to date. A run that was asked to stop has a checkpoint of where it
+    /// was; one that was killed has those that its spec asks for. Resumed, it equals one that was not stopped: an
+    /// evaluation that was not complete is made again.
+    ///
+    /// # Errors
+    /// If a step fails, or a file cannot be written. What was reached is in the directory.
+    pub fn train(
+        self,
+        stop: &StopSignal,
+        listener: &mut Listener<'_>,
+    ) -> Result<RunSummary, Error> {
+        self.0.train(stop, listener)
+    }
+}
+
+/// All that a run needs but its task.
+struct Preparation<'a, S> {
+    asked: Spec<S>,
+    spec: Spec<S>,
+    start: Start,
+    terms: Terms,
+    shared: &'a Shared,
+}
+
+impl<S> Visitor<S> for Preparation<'_, S> {
+    type Output = Run;
+
+    fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Run, Error> {
+        let Self {
+            asked,
+            spec,
+            start,
+            terms,
+            shared,
+        } = self;
+        let place = Place::new(spec.train.device, spec.train.precision)?;
+        let setup = Setup::new(&spec, &place, shared);
+        let data = T::fingerprint(&setup)?;
+        let start = start.with_data::<T>(&spec, data, terms.changed_data)?;
+        let task = T::new(&setup.of_run(start.kept()))?;
+        Ok(Run(Box::new(Course::new(asked, task, place, start)?)))
+    }
+}

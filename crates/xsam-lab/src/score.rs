@@ -1,0 +1,346 @@
+//! What a model is scored by, and what is counted for it.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::numbers;
+
+/// Text of a declaration: written in the program, or read from a file.
+pub type Text = Cow<'static, str>;
+
+/// Which way a value is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Better {
+    /// The higher the better.
+    Higher,
+    /// The lower the better.
+    Lower,
+}
+
+impl Better {
+    /// The better one first, what is no number last.
+    pub fn order(self, a: f64, b: f64) -> Ordering {
+        match (a.is_nan(), b.is_nan(), self) {
+            (false, false, Self::Higher) => b.total_cmp(&a),
+            (false, false, Self::Lower) => a.total_cmp(&b),
+            (a, b, _) => a.cmp(&b),
+        }
+    }
+
+    /// Whether a value is better than another one.
+    pub fn beats(self, value: f64, other: f64) -> bool {
+        self.order(value, other) == Ordering::Less
+    }
+
+    /// What the best value is: `highest` or `lowest`.
+    pub fn best(self) -> &'static str {
+        match self {
+            Self::Higher => "highest",
+            Self::Lower => "lowest",
+        }
+    }
+}
+
+/// How the score of many items follows from the sum over them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Average {
+    /// It is the mean.
+    #[default]
+    Mean,
+    /// The square root of the mean, as of squared errors.
+    RootMean,
+    /// The exponential of the mean, as of losses for a perplexity.
+    ExpMean,
+}
+
+/// A part of the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// What is learned from.
+    Train,
+    /// What hyper-parameters and epochs are chosen on.
+    Validation,
+    /// What methods are compared on.
+    Test,
+}
+
+impl Part {
+    /// In the order in which they are told.
+    pub const ALL: [Self; 3] = [Self::Train, Self::Validation, Self::Test];
+
+    /// With which the name of a column begins.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "validation",
+            Self::Test => "test",
+        }
+    }
+
+    /// Within a sentence.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Train => "training",
+            part => part.name(),
+        }
+    }
+}
+
+/// A number that says how well a model does, as a task declares it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Score {
+    /// Its name within a sentence, as `accuracy` or `BLEU`.
+    pub name: Text,
+    /// Which way it is better.
+    pub better: Better,
+    /// What follows a value; empty for a bare number. A score in `%` is a share, which is shown times 100.
+    pub unit: Text,
+    /// Digits after the point of a mean over seeds.
+    pub digits: usize,
+    /// How it follows from a sum over items.
+    pub average: Average,
+    /// Whether it is too costly for every evaluation. The task says after which epochs it is computed, the last one
+    /// among them.
+    pub costly: bool,
+    /// What it is, in a sentence without a full stop.
+    pub meaning: Text,
+}
+
+impl Score {
+    /// A bare number, with 3 digits after the point.
+    pub fn new(name: impl Into<Text>, better: Better, meaning: impl Into<Text>) -> Self {
+        Self {
+            name: name.into(),
+            better,
+            unit: Text::default(),
+            digits: 3,
+            average: Average::Mean,
+            costly: false,
+            meaning: meaning.into(),
+        }
+    }
+
+    /// A share, the higher the better, that is shown in percent.
+    pub fn percent(name: impl Into<Text>, meaning: impl Into<Text>) -> Self {
+        let score = Self::new(name, Better::Higher, meaning);
+        score.with_unit("%").with_digits(1)
+    }
+
+    /// The loss, by which a model without another score is judged.
+    pub fn loss() -> Self {
+        Self::new("loss", Better::Lower, "Mean loss over the items")
+    }
+
+    /// With a unit.
+    #[must_use]
+    pub fn with_unit(mut self, unit: impl Into<Text>) -> Self {
+        self.unit = unit.into();
+        self
+    }
+
+    /// With so many digits after the point.
+    #[must_use]
+    pub fn with_digits(mut self, digits: usize) -> Self {
+        self.digits = digits;
+        self
+    }
+
+    /// That follows so from a sum over items.
+    #[must_use]
+    pub fn with_average(mut self, average: Average) -> Self {
+        self.average = average;
+        self
+    }
+
+    /// That is too costly for every evaluation.
+    #[must_use]
+    pub fn costly(mut self) -> Self {
+        self.costly = true;
+        self
+    }
+
+    /// The name of its column for a part of the data, as `test_accuracy` or `train_bits_per_character`.
+    pub fn column(&self, part: Part) -> String {
+        let letters = self.name.chars().map(|c| match c.is_alphanumeric() {
+            true => c.to_ascii_lowercase(),
+            false => '_',
+        });
+        format!("{}_{}", part.name(), letters.collect::<String>())
+    }
+
+    /// A value of a single model with its unit.
+    pub fn told(&self, value: f64) -> String {
+        numbers::with_unit(value, &self.unit, self.digits)
+    }
+
+    /// Its value of a tally, if that has it.
+    pub fn of(&self, tally: &Tally) -> Option<f64> {
+        let mean = tally.sums.get(&*self.name)? / tally.items.max(1) as f64;
+        Some(match self.average {
+            Average::Mean => mean,
+            Average::RootMean => mean.sqrt(),
+            Average::ExpMean => mean.exp(),
+        })
+    }
+}
+
+/// The score that epochs are chosen by: the first one that every evaluation computes, or else the loss.
+pub fn of_epochs(scores: &[Score]) -> Score {
+    let first = scores.iter().find(|score| !score.costly);
+    first.cloned().unwrap_or_else(Score::loss)
+}
+
+/// The score that runs are compared, tuned and tested by: the first costly one, which nobody computes for nothing, or
+/// else the one that epochs are chosen by.
+pub fn compared(scores: &[Score]) -> Score {
+    let costly = scores.iter().find(|score| score.costly);
+    costly.cloned().unwrap_or_else(|| of_epochs(scores))
+}
+
+/// What is counted of the items of a batch, images or tokens, or of several batches.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// How many items.
+    pub items: usize,
+    /// The sum of their losses.
+    pub loss: f64,
+    /// Sums over the items, by the names of scores.
+    sums: BTreeMap<String, f64>,
+}
+
+impl Tally {
+    /// Of so many items, whose losses add up to `loss`.
+    pub fn new(items: usize, loss: f64) -> Self {
+        Self {
+            items,
+            loss,
+            sums: BTreeMap::new(),
+        }
+    }
+
+    /// With the sum of a score over the items.
+    #[must_use]
+    pub fn with(mut self, score: &str, sum: f64) -> Self {
+        self.sums.insert(score.to_owned(), sum);
+        self
+    }
+
+    /// Adds what was counted of other items.
+    pub fn add(&mut self, other: &Self) {
+        self.items += other.items;
+        self.loss += other.loss;
+        for (score, sum) in &other.sums {
+            *self.sums.entry(score.clone()).or_default() += sum;
+        }
+    }
+
+    /// What that comes to: mean loss, and those of the scores that were counted.
+    pub fn measured(&self, scores: &[Score]) -> Measured {
+        let values = scores.iter().filter_map(|score| {
+            let value = score.of(self)?;
+            Some((score.name.to_string(), value))
+        });
+        Measured {
+            loss: self.loss / self.items.max(1) as f64,
+            values: values.collect(),
+        }
+    }
+}
+
+/// How well a model does on a part of the data.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Measured {
+    /// Mean loss.
+    pub loss: f64,
+    /// The scores that were computed, by their names.
+    #[serde(flatten)]
+    pub values: BTreeMap<String, f64>,
+}
+
+/// How well a model does on the data that it does not learn from.
+#[derive(Clone, Debug)]
+pub struct Scores {
+    /// On the validation data.
+    pub validation: Measured,
+    /// On the test data.
+    pub test: Measured,
+    /// Names and texts of files that tell more, for the run's directory.
+    pub files: Vec<(&'static str, String)>,
+    /// What a person should know of the evaluation, in sentences.
+    pub warnings: Vec<String>,
+}
+
+impl Scores {
+    /// Without more to tell.
+    pub fn new(validation: Measured, test: Measured) -> Self {
+        Self {
+            validation,
+            test,
+            files: Vec::new(),
+            warnings: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_number_is_never_better() {
+        for better in [Better::Higher, Better::Lower] {
+            assert!(better.beats(1.0, f64::NAN) && !better.beats(f64::NAN, 1.0));
+            assert!(!better.beats(f64::NAN, f64::NAN) && !better.beats(1.0, 1.0));
+        }
+        assert!(Better::Higher.beats(2.0, 1.0) && !Better::Higher.beats(1.0, 2.0));
+        assert!(Better::Lower.beats(1.0, 2.0) && Better::Lower.beats(f64::NEG_INFINITY, 1.0));
+    }
+
+    #[test]
+    fn scores_follow_from_sums_over_items() {
+        let squared = Score::new("error", Better::Lower, "").with_average(Average::RootMean);
+        let perplexity = Score::new("perplexity", Better::Lower, "").with_average(Average::ExpMean);
+        let accuracy = Score::percent("accuracy", "");
+        let scores = [accuracy.clone(), squared, perplexity];
+        let mut all = Tally::new(1, 2.0).with("accuracy", 1.0).with("error", 4.0);
+        let more = Tally::new(3, 1.0).with("accuracy", 2.0);
+        all.add(&more.with("error", 32.0).with("perplexity", 0.0));
+        let measured = all.measured(&scores);
+        assert_eq!(measured.loss, 0.75);
+        let values: Vec<f64> = measured.values.into_values().collect();
+        assert_eq!(values, [0.75, 3.0, 1.0]);
+        // What was not counted is not there.
+        assert!(Tally::new(4, 1.0).measured(&scores).values.is_empty());
+        assert_eq!(accuracy.told(0.75), "75.0 %");
+    }
+
+    #[test]
+    fn the_first_score_is_compared_unless_a_costly_one_is_there() {
+        let accuracy = Score::percent("accuracy", "");
+        let bits = Score::new("bits per character", Better::Lower, "").with_unit("bits");
+        assert_eq!(bits.column(Part::Train), "train_bits_per_character");
+        assert_eq!(bits.told(1.5), "1.500 bits");
+        let both = [bits.clone(), accuracy.clone()];
+        assert_eq!(
+            (of_epochs(&both), compared(&both)),
+            (bits.clone(), bits.clone())
+        );
+        let both = [accuracy.clone(), bits.clone().costly()];
+        assert_eq!(
+            (of_epochs(&both), compared(&both)),
+            (accuracy, bits.costly())
+        );
+        assert_eq!(compared(&[]).column(Part::Test), "test_loss");
+        let text = crate::json::line(&both).unwrap();
+        assert_eq!(crate::json::parse::<[Score; 2]>(&text).unwrap(), both);
+    }
+}

@@ -1,0 +1,212 @@
+//! The fields of sections: which there are, what they take, and errors that name the one that is wrong.
+
+use std::cell::Cell;
+use std::iter::once;
+
+use serde::de::value::{Error as ValueError, MapDeserializer};
+use serde::de::{DeserializeOwned, Deserializer, IntoDeserializer, Visitor};
+use serde::forward_to_deserialize_any;
+use toml::{Table, Value};
+use xsam::method::MethodSpec;
+use xsam_names::hint;
+
+use super::{OptimizerSpec, ScheduleSpec, SpecError, TaskSpec, TrainSpec, renamed};
+
+/// Refuses keys that are not those of the fields of a section.
+pub(super) fn check_fields(name: &str, section: &Table, fields: &[&str]) -> Result<(), SpecError> {
+    match section.keys().find(|key| !fields.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(key) => {
+            let fields = fields.iter().copied();
+            Err(unknown(&format!("{name}.{key}"), "field", fields))
+        }
+    }
+}
+
+/// The section `name` from its table.
+pub(super) fn section<T: DeserializeOwned>(name: &str, table: Table) -> Result<T, SpecError> {
+    for (key, value) in &table {
+        renamed::check(&format!("{name}.{key}"), name, key, value)?;
+    }
+    check_fields(name, &table, fields_at::<T>(&[]))?;
+    of_fields(name, table, T::deserialize)
+}
+
+/// What `read` makes of the fields of the section `name`.
+pub(super) fn of_fields<T>(
+    name: &str,
+    table: Table,
+    read: impl Fn(Value) -> Result<T, toml::de::Error>,
+) -> Result<T, SpecError> {
+    // One field at a time, so that an error can be told which one it is of. All fields have
+    // defaults.
+    for (key, value) in &table {
+        let single = Table::from_iter([(key.clone(), value.clone())]);
+        if let Err(error) = read(Value::Table(single)) {
+            let message = error.message().trim().to_owned();
+            return Err(SpecError::new(format!("{name}.{key}"), message));
+        }
+    }
+    read(Value::Table(table)).map_err(|e| SpecError::new(name, e.message().trim()))
+}
+
+pub(super) fn unknown<'a>(
+    key: &str,
+    what: &str,
+    names: impl Iterator<Item = &'a str> + Clone,
+) -> SpecError {
+    let given = key.rsplit('.').next().unwrap_or(key);
+    let hint = hint(given, names.clone());
+    let names = names.collect::<Vec<_>>().join(", ");
+    SpecError::new(
+        key,
+        format!("there is no such {what}{hint} (there are: {names})"),
+    )
+}
+
+pub(super) fn expect_table(key: &str, value: Value) -> Result<Table, SpecError> {
+    match value {
+        Value::Table(table) => Ok(table),
+        other => {
+            let found = other.type_str();
+            Err(SpecError::new(
+                key,
+                format!("must be a section, [{key}], not a {found}"),
+            ))
+        }
+    }
+}
+
+/// What `text` is for the field at `path`: a value of TOML, or a text if it is none or the field takes no other. A text in
+/// quotation marks is what is between them.
+pub(super) fn value_of<S: TaskSpec>(path: &[&str], text: &str) -> Value {
+    let table = format!("value = {text}").parse::<Table>().ok();
+    let value = table
+        .filter(|table| table.len() == 1)
+        .and_then(|mut table| table.remove("value"));
+    match value {
+        Some(value) if value.is_str() || !is_text::<S>(path) => value,
+        _ => Value::String(text.to_owned()),
+    }
+}
+
+/// Whether the field at `path` takes a text and nothing else.
+fn is_text<S: TaskSpec>(path: &[&str]) -> bool {
+    let of_method = |field| {
+        let methods = MethodSpec::NAMES.iter();
+        let mut methods = methods.filter_map(|name| MethodSpec::named(name));
+        methods.any(|method| matches!(method_at(&method, &[field]), Found::Text))
+    };
+    let found = match *path {
+        ["method", "name"] => return true,
+        ["method", field] => return of_method(field),
+        // What a method has other than [method].
+        ["compare", label, field] if label != "tune" => {
+            return self::is_text::<S>(&["method", field]);
+        }
+        ["optimizer", ref field @ ..] => at::<OptimizerSpec>(field),
+        ["schedule", ref field @ ..] => at::<ScheduleSpec>(field),
+        ["train", ref field @ ..] => at::<TrainSpec>(field),
+        _ => at::<S>(path),
+    };
+    matches!(found, Found::Text)
+}
+
+/// The names of the fields that serde knows of the struct at a path.
+pub(super) fn fields_at<T: DeserializeOwned>(path: &[&str]) -> &'static [&'static str] {
+    match at::<T>(path) {
+        Found::Struct(fields) => fields,
+        Found::Text | Found::Other => &[],
+    }
+}
+
+/// What serde wants to read at a path.
+fn at<T: DeserializeOwned>(path: &[&str]) -> Found {
+    let found = Cell::new(Found::Other);
+    // It ends with an error, by design: only the type is wanted.
+    let _ = T::deserialize(Field {
+        path,
+        found: &found,
+    });
+    found.get()
+}
+
+/// The same of a field of a method.
+fn method_at(method: &MethodSpec, path: &[&str]) -> Found {
+    let found = Cell::new(Found::Other);
+    let _ = method.with_fields(Field {
+        path,
+        found: &found,
+    });
+    found.get()
+}
+
+#[derive(Clone, Copy)]
+enum Found {
+    Text,
+    /// With these fields.
+    Struct(&'static [&'static str]),
+    Other,
+}
+
+/// Finds out what serde wants to read at a path.
+struct Field<'a> {
+    path: &'a [&'a str],
+    found: &'a Cell<Found>,
+}
+
+impl<'de> Deserializer<'de> for Field<'_> {
+    type Error = ValueError;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, ValueError> {
+        Err(serde::de::Error::custom("there is no value"))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ValueError> {
+        let Some((name, path)) = self.path.split_first() else {
+            self.found.set(Found::Struct(fields));
+            return self.deserialize_any(visitor);
+        };
+        let field = Field { path, ..self };
+        visitor.visit_map(MapDeserializer::new(once((*name, field))))
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, ValueError> {
+        if self.path.is_empty() {
+            self.found.set(Found::Text);
+        }
+        self.deserialize_any(visitor)
+    }
+
+    /// One that is chosen by its name alone.
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, ValueError> {
+        self.deserialize_string(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str bytes byte_buf unit
+        unit_struct newtype_struct seq tuple tuple_struct map identifier ignored_any
+    }
+}
+
+impl<'de> IntoDeserializer<'de> for Field<'_> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}

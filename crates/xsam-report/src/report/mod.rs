@@ -1,0 +1,59 @@
+//! The report on a run or a comparison: one HTML file for a person who decides, made from what is in the directory.
+//!
+//! `source` reads the directory, `comparison` and `run` say what is on the page, `page` prints it.
+
+mod axis;
+mod comparison;
+mod curves;
+mod file;
+mod flatness;
+mod outcome;
+mod page;
+mod pictures;
+pub(crate) mod plots;
+mod results;
+mod rows;
+mod run;
+mod search;
+mod shared;
+mod source;
+mod table;
+mod thin;
+
+use std::path::{Path, PathBuf};
+
+use source::{ComparisonSource, RunSource};
+use xsam_lab::Error;
+use xsam_lab::files;
+use xsam_lab::layout;
+use xsam_lab::{SpecError, await_report};
+
+/// Writes `report.html` into the directory of a run or a comparison, from what is in it, and returns its path. The run
+/// or comparison need not be finished; an earlier report is replaced.
+///
+/// `program` is the name of the program that makes such results, as one types it.
+///
+/// The page needs no network and no other file. What `xsam flatness` and `xsam landscape` have left is in it. Of that,
+/// what is damaged is left out and told on the page.
+///
+/// # Errors
+/// If there is neither a run nor a comparison, what it has written is damaged, or the file cannot be written.
+pub fn report(directory: &Path, program: &str) -> Result<PathBuf, Error> {
+    let has = |file: &str| directory.join(file).exists();
+    if !has(layout::COMPARISON) && !has(layout::RUN) {
+        let message = format!(
+            "{} holds no results: give the directory of a run or of a comparison",
+            directory.display()
+        );
+        return Err(SpecError::new("", message).into());
+    }
+    // What is in the directory may be under way: only the page is not written twice at once.
+    let _lock = await_report(directory)?;
+    let page = match has(layout::COMPARISON) {
+        true => comparison::page(&ComparisonSource::read(directory)?, program),
+        false => run::page(&RunSource::read(directory)?, program),
+    };
+    let path = directory.join(layout::REPORT);
+    files::write(&path, &page.html(&path)?)?;
+    Ok(path)
+}

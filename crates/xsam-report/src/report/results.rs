@@ -1,0 +1,213 @@
+//! The results of a comparison: the score of each run, and the table.
+
+use super::curves::Palette;
+use super::outcome::{Difference, Judged};
+use super::page::{Block, Section};
+use super::rows::{self, Row, RowsDrawing};
+use super::source::{ComparisonSource, MethodSource};
+use super::table::{Cell, Head, Table, TableRow};
+use xsam_lab::Column;
+use xsam_lab::MethodSummary;
+use xsam_lab::Spread;
+use xsam_lab::numbers::{PAGE, capital, in_unit, p_value};
+
+/// Table, and the score of each run.
+pub(super) fn results(source: &ComparisonSource, score: &Judged) -> Section {
+    let row = |(number, method): (usize, &MethodSource)| {
+        let values = method.values(|run| score.of_run(run));
+        let told = |(seed, value): (u64, f64)| {
+            let told = format!("{}, seed {seed}: {}", method.label(), score.told(value));
+            (value, told)
+        };
+        let spread = score.of_method(source, method);
+        Row {
+            label: method.label().to_owned(),
+            value: score.spread(spread, method.summary.runs),
+            colour: number,
+            runs: values.map(told).collect(),
+            spread,
+        }
+    };
+    let rows: Vec<Row> = source.methods.iter().enumerate().map(row).collect();
+    let title = format!(
+        "{} of each run{}",
+        capital(score.title()),
+        in_unit(&score.column.unit)
+    );
+    let scores = rows::dots(&title, &rows);
+    Section {
+        title: "Results".to_owned(),
+        note: "Mean ± standard deviation over the seeds. Dots are runs, the upright line is their mean, the bar a standard \
+               deviation to either side. Times are means too, and depend on what else the machine did."
+            .to_owned(),
+        blocks: vec![
+            Block::Rows(scores.into_iter().chain(costs(source)).collect()),
+            Block::Table(table(source, score)),
+        ],
+    }
+}
+
+/// A bar for what a run of each method took: time, and memory where it is known.
+fn costs(source: &ComparisonSource) -> impl Iterator<Item = RowsDrawing> + use<> {
+    let row = |of: fn(&MethodSummary) -> Option<f64>, told: &dyn Fn(f64) -> String| {
+        let row = |(number, method): (usize, &MethodSource)| {
+            let mean = of(&method.summary);
+            Row {
+                label: method.label().to_owned(),
+                value: mean.map_or_else(|| PAGE.missing.to_owned(), told),
+                colour: number,
+                runs: Vec::new(),
+                spread: mean.map(|mean| Spread {
+                    mean,
+                    deviation: 0.0,
+                }),
+            }
+        };
+        source
+            .methods
+            .iter()
+            .enumerate()
+            .map(row)
+            .collect::<Vec<Row>>()
+    };
+    let time = row(|method| method.seconds, &|seconds| PAGE.duration(seconds));
+    let memory = row(|method| method.peak_mb, &|mb| {
+        format!("{} MB", PAGE.fixed(mb, 0))
+    });
+    let time = rows::bars("Time of a run's steps, without evaluation", &time);
+    let memory = rows::bars(
+        "Peak memory of the process, up to the end of a run",
+        &memory,
+    );
+    time.into_iter().chain(memory)
+}
+
+/// By how much each method differs from the first one.
+fn differences(first: &MethodSource, methods: &[MethodSource], score: &Judged) -> TableRow {
+    let cell = |method: &MethodSource| {
+        let other = method.label() != first.label();
+        let found = other
+            .then(|| Difference::new(first, method, score))
+            .flatten();
+        let test = found.and_then(|found| found.test);
+        Cell {
+            text: PAGE.signed(found.map(|found| found.mean), score.column.digits),
+            note: test.map_or_else(String::new, |test| p_value(test.p)),
+            strong: false,
+        }
+    };
+    let name = format!("against {}, paired over seeds", first.label());
+    TableRow::new(name, methods.iter().map(cell))
+}
+
+/// The rows with a rule above the first one.
+fn grouped(mut rows: Vec<TableRow>) -> Vec<TableRow> {
+    if let Some(first) = rows.first_mut() {
+        first.apart = true;
+    }
+    rows
+}
+
+fn table(source: &ComparisonSource, score: &Judged) -> Table {
+    let methods = &source.methods;
+    let head = methods.iter().enumerate().map(|(number, method)| Head {
+        text: method.label().to_owned(),
+        colour: Some(Palette::Methods.class(number, methods.len())),
+    });
+    let line = |name: &str, cell: &dyn Fn(&MethodSource) -> String| {
+        TableRow::plain(name, methods.iter().map(cell))
+    };
+    let mut rows = Vec::new();
+    rows.push(line("rho", &|method| {
+        let rho = method
+            .summary
+            .method
+            .as_ref()
+            .and_then(|method| method.rho());
+        rho.map_or_else(|| PAGE.missing.to_owned(), |rho| rho.to_string())
+    }));
+    let (_, finished) = source.progress();
+    let seeds = source.summary.seeds.len();
+    if finished < methods.len() * seeds {
+        rows.push(line("finished runs", &|method| {
+            format!("{} of {seeds}", method.summary.runs)
+        }));
+    }
+    let columns = &source.summary.columns;
+    let row = |column: &Column| row(column, methods);
+    let compared = source.summary.compared();
+    let mut scores: Vec<&Column> = columns
+        .iter()
+        .filter(|column| column.score.is_some())
+        .collect();
+    // What is compared comes first, and what else there is of that score.
+    scores.sort_by_key(|column| {
+        let same = compared.is_some_and(|compared| compared.score == column.score);
+        (!same, Some(*column) != compared)
+    });
+    let mut scores: Vec<TableRow> = scores.into_iter().filter_map(row).collect();
+    let first = methods
+        .first()
+        .filter(|_| methods.len() > 1 && !scores.is_empty());
+    if let Some(first) = first {
+        scores.insert(1, differences(first, methods, score));
+    }
+    rows.extend(grouped(scores));
+    let others = columns.iter().filter(|column| column.score.is_none());
+    rows.extend(grouped(others.filter_map(row).collect()));
+    type Cost = fn(&MethodSummary) -> Option<f64>;
+    let passes: [(&str, Cost); 2] = [
+        ("forward-backward passes", |method| method.gradient_passes),
+        ("forward passes of searches", |method| method.search_passes),
+    ];
+    let passes = passes.map(|(name, of)| line(name, &|method| PAGE.fixed(of(&method.summary), 0)));
+    rows.extend(grouped(passes.into()));
+    rows.push(line("time of an epoch", &|method| {
+        PAGE.duration(method.summary.seconds_per_epoch)
+    }));
+    rows.push(line("times the first method's", &|method| {
+        PAGE.fixed(method.summary.time_ratio, 2)
+    }));
+    rows.push(line("time of a run's steps", &|method| {
+        PAGE.duration(method.summary.seconds)
+    }));
+    if methods
+        .iter()
+        .any(|method| method.summary.peak_mb.is_some())
+    {
+        rows.push(line("peak memory in MB", &|method| {
+            PAGE.fixed(method.summary.peak_mb, 0)
+        }));
+    }
+    Table {
+        head: [Head::default()].into_iter().chain(head).collect(),
+        rows,
+    }
+}
+
+/// The row of a column; none if no method has it.
+fn row(column: &Column, methods: &[MethodSource]) -> Option<TableRow> {
+    let spread = |method: &MethodSource| method.summary.spreads.get(&*column.name).copied();
+    let means = methods
+        .iter()
+        .filter_map(|method| Some(spread(method)?.mean));
+    let best = means.reduce(|best, mean| match column.better {
+        Some(better) if better.beats(mean, best) => mean,
+        _ => best,
+    })?;
+    let judges = methods.len() > 1 && column.better.is_some();
+    let cell = |method: &MethodSource| {
+        let spread = spread(method);
+        let shown = |value: f64| PAGE.fixed(column.shown(value), column.digits);
+        let deviation = spread.filter(|_| method.summary.runs > 1);
+        let deviation = deviation
+            .map(|spread| spread.deviation)
+            .filter(|d| d.is_finite());
+        Cell {
+            text: spread.map_or_else(|| PAGE.missing.to_owned(), |spread| shown(spread.mean)),
+            note: deviation.map_or_else(String::new, |d| format!("± {}", shown(d))),
+            strong: judges && spread.is_some_and(|spread| spread.mean == best),
+        }
+    };
+    Some(TableRow::new(column.heading(), methods.iter().map(cell)))
+}

@@ -1,0 +1,202 @@
+//! What the directory of a run or a comparison holds.
+
+use std::path::{Path, PathBuf};
+
+use super::flatness::{self, Measured};
+use super::pictures::{self, Picture};
+use super::search::{self, Search};
+use xsam_lab::Error;
+use xsam_lab::Metrics;
+use xsam_lab::files;
+use xsam_lab::layout;
+use xsam_lab::{Column, columns};
+use xsam_lab::{ComparisonSummary, MethodSummary};
+use xsam_lab::{RunSummary, Status};
+
+/// A run, finished or not.
+#[derive(Debug)]
+pub(super) struct RunSource {
+    pub(super) directory: PathBuf,
+    /// The spec as it is in its file.
+    pub(super) text: String,
+    pub(super) summary: RunSummary,
+    pub(super) epochs: Vec<Metrics>,
+    pub(super) searches: Vec<Search>,
+    pub(super) measured: Option<Measured>,
+    pub(super) landscapes: Vec<Picture>,
+    /// What could not be read and is left out, and what else is to be known of what was measured.
+    pub(super) notices: Vec<String>,
+}
+
+/// A comparison, finished or not.
+#[derive(Debug)]
+pub(super) struct ComparisonSource {
+    pub(super) directory: PathBuf,
+    /// The spec as it is in its file, with the methods and seeds.
+    pub(super) text: String,
+    /// What came out, its methods left aside.
+    pub(super) summary: ComparisonSummary,
+    pub(super) methods: Vec<MethodSource>,
+    /// What could not be read and is left out.
+    pub(super) notices: Vec<String>,
+}
+
+/// A method of a comparison, and those of its runs that have begun.
+#[derive(Debug)]
+pub(super) struct MethodSource {
+    pub(super) summary: MethodSummary,
+    pub(super) runs: Vec<RunSource>,
+}
+
+impl RunSource {
+    /// Reads a run directory. What is not the run itself, but was measured of it, is left out with a notice if it is
+    /// damaged.
+    ///
+    /// # Errors
+    /// If a file of the run is missing or damaged.
+    pub(super) fn read(directory: &Path) -> Result<Self, Error> {
+        let text = files::read(&directory.join(layout::SPEC))?;
+        let mut notices = Vec::new();
+        let landscapes = or_notice(pictures::landscapes(directory), &mut notices);
+        let on_other = pictures::on_changed_data(directory, &landscapes);
+        let on_other = or_notice(on_other, &mut notices);
+        notices.extend(on_other);
+        Ok(Self {
+            directory: directory.to_owned(),
+            text,
+            summary: RunSummary::read(directory)?,
+            epochs: Metrics::read(&directory.join(layout::METRICS))?,
+            searches: or_notice(search::read(directory), &mut notices),
+            measured: or_notice(flatness::read(directory), &mut notices),
+            landscapes,
+            notices,
+        })
+    }
+
+    /// What it has warned of, and what `xsam flatness` has of it.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = &str> {
+        let measured = self.measured.iter().flat_map(|measured| &measured.warnings);
+        self.summary
+            .warnings
+            .iter()
+            .chain(measured)
+            .map(String::as_str)
+    }
+
+    pub(super) fn is_finished(&self) -> bool {
+        self.summary.status == Status::Finished
+    }
+
+    /// Time of its steps, in seconds.
+    pub(super) fn seconds(&self) -> f64 {
+        self.epochs
+            .iter()
+            .filter_map(|row| row.get("seconds"))
+            .sum()
+    }
+
+    /// Its columns.
+    pub(super) fn columns(&self) -> Vec<Column> {
+        columns(&self.summary.scores)
+    }
+}
+
+impl ComparisonSource {
+    /// Reads the directory of a comparison. A run that cannot be read is left out with a notice.
+    ///
+    /// # Errors
+    /// If a file of the comparison itself is missing or damaged.
+    pub(super) fn read(directory: &Path) -> Result<Self, Error> {
+        let mut summary = ComparisonSummary::read(directory)?;
+        let text = files::read(&directory.join(layout::SPEC))?;
+        let mut notices = Vec::new();
+        let read = |method: &MethodSummary| -> Vec<RunSource> {
+            let (within, elsewhere): (Vec<&PathBuf>, Vec<&PathBuf>) = method
+                .folders
+                .iter()
+                .partition(|folder| files::leads_down(folder));
+            notices.extend(elsewhere.iter().map(|folder| {
+                let folder = folder.display();
+                format!("left out: {folder} is not in the comparison's directory")
+            }));
+            let folders = within.iter().map(|folder| directory.join(folder));
+            let begun = folders.filter(|folder| folder.join(layout::RUN).exists());
+            let read = begun.filter_map(|folder| {
+                let mut run = or_notice(RunSource::read(&folder).map(Some), &mut notices)?;
+                notices.append(&mut run.notices);
+                Some(run)
+            });
+            read.collect()
+        };
+        let runs: Vec<Vec<RunSource>> = summary.methods.iter().map(read).collect();
+        // The runs are more up to date where a comparison was killed.
+        let finished = |runs: &'_ Vec<RunSource>| {
+            let finished = runs.iter().filter(|run| run.is_finished());
+            finished.map(|run| run.summary.clone()).collect()
+        };
+        let finished: Vec<Vec<RunSummary>> = runs.iter().map(finished).collect();
+        let finished: Vec<Vec<&RunSummary>> =
+            finished.iter().map(|runs| runs.iter().collect()).collect();
+        summary.aggregate(&finished);
+        for (sentence, _) in summary.odd_means() {
+            if !summary.warnings.contains(&sentence) {
+                summary.warnings.push(sentence);
+            }
+        }
+        let methods = std::mem::take(&mut summary.methods).into_iter().zip(runs);
+        let methods = methods.map(|(summary, runs)| MethodSource { summary, runs });
+        Ok(Self {
+            directory: directory.to_owned(),
+            text,
+            methods: methods.collect(),
+            summary,
+            notices,
+        })
+    }
+
+    /// Runs that there will be, and those that are finished.
+    pub(super) fn progress(&self) -> (usize, usize) {
+        let finished = self.methods.iter().map(|method| method.finished().count());
+        (
+            self.methods.len() * self.summary.seeds.len(),
+            finished.sum(),
+        )
+    }
+
+    /// All runs that have begun, with their labels.
+    pub(super) fn runs<'a>(&'a self) -> impl Iterator<Item = (&'a MethodSource, &'a RunSource)> {
+        let with_label =
+            |method: &'a MethodSource| method.runs.iter().map(move |run| (method, run));
+        self.methods.iter().flat_map(with_label)
+    }
+}
+
+impl MethodSource {
+    pub(super) fn label(&self) -> &str {
+        &self.summary.label
+    }
+
+    /// The finished runs: those that are compared.
+    pub(super) fn finished(&self) -> impl Iterator<Item = &RunSource> + Clone {
+        self.runs.iter().filter(|run| run.is_finished())
+    }
+
+    /// A value of each finished run, with its seed.
+    pub(super) fn values(
+        &self,
+        of: impl Fn(&RunSource) -> Option<f64>,
+    ) -> impl Iterator<Item = (u64, f64)> {
+        self.finished().filter_map(move |run| {
+            let value = of(run).filter(|value| value.is_finite())?;
+            Some((run.summary.seed, value))
+        })
+    }
+}
+
+/// The value, or its default and a notice of what is wrong with it.
+fn or_notice<T: Default>(read: Result<T, Error>, notices: &mut Vec<String>) -> T {
+    read.unwrap_or_else(|error| {
+        notices.push(format!("left out: {error}"));
+        T::default()
+    })
+}

@@ -1,0 +1,79 @@
+"""The cases that are made here: what each one trains, and by what.
+
+Seeds are chosen so that single precision can follow: no two candidates of a search are all but equally high, and no
+ReLU has an input so near zero that rounding switches it. Whether that is so is seen by moving the weights a little.
+"""
+
+GRID = [round(0.1 * i, 1) for i in range(21)]
+COARSE = [0.0, 0.4, 0.8, 1.2, 1.6, 2.0]
+# Unequally spaced, which the formula of a parabola must bear.
+UNEQUAL = [0.0, 0.3, 0.7, 1.2, 1.4, 2.0]
+SHORT = [0.0, 0.3, 0.6, 0.8]
+
+SAM = {"rho": 0.15, "ascent_steps": 1}
+SEARCH = {"rho_max": 0.3, "grid": GRID}
+# Far enough out for the losses of a coarse grid to differ in more than their last digits.
+FAR = {"rho": 0.6, "rho_max": 1.0, "ascent_steps": 1, "parabola": True}
+THREE_STEPS = {"rho": 0.3, "ascent_steps": 3}
+FRIENDLY = {"sigma": 1.0, "lambda": 0.9}
+
+# Name, seed and `optimizer`, with what of its run stands beside that. The model is named by the first part of the name.
+CASES = [
+    ("cnn-gsam", 127, {"name": "gsam", **SAM, "alpha": 0.4}),
+    ("cnn-wsam", 140, {"name": "wsam", **SAM, "gamma": 0.9, "decoupled": False}),
+    ("cnn-wsam-decoupled", 159, {"name": "wsam", **SAM, "gamma": 0.9, "decoupled": True}),
+    ("cnn-looksam", 130, {"name": "looksam", **SAM, "every": 3, "alpha": 0.7}),
+    ("cnn-friendly-sam", 116, {"name": "friendly-sam", **SAM, **FRIENDLY}),
+    ("cnn-msam", 114, {"name": "msam", **THREE_STEPS}),
+    ("cnn-lookbehind-sam", 121, {"name": "lookbehind-sam", **THREE_STEPS, "alpha": 0.5}),
+    ("cnn-sam-micro", 113, {"name": "sam", **SAM, "m_sharpness": 2}),
+    ("cnn-sam-accumulate", 147, {"name": "sam", **SAM, "micro_batches": 2}),
+    ("cnn-xsam-accumulate", 224, {"name": "xsam", **SAM, **SEARCH, "micro_batches": 2}),
+    ("cnn-xsam-friendly", 244, {"name": "xsam", **SAM, **SEARCH, "friendly": FRIENDLY}),
+    ("cnn-xsam-parabola", 349, {"name": "xsam", **FAR, "grid": COARSE}),
+    ("mlp-gsam", 152, {"name": "gsam", **SAM, "alpha": 0.4}),
+    ("mlp-wsam-decoupled", 109, {"name": "wsam", **SAM, "gamma": 0.9, "decoupled": True}),
+    ("mlp-looksam", 111, {"name": "looksam", **SAM, "every": 3, "alpha": 0.7}),
+    # sigma other than 1, at which it shows whether the average is moved before or after its use.
+    ("mlp-friendly-sam", 103, {"name": "friendly-sam", **SAM, "sigma": 0.6, "lambda": 0.8}),
+    ("mlp-lookbehind-sam", 133, {"name": "lookbehind-sam", **THREE_STEPS, "alpha": 0.5}),
+    # At the vertex of the first search the loss is lower than on the grid, at that of the second one higher.
+    ("mlp-xsam-parabola", 163, {"name": "xsam", **FAR, "grid": UNEQUAL}),
+    # The first search ends at the last of the grid, the second one within.
+    ("mlp-xsam-parabola-end", 189, {"name": "xsam", **FAR, "grid": SHORT}),
+    ("resnet18-xsam", 328, {"name": "xsam", **SAM, **SEARCH}),
+    ("resnet18-xsam-k2", 269, {"name": "xsam", **SAM, **SEARCH, "ascent_steps": 2}),
+]
+
+# Of each model: how large it is, and what it is trained on.
+MODELS = {
+    "cnn": ({"name": "small_cnn", "classes": 10}, {"epochs": 2, "batches": 4, "batch_size": 16, "image_size": 8, "lr": 0.05}),
+    "mlp": ({"name": "mlp", "classes": 10}, {"epochs": 2, "batches": 4, "batch_size": 16, "image_size": 8, "lr": 0.05}),
+    "resnet18": (
+        {"name": "resnet18", "classes": 10, "width": 8},
+        {"epochs": 1, "batches": 3, "batch_size": 8, "image_size": 16, "lr": 0.01},
+    ),
+}
+
+# What a case has of its own in that.
+OWN = {"resnet18-xsam-k2": {"batches": 1}}
+
+
+# What of a case's run stands beside its method.
+OF_RUN = ("micro_batches", "m_sharpness")
+
+
+def case(name, seed, optimizer):
+    """A case without what is expected of it."""
+    model, run = MODELS[name.partition("-")[0]]
+    run = {**run, **OWN.get(name, {})}
+    sizes = {key: value for key, value in run.items() if key != "lr"}
+    return {
+        "kind": "train",
+        "model": model,
+        "seed": seed,
+        **sizes,
+        "base": {"lr": run["lr"], "momentum": 0.9, "weight_decay": 0.001},
+        "optimizer": {key: value for key, value in optimizer.items() if key not in OF_RUN},
+        **{key: optimizer[key] for key in OF_RUN if key in optimizer},
+    }

@@ -1,0 +1,169 @@
+"""The methods, each from the formulas of its paper. Its options are the `optimizer` of a case."""
+
+import math
+
+from ascent import Friendly, orthogonal
+from method import Method
+from xsam import Xsam
+
+
+class Sgd(Method):
+    """The base optimizer alone."""
+
+    def step(self, theta, batch, base, lr):
+        loss, gradient = batch.first(theta)
+        norm = gradient.norm().item()
+        return base.step(theta, gradient, lr), {"loss": loss, "grad_norm": norm, "update_norm": norm}
+
+
+class Sam(Method):
+    """2010.01412, algorithm 1; ASAM (2102.11600) by its direction: the gradient g_k."""
+
+    def gradient(self, ascent):
+        return ascent.gradients[-1]
+
+
+class Msam(Method):
+    """2302.10181: the mean of g_1..g_k, the gradients at the ascent points and not that at the weights."""
+
+    def gradient(self, ascent):
+        return sum(ascent.gradients[1:]) / self.steps
+
+
+class Gsam(Method):
+    """2203.08065, algorithm 1: g_p, less alpha times the part of g_0 that is orthogonal to g_p. rho is constant."""
+
+    def gradient(self, ascent):
+        g_0, g_p = ascent.gradients[0], ascent.gradients[-1]
+        return g_p - self.options["alpha"] * orthogonal(g_0, g_p)
+
+
+class Wsam(Method):
+    """2305.15817: sharpness g_1 - g_0 with a weight c = gamma / (1 - gamma) of its own.
+
+    Coupled, g_0 + c (g_1 - g_0) goes to the base optimizer. Decoupled, the base optimizer takes g_0, and
+    lr c (g_1 - g_0) is taken from the weights beside it: no momentum, no weight decay.
+    """
+
+    def gradient(self, ascent):
+        g_0, g_1 = ascent.gradients[0], ascent.gradients[-1]
+        return g_0 + self.weight() * (g_1 - g_0)
+
+    def step(self, theta, batch, base, lr):
+        if not self.options["decoupled"]:
+            return super().step(theta, batch, base, lr)
+        ascent = self.ascend(theta, batch)
+        g_0, g_1 = ascent.gradients[0], ascent.gradients[-1]
+        report = ascent.report() | {"update_norm": g_0.norm().item()}
+        return base.step(theta, g_0, lr) - lr * self.weight() * (g_1 - g_0), report
+
+    def weight(self):
+        gamma = self.options["gamma"]
+        return gamma / (1 - gamma)
+
+
+class LookSam(Method):
+    """2203.02714, algorithm 1: a step of SAM every K-th time, which keeps g_v, the part of g_1 orthogonal to g_0.
+
+    Between, the ascent is left out: g_0 + alpha |g_0| / |g_v| g_v. Steps 0, K, 2K, .. of the whole run are SAM's.
+    """
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.count = 0
+        self.kept = None
+
+    def gradient(self, ascent):
+        self.kept = orthogonal(ascent.gradients[-1], ascent.gradients[0])
+        return ascent.gradients[-1]
+
+    def step(self, theta, batch, base, lr):
+        ascends = self.count % self.options["every"] == 0
+        self.count += 1
+        if ascends:
+            return super().step(theta, batch, base, lr)
+        loss, g_0 = batch.first(theta)
+        update = g_0 + self.options["alpha"] * g_0.norm() / self.kept.norm() * self.kept
+        report = {"loss": loss, "grad_norm": g_0.norm().item(), "update_norm": update.norm().item()}
+        return base.step(theta, update, lr), report
+
+
+class FriendlySam(Sam):
+    """2403.12350: SAM whose ascent is along the gradient without the moving average of all of them."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.direction = Friendly(options, self.steps)
+
+
+class LookbehindSam(Method):
+    """2307.16704: k ascent steps from the slow weights, and at each a descent of the fast weights.
+
+    The fast weights start at the slow ones; the base optimizer steps them by g_1..g_k in turn, with one momentum and
+    with the decay of the fast weights. Then slow + alpha (fast - slow). The gradient g_0 serves the ascent alone.
+    """
+
+    def step(self, theta, batch, base, lr):
+        ascent = self.ascend(theta, batch)
+        fast = theta
+        for gradient in ascent.gradients[1:]:
+            fast = base.step(fast, gradient, lr)
+        report = ascent.report() | {"update_norm": ascent.gradients[1].norm().item()}
+        return theta + self.options["alpha"] * (fast - theta), report
+
+
+class MicroBatches:
+    """m-sharpness (2010.01412): each part of a batch ascends by itself, their gradients are averaged."""
+
+    def __init__(self, method, count):
+        if type(method).step is not Method.step:
+            raise ValueError("parts of a batch can be perturbed apart where a method is a gradient from an ascent")
+        self.method = method
+        self.count = count
+
+    def start_epoch(self):
+        self.method.start_epoch()
+
+    def step(self, theta, batch, base, lr):
+        ascents = [self.method.ascend(theta, part) for part in batch.in_pieces(self.count).apart()]
+        update = sum(self.method.gradient(ascent) for ascent in ascents) / self.count
+        loss = math.fsum(ascent.losses[0] for ascent in ascents) / self.count
+        return base.step(theta, update, lr), {"loss": loss, "update_norm": update.norm().item()}
+
+
+class Accumulate:
+    """Gradient accumulation: every pass of the method is over all parts of the batch, and has their mean."""
+
+    def __init__(self, method, count):
+        self.method = method
+        self.count = count
+
+    def start_epoch(self):
+        self.method.start_epoch()
+
+    def step(self, theta, batch, base, lr):
+        return self.method.step(theta, batch.in_pieces(self.count), base, lr)
+
+
+METHODS = {
+    "sgd": Sgd,
+    "sam": Sam,
+    "asam": Sam,
+    "msam": Msam,
+    "gsam": Gsam,
+    "wsam": Wsam,
+    "looksam": LookSam,
+    "friendly-sam": FriendlySam,
+    "lookbehind-sam": LookbehindSam,
+    "xsam": Xsam,
+}
+
+
+def method(case):
+    """The method of a case: its `optimizer`, on whole batches or on parts of them."""
+    method = METHODS[case["optimizer"]["name"]](case["optimizer"])
+    if "m_sharpness" in case:
+        method = MicroBatches(method, case["m_sharpness"])
+    if "micro_batches" in case:
+        method = Accumulate(method, case["micro_batches"])
+    return method

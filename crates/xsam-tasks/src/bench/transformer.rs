@@ -1,0 +1,143 @@
+//! Steps of the Transformer.
+
+use burn::tensor::{Int, Tensor, TensorData};
+use xsam_models::{TargetBatch, Transformer, TransformerConfig, TransformerError, reference};
+
+use super::{LEARNING_RATE, SEED, check_values};
+use xsam_lab::spec::{OptimizerName, OptimizerSpec};
+use xsam_lab::{Place, SpecError};
+
+const LABEL_SMOOTHING: f64 = 0.1;
+/// The id that fills up a sentence, of which a batch here has none.
+const PADDING: usize = 0;
+/// Ids of no words, the padding among them.
+const SPECIAL: usize = 3;
+
+/// The Transformer of the default size, six layers in encoder and decoder, and the sentences it is given: each
+/// source and each target has `tokens` tokens, none of them padding.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransformerBench {
+    /// Tokens of each sentence.
+    pub tokens: usize,
+    /// Number of ids.
+    pub vocabulary: usize,
+}
+
+impl Default for TransformerBench {
+    fn default() -> Self {
+        Self {
+            tokens: 25,
+            vocabulary: 8000,
+        }
+    }
+}
+
+/// AdamW.
+pub(super) fn optimizer() -> OptimizerSpec {
+    OptimizerSpec {
+        name: OptimizerName::AdamW,
+        lr: LEARNING_RATE,
+        momentum: None,
+        weight_decay: 1e-4,
+        ..OptimizerSpec::default()
+    }
+}
+
+impl TransformerBench {
+    fn config(&self) -> TransformerConfig {
+        TransformerConfig::new(self.vocabulary, PADDING)
+    }
+
+    pub(super) fn check(&self, batch: usize) -> Result<(), SpecError> {
+        self.config().check().map_err(refused)?;
+        if self.tokens == 0 {
+            return Err(SpecError::new("tokens", "0 must be at least 1"));
+        }
+        let logits = self.tokens.saturating_mul(self.vocabulary);
+        check_values(batch, logits, "pairs of sentences")
+    }
+
+    /// The model, and its loss on the batch. The passes of a step see the same masks.
+    pub(super) fn start(
+        &self,
+        batch: usize,
+        place: &Place,
+    ) -> Result<
+        (
+            Transformer,
+            impl Fn(&Transformer, usize) -> Tensor<1> + use<>,
+        ),
+        SpecError,
+    > {
+        let model = self.config().init(SEED, &place.device).map_err(refused)?;
+        let ids = |seed| -> Tensor<2, Int> {
+            let words = reference::targets(seed, batch * self.tokens, self.vocabulary - SPECIAL);
+            let ids: Vec<i64> = words.iter().map(|word| word + SPECIAL as i64).collect();
+            Tensor::from_data(TensorData::new(ids, [batch, self.tokens]), &place.device)
+        };
+        let source = ids(SEED);
+        let target = TargetBatch {
+            input: ids(SEED + 1),
+            output: ids(SEED + 2),
+        };
+        let loss = move |model: &Transformer, step| {
+            let (source, target) = (source.clone(), target.clone());
+            let masks = Some(step as u64);
+            model.loss(source, target, LABEL_SMOOTHING, masks).loss
+        };
+        Ok((model, loss))
+    }
+}
+
+/// Of the sizes of the model the vocabulary is the one that can be chosen.
+fn refused(error: TransformerError) -> SpecError {
+    SpecError::new("vocabulary", error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::{BenchModel, BenchSpec, bench};
+    use super::*;
+
+    fn tiny(sentences: TransformerBench) -> BenchSpec {
+        BenchSpec {
+            model: BenchModel::Transformer(sentences),
+            method: xsam::SamConfig::new().into(),
+            batch: 1,
+            steps: 1,
+            profile: true,
+            ..BenchSpec::default()
+        }
+    }
+
+    #[test]
+    fn its_steps_are_timed_and_profiled() {
+        let result = bench(&tiny(TransformerBench {
+            tokens: 3,
+            vocabulary: 10,
+        }))
+        .unwrap();
+        assert_eq!(result.model, "transformer");
+        assert_eq!((result.tokens, result.width), (Some(3), None));
+        assert!(0.0 < result.min_s && result.min_s <= result.median_s);
+        let rows = result.profile.unwrap();
+        let calls = |operation| rows.iter().find(|row| row.operation == operation)?.calls;
+        // Two passes over 6 and 12 attentions, with four linear layers each, 12 pairs of others and the logits.
+        assert_eq!(calls("attention, backward"), Some(2 * 18));
+        assert_eq!(calls("linear, forward"), Some(2 * (4 * 18 + 2 * 12 + 1)));
+        assert_eq!(calls("linear, weight gradient"), calls("linear, forward"));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_before_anything_is_allocated() {
+        let with = |tokens, vocabulary| {
+            let sentences = TransformerBench { tokens, vocabulary };
+            bench(&tiny(sentences)).unwrap_err().to_string()
+        };
+        assert!(with(0, 10).contains("`tokens`: 0 must be at least 1"));
+        assert!(with(3, 2).contains("vocabulary = 2 is outside"));
+        assert!(with(usize::MAX, 10).contains("1 pairs of sentences are more than"));
+    }
+}

@@ -1,0 +1,267 @@
+//! Telling classes of images apart.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use burn::tensor::{Tensor, TensorData};
+use xsam_data::DatasetPrint;
+use xsam_data::{
+    Loader, LoaderConfig, Pipeline, Sizes, Splits, batches, order, subset, with_label_noise,
+};
+use xsam_kernels::cross_entropy;
+use xsam_lab::{
+    Batches, Facts, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score, Setup, Tally,
+    Task, TaskError, count, scalar,
+};
+
+use xsam_models::{ImageClassifier, Model, ModelConfig};
+
+use crate::batch::Batch;
+use crate::data::{Loaded, changes, images, sizes};
+use crate::loss::correct;
+use crate::spec::{OurSections, OurSpec};
+
+/// Images in a batch when a model is evaluated. The result does not depend on it.
+const EVALUATION_BATCH: usize = 500;
+
+/// Batches that wait for their step or are being prepared. One would do if every step took the same
+/// time.
+const AHEAD: usize = 3;
+
+/// The name of the score.
+const ACCURACY: &str = "accuracy";
+
+/// Images and a model that is to learn their classes.
+#[derive(Debug)]
+pub struct Classification {
+    place: Place,
+    config: ModelConfig,
+    spec: OurSpec,
+    pipeline: Pipeline,
+    /// The training part is in the pipeline, with the noise of its labels.
+    data: Arc<Loaded<Splits>>,
+    changed_labels: usize,
+}
+
+impl Classification {
+    fn batch_size(&self) -> usize {
+        self.spec.train.batch_size.unwrap_or(1).max(1)
+    }
+
+    fn shape(&self, images: usize) -> [usize; 4] {
+        let Sizes {
+            channels,
+            height,
+            width,
+            ..
+        } = self.data.sizes();
+        [images, channels, height, width]
+    }
+}
+
+impl Task for Classification {
+    type Spec = OurSections;
+    type Model = Model;
+    type Batch = Batch;
+    /// Logits `[batch, classes]`.
+    type Output = Tensor<2>;
+
+    fn declared() -> Vec<Score> {
+        let meaning = "Share of images whose class is found; labels as they are, noise included";
+        vec![Score::percent(ACCURACY, meaning)]
+    }
+
+    fn new(setup: &Setup<'_, OurSections>) -> Result<Self, TaskError> {
+        let (spec, data) = (setup.spec, images(setup)?);
+        let task = &spec.task;
+        let sizes = data.sizes();
+        task.check_data(sizes)?;
+        let config = task.classifier_config(sizes)?;
+        let mut train = data.train.clone();
+        if let Some(n) = task.data.subset {
+            train = subset(&train, n)?;
+        }
+        let seed = setup.seed();
+        let (train, changed_labels) = with_label_noise(&train, task.data.label_noise, seed)?;
+        let augmentation = task.augmentation.augmentation();
+        let normalization = data.normalization.clone();
+        Ok(Self {
+            place: setup.place.clone(),
+            config,
+            spec: spec.clone(),
+            pipeline: Pipeline::new(train, normalization, augmentation, seed)?,
+            data,
+            changed_labels,
+        })
+    }
+
+    fn model(&self) -> Result<Model, TaskError> {
+        Ok(self.config.init(self.spec.train.seed, &self.place.device)?)
+    }
+
+    fn steps(&self) -> usize {
+        self.pipeline.images().len().div_ceil(self.batch_size())
+    }
+
+    fn batch(&self, epoch: usize, step: usize) -> Result<Batch, TaskError> {
+        let batch = self.batches(epoch, step)?.next();
+        batch.unwrap_or_else(|| Err(TaskError::new("the epoch has no such step")))
+    }
+
+    fn batches(
+        &self,
+        epoch: usize,
+        first: usize,
+    ) -> Result<Box<dyn Batches<Batch> + '_>, TaskError> {
+        let images = self.pipeline.images().len();
+        let mut order = order(images, self.spec.train.seed, epoch as u64);
+        order.drain(..images.min(first * self.batch_size()));
+        let config = LoaderConfig {
+            batch_size: self.batch_size(),
+            workers: self.spec.task.data.workers.unwrap_or_default(),
+            ahead: AHEAD,
+        };
+        Ok(Box::new(Loading {
+            loader: Loader::new(&self.pipeline, epoch as u64, order, config)?,
+            task: self,
+        }))
+    }
+
+    fn loss(&self, model: &Model, batch: &Batch, _noise: Option<u64>) -> (Tensor<1>, Tensor<2>) {
+        let logits = model.forward(batch.images.clone());
+        let smoothing = self.spec.task.data.label_smoothing.unwrap_or_default();
+        let loss = cross_entropy(logits.clone(), batch.targets.clone(), smoothing);
+        (loss, logits)
+    }
+
+    fn parts(&self, batch: Batch, count: usize) -> Result<Vec<(Batch, f64)>, TaskError> {
+        let parts = batch.parts(count);
+        let average = self.size(&batch) as f64 / parts.len() as f64;
+        let weighed = parts.into_iter().map(|part| {
+            let share = self.size(&part) as f64 / average;
+            (part, share)
+        });
+        Ok(weighed.collect())
+    }
+
+    fn tally(&self, batch: &Batch, logits: Tensor<2>) -> Result<Tally, TaskError> {
+        let targets = batch.targets.clone().inner();
+        let right = count(correct(logits.inner(), targets))?;
+        Ok(Tally::new(self.size(batch), 0.0).with(ACCURACY, right as f64))
+    }
+
+    fn facts(&self) -> Facts {
+        Facts::from_iter([("changed_labels".to_owned(), self.changed_labels.into())])
+    }
+
+    fn sample(&self, sizes: SampleSizes, seed: u64) -> Result<Vec<(Batch, usize)>, TaskError> {
+        let images = self.pipeline.images();
+        let mut chosen = order(images.len(), seed, 0);
+        chosen.truncate(sizes.all);
+        let batches = batches(&chosen, sizes.batch)?.map(|indices| {
+            let normalization = self.pipeline.normalization();
+            let batch = Batch::of(images, normalization, indices, &self.place)?;
+            Ok((batch, indices.len()))
+        });
+        batches.collect()
+    }
+
+    fn held_out(&self, part: Part) -> Result<HeldOut<'_, Batch>, TaskError> {
+        let images = match part {
+            Part::Train => self.pipeline.images(),
+            Part::Validation => &self.data.validation,
+            Part::Test => &self.data.test,
+        };
+        let place = self.place.inner();
+        let firsts = (0..images.len()).step_by(EVALUATION_BATCH);
+        Ok(Box::new(firsts.map(move |first| {
+            let last = images.len().min(first + EVALUATION_BATCH);
+            let indices: Vec<usize> = (first..last).collect();
+            Ok(Batch::of(
+                images,
+                &self.data.normalization,
+                &indices,
+                &place,
+            )?)
+        })))
+    }
+
+    fn evaluated(&self, model: &Model, batch: &Batch) -> Result<Tally, TaskError> {
+        let logits = model.forward(batch.images.clone());
+        let loss = cross_entropy(logits.clone(), batch.targets.clone(), 0.0);
+        let right = count(correct(logits, batch.targets.clone()))?;
+        let items = self.size(batch);
+        let tally = Tally::new(items, scalar(loss)? * items as f64);
+        Ok(tally.with(ACCURACY, right as f64))
+    }
+
+    fn size(&self, batch: &Batch) -> usize {
+        batch.targets.dims()[0]
+    }
+
+    fn epoch_size(&self) -> Result<usize, TaskError> {
+        Ok(self.pipeline.images().len())
+    }
+
+    fn sampled_score(&self, model: &Model) -> Result<(Measured, f64), TaskError> {
+        let batch = self.held_out(Part::Test)?.next().transpose()?;
+        let tally = batch.map(|batch| self.evaluated(model, &batch));
+        let tally = tally.transpose()?.unwrap_or_default();
+        let all = self.data.validation.len() + self.data.test.len();
+        let share = tally.items as f64 / all.max(1) as f64;
+        Ok((tally.measured(&Self::declared()), share))
+    }
+
+    fn fingerprint(setup: &Setup<'_, OurSections>) -> Result<Option<Fingerprint>, TaskError> {
+        Ok(images(setup)?.print(DatasetPrint::of_images))
+    }
+
+    fn check(setup: &Setup<'_, OurSections>) -> Result<(), TaskError> {
+        Ok(setup.spec.task.check_data(images(setup)?.sizes())?)
+    }
+
+    fn changes(was: &Fingerprint, now: &Fingerprint) -> (Vec<String>, bool) {
+        changes(was, now)
+    }
+
+    fn model_of(
+        setup: &Setup<'_, OurSections>,
+        data: Option<&Fingerprint>,
+    ) -> Result<Model, TaskError> {
+        let spec = setup.spec;
+        let known = data.and_then(sizes);
+        let sizes = match known.or_else(|| spec.task.data.name.sizes()) {
+            Some(sizes) => sizes,
+            None => images(setup)?.sizes(),
+        };
+        let config = spec.task.classifier_config(sizes)?;
+        Ok(config.init(spec.train.seed, &setup.place.device)?)
+    }
+}
+
+/// The loader's batches, as tensors.
+struct Loading<'a> {
+    loader: Loader,
+    task: &'a Classification,
+}
+
+impl Iterator for Loading<'_> {
+    type Item = Result<Batch, TaskError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(match self.loader.next()? {
+            Ok(batch) => {
+                let shape = self.task.shape(batch.labels.len());
+                let pixels = TensorData::new(batch.pixels, shape);
+                Ok(Batch::new(pixels, batch.labels, &self.task.place))
+            }
+            Err(error) => Err(error.into()),
+        })
+    }
+}
+
+impl Batches<Batch> for Loading<'_> {
+    fn waited(&self) -> Duration {
+        self.loader.waited()
+    }
+}

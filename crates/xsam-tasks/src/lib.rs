@@ -1,0 +1,59 @@
+//! The tasks of the program `xsam`: telling classes of images apart, and translating sentences, over our models and data;
+//! the presets of the paper's experiments; the verification of a build against reference cases; and the time of a step.
+//!
+//! ```no_run
+//! use std::path::Path;
+//! use xsam_lab::{Existing, Run, StopSignal};
+//! use xsam_tasks::{OurSpec, OurTasks};
+//!
+//! let settings = ["method.rho=0.3".to_owned(), "train.epochs=20".to_owned()];
+//! let (spec, _) = OurSpec::parse("", &settings)?;
+//! let run = Run::prepare::<OurTasks>(spec, Path::new("runs/first"), Existing::Refuse)?;
+//! let summary = run.train(&StopSignal::default(), &mut |_event| {})?;
+//! println!("{:?}", summary.last);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![deny(clippy::disallowed_methods)]
+
+mod batch;
+mod bench;
+mod classification;
+mod data;
+mod loss;
+mod presets;
+pub mod spec;
+mod translation;
+#[allow(
+    clippy::disallowed_methods,
+    reason = "cases are read as they were written"
+)]
+mod verify;
+
+use xsam_lab::{Error, Preset, Tasks, Visitor};
+
+pub use batch::Batch;
+pub use bench::{
+    BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, bench,
+};
+pub use classification::Classification;
+pub use spec::{OurSections, OurSpec};
+pub use translation::{Pairs, Tokens, TrainingPairs, Translation};
+pub use verify::{Case, CaseOutcome, Verdict, verify};
+
+/// Our tasks: [`Translation`] of data that are text, [`Classification`] of others.
+#[derive(Clone, Copy, Debug)]
+pub struct OurTasks;
+
+impl Tasks for OurTasks {
+    type Spec = OurSections;
+
+    const PRESETS: &'static [Preset] = presets::PRESETS;
+
+    fn visit<V: Visitor<OurSections>>(spec: &OurSections, visitor: V) -> Result<V::Output, Error> {
+        match spec.data.name.is_text() {
+            true => visitor.visit::<Translation>(),
+            false => visitor.visit::<Classification>(),
+        }
+    }
+}

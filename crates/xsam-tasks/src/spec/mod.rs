@@ -1,0 +1,190 @@
+//! The sections of a spec that are our tasks' own: `[data]`, `[augmentation]`, `[model]` and `[translation]`.
+
+mod augmentation;
+mod data;
+mod model;
+mod translation;
+
+use serde::{Deserialize, Serialize};
+use xsam_data::Sizes;
+use xsam_lab::SpecError;
+use xsam_lab::spec::{Spec, TaskSpec, TrainSpec};
+use xsam_models::ModelConfig;
+
+pub use augmentation::AugmentationSpec;
+pub use data::DataSpec;
+pub use model::{ModelName, ModelSpec, NormName, SharedName};
+pub use translation::{BleuWords, TranslationSpec};
+
+/// The spec of a run of one of our tasks.
+pub type OurSpec = Spec<OurSections>;
+
+/// The sections of our tasks.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OurSections {
+    /// What is learned.
+    pub data: DataSpec,
+    /// What is varied in it from epoch to epoch.
+    pub augmentation: AugmentationSpec,
+    /// What learns it.
+    pub model: ModelSpec,
+    /// How text is cut up, translated and scored.
+    pub translation: TranslationSpec,
+}
+
+impl TaskSpec for OurSections {
+    const TUNED: &'static [&'static str] = &["augmentation", "model"];
+    const PLACES: &'static [&'static str] = &["data.dir"];
+    const FREE: &'static [&'static str] = &["data.workers"];
+    const FURTHER: &'static str =
+        "translating the validation and test data, if translations are as long as the right ones,";
+    const RENAMED: &'static [(&'static str, &'static str)] = &[
+        ("model.init", "train.init"),
+        ("train.batch_tokens", "data.batch_tokens"),
+        ("train.label_smoothing", "data.label_smoothing"),
+        ("train.workers", "data.workers"),
+    ];
+
+    fn resolve(&mut self, train: &mut TrainSpec) -> Result<(), SpecError> {
+        self.resolve_data()?;
+        let data = self.data.name;
+        self.model.resolve(data)?;
+        self.translation.resolve(data)?;
+        self.data
+            .resolve_batches(train, self.translation.max_length)?;
+        match self.data.sizes() {
+            Some(sizes) => self.check_data(sizes),
+            None => Ok(()),
+        }
+    }
+
+    fn learned(&self) -> String {
+        self.data_in_words()
+    }
+
+    fn model_name(&self) -> String {
+        self.model.name.to_string()
+    }
+
+    fn label(&self) -> String {
+        format!("{}-{}", self.data.name, self.model.name)
+    }
+
+    fn batch_in_words(&self, train: &TrainSpec) -> Option<String> {
+        Some(match (train.batch_size, self.data.batch_tokens) {
+            (Some(size), _) => format!("batch {size}"),
+            (None, Some(tokens)) => format!("batches of {tokens} tokens"),
+            (None, None) => "batches of the default size".to_owned(),
+        })
+    }
+
+    fn further_every(&self, train: &TrainSpec) -> Option<usize> {
+        let every = self.translation.bleu_every.unwrap_or(train.epochs);
+        self.data.name.is_text().then_some(every)
+    }
+}
+
+impl OurSections {
+    /// The values of `[data]` and `[augmentation]` that a run uses, and no others; both checked.
+    ///
+    /// # Errors
+    /// Names the first key of them whose value cannot be, and what could.
+    pub fn resolve_data(&mut self) -> Result<(), SpecError> {
+        self.data.check()?;
+        self.data.resolve();
+        self.augmentation.check()?;
+        self.augmentation.resolve(self.data.name)?;
+        match self.data.sizes() {
+            Some(sizes) => self.augmentation.check_size(sizes),
+            None => Ok(()),
+        }
+    }
+
+    /// What is learned: the data, where they are if that is not by their name, and the noise in their labels.
+    pub fn data_in_words(&self) -> String {
+        let data = &self.data;
+        let folder = match &data.dir {
+            None => String::new(),
+            Some(dir) => format!(" {}", dir.display()),
+        };
+        let noise = match data.label_noise {
+            0.0 => String::new(),
+            // Without what rounding adds: 100 times 0.07 is a little more than 7.
+            noise => format!(" with {} % label noise", (1e8 * noise).round() / 1e6),
+        };
+        format!("{}{folder}{noise}", data.name)
+    }
+
+    /// Checks what depends on how large the data are.
+    pub(crate) fn check_data(&self, sizes: Sizes) -> Result<(), SpecError> {
+        self.data.check_subset(sizes.train)?;
+        if sizes.width != sizes.height {
+            let (width, height) = (sizes.width, sizes.height);
+            let message = format!(
+                "the images are {width}x{height} pixels, and the models take squares: say of what \
+                 size"
+            );
+            return Err(SpecError::new("data.image_size", message));
+        }
+        self.augmentation.check_size(sizes)?;
+        match self.model_config(sizes) {
+            None => Ok(()),
+            Some(config) => config.check().map_err(|error| {
+                let key = match error.field() {
+                    Some("width") => "model.width",
+                    _ => "model",
+                };
+                SpecError::new(key, error.to_string())
+            }),
+        }
+    }
+
+    /// The model for images of these sizes.
+    pub(crate) fn classifier_config(&self, sizes: Sizes) -> Result<ModelConfig, SpecError> {
+        self.model_config(sizes).ok_or_else(|| {
+            let message = format!("{} is not for images", self.model.name);
+            SpecError::new("model.name", message)
+        })
+    }
+
+    /// The model for data of these sizes, if it is one for images.
+    pub fn model_config(&self, sizes: Sizes) -> Option<ModelConfig> {
+        match self.model.name {
+            ModelName::Transformer => None,
+            ModelName::Image(name) => Some(ModelConfig {
+                name,
+                channels: sizes.channels,
+                image_size: sizes.height,
+                classes: sizes.classes,
+                width: self.model.width,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn an_experiment_in_a_line() {
+        let settings = [
+            "data.label_noise=0.07",
+            "model.name=cnn",
+            "train.epochs=60",
+            "train.batch_size=100",
+        ]
+        .map(str::to_owned);
+        let (spec, _) = OurSpec::parse("", &settings).unwrap();
+        assert_eq!(
+            spec.in_words(),
+            "digits with 7 % label noise, cnn, 60 epochs, batch 100, sgd with lr 0.05"
+        );
+        // As many as there are by default, though nobody said so.
+        let (spec, _) = OurSpec::parse("", &settings[..3]).unwrap();
+        assert!(spec.in_words().contains("60 epochs, batch 125, sgd"));
+    }
+}

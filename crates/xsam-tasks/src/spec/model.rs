@@ -1,0 +1,216 @@
+//! `[model]`: the model and its sizes.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use xsam_data::DatasetName;
+use xsam_models::{
+    ModelName as ImageModel, NormPlacement, SharedEmbeddings, TransformerConfig, TransformerError,
+};
+
+use xsam_lab::SpecError;
+use xsam_names::{Named, named_enum};
+
+/// The models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModelName {
+    /// One that tells classes of images apart.
+    Image(ImageModel),
+    /// One that translates.
+    Transformer,
+}
+
+impl fmt::Display for ModelName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Image(model) => model.fmt(f),
+            Self::Transformer => f.pad("transformer"),
+        }
+    }
+}
+
+impl Named for ModelName {
+    const WHAT: &'static str = "model";
+
+    fn all() -> Vec<Self> {
+        let images = ImageModel::ALL.into_iter().map(Self::Image);
+        images.chain([Self::Transformer]).collect()
+    }
+}
+
+xsam_names::parsed_by_name!(ModelName);
+
+/// The tokens that every vocabulary has, and one more.
+const SMALLEST_VOCABULARY: usize = 4;
+
+named_enum! {
+    /// Where a residual branch of the Transformer is normalized.
+    pub enum NormName ("place of the normalization") {
+        /// After the branch has been added.
+        Post = "post",
+        /// Before the branch.
+        Pre = "pre",
+    }
+}
+
+named_enum! {
+    /// Which tables of the vocabulary are one.
+    pub enum SharedName ("choice of shared tables") {
+        /// None of them.
+        None = "none",
+        /// Those of the target and before the logits.
+        Target = "target",
+        /// All three.
+        All = "all",
+    }
+}
+
+/// `[model]`: the model. Fields that a model does not have are left out of the resolved spec.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelSpec {
+    /// Which one.
+    pub name: ModelName,
+    /// Its width, for models that can be scaled; of the transformer, columns of the vector of a token:
+    /// 512.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub width: Option<usize>,
+    /// transformer: layers of the encoder, and of the decoder; 6.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub layers: Option<usize>,
+    /// transformer: heads of every attention; 4.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heads: Option<usize>,
+    /// transformer: hidden units of a feed-forward network; twice the width.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feed_forward: Option<usize>,
+    /// transformer: probability to drop an element of a residual branch or an embedded token; 0.3.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dropout: Option<f64>,
+    /// transformer: where a residual branch is normalized; post.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub norm: Option<NormName>,
+    /// transformer: which tables of the vocabulary are one; target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared: Option<SharedName>,
+}
+
+impl ModelSpec {
+    /// The model of default sizes.
+    pub fn new(name: ModelName) -> Self {
+        Self {
+            name,
+            width: None,
+            layers: None,
+            heads: None,
+            feed_forward: None,
+            dropout: None,
+            norm: None,
+            shared: None,
+        }
+    }
+
+    /// Fills in what is not given, and refuses what the model does not have or `data` is not for.
+    pub(super) fn resolve(&mut self, data: DatasetName) -> Result<(), SpecError> {
+        let (name, error) = (self.name, |message| SpecError::new("model.name", message));
+        match name {
+            ModelName::Image(image) => {
+                if data.is_text() {
+                    let message =
+                        format!("{name} tells classes of images apart, and {data} is text");
+                    return Err(error(message + ": choose transformer"));
+                }
+                self.width = self.width.or(image.default_width());
+                self.refuse_sizes_of_the_transformer()
+            }
+            ModelName::Transformer => {
+                if !data.is_text() {
+                    let message = format!("{name} translates, and {data} is of images");
+                    return Err(error(message + ": choose another model"));
+                }
+                let width = *self.width.get_or_insert(512);
+                self.layers.get_or_insert(6);
+                self.heads.get_or_insert(4);
+                self.feed_forward.get_or_insert(width.saturating_mul(2));
+                self.dropout.get_or_insert(0.3);
+                self.norm.get_or_insert(NormName::Post);
+                self.shared.get_or_insert(SharedName::Target);
+                self.check_transformer()
+            }
+        }
+    }
+
+    fn refuse_sizes_of_the_transformer(&self) -> Result<(), SpecError> {
+        let given = [
+            ("layers", self.layers.is_some()),
+            ("heads", self.heads.is_some()),
+            ("feed_forward", self.feed_forward.is_some()),
+            ("dropout", self.dropout.is_some()),
+            ("norm", self.norm.is_some()),
+            ("shared", self.shared.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((field, _)) => {
+                let message = format!("is of the transformer, not of {}: leave it out", self.name);
+                Err(SpecError::new(format!("model.{field}"), message))
+            }
+        }
+    }
+
+    /// Checks what does not depend on the vocabulary.
+    fn check_transformer(&self) -> Result<(), SpecError> {
+        // Of any vocabulary: the smallest one, as how large the model is goes with it.
+        self.transformer_config(SMALLEST_VOCABULARY, 0)
+            .check()
+            .map_err(|error| {
+                let field = match &error {
+                    TransformerError::OutOfRange { field, .. }
+                    | TransformerError::NotInRange { field, .. } => match *field {
+                        "dim" => ".width",
+                        "encoder_layers" | "decoder_layers" => ".layers",
+                        "feed_forward" => ".feed_forward",
+                        "heads" => ".heads",
+                        "dropout" => ".dropout",
+                        _ => "",
+                    },
+                    TransformerError::Heads { .. } => ".heads",
+                    TransformerError::TooLarge { .. } => ".width",
+                    _ => "",
+                };
+                SpecError::new(format!("model{field}"), error.to_string())
+            })
+    }
+
+    /// The transformer of a resolved spec.
+    pub(crate) fn transformer_config(
+        &self,
+        vocabulary: usize,
+        padding: usize,
+    ) -> TransformerConfig {
+        let mut config = TransformerConfig::new(vocabulary, padding);
+        config.dim = self.width.unwrap_or(config.dim);
+        config.feed_forward = self.feed_forward.unwrap_or(config.feed_forward);
+        config.heads = self.heads.unwrap_or(config.heads);
+        if let Some(layers) = self.layers {
+            config = config.with_layers(layers, layers);
+        }
+        config.dropout = self.dropout.unwrap_or(config.dropout);
+        config.norm_placement = match self.norm {
+            Some(NormName::Pre) => NormPlacement::Pre,
+            Some(NormName::Post) | None => NormPlacement::Post,
+        };
+        config.shared_embeddings = match self.shared {
+            Some(SharedName::None) => SharedEmbeddings::None,
+            Some(SharedName::All) => SharedEmbeddings::All,
+            Some(SharedName::Target) | None => SharedEmbeddings::Target,
+        };
+        config
+    }
+}
+
+impl Default for ModelSpec {
+    fn default() -> Self {
+        Self::new(ModelName::Image(ImageModel::Cnn))
+    }
+}

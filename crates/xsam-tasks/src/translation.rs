@@ -1,0 +1,340 @@
+//! Translating sentences.
+
+mod bleu;
+mod encoding;
+mod gathering;
+mod lengths;
+mod pairs;
+
+use std::path::Path;
+use std::time::Duration;
+use std::vec;
+
+use burn::tensor::{Int, Tensor};
+use xsam_data::text::{BatchSize, EncodedPairs, PAD, PairBatches, Tokenizer, training_batches};
+use xsam_data::{DatasetPrint, batches, order};
+use xsam_lab::spec::TrainSpec;
+use xsam_lab::{
+    Batches, Better, Error, Facts, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score,
+    Scores, Setup, SpecError, StopSignal, Tally, Task, TaskError, check_file, count, scalar,
+};
+use xsam_models::{Hypothesis, Transformer, TransformerConfig, TransformerError, TransformerLoss};
+
+use crate::data::{changes, text};
+use crate::loss::correct;
+use crate::spec::{DataSpec, OurSections, TranslationSpec};
+use encoding::Text;
+use gathering::Gathering;
+pub use lengths::TrainingPairs;
+pub use pairs::Pairs;
+use pairs::{padded_size, scored_batches, searched_batches, tensors};
+
+/// The tokenizer of a run, in its directory.
+pub(crate) const TOKENIZER: &str = "tokenizer.json";
+
+/// The names of the scores.
+const ACCURACY: &str = "accuracy";
+const BLEU: &str = "BLEU";
+
+/// Sentences, and a model that is to translate them.
+#[derive(Debug)]
+pub struct Translation {
+    place: Place,
+    config: TransformerConfig,
+    train_spec: TrainSpec,
+    data_spec: DataSpec,
+    spec: TranslationSpec,
+    /// Pairs are sorted by their lengths before they are cut into batches, so that every epoch has as many.
+    steps: usize,
+    tokenizer: Tokenizer,
+    text: Text,
+    /// The language of the translations, where it is known what it is.
+    language: String,
+    train: EncodedPairs,
+    validation: EncodedPairs,
+    test: EncodedPairs,
+    pairs: TrainingPairs,
+    warnings: Vec<String>,
+}
+
+/// The tokens of a batch that are not padding: what was said of each, `[tokens, vocabulary]` without a
+/// graph, and which one it is.
+pub struct Tokens {
+    logits: Tensor<2>,
+    targets: Tensor<1, Int>,
+}
+
+impl Translation {
+    /// The most subwords that a side of a training pair may have, its end included.
+    fn longest(&self) -> usize {
+        self.spec.max_length.unwrap_or(usize::MAX)
+    }
+
+    /// What the model finds of a batch, with what `masks` decide dropped out.
+    fn found(&self, model: &Transformer, batch: &Pairs, masks: Option<u64>) -> TransformerLoss {
+        let smoothing = self.data_spec.label_smoothing.unwrap_or_default();
+        let (source, target) = (batch.source.clone(), batch.target.clone());
+        model.loss(source, target, smoothing, masks)
+    }
+
+    /// The pairs of each batch of an epoch, and how many are in none.
+    fn epoch(&self, epoch: usize) -> Result<PairBatches, TaskError> {
+        let size = match (self.train_spec.batch_size, self.data_spec.batch_tokens) {
+            (Some(pairs), _) => BatchSize::Sentences(pairs),
+            (None, tokens) => BatchSize::Tokens(tokens.unwrap_or_default()),
+        };
+        let seed = self.train_spec.seed;
+        let lengths = self.train.lengths();
+        Ok(training_batches(
+            &lengths,
+            size,
+            self.longest(),
+            seed,
+            epoch as u64,
+        )?)
+    }
+}
+
+impl Task for Translation {
+    type Spec = OurSections;
+    type Model = Transformer;
+    type Batch = Pairs;
+    type Output = Tokens;
+
+    fn declared() -> Vec<Score> {
+        let accuracy = "Share of tokens that are the likeliest after the right ones before them";
+        let bleu = "BLEU of the translations";
+        vec![
+            Score::percent(ACCURACY, accuracy),
+            Score::new(BLEU, Better::Higher, bleu)
+                .with_digits(2)
+                .costly(),
+        ]
+    }
+
+    fn new(setup: &Setup<'_, OurSections>) -> Result<Self, TaskError> {
+        let kept = setup.run.map(|run| load_tokenizer(&run.join(TOKENIZER)));
+        Self::with_tokenizer(setup, kept.transpose()?)
+    }
+
+    fn model(&self) -> Result<Transformer, TaskError> {
+        Ok(self.config.init(self.train_spec.seed, &self.place.device)?)
+    }
+
+    fn steps(&self) -> usize {
+        self.steps
+    }
+
+    fn batch(&self, epoch: usize, step: usize) -> Result<Pairs, TaskError> {
+        let batch = self.batches(epoch, step)?.next();
+        batch.unwrap_or_else(|| Err(TaskError::new("the epoch has no such step")))
+    }
+
+    fn batches(
+        &self,
+        epoch: usize,
+        first: usize,
+    ) -> Result<Box<dyn Batches<Pairs> + '_>, TaskError> {
+        Ok(Box::new(Gathering {
+            task: self,
+            order: self.epoch(epoch)?.batches.into_iter().skip(first),
+            waited: Duration::ZERO,
+        }))
+    }
+
+    fn loss(&self, model: &Transformer, batch: &Pairs, noise: Option<u64>) -> (Tensor<1>, Tokens) {
+        let TransformerLoss {
+            loss,
+            logits,
+            targets,
+        } = self.found(model, batch, noise);
+        (loss, Tokens { logits, targets })
+    }
+
+    fn sample(&self, sizes: SampleSizes, seed: u64) -> Result<Vec<(Pairs, usize)>, TaskError> {
+        let (lengths, longest) = (self.train.lengths(), self.longest());
+        let mut chosen = order(self.train.len(), seed, 0);
+        // The others are not learned from.
+        chosen.retain(|&pair| lengths[pair].0.max(lengths[pair].1) <= longest);
+        chosen.truncate(sizes.all);
+        let batches = batches(&chosen, sizes.batch)?.map(|indices| {
+            let batch = tensors(self.train.padded(indices)?, &self.place);
+            let padding = batch.target.output.clone().equal_elem(PAD).int().sum();
+            let tokens = batch.target.output.shape().num_elements() as i64 - count(padding)?;
+            Ok((batch, tokens.max(1) as usize))
+        });
+        batches.collect()
+    }
+
+    fn parts(&self, batch: Pairs, count: usize) -> Result<Vec<(Pairs, f64)>, TaskError> {
+        batch.parts(count)
+    }
+
+    fn tally(&self, _batch: &Pairs, tokens: Tokens) -> Result<Tally, TaskError> {
+        let items = tokens.targets.dims()[0];
+        let right = count(correct(tokens.logits, tokens.targets))?;
+        Ok(Tally::new(items, 0.0).with(ACCURACY, right as f64))
+    }
+
+    #[allow(clippy::disallowed_methods, reason = "they are counts")]
+    fn facts(&self) -> Facts {
+        let pairs = serde_json::json!(self.pairs);
+        Facts::from_iter([("pairs".to_owned(), pairs)])
+    }
+
+    fn warnings(&self) -> Vec<String> {
+        self.warnings.clone()
+    }
+
+    fn keep(&self, directory: &Path, goes_on: bool) -> Result<(), TaskError> {
+        let path = directory.join(TOKENIZER);
+        if !goes_on || !path.exists() {
+            return Ok(self.tokenizer.save(&path)?);
+        }
+        match load_tokenizer(&path)? == self.tokenizer {
+            true => Ok(()),
+            false => {
+                let reason = "it is not the one that the run's training text makes";
+                Err(Error::damaged(&path, reason).into())
+            }
+        }
+    }
+
+    fn held_out(&self, part: Part) -> Result<HeldOut<'_, Pairs>, TaskError> {
+        let pairs = match part {
+            Part::Train => &self.train,
+            Part::Validation => &self.validation,
+            Part::Test => &self.test,
+        };
+        let place = self.place.inner();
+        let batches = scored_batches(pairs)?.into_iter();
+        Ok(Box::new(batches.map(move |batch| {
+            Ok(tensors(pairs.padded(&batch)?, &place))
+        })))
+    }
+
+    fn evaluated(&self, model: &Transformer, batch: &Pairs) -> Result<Tally, TaskError> {
+        let found = model.loss(batch.source.clone(), batch.target.clone(), 0.0, None);
+        let loss = scalar(found.loss.clone())? * found.tokens() as f64;
+        let right = count(found.correct())?;
+        Ok(Tally::new(found.tokens(), loss).with(ACCURACY, right as f64))
+    }
+
+    fn scores(
+        &self,
+        model: &Transformer,
+        epochs: usize,
+        stop: &StopSignal,
+    ) -> Result<Option<Scores>, TaskError> {
+        let Some(validation) = self.score(model, Part::Validation, stop)? else {
+            return Ok(None);
+        };
+        let Some(test) = self.score(model, Part::Test, stop)? else {
+            return Ok(None);
+        };
+        let mut scores = Scores::new(validation, test);
+        if !self.spec.bleu_is_due(&self.train_spec, epochs) {
+            return Ok(Some(scores));
+        }
+        match self.translated(model, epochs, &mut scores, stop) {
+            Ok(Some(())) => Ok(Some(scores)),
+            Ok(None) => Ok(None),
+            // The losses, which are not finite either, do not end a run.
+            Err(error) => match error.downcast_ref() {
+                Some(TransformerError::NotFinite { .. }) => {
+                    let warning = format!("epoch {epochs} has no BLEU: {error}");
+                    scores.warnings.push(warning);
+                    Ok(Some(scores))
+                }
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn size(&self, batch: &Pairs) -> usize {
+        let elements = |ids: &Tensor<2, Int>| ids.shape().num_elements();
+        elements(&batch.source) + elements(&batch.target.output)
+    }
+
+    fn epoch_size(&self) -> Result<usize, TaskError> {
+        Ok(padded_size(&self.epoch(0)?.batches, &self.train))
+    }
+
+    fn sampled_score(&self, model: &Transformer) -> Result<(Measured, f64), TaskError> {
+        let batches = scored_batches(&self.test)?;
+        // Of middling length.
+        let sample = batches.get(batches.len() / 2);
+        let tally = match sample {
+            Some(sample) => {
+                let batch = tensors(self.test.padded(sample)?, &self.place.inner());
+                self.evaluated(model, &batch)?
+            }
+            None => Tally::default(),
+        };
+        let all = padded_size(&batches, &self.test)
+            + padded_size(&scored_batches(&self.validation)?, &self.validation);
+        let share = padded_size(sample.map_or(&[], std::slice::from_ref), &self.test) as f64
+            / all.max(1) as f64;
+        Ok((tally.measured(&Self::declared()), share))
+    }
+
+    fn sampled_further(&self, model: &Transformer) -> Result<Option<f64>, TaskError> {
+        let lengths = self.test.lengths();
+        let batches = searched_batches(&self.test, self.spec.search_config().beam)?;
+        let Some(sample) = batches.get(batches.len() / 2) else {
+            return Ok(None);
+        };
+        let Pairs { source, .. } = tensors(self.test.padded(sample)?, &self.place.inner());
+        let targets = |pairs: &EncodedPairs| pairs.lengths().iter().map(|(_, t)| t).sum::<usize>();
+        let (mut from, mut to) = (0, 0);
+        for &pair in sample {
+            from += lengths[pair].0;
+            to += lengths[pair].1;
+        }
+        // A model that has hardly learned does not know where to end, and is stopped where the right
+        // translations end on average. A trained one ends near there by itself.
+        let ratio = to as f64 / from.max(1) as f64;
+        let config = self.spec.search_config().with_max_length(ratio, 1);
+        // Each source was followed to the end of the longest of its translations.
+        let length = |found: Vec<Hypothesis>| {
+            let tokens = found.iter().map(|found| found.tokens.len() + 1);
+            tokens.max().unwrap_or(1)
+        };
+        let followed: usize = model.search(source, &config)?.into_iter().map(length).sum();
+        let all = targets(&self.test) + targets(&self.validation);
+        Ok(Some(followed as f64 / all.max(1) as f64))
+    }
+
+    fn fingerprint(setup: &Setup<'_, OurSections>) -> Result<Option<Fingerprint>, TaskError> {
+        Ok(text(setup)?.print(DatasetPrint::of_text))
+    }
+
+    fn check(setup: &Setup<'_, OurSections>) -> Result<(), TaskError> {
+        let train = text(setup)?.train.len();
+        Ok(setup.spec.task.data.check_subset(train)?)
+    }
+
+    fn changes(was: &Fingerprint, now: &Fingerprint) -> (Vec<String>, bool) {
+        changes(was, now)
+    }
+
+    fn model_of(
+        setup: &Setup<'_, OurSections>,
+        _data: Option<&Fingerprint>,
+    ) -> Result<Transformer, TaskError> {
+        let Some(run) = setup.run else {
+            let message = "a file of weights has no tokenizer: give the run of the translator";
+            return Err(SpecError::new("data.name", message).into());
+        };
+        let spec = setup.spec;
+        let vocabulary = load_tokenizer(&run.join(TOKENIZER))?.len();
+        let config = spec.task.model.transformer_config(vocabulary, PAD as usize);
+        Ok(config.init(spec.train.seed, &setup.place.device)?)
+    }
+}
+
+/// The tokenizer that a run has kept.
+fn load_tokenizer(path: &Path) -> Result<Tokenizer, TaskError> {
+    check_file(path)?;
+    Ok(Tokenizer::load(path)?)
+}

@@ -1,0 +1,114 @@
+//! Translations of validation and test data, and their score.
+
+use std::path::Path;
+
+use serde::Serialize;
+use xsam_data::text::{Bleu, EncodedPairs, SentencePairs, bleu, detokenize};
+use xsam_lab::{Error, Scores, StopSignal, TaskError, to_json};
+use xsam_models::Transformer;
+
+use super::pairs::{Pairs, searched_batches, tensors};
+use super::{BLEU, Translation};
+
+/// The translations of the test part, one a line.
+const TRANSLATIONS: &str = "translations.txt";
+/// Their score.
+const BLEU_FILE: &str = "bleu.json";
+
+impl Translation {
+    /// The translations of all sources of a part, as text; nothing if `stop` asks for an end before the last token.
+    fn translate(
+        &self,
+        model: &Transformer,
+        pairs: &EncodedPairs,
+        stop: &StopSignal,
+    ) -> Result<Option<Vec<String>>, TaskError> {
+        let place = self.place.inner();
+        let config = self.spec.search_config();
+        let mut translations = vec![String::new(); pairs.len()];
+        for batch in searched_batches(pairs, config.beam)? {
+            let Pairs { source, .. } = tensors(pairs.padded(&batch)?, &place);
+            let Some(found) = model.search_while(source, &config, || !stop.is_set())? else {
+                return Ok(None);
+            };
+            for (&index, found) in batch.iter().zip(found) {
+                let best = found
+                    .first()
+                    .map(|best| self.tokenizer.decode(&best.tokens));
+                translations[index] = best.unwrap_or_default();
+            }
+        }
+        Ok(Some(translations))
+    }
+
+    /// The score of the translations of a part, and the translations as they are written; nothing if there is no time
+    /// for them.
+    fn bleu(
+        &self,
+        model: &Transformer,
+        part: &SentencePairs,
+        pairs: &EncodedPairs,
+        stop: &StopSignal,
+    ) -> Result<Option<(Bleu, Vec<String>)>, TaskError> {
+        let config = self.spec.bleu_config();
+        let Some(raw) = self.translate(model, pairs, stop)? else {
+            return Ok(None);
+        };
+        let references: Vec<&str> = part.target().iter().collect();
+        if self.spec.detokenize != Some(true) {
+            return Ok(Some((bleu(&raw, &references, &config)?, raw)));
+        }
+        let join = |line: &str| detokenize(line, &self.language);
+        let joined: Vec<String> = raw.iter().map(|line| join(line)).collect();
+        let score = match self.spec.scores_joined_text() {
+            true => {
+                let references: Vec<String> = references.iter().map(|line| join(line)).collect();
+                bleu(&joined, &references, &config)?
+            }
+            false => bleu(&raw, &references, &config)?,
+        };
+        Ok(Some((score, joined)))
+    }
+
+    /// Fills in BLEU and the files of the translations; nothing if there is no time for them.
+    pub(super) fn translated(
+        &self,
+        model: &Transformer,
+        epochs: usize,
+        scores: &mut Scores,
+        stop: &StopSignal,
+    ) -> Result<Option<()>, TaskError> {
+        let translated = |part, pairs| self.bleu(model, part, pairs, stop);
+        let Some((validation, _)) = translated(&self.text.validation, &self.validation)? else {
+            return Ok(None);
+        };
+        let Some((test, translations)) = translated(&self.text.test, &self.test)? else {
+            return Ok(None);
+        };
+        for (part, found) in [
+            (&mut scores.validation, &validation),
+            (&mut scores.test, &test),
+        ] {
+            part.values.insert(BLEU.to_owned(), found.score);
+        }
+        let told = Told {
+            epoch: epochs,
+            bleu: test.score,
+            signature: test.config.signature(),
+            line: test.to_string(),
+        };
+        let told = to_json(&told).map_err(|error| Error::damaged(Path::new(BLEU_FILE), error))?;
+        let lines = translations.join("\n") + "\n";
+        scores.files = vec![(TRANSLATIONS, lines), (BLEU_FILE, told + "\n")];
+        Ok(Some(()))
+    }
+}
+
+/// What is written beside the translations.
+#[derive(Serialize)]
+struct Told {
+    epoch: usize,
+    bleu: f64,
+    signature: String,
+    line: String,
+}

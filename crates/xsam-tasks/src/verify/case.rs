@@ -1,0 +1,305 @@
+//! The format of a case.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::TensorData;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use xsam::method::MethodSpec;
+use xsam_models::{Model, ModelConfig, ModelName, cast, reference};
+
+use super::{Stop, malformed};
+use xsam_lab::Place;
+
+use crate::batch::Batch;
+
+/// Image channels of every case.
+const CHANNELS: usize = 3;
+
+/// More than any case needs of each: a case beyond it is a mistake, and would take all memory or no end.
+const MOST_VALUES: usize = 1 << 28;
+const MOST_PARAMETERS: usize = 1 << 26;
+const MOST_STEPS: usize = 10_000;
+const MOST_ASCENT_STEPS: usize = 100;
+const MOST_EIGENVALUES: usize = 200;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ModelCase {
+    name: String,
+    pub(super) classes: usize,
+    width: Option<usize>,
+}
+
+impl ModelCase {
+    fn config(&self, image_size: usize) -> Result<ModelConfig, Stop> {
+        let name: ModelName = self
+            .name
+            .parse()
+            .map_err(|_| Stop::Skip(format!("there is no model `{}` yet", self.name)))?;
+        let config = ModelConfig {
+            name,
+            channels: CHANNELS,
+            image_size,
+            classes: self.classes,
+            width: self.width,
+        };
+        config
+            .parameters()
+            .map_err(|error| Stop::Fail(error.to_string()))
+            .and_then(|parameters| at_most("parameters", parameters, MOST_PARAMETERS))?;
+        Ok(config)
+    }
+
+    /// The model with the values of the formula.
+    pub(super) fn filled(
+        &self,
+        image_size: usize,
+        seed: u64,
+        place: &Place,
+    ) -> Result<Model, Stop> {
+        let config = self.config(image_size)?;
+        let model = config.init(0, &place.device);
+        let model = model.map_err(|error| Stop::Fail(error.to_string()))?;
+        let filled = reference::fill(cast(model, place.dtype), seed);
+        filled.map_err(|error| Stop::Fail(error.to_string()))
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Base {
+    pub(super) lr: f64,
+    #[serde(default)]
+    pub(super) momentum: f64,
+    #[serde(default)]
+    pub(super) weight_decay: f64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TrainCase {
+    pub(super) model: ModelCase,
+    pub(super) seed: u64,
+    pub(super) epochs: usize,
+    #[serde(flatten)]
+    pub(super) batches: Batches,
+    pub(super) base: Base,
+    /// The method, as in a spec.
+    pub(super) optimizer: MethodSpec,
+    /// Parts of a batch that every pass goes over.
+    pub(super) micro_batches: Option<usize>,
+    /// Parts of a batch that each have an ascent of their own.
+    pub(super) m_sharpness: Option<usize>,
+    pub(super) expected: TrainExpected,
+    #[serde(default)]
+    pub(super) float32_deviation: f64,
+    /// How far an alpha strays that a parabola gives.
+    pub(super) float32_alpha_deviation: Option<f64>,
+}
+
+/// Gives an `optimizer` of the first cases the keys of a spec.
+fn modernize(optimizer: &mut Map<String, Value>) {
+    let Some(mut name) = optimizer.remove("method") else {
+        return;
+    };
+    match optimizer.get("adaptive") {
+        // The format had one name for both.
+        Some(Value::Bool(true)) => {
+            if name == "sam" {
+                name = "asam".into();
+            }
+            optimizer.insert("adaptive".to_owned(), "elementwise".into());
+        }
+        Some(Value::Bool(false)) => {
+            optimizer.remove("adaptive");
+        }
+        _ => {}
+    }
+    if name == "sgd" {
+        optimizer.clear();
+    }
+    if let Some(grid) = optimizer.remove("alphas") {
+        optimizer.insert("grid".to_owned(), grid);
+    }
+    if optimizer.remove("dynamic") == Some(Value::Bool(false)) {
+        optimizer.entry("alpha").or_insert_with(|| 1.0.into());
+    }
+    optimizer.insert("name".to_owned(), name);
+}
+
+impl TrainCase {
+    /// The case, in the form of today or in that of the cases that were there first.
+    pub(super) fn read(mut value: Value) -> Result<Self, Stop> {
+        if let Some(Value::Object(optimizer)) = value.get_mut("optimizer") {
+            modernize(optimizer);
+            let name = optimizer.get("name").and_then(Value::as_str);
+            if let Some(name) = name.filter(|name| !MethodSpec::NAMES.contains(name)) {
+                return Err(Stop::Skip(format!("there is no method `{name}` yet")));
+            }
+        }
+        serde_json::from_value(value).map_err(malformed)
+    }
+
+    /// Checks that it comes to an end, and to as many steps as it expects.
+    pub(super) fn check(&self) -> Result<(), Stop> {
+        let steps = self.epochs.saturating_mul(self.batches.count);
+        at_most("steps", steps, MOST_STEPS)?;
+        at_most(
+            "ascent steps",
+            self.optimizer.ascent_steps().unwrap_or_default(),
+            MOST_ASCENT_STEPS,
+        )?;
+        let Batches {
+            batch_size,
+            image_size,
+            ..
+        } = self.batches;
+        image_values(steps, batch_size, image_size)?;
+        match self.expected.steps.len() > steps {
+            true => Err(Stop::Fail(format!("expects more than its {steps} steps"))),
+            false => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TrainExpected {
+    pub(super) steps: Vec<StepExpected>,
+    #[serde(rename = "final", default)]
+    pub(super) tensors: BTreeMap<String, TensorExpected>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct StepExpected {
+    pub(super) loss: Option<f64>,
+    pub(super) grad_norm: Option<f64>,
+    pub(super) ascent_loss: Option<f64>,
+    pub(super) ascent_grad_norm: Option<f64>,
+    pub(super) psi: Option<f64>,
+    pub(super) alpha: Option<f64>,
+    pub(super) search_losses: Option<Vec<f64>>,
+    pub(super) refined: Option<RefinedExpected>,
+    pub(super) update_norm: Option<f64>,
+}
+
+/// What a search with a parabola came to.
+#[derive(Debug, Deserialize)]
+pub(super) struct RefinedExpected {
+    pub(super) alpha: f64,
+    pub(super) loss: f64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TensorExpected {
+    pub(super) norm: f64,
+    pub(super) first: Vec<f64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ForwardCase {
+    pub(super) model: ModelCase,
+    pub(super) seed: u64,
+    pub(super) batch_size: usize,
+    pub(super) image_size: usize,
+    pub(super) expected: ForwardExpected,
+    #[serde(default)]
+    pub(super) float32_deviation: f64,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ForwardExpected {
+    pub(super) logits_eval: Option<Vec<Vec<f64>>>,
+    pub(super) logits_train: Option<Vec<Vec<f64>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct HessianCase {
+    pub(super) model: ModelCase,
+    /// `eval` or `train`.
+    pub(super) mode: String,
+    pub(super) seed: u64,
+    #[serde(flatten)]
+    pub(super) batches: Batches,
+    pub(super) expected: HessianExpected,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct HessianExpected {
+    pub(super) loss: Option<f64>,
+    pub(super) parameters: Option<usize>,
+    /// The largest eigenvalues, descending.
+    #[serde(default)]
+    pub(super) top: Vec<f64>,
+    pub(super) lowest: Option<f64>,
+    pub(super) trace: Option<f64>,
+    /// The sum of the squared eigenvalues.
+    pub(super) mean_square: Option<f64>,
+}
+
+impl HessianExpected {
+    /// How many of the largest eigenvalues, and of the smallest.
+    pub(super) fn ends(&self) -> Result<(usize, usize), Stop> {
+        let (top, lowest) = (self.top.len(), usize::from(self.lowest.is_some()));
+        at_most("eigenvalues", top + lowest, MOST_EIGENVALUES)?;
+        Ok((top, lowest))
+    }
+}
+
+/// The batches of a case.
+#[derive(Debug, Deserialize)]
+pub(super) struct Batches {
+    #[serde(rename = "batches")]
+    pub(super) count: usize,
+    pub(super) batch_size: usize,
+    pub(super) image_size: usize,
+}
+
+impl Batches {
+    /// With the values of the formula.
+    pub(super) fn filled(
+        &self,
+        seed: u64,
+        classes: usize,
+        place: &Place,
+    ) -> Result<Vec<Batch>, Stop> {
+        let values = image_values(self.count, self.batch_size, self.image_size)?;
+        let images = reference::images(seed, values);
+        let targets = reference::targets(seed, self.count * self.batch_size, classes);
+        let shape = batch_shape(self.batch_size, self.image_size);
+        let images = images.chunks(values / self.count);
+        let targets = targets.chunks(self.batch_size);
+        let batches = images.zip(targets).map(|(images, targets)| {
+            let images = TensorData::new(images.to_vec(), shape);
+            Batch::new(images, targets.to_vec(), place)
+        });
+        Ok(batches.collect())
+    }
+}
+
+fn at_most(what: &str, count: usize, most: usize) -> Result<(), Stop> {
+    match count <= most {
+        true => Ok(()),
+        false => Err(Stop::Fail(format!(
+            "cannot be run with {count} {what}, more than {most}"
+        ))),
+    }
+}
+
+/// Number of values of a batch of images, if it is one that can be.
+pub(super) fn image_values(
+    batches: usize,
+    batch_size: usize,
+    image_size: usize,
+) -> Result<usize, Stop> {
+    [batches, batch_size, CHANNELS, image_size, image_size]
+        .iter()
+        .try_fold(1usize, |product, &n| product.checked_mul(n))
+        .filter(|count| (1..=MOST_VALUES).contains(count))
+        .ok_or_else(|| {
+            let sizes = format!("{batches} x {batch_size} images of {image_size} x {image_size}");
+            Stop::Fail(format!("cannot be run with {sizes}"))
+        })
+}
+
+/// The shape of one batch.
+pub(super) fn batch_shape(batch_size: usize, image_size: usize) -> [usize; 4] {
+    [batch_size, CHANNELS, image_size, image_size]
+}

@@ -1,0 +1,160 @@
+//! Cases of kind `train`: every step of a short training, and the weights after it.
+
+use xsam::{SharpnessAware, StepReport};
+use xsam_models::{ImageClassifier, Model, state};
+
+use super::Stop;
+use super::case::{StepExpected, TrainCase};
+use super::deviation::Deviations;
+use xsam_lab::Place;
+use xsam_lab::tools::cosine;
+use xsam_lab::tools::method::sgd;
+
+use crate::batch::Batch;
+use crate::loss::cross_entropy;
+
+pub(super) fn replay(
+    case: &TrainCase,
+    place: &Place,
+    steps: &mut usize,
+) -> Result<Deviations, Stop> {
+    case.check()?;
+    let mut model = case
+        .model
+        .filled(case.batches.image_size, case.seed, place)?;
+    let mut optim = optimizer(case)?;
+
+    let batches = case.batches.filled(case.seed, case.model.classes, place)?;
+
+    let mut deviations = Deviations::new(place.dtype, case.float32_deviation)
+        .with_alpha(place.dtype, case.float32_alpha_deviation);
+    let mut expected = case.expected.steps.iter();
+    for epoch in 0..case.epochs {
+        let lr = cosine(case.base.lr, epoch as f64, case.epochs);
+        optim.start_epoch();
+        for batch in &batches {
+            let loss = |m: &Model, batch: &Batch| {
+                cross_entropy(m.forward(batch.images.clone()), batch.targets.clone())
+            };
+            let (together, each) = (case.micro_batches, case.m_sharpness);
+            let made = match (together, each) {
+                (None, None) => optim
+                    .step(lr, model, |m: &Model| loss(m, batch))
+                    .map(|step| (step.model, step.report)),
+                (Some(parts), None) => optim
+                    .step_accumulated(lr, model, &split(batch, parts)?, loss)
+                    .map(|step| (step.model, step.report)),
+                (None, Some(parts)) => optim
+                    .step_m_sharpness(lr, model, &split(batch, parts)?, loss)
+                    .map(|step| (step.model, step.report)),
+                (Some(_), Some(_)) => {
+                    let message = "there are no parts of parts yet";
+                    return Err(Stop::Skip(message.to_owned()));
+                }
+            };
+            let report;
+            (model, report) = made.map_err(|failure| Stop::Fail(failure.error().to_string()))?;
+            *steps += 1;
+            if let Some(expected) = expected.next() {
+                compare_step(&mut deviations, *steps, &report, expected);
+            }
+        }
+    }
+    compare_tensors(&mut deviations, case, &model)?;
+    Ok(deviations)
+}
+
+fn compare_step(
+    deviations: &mut Deviations,
+    number: usize,
+    report: &StepReport,
+    expected: &StepExpected,
+) {
+    for (name, actual, expected) in [
+        ("loss", Some(report.loss), expected.loss),
+        ("grad_norm", Some(report.grad_norm), expected.grad_norm),
+        ("ascent_loss", report.ascent_loss, expected.ascent_loss),
+        (
+            "ascent_grad_norm",
+            report.ascent_grad_norm,
+            expected.ascent_grad_norm,
+        ),
+        (
+            "update_norm",
+            Some(report.update_norm),
+            expected.update_norm,
+        ),
+    ] {
+        if let Some(expected) = expected {
+            let what = || format!("{name} of step {number}");
+            deviations.relative(what, actual, expected, 0.0);
+        }
+    }
+    if let Some(psi) = expected.psi {
+        deviations.angle(|| format!("psi of step {number}"), report.psi, psi);
+    }
+    if let Some(alpha) = expected.alpha {
+        deviations.position(|| format!("alpha of step {number}"), report.alpha, alpha);
+    }
+    if let Some(refined) = &expected.refined {
+        let search = report.search.as_ref();
+        let best = search.and_then(xsam::SearchReport::best);
+        deviations.position(
+            || format!("refined alpha of step {number}"),
+            best,
+            refined.alpha,
+        );
+        let highest = search.and_then(|search| search.losses.iter().copied().reduce(f64::max));
+        let what = || format!("refined loss of step {number}");
+        deviations.relative(what, highest, refined.loss, 0.0);
+    }
+    if let Some(losses) = &expected.search_losses {
+        let actual = report.search.as_ref().map(|search| &search.losses);
+        for (i, &loss) in losses.iter().enumerate() {
+            let actual = actual.and_then(|losses| losses.get(i).copied());
+            let what = || format!("search_losses[{i}] of step {number}");
+            deviations.relative(what, actual, loss, 0.0);
+        }
+    }
+}
+
+/// Elements are compared in relation to the largest of their tensor, as logits are: one that happens
+/// to be near zero is not held to a finer standard. (In single precision a ReLU whose input is all
+/// but zero may switch, and then the gradient jumps by some 1e-5 of its norm while the loss does not.)
+fn compare_tensors(
+    deviations: &mut Deviations,
+    case: &TrainCase,
+    model: &Model,
+) -> Result<(), Stop> {
+    let tensors = state::values(model);
+    for (name, expected) in &case.expected.tensors {
+        let Some((_, values)) = tensors.iter().find(|(entry, _)| entry.name == *name) else {
+            return Err(Stop::Fail(format!("the model has no tensor `{name}`")));
+        };
+        let norm = values.iter().map(|x| x * x).sum::<f64>().sqrt();
+        deviations.relative(|| format!("norm of {name}"), Some(norm), expected.norm, 0.0);
+        let largest = values.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
+        for (i, &element) in expected.first.iter().enumerate() {
+            let what = || format!("{name}[{i}]");
+            deviations.relative(what, values.get(i).copied(), element, largest);
+        }
+    }
+    Ok(())
+}
+
+fn optimizer(case: &TrainCase) -> Result<SharpnessAware, Stop> {
+    let base = sgd(case.base.momentum, case.base.weight_decay)
+        .map_err(|error| Stop::Fail(error.to_string()))?;
+    let built = SharpnessAware::new(base, &case.optimizer);
+    built.map_err(|error| Stop::Fail(error.to_string()))
+}
+
+/// A batch in equal parts, one after another.
+fn split(batch: &Batch, parts: usize) -> Result<Vec<Batch>, Stop> {
+    let items = batch.targets.dims()[0];
+    if parts == 0 || !items.is_multiple_of(parts) {
+        let message = format!("a batch of {items} cannot be split into {parts} equal parts");
+        return Err(Stop::Fail(message));
+    }
+    Ok(batch.parts(parts))
+}

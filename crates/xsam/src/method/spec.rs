@@ -1,0 +1,164 @@
+//! The methods of this crate by their names.
+
+use super::{MethodSpec, XsamConfig};
+
+/// Makes [`MethodSpec`] of the list of methods. Variants are named as the methods are, in capitals.
+macro_rules! methods {
+    ($($variant:ident($module:ident::$config:ident),)+) => {
+        $(pub use $module::$config;)+
+
+        /// A method of this crate, told by its `name`, with its hyper-parameters: what a program reads from a file.
+        ///
+        /// ```
+        /// use xsam::method::{MethodConfig, MethodSpec};
+        /// use xsam::XsamConfig;
+        ///
+        /// let mut spec = MethodSpec::from(XsamConfig::new().with_rho(0.3));
+        /// assert_eq!((spec.name(), spec.rho()), ("xsam", Some(0.3)));
+        /// assert!(spec.set_rho(0.2));
+        /// assert_eq!(spec.build()?.name(), "xsam");
+        /// # Ok::<(), xsam::ConfigError>(())
+        /// ```
+        ///
+        /// In a file it has the fields of its config and no others, beside `name`; all have defaults.
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+        #[serde(tag = "name", rename_all = "kebab-case")]
+        #[non_exhaustive]
+        #[allow(missing_docs, reason = "each is a method and its config, which says what it is")]
+        pub enum MethodSpec {
+            $($variant($config),)+
+        }
+
+        impl MethodSpec {
+            /// The names of all methods.
+            pub const NAMES: &'static [&'static str] = &[$($config::NAME),+];
+
+            /// The method of that name, with its defaults; `None` if there is none.
+            pub fn named(name: &str) -> Option<Self> {
+                match name {
+                    $($config::NAME => Some(Self::$variant($config::default())),)+
+                    _ => None,
+                }
+            }
+
+            /// The same method with the hyper-parameters of `fields`, which do not tell a name, and its defaults for the
+            /// others.
+            ///
+            /// # Errors
+            /// If there is a field that the method does not have, or a value is of another type.
+            pub fn with_fields<'de, D: serde::Deserializer<'de>>(
+                &self,
+                fields: D,
+            ) -> Result<Self, D::Error> {
+                use serde::Deserialize as _;
+                match self {
+                    $(Self::$variant(_) => $config::deserialize(fields).map(Self::$variant),)+
+                }
+            }
+
+            /// The method's name.
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$variant(_) => $config::NAME,)+
+                }
+            }
+
+            /// The names of the fields that it has in a file, besides `name`.
+            pub fn fields(&self) -> &'static [&'static str] {
+                match self {
+                    $(Self::$variant(_) => $config::FIELDS,)+
+                }
+            }
+
+            fn ascents(&mut self) -> Option<(&mut f64, &mut usize)> {
+                match self {
+                    $(Self::$variant(config) => config.ascents(),)+
+                }
+            }
+        }
+
+        impl MethodConfig for MethodSpec {
+            fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+                match self {
+                    $(Self::$variant(config) => config.build(),)+
+                }
+            }
+
+            fn work(&self, epochs: usize, steps: usize) -> Work {
+                match self {
+                    $(Self::$variant(config) => config.work(epochs, steps),)+
+                }
+            }
+
+            fn resolved(&self) -> Self {
+                match self {
+                    $(Self::$variant(config) => Self::$variant(config.resolved()),)+
+                }
+            }
+        }
+
+        $(
+            impl From<$config> for MethodSpec {
+                fn from(config: $config) -> Self {
+                    Self::$variant(config)
+                }
+            }
+        )+
+    };
+}
+
+pub(super) use methods;
+
+impl MethodSpec {
+    /// The total ascent length, of a method that ascends.
+    pub fn rho(&self) -> Option<f64> {
+        self.clone().ascents().map(|(rho, _)| *rho)
+    }
+
+    /// The number of ascent steps, of a method that ascends.
+    pub fn ascent_steps(&self) -> Option<usize> {
+        self.clone().ascents().map(|(_, steps)| *steps)
+    }
+
+    /// Sets the total ascent length. `false` if the method does not ascend: it is as it was.
+    pub fn set_rho(&mut self, rho: f64) -> bool {
+        let field = self.ascents().map(|(field, _)| *field = rho);
+        field.is_some()
+    }
+
+    /// Sets the number of ascent steps. `false` if the method does not ascend: it is as it was.
+    pub fn set_ascent_steps(&mut self, steps: usize) -> bool {
+        let field = self.ascents().map(|(_, field)| *field = steps);
+        field.is_some()
+    }
+}
+
+impl Default for MethodSpec {
+    fn default() -> Self {
+        Self::Xsam(XsamConfig::new())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use serde::Deserialize as _;
+    use serde::de::value::{Error, MapDeserializer};
+
+    use super::*;
+    use crate::method::MethodConfig;
+
+    #[test]
+    fn the_name_in_a_file_is_the_methods_own() {
+        for name in MethodSpec::NAMES {
+            let spec = MethodSpec::named(name).unwrap();
+            assert_eq!(spec.name(), *name);
+            assert_eq!(spec.build().unwrap().name(), *name);
+            let fields = MapDeserializer::<_, Error>::new([("name", *name)].into_iter());
+            assert_eq!(MethodSpec::deserialize(fields).unwrap(), spec);
+            assert_eq!(spec.rho().is_some(), spec.fields().contains(&"rho"));
+        }
+        assert_eq!(MethodSpec::named("adam"), None);
+    }
+}

@@ -1,0 +1,57 @@
+//! What of a method survives a restart.
+
+use std::collections::BTreeMap;
+
+use burn_pack::Scalar;
+
+use crate::error::RecordError;
+use crate::vector::ParamVector;
+
+/// State of a method as named scalars and vectors.
+#[derive(Clone, Debug, Default)]
+pub struct MethodState {
+    pub(crate) scalars: BTreeMap<String, Scalar>,
+    pub(crate) vectors: BTreeMap<String, ParamVector>,
+}
+
+impl MethodState {
+    /// Adds a scalar.
+    #[must_use]
+    pub fn with_scalar(mut self, name: &str, value: impl Into<Scalar>) -> Self {
+        self.scalars.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Adds a vector over parameters.
+    #[must_use]
+    pub fn with_vector(mut self, name: &str, value: ParamVector) -> Self {
+        self.vectors.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Adds a vector, if there is one.
+    #[must_use]
+    pub fn with_vector_if(self, name: &str, value: Option<&ParamVector>) -> Self {
+        match value {
+            Some(value) => self.with_vector(name, value.clone()),
+            None => self,
+        }
+    }
+
+    /// A scalar.
+    ///
+    /// # Errors
+    /// If there is none of that name, or it has another type.
+    pub fn scalar<T: TryFrom<Scalar>>(&self, name: &str) -> Result<T, RecordError> {
+        self.scalars
+            .get(name)
+            .and_then(|scalar| T::try_from(*scalar).ok())
+            .ok_or_else(|| RecordError::Missing(name.to_owned()))
+    }
+
+    /// A vector; `None` if there is none of that name. Of a record it is on the default device:
+    /// [`ParamVector::beside`] brings it to where it is needed.
+    pub fn vector(&self, name: &str) -> Option<&ParamVector> {
+        self.vectors.get(name)
+    }
+}
