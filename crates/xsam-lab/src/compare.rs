@@ -176,7 +176,8 @@ impl<L: Tasks> Comparison<L> {
         };
         files::write(&spec_file, &text)?;
         let nothing = (comparison.is_tuned).then(|| comparison.tuning(&Tried::new(), false));
-        comparison.write_json(&comparison.summary(Status::Running, nothing, &[])?)?;
+        let summary = comparison.summary(Status::Running, nothing, &[])?;
+        summary.write(&comparison.directory)?;
         Ok(comparison)
     }
 
@@ -348,12 +349,8 @@ impl<L: Tasks> Comparison<L> {
             .into_iter()
             .filter(|(_, is_told)| !is_told);
         summary.warnings.extend(odd.map(|(sentence, _)| sentence));
-        self.write_json(&summary)?;
+        summary.write(&self.directory)?;
         Ok(summary)
-    }
-
-    fn write_json(&self, summary: &ComparisonSummary) -> Result<(), Error> {
-        summary.write(&self.directory)
     }
 }
 

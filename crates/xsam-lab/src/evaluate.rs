@@ -6,6 +6,7 @@ use burn::module::Module;
 use serde::Serialize;
 
 use crate::error::Error;
+use crate::place::Place;
 use crate::score::{Measured, Score};
 use crate::spec::{Precision, TaskSpec};
 use crate::stop::StopSignal;
@@ -68,7 +69,8 @@ impl<S: TaskSpec> Visitor<S> for Evaluation<'_, S> {
 
     fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Self::Output, Error> {
         let trained = self.subject.load::<T>()?;
-        let (task, data) = trained.task(self.subject, None)?;
+        let place = Place::new(trained.spec.train.device, trained.spec.train.precision)?;
+        let (task, data) = trained.task(self.subject, &place)?;
         // As at the end of a run, when every score is due.
         let epochs = trained.spec.train.epochs;
         let Some(found) = task.scores(&trained.model.valid(), epochs, self.stop)? else {

@@ -66,11 +66,9 @@ mod watch;
 /// What commands of one's own, such as benchmarks, may need besides.
 pub mod tools {
     pub use crate::memory::peak_mb;
-    pub use crate::method;
     pub use crate::passes::{Parts, PassTimes};
     pub use crate::plan::MOST_TIMED;
     pub use crate::schedule::cosine;
-    pub use crate::statistics::median;
 }
 
 pub use back_end::{describe, hardware};
@@ -84,11 +82,11 @@ pub use evaluate::{EvaluationReport, ScoresByPart, evaluate_trained};
 pub use evaluation::{count, evaluate, scalar};
 pub use event::{Event, Listener};
 pub use export::{Export, export};
-pub use files::{Existing, Terms, read as read_file, regular as check_file};
+pub use files::{Existing, Terms};
 pub use fingerprint::Fingerprint;
 pub use flatness::{FlatnessEvent, FlatnessReport, FlatnessSpec, flatness};
 pub use format::{Format, check_release};
-pub use json::{Exact, parse as parse_json, pretty as to_json};
+pub use json::Exact;
 pub use landscape::{Along, Landscape, LandscapeEvent, LandscapeReport, LandscapeSpec, landscape};
 pub use lock::await_report;
 pub use log::SEARCH_COLUMNS;

@@ -12,8 +12,7 @@ use crate::columns::{Column, OWN, Source, Step};
 use crate::csv_file::{self, Csv};
 use crate::error::Error;
 use crate::memory::peak_mb;
-use crate::score::Scores;
-use crate::score::{Part, Score, Tally};
+use crate::score::{Part, Score, Scores, Tally};
 
 /// The column that every row has.
 const EPOCH: &str = "epoch";

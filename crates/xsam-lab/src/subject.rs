@@ -246,9 +246,9 @@ impl<S: TaskSpec, M: Measure> Visitor<S> for Measuring<'_, S, M> {
             measurement,
         } = self;
         let trained = subject.load::<T>()?;
-        let (task, data) = trained.task(subject, sample.precision)?;
         let precision = sample.precision.unwrap_or(trained.spec.train.precision);
         let place = Place::new(trained.spec.train.device, precision)?;
+        let (task, data) = trained.task(subject, &place)?;
         let sizes = SampleSizes {
             all: sample.samples,
             batch: sample.batch,
@@ -269,19 +269,17 @@ impl<S: TaskSpec, M: Measure> Visitor<S> for Measuring<'_, S, M> {
 }
 
 impl<T: Task> Trained<T> {
-    /// The task with the data that there are now, in a number format of its own if one is given, and what the data are.
+    /// The task with the data that there are now, at a place that may have another number format, and what the data are.
     pub(crate) fn task(
         &self,
         subject: &Subject<T::Spec>,
-        precision: Option<Precision>,
+        place: &Place,
     ) -> Result<(T, Data), Error> {
-        let train = &self.spec.train;
-        set_kernels(train.kernels);
-        let place = Place::new(train.device, precision.unwrap_or(train.precision))?;
+        set_kernels(self.spec.train.kernels);
         let shared = Shared::default();
         // A file of weights has kept nothing.
         let run = subject.spec.is_none().then_some(self.run.as_path());
-        let setup = Setup::new(&self.spec, &place, &shared).of_run(run);
+        let setup = Setup::new(&self.spec, place, &shared).of_run(run);
         let print = T::fingerprint(&setup)?;
         let both = (self.data.as_ref(), print.as_ref());
         let data = Data {

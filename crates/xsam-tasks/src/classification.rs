@@ -4,16 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use burn::tensor::{Tensor, TensorData};
-use xsam_data::DatasetPrint;
 use xsam_data::{
-    Loader, LoaderConfig, Pipeline, Sizes, Splits, batches, order, subset, with_label_noise,
+    DatasetPrint, Loader, LoaderConfig, Pipeline, Sizes, Splits, batches, order, subset,
+    with_label_noise,
 };
 use xsam_kernels::cross_entropy;
 use xsam_lab::{
     Batches, Facts, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score, Setup, Tally,
     Task, TaskError, count, scalar,
 };
-
 use xsam_models::{ImageClassifier, Model, ModelConfig};
 
 use crate::batch::Batch;

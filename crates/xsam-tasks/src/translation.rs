@@ -16,7 +16,7 @@ use xsam_data::{DatasetPrint, batches, order};
 use xsam_lab::spec::TrainSpec;
 use xsam_lab::{
     Batches, Better, Error, Facts, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score,
-    Scores, Setup, SpecError, StopSignal, Tally, Task, TaskError, check_file, count, scalar,
+    Scores, Setup, SpecError, StopSignal, Tally, Task, TaskError, count, files, scalar,
 };
 use xsam_models::{Hypothesis, Transformer, TransformerConfig, TransformerError, TransformerLoss};
 
@@ -335,6 +335,6 @@ impl Task for Translation {
 
 /// The tokenizer that a run has kept.
 fn load_tokenizer(path: &Path) -> Result<Tokenizer, TaskError> {
-    check_file(path)?;
+    files::regular(path)?;
     Ok(Tokenizer::load(path)?)
 }

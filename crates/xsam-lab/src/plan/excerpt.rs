@@ -7,8 +7,7 @@ use burn::tensor::Tensor;
 
 use super::log::Log;
 use crate::curvature::{Probe, Reading};
-use crate::score::Measured;
-use crate::score::Scores;
+use crate::score::{Measured, Scores};
 use crate::stop::StopSignal;
 use crate::task::{Batches, Task};
 use crate::task_error::TaskError;

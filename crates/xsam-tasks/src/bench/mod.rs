@@ -17,8 +17,8 @@ pub use profile::ProfileRow;
 pub use transformer::TransformerBench;
 
 use xsam_lab::spec::{DeviceName, MethodSpec, OptimizerSpec, Precision, SpecError, edited};
-use xsam_lab::tools::{MOST_TIMED, Parts, PassTimes, median, method, peak_mb};
-use xsam_lab::{BeforeFailure, Error, Place, describe};
+use xsam_lab::tools::{MOST_TIMED, Parts, PassTimes, peak_mb};
+use xsam_lab::{BeforeFailure, Error, Place, describe, median, method};
 
 use crate::spec::{ModelName, OurSpec};
 

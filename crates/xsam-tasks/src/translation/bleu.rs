@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use xsam_data::text::{Bleu, EncodedPairs, SentencePairs, bleu, detokenize};
-use xsam_lab::{Error, Scores, StopSignal, TaskError, to_json};
+use xsam_lab::{Error, Scores, StopSignal, TaskError, json};
 use xsam_models::Transformer;
 
 use super::pairs::{Pairs, searched_batches, tensors};
@@ -97,7 +97,8 @@ impl Translation {
             signature: test.config.signature(),
             line: test.to_string(),
         };
-        let told = to_json(&told).map_err(|error| Error::damaged(Path::new(BLEU_FILE), error))?;
+        let told =
+            json::pretty(&told).map_err(|error| Error::damaged(Path::new(BLEU_FILE), error))?;
         let lines = translations.join("\n") + "\n";
         scores.files = vec![(TRANSLATIONS, lines), (BLEU_FILE, told + "\n")];
         Ok(Some(()))

@@ -109,7 +109,7 @@ impl Case {
                 let stem = path.file_stem().unwrap_or_default();
                 cases.push(Self {
                     name: stem.to_string_lossy().into_owned(),
-                    text: xsam_lab::read_file(&path).map_err(|error| error.to_string()),
+                    text: xsam_lab::files::read(&path).map_err(|error| error.to_string()),
                 });
             }
         }

@@ -7,8 +7,8 @@ use super::Stop;
 use super::case::{StepExpected, TrainCase};
 use super::deviation::Deviations;
 use xsam_lab::Place;
+use xsam_lab::method::sgd;
 use xsam_lab::tools::cosine;
-use xsam_lab::tools::method::sgd;
 
 use crate::batch::Batch;
 use crate::loss::cross_entropy;
