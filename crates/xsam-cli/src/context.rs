@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use xsam_lab::Preset;
+use xsam_lab::spec::Preset;
 
 /// Whose program it is; [`package!`](crate::package) makes it of the package that is being compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

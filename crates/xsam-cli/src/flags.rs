@@ -2,7 +2,8 @@
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
-use xsam_lab::{Error, SpecError};
+use xsam_lab::Error;
+use xsam_lab::spec::SpecError;
 
 /// Id of `--set`.
 const SETTINGS: &str = "settings";

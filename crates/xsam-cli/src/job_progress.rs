@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use indicatif::{MultiProgress, ProgressBar};
-use xsam_lab::{Event, Job, JobEvent, Score};
+use xsam_lab::compare::{Job, JobEvent};
+use xsam_lab::{Event, Score};
 
 use crate::output::OutputArguments;
 use crate::print;

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use indicatif::MultiProgress;
 use serde::Serialize;
-use xsam_lab::Exact;
+use xsam_lab::json::Exact;
 
 /// Name of the program.
 static NAME: OnceLock<&str> = OnceLock::new();

@@ -192,8 +192,8 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use serde::{Deserialize, Serialize};
-    use xsam_lab::spec::TaskSpec;
-    use xsam_lab::{Preset, TaskError, Visitor};
+    use xsam_lab::spec::{Preset, TaskSpec};
+    use xsam_lab::{TaskError, Visitor};
 
     use super::*;
 

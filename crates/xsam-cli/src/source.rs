@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Command};
-use xsam_lab::spec::{DeviceName, TaskSpec};
-use xsam_lab::{Compare, Error, Preset, Spec, SpecError, Tasks, check_release, layout};
+use xsam_lab::format::check_release;
+use xsam_lab::spec::{Compare, DeviceName, Preset, Spec, SpecError, TaskSpec};
+use xsam_lab::{Error, Tasks, layout};
 
 use crate::context::Context;
 use crate::names::named;

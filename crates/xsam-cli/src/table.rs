@@ -1,9 +1,10 @@
 //! The table of a comparison.
 
+use xsam_lab::columns::Column;
+use xsam_lab::compare::{ComparisonSummary, MethodSummary, TuningSummary};
 use xsam_lab::numbers::{TERMINAL, capital, in_unit};
-use xsam_lab::{
-    Column, ComparisonSummary, MethodSummary, PairedTest, Score, TuningSummary, compared, of_epochs,
-};
+use xsam_lab::statistics::PairedTest;
+use xsam_lab::{Score, compared, of_epochs};
 
 use crate::columns::aligned;
 

@@ -84,7 +84,7 @@ impl<T: Task> Course<T> {
             output,
             place,
             data,
-            scores: T::declared(),
+            scores: T::scores(),
             steps: task.steps(),
             parameters: parameter_count(&model),
             facts: task.facts(),

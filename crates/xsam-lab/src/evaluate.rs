@@ -73,7 +73,7 @@ impl<S: TaskSpec> Visitor<S> for Evaluation<'_, S> {
         let (task, data) = trained.task(self.subject, &place)?;
         // As at the end of a run, when every score is due.
         let epochs = trained.spec.train.epochs;
-        let Some(found) = task.scores(&trained.model.valid(), epochs, self.stop)? else {
+        let Some(found) = task.evaluate(&trained.model.valid(), epochs, self.stop)? else {
             return Ok(None);
         };
         let mut warnings = trained.warnings.clone();
@@ -86,7 +86,7 @@ impl<S: TaskSpec> Visitor<S> for Evaluation<'_, S> {
             precision: trained.spec.train.precision,
             data: data.digest,
             warnings,
-            declared: T::declared(),
+            declared: T::scores(),
             scores: ScoresByPart {
                 validation: found.validation,
                 test: found.test,

@@ -12,20 +12,20 @@
 mod back_end;
 mod changed_data;
 mod checkpoint;
-mod columns;
-mod compare;
+pub mod columns;
+pub mod compare;
 mod course;
 pub mod csv_file;
 mod curvature;
 mod error;
-mod evaluate;
+pub mod evaluate;
 mod evaluation;
 mod event;
-mod export;
+pub mod export;
 pub mod files;
 mod fingerprint;
 pub mod flatness;
-mod format;
+pub mod format;
 mod imported;
 pub mod json;
 pub mod landscape;
@@ -40,7 +40,7 @@ pub mod numbers;
 mod output;
 mod passes;
 mod place;
-mod plan;
+pub mod plan;
 mod process;
 mod rows;
 mod run;
@@ -50,7 +50,7 @@ mod setup;
 mod shared;
 pub mod spec;
 mod start;
-mod statistics;
+pub mod statistics;
 mod stepping;
 mod stop;
 mod subject;
@@ -67,43 +67,24 @@ mod watch;
 pub mod tools {
     pub use crate::memory::peak_mb;
     pub use crate::passes::{Parts, PassTimes};
-    pub use crate::plan::MOST_TIMED;
     pub use crate::schedule::cosine;
 }
 
 pub use back_end::{describe, hardware};
-pub use columns::{Column, OverSeeds, columns};
-pub use compare::{
-    CandidateSummary, Comparison, ComparisonSummary, Job, JobEvent, JobListener, MethodSummary,
-    RunWarnings, TunedMethod, TuningSummary, Workers, passes, serve,
-};
 pub use error::{BeforeFailure, Error};
-pub use evaluate::{EvaluationReport, ScoresByPart, evaluate_trained};
-pub use evaluation::{count, evaluate, scalar};
+pub use evaluation::{count, scalar};
 pub use event::{Event, Listener};
-pub use export::{Export, export};
-pub use files::{Existing, Terms};
 pub use fingerprint::Fingerprint;
-pub use flatness::{FlatnessEvent, FlatnessReport, FlatnessSpec, flatness};
-pub use format::{Format, check_release};
-pub use json::Exact;
-pub use landscape::{Along, Landscape, LandscapeEvent, LandscapeReport, LandscapeSpec, landscape};
 pub use lock::await_report;
 pub use log::SEARCH_COLUMNS;
 pub use metrics::Metrics;
 pub use minibatches::{Minibatches, shuffled};
 pub use place::{Place, check_device};
-pub use plan::{
-    Change, Cost, Counts, Elsewhere, Estimate, Measurement, MethodPlan, Plan, PlanSpec, Timing,
-    measure, plan, serve_plan,
-};
 pub use rows::{HeldOut, Rows};
 pub use run::Run;
 pub use score::{Average, Better, Measured, Part, Score, Scores, Tally, Text, compared, of_epochs};
 pub use setup::Setup;
 pub use shared::Shared;
-pub use spec::{Compare, CompareEntry, MethodSpec, Preset, Spec, SpecError};
-pub use statistics::{PairedTest, Spread, mean, median, paired, paired_t_test};
 pub use stop::StopSignal;
 pub use subject::{Sample, Subject};
 pub use summary::{RunSummary, Status};

@@ -20,7 +20,7 @@ use crate::task_error::TaskError;
 ///
 /// [`new`](Self::new), [`model`](Self::model), [`steps`](Self::steps), [`batch`](Self::batch), [`loss`](Self::loss) and
 /// [`held_out`](Self::held_out) are all that a task needs; with scores besides the loss it also has
-/// [`declared`](Self::declared) and [`tally`](Self::tally). [`parts`](Self::parts) is for m-sharpness and micro-batches.
+/// [`scores`](Self::scores) and [`tally`](Self::tally). [`parts`](Self::parts) is for m-sharpness and micro-batches.
 pub trait Task: Sized + Sync {
     /// Its sections of a spec.
     type Spec: TaskSpec;
@@ -37,7 +37,7 @@ pub trait Task: Sized + Sync {
 
     /// The scores that a model is told by, besides its loss. The first one that is not costly is what epochs are chosen
     /// by, and what runs are compared by if none is costly. By default there are none: models are told by their loss.
-    fn declared() -> Vec<Score> {
+    fn scores() -> Vec<Score> {
         Vec::new()
     }
 
@@ -104,14 +104,14 @@ pub trait Task: Sized + Sync {
     ) -> Result<Option<Measured>, TaskError> {
         let batches = self.held_out(part)?;
         let tally = evaluate(batches, stop, |batch| self.evaluated(model, &batch?))?;
-        Ok(tally.map(|tally| tally.measured(&Self::declared())))
+        Ok(tally.map(|tally| tally.measured(&Self::scores())))
     }
 
     /// How it does on both parts after `epochs` epochs, with what else there is to say of it.
     ///
     /// # Errors
     /// As [`score`](Self::score).
-    fn scores(
+    fn evaluate(
         &self,
         model: &Self::Model,
         _epochs: usize,
@@ -221,7 +221,7 @@ pub trait Task: Sized + Sync {
     /// of it; nothing of a task without such work.
     ///
     /// # Errors
-    /// As [`scores`](Self::scores).
+    /// As [`evaluate`](Self::evaluate).
     fn sampled_further(&self, _model: &Self::Model) -> Result<Option<f64>, TaskError> {
         Ok(None)
     }

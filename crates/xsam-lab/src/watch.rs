@@ -32,14 +32,14 @@ pub(crate) trait Watch<T: Task> {
     }
 
     /// How the model does after `epochs` epochs.
-    fn scores(
+    fn evaluate(
         &self,
         task: &T,
         model: &T::Model,
         epochs: usize,
         stop: &StopSignal,
     ) -> Result<Option<Scores>, TaskError> {
-        task.scores(model, epochs, stop)
+        task.evaluate(model, epochs, stop)
     }
 
     /// How sharp the training loss is around the weights.

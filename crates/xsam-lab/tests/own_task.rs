@@ -7,12 +7,18 @@ use std::path::Path;
 
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
+use xsam_lab::columns::columns;
+use xsam_lab::compare::Comparison;
+use xsam_lab::evaluate::evaluate_trained;
+use xsam_lab::export::export;
+use xsam_lab::files::Existing;
+use xsam_lab::flatness::{FlatnessSpec, flatness};
+use xsam_lab::landscape::{Along, LandscapeSpec, landscape};
+use xsam_lab::plan::measure;
 use xsam_lab::spec::TaskSpec;
 use xsam_lab::{
-    Along, Average, Better, Comparison, Error, Event, Existing, FlatnessSpec, HeldOut,
-    LandscapeSpec, Part, Place, Run, RunSummary, Sample, Score, Setup, Status, StopSignal, Subject,
-    Tally, Task, TaskError, Trained, columns, evaluate_trained, export, flatness, landscape,
-    measure, scalar, sections,
+    Average, Better, Error, Event, HeldOut, Part, Place, Run, RunSummary, Sample, Score, Setup,
+    Status, StopSignal, Subject, Tally, Task, TaskError, Trained, scalar, sections,
 };
 
 const FEATURES: usize = 3;
@@ -36,7 +42,7 @@ sections! {
 
 impl TaskSpec for Sections {}
 
-type Spec = xsam_lab::Spec<Sections>;
+type Spec = xsam_lab::spec::Spec<Sections>;
 
 #[derive(Module, Debug)]
 struct Line {
@@ -95,7 +101,7 @@ impl Task for Fit {
     type Batch = [Tensor<2>; 2];
     type Output = ();
 
-    fn declared() -> Vec<Score> {
+    fn scores() -> Vec<Score> {
         let error = Score::new("error", Better::Lower, "Root of the mean squared error");
         vec![error.with_average(Average::RootMean)]
     }
@@ -186,7 +192,7 @@ fn trained(directory: &Path) -> RunSummary {
 /// What does not depend on the machine, and the weights.
 fn outcome(directory: &Path) -> (Vec<Vec<Option<f64>>>, Vec<f64>) {
     let trained = Trained::<Fit>::load(directory).unwrap();
-    let columns = columns(&Fit::declared());
+    let columns = columns(&Fit::scores());
     let timed = ["seconds", "waited", "peak_mb"];
     let names = columns
         .iter()
@@ -246,14 +252,14 @@ fn methods_are_compared_and_tuned_by_the_lowest_error() {
     };
     let (summary, _) = run(Existing::Refuse);
     assert_eq!(summary.status, Status::Finished);
-    assert_eq!(summary.scores, Fit::declared());
+    assert_eq!(summary.scores, Fit::scores());
     let tuning = summary.tuning.as_ref().unwrap();
     assert_eq!((&*tuning.score.name, tuning.methods.len()), ("error", 3));
     for (method, row) in tuning.methods.iter().zip(&summary.methods) {
         let [slow, fast] = &method.candidates[..] else {
             panic!("{method:?}");
         };
-        let mean = |spread: Option<xsam_lab::Spread>| spread.unwrap().mean;
+        let mean = |spread: Option<xsam_lab::statistics::Spread>| spread.unwrap().mean;
         assert!(mean(fast.validation) < mean(slow.validation));
         assert_eq!((slow.chosen, fast.chosen), (false, true), "{}", row.label);
         assert!(row.spreads["last"].mean < 0.5, "{:?}", row.spreads);
@@ -336,7 +342,7 @@ fn its_minimum_is_measured_and_scored() {
         (&at_the_end.validation, Part::Validation),
         (&at_the_end.test, Part::Test),
     ] {
-        let column = Fit::declared()[0].column(part);
+        let column = Fit::scores()[0].column(part);
         assert_eq!(Some(found.values["error"]), last.get(&column));
         assert!((found.values["error"].powi(2) / found.loss - 1.0).abs() < 1e-6);
     }

@@ -12,10 +12,12 @@ use burn::nn::loss::{MseLoss, Reduction};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::activation::tanh;
 use burn::tensor::{Tensor, TensorData};
-use xsam_lab::spec::TaskSpec;
+use xsam_lab::files::Existing;
+use xsam_lab::plan::measure;
+use xsam_lab::spec::{Spec, TaskSpec};
 use xsam_lab::{
-    Event, Existing, HeldOut, Metrics, Part, Place, Run, RunSummary, SampleSizes, Setup, Spec,
-    Status, StopSignal, Task, TaskError, Tasks, measure, sections,
+    Event, HeldOut, Metrics, Part, Place, Run, RunSummary, SampleSizes, Setup, Status, StopSignal,
+    Task, TaskError, Tasks, sections,
 };
 
 /// Runs draw from the random numbers of the one device that a process has.

@@ -1,8 +1,8 @@
 //! The curve of a method: the mean over its runs, epoch by epoch.
 
 use crate::plot::Point;
-use xsam_lab::Column;
 use xsam_lab::Metrics;
+use xsam_lab::columns::Column;
 
 /// The mean of a column, as it is shown, and its range over runs, of which each is given by its epochs, at the place `x` of each epoch,
 /// counted from 1. An epoch that no run has the value of is left out.

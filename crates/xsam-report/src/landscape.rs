@@ -3,7 +3,8 @@
 mod draw;
 mod polar;
 
-use xsam_lab::{Error, Landscape};
+use xsam_lab::Error;
+use xsam_lab::landscape::Landscape;
 
 use crate::plot::Drawn;
 

@@ -65,7 +65,7 @@ impl Task for Classification {
     /// Logits `[batch, classes]`.
     type Output = Tensor<2>;
 
-    fn declared() -> Vec<Score> {
+    fn scores() -> Vec<Score> {
         let meaning = "Share of images whose class is found; labels as they are, noise included";
         vec![Score::percent(ACCURACY, meaning)]
     }
@@ -208,7 +208,7 @@ impl Task for Classification {
         let tally = tally.transpose()?.unwrap_or_default();
         let all = self.data.validation.len() + self.data.test.len();
         let share = tally.items as f64 / all.max(1) as f64;
-        Ok((tally.measured(&Self::declared()), share))
+        Ok((tally.measured(&Self::scores()), share))
     }
 
     fn fingerprint(setup: &Setup<'_, OurSections>) -> Result<Option<Fingerprint>, TaskError> {

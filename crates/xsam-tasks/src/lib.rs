@@ -3,7 +3,8 @@
 //!
 //! ```no_run
 //! use std::path::Path;
-//! use xsam_lab::{Existing, Run, StopSignal};
+//! use xsam_lab::{Run, StopSignal};
+//! use xsam_lab::files::Existing;
 //! use xsam_tasks::{OurSpec, OurTasks};
 //!
 //! let settings = ["method.rho=0.3".to_owned(), "train.epochs=20".to_owned()];
@@ -30,7 +31,8 @@ mod translation;
 )]
 mod verify;
 
-use xsam_lab::{Error, Preset, Tasks, Visitor};
+use xsam_lab::spec::Preset;
+use xsam_lab::{Error, Tasks, Visitor};
 
 pub use batch::Batch;
 pub use bench::{

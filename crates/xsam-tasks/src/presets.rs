@@ -1,6 +1,6 @@
 //! The specs that come with the program `xsam`.
 
-use xsam_lab::Preset;
+use xsam_lab::spec::Preset;
 
 macro_rules! presets {
     ($($name:literal),+ $(,)?) => {
@@ -27,7 +27,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use toml::{Table, Value};
-    use xsam_lab::{MethodSpec, SpecError};
+    use xsam_lab::spec::{MethodSpec, SpecError};
 
     use super::*;
     use crate::spec::OurSpec;

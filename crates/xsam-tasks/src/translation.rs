@@ -13,10 +13,10 @@ use std::vec;
 use burn::tensor::{Int, Tensor};
 use xsam_data::text::{BatchSize, EncodedPairs, PAD, PairBatches, Tokenizer, training_batches};
 use xsam_data::{DatasetPrint, batches, order};
-use xsam_lab::spec::TrainSpec;
+use xsam_lab::spec::{SpecError, TrainSpec};
 use xsam_lab::{
     Batches, Better, Error, Facts, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score,
-    Scores, Setup, SpecError, StopSignal, Tally, Task, TaskError, count, files, scalar,
+    Scores, Setup, StopSignal, Tally, Task, TaskError, count, files, scalar,
 };
 use xsam_models::{Hypothesis, Transformer, TransformerConfig, TransformerError, TransformerLoss};
 
@@ -101,7 +101,7 @@ impl Task for Translation {
     type Batch = Pairs;
     type Output = Tokens;
 
-    fn declared() -> Vec<Score> {
+    fn scores() -> Vec<Score> {
         let accuracy = "Share of tokens that are the likeliest after the right ones before them";
         let bleu = "BLEU of the translations";
         vec![
@@ -220,7 +220,7 @@ impl Task for Translation {
         Ok(Tally::new(found.tokens(), loss).with(ACCURACY, right as f64))
     }
 
-    fn scores(
+    fn evaluate(
         &self,
         model: &Transformer,
         epochs: usize,
@@ -275,7 +275,7 @@ impl Task for Translation {
             + padded_size(&scored_batches(&self.validation)?, &self.validation);
         let share = padded_size(sample.map_or(&[], std::slice::from_ref), &self.test) as f64
             / all.max(1) as f64;
-        Ok((tally.measured(&Self::declared()), share))
+        Ok((tally.measured(&Self::scores()), share))
     }
 
     fn sampled_further(&self, model: &Transformer) -> Result<Option<f64>, TaskError> {

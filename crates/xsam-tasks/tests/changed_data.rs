@@ -12,10 +12,10 @@ use common::{
 };
 use image::GrayImage;
 use xsam_data::DatasetPrint;
-use xsam_lab::{
-    Along, Error, Existing, FlatnessReport, FlatnessSpec, LandscapeSpec, RunSummary, Sample,
-    Status, StopSignal, Terms,
-};
+use xsam_lab::files::{Existing, Terms};
+use xsam_lab::flatness::{FlatnessReport, FlatnessSpec};
+use xsam_lab::landscape::{Along, LandscapeSpec};
+use xsam_lab::{Error, RunSummary, Sample, Status, StopSignal};
 use xsam_report::draw_landscape;
 
 const CHANGED: Terms = Terms {

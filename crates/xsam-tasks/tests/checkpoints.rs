@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use common::{Spec, Trained, interrupted, prepare};
 use serde_json::{Value, json};
-use xsam_lab::Existing;
+use xsam_lab::files::Existing;
 
 fn spec() -> Spec {
     let settings = [

@@ -9,9 +9,9 @@ use std::path::Path;
 
 use common::{Comparison, Spec, rows};
 use serde_json::Value;
-use xsam_lab::{
-    ComparisonSummary, Error, Event, Existing, MethodSummary, RunSummary, Status, StopSignal,
-};
+use xsam_lab::compare::{ComparisonSummary, MethodSummary};
+use xsam_lab::files::Existing;
+use xsam_lab::{Error, Event, RunSummary, Status, StopSignal};
 use xsam_report::draw_comparison;
 
 /// Two steps an epoch.

@@ -15,8 +15,9 @@ use common::{Spec, Trained, prepare};
 use xsam::method::{Context, Evaluation, Method, MethodState, Objective, ParamVector, Update};
 use xsam::optim::FusedSgdConfig;
 use xsam::{RecordError, SharpnessAware, SharpnessAwareRecord, StepError, StepReport};
+use xsam_lab::files::Existing;
 use xsam_lab::spec::{DeviceName, Precision};
-use xsam_lab::{Existing, Metrics, StopSignal, check_device};
+use xsam_lab::{Metrics, StopSignal, check_device};
 use xsam_names::Named;
 
 /// Those of this build besides the processor.

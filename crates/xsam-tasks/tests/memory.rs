@@ -6,7 +6,8 @@ mod common;
 use std::fs;
 
 use common::prepare;
-use xsam_lab::{Event, Existing, StopSignal};
+use xsam_lab::files::Existing;
+use xsam_lab::{Event, StopSignal};
 
 /// Resident memory of this process in 10^6 bytes, on Linux.
 fn resident_mb() -> Option<f64> {

@@ -9,7 +9,9 @@ use std::path::Path;
 use common::{Spec, interrupted, rows, train};
 use xsam::method::MethodConfig;
 use xsam::{Friendly, SearchSchedule, XsamConfig};
-use xsam_lab::{Existing, MethodSpec, RunSummary, Status};
+use xsam_lab::files::Existing;
+use xsam_lab::spec::MethodSpec;
+use xsam_lab::{RunSummary, Status};
 
 fn spec(settings: &[&str]) -> Spec {
     let short = [
@@ -21,7 +23,7 @@ fn spec(settings: &[&str]) -> Spec {
     common::spec(&short, settings)
 }
 
-fn method(settings: &[&str]) -> Result<xsam_lab::MethodSpec, String> {
+fn method(settings: &[&str]) -> Result<xsam_lab::spec::MethodSpec, String> {
     let resolved = spec(settings).resolved();
     resolved.map(|spec| spec.method).map_err(|e| e.to_string())
 }

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use xsam_lab::measure;
+use xsam_lab::plan::measure;
 use xsam_tasks::{OurSpec, OurTasks};
 
 #[test]

@@ -14,11 +14,12 @@ use std::process::Command;
 
 use common::{Comparison, Spec, report, train};
 use serde_json::{Value, json};
+use xsam_lab::columns::columns;
+use xsam_lab::files::Existing;
+use xsam_lab::format::Format;
 use xsam_lab::spec::About;
-use xsam_lab::{
-    Better, Error, Existing, Format, Metrics, Part, RunSummary, Score, Status, StopSignal, columns,
-    paired_t_test,
-};
+use xsam_lab::statistics::paired_t_test;
+use xsam_lab::{Better, Error, Metrics, Part, RunSummary, Score, Status, StopSignal};
 
 /// A run of a second or less.
 const SHORT: [&str; 4] = [

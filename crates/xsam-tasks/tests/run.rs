@@ -7,7 +7,9 @@ use std::fs;
 use std::path::Path;
 
 use common::{Comparison, Spec, export, interrupted, prepare, report, rows, train};
-use xsam_lab::{Compare, Error, Event, Existing, Metrics, RunSummary, Status, StopSignal};
+use xsam_lab::files::Existing;
+use xsam_lab::spec::Compare;
+use xsam_lab::{Error, Event, Metrics, RunSummary, Status, StopSignal};
 
 fn spec(settings: &[&str]) -> Spec {
     let short = ["data.subset=200", "train.epochs=4", "train.batch_size=50"];

@@ -1,9 +1,10 @@
 //! Sharpness over time of a real model.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use xsam_lab::{
-    Existing, FlatnessSpec, Metrics, Run, Sample, StopSignal, Subject, flatness, measure,
-};
+use xsam_lab::files::Existing;
+use xsam_lab::flatness::{FlatnessSpec, flatness};
+use xsam_lab::plan::measure;
+use xsam_lab::{Metrics, Run, Sample, StopSignal, Subject};
 use xsam_tasks::{OurSpec, OurTasks};
 
 fn spec(more: &[&str]) -> OurSpec {

@@ -6,8 +6,8 @@ use std::path::Path;
 use xsam::{
     LookSamConfig, LookXsamConfig, SamConfig, Scaling, SearchSchedule, WsamConfig, XsamConfig,
 };
-use xsam_lab::spec::{DeviceName, TaskSpec, Tune};
-use xsam_lab::{Compare, Kernels, MethodSpec, Preset, SpecError, Tasks};
+use xsam_lab::spec::{Compare, DeviceName, MethodSpec, Preset, SpecError, TaskSpec, Tune};
+use xsam_lab::{Kernels, Tasks};
 use xsam_names::Named;
 use xsam_tasks::spec::AugmentationSpec;
 use xsam_tasks::{OurSections, OurSpec as Spec, OurTasks};

@@ -8,7 +8,8 @@ use std::env;
 use std::process::Command;
 
 use common::{prepare, spec, train};
-use xsam_lab::{Existing, Metrics, StopSignal};
+use xsam_lab::files::Existing;
+use xsam_lab::{Metrics, StopSignal};
 
 /// Prints the scalars of an event file: by its name, steps and values.
 const READ: &str = "

@@ -10,7 +10,9 @@ use burn::module::Module;
 use burn::tensor::FloatDType;
 use common::{Spec, Subject, Trained, export, flatness, prepare};
 use xsam_data::DatasetName;
-use xsam_lab::{Error, Event, Existing, FlatnessEvent, FlatnessSpec, Sample, StopSignal};
+use xsam_lab::files::Existing;
+use xsam_lab::flatness::{FlatnessEvent, FlatnessSpec};
+use xsam_lab::{Error, Event, Sample, StopSignal};
 use xsam_models::{Model, cast, load_weights, read_weights, state};
 
 fn spec(settings: &[&str]) -> Spec {

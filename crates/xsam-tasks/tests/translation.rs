@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use common::{Comparison, Spec, Subject, flatness, prepare, report, rows, train};
-use xsam_lab::{
-    ComparisonSummary, Error, Event, Existing, FlatnessSpec, RunSummary, Sample, Status,
-    StopSignal, Terms,
-};
+use xsam_lab::compare::ComparisonSummary;
+use xsam_lab::files::{Existing, Terms};
+use xsam_lab::flatness::FlatnessSpec;
+use xsam_lab::{Error, Event, RunSummary, Sample, Status, StopSignal};
 
 /// Sentences of a made-up language, and the same words in another one and in reverse.
 fn write_text(directory: &Path, pairs: usize) {

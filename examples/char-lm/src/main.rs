@@ -10,9 +10,10 @@ use burn::nn::transformer::TransformerEncoderInput as Input;
 use burn::nn::transformer::{TransformerEncoder, TransformerEncoderConfig as Config};
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use xsam_lab::spec::TaskSpec;
-use xsam_lab::{Better, HeldOut, Part, Preset, Rows, Score, Setup, Tally, Task, TaskError};
-use xsam_lab::{scalar, sections, shuffled};
+use xsam_lab::spec::{Preset, TaskSpec};
+use xsam_lab::{
+    Better, HeldOut, Part, Rows, Score, Setup, Tally, Task, TaskError, scalar, sections, shuffled,
+};
 
 const TEXT: &str = include_str!("../constitution.txt");
 const WINDOW: usize = 64;
@@ -69,7 +70,7 @@ impl Task for CharLm {
 
     const PRESETS: &'static [Preset] = &[Preset::new("text", include_str!("../compare.toml"))];
 
-    fn declared() -> Vec<Score> {
+    fn scores() -> Vec<Score> {
         let meaning = "Bits that a character takes, given those before it in a window of 64";
         vec![Score::new(SCORE, Better::Lower, meaning)]
     }

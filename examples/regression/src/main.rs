@@ -5,9 +5,11 @@ use std::process::ExitCode;
 use burn::module::Module;
 use burn::nn::{Gelu, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, TensorData};
-use xsam_lab::spec::TaskSpec;
-use xsam_lab::{Average, Better, HeldOut, Part, Preset, Rows, Score, Setup, Tally};
-use xsam_lab::{Task, TaskError, scalar, sections, shuffled};
+use xsam_lab::spec::{Preset, TaskSpec};
+use xsam_lab::{
+    Average, Better, HeldOut, Part, Rows, Score, Setup, Tally, Task, TaskError, scalar, sections,
+    shuffled,
+};
 
 const INPUTS: usize = 10;
 const TRAIN: usize = 282;
@@ -50,7 +52,7 @@ impl Task for Diabetes {
 
     const PRESETS: &'static [Preset] = &[Preset::new("diabetes", include_str!("../compare.toml"))];
 
-    fn declared() -> Vec<Score> {
+    fn scores() -> Vec<Score> {
         let score = Score::new("error", Better::Lower, "Root of the mean squared error");
         vec![score.with_average(Average::RootMean).with_digits(2)]
     }

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
 use serde_json::json;
-use xsam_lab::spec::{TaskSpec, Tune};
-use xsam_lab::{
-    Compare, Comparison, Error, Exact, JobListener, Preset, SpecError, Status, Tasks, Workers,
-};
+use xsam_lab::compare::{Comparison, JobListener, Workers};
+use xsam_lab::json::Exact;
+use xsam_lab::spec::{Compare, Preset, SpecError, TaskSpec, Tune};
+use xsam_lab::{Error, Status, Tasks};
 use xsam_report::{draw_comparison, report};
 
 use super::train::TrainingArguments;

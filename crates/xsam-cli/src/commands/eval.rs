@@ -1,8 +1,9 @@
 //! `eval`
 
 use clap::Parser;
+use xsam_lab::evaluate::{EvaluationReport, evaluate_trained};
 use xsam_lab::numbers::TERMINAL;
-use xsam_lab::{Error, EvaluationReport, Measured, Score, Tasks, evaluate_trained};
+use xsam_lab::{Error, Measured, Score, Tasks};
 
 use super::subject::SubjectArguments;
 use crate::columns::aligned;

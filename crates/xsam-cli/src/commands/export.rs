@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use xsam_lab::{Error, export};
+use xsam_lab::Error;
+use xsam_lab::export::export;
 
 use crate::context::{Context, Outcome};
 use crate::print;

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use xsam_lab::flatness::{FlatnessEvent, FlatnessReport, FlatnessSpec, flatness};
 use xsam_lab::numbers::TERMINAL;
-use xsam_lab::{Error, FlatnessEvent, FlatnessReport, FlatnessSpec, Tasks, flatness};
+use xsam_lab::{Error, Tasks};
 use xsam_report::draw_flatness;
 
 use super::subject::{SampleArguments, SubjectArguments};

@@ -1,7 +1,8 @@
 //! `job`: one run of `compare --jobs`, in a process of its own.
 
 use clap::Parser;
-use xsam_lab::{Error, Status, serve};
+use xsam_lab::compare::serve;
+use xsam_lab::{Error, Status};
 
 use crate::context::{Context, Outcome};
 use crate::signals::stop_on_interrupt;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
 use indicatif::{MultiProgress, ProgressBar};
-use xsam_lab::{
-    Along, Error, Existing, Landscape, LandscapeEvent, LandscapeSpec, Tasks, landscape as take,
-};
+use xsam_lab::files::Existing;
+use xsam_lab::landscape::{Along, Landscape, LandscapeEvent, LandscapeSpec, landscape as take};
+use xsam_lab::{Error, Tasks};
 use xsam_report::draw_landscape;
 
 use super::subject::{SampleArguments, SubjectArguments};

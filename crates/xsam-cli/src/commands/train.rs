@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser};
+use xsam_lab::files::{Existing, Terms};
 use xsam_lab::numbers::{percent, with_unit};
 use xsam_lab::spec::TaskSpec;
-use xsam_lab::{Error, Existing, Part, Run, RunSummary, Status, Tasks, Terms, of_epochs};
+use xsam_lab::{Error, Part, Run, RunSummary, Status, Tasks, of_epochs};
 use xsam_report::report;
 
 use crate::context::{Context, Outcome};

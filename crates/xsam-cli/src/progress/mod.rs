@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 
 use indicatif::MultiProgress;
 use serde_json::json;
+use xsam_lab::json::Exact;
 use xsam_lab::numbers::TERMINAL;
 use xsam_lab::spec::About;
-use xsam_lab::{Event, Exact, Metrics, Part, RunSummary, Score, Status, of_epochs};
+use xsam_lab::{Event, Metrics, Part, RunSummary, Score, Status, of_epochs};
 
 use crate::output::OutputArguments;
 use crate::print;

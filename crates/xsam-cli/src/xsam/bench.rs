@@ -4,9 +4,8 @@ use xsam_cli::clap::builder::PossibleValuesParser;
 use xsam_cli::clap::{self, Parser};
 use xsam_cli::{Outcome, TaskError, aligned, named, print};
 use xsam_kernels::Kernels;
-use xsam_lab::SpecError;
 use xsam_lab::numbers::percent;
-use xsam_lab::spec::{DeviceName, MethodSpec, method_named};
+use xsam_lab::spec::{DeviceName, MethodSpec, SpecError, method_named};
 use xsam_tasks::spec::ModelName;
 use xsam_tasks::{
     BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, bench,

@@ -52,7 +52,7 @@ impl<S: TaskSpec> Visitor<S> for Checks<'_, S> {
         Ok(Checked {
             data,
             steps,
-            scores: T::declared(),
+            scores: T::scores(),
         })
     }
 }

@@ -166,7 +166,7 @@ impl<S: TaskSpec> State<S> {
         let train = &self.spec.train;
         let mut scores = None;
         if train.is_due(train.evaluate_every, epoch) {
-            let Some(found) = watch.scores(task, &model.valid(), epoch, stop)? else {
+            let Some(found) = watch.evaluate(task, &model.valid(), epoch, stop)? else {
                 return Ok(Ended::Stopped);
             };
             let scores = scores.insert(found);

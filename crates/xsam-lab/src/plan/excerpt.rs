@@ -51,7 +51,7 @@ impl<T: Task> Watch<T> for Excerpt<'_> {
         log.passes().of(|| task.loss(model, batch, Some(noise)))
     }
 
-    fn scores(
+    fn evaluate(
         &self,
         task: &T,
         model: &T::Model,
@@ -67,7 +67,7 @@ impl<T: Task> Watch<T> for Excerpt<'_> {
             log.end_further(share);
         }
         // All alike, so that no epoch but the first is the best one, which has a checkpoint of its own.
-        let values = T::declared().into_iter().filter(|score| !score.costly);
+        let values = T::scores().into_iter().filter(|score| !score.costly);
         let alike = Measured {
             loss: 0.0,
             values: values.map(|score| (score.name.into_owned(), 0.0)).collect(),

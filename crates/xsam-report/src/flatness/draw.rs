@@ -6,7 +6,7 @@ use xsam_flatness::{Density, Faithfulness, evenly};
 
 use crate::plot::{self, Drawn, Failure, Line, Lines, Mark, Point, Words};
 use xsam_lab::Error;
-use xsam_lab::FlatnessReport;
+use xsam_lab::flatness::FlatnessReport;
 
 /// Names of the plots.
 pub(crate) const DIRECTIONS: &str = "directions";

@@ -7,7 +7,7 @@ use xsam_flatness::evenly;
 use super::polar::Polar;
 use crate::plot::{self, Contours, Drawn, Grid, Line, Lines, Mark, Point, Surface, Way, Words};
 use xsam_lab::Error;
-use xsam_lab::LandscapeReport;
+use xsam_lab::landscape::LandscapeReport;
 
 /// Points along each side of a drawing of a polar landscape, from above and as a surface.
 const FINE: usize = 141;

@@ -6,8 +6,8 @@ use plotters::prelude::*;
 
 use super::canvas::{Area, Figure, Symbol, TEXT, font, legend, mark, places, reason};
 use super::{Mark, Words, axis, colour};
-use xsam_lab::mean;
 use xsam_lab::numbers::short;
+use xsam_lab::statistics::mean;
 
 /// A point of a curve: a value, and the range of what it is the mean of.
 #[derive(Clone, Copy, Debug)]

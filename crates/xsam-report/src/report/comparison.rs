@@ -10,8 +10,8 @@ use super::table::{Head, Table, TableRow};
 use crate::curve;
 use crate::plot::Line;
 use xsam_lab::Metrics;
+use xsam_lab::columns::{Column, OverSeeds, columns};
 use xsam_lab::numbers::{PAGE, capital, count};
-use xsam_lab::{Column, OverSeeds, columns};
 
 pub(super) fn page(source: &ComparisonSource, program: &str) -> Page {
     let score = &Judged::by(&source.summary.scores);

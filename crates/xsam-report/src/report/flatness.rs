@@ -8,8 +8,7 @@ use serde::de::IgnoredAny;
 use super::file::if_there;
 use super::pictures::Picture;
 use super::table::{Cell, Head, Table, TableRow};
-use xsam_lab::Error;
-use xsam_lab::layout;
+use xsam_lab::{Error, layout};
 
 use crate::flatness::{DENSITY, DIRECTIONS};
 use xsam_lab::numbers::{PAGE, count};

@@ -23,10 +23,8 @@ mod thin;
 use std::path::{Path, PathBuf};
 
 use source::{ComparisonSource, RunSource};
-use xsam_lab::Error;
-use xsam_lab::files;
-use xsam_lab::layout;
-use xsam_lab::{SpecError, await_report};
+use xsam_lab::spec::SpecError;
+use xsam_lab::{Error, await_report, files, layout};
 
 /// Writes `report.html` into the directory of a run or a comparison, from what is in it, and returns its path. The run
 /// or comparison need not be finished; an earlier report is replaced.

@@ -2,11 +2,10 @@
 
 use super::page::Figure;
 use super::source::{ComparisonSource, MethodSource, RunSource};
-use xsam_lab::Column;
-use xsam_lab::Metrics;
+use xsam_lab::columns::Column;
 use xsam_lab::numbers::{PAGE, count, p_value};
-use xsam_lab::{Better, Part, Score, compared};
-use xsam_lab::{PairedTest, Spread, mean, paired, paired_t_test};
+use xsam_lab::statistics::{PairedTest, Spread, mean, paired, paired_t_test};
+use xsam_lab::{Better, Metrics, Part, Score, compared};
 
 /// Above this p value a difference is told to be perhaps chance.
 const SIGNIFICANT: f64 = 0.05;

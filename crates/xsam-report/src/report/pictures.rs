@@ -6,9 +6,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::file::if_there;
-use xsam_lab::Error;
-use xsam_lab::files;
-use xsam_lab::layout;
+use xsam_lab::{Error, files, layout};
 
 /// A picture.
 #[derive(Clone, Debug, Serialize)]

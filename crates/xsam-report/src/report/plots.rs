@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use xsam_lab::{Column, Error, Metrics, OverSeeds, columns, passes};
+use xsam_lab::columns::{Column, OverSeeds, columns};
+use xsam_lab::compare::passes;
+use xsam_lab::{Error, Metrics};
 
 use super::source::{ComparisonSource, MethodSource};
 use crate::curve::over_epochs;

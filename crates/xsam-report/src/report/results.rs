@@ -6,10 +6,10 @@ use super::page::{Block, Section};
 use super::rows::{self, Row, RowsDrawing};
 use super::source::{ComparisonSource, MethodSource};
 use super::table::{Cell, Head, Table, TableRow};
-use xsam_lab::Column;
-use xsam_lab::MethodSummary;
-use xsam_lab::Spread;
+use xsam_lab::columns::Column;
+use xsam_lab::compare::MethodSummary;
 use xsam_lab::numbers::{PAGE, capital, in_unit, p_value};
+use xsam_lab::statistics::Spread;
 
 /// Table, and the score of each run.
 pub(super) fn results(source: &ComparisonSource, score: &Judged) -> Section {

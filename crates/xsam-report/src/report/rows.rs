@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::axis::{Axis, Tick, tenths};
 use super::curves::COLOURS;
-use xsam_lab::Spread;
+use xsam_lab::statistics::Spread;
 
 /// Width of the drawing and of the room to either side, in points.
 const WIDTH: f64 = 480.0;

@@ -8,10 +8,9 @@ use super::shared;
 use super::source::RunSource;
 use super::table::{Head, Table, TableRow};
 use crate::plot::{Line, Point};
-use xsam_lab::Column;
-use xsam_lab::Metrics;
-use xsam_lab::Status;
+use xsam_lab::columns::Column;
 use xsam_lab::numbers::{PAGE, count, in_unit};
+use xsam_lab::{Metrics, Status};
 
 pub(super) fn page(source: &RunSource, program: &str) -> Page {
     let summary = &source.summary;

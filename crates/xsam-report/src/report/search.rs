@@ -5,11 +5,8 @@ use std::path::Path;
 use super::curves::{COLOURS, Curves, Drawing, Palette};
 use super::thin::spread_out;
 use crate::plot::{Line, Point};
-use xsam_lab::Error;
-use xsam_lab::SEARCH_COLUMNS;
-use xsam_lab::csv_file;
-use xsam_lab::layout;
 use xsam_lab::numbers::PAGE;
+use xsam_lab::{Error, SEARCH_COLUMNS, csv_file, layout};
 
 /// A search: the loss at each position that it tried.
 #[derive(Debug, PartialEq)]

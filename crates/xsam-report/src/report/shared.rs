@@ -7,9 +7,8 @@ use super::flatness::{self, Measured};
 use super::page::{Block, Code, Section};
 use super::pictures::Picture;
 use super::source::RunSource;
-use xsam_lab::Status;
-use xsam_lab::layout;
 use xsam_lab::spec::About;
+use xsam_lab::{Status, layout};
 
 /// The searched curves.
 pub(super) fn searches(drawings: Vec<Drawing>) -> Section {

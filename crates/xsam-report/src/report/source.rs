@@ -5,13 +5,9 @@ use std::path::{Path, PathBuf};
 use super::flatness::{self, Measured};
 use super::pictures::{self, Picture};
 use super::search::{self, Search};
-use xsam_lab::Error;
-use xsam_lab::Metrics;
-use xsam_lab::files;
-use xsam_lab::layout;
-use xsam_lab::{Column, columns};
-use xsam_lab::{ComparisonSummary, MethodSummary};
-use xsam_lab::{RunSummary, Status};
+use xsam_lab::columns::{Column, columns};
+use xsam_lab::compare::{ComparisonSummary, MethodSummary};
+use xsam_lab::{Error, Metrics, RunSummary, Status, files, layout};
 
 /// A run, finished or not.
 #[derive(Debug)]

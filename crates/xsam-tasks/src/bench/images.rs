@@ -4,8 +4,8 @@ use burn::tensor::{Tensor, TensorData};
 use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName, cast, reference};
 
 use super::{LEARNING_RATE, SEED, check_values};
-use xsam_lab::spec::OptimizerSpec;
-use xsam_lab::{Error, Place, SpecError, TaskError};
+use xsam_lab::spec::{OptimizerSpec, SpecError};
+use xsam_lab::{Error, Place, TaskError};
 
 use crate::batch::Batch;
 use crate::loss::cross_entropy;

@@ -16,9 +16,11 @@ pub use images::ImageBench;
 pub use profile::ProfileRow;
 pub use transformer::TransformerBench;
 
+use xsam_lab::plan::MOST_TIMED;
 use xsam_lab::spec::{DeviceName, MethodSpec, OptimizerSpec, Precision, SpecError, edited};
-use xsam_lab::tools::{MOST_TIMED, Parts, PassTimes, peak_mb};
-use xsam_lab::{BeforeFailure, Error, Place, describe, median, method};
+use xsam_lab::statistics::median;
+use xsam_lab::tools::{Parts, PassTimes, peak_mb};
+use xsam_lab::{BeforeFailure, Error, Place, describe, method};
 
 use crate::spec::{ModelName, OurSpec};
 

@@ -4,8 +4,8 @@ use burn::tensor::{Int, Tensor, TensorData};
 use xsam_models::{TargetBatch, Transformer, TransformerConfig, TransformerError, reference};
 
 use super::{LEARNING_RATE, SEED, check_values};
-use xsam_lab::spec::{OptimizerName, OptimizerSpec};
-use xsam_lab::{Place, SpecError};
+use xsam_lab::Place;
+use xsam_lab::spec::{OptimizerName, OptimizerSpec, SpecError};
 
 const LABEL_SMOOTHING: f64 = 0.1;
 /// The id that fills up a sentence, of which a batch here has none.

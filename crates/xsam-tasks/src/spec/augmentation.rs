@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use xsam_data::{Augmentation, DataError, DatasetName, Erasing, Kind, ResizedCrop, Sizes};
 
-use xsam_lab::SpecError;
+use xsam_lab::spec::SpecError;
 
 /// `[augmentation]`: what is varied in training images from epoch to epoch, in this order. What is not
 /// given is as the data set has it: as in the paper (arXiv 2603.10048) for its data sets, and off for others.

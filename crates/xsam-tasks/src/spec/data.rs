@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use xsam_data::{DataError, Dataset, DatasetName, Request, RequestError, Sizes, Validation, load};
 
-use xsam_lab::spec::{TrainSpec, check_seed};
-use xsam_lab::{SpecError, TaskError};
+use xsam_lab::TaskError;
+use xsam_lab::spec::{SpecError, TrainSpec, check_seed};
 
 /// `[data]`: the data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -7,8 +7,7 @@ mod translation;
 
 use serde::{Deserialize, Serialize};
 use xsam_data::Sizes;
-use xsam_lab::SpecError;
-use xsam_lab::spec::{Spec, TaskSpec, TrainSpec};
+use xsam_lab::spec::{Spec, SpecError, TaskSpec, TrainSpec};
 use xsam_models::ModelConfig;
 
 pub use augmentation::AugmentationSpec;

@@ -8,7 +8,7 @@ use xsam_models::{
     ModelName as ImageModel, NormPlacement, SharedEmbeddings, TransformerConfig, TransformerError,
 };
 
-use xsam_lab::SpecError;
+use xsam_lab::spec::SpecError;
 use xsam_names::{Named, named_enum};
 
 /// The models.

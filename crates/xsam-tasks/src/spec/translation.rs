@@ -5,8 +5,7 @@ use xsam_data::text::{BOS, BleuConfig, BleuTokenization, EOS};
 use xsam_data::{DatasetName, Kind};
 use xsam_models::{SearchConfig, TransformerError};
 
-use xsam_lab::SpecError;
-use xsam_lab::spec::TrainSpec;
+use xsam_lab::spec::{SpecError, TrainSpec};
 use xsam_names::named_enum;
 
 named_enum! {

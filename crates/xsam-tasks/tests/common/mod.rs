@@ -4,15 +4,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use xsam_lab::{
-    Error, Event, Existing, Export, FlatnessEvent, FlatnessReport, FlatnessSpec, Landscape,
-    LandscapeEvent, LandscapeSpec, Run, RunSummary, StopSignal, Terms,
-};
+use xsam_lab::export::Export;
+use xsam_lab::files::{Existing, Terms};
+use xsam_lab::flatness::{FlatnessEvent, FlatnessReport, FlatnessSpec};
+use xsam_lab::landscape::{Landscape, LandscapeEvent, LandscapeSpec};
+use xsam_lab::{Error, Event, Run, RunSummary, StopSignal};
 use xsam_tasks::{Classification, OurSections};
 
 pub use xsam_tasks::{OurSpec as Spec, OurTasks};
 
-pub type Comparison = xsam_lab::Comparison<OurTasks>;
+pub type Comparison = xsam_lab::compare::Comparison<OurTasks>;
 pub type Subject = xsam_lab::Subject<OurSections>;
 pub type Trained = xsam_lab::Trained<Classification>;
 

@@ -5,7 +5,10 @@ mod told;
 use std::path::PathBuf;
 
 use clap::Parser;
-use xsam_lab::{Compare, Error, PlanSpec, Tasks, Workers, plan, serve_plan};
+use xsam_lab::compare::Workers;
+use xsam_lab::plan::{PlanSpec, plan, serve_plan};
+use xsam_lab::spec::Compare;
+use xsam_lab::{Error, Tasks};
 
 use crate::context::{Context, Outcome};
 use crate::output::OutputArguments;

@@ -1,7 +1,7 @@
 //! A plan in words and tables.
 
 use xsam_lab::numbers::{self, TERMINAL};
-use xsam_lab::{Change, Cost, MethodPlan, Plan};
+use xsam_lab::plan::{Change, Cost, MethodPlan, Plan};
 
 use crate::columns::aligned;
 

@@ -9,7 +9,7 @@ use xsam_cli::clap::{self, Args};
 use xsam_cli::{Outcome, TaskError, named, print, stop_on_interrupt};
 use xsam_data::DatasetName;
 use xsam_data::fetch::{Fetch, FetchError, Progress, Stage, State};
-use xsam_lab::SpecError;
+use xsam_lab::spec::SpecError;
 
 /// How often a line tells how far it is, where there is no terminal.
 const PAUSE: Duration = Duration::from_secs(10);

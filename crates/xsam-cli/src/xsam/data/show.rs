@@ -11,7 +11,7 @@ use xsam_data::text::SentencePairs;
 use xsam_data::{
     Dataset, DatasetName, Images, Pipeline, SheetLayout, Splits, ascii, write_contact_sheet,
 };
-use xsam_lab::SpecError;
+use xsam_lab::spec::SpecError;
 use xsam_tasks::OurSpec;
 
 /// Cells side by side on a contact sheet, as many as fit a screen.
