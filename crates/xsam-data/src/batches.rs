@@ -89,7 +89,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::images::tests::numbered;
+    use crate::images::numbered;
 
     #[test]
     fn an_order_is_a_permutation_that_seed_and_epoch_decide() {

@@ -182,20 +182,20 @@ fn check_labels(labels: &[usize], classes: usize) -> Result<(), DataError> {
     }
 }
 
+/// `labels.len()` images of shape 1x1x2 whose pixels tell their index, modulo 256.
 #[cfg(test)]
-pub(crate) mod tests {
+#[allow(clippy::unwrap_used)]
+pub(crate) fn numbered(labels: &[usize], classes: usize) -> Images {
+    let pixels = (0..labels.len()).flat_map(|i| [i as u8, u8::MAX - i as u8]);
+    let names = (0..classes).map(|c| c.to_string()).collect();
+    Images::new(pixels.collect(), labels.to_vec(), [1, 1, 2], names).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-
-    /// `labels.len()` images of shape 1x1x2 whose pixels tell their index, modulo 256.
-    pub(crate) fn numbered(labels: &[usize], classes: usize) -> Images {
-        let pixels = (0..labels.len())
-            .flat_map(|i| [i as u8, u8::MAX - i as u8])
-            .collect();
-        let names = (0..classes).map(|c| c.to_string()).collect();
-        Images::new(pixels, labels.to_vec(), [1, 1, 2], names).unwrap()
-    }
 
     fn build(
         pixels: Vec<u8>,

@@ -53,7 +53,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::images::tests::numbered;
+    use crate::images::numbered;
 
     fn cycling(n: usize) -> Images {
         numbered(&(0..n).map(|i| i % 10).collect::<Vec<_>>(), 10)

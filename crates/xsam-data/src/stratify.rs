@@ -95,7 +95,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::images::tests::numbered;
+    use crate::images::numbered;
 
     /// Checks exact sums and that everything is within one of proportional.
     fn check(counts: &[usize], sizes: &[usize]) {

@@ -101,7 +101,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::images::tests::numbered;
+    use crate::images::numbered;
 
     fn held(n: usize, share: f64) -> usize {
         let parts = Validation::new(share, 3).unwrap().divide(&vec![0; n], 1);

@@ -7,7 +7,6 @@ use flate2::write::GzEncoder;
 use proptest::prelude::*;
 
 use super::*;
-use crate::gzip::tests::gzip;
 
 const IMAGE: Content = Content::Images {
     height: 2,
@@ -25,6 +24,12 @@ fn images(pixels: &[u8]) -> Vec<u8> {
 fn labels(labels: &[u8]) -> Vec<u8> {
     let header = [0, 0, 8, 1, 0, 0, 0, labels.len() as u8];
     [&header[..], labels].concat()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// Refuses `bytes` with this message, and the same compressed.
