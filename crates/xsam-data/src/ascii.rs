@@ -77,9 +77,7 @@ mod tests {
     fn extreme_pixels_and_unknown_images_do_no_harm() {
         let images = image(&[u8::MAX, u8::MIN], [1, 1, 2]);
         assert_eq!(ascii(&images, 0).unwrap(), "@@  \n");
-        assert_eq!(
-            ascii(&images, 1),
-            Err(DataError::Index { index: 1, len: 1 })
-        );
+        let error = ascii(&images, 1).unwrap_err().to_string();
+        assert_eq!(error, "image 1 does not exist, there are 1");
     }
 }

@@ -57,10 +57,10 @@ pub(crate) fn tables(
 ) -> Result<Vec<[f32; 256]>, DataError> {
     let tables: Vec<[f32; 256]> = normalization.tables().collect();
     if tables.len() != images.channels() {
-        return Err(DataError::Channels {
-            images: images.channels(),
-            normalization: tables.len(),
-        });
+        let (images, normalization) = (images.channels(), tables.len());
+        return Err(DataError::Unfit(format!(
+            "images of {images} channels cannot be normalized by the numbers of {normalization}"
+        )));
     }
     Ok(tables)
 }
@@ -89,7 +89,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::images::tests::numbered;
+    use crate::images::numbered;
 
     #[test]
     fn an_order_is_a_permutation_that_seed_and_epoch_decide() {
@@ -158,8 +158,8 @@ mod tests {
         assert_eq!(pixels, [2.0, 253.0, 0.0, 255.0]);
         assert_eq!(labels, [1, 2]);
         assert_eq!(gather(&images, &neutral, &[]).unwrap(), (vec![], vec![]));
-        let beyond = gather(&images, &neutral, &[1, 3]);
-        assert_eq!(beyond, Err(DataError::Index { index: 3, len: 3 }));
+        let beyond = gather(&images, &neutral, &[1, 3]).unwrap_err();
+        assert_eq!(beyond.to_string(), "image 3 does not exist, there are 3");
 
         let two = Normalization {
             mean: vec![1.0, 10.0],

@@ -4,10 +4,8 @@
 //! <https://www.cs.toronto.edu/~kriz/cifar.html>. Labelled subsets of the 80 million tiny images;
 //! the page asks to cite the report and names no licence.
 
-use std::path::Path;
-
 use crate::fetch::{RemoteFile, Unpack};
-use crate::files::{Fault, FileError, Source, lines};
+use crate::files::{Fault, Source, lines};
 use crate::{Augmentation, DataError, Facts, Images, Kind, Origin, Sizes, Splits, Validation};
 
 #[cfg(test)]
@@ -98,105 +96,69 @@ const PIXELS: usize = SHAPE[0] * SHAPE[1] * SHAPE[2];
 /// More than the names of the classes take.
 const NAMES_LIMIT: usize = 1 << 16;
 
-/// The files of a data set.
-struct Version {
-    facts: &'static Facts,
-    folder: &'static str,
-    train: &'static [&'static str],
-    /// Images in each of them.
-    per_file: usize,
-    test: &'static str,
-    names: &'static str,
-    /// What the bytes before the pixels of a record say, and how many values each has. The last one
-    /// is the label.
-    labels: &'static [(&'static str, u8)],
-}
-
-/// CIFAR-10: 32x32 colour images of 10 classes, 50,000 for training and 10,000 for testing.
-///
-/// `dir` or its `cifar-10-batches-bin` holds `data_batch_1.bin` to `data_batch_5.bin`,
-/// `test_batch.bin` and `batches.meta.txt`. `validation` says which of the training images are held
-/// out.
-///
-/// # Errors
-///
-/// A file that is missing, or not exactly as published: of another length, or with a label that is
-/// none. Each names the file and the byte or line.
-pub fn cifar10(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
+fn cifar10(source: &Source, validation: Validation) -> Result<Splits, DataError> {
     let version = Version {
-        facts: &CIFAR10,
-        folder: "cifar-10-batches-bin",
-        train: &[
-            "data_batch_1.bin",
-            "data_batch_2.bin",
-            "data_batch_3.bin",
-            "data_batch_4.bin",
-            "data_batch_5.bin",
-        ],
-        per_file: 10_000,
-        test: "test_batch.bin",
+        source,
         names: "batches.meta.txt",
         labels: &[("label", 10)],
     };
-    version.read(dir, validation)
+    let train: Vec<String> = (1..=5).map(|n| format!("data_batch_{n}.bin")).collect();
+    version.read(&train, "test_batch.bin", validation)
 }
 
-/// CIFAR-100: 32x32 colour images of 100 classes, 50,000 for training and 10,000 for testing.
-///
-/// `dir` or its `cifar-100-binary` holds `train.bin`, `test.bin` and `fine_label_names.txt`. The 20
-/// coarse labels are checked and not used. `validation` says which of the training images are held
-/// out.
-///
-/// # Errors
-///
-/// As [`cifar10`].
-pub fn cifar100(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
+/// The coarse labels are checked and not used.
+fn cifar100(source: &Source, validation: Validation) -> Result<Splits, DataError> {
     let version = Version {
-        facts: &CIFAR100,
-        folder: "cifar-100-binary",
-        train: &["train.bin"],
-        per_file: 50_000,
-        test: "test.bin",
+        source,
         names: "fine_label_names.txt",
         labels: &[("coarse label", 20), ("fine label", 100)],
     };
-    version.read(dir, validation)
+    version.read(&["train.bin".to_owned()], "test.bin", validation)
 }
 
-impl Version {
-    fn read(&self, dir: &Path, validation: Validation) -> Result<Splits, DataError> {
-        let source = Source::new(self.facts, dir, Some(self.folder))?;
-        let names = self.names(&source)?;
-        let images = |files: &[&str], per_file| -> Result<Images, DataError> {
-            let mut records = Records::default();
-            for file in files {
-                self.records(&source, file, per_file, &mut records)?;
-            }
-            Images::new(records.pixels, records.labels, SHAPE, names.clone())
-        };
-        let test = images(&[self.test], SIZES_10.test)?;
-        validation.splits(&images(self.train, self.per_file)?, test)
-    }
+/// What one version has otherwise than the other.
+struct Version<'a> {
+    source: &'a Source,
+    /// The file of the names of the classes.
+    names: &'a str,
+    /// What the bytes before the pixels of a record say, and how many values each has. The last one
+    /// is the label.
+    labels: &'a [(&'a str, u8)],
+}
 
-    fn names(&self, source: &Source) -> Result<Vec<String>, FileError> {
-        let path = source.path(self.names);
-        let bytes = source.read(&path, NAMES_LIMIT)?;
-        let classes = self.labels.last().map_or(0, |&(_, classes)| classes);
-        lines::names(&bytes, usize::from(classes)).map_err(|fault| fault.of(path))
-    }
-
-    fn records(
+impl Version<'_> {
+    fn read(
         &self,
-        source: &Source,
-        file: &str,
+        train: &[String],
+        test: &str,
+        validation: Validation,
+    ) -> Result<Splits, DataError> {
+        let path = self.source.path(self.names);
+        let bytes = self.source.read(&path, NAMES_LIMIT)?;
+        let classes = self.labels.last().map_or(0, |&(_, classes)| classes);
+        let names = lines::names(&bytes, usize::from(classes)).map_err(|fault| fault.of(&path))?;
+        let test = self.images(&[test.to_owned()], SIZES_10.test, &names)?;
+        let all = SIZES_10.train + SIZES_10.validation;
+        validation.splits(&self.images(train, all, &names)?, test)
+    }
+
+    /// The `count` images of some files, as many in each.
+    fn images(
+        &self,
+        files: &[String],
         count: usize,
-        into: &mut Records,
-    ) -> Result<(), FileError> {
-        let path = source.path(file);
-        let limit = (self.labels.len() + PIXELS) * count + 1;
-        let bytes = source.read(&path, limit)?;
-        into.parse(&bytes, self.labels, count)
-            .map_err(|fault| fault.of(path))
+        names: &[String],
+    ) -> Result<Images, DataError> {
+        let per_file = count / files.len();
+        let limit = (self.labels.len() + PIXELS) * per_file + 1;
+        let mut records = Records::default();
+        for file in files {
+            let path = self.source.path(file);
+            let bytes = self.source.read(&path, limit)?;
+            let parsed = records.parse(&bytes, self.labels, per_file);
+            parsed.map_err(|fault| fault.of(&path))?;
+        }
+        Images::new(records.pixels, records.labels, SHAPE, names.to_vec())
     }
 }
 

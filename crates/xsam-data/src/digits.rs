@@ -3,6 +3,7 @@
 //! E. Alpaydin and C. Kaynak, Optical Recognition of Handwritten Digits, UCI Machine Learning
 //! Repository, <https://doi.org/10.24432/C50P49>: its 1,797 images of the test file.
 
+use std::fmt::Display;
 use std::panic::catch_unwind;
 
 use smartcore::dataset::digits::load_dataset;
@@ -79,33 +80,24 @@ fn raw() -> Result<Images, DataError> {
     if data.target.len() != SIZES.total() {
         return Err(damaged(format!("{} labels", data.target.len())));
     }
-    let pixels = data
-        .data
-        .iter()
-        .map(|&pixel| {
-            (0..=DARKEST)
-                .find(|&value| f32::from(value) == pixel)
-                .ok_or_else(|| damaged(format!("a pixel is {pixel}")))
-        })
-        .collect::<Result<_, _>>()?;
-    let labels = data
-        .target
-        .iter()
-        .map(|&label| {
-            (0..classes)
-                .find(|&class| class as f32 == label)
-                .ok_or_else(|| damaged(format!("a label is {label}")))
-        })
-        .collect::<Result<_, _>>()?;
+    let pixels = whole_numbers(&data.data, DARKEST, "pixel")?;
+    let labels = whole_numbers(&data.target, classes as u8 - 1, "label")?;
+    let labels = labels.into_iter().map(usize::from).collect();
     let names = (0..classes).map(|digit| digit.to_string()).collect();
     Images::new(pixels, labels, [channels, height, width], names)
 }
 
-fn damaged(reason: impl Into<String>) -> DataError {
-    DataError::Damaged {
-        dataset: FACTS.name,
-        reason: reason.into(),
-    }
+/// The numbers from 0 to `most` that these must be.
+fn whole_numbers(numbers: &[f32], most: u8, what: &str) -> Result<Vec<u8>, DataError> {
+    let whole = numbers.iter().map(|&number| {
+        let value = (0..=most).find(|&value| f32::from(value) == number);
+        value.ok_or_else(|| damaged(format!("a {what} is {number}")))
+    });
+    whole.collect()
+}
+
+fn damaged(reason: impl Display) -> DataError {
+    DataError::Failed(format!("the {} data are damaged: {reason}", FACTS.name))
 }
 
 #[cfg(test)]

@@ -1,11 +1,8 @@
 //! What can be wrong with data or with a request for it.
 
-use std::path::PathBuf;
-
 use thiserror::Error;
 
-use crate::text::{BleuError, CorpusError, TokenizerError};
-use crate::{FileError, FolderError, ImageError};
+use crate::FileError;
 
 /// Why data cannot be made, selected or drawn.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -17,175 +14,62 @@ pub enum DataError {
         /// The size.
         field: &'static str,
     },
-    /// The number of pixels does not follow from the other sizes.
-    #[error("{images} images of {per_image} pixels need {expected} pixels, {actual} were given")]
-    Pixels {
-        /// The number of labels, one per image.
-        images: usize,
-        /// Channels times height times width.
-        per_image: usize,
-        /// The product of the two.
-        expected: usize,
-        /// The pixels given.
-        actual: usize,
-    },
-    /// A normalization is of another number of channels than the images have.
-    #[error("images of {images} channels cannot be normalized by the numbers of {normalization}")]
-    Channels {
-        /// Channels of the images.
-        images: usize,
-        /// Channels of the normalization.
-        normalization: usize,
-    },
-    /// The number of labels is not the number of images.
-    #[error("{images} images need {images} labels, {actual} were given")]
-    Labels {
-        /// The number of images.
-        images: usize,
-        /// The labels given.
-        actual: usize,
-    },
-    /// A label names no class.
-    #[error("image {image} has label {label}, but there are only {classes} classes")]
-    Label {
-        /// The image.
-        image: usize,
-        /// Its label.
-        label: usize,
-        /// The number of classes.
-        classes: usize,
-    },
-    /// There is no image with this index.
-    #[error("image {index} does not exist, there are {len}")]
-    Index {
-        /// The index asked for.
-        index: usize,
-        /// The number of images.
-        len: usize,
-    },
-    /// There is no sentence pair with this index.
-    #[error("sentence pair {index} does not exist, there are {len}")]
-    Pair {
-        /// The index asked for.
-        index: usize,
-        /// The number of pairs.
-        len: usize,
-    },
-    /// A sentence pair may be longer than a batch.
-    #[error("batch_tokens = {budget} cannot hold a pair of max_length = {max_length}")]
-    Budget {
-        /// The tokens of a batch.
-        budget: usize,
-        /// The length of the longest pair.
-        max_length: usize,
-    },
-    /// A subset of nothing, or of more than there is.
-    #[error("subset = {size} is outside 1..={len}")]
-    Subset {
-        /// The size asked for.
-        size: usize,
-        /// The number of images or sentence pairs.
-        len: usize,
-    },
-    /// A label noise that is not a probability.
-    #[error("label_noise = {fraction} is outside 0..=1")]
-    Fraction {
-        /// The value given.
-        fraction: f64,
-    },
-    /// A value of an augmentation is out of its range.
+    /// A value is out of its range.
     #[error("{field} = {value} is outside {range}")]
-    Augmentation {
-        /// The field of [`Augmentation`](crate::Augmentation).
+    Range {
+        /// What has the value.
         field: &'static str,
         /// The value given.
         value: String,
         /// What it can be.
         range: String,
     },
-    /// An augmentation has two ways to choose what is seen of an image.
-    #[error(
-        "crop_padding = {padding} and resized_crop exclude each other: set crop_padding = 0, or \
-         leave resized_crop out"
-    )]
-    TwoCrops {
-        /// The padding given.
-        padding: usize,
+    /// There is no image or sentence pair with this index.
+    #[error("{what} {index} does not exist, there are {len}")]
+    Index {
+        /// What is counted.
+        what: &'static str,
+        /// The index asked for.
+        index: usize,
+        /// How many there are.
+        len: usize,
     },
-    /// The system refuses a thread that was to prepare batches.
-    #[error("cannot start a thread to prepare batches: {reason}; workers = 0 does without")]
-    Thread {
-        /// What the system said.
-        reason: String,
-    },
-    /// What was to prepare a batch panicked.
-    #[error("preparing batch {batch} failed: {reason}")]
-    Worker {
-        /// Its number in the epoch, from 0.
-        batch: usize,
-        /// What the panic said.
-        reason: String,
-    },
-    /// A contact sheet would be too large.
-    #[error(
-        "a contact sheet of {width}x{height} pixels is too large: show fewer images or versions, \
-         or magnify less"
-    )]
-    Sheet {
-        /// Pixels in a row.
+    /// The values given do not go together, or are not enough; the message says which.
+    #[error("{0}")]
+    Unfit(String),
+    /// The images do not fit into memory.
+    #[error("{images} images of {width}x{height} pixels do not fit into memory")]
+    TooLarge {
+        /// How many.
+        images: usize,
+        /// Their width.
         width: usize,
-        /// Rows.
+        /// Their height.
         height: usize,
     },
-    /// A picture cannot be encoded.
-    #[error("cannot encode the picture: {reason}")]
-    Encoding {
-        /// What the encoder said.
-        reason: String,
-    },
-    /// A file cannot be written.
-    #[error("cannot write {path}: {reason}", path = path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        reason: String,
-    },
-    /// The bytes of a data set are not what its description says.
-    #[error("the {dataset} data are damaged: {reason}")]
-    Damaged {
-        /// The data set.
-        dataset: &'static str,
-        /// What does not fit.
-        reason: String,
-    },
-    /// There are too few training images to hold any out.
-    #[error("of {images} training images none can be held out for validation")]
-    TooFew {
-        /// How many there are.
-        images: usize,
-    },
+    /// Something failed that has nothing to do with the values given; the message says what.
+    #[error("{0}")]
+    Failed(String),
     /// A data set is asked for by what it cannot be.
     #[error(transparent)]
     Request(#[from] RequestError),
-    /// A file of a data set is not as published.
+    /// A file or folder is not as it must be.
     #[error(transparent)]
     File(#[from] FileError),
-    /// An image file cannot be used.
-    #[error(transparent)]
-    Image(#[from] ImageError),
-    /// A folder of images is not as it must be.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// A folder of parallel text is not as it must be.
-    #[error(transparent)]
-    Corpus(#[from] CorpusError),
-    /// A tokenizer cannot be made, saved or loaded.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
-    /// Translations cannot be scored.
-    #[error(transparent)]
-    Bleu(#[from] BleuError),
+}
+
+impl DataError {
+    /// Checks that a part of `size` images or sentence pairs can be taken of `len`.
+    pub(crate) fn unless_subset(size: usize, len: usize) -> Result<(), Self> {
+        if (1..=len).contains(&size) {
+            return Ok(());
+        }
+        Err(Self::Range {
+            field: "subset",
+            value: size.to_string(),
+            range: format!("1..={len}"),
+        })
+    }
 }
 
 /// A field of a request cannot be.

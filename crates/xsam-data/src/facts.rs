@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::dataset::Dataset;
 use crate::error::RequestError;
 use crate::fetch::RemoteFile;
+use crate::files::Source;
 use crate::request::Request;
 use crate::splits::{Sizes, Splits};
 use crate::{Augmentation, DataError, Validation};
@@ -94,11 +95,12 @@ impl Facts {
 
     /// Reads published images with the validation part that is asked for.
     pub(crate) fn read_published(
-        &self,
+        &'static self,
         request: &Request,
-        read: fn(&Path, Validation) -> Result<Splits, DataError>,
+        read: fn(&Source, Validation) -> Result<Splits, DataError>,
     ) -> Result<Dataset, DataError> {
         let validation = request.validation()?.unwrap_or_default();
-        read(&self.folder(request)?, validation).map(Dataset::Images)
+        let source = Source::new(self, &self.folder(request)?)?;
+        read(&source, validation).map(Dataset::Images)
     }
 }

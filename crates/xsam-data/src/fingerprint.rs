@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::text::{ParallelText, SentencePairs, Sentences};
-use crate::{Dataset, Images, Sizes, Splits};
+use crate::{Images, Sizes, Splits};
 
 /// Differences of one kind that are told one by one.
 const MOST_TOLD: usize = 5;
@@ -19,7 +19,7 @@ pub enum DatasetPrint {
     /// Of images.
     Images(ImagesPrint),
     /// Of pairs of sentences.
-    Text(TextPrint),
+    Text(Parts<TextPart>),
 }
 
 /// What a data set of images consists of.
@@ -29,12 +29,20 @@ pub struct ImagesPrint {
     pub classes: Vec<String>,
     /// Channels, height and width of an image.
     pub shape: [usize; 3],
-    /// The images that are learned from.
-    pub train: ImagePart,
-    /// Those that are chosen by.
-    pub validation: ImagePart,
-    /// Those that are reported on.
-    pub test: ImagePart,
+    /// The images.
+    #[serde(flatten)]
+    pub parts: Parts<ImagePart>,
+}
+
+/// What there is to tell of each part of a data set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parts<T> {
+    /// Of what is learned from.
+    pub train: T,
+    /// Of what is chosen by.
+    pub validation: T,
+    /// Of what is reported on.
+    pub test: T,
 }
 
 /// A part of a data set of images.
@@ -44,17 +52,6 @@ pub struct ImagePart {
     pub images: Vec<usize>,
     /// XXH3 of labels and pixels, 128 bits in hexadecimal.
     pub hash: String,
-}
-
-/// What a data set for translation consists of.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TextPrint {
-    /// The pairs that are learned from.
-    pub train: TextPart,
-    /// Those that are chosen by.
-    pub validation: TextPart,
-    /// Those that are reported on.
-    pub test: TextPart,
 }
 
 /// A part of a data set for translation.
@@ -68,29 +65,85 @@ pub struct TextPart {
     pub target: String,
 }
 
-impl Dataset {
-    /// What the data set consists of.
-    pub fn fingerprint(&self) -> DatasetPrint {
-        match self {
-            Self::Images(splits) => DatasetPrint::of_images(splits),
-            Self::Text(text) => DatasetPrint::of_text(text),
-        }
+impl<T> Parts<T> {
+    /// The names of the parts, and what is told of each here and there.
+    fn beside<'a>(&'a self, other: &'a Self) -> [(&'static str, &'a T, &'a T); 3] {
+        [
+            ("train", &self.train, &other.train),
+            ("validation", &self.validation, &other.validation),
+            ("test", &self.test, &other.test),
+        ]
     }
 }
 
-fn of_images(splits: &Splits) -> ImagesPrint {
-    let [train, validation, test] =
-        [&splits.train, &splits.validation, &splits.test].map(|images| ImagePart {
+impl DatasetPrint {
+    /// What these images consist of.
+    pub fn of_images(splits: &Splits) -> Self {
+        let part = |images: &Images| ImagePart {
             images: images.class_counts(),
             hash: hash_of_images(images),
-        });
-    let images = &splits.train;
-    ImagesPrint {
-        classes: images.class_names().to_vec(),
-        shape: [images.channels(), images.height(), images.width()],
-        train,
-        validation,
-        test,
+        };
+        let images = &splits.train;
+        Self::Images(ImagesPrint {
+            classes: images.class_names().to_vec(),
+            shape: [images.channels(), images.height(), images.width()],
+            parts: Parts {
+                train: part(images),
+                validation: part(&splits.validation),
+                test: part(&splits.test),
+            },
+        })
+    }
+
+    /// What these sentences consist of.
+    pub fn of_text(text: &ParallelText) -> Self {
+        let part = |pairs: &SentencePairs| TextPart {
+            pairs: pairs.len(),
+            source: hash_of_sentences(pairs.source()),
+            target: hash_of_sentences(pairs.target()),
+        };
+        Self::Text(Parts {
+            train: part(&text.train),
+            validation: part(&text.validation),
+            test: part(&text.test),
+        })
+    }
+
+    /// How large a data set of images is.
+    pub fn sizes(&self) -> Option<Sizes> {
+        let Self::Images(print) = self else {
+            return None;
+        };
+        let [channels, height, width] = print.shape;
+        let count = |part: &ImagePart| part.images.iter().sum();
+        Some(Sizes {
+            train: count(&print.parts.train),
+            validation: count(&print.parts.validation),
+            test: count(&print.parts.test),
+            channels,
+            height,
+            width,
+            classes: print.classes.len(),
+        })
+    }
+
+    /// Whether a model for data of this fingerprint is one for those of another: as many classes, of images of one shape.
+    pub fn is_for_the_model_of(&self, other: &Self) -> bool {
+        let image = |print: &Self| match print {
+            Self::Images(print) => Some((print.classes.len(), print.shape)),
+            Self::Text(_) => None,
+        };
+        image(self) == image(other)
+    }
+
+    /// In what the data `now` differ from these, in a few phrases; none if they are the same.
+    pub fn differences(&self, now: &Self) -> Vec<String> {
+        match (self, now) {
+            (Self::Images(was), Self::Images(now)) => images_differ(was, now),
+            (Self::Text(was), Self::Text(now)) => text_differs(was, now),
+            (Self::Images(_), Self::Text(_)) => vec!["they are text, not images".to_owned()],
+            (Self::Text(_), Self::Images(_)) => vec!["they are images, not text".to_owned()],
+        }
     }
 }
 
@@ -101,19 +154,6 @@ fn hash_of_images(images: &Images) -> String {
     hash.update(&labels);
     hash.update(images.pixels());
     digits(&hash)
-}
-
-fn of_text(text: &ParallelText) -> TextPrint {
-    let part = |pairs: &SentencePairs| TextPart {
-        pairs: pairs.len(),
-        source: hash_of_sentences(pairs.source()),
-        target: hash_of_sentences(pairs.target()),
-    };
-    TextPrint {
-        train: part(&text.train),
-        validation: part(&text.validation),
-        test: part(&text.test),
-    }
 }
 
 fn hash_of_sentences(sentences: &Sentences) -> String {
@@ -129,85 +169,8 @@ fn digits(hash: &Xxh3) -> String {
     format!("{:032x}", hash.digest128())
 }
 
-impl DatasetPrint {
-    /// What these images consist of.
-    pub fn of_images(splits: &Splits) -> Self {
-        Self::Images(of_images(splits))
-    }
-
-    /// What these sentences consist of.
-    pub fn of_text(text: &ParallelText) -> Self {
-        Self::Text(of_text(text))
-    }
-
-    /// How large a data set of images is.
-    pub fn sizes(&self) -> Option<Sizes> {
-        let Self::Images(print) = self else {
-            return None;
-        };
-        let [channels, height, width] = print.shape;
-        let count = |part: &ImagePart| part.images.iter().sum();
-        Some(Sizes {
-            train: count(&print.train),
-            validation: count(&print.validation),
-            test: count(&print.test),
-            channels,
-            height,
-            width,
-            classes: print.classes.len(),
-        })
-    }
-
-    /// The whole of it in one hash.
-    pub fn digest(&self) -> String {
-        let text = serde_json::to_vec(self).unwrap_or_default();
-        let mut hash = Xxh3::new();
-        hash.update(&text);
-        digits(&hash)
-    }
-
-    /// Whether a model for data of this fingerprint is one for those of another: as many classes, of images of one shape.
-    pub fn is_for_the_model_of(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Images(a), Self::Images(b)) => {
-                a.classes.len() == b.classes.len() && a.shape == b.shape
-            }
-            (Self::Text(_), Self::Text(_)) => true,
-            _ => false,
-        }
-    }
-
-    /// In what the data `now` differ from these, in a few phrases; none if they are the same.
-    pub fn differences(&self, now: &Self) -> Vec<String> {
-        match (self, now) {
-            (Self::Images(was), Self::Images(now)) => images_differ(was, now),
-            (Self::Text(was), Self::Text(now)) => text_differs(was, now),
-            (Self::Images(_), Self::Text(_)) => vec!["they are text, not images".to_owned()],
-            (Self::Text(_), Self::Images(_)) => vec!["they are images, not text".to_owned()],
-        }
-    }
-}
-
 fn images_differ(was: &ImagesPrint, now: &ImagesPrint) -> Vec<String> {
-    let mut differences = Vec::new();
-    if was.classes != now.classes {
-        let missing = |of: &[String], from: &[String]| -> Vec<String> {
-            let missing = of.iter().filter(|name| !from.contains(name));
-            missing.map(|name| format!("{name:?}")).collect()
-        };
-        let gone = missing(&was.classes, &now.classes);
-        let new = missing(&now.classes, &was.classes);
-        if gone.is_empty() && new.is_empty() {
-            differences.push("the classes are in another order".to_owned());
-        }
-        for (names, what) in [(gone, "gone"), (new, "new")] {
-            match names.len() {
-                0 => {}
-                1 => differences.push(format!("class {} is {what}", names[0])),
-                _ => differences.push(format!("classes {} are {what}", listed(names, ", "))),
-            }
-        }
-    }
+    let mut differences = classes_differ(&was.classes, &now.classes);
     if was.shape != now.shape {
         let [[c, h, w], [other_c, other_h, other_w]] = [now.shape, was.shape];
         differences.push(format!(
@@ -215,25 +178,21 @@ fn images_differ(was: &ImagesPrint, now: &ImagesPrint) -> Vec<String> {
         ));
     }
     let same_kind = differences.is_empty();
-    for (name, was_part, now_part) in [
-        ("train", &was.train, &now.train),
-        ("validation", &was.validation, &now.validation),
-        ("test", &was.test, &now.test),
-    ] {
-        let counts = |names: &[String], part: &ImagePart| -> BTreeMap<String, usize> {
+    for (name, part, part_now) in was.parts.beside(&now.parts) {
+        let counts = |print: &ImagesPrint, part: &ImagePart| -> BTreeMap<String, usize> {
             let counts = part.images.iter().copied();
-            names.iter().cloned().zip(counts).collect()
+            print.classes.iter().cloned().zip(counts).collect()
         };
-        let before = counts(&was.classes, was_part);
-        let counts = counts(&now.classes, now_part);
-        let other = counts.iter().filter_map(|(class, n)| {
-            let m = before.get(class).filter(|m| *m != n)?;
-            Some(format!("{name}/{class} has {}, not {m}", number(*n)))
+        let before = counts(was, part);
+        let other = counts(now, part_now).into_iter().filter_map(|(class, n)| {
+            let m = before.get(&class).filter(|m| **m != n)?;
+            let images = if n == 1 { "image" } else { "images" };
+            Some(format!("{name}/{class} has {n} {images}, not {m}"))
         });
         let other: Vec<String> = other.collect();
         if !other.is_empty() {
             differences.push(listed(other, "; "));
-        } else if same_kind && was_part.hash != now_part.hash {
+        } else if same_kind && part.hash != part_now.hash {
             differences.push(format!(
                 "the {name} part has other images, or others of its labels, or another order"
             ));
@@ -242,25 +201,34 @@ fn images_differ(was: &ImagesPrint, now: &ImagesPrint) -> Vec<String> {
     differences
 }
 
-fn number(images: usize) -> String {
-    match images {
-        1 => "1 image".to_owned(),
-        n => format!("{n} images"),
+fn classes_differ(was: &[String], now: &[String]) -> Vec<String> {
+    let mut differences = Vec::new();
+    if was == now {
+        return differences;
     }
+    let missing = |of: &[String], from: &[String]| -> Vec<String> {
+        let missing = of.iter().filter(|name| !from.contains(name));
+        missing.map(|name| format!("{name:?}")).collect()
+    };
+    for (names, what) in [(missing(was, now), "gone"), (missing(now, was), "new")] {
+        match names.len() {
+            0 => {}
+            1 => differences.push(format!("class {} is {what}", names[0])),
+            _ => differences.push(format!("classes {} are {what}", listed(names, ", "))),
+        }
+    }
+    if differences.is_empty() {
+        differences.push("the classes are in another order".to_owned());
+    }
+    differences
 }
 
-fn text_differs(was: &TextPrint, now: &TextPrint) -> Vec<String> {
+fn text_differs(was: &Parts<TextPart>, now: &Parts<TextPart>) -> Vec<String> {
     let mut differences = Vec::new();
-    for (name, was, now) in [
-        ("train", &was.train, &now.train),
-        ("validation", &was.validation, &now.validation),
-        ("test", &was.test, &now.test),
-    ] {
+    for (name, was, now) in was.beside(now) {
         if was.pairs != now.pairs {
-            differences.push(format!(
-                "the {name} part has {} pairs, not {}",
-                now.pairs, was.pairs
-            ));
+            let (n, m) = (now.pairs, was.pairs);
+            differences.push(format!("the {name} part has {n} pairs, not {m}"));
             continue;
         }
         let sides = [
@@ -303,13 +271,12 @@ mod tests {
     fn print(train: Images, test: Images) -> DatasetPrint {
         let normalization = Normalization::measure(&train);
         let validation = images(&[0, 1], &["cat", "dog"], 0);
-        Dataset::Images(Splits {
+        DatasetPrint::of_images(&Splits {
             train,
             validation,
             test,
             normalization,
         })
-        .fingerprint()
     }
 
     #[test]
@@ -319,40 +286,28 @@ mod tests {
         let was = print(images(&[0, 0, 1], &names, 1), test());
         let told = |now: &DatasetPrint| was.differences(now).join("; ");
         assert_eq!(told(&print(images(&[0, 0, 1], &names, 1), test())), "");
-        for (train, test, expected) in [
-            (
-                images(&[0, 0, 0, 1], &names, 1),
-                test(),
-                "train/cat has 3 images, not 2",
-            ),
-            (
-                images(&[0, 1], &names, 1),
-                test(),
-                "train/cat has 1 image, not 2",
-            ),
-            (
-                images(&[0, 0, 1], &names, 1),
-                images(&[0, 1], &names, 8),
-                "the test part has other images, or others of its labels, or another order",
-            ),
+        let other = "has other images, or others of its labels, or another order";
+        for (labels, names, test_pixel, expected) in [
+            (&[0, 0, 0, 1][..], names, 9, "train/cat has 3 images, not 2"),
+            (&[0, 1], names, 9, "train/cat has 1 image, not 2"),
+            (&[0, 0, 1], names, 8, &format!("the test part {other}")),
             // As many of each class, and the labels of two swapped.
+            (&[0, 1, 0], names, 9, &format!("the train part {other}")),
             (
-                images(&[0, 1, 0], &names, 1),
-                test(),
-                "the train part has other images, or others of its labels, or another order",
-            ),
-            (
-                images(&[1, 1, 0], &["dog", "zebra"], 1),
-                test(),
+                &[1, 1, 0],
+                ["dog", "zebra"],
+                9,
                 "class \"cat\" is gone; class \"zebra\" is new",
             ),
             (
-                images(&[1, 1, 0], &["dog", "cat"], 1),
-                test(),
+                &[1, 1, 0],
+                ["dog", "cat"],
+                9,
                 "the classes are in another order",
             ),
         ] {
-            let now = print(train, test);
+            let test = images(&[0, 1], &["cat", "dog"], test_pixel);
+            let now = print(images(labels, &names, 1), test);
             assert_eq!(told(&now), expected);
             assert!(was.is_for_the_model_of(&now));
         }
@@ -360,20 +315,18 @@ mod tests {
         let expected = "class \"emu\" is new; train/cat has 1 image, not 2";
         assert_eq!(told(&more), expected);
         assert!(!was.is_for_the_model_of(&more));
-        assert_ne!(was.digest(), more.digest());
     }
 
     #[test]
     fn it_is_said_which_sentences_have_changed() {
         let pairs = |source: &[&str], target: &[&str]| SentencePairs::new(source, target);
         let text = |test: SentencePairs| {
-            Dataset::Text(ParallelText {
+            DatasetPrint::of_text(&ParallelText {
                 train: pairs(&["a b", "c"], &["x", "y"]),
                 validation: pairs(&["d"], &["z"]),
                 test,
                 left_out: 0,
             })
-            .fingerprint()
         };
         let was = text(pairs(&["e", "f"], &["v", "w"]));
         assert!(was.differences(&was).is_empty());
@@ -395,15 +348,17 @@ mod tests {
 
     #[test]
     fn a_fingerprint_is_the_same_every_time_and_survives_being_written() {
-        let data = Dataset::Images(built_in().unwrap());
-        let print = data.fingerprint();
-        assert_eq!(print, data.fingerprint());
+        let splits = built_in().unwrap();
+        let print = DatasetPrint::of_images(&splits);
+        assert_eq!(print, DatasetPrint::of_images(&splits));
         let text = serde_json::to_string(&print).unwrap();
         assert_eq!(serde_json::from_str::<DatasetPrint>(&text).unwrap(), print);
-        let Dataset::Images(splits) = data else {
-            panic!("digits are images");
-        };
         assert_eq!(print.sizes(), Some(splits.sizes()));
-        assert!(text.contains("\"kind\":\"images\""), "{text}");
+        let start = "{\"kind\":\"images\",\"classes\":[\"0\",";
+        assert!(text.starts_with(start), "{text}");
+        assert!(
+            text.contains("],\"shape\":[1,8,8],\"train\":{\"images\":["),
+            "{text}"
+        );
     }
 }

@@ -43,12 +43,10 @@ impl Images {
         let per_image = shape.into_iter().fold(1, usize::saturating_mul);
         let expected = per_image.saturating_mul(labels.len());
         if pixels.len() != expected {
-            return Err(DataError::Pixels {
-                images: labels.len(),
-                per_image,
-                expected,
-                actual: pixels.len(),
-            });
+            let (images, actual) = (labels.len(), pixels.len());
+            return Err(DataError::Unfit(format!(
+                "{images} images of {per_image} pixels need {expected} pixels, {actual} were given"
+            )));
         }
         check_labels(&labels, class_names.len())?;
         Ok(Self {
@@ -66,10 +64,10 @@ impl Images {
     /// The wrong number of labels, or one that names no class.
     pub fn with_labels(&self, labels: Vec<usize>) -> Result<Self, DataError> {
         if labels.len() != self.len() {
-            return Err(DataError::Labels {
-                images: self.len(),
-                actual: labels.len(),
-            });
+            let (images, actual) = (self.len(), labels.len());
+            return Err(DataError::Unfit(format!(
+                "{images} images need {images} labels, {actual} were given"
+            )));
         }
         check_labels(&labels, self.classes())?;
         Ok(Self {
@@ -109,6 +107,7 @@ impl Images {
             .chunks_exact(size)
             .nth(index)
             .ok_or(DataError::Index {
+                what: "image",
                 index,
                 len: self.len(),
             })
@@ -176,29 +175,27 @@ impl Images {
 
 fn check_labels(labels: &[usize], classes: usize) -> Result<(), DataError> {
     match labels.iter().enumerate().find(|(_, l)| **l >= classes) {
-        Some((image, &label)) => Err(DataError::Label {
-            image,
-            label,
-            classes,
-        }),
+        Some((image, label)) => Err(DataError::Unfit(format!(
+            "image {image} has label {label}, but there are only {classes} classes"
+        ))),
         None => Ok(()),
     }
 }
 
+/// `labels.len()` images of shape 1x1x2 whose pixels tell their index, modulo 256.
 #[cfg(test)]
-pub(crate) mod tests {
+#[allow(clippy::unwrap_used)]
+pub(crate) fn numbered(labels: &[usize], classes: usize) -> Images {
+    let pixels = (0..labels.len()).flat_map(|i| [i as u8, u8::MAX - i as u8]);
+    let names = (0..classes).map(|c| c.to_string()).collect();
+    Images::new(pixels.collect(), labels.to_vec(), [1, 1, 2], names).unwrap()
+}
+
+#[cfg(test)]
+mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-
-    /// `labels.len()` images of shape 1x1x2 whose pixels tell their index, modulo 256.
-    pub(crate) fn numbered(labels: &[usize], classes: usize) -> Images {
-        let pixels = (0..labels.len())
-            .flat_map(|i| [i as u8, u8::MAX - i as u8])
-            .collect();
-        let names = (0..classes).map(|c| c.to_string()).collect();
-        Images::new(pixels, labels.to_vec(), [1, 1, 2], names).unwrap()
-    }
 
     fn build(
         pixels: Vec<u8>,
@@ -222,10 +219,14 @@ pub(crate) mod tests {
             let result = build(vec![], vec![], shape, classes);
             assert_eq!(result, Err(DataError::Zero { field }));
         }
-        let short = build(vec![0; 3], vec![0, 1], [1, 1, 2], 2);
-        assert!(matches!(short, Err(DataError::Pixels { expected: 4, .. })));
-        let huge = build(vec![0; 3], vec![0, 1], [usize::MAX, 2, 2], 2);
-        assert!(matches!(huge, Err(DataError::Pixels { .. })));
+        let short = build(vec![0; 3], vec![0, 1], [1, 1, 2], 2).unwrap_err();
+        let message = "2 images of 2 pixels need 4 pixels, 3 were given";
+        assert_eq!(short.to_string(), message);
+        let huge = build(vec![0; 3], vec![0, 1], [usize::MAX, 2, 2], 2).unwrap_err();
+        assert!(
+            huge.to_string().ends_with(" pixels, 3 were given"),
+            "{huge}"
+        );
         let label = build(vec![0; 4], vec![0, 2], [1, 1, 2], 2).unwrap_err();
         assert_eq!(
             label.to_string(),
@@ -241,8 +242,8 @@ pub(crate) mod tests {
         assert_eq!(some.pixels(), [3, 252, 0, 255, 3, 252]);
         assert_eq!(some.class_counts(), [1, 2, 0]);
         assert!(images.select(&[]).unwrap().is_empty());
-        let beyond = images.select(&[4]);
-        assert_eq!(beyond, Err(DataError::Index { index: 4, len: 4 }));
+        let beyond = images.select(&[4]).unwrap_err();
+        assert_eq!(beyond.to_string(), "image 4 does not exist, there are 4");
         assert!(images.image(usize::MAX).is_err());
     }
 
@@ -250,13 +251,15 @@ pub(crate) mod tests {
     fn labels_can_be_replaced_by_valid_ones_only() {
         let images = numbered(&[0, 1], 2);
         assert_eq!(images.with_labels(vec![1, 0]).unwrap().labels(), [1, 0]);
-        assert!(matches!(
-            images.with_labels(vec![1]),
-            Err(DataError::Labels { .. })
-        ));
-        assert!(matches!(
-            images.with_labels(vec![1, 2]),
-            Err(DataError::Label { .. })
-        ));
+        for (labels, message) in [
+            (vec![1], "2 images need 2 labels, 1 were given"),
+            (
+                vec![1, 2],
+                "image 1 has label 2, but there are only 2 classes",
+            ),
+        ] {
+            let error = images.with_labels(labels).unwrap_err();
+            assert_eq!(error.to_string(), message);
+        }
     }
 }

@@ -11,7 +11,8 @@ use crate::splits::Sizes;
 ///
 /// # Errors
 ///
-/// What [`Request::check`] refuses; data that cannot be read or are not as they must be.
+/// What [`Request::check`] refuses; data that cannot be read or are not exactly as they must be: each error
+/// names the file, and the byte or line if there is one.
 pub fn load(name: DatasetName, request: &Request) -> Result<Dataset, DataError> {
     request.check(name)?;
     (name.facts().read)(request)

@@ -8,7 +8,6 @@
 //!   <https://github.com/zalandoresearch/fashion-mnist>. MIT licence.
 
 use std::io::BufReader;
-use std::path::Path;
 
 use crate::fetch::RemoteFile;
 use crate::files::{FileError, Source};
@@ -47,7 +46,7 @@ pub(crate) const MNIST: Facts = Facts {
             "ec29112dd5afa0611ce80d1b7f02629c",
         ],
     )),
-    read: |request| MNIST.read_published(request, mnist),
+    read: |request| MNIST.read_published(request, |source, held| splits(source, held, DIGITS)),
 };
 
 pub(crate) const FASHION_MNIST: Facts = Facts {
@@ -65,7 +64,9 @@ pub(crate) const FASHION_MNIST: Facts = Facts {
             "bb300cfdad3c16e7a12a480ee83cd310",
         ],
     )),
-    read: |request| FASHION_MNIST.read_published(request, fashion_mnist),
+    read: |request| {
+        FASHION_MNIST.read_published(request, |source, held| splits(source, held, CLOTHES))
+    },
 };
 
 /// The files of either, with the most bytes of its images and the checksums as torchvision has them.
@@ -118,47 +119,19 @@ const LABEL: Content = Content::Labels {
     classes: SIZES.classes as u8,
 };
 
-/// MNIST: handwritten digits of 28x28 grey pixels, 60,000 for training and 10,000 for testing.
-///
-/// `dir` holds `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte` and
-/// `t10k-labels-idx1-ubyte`, each as it is or compressed as `.gz`; of both, the first is read.
 /// `validation` says which of the training images are held out.
-///
-/// # Errors
-///
-/// A file that is missing, or not exactly as published: of another kind or length, with a label
-/// that is none, or damaged in its compression. Each names the file and the byte.
-pub fn mnist(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
-    splits(&MNIST, &DIGITS, dir, validation)
-}
-
-/// Fashion-MNIST: articles of clothing in 28x28 grey pixels, 60,000 for training and 10,000 for
-/// testing.
-///
-/// The files are called as those of [`mnist`].
-///
-/// # Errors
-///
-/// As [`mnist`].
-pub fn fashion_mnist(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
-    splits(&FASHION_MNIST, &CLOTHES, dir, validation)
-}
-
 fn splits(
-    facts: &'static Facts,
-    classes: &[&str],
-    dir: &Path,
+    source: &Source,
     validation: Validation,
+    classes: [&str; SIZES.classes],
 ) -> Result<Splits, DataError> {
-    let source = Source::new(facts, dir, None)?;
     let images = |part: &str, count: usize| -> Result<Images, DataError> {
-        let read = |file: &str, content| read(&source, &format!("{part}-{file}"), content, count);
+        let read = |file: &str, content| read(source, &format!("{part}-{file}"), content, count);
         let labels = read("labels-idx1-ubyte", LABEL)?;
         let pixels = read("images-idx3-ubyte", IMAGE)?;
         let labels = labels.into_iter().map(usize::from).collect();
         let shape = [SIZES.channels, SIZES.height, SIZES.width];
-        let names = classes.iter().map(|&name| name.to_owned()).collect();
-        Images::new(pixels, labels, shape, names)
+        Images::new(pixels, labels, shape, classes.map(str::to_owned).to_vec())
     };
     let test = images("t10k", SIZES.test)?;
     validation.splits(&images("train", SIZES.train + SIZES.validation)?, test)
@@ -177,5 +150,5 @@ fn read(source: &Source, name: &str, content: Content, count: usize) -> Result<V
         }
         other => other,
     }?;
-    idx::read(BufReader::new(file), content, count as u32).map_err(|fault| fault.of(path))
+    idx::read(BufReader::new(file), content, count as u32).map_err(|fault| fault.of(&path))
 }

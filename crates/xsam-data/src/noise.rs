@@ -20,7 +20,11 @@ pub fn with_label_noise(
     seed: u64,
 ) -> Result<(Images, usize), DataError> {
     if !(0.0..=1.0).contains(&fraction) {
-        return Err(DataError::Fraction { fraction });
+        return Err(DataError::Range {
+            field: "label_noise",
+            value: fraction.to_string(),
+            range: "0..=1".to_owned(),
+        });
     }
     let classes = images.classes();
     let labels: Vec<usize> = images
@@ -49,7 +53,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::images::tests::numbered;
+    use crate::images::numbered;
 
     fn cycling(n: usize) -> Images {
         numbered(&(0..n).map(|i| i % 10).collect::<Vec<_>>(), 10)

@@ -30,12 +30,12 @@ impl Request {
 
     /// The languages of parallel text, from which and into which.
     pub(crate) fn languages(&self) -> Result<[&str; 2], RequestError> {
-        let missing = |field| {
-            let message = "parallel-text needs it: what its files end in, as `de` of train.de";
-            RequestError::new(field, message)
-        };
-        let source = self.source.as_deref().ok_or_else(|| missing("source"))?;
-        let target = self.target.as_deref().ok_or_else(|| missing("target"))?;
+        let source = language("source", self.source.as_deref())?;
+        let target = language("target", self.target.as_deref())?;
+        if source == target {
+            let message = format!("it is {target:?} as source is: they must be two languages");
+            return Err(RequestError::new("target", message));
+        }
         Ok([source, target])
     }
 
@@ -48,4 +48,17 @@ impl Request {
         let seed = self.split_seed.unwrap_or(Validation::SEED);
         Validation::new(share, seed).map(Some)
     }
+}
+
+fn language<'a>(field: &'static str, name: Option<&'a str>) -> Result<&'a str, RequestError> {
+    let message = match name {
+        None => "parallel-text needs it: what its files end in, as `de` of train.de".to_owned(),
+        Some(name) if name.is_empty() || name.contains(['/', '\\', '\0']) => {
+            format!(
+                "{name:?} is no language: a language is the ending of its files, as de in train.de"
+            )
+        }
+        Some(name) => return Ok(name),
+    };
+    Err(RequestError::new(field, message))
 }

@@ -11,9 +11,7 @@ use crate::{DataError, Images};
 /// `n` is zero or more than there are.
 pub fn subset(images: &Images, n: usize) -> Result<Images, DataError> {
     let len = images.len();
-    if n == 0 || n > len {
-        return Err(DataError::Subset { size: n, len });
-    }
+    DataError::unless_subset(n, len)?;
     let shares = allocate(&images.class_counts(), &[n, len - n]);
     let mut left: Vec<usize> = shares.iter().map(|parts| parts[0]).collect();
     let chosen: Vec<usize> = images
@@ -97,7 +95,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::images::tests::numbered;
+    use crate::images::numbered;
 
     /// Checks exact sums and that everything is within one of proportional.
     fn check(counts: &[usize], sizes: &[usize]) {
@@ -166,7 +164,8 @@ mod tests {
         }
         for n in [0, 9, usize::MAX] {
             let error = subset(&images, n).unwrap_err();
-            assert_eq!(error, DataError::Subset { size: n, len: 8 });
+            let message = format!("subset = {n} is outside 1..=8");
+            assert_eq!(error.to_string(), message);
         }
     }
 

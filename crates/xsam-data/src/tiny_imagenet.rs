@@ -6,7 +6,7 @@
 //! non-commercial research and education.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crate::fetch::{RemoteFile, Unpack};
 use crate::files::{Fault, FileError, Source, lines};
@@ -57,7 +57,7 @@ pub(crate) const FACTS: Facts = Facts {
             at_most_entries: 125_000,
         }),
     }]),
-    read: |request| FACTS.read_published(request, tiny_imagenet),
+    read: |request| FACTS.read_published(request, |source, held| read(source, held, &PUBLISHED)),
 };
 
 const SHAPE: Shape = Shape::exactly(SIZES.width as u32);
@@ -78,46 +78,18 @@ const PUBLISHED: Counts = Counts {
     test: SIZES.test,
 };
 
-/// Tiny ImageNet: 64x64 colour images of 200 classes, 100,000 for training and 10,000 for testing.
-///
-/// ```text
-/// DIR/wnids.txt                     the classes, one a line, by their names in WordNet
-/// DIR/words.txt                     what they are in words, after a tab; need not be there
-/// DIR/train/WNID/images/*.JPEG      500 of each class
-/// DIR/val/images/*.JPEG             10,000
-/// DIR/val/val_annotations.txt       their classes: file, WNID and the four numbers of a box, by tabs
-/// ```
-///
-/// `DIR` is `dir` or its `tiny-imagenet-200`. The published test part has no labels, so that `val`
-/// is what is reported on, as everywhere, and `validation` says which of the *training* images are
-/// held out. Classes are numbered in the order of their WNIDs, as PyTorch's `ImageFolder` has them.
-/// Training images are in the order of class and file name, those of `val` in that of the
-/// annotations. Grey images become RGB; boxes are not used.
-///
-/// # Errors
-///
-/// A file that is missing or in excess, a line that is not as described, an image that is damaged
-/// or of another size. Each names the file, and the line if it is text.
-pub fn tiny_imagenet(dir: &Path, validation: Validation) -> Result<Splits, DataError> {
-    read(dir, validation, &PUBLISHED)
-}
-
-fn read(dir: &Path, validation: Validation, counts: &Counts) -> Result<Splits, DataError> {
-    let source = Source::new(&FACTS, dir, Some("tiny-imagenet-200"))?;
-    let (path, bytes) = list(&source, "wnids.txt")?;
-    let wnids = wnids(&bytes, counts.classes).map_err(|fault| fault.of(path))?;
-    let names = match list(&source, "words.txt") {
-        Ok((path, bytes)) => words(&bytes, &wnids).map_err(|fault| fault.of(path))?,
+fn read(source: &Source, validation: Validation, counts: &Counts) -> Result<Splits, DataError> {
+    let (path, bytes) = list(source, "wnids.txt")?;
+    let wnids = wnids(&bytes, counts.classes).map_err(|fault| fault.of(&path))?;
+    let names = match list(source, "words.txt") {
+        Ok((path, bytes)) => words(&bytes, &wnids).map_err(|fault| fault.of(&path))?,
         Err(FileError::Missing { .. }) => wnids.clone(),
         Err(other) => return Err(other.into()),
     };
-    let train = train(&source, &wnids, counts.per_class)?;
-    let test = val(&source, &wnids, counts.test)?;
+    let train = train(source, &wnids, counts.per_class)?;
+    let test = val(source, &wnids, counts.test)?;
     SHAPE.fits(train.files.len() + test.files.len())?;
-    let parts = validation.divide(&train.labels, names.len());
-    let [kept, held] = parts.ok_or(DataError::TooFew {
-        images: train.labels.len(),
-    })?;
+    let [kept, held] = validation.divide(&train.labels, names.len())?;
     let held = train.select(&held);
     let train = train.select(&kept).read(SHAPE, &names)?;
     Ok(Splits {
@@ -186,8 +158,8 @@ fn train(source: &Source, wnids: &[String], count: usize) -> Result<ImageFiles, 
     let known: HashSet<PathBuf> = wnids.iter().map(|wnid| train.join(wnid)).collect();
     let folders = source.entries(&train)?;
     if let Some(path) = folders.into_iter().find(|folder| !known.contains(folder)) {
-        let reason = "is not of a class in wnids.txt";
-        return Err(FileError::Stray { path, reason });
+        let reason = "is not of a class in wnids.txt: move it out of there";
+        return Err(FileError::unfit(&path, reason));
     }
     let (mut files, mut labels) = (Vec::new(), Vec::new());
     for (label, wnid) in wnids.iter().enumerate() {
@@ -203,12 +175,12 @@ fn val(source: &Source, wnids: &[String], count: usize) -> Result<ImageFiles, Fi
     let mut there: HashSet<PathBuf> = images(source, folder.clone(), count)?.into_iter().collect();
     let (path, bytes) = list(source, "val/val_annotations.txt")?;
     let (mut files, mut labels) = (Vec::new(), Vec::new());
-    let annotations = annotations(&bytes, wnids, count).map_err(|fault| fault.of(path.clone()))?;
+    let annotations = annotations(&bytes, wnids, count).map_err(|fault| fault.of(&path))?;
     for (line, (name, label)) in (1..).zip(annotations) {
         let file = folder.join(&name);
         if !there.remove(&file) {
             let reason = format!("there is no image `{name}`");
-            return Err(Fault::line(line, reason).of(path));
+            return Err(Fault::line(line, reason).of(&path));
         }
         files.push(file);
         labels.push(label);
@@ -251,13 +223,11 @@ fn annotations(
         }
         found.push(((*file).to_owned(), label));
     }
-    match found.len() == count {
-        true => Ok(found),
-        false => {
-            let reason = format!("the file ends after {} of {count} lines", found.len());
-            Err(Fault::line(found.len() + 1, reason))
-        }
+    if found.len() == count {
+        return Ok(found);
     }
+    let reason = format!("the file ends after {} of {count} lines", found.len());
+    Err(Fault::line(found.len() + 1, reason))
 }
 
 /// The images in a folder, which must be so many.
@@ -265,15 +235,12 @@ fn images(source: &Source, path: PathBuf, count: usize) -> Result<Vec<PathBuf>, 
     let files = source.entries(&path)?;
     let is_image = |file: &PathBuf| file.extension().is_some_and(|e| e == "JPEG");
     if let Some(stray) = files.iter().find(|file| !is_image(file)) {
-        let (path, reason) = (stray.clone(), "is not a .JPEG");
-        return Err(FileError::Stray { path, reason });
+        let reason = "is not a .JPEG: move it out of there";
+        return Err(FileError::unfit(stray, reason));
     }
-    match files.len() == count {
-        true => Ok(files),
-        false => Err(FileError::Images {
-            path,
-            images: files.len(),
-            expected: count,
-        }),
+    if files.len() == count {
+        return Ok(files);
     }
+    let reason = format!("holds {} images and must hold {count}", files.len());
+    Err(FileError::unfit(&path, reason))
 }

@@ -52,27 +52,30 @@ impl Validation {
         held.clamp(1, n - 1)
     }
 
-    /// The indices of the images to learn from and of those held out, in ascending order; nothing
-    /// if there are not two images.
-    ///
-    /// Every class has its share.
-    pub(crate) fn divide(self, labels: &[usize], classes: usize) -> Option<[Vec<usize>; 2]> {
+    /// The indices of the images to learn from and of those held out, in ascending order. Every class
+    /// has its share.
+    pub(crate) fn divide(
+        self,
+        labels: &[usize],
+        classes: usize,
+    ) -> Result<[Vec<usize>; 2], DataError> {
         let n = labels.len();
-        if n < 2 {
-            return None;
-        }
-        let held = self.held(n);
-        split(labels, classes, &[n - held, held], self.seed)
-            .try_into()
-            .ok()
+        let parts = (n >= 2).then(|| {
+            let held = self.held(n);
+            split(labels, classes, &[n - held, held], self.seed)
+        });
+        parts
+            .and_then(|parts| parts.try_into().ok())
+            .ok_or_else(|| {
+                DataError::Unfit(format!(
+                    "of {n} training images none can be held out for validation"
+                ))
+            })
     }
 
     /// A data set from the two parts it is published in.
     pub(crate) fn splits(self, train: &Images, test: Images) -> Result<Splits, DataError> {
-        let parts = self.divide(train.labels(), train.classes());
-        let [kept, held] = parts.ok_or(DataError::TooFew {
-            images: train.len(),
-        })?;
+        let [kept, held] = self.divide(train.labels(), train.classes())?;
         let validation = train.select(&held)?;
         let train = train.select(&kept)?;
         Ok(Splits {
@@ -98,7 +101,7 @@ mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
 
     use super::*;
-    use crate::images::tests::numbered;
+    use crate::images::numbered;
 
     fn held(n: usize, share: f64) -> usize {
         let parts = Validation::new(share, 3).unwrap().divide(&vec![0; n], 1);
@@ -126,15 +129,11 @@ mod tests {
             assert_eq!(held(n, f64::MIN_POSITIVE), 1);
             assert_eq!(held(n, 1.0 - f64::EPSILON), n - 1);
         }
-        let default = Validation::default();
-        assert_eq!(default.divide(&[0], 1), None);
-        assert_eq!(default.divide(&[], 1), None);
-        let one = numbered(&[0], 1);
-        let error = default.splits(&one, one.clone()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "of 1 training images none can be held out for validation"
-        );
+        for n in [0, 1] {
+            let error = Validation::default().divide(&vec![0; n], 1).unwrap_err();
+            let message = format!("of {n} training images none can be held out for validation");
+            assert_eq!(error.to_string(), message);
+        }
     }
 
     #[test]

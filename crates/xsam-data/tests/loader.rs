@@ -43,11 +43,15 @@ fn epoch(pipeline: &Pipeline, epoch: u64, config: LoaderConfig) -> Vec<Vec<f32>>
     images
 }
 
-const CONFIG: LoaderConfig = LoaderConfig {
-    batch_size: 125,
-    workers: 0,
-    ahead: 1,
-};
+const fn config(batch_size: usize, workers: usize, ahead: usize) -> LoaderConfig {
+    LoaderConfig {
+        batch_size,
+        workers,
+        ahead,
+    }
+}
+
+const CONFIG: LoaderConfig = config(125, 0, 1);
 
 #[test]
 fn an_image_looks_the_same_whatever_the_batches_and_the_workers() {
@@ -56,11 +60,7 @@ fn an_image_looks_the_same_whatever_the_batches_and_the_workers() {
     assert!(expected.iter().all(|image| image.len() == 64));
     for batch_size in [1, 7, 125, 1200, 5000] {
         for (workers, ahead) in [(0, 1), (1, 1), (1, 4), (3, 2)] {
-            let config = LoaderConfig {
-                batch_size,
-                workers,
-                ahead,
-            };
+            let config = config(batch_size, workers, ahead);
             assert_eq!(epoch(&pipeline, 4, config), expected, "{config:?}");
         }
     }
@@ -84,12 +84,7 @@ fn other_epochs_and_seeds_show_other_views() {
 fn without_augmentation_batches_are_those_of_gather() {
     let pipeline = pipeline(Augmentation::none(), 1);
     let order = order(1200, 3, 0);
-    let config = LoaderConfig {
-        workers: 2,
-        ahead: 3,
-        ..CONFIG
-    };
-    let loader = Loader::new(&pipeline, 0, order.clone(), config).unwrap();
+    let loader = Loader::new(&pipeline, 0, order.clone(), config(125, 2, 3)).unwrap();
     let mut count = 0;
     for (batch, indices) in loader.zip(batches(&order, 125).unwrap()) {
         let batch = batch.unwrap();
@@ -132,11 +127,7 @@ fn what_does_not_fit_is_refused_before_anything_is_prepared() {
 
     let pipeline = pipeline(everything(), 1);
     for (batch_size, ahead, field) in [(0, 1, "batch_size"), (1, 0, "ahead")] {
-        let config = LoaderConfig {
-            batch_size,
-            workers: 1,
-            ahead,
-        };
+        let config = config(batch_size, 1, ahead);
         let error = Loader::new(&pipeline, 0, vec![0], config).unwrap_err();
         assert_eq!(error, DataError::Zero { field });
     }
@@ -146,16 +137,11 @@ fn what_does_not_fit_is_refused_before_anything_is_prepared() {
 fn an_index_beyond_the_images_ends_the_epoch_with_an_error() {
     let pipeline = pipeline(everything(), 1);
     for workers in [0, 2] {
-        let config = LoaderConfig {
-            batch_size: 2,
-            workers,
-            ahead: 2,
-        };
-        let mut loader = Loader::new(&pipeline, 0, vec![0, 1, 2, 1200, 3, 4], config).unwrap();
+        let order = vec![0, 1, 2, 1200, 3, 4];
+        let mut loader = Loader::new(&pipeline, 0, order, config(2, workers, 2)).unwrap();
         assert_eq!(loader.next().unwrap().unwrap().indices, [0, 1]);
-        let error = loader.next().unwrap().unwrap_err();
-        let index = 1200;
-        assert_eq!(error, DataError::Index { index, len: 1200 });
+        let error = loader.next().unwrap().unwrap_err().to_string();
+        assert_eq!(error, "image 1200 does not exist, there are 1200");
         assert!(loader.next().is_none());
     }
 }

@@ -4,7 +4,8 @@
 use std::fs;
 
 use peak_alloc::PeakAlloc;
-use xsam_data::text::{BleuConfig, Tokenizer, bleu, parallel_text};
+use xsam_data::text::{BleuConfig, Tokenizer, bleu};
+use xsam_data::{DatasetName, Request, load};
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
@@ -28,13 +29,20 @@ fn text_takes_memory_in_proportion_to_its_bytes() {
         fs::write(here.path().join(name), &content).unwrap();
     }
     drop(content);
-    let (text, taken) = peak(|| parallel_text(here.path(), "a", "b").unwrap());
+    let request = Request {
+        dir: Some(here.path().to_owned()),
+        source: Some("a".to_owned()),
+        target: Some("b".to_owned()),
+        ..Request::default()
+    };
+    let load = || load(DatasetName::ParallelText, &request);
+    let (text, taken) = peak(|| load().unwrap().text().unwrap());
     assert_eq!((text.train.len(), text.left_out), (1, LINES));
     assert_eq!(text.test.len(), LINES + 1);
     assert!(taken < 2 * names.len() * LINES, "{taken} bytes");
     drop(text);
     fs::write(here.path().join("train.a"), "\n".repeat(LINES)).unwrap();
-    let (error, taken) = peak(|| parallel_text(here.path(), "a", "b").unwrap_err());
+    let (error, taken) = peak(|| load().unwrap_err());
     assert!(error.to_string().contains("holds no sentences"), "{error}");
     assert!(taken < 2 * LINES, "{taken} bytes");
 

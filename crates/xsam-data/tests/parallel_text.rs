@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use tempfile::TempDir;
-use xsam_data::text::{ParallelText, Sentences, iwslt14_de_en, parallel_text};
+use xsam_data::text::{ParallelText, Sentences};
+use xsam_data::{DataError, DatasetName, Request, load as load_by_name};
 
 fn write(directory: &TempDir, name: &str, content: impl AsRef<[u8]>) {
     fs::write(directory.path().join(name), content).unwrap();
@@ -23,8 +24,23 @@ fn folder() -> TempDir {
     here
 }
 
+/// Reads what is in a folder: as IWSLT 2014 unless languages are given.
+fn read(directory: &Path, languages: Option<[&str; 2]>) -> Result<ParallelText, DataError> {
+    let name = match languages {
+        Some(_) => DatasetName::ParallelText,
+        None => DatasetName::Iwslt14DeEn,
+    };
+    let request = Request {
+        dir: Some(directory.to_owned()),
+        source: languages.map(|of| of[0].to_owned()),
+        target: languages.map(|of| of[1].to_owned()),
+        ..Request::default()
+    };
+    load_by_name(name, &request).map(|data| data.text().unwrap())
+}
+
 fn load(directory: &TempDir) -> ParallelText {
-    iwslt14_de_en(directory.path()).unwrap()
+    read(directory.path(), None).unwrap()
 }
 
 fn lines(sentences: &Sentences) -> Vec<&str> {
@@ -33,8 +49,7 @@ fn lines(sentences: &Sentences) -> Vec<&str> {
 
 #[track_caller]
 fn assert_refused(directory: &Path, languages: [&str; 2], words: &[&str]) {
-    let error = parallel_text(directory, languages[0], languages[1]);
-    let error = error.unwrap_err().to_string();
+    let error = read(directory, Some(languages)).unwrap_err().to_string();
     assert!(words.iter().all(|word| error.contains(word)), "{error}");
 }
 
@@ -53,7 +68,7 @@ fn lines_correspond_in_either_direction() {
     assert_eq!(text.left_out, 0);
     assert_eq!(text.train.sentences().count(), 6);
 
-    let back = parallel_text(here.path(), "en", "de").unwrap();
+    let back = read(here.path(), Some(["en", "de"])).unwrap();
     assert_eq!(back.train.source(), text.train.target());
     assert_eq!(back.test.target(), text.test.source());
 }
@@ -67,31 +82,22 @@ fn languages_are_any_endings() {
             fs::rename(at(old), at(new)).unwrap();
         }
     }
-    let text = parallel_text(here.path(), "tok.de", "Englisch").unwrap();
+    let text = read(here.path(), Some(["tok.de", "Englisch"])).unwrap();
     assert_eq!(text.train.len(), 3);
 }
 
 #[test]
-fn files_of_windows_are_read_as_any() {
-    let here = folder();
-    let expected = load(&here);
-    for name in ["train.de", "valid.en", "test.en"] {
-        let content = fs::read_to_string(here.path().join(name)).unwrap();
-        let content = content.trim_end().replace('\n', "\r\n");
-        write(&here, name, format!("\u{FEFF}{content}"));
+fn files_of_windows_and_of_the_first_macs_are_read_as_any() {
+    let expected = load(&folder());
+    for (mark, end) in [("\u{FEFF}", "\r\n"), ("", "\r")] {
+        let here = folder();
+        for name in ["train.de", "train.en", "valid.en", "test.de"] {
+            let content = fs::read_to_string(here.path().join(name)).unwrap();
+            let content = content.trim_end().replace('\n', end);
+            write(&here, name, format!("{mark}{content}"));
+        }
+        assert_eq!(load(&here), expected, "{end:?}");
     }
-    assert_eq!(load(&here), expected);
-}
-
-#[test]
-fn files_of_the_first_macs_are_read_as_any() {
-    let here = folder();
-    let expected = load(&here);
-    for name in ["train.de", "train.en", "valid.en", "test.de"] {
-        let content = fs::read_to_string(here.path().join(name)).unwrap();
-        write(&here, name, content.replace('\n', "\r"));
-    }
-    assert_eq!(load(&here), expected);
 }
 
 #[test]
@@ -159,60 +165,67 @@ fn what_is_wrong_is_named_with_file_and_line() {
         refused(words);
         write(&here, name, before);
     };
-    with(
-        "train.en",
-        b"a\nb\n",
-        &["train.de has 3 lines", "train.en has 2"],
-    );
-    with(
-        "test.de",
-        b"a\n\n",
-        &["test.de has 2 lines", "test.en has 1"],
-    );
-    with("valid.de", b"a\nb\xff\n", &["valid.de, line 2: not UTF-8"]);
-    with(
-        "train.en",
-        b"a\nb\rc\nd\n",
-        &["train.en, line 2: a carriage return"],
-    );
-    with(
-        "test.de",
-        b"\xff\xfed\0\n\0",
-        &["test.de is UTF-16", "iconv"],
-    );
-    with(
-        "test.de",
-        b"d\0r\0e\0i\0\n\0",
-        &["test.de is UTF-16", "iconv"],
-    );
-    with("train.de", b"", &["train.de holds no sentences"]);
-    with("test.en", b"\n", &["test.en holds no sentences"]);
+    for (name, content, words) in [
+        (
+            "train.en",
+            &b"a\nb\n"[..],
+            ["train.de has 3 lines", "train.en has 2"],
+        ),
+        (
+            "test.de",
+            b"a\n\n",
+            ["test.de has 2 lines", "test.en has 1"],
+        ),
+        (
+            "valid.de",
+            b"a\nb\xff\n",
+            ["valid.de, line 2: not UTF-8", "iconv"],
+        ),
+        (
+            "train.en",
+            b"a\nb\rc\nd\n",
+            ["train.en, line 2", ": a carriage return"],
+        ),
+        (
+            "test.de",
+            b"\xff\xfed\0\n\0",
+            ["test.de is UTF-16", "iconv"],
+        ),
+        (
+            "test.de",
+            b"d\0r\0e\0i\0\n\0",
+            ["test.de is UTF-16", "iconv"],
+        ),
+        ("train.de", b"", ["train.de holds", "no sentences"]),
+        ("test.en", b"\n", ["test.en holds", "no sentences"]),
+    ] {
+        with(name, content, &words);
+    }
     write(&here, "train.de", "a\n\nb\n");
-    with(
-        "train.en",
-        b"\nx\n\n",
-        &["train.de and", "one side of every pair is empty"],
-    );
+    let words = ["train.de and", "one side of every pair is empty"];
+    with("train.en", b"\nx\n\n", &words);
     write(&here, "train.de", "a\nb\nc\n");
 
     for name in ["train.de", "train.en", "valid.en", "test.de"] {
         let before = fs::read(here.path().join(name)).unwrap();
         fs::remove_file(here.path().join(name)).unwrap();
-        refused(&["no file", name, "DIR/valid (or val, dev)", ".de and .en"]);
+        refused(&[
+            "there is no",
+            name,
+            "DIR/valid (or val, dev)",
+            ".de and .en",
+        ]);
         write(&here, name, before);
     }
     fs::create_dir(here.path().join("test.fr")).unwrap();
     write(&here, "train.fr", "un\ndeux\ntrois\n");
     write(&here, "valid.fr", "un\ndeux\n");
     assert_refused(here.path(), ["de", "fr"], &["cannot read", "test.fr"]);
-    assert_refused(
-        &here.path().join("no"),
-        ["de", "en"],
-        &["no file", "no/train.de"],
-    );
-    assert_refused(here.path(), ["de", "de"], &["two languages"]);
+    let words = ["there is no", "no/train.de"];
+    assert_refused(&here.path().join("no"), ["de", "en"], &words);
+    assert_refused(here.path(), ["de", "de"], &["target: ", "two languages"]);
     for name in ["", "../de", "a\\b", "a\0"] {
-        assert_refused(here.path(), [name, "en"], &["is no language"]);
-        assert_refused(here.path(), ["en", name], &["is no language"]);
+        assert_refused(here.path(), [name, "en"], &["source: ", "is no language"]);
+        assert_refused(here.path(), ["en", name], &["target: ", "is no language"]);
     }
 }

@@ -9,10 +9,7 @@ use std::path::Path;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
-use xsam_data::{
-    DataError, Dataset, DatasetName, FileError, Images, Position, Request, Splits, Validation,
-    cifar10, cifar100, load, mnist,
-};
+use xsam_data::{DataError, DatasetName, FileError, Images, Position, Request, Splits, load};
 
 /// Bytes of an image of CIFAR.
 const PIXELS: usize = 3 * 32 * 32;
@@ -28,28 +25,14 @@ fn records<const N: usize>(numbers: Range<usize>, labels: fn(usize) -> [u8; N]) 
     records
 }
 
-fn images(name: DatasetName, request: &Request) -> Splits {
-    match load(name, request).unwrap() {
-        Dataset::Images(splits) => splits,
-        Dataset::Text(_) => panic!("{name} is of images"),
-    }
+fn images(name: DatasetName, request: &Request) -> Result<Splits, DataError> {
+    load(name, request).map(|data| data.images().unwrap())
 }
 
 fn write_cifar10(dir: &Path) {
     fs::create_dir_all(dir).unwrap();
-    let names = [
-        "airplane",
-        "automobile",
-        "bird",
-        "cat",
-        "deer",
-        "dog",
-        "frog",
-        "horse",
-        "ship",
-        "truck",
-    ];
-    fs::write(dir.join("batches.meta.txt"), names.join("\n") + "\n\n").unwrap();
+    let names: String = (0..10).map(|class| format!("class_{class}\n")).collect();
+    fs::write(dir.join("batches.meta.txt"), names + "\n").unwrap();
     for batch in 0..6 {
         let numbers = 10_000 * batch..10_000 * (batch + 1);
         let bytes = records(numbers, |number| [(number % 10) as u8]);
@@ -100,8 +83,8 @@ fn at(dir: &Path) -> Request {
 }
 
 #[track_caller]
-fn assert_refused<T: std::fmt::Debug>(result: Result<T, DataError>, here: &TempDir, message: &str) {
-    let error = result.unwrap_err().to_string();
+fn assert_refused(name: DatasetName, here: &TempDir, message: &str) {
+    let error = images(name, &at(here.path())).unwrap_err().to_string();
     let here = format!("{}/", here.path().display());
     assert_eq!(error.replace(&here, ""), message);
 }
@@ -111,9 +94,9 @@ fn cifar10_is_read_divided_and_checked_file_by_file() {
     let here = tempfile::tempdir().unwrap();
     let dir = here.path().join("cifar-10-batches-bin");
     write_cifar10(&dir);
-    let splits = images(DatasetName::Cifar10, &at(here.path()));
+    let splits = images(DatasetName::Cifar10, &at(here.path())).unwrap();
     assert_eq!(Some(splits.sizes()), DatasetName::Cifar10.sizes());
-    assert_eq!(splits.test.class_names()[9], "truck");
+    assert_eq!(splits.test.class_names()[9], "class_9");
     assert!(numbers(&splits.test).into_iter().eq(50_000..60_000));
     assert_eq!(splits.train.class_counts(), [4500; 10]);
     assert_eq!(splits.validation.class_counts(), [500; 10]);
@@ -127,37 +110,33 @@ fn cifar10_is_read_divided_and_checked_file_by_file() {
     all.sort_unstable();
     assert!(all.into_iter().eq(0..50_000));
 
-    let other = Validation::new(0.2, 7).unwrap();
     let request = Request {
         validation: Some(0.2),
         split_seed: Some(7),
         ..at(&dir)
     };
-    let fifth = images(DatasetName::Cifar10, &request);
-    assert_eq!(fifth, cifar10(&dir, other).unwrap());
+    let fifth = images(DatasetName::Cifar10, &request).unwrap();
     assert_eq!(fifth.validation.class_counts(), [1000; 10]);
     assert_eq!(fifth.test, splits.test);
 
-    let read = || cifar10(&dir, Validation::default());
+    let refused = |message: &str| assert_refused(DatasetName::Cifar10, &here, message);
     let batch = dir.join("data_batch_3.bin");
     let open = || OpenOptions::new().write(true).open(&batch).unwrap();
     let file = "cifar-10-batches-bin/data_batch_3.bin";
     open().set_len(30_730_001).unwrap();
     let message = "byte 30730000: the file goes on after the last of 10000 records";
-    assert_refused(read(), &here, &format!("{file}, {message}"));
+    refused(&format!("{file}, {message}"));
     open().set_len(1 << 33).unwrap();
-    assert_refused(read(), &here, &format!("{file}, {message}"));
+    refused(&format!("{file}, {message}"));
     open().set_len(30_729_999).unwrap();
     let message = "byte 30729999: the file ends in record 10000 of 10000, which are 30730000 bytes";
-    assert_refused(read(), &here, &format!("{file}, {message}"));
+    refused(&format!("{file}, {message}"));
     fs::remove_file(&batch).unwrap();
-    let missing = load(DatasetName::Cifar10, &at(here.path()));
-    let message = format!(
+    refused(&format!(
         "there is no {file}; the folder of cifar10 holds data_batch_1.bin to data_batch_5.bin, \
          test_batch.bin and batches.meta.txt, in it or in its cifar-10-batches-bin; `xsam data \
          fetch cifar10` gets them, into data/cifar10 unless --dir says otherwise"
-    );
-    assert_refused(missing, &here, &message);
+    ));
 }
 
 #[test]
@@ -172,7 +151,7 @@ fn cifar100_has_fine_labels() {
     let names = here.path().join("fine_label_names.txt");
     let lines: String = (0..100).map(|class| format!("class_{class}\n")).collect();
     fs::write(&names, &lines).unwrap();
-    let splits = images(DatasetName::Cifar100, &at(here.path()));
+    let splits = images(DatasetName::Cifar100, &at(here.path())).unwrap();
     assert_eq!(Some(splits.sizes()), DatasetName::Cifar100.sizes());
     assert_eq!(splits.train.class_counts(), [450; 100]);
     assert_eq!(splits.test.class_names()[42], "class_42");
@@ -181,26 +160,22 @@ fn cifar100_has_fine_labels() {
         .map(|number| number % 100);
     assert!(labels.eq(splits.train.labels().iter().copied()));
 
-    let read = || cifar100(here.path(), Validation::default());
+    let refused = |message: &str| assert_refused(DatasetName::Cifar100, &here, message);
     fs::write(&names, lines.replace("class_7\n", "class_6\n")).unwrap();
-    let message = "fine_label_names.txt, line 8: `class_6` is also on line 7";
-    assert_refused(read(), &here, message);
+    refused("fine_label_names.txt, line 8: `class_6` is also on line 7");
     fs::write(&names, "").unwrap();
-    let message = "fine_label_names.txt, line 1: the file ends after 0 of 100 names";
-    assert_refused(read(), &here, message);
+    refused("fine_label_names.txt, line 1: the file ends after 0 of 100 names");
     fs::write(&names, lines).unwrap();
     fs::rename(here.path().join("test.bin"), here.path().join("train.bin")).unwrap();
     fs::write(here.path().join("test.bin"), [19; 3074]).unwrap();
-    let message =
-        "test.bin, byte 3074: the file ends in record 2 of 10000, which are 30740000 bytes";
-    assert_refused(read(), &here, message);
+    refused("test.bin, byte 3074: the file ends in record 2 of 10000, which are 30740000 bytes");
 }
 
 #[test]
 fn mnist_is_read_compressed_or_not() {
     let here = tempfile::tempdir().unwrap();
     write_mnist(here.path(), true);
-    let splits = images(DatasetName::Mnist, &at(here.path()));
+    let splits = images(DatasetName::Mnist, &at(here.path())).unwrap();
     assert_eq!(Some(splits.sizes()), DatasetName::Mnist.sizes());
     assert_eq!(splits.train.class_names()[3], "3");
     assert_eq!(splits.validation.class_counts(), [600; 10]);
@@ -209,7 +184,7 @@ fn mnist_is_read_compressed_or_not() {
 
     let plain = tempfile::tempdir().unwrap();
     write_mnist(plain.path(), false);
-    let clothes = images(DatasetName::FashionMnist, &at(plain.path()));
+    let clothes = images(DatasetName::FashionMnist, &at(plain.path())).unwrap();
     assert_eq!(clothes.train.pixels(), splits.train.pixels());
     assert_eq!(clothes.train.class_names()[0], "T-shirt/top");
     assert_eq!(clothes.train.class_names()[9], "Ankle boot");
@@ -220,21 +195,22 @@ fn files_of_mnist_that_are_not_as_published_are_refused() {
     let here = tempfile::tempdir().unwrap();
     write_mnist(here.path(), false);
     let path = |name: &str| here.path().join(name);
-    let read = || mnist(here.path(), Validation::default());
+    let error = || load(DatasetName::Mnist, &at(here.path())).unwrap_err();
+    let refused = |message: &str| assert_refused(DatasetName::Mnist, &here, message);
     let (images, labels) = ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte");
 
     // Labels and images are one in place of the other.
     fs::rename(path(labels), path("kept")).unwrap();
     fs::copy(path(images), path(labels)).unwrap();
     let message = "byte 0: the magic number is 2051 (that of images) and must be 2049";
-    assert_refused(read(), &here, &format!("{labels}, {message}"));
+    refused(&format!("{labels}, {message}"));
     fs::rename(path("kept"), path(labels)).unwrap();
 
     // Training images are in place of test images, which have fewer labels.
     fs::rename(path(images), path("kept")).unwrap();
     fs::copy(path("train-images-idx3-ubyte"), path(images)).unwrap();
     let message = "byte 4: the number of images is 60000 and must be 10000";
-    assert_refused(read(), &here, &format!("{images}, {message}"));
+    refused(&format!("{images}, {message}"));
     fs::rename(path("kept"), path(images)).unwrap();
 
     // A compressed file that a transfer cut off.
@@ -245,14 +221,14 @@ fn files_of_mnist_that_are_not_as_published_are_refused() {
     let packed = encoder.finish().unwrap();
     let gz = path(&format!("{images}.gz"));
     fs::write(&gz, &packed[..packed.len() / 2]).unwrap();
-    let error = read().unwrap_err();
+    let cut = error();
     let DataError::File(FileError::Wrong {
         path: found,
         position,
         reason,
-    }) = error
+    }) = cut
     else {
-        panic!("{error}");
+        panic!("{cut}");
     };
     assert_eq!(
         (found, &*reason),
@@ -264,7 +240,7 @@ fn files_of_mnist_that_are_not_as_published_are_refused() {
     );
 
     fs::remove_file(gz).unwrap();
-    let message = read().unwrap_err().to_string();
+    let message = error().to_string();
     let start = format!(
         "there is no {}; the folder of mnist holds train-",
         path(images).display()

@@ -6,10 +6,17 @@ use std::path::PathBuf;
 use xsam_data::{Dataset, DatasetName, Request, digits, load};
 
 fn dir() -> Request {
-    Request {
+    with(|_| {})
+}
+
+/// A request with a folder and one thing more.
+fn with(change: impl FnOnce(&mut Request)) -> Request {
+    let mut request = Request {
         dir: Some(PathBuf::from("photos")),
         ..Request::default()
-    }
+    };
+    change(&mut request);
+    request
 }
 
 #[track_caller]
@@ -24,23 +31,17 @@ fn digits_are_built_in_and_take_nothing() {
     let loaded = load(name, &Request::default()).unwrap();
     assert_eq!(loaded, Dataset::Images(digits().unwrap()));
     let built_in = "digits are built in, as they are: leave it out, or choose image-folder";
-    assert_refused(name, &dir(), &format!("dir: {built_in}"));
-    let request = Request {
-        image_size: Some(8),
-        ..Request::default()
-    };
-    assert_refused(name, &request, &format!("image_size: {built_in}"));
     let fixed = "the validation part of digits is fixed: leave it out";
-    let request = Request {
-        validation: Some(0.1),
-        ..Request::default()
-    };
-    assert_refused(name, &request, &format!("validation: {fixed}"));
-    let request = Request {
-        split_seed: Some(1),
-        ..Request::default()
-    };
-    assert_refused(name, &request, &format!("split_seed: {fixed}"));
+    for (field, change, why) in [
+        ("dir", (|_| {}) as fn(&mut Request), built_in),
+        ("image_size", |of| of.image_size = Some(8), built_in),
+        ("validation", |of| of.validation = Some(0.1), fixed),
+        ("split_seed", |of| of.split_seed = Some(1), fixed),
+    ] {
+        let mut request = with(change);
+        request.dir = request.dir.filter(|_| field == "dir");
+        assert_refused(name, &request, &format!("{field}: {why}"));
+    }
 }
 
 #[test]
@@ -84,29 +85,20 @@ fn text_has_languages_and_nothing_that_images_have() {
     let text = DatasetName::ParallelText;
     let needed = "parallel-text needs it: what its files end in, as `de` of train.de";
     assert_refused(text, &dir(), &format!("source: {needed}"));
-    let source = Request {
-        source: Some("de".to_owned()),
-        ..dir()
-    };
+    let source = with(|of| of.source = Some("de".to_owned()));
     assert_refused(text, &source, &format!("target: {needed}"));
     let out = "source: iwslt14-de-en is German to English: leave it out";
     assert_refused(DatasetName::Iwslt14DeEn, &source, out);
     let out = "source: cifar10 is of images: leave it out";
     assert_refused(DatasetName::Cifar10, &source, out);
-    let share = Request {
-        validation: Some(0.5),
-        ..dir()
-    };
+    let share = with(|of| of.validation = Some(0.5));
     let out = "validation: iwslt14-de-en is text, in three parts of its own: leave it out";
     assert_refused(DatasetName::Iwslt14DeEn, &share, out);
 }
 
 #[test]
 fn only_folders_of_images_have_a_size_to_choose() {
-    let request = |size| Request {
-        image_size: Some(size),
-        ..dir()
-    };
+    let request = |size| with(|of| of.image_size = Some(size));
     assert_eq!(request(32).check(DatasetName::ImageFolder), Ok(()));
     let message = "image_size: 0 must be at least 1";
     assert_refused(DatasetName::ImageFolder, &request(0), message);
@@ -124,10 +116,7 @@ fn only_folders_of_images_have_a_size_to_choose() {
 
 #[test]
 fn a_share_for_validation_leaves_something_on_both_sides() {
-    let request = |share| Request {
-        validation: Some(share),
-        ..dir()
-    };
+    let request = |share| with(|of| of.validation = Some(share));
     for name in [DatasetName::Cifar10, DatasetName::ImageFolder] {
         assert_eq!(request(0.5).check(name), Ok(()));
         for share in [0.0, 1.0, -1.0, f64::NAN] {

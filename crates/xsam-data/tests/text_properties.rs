@@ -7,8 +7,9 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use xsam_data::text::{
     BatchSize, BleuConfig, BleuTokenization, EOS, Smoothing, Tokenizer, UNK, bleu, detokenize,
-    evaluation_batches, parallel_text, training_batches,
+    evaluation_batches, training_batches,
 };
+use xsam_data::{DatasetName, Request, load};
 
 /// Sentences of any characters, and of few that meet again and again.
 fn sentence() -> impl Strategy<Value = String> {
@@ -108,7 +109,14 @@ proptest! {
         for (name, bytes) in names.iter().zip(&bytes) {
             fs::write(directory.path().join(name), bytes).unwrap();
         }
-        if let Ok(text) = parallel_text(directory.path(), "a", "b") {
+        let request = Request {
+            dir: Some(directory.path().to_owned()),
+            source: Some("a".to_owned()),
+            target: Some("b".to_owned()),
+            ..Request::default()
+        };
+        if let Ok(data) = load(DatasetName::ParallelText, &request) {
+            let text = data.text().unwrap();
             for part in [&text.train, &text.validation, &text.test] {
                 prop_assert_eq!(part.source().len(), part.target().len());
                 prop_assert!(!part.is_empty());
@@ -142,8 +150,8 @@ proptest! {
             }
             let mut all = epoch.batches.concat();
             all.sort_unstable();
-            prop_assert_eq!(all.len() + epoch.left_out, lengths.len());
-            all.dedup();
+            let fits = |&i: &usize| lengths[i].0.max(lengths[i].1) <= max_length;
+            prop_assert!(all.iter().copied().eq((0..lengths.len()).filter(fits)));
             prop_assert_eq!(all.len() + epoch.left_out, lengths.len());
             let mut evaluated = evaluation_batches(&lengths, size).unwrap().concat();
             evaluated.sort_unstable();

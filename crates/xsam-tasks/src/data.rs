@@ -33,18 +33,12 @@ impl<T> Loaded<T> {
 
 /// The images of a spec.
 pub(crate) fn images(setup: &Setup<'_, OurSections>) -> Result<Arc<Loaded<Splits>>, TaskError> {
-    loaded(setup, |data| match data {
-        Dataset::Images(splits) => Some(splits),
-        Dataset::Text(_) => None,
-    })
+    loaded(setup, Dataset::images)
 }
 
 /// The sentences of a spec.
 pub(crate) fn text(setup: &Setup<'_, OurSections>) -> Result<Arc<Loaded<ParallelText>>, TaskError> {
-    loaded(setup, |data| match data {
-        Dataset::Images(_) => None,
-        Dataset::Text(text) => Some(text),
-    })
+    loaded(setup, Dataset::text)
 }
 
 fn loaded<T: Send + Sync + 'static>(

@@ -97,13 +97,6 @@ fn blank(plane: &mut [f32], width: usize, area: Area) {
 mod tests {
     use super::*;
 
-    const NOTHING: Area = Area {
-        top: 0,
-        left: 0,
-        height: 0,
-        width: 0,
-    };
-
     fn shifted(rows: isize, columns: isize, flip: bool) -> View {
         View {
             window: Window::Shifted { rows, columns },
@@ -132,41 +125,35 @@ mod tests {
 
     #[test]
     fn a_window_shows_what_is_below_and_to_the_right_of_it_and_zeros_beyond() {
-        let whole = [11.0, 12.0, 13.0, 14.0, 15.0, 16.0];
-        assert_eq!(raw(&shifted(0, 0, false)), whole);
-        // The corners that padding of 1 allows.
-        let corner = [0.0, 0.0, 0.0, 0.0, 11.0, 12.0];
-        assert_eq!(raw(&shifted(-1, -1, false)), corner);
-        let corner = [0.0, 0.0, 0.0, 12.0, 13.0, 0.0];
-        assert_eq!(raw(&shifted(-1, 1, false)), corner);
-        let corner = [0.0, 14.0, 15.0, 0.0, 0.0, 0.0];
-        assert_eq!(raw(&shifted(1, -1, false)), corner);
-        let corner = [15.0, 16.0, 0.0, 0.0, 0.0, 0.0];
-        assert_eq!(raw(&shifted(1, 1, false)), corner);
+        // All of it, and the corners that padding of 1 allows.
+        for (rows, columns, expected) in [
+            (0, 0, [11.0, 12.0, 13.0, 14.0, 15.0, 16.0]),
+            (-1, -1, [0.0, 0.0, 0.0, 0.0, 11.0, 12.0]),
+            (-1, 1, [0.0, 0.0, 0.0, 12.0, 13.0, 0.0]),
+            (1, -1, [0.0, 14.0, 15.0, 0.0, 0.0, 0.0]),
+            (1, 1, [15.0, 16.0, 0.0, 0.0, 0.0, 0.0]),
+        ] {
+            let found = raw(&shifted(rows, columns, false));
+            assert_eq!(found, expected, "{rows} {columns}");
+        }
     }
 
     #[test]
     fn flips_mirror_what_the_window_shows() {
-        let whole = [13.0, 12.0, 11.0, 16.0, 15.0, 14.0];
-        assert_eq!(raw(&shifted(0, 0, true)), whole);
-        let right = [0.0, 13.0, 12.0, 0.0, 16.0, 15.0];
-        assert_eq!(raw(&shifted(0, 1, true)), right);
-        let left = [12.0, 11.0, 0.0, 15.0, 14.0, 0.0];
-        assert_eq!(raw(&shifted(0, -1, true)), left);
-        let far = [11.0, 0.0, 0.0, 14.0, 0.0, 0.0];
-        assert_eq!(raw(&shifted(0, -2, true)), far);
+        for (columns, expected) in [
+            (0, [13.0, 12.0, 11.0, 16.0, 15.0, 14.0]),
+            (1, [0.0, 13.0, 12.0, 0.0, 16.0, 15.0]),
+            (-1, [12.0, 11.0, 0.0, 15.0, 14.0, 0.0]),
+            (-2, [11.0, 0.0, 0.0, 14.0, 0.0, 0.0]),
+        ] {
+            assert_eq!(raw(&shifted(0, columns, true)), expected, "{columns}");
+        }
     }
 
     #[test]
     fn a_resized_part_is_normalized_and_flipped() {
-        let window = Window::Resized(Area {
-            top: 1,
-            left: 0,
-            height: 1,
-            width: 3,
-        });
         let view = View {
-            window,
+            window: Window::Resized(Area::new([1, 0], [1, 3])),
             flip: true,
             ..View::WHOLE
         };
@@ -175,35 +162,14 @@ mod tests {
 
     #[test]
     fn blanks_are_zero_after_normalization_in_every_channel() {
-        let first = Area {
-            height: 1,
-            width: 2,
-            ..NOTHING
-        };
-        let second = Area {
-            top: 1,
-            left: 2,
-            height: 1,
-            width: 1,
-        };
-        let view = View {
-            blank: [first, second],
-            ..View::WHOLE
-        };
+        let mut view = View::WHOLE;
+        view.blank = [Area::new([0, 0], [1, 2]), Area::new([1, 2], [1, 1])];
         let image = [10, 11, 12, 13, 14, 15, 20, 21, 22, 23, 24, 25];
         let expected = [
             0.0, 0.0, 3.0, 4.0, 5.0, 0.0, 0.0, 0.0, 13.0, 14.0, 15.0, 0.0,
         ];
         assert_eq!(seen(&image, [2, 3], &view), expected);
-        let all = Area {
-            height: 2,
-            width: 3,
-            ..NOTHING
-        };
-        let view = View {
-            blank: [all, NOTHING],
-            ..View::WHOLE
-        };
+        view.blank = [Area::new([0, 0], [2, 3]), Area::default()];
         assert_eq!(seen(&image, [2, 3], &view), [0.0; 12]);
     }
 

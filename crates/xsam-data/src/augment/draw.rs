@@ -34,6 +34,17 @@ pub(super) struct Area {
     pub(super) width: usize,
 }
 
+impl Area {
+    pub(super) const fn new([top, left]: [usize; 2], [height, width]: [usize; 2]) -> Self {
+        Self {
+            top,
+            left,
+            height,
+            width,
+        }
+    }
+}
+
 impl View {
     /// All of the image as it is.
     pub(crate) const WHOLE: Self = Self {
@@ -42,12 +53,7 @@ impl View {
             columns: 0,
         },
         flip: false,
-        blank: [Area {
-            top: 0,
-            left: 0,
-            height: 0,
-            width: 0,
-        }; 2],
+        blank: [Area::new([0; 2], [0; 2]); 2],
     };
 }
 
@@ -82,12 +88,7 @@ impl Augmentation {
         if self.cutout > 0 {
             let (top, height) = square(self.cutout, height, &mut stream);
             let (left, width) = square(self.cutout, width, &mut stream);
-            view.blank[0] = Area {
-                top,
-                left,
-                height,
-                width,
-            };
+            view.blank[0] = Area::new([top, left], [height, width]);
         }
         if let Some(erasing) = self.erasing {
             view.blank[1] = erasing.draw(height, width, &mut stream);
@@ -138,12 +139,7 @@ impl ResizedCrop {
         } else {
             (height, width)
         };
-        Area {
-            top: (height - high) / 2,
-            left: (width - wide) / 2,
-            height: high,
-            width: wide,
-        }
+        Area::new([(height - high) / 2, (width - wide) / 2], [high, wide])
     }
 }
 
@@ -175,16 +171,14 @@ fn sides(area: f64, scale: [f64; 2], ratio: [f64; 2], stream: &mut Stream) -> (u
 
 /// Anywhere it fits.
 fn placed(high: usize, wide: usize, height: usize, width: usize, stream: &mut Stream) -> Area {
-    Area {
-        top: stream.below(height - high + 1),
-        left: stream.below(width - wide + 1),
-        height: high,
-        width: wide,
-    }
+    let top = stream.below(height - high + 1);
+    Area::new([top, stream.below(width - wide + 1)], [high, wide])
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
     use super::*;
 
     const NONE: Augmentation = Augmentation::none();
@@ -194,12 +188,7 @@ mod tests {
     }
 
     fn area([top, left, height, width]: [usize; 4]) -> Area {
-        Area {
-            top,
-            left,
-            height,
-            width,
-        }
+        Area::new([top, left], [height, width])
     }
 
     /// From ChaCha8 and the order of draws written anew in another language.
@@ -267,7 +256,7 @@ mod tests {
     #[test]
     fn centres_of_cutouts_are_uniform_and_squares_end_at_the_edges() {
         let cutout = Augmentation { cutout: 2, ..NONE };
-        let mut counts = std::collections::BTreeMap::new();
+        let mut counts = BTreeMap::new();
         for view in views(cutout, [3, 4], 12_000) {
             *counts.entry(view.blank[0]).or_insert(0_usize) += 1;
         }
@@ -287,15 +276,12 @@ mod tests {
 
     #[test]
     fn an_odd_square_reaches_as_far_to_all_sides() {
-        let centred = (0..100)
-            .map(|index| Stream::of_image(Purpose::Augmentation, 1, 1, index))
+        let streams = (0..100).map(|index| Stream::of_image(Purpose::Augmentation, 1, 1, index));
+        let centred: BTreeSet<_> = streams
             .map(|mut stream| square(3, 5, &mut stream))
-            .collect::<std::collections::BTreeSet<_>>();
-        assert!(
-            centred
-                .into_iter()
-                .eq([(0, 2), (0, 3), (1, 3), (2, 3), (3, 2)])
-        );
+            .collect();
+        let expected = [(0, 2), (0, 3), (1, 3), (2, 3), (3, 2)];
+        assert!(centred.into_iter().eq(expected));
     }
 
     #[test]
@@ -307,19 +293,13 @@ mod tests {
         };
         let (mut least, mut greatest) = (f64::INFINITY, 0.0_f64);
         for view in views(augmentation, [64, 64], 20_000) {
-            let Window::Resized(Area {
-                top,
-                left,
-                height,
-                width,
-            }) = view.window
-            else {
+            let Window::Resized(area) = view.window else {
                 panic!("{view:?}");
             };
-            assert!(top + height <= 64 && left + width <= 64);
+            assert!(area.top + area.height <= 64 && area.left + area.width <= 64);
             // Sides are rounded, by half a pixel of at least 49.
-            let share = (height * width) as f64 / 4096.0;
-            let ratio = width as f64 / height as f64;
+            let share = (area.height * area.width) as f64 / 4096.0;
+            let ratio = area.width as f64 / area.height as f64;
             assert!((0.8 * 0.98..=1.0).contains(&share), "{share}");
             assert!((0.75 * 0.98..=1.02 / 0.75).contains(&ratio), "{ratio}");
             least = least.min(ratio);
@@ -332,15 +312,12 @@ mod tests {
     #[test]
     fn a_window_that_never_fits_is_the_largest_in_the_middle() {
         let crop = |height, width| {
-            ResizedCrop {
+            let crop = ResizedCrop {
                 scale: [1.0, 1.0],
                 ratio: [2.0, 2.0],
-            }
-            .draw(
-                height,
-                width,
-                &mut Stream::of_image(Purpose::Augmentation, 1, 1, 1),
-            )
+            };
+            let mut stream = Stream::of_image(Purpose::Augmentation, 1, 1, 1);
+            crop.draw(height, width, &mut stream)
         };
         assert_eq!(crop(8, 8), area([2, 0, 4, 8]));
         assert_eq!(crop(4, 20), area([0, 6, 4, 8]));
@@ -357,21 +334,16 @@ mod tests {
         let mut erased = 0_usize;
         let mut shares = Vec::new();
         for view in views(augmentation, [64, 64], 10_000) {
-            let Area {
-                top,
-                left,
-                height,
-                width,
-            } = view.blank[1];
+            let area = view.blank[1];
             assert_eq!(view.blank[0], Area::default());
-            if height == 0 {
+            if area.height == 0 {
                 continue;
             }
             erased += 1;
-            assert!(top + height <= 64 && left + width <= 64);
-            assert!(height < 64 && width < 64);
+            assert!(area.top + area.height <= 64 && area.left + area.width <= 64);
+            assert!(area.height < 64 && area.width < 64);
             // The unrounded sides are less than half a pixel off.
-            let (high, wide) = (height as f64, width as f64);
+            let (high, wide) = (area.height as f64, area.width as f64);
             assert!((high - 0.5) * (wide - 0.5) / 4096.0 <= 0.33);
             assert!((high + 0.5) * (wide + 0.5) / 4096.0 >= 0.02);
             assert!((high - 0.5) / (wide + 0.5) <= 3.3);

@@ -159,8 +159,11 @@ impl Augmentation {
         probability("flip", self.flip)?;
         if let Some(ResizedCrop { scale, ratio }) = self.resized_crop {
             if self.crop_padding > 0 {
-                let padding = self.crop_padding;
-                return Err(DataError::TwoCrops { padding });
+                return Err(DataError::Unfit(format!(
+                    "crop_padding = {} and resized_crop exclude each other: set crop_padding = 0, or leave \
+                     resized_crop out",
+                    self.crop_padding
+                )));
             }
             let positive = scale[0] > 0.0 && scale[1] <= 1.0;
             let range = "0 < least <= greatest <= 1";
@@ -209,7 +212,7 @@ fn require(
     if holds {
         return Ok(());
     }
-    Err(DataError::Augmentation {
+    Err(DataError::Range {
         field,
         value: value(),
         range: range(),

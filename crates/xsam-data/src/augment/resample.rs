@@ -116,12 +116,7 @@ mod tests {
     }
 
     fn enlarged(plane: &[u8], [left, top, right, bottom]: [usize; 4], flip: bool) -> Vec<u8> {
-        let area = Area {
-            top,
-            left,
-            height: bottom - top,
-            width: right - left,
-        };
+        let area = Area::new([top, left], [bottom - top, right - left]);
         let table = std::array::from_fn(|value| value as f32);
         let mut pixels = Vec::new();
         let resampler = Resampler::new(area, HEIGHT, WIDTH, flip);

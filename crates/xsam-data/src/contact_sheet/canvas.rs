@@ -64,9 +64,8 @@ impl Canvas {
     pub(super) fn png(&self) -> Result<Vec<u8>, DataError> {
         let mut bytes = Cursor::new(Vec::new());
         let written = self.0.write_to(&mut bytes, ImageFormat::Png);
-        written.map_err(|error| DataError::Encoding {
-            reason: error.to_string(),
-        })?;
+        written
+            .map_err(|error| DataError::Failed(format!("cannot encode the picture: {error}")))?;
         Ok(bytes.into_inner())
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use xsam_files::{LockFile, Owner, replace_file};
 
-use crate::{DataError, Images, Normalization, Pipeline};
+use crate::{DataError, FileError, Images, Normalization, Pipeline};
 use canvas::{Canvas, LINE};
 
 /// Between the cells of one image. The width of a character, which keeps captions apart.
@@ -100,53 +100,41 @@ pub fn write_contact_sheet(
     indices: &[usize],
     layout: SheetLayout,
 ) -> Result<(), DataError> {
-    let failed = |reason: String| DataError::Write {
-        path: path.to_owned(),
-        reason,
-    };
     let lock = LockFile::take(&LockFile::beside(path), &Owner::this_process());
-    let _lock = lock.map_err(|error| failed(error.to_string()))?;
+    let _lock = lock.map_err(|error| FileError::unwritable(path, error))?;
     let png = contact_sheet(pipeline, indices, layout)?;
-    replace_file(path, &png).map_err(|error| failed(error.to_string()))
+    Ok(replace_file(path, &png).map_err(|error| FileError::unwritable(path, error))?)
 }
 
-/// Where everything is on the sheet.
+/// Where everything is on the sheet. Sizes saturate: such a sheet is refused.
 struct Grid {
-    layout: SheetLayout,
-    rows: usize,
+    magnification: usize,
+    /// Images side by side.
     columns: usize,
-    /// Of one image of the data.
+    /// The width of an image of the data, and of it on the sheet.
     width: usize,
-    height: usize,
+    cell_width: usize,
+    /// Of an image with its versions and captions.
+    group_width: usize,
+    group_height: usize,
+    rows: usize,
 }
 
 impl Grid {
     fn new(images: &Images, count: usize, layout: SheetLayout) -> Self {
+        let magnified = |pixels: usize| pixels.saturating_mul(layout.magnification);
         let columns = layout.columns.min(count);
+        let cell_width = magnified(images.width());
+        let cells = layout.versions.saturating_add(1);
         Self {
-            layout,
-            rows: count.div_ceil(columns),
+            magnification: layout.magnification,
             columns,
             width: images.width(),
-            height: images.height(),
+            cell_width,
+            group_width: cells.saturating_mul(cell_width.saturating_add(GAP)) - GAP,
+            group_height: magnified(images.height()).saturating_add(LINE + CAPTION_GAP),
+            rows: count.div_ceil(columns),
         }
-    }
-
-    // Sizes saturate: such a sheet is refused.
-
-    fn cell_width(&self) -> usize {
-        self.width.saturating_mul(self.layout.magnification)
-    }
-
-    /// Of an image and its versions.
-    fn group_width(&self) -> usize {
-        let cells = self.layout.versions.saturating_add(1);
-        cells.saturating_mul(self.cell_width().saturating_add(GAP)) - GAP
-    }
-
-    fn group_height(&self) -> usize {
-        let cell = self.height.saturating_mul(self.layout.magnification);
-        cell.saturating_add(LINE + CAPTION_GAP)
     }
 
     fn canvas(&self) -> Result<Canvas, DataError> {
@@ -155,10 +143,13 @@ impl Grid {
                 .saturating_mul(size.saturating_add(MARGIN))
                 .saturating_add(MARGIN)
         };
-        let width = all(self.columns, self.group_width());
-        let height = all(self.rows, self.group_height());
+        let width = all(self.columns, self.group_width);
+        let height = all(self.rows, self.group_height);
         if width.saturating_mul(height) > LARGEST {
-            return Err(DataError::Sheet { width, height });
+            return Err(DataError::Unfit(format!(
+                "a contact sheet of {width}x{height} pixels is too large: show fewer images or \
+                 versions, or magnify less"
+            )));
         }
         Ok(Canvas::new(width, height))
     }
@@ -172,12 +163,12 @@ impl Grid {
         caption: &str,
         colours: &[[u8; 3]],
     ) {
-        let group = (at % self.columns) * (self.group_width() + MARGIN);
-        let left = MARGIN + group + version * (self.cell_width() + GAP);
-        let top = MARGIN + (at / self.columns) * (self.group_height() + MARGIN);
-        canvas.text(left, top, self.cell_width(), caption);
+        let group = (at % self.columns) * (self.group_width + MARGIN);
+        let left = MARGIN + group + version * (self.cell_width + GAP);
+        let top = MARGIN + (at / self.columns) * (self.group_height + MARGIN);
+        canvas.text(left, top, self.cell_width, caption);
         let top = top + LINE + CAPTION_GAP;
-        canvas.picture(left, top, self.width, self.layout.magnification, colours);
+        canvas.picture(left, top, self.width, self.magnification, colours);
     }
 }
 

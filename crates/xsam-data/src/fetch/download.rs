@@ -8,16 +8,15 @@ use super::error::io_error;
 use super::http::{Answer, Client, Event, Head};
 use super::part::{Origin, Part, remove};
 use super::progress::{Stage, Watch};
-use super::{Failure, FetchError, RemoteFile, Retry};
+use super::{Failure, Fetch, FetchError, RemoteFile};
 
 /// An attempt that brought so much further is no failure in a row.
 const PROGRESS: u64 = 1 << 20;
 
 /// What a download needs besides the file.
 pub(super) struct Download<'a> {
-    pub(super) client: &'a Client,
-    pub(super) retry: Retry,
-    pub(super) mirror: Option<&'a str>,
+    pub(super) fetch: &'a Fetch<'a>,
+    pub(super) client: Client,
     /// Where the file and its part are.
     pub(super) folder: &'a Path,
 }
@@ -58,8 +57,9 @@ impl Download<'_> {
     }
 
     fn sources(&self, file: &RemoteFile<'_>) -> Vec<String> {
-        let bases = self.mirror.iter().chain(file.bases);
-        let url = |base: &&str| format!("{}/{}", base.trim_end_matches('/'), file.name);
+        let bases = self.fetch.mirror.as_deref().into_iter();
+        let bases = bases.chain(file.bases.iter().copied());
+        let url = |base: &str| format!("{}/{}", base.trim_end_matches('/'), file.name);
         bases.map(url).collect()
     }
 
@@ -72,7 +72,7 @@ impl Download<'_> {
         watch: &mut Watch<'_>,
     ) -> Attempt {
         let mut failed = 0;
-        let mut furthest = part.len();
+        let mut furthest = part.len;
         loop {
             let failure = match self.attempt(url, file, part, watch)? {
                 Ok(()) => {
@@ -82,7 +82,7 @@ impl Download<'_> {
                     }
                     // An earlier run's bytes may be what is wrong, so that this source deserves
                     // another request. There is only one such: nothing is inherited any more.
-                    let again = part.inherited();
+                    let again = part.inherited;
                     part.discard()?;
                     let failure = Failure::lasting(format!(
                         "the file's MD5 is {found} instead of {}",
@@ -96,18 +96,18 @@ impl Download<'_> {
                 Err(failure) if failure.passes => failure,
                 Err(failure) => return Ok(Err(failure)),
             };
-            if part.len() >= furthest.saturating_add(PROGRESS) {
-                furthest = part.len();
+            if part.len >= furthest.saturating_add(PROGRESS) {
+                furthest = part.len;
                 failed = 0;
             }
             failed += 1;
-            if failed >= self.retry.attempts {
+            if failed >= self.fetch.retry.attempts {
                 return Ok(Err(failure));
             }
-            let delay = self.retry.delay(failed, failure.retry_after);
+            let delay = self.fetch.retry.delay(failed, failure.retry_after);
             let reason = failure.reason;
             let stage = Stage::Waiting { reason, delay };
-            watch.at(file.name, stage, part.len(), part.total())?;
+            watch.at(file.name, stage, part.len, part.total())?;
             watch.sleep(delay)?;
         }
     }
@@ -179,18 +179,18 @@ fn going_on(head: &Head, from: u64, part: &mut Part) -> Attempt {
 /// Appends what arrives to the part.
 fn body(answer: &Answer, file: &RemoteFile<'_>, part: &mut Part, watch: &mut Watch<'_>) -> Attempt {
     loop {
-        watch.at(file.name, Stage::Downloading, part.len(), part.total())?;
+        watch.at(file.name, Stage::Downloading, part.len, part.total())?;
         match answer.next(watch)? {
             Event::Data(bytes) => {
                 let limit = part.total().unwrap_or(file.at_most);
-                if part.len() + bytes.len() as u64 > limit {
+                if part.len + bytes.len() as u64 > limit {
                     part.discard()?;
                     return Ok(Err(too_large(limit)));
                 }
                 part.append(&bytes)?;
             }
             Event::End => {
-                let found = part.len();
+                let found = part.len;
                 return Ok(match part.total() {
                     Some(expected) if found < expected => Err(Failure::passing(format!(
                         "the file ended after {found} of {expected} bytes"

@@ -138,6 +138,16 @@ pub(super) fn io_error(doing: &'static str, path: &Path) -> impl FnOnce(io::Erro
     }
 }
 
+/// The outcome of removing what may be there or not.
+pub(super) fn removed(path: &Path, outcome: io::Result<()>) -> Result<(), FetchError> {
+    match outcome {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(io_error("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn some(differences: &[String]) -> String {
     const SHOWN: usize = 5;
     let mut text = differences[..differences.len().min(SHOWN)].join(", ");

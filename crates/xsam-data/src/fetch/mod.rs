@@ -53,29 +53,27 @@ use staging::Staging;
 use crate::{DatasetName, Facts, Origin};
 
 /// A fetch of one data set into a folder of its own.
-///
-/// | setting | default |
-/// |---|---|
-/// | [`mirror`](Self::mirror) | none: the published sources only |
-/// | [`keep_archive`](Self::keep_archive) | archives are removed once they are unpacked |
-/// | [`cancel`](Self::cancel) | it runs to its end |
-/// | [`retry`](Self::retry) | 6 attempts, 1 s to 30 s apart |
-/// | [`timeouts`](Self::timeouts) | 15 s to connect, 30 s without data |
 #[derive(Clone, Debug)]
 pub struct Fetch<'a> {
-    files: &'a [RemoteFile<'a>],
-    folder: PathBuf,
-    mirror: Option<String>,
-    keep_archive: bool,
-    cancel: Option<&'a AtomicBool>,
-    retry: Retry,
-    timeouts: Timeouts,
+    /// What is fetched.
+    pub files: &'a [RemoteFile<'a>],
+    /// What becomes of them. It must not be there yet, or be empty. While they are fetched they are in
+    /// `folder` with `.part` added, beside `folder`.
+    pub folder: PathBuf,
+    /// A URL under which every file is asked for first, by its published name.
+    pub mirror: Option<String>,
+    /// Whether archives are kept, beside the folder, once they are unpacked.
+    pub keep_archive: bool,
+    /// Stops soon after the flag is set. The next fetch goes on with what has arrived.
+    pub cancel: Option<&'a AtomicBool>,
+    /// When a failed request is made again; by default up to 6 attempts, 1 s to 30 s apart.
+    pub retry: Retry,
+    /// How long a request may take; by default 15 s to connect, 30 s without data.
+    pub timeouts: Timeouts,
 }
 
 impl<'a> Fetch<'a> {
-    /// The data set `name`, to become `folder`, which must not be there yet, or be empty.
-    ///
-    /// While it is fetched it is in `folder` with `.part` added, beside `folder`.
+    /// The data set `name`, to become `folder`, from its published sources.
     ///
     /// # Errors
     ///
@@ -102,36 +100,6 @@ impl<'a> Fetch<'a> {
             retry: Retry::default(),
             timeouts: Timeouts::default(),
         }
-    }
-
-    /// Asks for every file under this URL first, by its published name.
-    pub fn mirror(mut self, url: &str) -> Self {
-        self.mirror = Some(url.to_owned());
-        self
-    }
-
-    /// Whether archives are kept, beside the folder, once they are unpacked.
-    pub fn keep_archive(mut self, keep: bool) -> Self {
-        self.keep_archive = keep;
-        self
-    }
-
-    /// Stops soon after the flag is set. The next fetch goes on with what has arrived.
-    pub fn cancel(mut self, flag: &'a AtomicBool) -> Self {
-        self.cancel = Some(flag);
-        self
-    }
-
-    /// When a failed request is made again.
-    pub fn retry(mut self, retry: Retry) -> Self {
-        self.retry = retry;
-        self
-    }
-
-    /// How long a request may take.
-    pub fn timeouts(mut self, timeouts: Timeouts) -> Self {
-        self.timeouts = timeouts;
-        self
     }
 
     /// What is there now, by the mark of a whole folder; [`Self::verify`] reads all of it.
@@ -162,11 +130,8 @@ impl<'a> Fetch<'a> {
         let staging = Staging::enter(&self.folder)?;
         // Another process may have been faster.
         if !self.is_there()? {
-            let mut watch = Watch {
-                tell,
-                cancel: self.cancel,
-            };
-            self.make(&staging, &mut watch)?;
+            let cancel = self.cancel;
+            self.make(&staging, &mut Watch { tell, cancel })?;
         }
         if self.keep_archive {
             self.keep(&staging)?;
@@ -182,27 +147,23 @@ impl<'a> Fetch<'a> {
     /// [`FetchError::NotFetched`] if the folder is not one that was fetched,
     /// [`FetchError::Damaged`] if a file is missing or differs, and others of [`FetchError`].
     pub fn verify(&self, tell: &mut dyn FnMut(Progress<'_>)) -> Result<Verified, FetchError> {
-        let path = || self.folder.clone();
+        let path = self.folder.clone();
+        let cancel = self.cancel;
         match self.state()? {
-            State::Outdated => return Err(FetchError::Outdated { path: path() }),
-            State::Absent | State::Foreign => return Err(FetchError::NotFetched { path: path() }),
-            State::Complete => {}
+            State::Outdated => Err(FetchError::Outdated { path }),
+            State::Absent | State::Foreign => Err(FetchError::NotFetched { path }),
+            State::Complete => folder::verify(&path, &mut Watch { tell, cancel }),
         }
-        let mut watch = Watch {
-            tell,
-            cancel: self.cancel,
-        };
-        folder::verify(&self.folder, &mut watch)
     }
 
     /// Whether the data set is there; an error if something else is.
     fn is_there(&self) -> Result<bool, FetchError> {
-        let path = || self.folder.clone();
+        let path = self.folder.clone();
         match self.state()? {
             State::Absent => Ok(false),
             State::Complete => Ok(true),
-            State::Outdated => Err(FetchError::Outdated { path: path() }),
-            State::Foreign => Err(FetchError::Occupied { path: path() }),
+            State::Outdated => Err(FetchError::Outdated { path }),
+            State::Foreign => Err(FetchError::Occupied { path }),
         }
     }
 
@@ -210,10 +171,9 @@ impl<'a> Fetch<'a> {
     fn make(&self, staging: &Staging, watch: &mut Watch<'_>) -> Result<(), FetchError> {
         let tree = staging.tree()?;
         let download = Download {
-            client: &Client::new(self.timeouts),
-            retry: self.retry,
-            mirror: self.mirror.as_deref(),
-            folder: staging.folder(),
+            fetch: self,
+            client: Client::new(self.timeouts),
+            folder: &staging.folder,
         };
         let mut paths = Vec::new();
         for file in self.files {
@@ -239,7 +199,7 @@ impl<'a> Fetch<'a> {
     /// Moves the archives out of the staging folder. One that is there already stays.
     fn keep(&self, staging: &Staging) -> Result<(), FetchError> {
         for file in self.files.iter().filter(|file| file.unpack.is_some()) {
-            let from = staging.folder().join(file.name);
+            let from = staging.folder.join(file.name);
             let to = self.folder.with_file_name(file.name);
             if from.exists() && !to.exists() {
                 fs::rename(&from, &to).map_err(io_error("write", &to))?;

@@ -15,7 +15,7 @@ use xsam_files::replace_file_unsynced;
 
 use super::FetchError;
 use super::checksum;
-use super::error::io_error;
+use super::error::{io_error, removed};
 use super::progress::Watch;
 use crate::files;
 
@@ -35,11 +35,11 @@ pub(super) struct Origin {
 pub(super) struct Part {
     path: PathBuf,
     file: File,
-    len: u64,
+    pub(super) len: u64,
     hasher: Md5,
     origin: Option<Origin>,
     /// Whether some of it was there when it was opened.
-    inherited: bool,
+    pub(super) inherited: bool,
 }
 
 impl Part {
@@ -73,18 +73,9 @@ impl Part {
         Ok(part)
     }
 
-    pub(super) fn len(&self) -> u64 {
-        self.len
-    }
-
-    pub(super) fn inherited(&self) -> bool {
-        self.inherited
-    }
-
     /// Whether every byte is there.
     pub(super) fn is_whole(&self) -> bool {
-        let total = self.origin.as_ref().and_then(|origin| origin.total);
-        total == Some(self.len)
+        self.total() == Some(self.len)
     }
 
     /// From which byte, and of which version, `url` can be asked for the rest.
@@ -157,10 +148,5 @@ fn write_record(path: &Path, origin: &Origin) -> Result<(), FetchError> {
 
 /// Removes a file that may be there.
 pub(super) fn remove(path: &Path) -> Result<(), FetchError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(io_error("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
+    removed(path, fs::remove_file(path))
 }

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use xsam_files::{LockError, LockFile, Owner};
 
-use super::error::io_error;
+use super::error::{io_error, removed};
 use super::part::remove;
 use super::{FetchError, RemoteFile};
 
 pub(super) struct Staging {
-    folder: PathBuf,
+    pub(super) folder: PathBuf,
     _lock: LockFile,
 }
 
@@ -28,9 +28,8 @@ impl Staging {
     pub(super) fn enter(goal: &Path) -> Result<Self, FetchError> {
         let make = |path: &Path| fs::create_dir_all(path).map_err(io_error("make", path));
         let (Some(parent), Some(_)) = (goal.parent(), goal.file_name()) else {
-            return Err(io_error("make", goal)(
-                io::ErrorKind::InvalidFilename.into(),
-            ));
+            let error = io::ErrorKind::InvalidFilename;
+            return Err(io_error("make", goal)(error.into()));
         };
         make(parent)?;
         let path = LockFile::beside(goal);
@@ -48,10 +47,6 @@ impl Staging {
             folder,
             _lock: lock,
         })
-    }
-
-    pub(super) fn folder(&self) -> &Path {
-        &self.folder
     }
 
     /// An empty folder that becomes the goal. What an earlier process left of one is removed.
@@ -77,10 +72,5 @@ impl Staging {
 }
 
 fn remove_tree(path: &Path) -> Result<(), FetchError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(io_error("remove", path)(error))
-        }
-        _ => Ok(()),
-    }
+    removed(path, fs::remove_dir_all(path))
 }

@@ -1,35 +1,33 @@
-//! What can be wrong with the files of a published data set.
+//! What can be wrong with a file or folder of a data set.
 
-use std::fmt;
-use std::path::PathBuf;
+use std::fmt::{self, Display};
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-/// Why the files of a data set cannot be used.
+/// Why a file or folder cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum FileError {
-    /// A file or folder is not there.
-    #[error("there is no {path}; the folder of {dataset} holds {holds}{get}", path = path.display())]
+    /// It is not there.
+    #[error("there is no {path}; {expected}", path = path.display())]
     Missing {
         /// The file or folder.
         path: PathBuf,
-        /// The name of the data set.
-        dataset: &'static str,
-        /// What its folder holds, in words.
-        holds: &'static str,
-        /// The end of the message: how to get it, if that can be said.
-        get: String,
+        /// What should be there, and how to get it if that can be said.
+        expected: String,
     },
-    /// A file or folder cannot be read.
-    #[error("cannot read {path}: {reason}", path = path.display())]
-    Unreadable {
+    /// It cannot be read or written.
+    #[error("cannot {doing} {path}: {reason}", path = path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// What the system said.
         reason: String,
     },
-    /// What is in a file is not what must be there.
+    /// A place in a file does not hold what it must.
     #[error("{path}, {position}: {reason}", path = path.display())]
     Wrong {
         /// The file.
@@ -39,24 +37,39 @@ pub enum FileError {
         /// What is wrong there.
         reason: String,
     },
-    /// A file or folder is where it does not belong.
-    #[error("{path} {reason}: move it out of there", path = path.display())]
-    Stray {
+    /// As a whole it is not as it must be.
+    #[error("{path} {reason}", path = path.display())]
+    Unfit {
         /// The file or folder.
         path: PathBuf,
-        /// Why it does not belong there.
-        reason: &'static str,
+        /// What is wrong with it, and what to do.
+        reason: String,
     },
-    /// A folder has too few images or too many.
-    #[error("{path} holds {images} images and must hold {expected}", path = path.display())]
-    Images {
-        /// The folder.
-        path: PathBuf,
-        /// The images in it.
-        images: usize,
-        /// How many are published.
-        expected: usize,
-    },
+}
+
+impl FileError {
+    pub(crate) fn unreadable(path: &Path, error: impl Display) -> Self {
+        Self::Io {
+            doing: "read",
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }
+    }
+
+    pub(crate) fn unwritable(path: &Path, error: impl Display) -> Self {
+        Self::Io {
+            doing: "write",
+            path: path.to_owned(),
+            reason: error.to_string(),
+        }
+    }
+
+    pub(crate) fn unfit(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Unfit {
+            path: path.to_owned(),
+            reason: reason.into(),
+        }
+    }
 }
 
 /// Where in a file something is wrong.
@@ -70,7 +83,7 @@ pub enum Position {
     Line(usize),
 }
 
-impl fmt::Display for Position {
+impl Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Byte(offset) => write!(f, "byte {offset}"),
@@ -103,9 +116,9 @@ impl Fault {
     }
 
     /// The fault as it is in this file.
-    pub(crate) fn of(self, path: PathBuf) -> FileError {
+    pub(crate) fn of(self, path: &Path) -> FileError {
         FileError::Wrong {
-            path,
+            path: path.to_owned(),
             position: self.position,
             reason: self.reason,
         }
@@ -113,7 +126,7 @@ impl Fault {
 }
 
 #[cfg(test)]
-impl fmt::Display for Fault {
+impl Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.position, self.reason)
     }

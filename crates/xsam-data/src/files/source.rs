@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::{FileError, entries, open};
-use crate::facts::Facts;
+use crate::facts::{Facts, Origin};
 
 /// Where the files of a data set are.
 pub(crate) struct Source {
@@ -14,19 +14,19 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// The files are in `dir` or in its sub-folder `published`, which is what its archive unpacks
-    /// to.
-    pub(crate) fn new(
-        facts: &'static Facts,
-        dir: &Path,
-        published: Option<&str>,
-    ) -> Result<Self, FileError> {
-        let inner = published.map(|name| dir.join(name));
-        let root = match inner.filter(|path| path.is_dir()) {
-            Some(inner) => inner,
-            None => dir.to_owned(),
+    /// The files are in `dir`, or in the folder in it that an archive unpacks to.
+    pub(crate) fn new(facts: &'static Facts, dir: &Path) -> Result<Self, FileError> {
+        let files = match facts.origin {
+            Origin::Published(files) => files,
+            _ => &[],
         };
-        let source = Self { facts, root };
+        let unpacked = files.iter().find_map(|file| file.unpack);
+        let inner = unpacked.map(|unpack| dir.join(unpack.folder));
+        let root = inner.filter(|path| path.is_dir());
+        let source = Self {
+            facts,
+            root: root.unwrap_or_else(|| dir.to_owned()),
+        };
         match dir.is_dir() {
             true => Ok(source),
             false => Err(source.missing(dir.to_owned())),
@@ -57,22 +57,17 @@ impl Source {
     }
 
     /// A file or folder that cannot be had, for this reason.
-    pub(crate) fn failed(&self, path: &Path, error: &io::Error) -> FileError {
+    fn failed(&self, path: &Path, error: &io::Error) -> FileError {
         match error.kind() {
             io::ErrorKind::NotFound => self.missing(path.to_owned()),
-            _ => FileError::Unreadable {
-                path: path.to_owned(),
-                reason: error.to_string(),
-            },
+            _ => FileError::unreadable(path, error),
         }
     }
 
     fn missing(&self, path: PathBuf) -> FileError {
-        FileError::Missing {
-            path,
-            dataset: self.facts.name,
-            holds: self.facts.holds,
-            get: self.facts.how_to_get(),
-        }
+        let Facts { name, holds, .. } = self.facts;
+        let get = self.facts.how_to_get();
+        let expected = format!("the folder of {name} holds {holds}{get}");
+        FileError::Missing { path, expected }
     }
 }

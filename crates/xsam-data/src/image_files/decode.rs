@@ -6,11 +6,12 @@ use image::imageops::{FilterType, resize};
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, RgbImage};
 use rayon::prelude::*;
 
-use super::header::{FILE, damaged, open, unreadable};
+use super::Shape;
+use super::header::{FILE, damaged, open};
 use super::jpeg::Jpeg;
 use super::room::Room;
-use super::{ImageError, Shape};
-use crate::files;
+use crate::DataError;
+use crate::files::{self, FileError};
 
 /// Bytes that decoding and resizing may take, for one image and for all that are at work at a time: 350 million
 /// pixels of a JPEG or PNG in colour, a third of that of a progressive one.
@@ -18,7 +19,7 @@ pub(super) const ROOM: u64 = 1 << 30;
 
 /// The pixels of the images, `[image, channel, height, width]`. Of several that are at fault, the
 /// error names the first.
-pub(super) fn pixels(files: &[PathBuf], shape: Shape) -> Result<Vec<u8>, ImageError> {
+pub(super) fn pixels(files: &[PathBuf], shape: Shape) -> Result<Vec<u8>, DataError> {
     let (per_image, total) = shape.bytes(files.len())?;
     // Whether the system gives so much is asked for first, since zeros are had without asking. They take no memory
     // until there is something else in them.
@@ -30,12 +31,12 @@ pub(super) fn pixels(files: &[PathBuf], shape: Shape) -> Result<Vec<u8>, ImageEr
         .par_chunks_exact_mut(per_image)
         .zip(files)
         .find_map_first(|(out, file)| decode(file, shape, &room, out).err());
-    error.map_or(Ok(pixels), Err)
+    error.map_or(Ok(pixels), |error| Err(error.into()))
 }
 
 /// Reads an image into `[channel, height, width]`.
-fn decode(file: &Path, shape: Shape, room: &Room, out: &mut [u8]) -> Result<(), ImageError> {
-    let bytes = files::read(file, FILE).map_err(|error| unreadable(file, error))?;
+fn decode(file: &Path, shape: Shape, room: &Room, out: &mut [u8]) -> Result<(), FileError> {
+    let bytes = files::read(file, FILE).map_err(|error| FileError::unreadable(file, error))?;
     let (format, decoder) = open(&bytes).map_err(|reason| damaged(file, reason))?;
     let (width, height) = decoder.dimensions();
     let is_resized = shape.check(file, width, height)?;
@@ -48,11 +49,9 @@ fn decode(file: &Path, shape: Shape, room: &Room, out: &mut [u8]) -> Result<(), 
     };
     let needed = needed(&decoder, jpeg.as_ref(), is_resized.then_some(shape));
     if needed > ROOM {
-        return Err(ImageError::Huge {
-            path: file.to_owned(),
-            width,
-            height,
-        });
+        let huge = "too large to be decoded: make it smaller, or move it out of there";
+        let reason = format!("is {width}x{height} pixels, {huge}");
+        return Err(FileError::unfit(file, reason));
     }
     let _taken = room.take(needed);
     // Before there are pixels: it bounds them by what is in the file.

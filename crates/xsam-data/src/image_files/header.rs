@@ -6,8 +6,7 @@ use std::path::Path;
 
 use image::{ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::ImageError;
-use crate::files;
+use crate::files::{self, FileError};
 
 /// The most bytes of a file.
 pub(super) const FILE: u64 = 1 << 30;
@@ -17,14 +16,14 @@ const METADATA: u64 = 1 << 25;
 const HEAD: u64 = 1 << 16;
 
 /// The width and the height of an image, by its headers.
-pub(super) fn dimensions(file: &Path) -> Result<(u32, u32), ImageError> {
+pub(super) fn dimensions(file: &Path) -> Result<(u32, u32), FileError> {
     let mut head = Vec::new();
     let opened = files::open(file).and_then(|file| file.take(HEAD).read_to_end(&mut head));
-    opened.map_err(|error| unreadable(file, error))?;
+    opened.map_err(|error| FileError::unreadable(file, error))?;
     if let Ok((_, decoder)) = open(&head) {
         return Ok(decoder.dimensions());
     }
-    let bytes = files::read(file, FILE).map_err(|error| unreadable(file, error))?;
+    let bytes = files::read(file, FILE).map_err(|error| FileError::unreadable(file, error))?;
     let (_, decoder) = open(&bytes).map_err(|reason| damaged(file, reason))?;
     Ok(decoder.dimensions())
 }
@@ -39,16 +38,6 @@ pub(super) fn open(bytes: &[u8]) -> Result<(ImageFormat, impl ImageDecoder), ima
     Ok((format, reader.into_decoder()?))
 }
 
-pub(super) fn unreadable(file: &Path, error: std::io::Error) -> ImageError {
-    ImageError::Unreadable {
-        path: file.to_owned(),
-        reason: error.to_string(),
-    }
-}
-
-pub(super) fn damaged(file: &Path, reason: impl Display) -> ImageError {
-    ImageError::Damaged {
-        path: file.to_owned(),
-        reason: reason.to_string(),
-    }
+pub(super) fn damaged(file: &Path, reason: impl Display) -> FileError {
+    FileError::unfit(file, format!("is damaged, or not an image: {reason}"))
 }

@@ -1,7 +1,6 @@
 //! Labelled image files, and from them to pixels.
 
 mod decode;
-mod error;
 mod header;
 mod jpeg;
 mod room;
@@ -9,7 +8,6 @@ mod shape;
 
 use std::path::PathBuf;
 
-pub use error::ImageError;
 pub(crate) use shape::Shape;
 
 use crate::{DataError, Images};

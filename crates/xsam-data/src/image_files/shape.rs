@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::ImageError;
 use super::header::dimensions;
-use crate::memory;
+use crate::{DataError, FileError};
 
 const CHANNELS: usize = 3;
 
@@ -28,18 +27,12 @@ enum Others {
 }
 
 impl Shape {
-    /// A square to which so many images are resized.
-    pub(crate) fn resized(size: usize, images: usize) -> Result<Self, ImageError> {
-        let side = u32::try_from(size).map_err(|_| ImageError::TooLarge {
-            images,
-            width: size,
-            height: size,
-        })?;
-        Ok(Self {
-            width: side,
-            height: side,
+    /// A square to which images are resized.
+    pub(crate) fn resized(side: u32) -> Self {
+        Self {
             others: Others::Resized,
-        })
+            ..Self::exactly(side)
+        }
     }
 
     /// A square which all images must be.
@@ -52,7 +45,7 @@ impl Shape {
     }
 
     /// The size of the first image of the first part, which all others must have too. Only headers are read.
-    pub(crate) fn common(parts: [&[PathBuf]; 3]) -> Result<Self, ImageError> {
+    pub(crate) fn common(parts: [&[PathBuf]; 3]) -> Result<Self, FileError> {
         let files: Vec<&PathBuf> = parts.into_iter().flatten().collect();
         let (width, height) = files.first().map_or(Ok((0, 0)), |file| dimensions(file))?;
         let shape = Self {
@@ -73,24 +66,24 @@ impl Shape {
     }
 
     /// Refuses more images than there is memory for.
-    pub(crate) fn fits(self, images: usize) -> Result<(), ImageError> {
+    pub(crate) fn fits(self, images: usize) -> Result<(), DataError> {
         let (_, total) = self.bytes(images)?;
-        match memory::available() {
+        match available_memory() {
             Some(available) if total as u64 > available => Err(self.too_large(images)),
             _ => Ok(()),
         }
     }
 
     /// The bytes of one image and of all.
-    pub(super) fn bytes(self, images: usize) -> Result<(usize, usize), ImageError> {
+    pub(super) fn bytes(self, images: usize) -> Result<(usize, usize), DataError> {
         let each = self.sizes().into_iter().try_fold(1, usize::checked_mul);
         let all = each.and_then(|each| each.checked_mul(images));
         let both = each.zip(all);
         both.ok_or_else(|| self.too_large(images))
     }
 
-    pub(super) fn too_large(self, images: usize) -> ImageError {
-        ImageError::TooLarge {
+    pub(super) fn too_large(self, images: usize) -> DataError {
+        DataError::TooLarge {
             images,
             width: self.width as usize,
             height: self.height as usize,
@@ -98,28 +91,29 @@ impl Shape {
     }
 
     /// Whether an image of this size is resized; an error if it must not be of it.
-    pub(super) fn check(self, file: &Path, width: u32, height: u32) -> Result<bool, ImageError> {
+    pub(super) fn check(self, file: &Path, width: u32, height: u32) -> Result<bool, FileError> {
         if (width, height) == (self.width, self.height) {
             return Ok(false);
         }
-        let path = file.to_owned();
-        let (expected_width, expected_height) = (self.width, self.height);
-        match self.others {
-            Others::Resized => Ok(true),
-            Others::UnlikeFirst => Err(ImageError::Unequal {
-                path,
-                width,
-                height,
-                expected_width,
-                expected_height,
-            }),
-            Others::WrongSize => Err(ImageError::WrongSize {
-                path,
-                width,
-                height,
-                expected_width,
-                expected_height,
-            }),
-        }
+        let expected = format!("{}x{}", self.width, self.height);
+        let wrong = match self.others {
+            Others::Resized => return Ok(true),
+            Others::UnlikeFirst => {
+                format!("the first one {expected}: give image_size to resize all to a square")
+            }
+            Others::WrongSize => format!("must be {expected}"),
+        };
+        let reason = format!("is {width}x{height} pixels and {wrong}");
+        Err(FileError::unfit(file, reason))
     }
+}
+
+/// Bytes of memory that can still be taken without swapping, where the system says (Linux).
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("MemAvailable:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    kilobytes.checked_mul(1024)
 }

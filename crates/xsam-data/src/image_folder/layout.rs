@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::FolderError;
-use crate::files;
+use crate::files::{self, FileError};
 use crate::image_files::ImageFiles;
 
 /// The files of a data set.
@@ -23,8 +22,15 @@ pub(super) struct Validation {
 }
 
 /// Finds the files below `dir`.
-pub(super) fn scan(dir: &Path) -> Result<Layout, FolderError> {
-    let missing = |path: PathBuf| FolderError::Missing { path };
+pub(super) fn scan(dir: &Path) -> Result<Layout, FileError> {
+    let missing = |path: PathBuf| {
+        FileError::Missing {
+        path,
+        expected: "expected are DIR/train/CLASS/*.jpg, .jpeg or .png, and the same classes under DIR/test (or \
+                   DIR/val, DIR/valid)"
+            .to_owned(),
+    }
+    };
     if !dir.is_dir() {
         return Err(missing(dir.to_owned()));
     }
@@ -38,7 +44,9 @@ pub(super) fn scan(dir: &Path) -> Result<Layout, FolderError> {
     };
     let folders = class_folders(&train)?;
     if folders.is_empty() {
-        return Err(FolderError::NoClasses { path: train });
+        let example = train.display();
+        let reason = format!("holds no class folders, as in {example}/CLASS/*.png");
+        return Err(FileError::unfit(&train, reason));
     }
     let names: Vec<&OsStr> = folders.iter().filter_map(|path| path.file_name()).collect();
     let same = |path: &Path| part_of_classes(path, &names);
@@ -55,26 +63,24 @@ pub(super) fn scan(dir: &Path) -> Result<Layout, FolderError> {
 }
 
 /// The part at `path`, which must have exactly the classes of these names.
-fn part_of_classes(path: &Path, names: &[&OsStr]) -> Result<ImageFiles, FolderError> {
+fn part_of_classes(path: &Path, names: &[&OsStr]) -> Result<ImageFiles, FileError> {
     let folders = class_folders(path)?;
     let there: HashSet<&OsStr> = folders.iter().filter_map(|path| path.file_name()).collect();
     if let Some(name) = names.iter().find(|name| !there.contains(*name)) {
-        return Err(FolderError::ClassMissing {
-            class: text(name),
-            path: path.to_owned(),
-        });
+        let reason = format!("lacks the class `{}` of train", text(name));
+        return Err(FileError::unfit(path, reason));
     }
     let names: HashSet<&OsStr> = names.iter().copied().collect();
     let is_known = |folder: &PathBuf| folder.file_name().is_some_and(|n| names.contains(n));
     if let Some(unknown) = folders.iter().find(|folder| !is_known(folder)) {
-        let path = unknown.clone();
-        return Err(FolderError::ClassUnknown { path });
+        let reason = "is of a class that train does not have";
+        return Err(FileError::unfit(unknown, reason));
     }
     part(&folders)
 }
 
 /// The images in these folders, one a class and at least one in each.
-fn part(folders: &[PathBuf]) -> Result<ImageFiles, FolderError> {
+fn part(folders: &[PathBuf]) -> Result<ImageFiles, FileError> {
     let (mut files, mut labels) = (Vec::new(), Vec::new());
     for (label, folder) in folders.iter().enumerate() {
         let images = images(folder)?;
@@ -84,29 +90,30 @@ fn part(folders: &[PathBuf]) -> Result<ImageFiles, FolderError> {
     Ok(ImageFiles { files, labels })
 }
 
-fn class_folders(path: &Path) -> Result<Vec<PathBuf>, FolderError> {
+fn class_folders(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     let folders = entries(path)?;
     match folders.iter().find(|entry| !entry.is_dir()) {
-        Some(other) => Err(FolderError::NotAClass {
-            path: other.clone(),
-        }),
+        Some(other) => {
+            let reason = "is not a class folder: move it out of there";
+            Err(FileError::unfit(other, reason))
+        }
         None => Ok(folders),
     }
 }
 
-fn images(path: &Path) -> Result<Vec<PathBuf>, FolderError> {
+fn images(path: &Path) -> Result<Vec<PathBuf>, FileError> {
     let files = entries(path)?;
     if files.is_empty() {
-        return Err(FolderError::NoImages {
-            path: path.to_owned(),
-        });
+        let reason = "holds no images (.jpg, .jpeg or .png)";
+        return Err(FileError::unfit(path, reason));
     }
     // The folder is not asked what each entry is: that would be a call to the system for each
     // image, and a folder called x.png is found out when it is read.
     match files.iter().find(|file| !is_image(file)) {
-        Some(other) => Err(FolderError::NotAnImage {
-            path: other.clone(),
-        }),
+        Some(other) => {
+            let reason = "is neither .jpg, .jpeg nor .png: convert it, or move it out of there";
+            Err(FileError::unfit(other, reason))
+        }
         None => Ok(files),
     }
 }
@@ -118,11 +125,8 @@ fn is_image(file: &Path) -> bool {
         .any(|known| extension.eq_ignore_ascii_case(known))
 }
 
-fn entries(path: &Path) -> Result<Vec<PathBuf>, FolderError> {
-    files::entries(path).map_err(|error| FolderError::Unreadable {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+fn entries(path: &Path) -> Result<Vec<PathBuf>, FileError> {
+    files::entries(path).map_err(|error| FileError::unreadable(path, error))
 }
 
 fn text(name: &OsStr) -> String {

@@ -73,8 +73,9 @@ impl<T: Send + 'static> Prefetch<T> {
             let thread = Builder::new()
                 .name(format!("batches-{worker}"))
                 .spawn(move || work(&queue, &*prepare, &stop));
-            this.workers.push(thread.map_err(|error| DataError::Thread {
-                reason: error.to_string(),
+            this.workers.push(thread.map_err(|error| {
+                let why = "cannot start a thread to prepare batches";
+                DataError::Failed(format!("{why}: {error}; workers = 0 does without"))
             })?);
         }
         for _ in 0..ahead.min(items) {
@@ -181,10 +182,7 @@ fn attempt<T>(prepare: &Prepare<T>, item: usize) -> Result<T, DataError> {
 }
 
 fn failed(batch: usize, reason: &str) -> DataError {
-    DataError::Worker {
-        batch,
-        reason: reason.to_owned(),
-    }
+    DataError::Failed(format!("preparing batch {batch} failed: {reason}"))
 }
 
 fn message(panic: &(dyn Any + Send)) -> &str {
@@ -310,21 +308,12 @@ mod tests {
     fn the_first_error_is_the_last_item() {
         for workers in [0, 1, 3] {
             let prepare = |item| match item {
-                7 | 8 => Err(DataError::Index {
-                    index: item,
-                    len: 0,
-                }),
+                7 | 8 => Err(DataError::Unfit(item.to_string())),
                 _ => Ok(item),
             };
-            let items = collect(Prefetch::new(prepare, 20, workers, 4).unwrap());
-            assert_eq!(items.len(), 8);
-            assert_eq!(items[7], Err(DataError::Index { index: 7, len: 0 }));
-            assert!(
-                items[..7]
-                    .iter()
-                    .enumerate()
-                    .all(|(i, item)| *item == Ok(i))
-            );
+            let mut items = collect(Prefetch::new(prepare, 20, workers, 4).unwrap());
+            assert_eq!(items.pop(), Some(Err(DataError::Unfit("7".to_owned()))));
+            assert!(items.into_iter().eq((0..7).map(Ok)));
         }
     }
 

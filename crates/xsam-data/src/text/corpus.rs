@@ -2,11 +2,13 @@
 
 use std::cell::Cell;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{CorpusError, ParallelText, SentencePairs};
-use crate::files::lines::{LineEnd, without_mark};
-use crate::{DataError, Dataset, Facts, Kind, Origin};
+use super::{ParallelText, SentencePairs};
+use crate::files::lines::{CARRIAGE_RETURN, LineEnd, without_mark};
+use crate::files::{Fault, FileError};
+use crate::{Dataset, Facts, Kind, Origin};
 
 /// Names of the validation part, of which one is there.
 const VALIDATION: [&str; 3] = ["valid", "val", "dev"];
@@ -23,7 +25,13 @@ pub(crate) const IWSLT14_DE_EN: Facts = Facts {
         "it may not be passed on; get German-English of the IWSLT 2014 evaluation campaign, which the script \
          prepare-iwslt14.sh of fairseq downloads, cleans and splits",
     ),
-    read: |request| iwslt14_de_en(&IWSLT14_DE_EN.folder(request)?).map(Dataset::Text),
+    read: |request| {
+        let files = Files {
+            dir: &IWSLT14_DE_EN.folder(request)?,
+            languages: ["de", "en"],
+        };
+        Ok(Dataset::Text(files.read()?))
+    },
 };
 
 pub(crate) const PARALLEL_TEXT: Facts = Facts {
@@ -36,105 +44,53 @@ pub(crate) const PARALLEL_TEXT: Facts = Facts {
     },
     origin: Origin::Own,
     read: |request| {
-        let [source, target] = request.languages()?;
-        parallel_text(&PARALLEL_TEXT.folder(request)?, source, target).map(Dataset::Text)
+        let files = Files {
+            dir: &PARALLEL_TEXT.folder(request)?,
+            languages: request.languages()?,
+        };
+        Ok(Dataset::Text(files.read()?))
     },
 };
-
-/// Reads the files of IWSLT 2014, German to English, from `dir`: [`parallel_text`] with the
-/// languages `de` and `en`.
-///
-/// Cettolo, Niehues, Stueker, Bentivogli and Federico, "Report on the 11th IWSLT Evaluation
-/// Campaign", 2014. What the files hold is up to whoever made them; those of the usual recipe are
-/// lower-case and tokenized, see [`detokenize`](super::detokenize).
-///
-/// # Errors
-///
-/// As [`parallel_text`].
-pub fn iwslt14_de_en(dir: &Path) -> Result<ParallelText, DataError> {
-    parallel_text(dir, "de", "en")
-}
-
-/// Reads sentences and their translations from pairs of files in `dir`, one sentence a line.
-///
-/// ```text
-/// DIR/train.SOURCE   DIR/train.TARGET
-/// DIR/valid.SOURCE   DIR/valid.TARGET     or val or dev in place of valid
-/// DIR/test.SOURCE    DIR/test.TARGET
-/// ```
-///
-/// A language is any ending of a file name. Files are UTF-8. A byte order mark at the start is
-/// skipped, lines may end as on Windows, and the last one need not end. In a file without a line feed
-/// carriage returns end the lines; in any other they are refused inside of a line, since nobody knows
-/// whether one was to end there. What else Unicode calls a line end stays inside of sentences: a file
-/// that was cut there would no longer correspond to its translation. Sentences are otherwise as
-/// in the files, their case and blanks included. Other files in the folder are not looked at.
-///
-/// A sentence of nothing but white space teaches nothing: its pair is left out of the training part
-/// and counted in [`left_out`](ParallelText::left_out). In the other parts every line stays, since
-/// a BLEU of fewer sentences could not be compared with anyone else's: an empty source there is to
-/// be translated by the empty sentence, and an empty target is a reference like any other.
-///
-/// # Errors
-///
-/// A file that is missing, unreadable, not UTF-8 or without a sentence; a carriage return inside of a
-/// line; two files of unequal numbers of lines; two validation parts; a language that is no file
-/// ending. Each names the file, and the line where there is one.
-pub fn parallel_text(dir: &Path, source: &str, target: &str) -> Result<ParallelText, DataError> {
-    let files = Files::new(dir, source, target)?;
-    let (train, left_out) = files.training_part()?;
-    Ok(ParallelText {
-        train,
-        validation: files.part(files.validation_name()?, |_, _| true)?,
-        test: files.part("test", |_, _| true)?,
-        left_out,
-    })
-}
 
 /// Where the files are.
 struct Files<'a> {
     dir: &'a Path,
-    source: &'a str,
-    target: &'a str,
+    /// What their names end in, source and target.
+    languages: [&'a str; 2],
 }
 
-impl<'a> Files<'a> {
-    fn new(dir: &'a Path, source: &'a str, target: &'a str) -> Result<Self, CorpusError> {
-        for name in [source, target] {
-            if name.is_empty() || name.contains(['/', '\\', '\0']) {
-                let name = name.to_owned();
-                return Err(CorpusError::Language { name });
-            }
-        }
-        if source == target {
-            let name = source.to_owned();
-            return Err(CorpusError::SameLanguage { name });
-        }
-        Ok(Self {
-            dir,
-            source,
-            target,
+impl Files<'_> {
+    fn read(&self) -> Result<ParallelText, FileError> {
+        let (train, left_out) = self.training_part()?;
+        Ok(ParallelText {
+            train,
+            validation: self.part(self.validation_name()?, |_, _| true)?,
+            test: self.part("test", |_, _| true)?,
+            left_out,
         })
     }
 
     fn paths(&self, part: &str) -> [PathBuf; 2] {
-        [self.source, self.target].map(|language| self.dir.join(format!("{part}.{language}")))
+        self.languages
+            .map(|language| self.dir.join(format!("{part}.{language}")))
     }
 
     /// The name that files of the validation part have. If there are none it is the first name,
     /// whose files are then found missing.
-    fn validation_name(&self) -> Result<&'static str, CorpusError> {
-        let present = |name: &&str| self.paths(name).iter().any(|path| path.exists());
-        let mut found = VALIDATION.into_iter().filter(present);
+    fn validation_name(&self) -> Result<&'static str, FileError> {
+        let file = |name: &str| self.paths(name).into_iter().find(|path| path.exists());
+        let mut found = VALIDATION
+            .into_iter()
+            .filter_map(|name| Some((name, file(name)?)));
         match (found.next(), found.next()) {
-            (Some(first), Some(second)) => {
-                let file = |name| self.paths(name).into_iter().find(|path| path.exists());
-                Err(CorpusError::TwoValidationParts {
-                    first: file(first).unwrap_or_default(),
-                    second: file(second).unwrap_or_default(),
-                })
+            (Some((_, first)), Some((_, second))) => {
+                let reason = format!(
+                    "and {} are both there, and only one can be the validation part: move the other out of there",
+                    second.display()
+                );
+                Err(FileError::unfit(&first, reason))
             }
-            (found, _) => Ok(found.unwrap_or(VALIDATION[0])),
+            (found, _) => Ok(found.map_or(VALIDATION[0], |(name, _)| name)),
         }
     }
 
@@ -143,18 +99,18 @@ impl<'a> Files<'a> {
         &self,
         name: &str,
         wanted: impl Fn(&str, &str) -> bool,
-    ) -> Result<SentencePairs, CorpusError> {
+    ) -> Result<SentencePairs, FileError> {
         let files = self.paths(name);
         let (source, target) = (self.text(&files[0])?, self.text(&files[1])?);
-        let (source_lines, target_lines) = (source.lines().count(), target.lines().count());
-        if source_lines != target_lines {
-            let [source_path, target_path] = files;
-            return Err(CorpusError::Lines {
-                source_path,
-                source_lines,
-                target_path,
-                target_lines,
-            });
+        let lines = [source.lines().count(), target.lines().count()];
+        if lines[0] != lines[1] {
+            let reason = format!(
+                "has {} lines and {} has {}: line n of one must be the translation of line n of the other",
+                lines[0],
+                files[1].display(),
+                lines[1]
+            );
+            return Err(FileError::unfit(&files[0], reason));
         }
         let mut pairs = SentencePairs {
             files,
@@ -170,7 +126,7 @@ impl<'a> Files<'a> {
     }
 
     /// The pairs that have two sides, and how many have not.
-    fn training_part(&self) -> Result<(SentencePairs, usize), CorpusError> {
+    fn training_part(&self) -> Result<(SentencePairs, usize), FileError> {
         let left_out = Cell::new(0);
         let has_two_sides = |source: &str, target: &str| {
             let blank = is_blank(source) || is_blank(target);
@@ -179,32 +135,32 @@ impl<'a> Files<'a> {
         };
         let pairs = self.part("train", has_two_sides)?;
         if pairs.is_empty() {
-            let [source_path, target_path] = pairs.files;
-            return Err(CorpusError::NoPairs {
-                source_path,
-                target_path,
-            });
+            let [source, target] = &pairs.files;
+            let reason = format!(
+                "and {} hold nothing to learn from: one side of every pair is empty",
+                target.display()
+            );
+            return Err(FileError::unfit(source, reason));
         }
         Ok((pairs, left_out.get()))
     }
 
-    fn text(&self, path: &Path) -> Result<Text, CorpusError> {
+    fn text(&self, path: &Path) -> Result<Text, FileError> {
         let bytes = fs::read(path).map_err(|error| match error.kind() {
-            std::io::ErrorKind::NotFound => CorpusError::Missing {
-                path: path.to_owned(),
-                source_language: self.source.to_owned(),
-                target_language: self.target.to_owned(),
-            },
-            _ => CorpusError::Unreadable {
-                path: path.to_owned(),
-                reason: error.to_string(),
-            },
+            io::ErrorKind::NotFound => {
+                let [source, target] = self.languages;
+                let expected = format!(
+                    "expected are DIR/train, DIR/valid (or val, dev) and DIR/test, each as .{source} and \
+                     .{target} with one sentence a line"
+                );
+                let path = path.to_owned();
+                FileError::Missing { path, expected }
+            }
+            _ => FileError::unreadable(path, error),
         })?;
-        let text = Text::of(bytes).map_err(|fault| fault.of(path.to_owned()))?;
+        let text = Text::of(bytes, path)?;
         if text.lines().all(is_blank) {
-            return Err(CorpusError::Empty {
-                path: path.to_owned(),
-            });
+            return Err(FileError::unfit(path, "holds no sentences"));
         }
         Ok(text)
     }
@@ -221,34 +177,27 @@ struct Text {
     end: LineEnd,
 }
 
-/// Why it does not.
-#[derive(Debug, PartialEq, Eq)]
-enum TextFault {
-    /// Every other byte of English in UTF-16 is zero, three of four in UTF-32, and hardly any in UTF-8.
-    WideCharacters,
-    /// The first line that is not UTF-8.
-    Encoding(usize),
-    /// The first line with a carriage return inside of it.
-    CarriageReturn(usize),
-}
-
 impl Text {
-    fn of(bytes: Vec<u8>) -> Result<Self, TextFault> {
+    /// What the bytes of the file at `path` say.
+    fn of(bytes: Vec<u8>, path: &Path) -> Result<Self, FileError> {
+        // Every other byte of English in UTF-16 is zero, three of four in UTF-32, and hardly any in UTF-8.
         let zeros = bytes.iter().filter(|&&byte| byte == 0).count();
-        let marked = [b"\xff\xfe", b"\xfe\xff"]
-            .iter()
-            .any(|mark| bytes.starts_with(*mark));
+        let marked = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
         if marked || zeros > bytes.len() / 4 {
-            return Err(TextFault::WideCharacters);
+            let reason = "is UTF-16, UTF-32 or no text: the files must be UTF-8 (iconv -f UTF-16 -t UTF-8 \
+                          converts one)";
+            return Err(FileError::unfit(path, reason));
         }
         let mark = bytes.len() - without_mark(&bytes).len();
         let mut text = String::from_utf8(bytes).map_err(|error| {
             let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
             let end = LineEnd::of(valid).unwrap_or(LineEnd::Feed).byte();
-            TextFault::Encoding(1 + valid.iter().filter(|&&byte| byte == end).count())
+            let line = 1 + valid.iter().filter(|&&byte| byte == end).count();
+            Fault::line(line, "not UTF-8; convert the file, for example by iconv").of(path)
         })?;
         text.drain(..mark);
-        let end = LineEnd::of(text.as_bytes()).map_err(TextFault::CarriageReturn)?;
+        let end = LineEnd::of(text.as_bytes())
+            .map_err(|line| Fault::line(line, CARRIAGE_RETURN).of(path))?;
         Ok(Self { text, end })
     }
 
@@ -258,26 +207,24 @@ impl Text {
     }
 }
 
-impl TextFault {
-    /// The fault as it is in this file.
-    fn of(self, path: PathBuf) -> CorpusError {
-        match self {
-            Self::WideCharacters => CorpusError::WideCharacters { path },
-            Self::Encoding(line) => CorpusError::Encoding { path, line },
-            Self::CarriageReturn(line) => CorpusError::CarriageReturn { path, line },
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::{Text, TextFault};
+    use std::path::Path;
 
-    fn lines(bytes: &[u8]) -> Result<Vec<String>, TextFault> {
-        let text = Text::of(bytes.to_vec())?;
+    use super::Text;
+
+    fn lines(bytes: &[u8]) -> Result<Vec<String>, String> {
+        let text =
+            Text::of(bytes.to_vec(), Path::new("a.de")).map_err(|error| error.to_string())?;
         Ok(text.lines().map(str::to_owned).collect())
+    }
+
+    #[track_caller]
+    fn assert_refused(bytes: &[u8], start: &str) {
+        let error = lines(bytes).unwrap_err();
+        assert!(error.starts_with(start), "{bytes:?}: {error}");
     }
 
     #[test]
@@ -305,7 +252,8 @@ mod tests {
         }
         assert_eq!(read("\r\r").map(|lines| lines.len()), Ok(2));
         for (text, line) in [("a\rb\nc\n", 1), ("a\nb\r\r\n", 2), ("a\r\nb\n\rc\n", 3)] {
-            assert_eq!(read(text), Err(TextFault::CarriageReturn(line)), "{text:?}");
+            let start = format!("a.de, line {line}: a carriage return inside");
+            assert_refused(text.as_bytes(), &start);
         }
     }
 
@@ -323,18 +271,21 @@ mod tests {
         };
         let text = "zwei große Hunde\r\n";
         for bytes in [wide(text), wide("\u{FEFF}猫"), wider(text), vec![0; 99]] {
-            assert_eq!(lines(&bytes), Err(TextFault::WideCharacters), "{bytes:?}");
+            assert_refused(&bytes, "a.de is UTF-16, UTF-32 or no text");
         }
         assert_eq!(lines(b"\0a dog\n").unwrap(), ["\0a dog"]);
     }
 
     #[test]
     fn the_first_line_that_is_not_utf8_is_counted() {
-        let line = |line| Err(TextFault::Encoding(line));
-        assert_eq!(lines(b"\xff\n"), line(1));
-        assert_eq!(lines(b"a\nb\xc3\nc"), line(2));
+        for (bytes, line) in [
+            (&b"\xff\n"[..], 1),
+            (b"a\nb\xc3\nc", 2),
+            (b"a\r\n\r\n\xe2\x82", 3),
+            (b"a\rb\r\xe2\x82\rc", 3),
+        ] {
+            assert_refused(bytes, &format!("a.de, line {line}: not UTF-8"));
+        }
         assert_eq!(lines("\u{FEFF}a\n\n\n".as_bytes()).map(|l| l.len()), Ok(3));
-        assert_eq!(lines(b"a\r\n\r\n\xe2\x82"), line(3));
-        assert_eq!(lines(b"a\rb\r\xe2\x82\rc"), line(3));
     }
 }

@@ -86,7 +86,8 @@ impl EncodedPairs {
     pub fn padded(&self, indices: &[usize]) -> Result<PaddedBatch, DataError> {
         let len = self.len();
         if let Some(&index) = indices.iter().find(|&&index| index >= len) {
-            return Err(DataError::Pair { index, len });
+            let what = "sentence pair";
+            return Err(DataError::Index { what, index, len });
         }
         let (source, target) = (
             Side::of(&self.source, indices),
@@ -168,7 +169,11 @@ mod tests {
         assert_eq!(pairs.padded(&[]).unwrap(), PaddedBatch::default());
         assert_eq!(
             pairs.padded(&[0, 3]).unwrap_err(),
-            DataError::Pair { index: 3, len: 3 }
+            DataError::Index {
+                what: "sentence pair",
+                index: 3,
+                len: 3
+            }
         );
     }
 }

@@ -1,10 +1,11 @@
 //! Pairs of sentences for translation: files, subwords, batches, and BLEU.
 //!
 //! ```no_run
-//! use std::path::Path;
-//! use xsam_data::text::{BatchSize, BleuConfig, Tokenizer, bleu, iwslt14_de_en, training_batches};
+//! use xsam_data::text::{BatchSize, BleuConfig, Tokenizer, bleu, training_batches};
+//! use xsam_data::{DatasetName, Request, load};
 //!
-//! let text = iwslt14_de_en(Path::new("iwslt14"))?;
+//! let data = load(DatasetName::Iwslt14DeEn, &Request::default())?;
+//! let text = data.text().expect("a data set of text");
 //! let tokenizer = Tokenizer::train(text.train.sentences(), 10_000)?;
 //! let train = tokenizer.encode_pairs(&text.train);
 //! for epoch in 0..2 {
@@ -29,7 +30,6 @@ mod bpe;
 mod corpus;
 mod detokenize;
 mod encoded;
-mod error;
 mod pairs;
 mod sentences;
 mod special;
@@ -38,10 +38,8 @@ pub use batches::{BatchSize, PairBatches, evaluation_batches, training_batches};
 pub use bleu::{Bleu, BleuConfig, BleuTokenization, Smoothing, bleu};
 pub use bpe::Tokenizer;
 pub(crate) use corpus::{IWSLT14_DE_EN, PARALLEL_TEXT};
-pub use corpus::{iwslt14_de_en, parallel_text};
 pub use detokenize::detokenize;
 pub use encoded::{EncodedPairs, PaddedBatch};
-pub use error::{BleuError, CorpusError, TokenizerError};
 pub use pairs::{ParallelText, SentencePairs};
 pub use sentences::Sentences;
 pub use special::{BOS, EOS, PAD, UNK};

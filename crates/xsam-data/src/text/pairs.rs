@@ -72,10 +72,7 @@ impl SentencePairs {
     ///
     /// `n` is zero or more than there are.
     pub fn first(&self, n: usize) -> Result<Self, DataError> {
-        let len = self.len();
-        if n == 0 || n > len {
-            return Err(DataError::Subset { size: n, len });
-        }
+        DataError::unless_subset(n, self.len())?;
         Ok(Self {
             source: self.source.first(n),
             target: self.target.first(n),

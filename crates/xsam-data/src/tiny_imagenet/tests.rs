@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::fs;
+use std::path::Path;
 
 use image::{DynamicImage, GrayImage, Luma, Rgb, RgbImage};
 use proptest::prelude::*;
@@ -57,7 +58,8 @@ fn folder() -> TempDir {
 }
 
 fn load(dir: &Path) -> Result<Splits, DataError> {
-    read(dir, Validation::new(0.34, 0).unwrap(), &COUNTS)
+    let validation = Validation::new(0.34, 0).unwrap();
+    read(&Source::new(&FACTS, dir)?, validation, &COUNTS)
 }
 
 /// The first value of every image.
@@ -160,10 +162,8 @@ fn what_is_missing_is_named_and_how_to_get_it() {
 fn images_in_excess_or_not_there_are_named() {
     let image = "train/n01443537/images/n01443537_2.JPEG";
     let found = message(|root| fs::remove_file(root.join(image)).unwrap());
-    assert_eq!(
-        found,
-        "train/n01443537/images holds 2 images and must hold 3"
-    );
+    let expected = "train/n01443537/images holds 2 images and must hold 3";
+    assert_eq!(found, expected);
     let found = message(|root| save(&root.join("val/images/val_3.JPEG"), 64, 0, true));
     assert_eq!(found, "val/images holds 5 images and must hold 4");
     let found = message(|root| {
@@ -194,16 +194,13 @@ fn images_in_excess_or_not_there_are_named() {
 fn images_that_are_damaged_or_of_another_size_are_named() {
     let image = "train/n01443537/images/n01443537_2.JPEG";
     let found = message(|root| save(&root.join(image), 65, 0, false));
-    assert_eq!(
-        found,
-        format!("the image {image} is 65x65 pixels and must be 64x64")
-    );
+    assert_eq!(found, format!("{image} is 65x65 pixels and must be 64x64"));
     let found = message(|root| {
         let bytes = fs::read(root.join(image)).unwrap();
         fs::write(root.join(image), &bytes[..bytes.len() - 2]).unwrap();
     });
-    let reason = "is damaged, or not one: the end is missing";
-    assert_eq!(found, format!("the image {image} {reason}"));
+    let reason = "is damaged, or not an image: the end is missing";
+    assert_eq!(found, format!("{image} {reason}"));
 }
 
 #[test]
@@ -232,25 +229,18 @@ fn known() -> Vec<String> {
 #[test]
 fn every_wrong_line_of_wnids_is_refused() {
     for (text, message) in [
-        ("n01443537\n", "line 2: the file ends after 1 of 2 names"),
+        ("n01443537", "line 2: the file ends after 1 of 2 names"),
         (
-            "n01443537\nn0144353\n",
-            "line 2: `n0144353` is not n and eight digits",
-        ),
-        (
-            "x01443537\nn02124075\n",
-            "line 1: `x01443537` is not n and eight digits",
-        ),
-        (
-            "n0144353\u{0663}\nn02124075\n",
-            "line 1: `n0144353\u{0663}` is not n and eight digits",
-        ),
-        (
-            "n01443537\nn01443537\n",
+            "n01443537\nn01443537",
             "line 2: `n01443537` is also on line 1",
         ),
     ] {
         let fault = wnids(text.as_bytes(), 2).unwrap_err();
+        assert_eq!(fault.to_string(), message);
+    }
+    for wnid in ["n0144353", "x01443537", "n0144353\u{0663}"] {
+        let fault = wnids(format!("n01443537\n{wnid}").as_bytes(), 2).unwrap_err();
+        let message = format!("line 2: `{wnid}` is not n and eight digits");
         assert_eq!(fault.to_string(), message);
     }
 }
@@ -285,34 +275,29 @@ fn every_wrong_line_of_annotations_is_refused() {
     assert_eq!(of(&good).unwrap(), expected);
     for (line, reason) in [
         ("b.JPEG", "the line has no tab"),
-        ("b.JPEG\tn02124075", "the line has 2 fields and must have 6"),
+        ("b.JPEG n02124075", "the line has 2 fields and must have 6"),
         (
-            "b.JPEG\tn02124075\t0\t1\t2",
+            "b.JPEG n02124075 0 1 2",
             "the line has 5 fields and must have 6",
         ),
         (
-            "b.JPEG\tn02124075\t0\t1\t2\t3\t4",
+            "b.JPEG n02124075 0 1 2 3 4",
             "the line has 7 fields and must have 6",
         ),
+        ("b.JPEG n02124075 0 1 x 3", "`x` is not a number of pixels"),
         (
-            "b.JPEG\tn02124075\t0\t1\tx\t3",
-            "`x` is not a number of pixels",
-        ),
-        (
-            "b.JPEG\tn02124075\t0\t-1\t2\t3",
+            "b.JPEG n02124075 0 -1 2 3",
             "`-1` is not a number of pixels",
         ),
         (
-            "b.JPEG\tn02124076\t0\t1\t2\t3",
+            "b.JPEG n02124076 0 1 2 3",
             "the class `n02124076` is not in wnids.txt",
         ),
-        (
-            "a.JPEG\tn02124075\t0\t1\t2\t3",
-            "`a.JPEG` is also on line 1",
-        ),
+        ("a.JPEG n02124075 0 1 2 3", "`a.JPEG` is also on line 1"),
         ("", "the file ends after 1 of 2 lines"),
         ("\n\nb.JPEG", "the line has no tab"),
     ] {
+        let line = line.replace(' ', "\t");
         let fault = of(&format!("{first}{line}\n")).unwrap_err();
         assert_eq!(fault.to_string(), format!("line 2: {reason}"));
     }

@@ -45,14 +45,11 @@ fn tar_gz(entries: &[(&[u8], EntryType, &[u8])]) -> Vec<u8> {
 fn zip(entries: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, data) in entries {
+        let options = SimpleFileOptions::default();
         if name.ends_with('/') {
-            archive
-                .add_directory(*name, SimpleFileOptions::default())
-                .unwrap();
+            archive.add_directory(*name, options).unwrap();
         } else {
-            archive
-                .start_file(*name, SimpleFileOptions::default())
-                .unwrap();
+            archive.start_file(*name, options).unwrap();
             archive.write_all(data).unwrap();
         }
     }
@@ -92,17 +89,16 @@ fn archives_are_unpacked_into_the_folder_and_removed() {
         for keep in [false, true] {
             let (server, files) = served(name, archive);
             let place = Place::empty();
-            let fetch = place.fetch(files).keep_archive(keep);
+            let mut fetch = place.fetch(files);
+            fetch.keep_archive = keep;
             fetch.run(&mut |_| {}).unwrap();
             let folder = place.at("toy");
             assert_eq!(names(&folder), [".complete", ".md5sums", "a", "c"]);
             assert!(fs::read(folder.join("a/b.bin")).unwrap() == big);
             assert!(fs::read(folder.join("c")).unwrap() == small);
             let sums = fs::read_to_string(folder.join(".md5sums")).unwrap();
-            assert_eq!(
-                sums,
-                format!("{}  a/b.bin\n{}  c\n", md5(&big), md5(&small))
-            );
+            let expected = format!("{}  a/b.bin\n{}  c\n", md5(&big), md5(&small));
+            assert_eq!(sums, expected);
             let kept = place.at(name);
             assert_eq!(kept.exists() && fs::read(kept).unwrap() == *archive, keep);
             assert!(!place.at("toy.part").exists());
@@ -141,19 +137,13 @@ fn names_that_lead_elsewhere_are_refused() {
             (name.as_bytes(), EntryType::Regular, b"evil"),
         ]);
         refused("x.tar.gz", &tar, reason);
-        refused(
-            "x.zip",
-            &zip(&[("top/a/b.bin", b"fine"), (name, b"evil")]),
-            reason,
-        );
+        let zip = zip(&[("top/a/b.bin", b"fine"), (name, b"evil")]);
+        refused("x.zip", &zip, reason);
     }
-    let tar = tar_gz(&[(b"top/\xff", EntryType::Regular, b"evil")]);
-    refused("x.tar.gz", &tar, "not UTF-8");
-    refused(
-        "x.tar.gz",
-        &tar_gz(&[(b"top", EntryType::Regular, b"evil")]),
-        "no folder",
-    );
+    for (name, reason) in [(&b"top/\xff"[..], "not UTF-8"), (b"top", "no folder")] {
+        let tar = tar_gz(&[(name, EntryType::Regular, b"evil")]);
+        refused("x.tar.gz", &tar, reason);
+    }
 }
 
 #[test]
@@ -176,11 +166,8 @@ fn entries_other_than_files_and_folders_are_refused() {
         // Through the link, had it been made.
         let inside = self::header(b"top/evil/passwd", EntryType::Regular, 4);
         archive.append(&inside, &b"evil"[..]).unwrap();
-        refused(
-            "x.tar.gz",
-            &archive.into_inner().unwrap().finish().unwrap(),
-            reason,
-        );
+        let archive = archive.into_inner().unwrap().finish().unwrap();
+        refused("x.tar.gz", &archive, reason);
     }
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     archive
@@ -192,65 +179,51 @@ fn entries_other_than_files_and_folders_are_refused() {
 #[test]
 fn names_that_collide_are_refused() {
     let file = EntryType::Regular;
-    let twice = tar_gz(&[(b"top/a", file, b"1"), (b"top/./a", file, b"2")]);
-    refused("x.tar.gz", &twice, "in it twice");
-    let both = tar_gz(&[(b"top/a", file, b"1"), (b"top/a/b", file, b"2")]);
-    refused("x.tar.gz", &both, "a file and a folder");
-    let both = tar_gz(&[(b"top/a/b", file, b"1"), (b"top/a", file, b"2")]);
-    refused("x.tar.gz", &both, "in it twice");
+    for (first, second, reason) in [
+        (&b"top/a"[..], &b"top/./a"[..], "in it twice"),
+        (b"top/a", b"top/a/b", "a file and a folder"),
+        (b"top/a/b", b"top/a", "in it twice"),
+    ] {
+        let tar = tar_gz(&[(first, file, b"1"), (second, file, b"2")]);
+        refused("x.tar.gz", &tar, reason);
+    }
 }
 
 #[test]
 fn bombs_stop_early() {
     let zeros = vec![0; 5_000_000];
-    let file = EntryType::Regular;
-    let tar = tar_gz(&[(b"top/a/b.bin", file, &zeros)]);
-    assert!(tar.len() < 50_000);
-    refused("x.tar.gz", &tar, "more than 200000 bytes");
-    refused(
-        "x.zip",
-        &zip(&[("top/a/b.bin", &zeros)]),
-        "more than 200000 bytes",
-    );
-    // Each within the limit, all of them not.
+    let (file, folder) = (EntryType::Regular, EntryType::Directory);
+    let bytes = "more than 200000 bytes";
+    assert!(tar_gz(&[(b"top/a/b.bin", file, &zeros)]).len() < 50_000);
+    refused("x.zip", &zip(&[("top/a/b.bin", &zeros)]), bytes);
     let some = &zeros[..150_000];
-    let tar = tar_gz(&[(b"top/a/b.bin", file, some), (b"top/c", file, some)]);
-    refused("x.tar.gz", &tar, "more than 200000 bytes");
-    // A name of five megabytes, and one that is within the limit of the bytes: it has no place in a file, and would be
-    // kept in memory.
-    let tar = tar_gz(&[
-        (b"long", EntryType::GNULongName, &zeros),
-        (b"top/c", file, b""),
-    ]);
-    refused("x.tar.gz", &tar, "more than it may");
-    let tar = tar_gz(&[
-        (b"long", EntryType::GNULongName, &zeros[..150_000]),
-        (b"top/c", file, b""),
-    ]);
-    refused("x.tar.gz", &tar, "more than it may");
-    // Nor has a folder data of its own, or an archive more comments than entries.
-    let tar = tar_gz(&[(b"top/", EntryType::Directory, some), (b"top/c", file, b"")]);
-    refused("x.tar.gz", &tar, "more than it may");
-    let comments = vec![(&b"top/c"[..], EntryType::XGlobalHeader, &b""[..]); 21];
-    refused(
-        "x.tar.gz",
-        &tar_gz(&comments),
-        "more than 20 files and folders",
-    );
+    let (long, it_may) = (EntryType::GNULongName, "more than it may");
+    for (entries, reason) in [
+        (&[(&b"top/a/b.bin"[..], file, &zeros[..])][..], bytes),
+        // Each within the limit, all of them not.
+        (
+            &[(b"top/a/b.bin", file, some), (b"top/c", file, some)],
+            bytes,
+        ),
+        // A name of five megabytes, and one that is within the limit of the bytes: it has no place in a file,
+        // and would be kept in memory.
+        (&[(b"long", long, &zeros), (b"top/c", file, b"")], it_may),
+        (&[(b"long", long, some), (b"top/c", file, b"")], it_may),
+        // Nor has a folder data of its own.
+        (&[(b"top/", folder, some), (b"top/c", file, b"")], it_may),
+    ] {
+        refused("x.tar.gz", &tar_gz(entries), reason);
+    }
 
+    let entries = "more than 20 files and folders";
     let many: Vec<String> = (0..21).map(|i| format!("top/{i}/")).collect();
     let folders: Vec<(&str, &[u8])> = many.iter().map(|name| (&name[..], &b""[..])).collect();
-    refused("x.zip", &zip(&folders), "more than 20 files and folders");
-    let folder = EntryType::Directory;
-    let entries: Vec<_> = many
-        .iter()
-        .map(|name| (name.as_bytes(), folder, &b""[..]))
-        .collect();
-    refused(
-        "x.tar.gz",
-        &tar_gz(&entries),
-        "more than 20 files and folders",
-    );
+    refused("x.zip", &zip(&folders), entries);
+    let folders = many.iter().map(|name| (name.as_bytes(), folder, &b""[..]));
+    refused("x.tar.gz", &tar_gz(&folders.collect::<Vec<_>>()), entries);
+    // An archive has no more comments than entries.
+    let comments = vec![(&b"top/c"[..], EntryType::XGlobalHeader, &b""[..]); 21];
+    refused("x.tar.gz", &tar_gz(&comments), entries);
 }
 
 #[test]
@@ -308,7 +281,9 @@ fn unpacking_stopped_anywhere_leaves_nothing_that_looks_complete() {
     let mut stops = 0;
     for at in [1, 65_536, 65_537, 131_072, 150_000, 150_001] {
         let flag = AtomicBool::new(false);
-        let stopped = place.fetch(files).cancel(&flag).run(&mut |progress| {
+        let mut fetch = place.fetch(files);
+        fetch.cancel = Some(&flag);
+        let stopped = fetch.run(&mut |progress| {
             if progress.stage == Stage::Unpacking && progress.bytes >= at {
                 flag.store(true, Ordering::Relaxed);
             }

@@ -6,14 +6,12 @@ use xsam_data::DatasetName;
 use xsam_data::fetch::{Fetch, FetchError, State};
 
 use crate::server::{Reply, Server, whole};
-use crate::{Place, file, md5, names, noise, one};
+use crate::{Place, Toy, file, md5, names, noise, one};
 
 #[test]
 fn what_a_fetch_did_not_make_is_left_as_it_is() {
-    let bytes = noise(1000);
-    let server = Server::script(vec![whole(&bytes)]);
-    let files = one(&[server.url("a.bin")], &bytes);
-    let place = Place::empty();
+    let toy = Toy::sound(1000);
+    let (files, place) = (toy.files, &toy.place);
     let refused = || {
         let error = place.run(files).unwrap_err();
         assert!(matches!(&error, FetchError::Occupied { path } if *path == place.at("toy")));
@@ -29,13 +27,13 @@ fn what_a_fetch_did_not_make_is_left_as_it_is() {
     fs::remove_dir_all(place.at("toy")).unwrap();
     fs::write(place.at("toy"), "mine").unwrap();
     refused();
-    assert_eq!(server.count(), 0);
+    assert_eq!(toy.server.count(), 0);
     fs::remove_file(place.at("toy")).unwrap();
     assert_eq!(place.fetch(files).state().unwrap(), State::Absent);
     // Nothing is lost with an empty folder.
     fs::create_dir(place.at("toy")).unwrap();
     assert_eq!(place.fetch(files).state().unwrap(), State::Absent);
-    place.finishes(files, &bytes);
+    toy.finishes();
     assert_eq!(place.fetch(files).state().unwrap(), State::Complete);
 }
 
@@ -61,7 +59,8 @@ fn a_mirror_comes_first_and_the_published_source_after_it() {
     let files = one(&[own.url("published/a.bin")], &bytes);
     for (requests, base) in [(0, "some/where"), (1, "some/where/")] {
         let place = Place::empty();
-        let fetch = place.fetch(files).mirror(&mirror.url(base));
+        let mut fetch = place.fetch(files);
+        fetch.mirror = Some(mirror.url(base));
         fetch.run(&mut |_| {}).unwrap();
         place.finishes(files, &bytes);
         assert_eq!(own.count(), requests);
@@ -71,7 +70,8 @@ fn a_mirror_comes_first_and_the_published_source_after_it() {
 
     let place = Place::empty();
     for url in ["ftp://h/", "h", ""] {
-        let fetch = place.fetch(files).mirror(url);
+        let mut fetch = place.fetch(files);
+        fetch.mirror = Some(url.to_owned());
         let error = fetch.run(&mut |_| {}).unwrap_err();
         assert!(matches!(error, FetchError::Mirror { .. }), "{error}");
     }
@@ -80,10 +80,8 @@ fn a_mirror_comes_first_and_the_published_source_after_it() {
 
 #[test]
 fn two_fetches_of_one_data_set_do_not_meet() {
-    let bytes = noise(1000);
-    let server = Server::script(vec![whole(&bytes)]);
-    let files = one(&[server.url("a.bin")], &bytes);
-    let place = Place::empty();
+    let toy = Toy::sound(1000);
+    let (files, place) = (toy.files, &toy.place);
     let mut others = 0;
     let fetch = place.fetch(files);
     fetch
@@ -96,8 +94,8 @@ fn two_fetches_of_one_data_set_do_not_meet() {
         })
         .unwrap();
     assert!(others > 0);
-    place.finishes(files, &bytes);
-    assert_eq!(server.count(), 1);
+    toy.finishes();
+    assert_eq!(toy.server.count(), 1);
 }
 
 #[test]
@@ -120,49 +118,42 @@ fn files_that_arrived_are_not_fetched_again_if_another_one_fails() {
 
 #[test]
 fn what_an_interrupted_fetch_left_is_removed() {
-    let bytes = noise(1000);
-    let server = Server::script(vec![whole(&bytes)]);
-    let files = one(&[server.url("a.bin")], &bytes);
-    let place = Place::empty();
+    let toy = Toy::sound(1000);
+    let (files, place) = (toy.files, &toy.place);
     // Ended while it made the folder.
     fs::create_dir_all(place.at("toy.part/tree/half")).unwrap();
     fs::write(place.at("toy.part/tree/.complete"), "half").unwrap();
-    place.finishes(files, &bytes);
+    toy.finishes();
     assert_eq!(names(&place.at("toy")), [".complete", ".md5sums", "a.bin"]);
     // Ended after the folder had its name.
     fs::create_dir(place.at("toy.part")).unwrap();
     fs::write(place.at("toy.part/a.bin"), "half").unwrap();
-    place.finishes(files, &bytes);
+    toy.finishes();
     // What someone else put there stays.
     fs::create_dir(place.at("toy.part")).unwrap();
     fs::write(place.at("toy.part/mine"), "mine").unwrap();
     place.run(files).unwrap();
     assert_eq!(names(&place.at("toy.part")), ["mine"]);
-    assert_eq!(server.count(), 1);
+    assert_eq!(toy.server.count(), 1);
 }
 
 #[test]
 fn changes_after_a_fetch_are_found() {
-    let bytes = noise(1000);
-    let server = Server::script(vec![whole(&bytes)]);
-    let files = one(&[server.url("a.bin")], &bytes);
-    let place = Place::empty();
+    let toy = Toy::sound(1000);
+    let (files, place) = (toy.files, &toy.place);
     let verify = || place.fetch(files).verify(&mut |_| {});
     assert!(matches!(verify(), Err(FetchError::NotFetched { .. })));
-    place.finishes(files, &bytes);
+    toy.finishes();
     fs::write(place.at("toy/added"), "").unwrap();
     verify().unwrap();
 
-    let damaged = |what: &str| match verify() {
-        Err(FetchError::Damaged { differences, .. }) => assert_eq!(differences, [what]),
-        other => panic!("{other:?}"),
-    };
+    let damaged = |what: &str| assert_eq!(place.differences(files), [what]);
     let a = place.at("toy/a.bin");
     fs::remove_file(&a).unwrap();
     damaged("a.bin is missing");
     fs::write(&a, noise(999)).unwrap();
     damaged("a.bin differs");
-    fs::write(&a, &bytes).unwrap();
+    fs::write(&a, &toy.bytes).unwrap();
     verify().unwrap();
     fs::write(place.at("toy/.md5sums"), "").unwrap();
     damaged(".md5sums differs");
@@ -174,12 +165,10 @@ fn nothing_outside_of_the_folder_is_read_whatever_its_list_says() {
     use std::os::unix::fs::symlink;
     use std::process::Command;
 
-    let bytes = noise(1000);
-    let server = Server::script(vec![whole(&bytes)]);
-    let files = one(&[server.url("a.bin")], &bytes);
-    let place = Place::empty();
-    place.finishes(files, &bytes);
-    fs::write(place.at("outside"), &bytes).unwrap();
+    let toy = Toy::sound(1000);
+    let (files, place) = (toy.files, &toy.place);
+    toy.finishes();
+    fs::write(place.at("outside"), &toy.bytes).unwrap();
     let sums = fs::read_to_string(place.at("toy/.md5sums")).unwrap();
     let mark = fs::read_to_string(place.at("toy/.complete")).unwrap();
     let refused = |list: &str, difference: &str| {
@@ -187,25 +176,18 @@ fn nothing_outside_of_the_folder_is_read_whatever_its_list_says() {
         assert_ne!(own, mark);
         fs::write(place.at("toy/.md5sums"), list).unwrap();
         fs::write(place.at("toy/.complete"), own).unwrap();
-        match place.fetch(files).verify(&mut |_| {}) {
-            Err(FetchError::Damaged { differences, .. }) => assert_eq!(differences, [difference]),
-            other => panic!("{other:?}"),
-        }
+        assert_eq!(place.differences(files), [difference]);
     };
-    let line = |name: &str| format!("{sums}{}  {name}\n", md5(&bytes));
+    let line = |name: &str| format!("{sums}{}  {name}\n", md5(&toy.bytes));
 
     let outside = place.at("outside").display().to_string();
     let why = "of .md5sums is not a path inside a folder";
     refused(&line(&outside), &format!("{outside:?} {why}"));
     refused(&line("/dev/zero"), &format!("\"/dev/zero\" {why}"));
-    refused(
-        &line("../outside"),
-        "\"../outside\" of .md5sums leads out of the folder",
-    );
-    refused(
-        &line("b/../../outside"),
-        "\"b/../../outside\" of .md5sums leads out of the folder",
-    );
+    for name in ["../outside", "b/../../outside"] {
+        let difference = format!("{name:?} of .md5sums leads out of the folder");
+        refused(&line(name), &difference);
+    }
     refused(&line("a.bin"), "a.bin is in .md5sums twice");
     refused(&line("b"), "b is missing");
     refused(&format!("{sums}b\n"), "line 2 of .md5sums is not of a file");
@@ -220,13 +202,8 @@ fn nothing_outside_of_the_folder_is_read_whatever_its_list_says() {
     fs::create_dir(place.at("toy/folder")).unwrap();
     refused(&line("folder"), "folder is not a file");
     let pipe = place.at("toy/pipe");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
-    );
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
     refused(&line("pipe"), "pipe is not a file");
 }
 
@@ -235,52 +212,39 @@ fn nothing_outside_of_the_folder_is_read_whatever_its_list_says() {
 fn a_mark_or_a_list_without_end_is_none() {
     use std::os::unix::fs::symlink;
 
-    let bytes = noise(1000);
-    let server = Server::script(vec![whole(&bytes)]);
-    let files = one(&[server.url("a.bin")], &bytes);
-    let place = Place::empty();
-    place.finishes(files, &bytes);
+    let toy = Toy::sound(1000);
+    let (files, place) = (toy.files, &toy.place);
+    toy.finishes();
     let replace = |name: &str| {
         fs::remove_file(place.at("toy").join(name)).unwrap();
         symlink("/dev/zero", place.at("toy").join(name)).unwrap();
     };
     replace(".md5sums");
-    match place.fetch(files).verify(&mut |_| {}) {
-        Err(FetchError::Damaged { differences, .. }) => {
-            assert_eq!(differences, [".md5sums differs"]);
-        }
-        other => panic!("{other:?}"),
-    }
+    assert_eq!(place.differences(files), [".md5sums differs"]);
     replace(".complete");
     assert_eq!(place.fetch(files).state().unwrap(), State::Foreign);
     fs::remove_file(place.at("toy/.complete")).unwrap();
-    fs::write(place.at("toy/.complete"), ["a"; 100_000].join(".") + " = 1").unwrap();
-    assert_eq!(place.fetch(files).state().unwrap(), State::Foreign);
-    fs::write(place.at("toy/.complete"), ["a"; 30_000].join(".") + " = 1").unwrap();
-    assert_eq!(place.fetch(files).state().unwrap(), State::Foreign);
+    for depth in [100_000, 30_000] {
+        fs::write(
+            place.at("toy/.complete"),
+            vec!["a"; depth].join(".") + " = 1",
+        )
+        .unwrap();
+        assert_eq!(place.fetch(files).state().unwrap(), State::Foreign);
+    }
 }
 
 #[test]
 fn errors_of_the_disk_name_the_path() {
-    let bytes = noise(1000);
-    let server = Server::script(vec![whole(&bytes)]);
-    let files = one(&[server.url("a.bin")], &bytes);
-    let place = Place::empty();
+    let toy = Toy::sound(1000);
+    let (files, place) = (toy.files, &toy.place);
     fs::create_dir_all(place.at("toy.part/a.bin.part")).unwrap();
-    let error = place.run(files).unwrap_err().to_string();
-    assert!(
-        error.contains("cannot write") && error.contains("a.bin.part"),
-        "{error}"
-    );
+    place.fails(files, &["cannot write", "a.bin.part"]);
     fs::remove_dir_all(place.at("toy.part")).unwrap();
     fs::write(place.at("toy.part"), "mine").unwrap();
-    let error = place.run(files).unwrap_err().to_string();
-    assert!(
-        error.contains("cannot make") && error.contains("toy.part"),
-        "{error}"
-    );
+    place.fails(files, &["cannot make", "toy.part"]);
     fs::remove_file(place.at("toy.part")).unwrap();
-    place.finishes(files, &bytes);
+    toy.finishes();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use xsam_data::fetch::{Stage, Timeouts};
 
 use crate::server::{Reply, Server, sound, whole};
-use crate::{Files, Place, failure, file, md5, noise, one, waits};
+use crate::{Files, Place, Toy, failure, file, md5, noise, one, waits};
 
 /// A server that breaks off the first answer, then refuses as often as a fetch asks again, then is sound.
 fn broken_off(bytes: &[u8], at: usize, status: u16) -> Server {
@@ -19,12 +19,18 @@ fn broken_off(bytes: &[u8], at: usize, status: u16) -> Server {
     })
 }
 
+/// An answer of some of the bytes, which are said to be these.
+fn part(bytes: &[u8], range: &str) -> Reply {
+    let reply = Reply {
+        status: 206,
+        ..whole(bytes)
+    };
+    reply.header("Content-Range", range)
+}
+
 #[test]
 fn a_file_is_fetched_once_and_progress_is_told() {
-    let bytes = noise(300_000);
-    let server = Server::script(vec![whole(&bytes)]);
-    let files = one(&[server.url("a.bin")], &bytes);
-    let place = Place::empty();
+    let toy = Toy::sound(300_000);
     let mut seen = Vec::new();
     let told = &mut |progress: xsam_data::fetch::Progress<'_>| {
         assert_eq!(progress.file, "a.bin");
@@ -32,82 +38,76 @@ fn a_file_is_fetched_once_and_progress_is_told() {
         assert_eq!(progress.total, Some(300_000));
         seen.push(progress.bytes);
     };
-    place.fetch(files).run(told).unwrap();
+    toy.place.fetch(toy.files).run(told).unwrap();
     assert!(seen.is_sorted());
     assert_eq!((seen[0], *seen.last().unwrap()), (0, 300_000));
-    place.finishes(files, &bytes);
-    assert_eq!(server.count(), 1, "what is there is not fetched again");
+    toy.finishes();
+    assert_eq!(toy.server.count(), 1, "what is there is not fetched again");
 }
 
 #[test]
 fn a_broken_connection_goes_on_where_it_broke() {
-    let bytes = noise(200_000);
-    let body = bytes.clone();
-    let server = Server::new(move |number, request| {
-        let reply = sound(&body, "v1", request);
-        if number < 3 { reply.cut(50_001) } else { reply }
+    let toy = Toy::with(200_000, |bytes| {
+        let body = bytes.to_vec();
+        Server::new(move |number, request| {
+            let reply = sound(&body, "v1", request);
+            if number < 3 { reply.cut(50_001) } else { reply }
+        })
     });
-    let place = Place::empty();
-    place.finishes(one(&[server.url("a.bin")], &bytes), &bytes);
-    let from: Vec<_> = server
-        .requests()
-        .iter()
-        .map(|request| request.from)
-        .collect();
-    assert_eq!(from, [None, Some(50_001), Some(100_002), Some(150_003)]);
-    let tags = server
-        .requests()
-        .into_iter()
-        .map(|request| request.if_range);
-    assert!(tags.skip(1).all(|tag| tag.as_deref() == Some("\"v1\"")));
+    toy.finishes();
+    let starts = [None, Some(50_001), Some(100_002), Some(150_003)];
+    assert_eq!(toy.server.starts(), starts);
+    let requests = toy.server.requests();
+    let tags = requests.iter().map(|request| request.if_range.as_deref());
+    assert!(tags.skip(1).all(|tag| tag == Some("\"v1\"")));
 }
 
 #[test]
 fn the_next_fetch_goes_on_too() {
-    let bytes = noise(100_000);
-    let server = broken_off(&bytes, 60_000, 500);
-    let files = one(&[server.url("a.bin")], &bytes);
-    let place = Place::empty();
-    place.fails(files, &["a.bin could not be fetched", "answered 500"]);
-    place.finishes(files, &bytes);
-    assert_eq!(server.requests()[4].from, Some(60_000));
+    let toy = Toy::with(100_000, |bytes| broken_off(bytes, 60_000, 500));
+    let words = ["a.bin could not be fetched", "answered 500"];
+    toy.place.fails(toy.files, &words);
+    toy.finishes();
+    assert_eq!(toy.server.starts()[4], Some(60_000));
 }
 
 #[test]
 fn a_server_without_ranges_starts_the_file_anew() {
-    let bytes = noise(100_000);
-    let tagged = whole(&bytes).header("ETag", "\"v1\"");
-    let server = Server::script(vec![tagged.clone().cut(70_000), tagged]);
-    Place::empty().finishes(one(&[server.url("a.bin")], &bytes), &bytes);
-    assert_eq!(server.requests()[1].from, Some(70_000));
+    let toy = Toy::with(100_000, |bytes| {
+        let tagged = whole(bytes).header("ETag", "\"v1\"");
+        Server::script(vec![tagged.clone().cut(70_000), tagged])
+    });
+    toy.finishes();
+    assert_eq!(toy.server.starts()[1], Some(70_000));
 }
 
 #[test]
 fn a_file_that_changes_meanwhile_starts_anew() {
-    let bytes = noise(100_000);
-    let (old, new) = (vec![7; 100_000], bytes.clone());
-    let server = Server::new(move |number, request| match number {
-        0 => sound(&old, "old", request).cut(40_000),
-        _ => sound(&new, "new", request),
+    let toy = Toy::with(100_000, |bytes| {
+        let (old, new) = (vec![7; 100_000], bytes.to_vec());
+        Server::new(move |number, request| match number {
+            0 => sound(&old, "old", request).cut(40_000),
+            _ => sound(&new, "new", request),
+        })
     });
-    Place::empty().finishes(one(&[server.url("a.bin")], &bytes), &bytes);
-    assert_eq!(server.requests()[1].if_range.as_deref(), Some("\"old\""));
+    toy.finishes();
+    let tag = toy.server.requests()[1].if_range.clone();
+    assert_eq!(tag.as_deref(), Some("\"old\""));
 }
 
 #[test]
 fn the_date_stands_in_for_a_weak_tag_and_without_either_the_file_starts_anew() {
     let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-    let bytes = noise(50_000);
     for (dated, from) in [(true, Some(9000)), (false, None)] {
-        let weak = whole(&bytes).header("ETag", "W/\"v1\"").cut(9000);
-        let first = if dated {
-            weak.header("Last-Modified", date)
-        } else {
-            weak
-        };
-        let server = Server::script(vec![first, whole(&bytes)]);
-        Place::empty().finishes(one(&[server.url("a.bin")], &bytes), &bytes);
-        let request = &server.requests()[1];
+        let toy = Toy::with(50_000, |bytes| {
+            let mut weak = whole(bytes).header("ETag", "W/\"v1\"").cut(9000);
+            if dated {
+                weak = weak.header("Last-Modified", date);
+            }
+            Server::script(vec![weak, whole(bytes)])
+        });
+        toy.finishes();
+        let request = &toy.server.requests()[1];
         assert_eq!(request.from, from);
         assert_eq!(request.if_range.as_deref(), dated.then_some(date));
     }
@@ -115,42 +115,36 @@ fn the_date_stands_in_for_a_weak_tag_and_without_either_the_file_starts_anew() {
 
 #[test]
 fn a_range_beyond_the_end_means_whole_or_starts_anew() {
-    let bytes = noise(30_000);
     // Every byte has come, but not the end of the body, so the client does not know.
-    let body = bytes.clone();
-    let server = Server::new(move |number, request| match number {
-        0 => sound(&body, "v1", request).chunked().cut(30_000),
-        _ => sound(&body, "v1", request),
+    let toy = Toy::with(30_000, |bytes| {
+        let body = bytes.to_vec();
+        Server::new(move |number, request| match number {
+            0 => sound(&body, "v1", request).chunked().cut(30_000),
+            _ => sound(&body, "v1", request),
+        })
     });
-    Place::empty().finishes(one(&[server.url("a.bin")], &bytes), &bytes);
-    assert_eq!(server.requests()[1].from, Some(30_000));
-    assert_eq!(server.count(), 2);
+    toy.finishes();
+    assert_eq!(toy.server.starts(), [None, Some(30_000)]);
 
-    let shrunk = Reply::status(416).header("Content-Range", "bytes */20000");
-    let first = whole(&bytes).header("ETag", "\"v1\"").cut(25_000);
-    let server = Server::script(vec![first, shrunk, whole(&bytes)]);
-    Place::empty().finishes(one(&[server.url("a.bin")], &bytes), &bytes);
-    let from: Vec<_> = server
-        .requests()
-        .iter()
-        .map(|request| request.from)
-        .collect();
-    assert_eq!(from, [None, Some(25_000), None]);
+    let toy = Toy::with(30_000, |bytes| {
+        let shrunk = Reply::status(416).header("Content-Range", "bytes */20000");
+        let first = whole(bytes).header("ETag", "\"v1\"").cut(25_000);
+        Server::script(vec![first, shrunk, whole(bytes)])
+    });
+    toy.finishes();
+    assert_eq!(toy.server.starts(), [None, Some(25_000), None]);
 }
 
 #[test]
 fn another_range_than_asked_for_is_not_taken() {
-    let bytes = noise(30_000);
     for range in ["bytes 0-29999/30000", "bytes 10000-29999/40000", "bytes x"] {
-        let first = whole(&bytes).header("ETag", "\"v1\"").cut(10_000);
-        let wrong = Reply {
-            status: 206,
-            ..whole(&bytes[10_000..])
-        }
-        .header("Content-Range", range);
-        let server = Server::script(vec![first, wrong, whole(&bytes)]);
-        Place::empty().finishes(one(&[server.url("a.bin")], &bytes), &bytes);
-        assert_eq!(server.requests()[2].from, None, "{range}");
+        let toy = Toy::with(30_000, |bytes| {
+            let first = whole(bytes).header("ETag", "\"v1\"").cut(10_000);
+            let wrong = part(&bytes[10_000..], range);
+            Server::script(vec![first, wrong, whole(bytes)])
+        });
+        toy.finishes();
+        assert_eq!(toy.server.starts()[2], None, "{range}");
     }
 }
 
@@ -173,32 +167,23 @@ fn a_file_that_is_too_large_is_refused() {
 
 #[test]
 fn a_part_that_ends_early_is_gone_on_with() {
-    let bytes = noise(30_000);
-    let tagged = |reply: Reply| reply.header("ETag", "\"v1\"");
-    let first = tagged(whole(&bytes)).cut(10_000);
-    let some = Reply {
-        status: 206,
-        ..whole(&bytes[10_000..20_000])
-    }
-    .header("Content-Range", "bytes 10000-19999/30000");
-    let body = bytes.clone();
-    let server = Server::new(move |number, request| match number {
-        0 => first.clone(),
-        1 => some.clone(),
-        _ => sound(&body, "v1", request),
+    let toy = Toy::with(30_000, |bytes| {
+        let body = bytes.to_vec();
+        Server::new(move |number, request| match number {
+            0 => sound(&body, "v1", request).cut(10_000),
+            1 => part(&body[10_000..20_000], "bytes 10000-19999/30000"),
+            _ => sound(&body, "v1", request),
+        })
     });
-    let place = Place::empty();
-    let mut reasons = Vec::new();
-    let files = one(&[server.url("a.bin")], &bytes);
-    let told = &mut |progress: xsam_data::fetch::Progress<'_>| {
-        if let Stage::Waiting { reason, .. } = progress.stage {
-            reasons.push(reason);
-        }
-    };
-    place.fetch(files).run(told).unwrap();
-    assert_eq!(reasons[1..], ["the file ended after 20000 of 30000 bytes"]);
-    assert_eq!(server.requests()[2].from, Some(20_000));
-    place.finishes(files, &bytes);
+    let mut waited = Vec::new();
+    let fetch = toy.place.fetch(toy.files);
+    fetch
+        .run(&mut |progress| waits(progress, &mut waited))
+        .unwrap();
+    assert_eq!(waited.len(), 2);
+    assert_eq!(waited[1].0, "the file ended after 20000 of 30000 bytes");
+    assert_eq!(toy.server.starts()[2], Some(20_000));
+    toy.finishes();
 }
 
 #[test]
@@ -226,36 +211,29 @@ fn wrong_bytes_are_named_discarded_and_asked_of_the_next_source() {
 
 #[test]
 fn a_spoilt_part_of_an_earlier_fetch_costs_one_more_request() {
-    let bytes = noise(40_000);
-    let server = broken_off(&bytes, 30_000, 503);
-    let files = one(&[server.url("a.bin")], &bytes);
-    let place = Place::empty();
-    place.fails(files, &["503"]);
-    let part = place.at("toy.part/a.bin.part");
+    let toy = Toy::with(40_000, |bytes| broken_off(bytes, 30_000, 503));
+    toy.place.fails(toy.files, &["503"]);
+    let part = toy.place.at("toy.part/a.bin.part");
     let mut spoilt = fs::read(&part).unwrap();
-    assert!(spoilt == bytes[..30_000]);
+    assert!(spoilt == toy.bytes[..30_000]);
     spoilt[100] ^= 1;
     fs::write(&part, spoilt).unwrap();
-    place.finishes(files, &bytes);
-    let from = server.requests().into_iter().map(|request| request.from);
-    assert!(from.skip(4).eq([Some(30_000), None]));
+    toy.finishes();
+    assert_eq!(toy.server.starts()[4..], [Some(30_000), None]);
 }
 
 #[test]
 fn a_part_without_its_record_starts_anew() {
-    let bytes = noise(40_000);
     for record in [None, Some("url = 1"), Some("")] {
-        let server = broken_off(&bytes, 30_000, 503);
-        let files = one(&[server.url("a.bin")], &bytes);
-        let place = Place::empty();
-        place.fails(files, &["503"]);
-        let path = place.at("toy.part/a.bin.part.toml");
+        let toy = Toy::with(40_000, |bytes| broken_off(bytes, 30_000, 503));
+        toy.place.fails(toy.files, &["503"]);
+        let path = toy.place.at("toy.part/a.bin.part.toml");
         match record {
             None => fs::remove_file(path).unwrap(),
             Some(text) => fs::write(path, text).unwrap(),
         }
-        place.finishes(files, &bytes);
-        assert_eq!(server.requests()[4].from, None);
+        toy.finishes();
+        assert_eq!(toy.server.starts()[4], None);
     }
 }
 
@@ -272,29 +250,24 @@ fn what_is_gone_is_asked_once_and_what_is_busy_as_often_as_allowed() {
         let answered = format!("the server answered {status}");
         place.fails(one(&[server.url("a.bin")], &bytes), &[&answered]);
         assert_eq!(server.count(), requests, "{status}");
-        place.finishes(
-            one(&[server.url("a.bin"), good.url("a.bin")], &bytes),
-            &bytes,
-        );
+        let urls = [server.url("a.bin"), good.url("a.bin")];
+        place.finishes(one(&urls, &bytes), &bytes);
     }
 }
 
 #[test]
 fn a_server_is_given_the_time_it_asks_for_within_a_limit() {
-    let bytes = noise(1000);
     let busy = |asked: &str| Reply::status(429).header("Retry-After", asked);
-    let server = Server::script(vec![
-        busy("0"),
-        busy("3600"),
-        Reply::status(500),
-        whole(&bytes),
-    ]);
-    let place = Place::empty();
-    let mut delays = Vec::new();
-    let fetch = place.fetch(one(&[server.url("a.bin")], &bytes));
+    let toy = Toy::with(1000, |bytes| {
+        let other = Reply::status(500);
+        Server::script(vec![busy("0"), busy("3600"), other, whole(bytes)])
+    });
+    let mut waited = Vec::new();
+    let fetch = toy.place.fetch(toy.files);
     fetch
-        .run(&mut |progress| waits(progress, &mut delays))
+        .run(&mut |progress| waits(progress, &mut waited))
         .unwrap();
+    let delays: Vec<Duration> = waited.into_iter().map(|(_, delay)| delay).collect();
     assert_eq!(delays, [1, 30, 2].map(Duration::from_millis));
 }
 
@@ -312,28 +285,26 @@ fn redirects_are_followed_and_end() {
 
 #[test]
 fn silence_ends_and_the_download_goes_on() {
-    let bytes = noise(50_000);
-    let body = bytes.clone();
-    let server = Server::new(move |number, request| match number {
-        0 => sound(&body, "v1", request).stall(20_000),
-        1 => sound(&body, "v1", request).stall(0),
-        _ => sound(&body, "v1", request),
+    let toy = Toy::with(50_000, |bytes| {
+        let body = bytes.to_vec();
+        Server::new(move |number, request| match number {
+            0 => sound(&body, "v1", request).stall(20_000),
+            1 => sound(&body, "v1", request).stall(0),
+            _ => sound(&body, "v1", request),
+        })
     });
-    let place = Place::empty();
-    let mut reasons = Vec::new();
-    let fetch = place.fetch(one(&[server.url("a.bin")], &bytes));
-    let told = &mut |progress: xsam_data::fetch::Progress<'_>| {
-        if let Stage::Waiting { reason, .. } = progress.stage {
-            reasons.push(reason);
-        }
-    };
-    let timeouts = Timeouts {
+    let mut waited = Vec::new();
+    let mut fetch = toy.place.fetch(toy.files);
+    fetch.timeouts = Timeouts {
         idle: Duration::from_millis(300),
         ..Timeouts::default()
     };
-    fetch.timeouts(timeouts).run(told).unwrap();
-    assert_eq!(reasons, ["no data for 0.3 s", "no data for 0.3 s"]);
-    assert_eq!(server.requests()[2].from, Some(20_000));
+    fetch
+        .run(&mut |progress| waits(progress, &mut waited))
+        .unwrap();
+    let reasons = waited.into_iter().map(|(reason, _)| reason);
+    assert!(reasons.eq(["no data for 0.3 s", "no data for 0.3 s"]));
+    assert_eq!(toy.server.starts()[2], Some(20_000));
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use md5::{Digest, Md5};
+use server::{Server, whole};
 use tempfile::TempDir;
 use xsam_data::fetch::{Fetch, FetchError, Progress, RemoteFile, Retry, Stage, Timeouts, Unpack};
 
@@ -57,6 +58,37 @@ pub fn one(urls: &[String], bytes: &[u8]) -> Files {
     vec![file("a.bin", urls, bytes, 10_000_000, None)].leak()
 }
 
+/// A data set of one file, a server of it, and a place to fetch it into.
+pub struct Toy {
+    pub bytes: Vec<u8>,
+    pub server: Server,
+    pub files: Files,
+    pub place: Place,
+}
+
+impl Toy {
+    /// A file of some bytes from a server that always sends all of it.
+    pub fn sound(len: usize) -> Self {
+        Self::with(len, |bytes| Server::script(vec![whole(bytes)]))
+    }
+
+    pub fn with(len: usize, server: impl FnOnce(&[u8]) -> Server) -> Self {
+        let bytes = noise(len);
+        let server = server(&bytes);
+        Self {
+            files: one(&[server.url("a.bin")], &bytes),
+            bytes,
+            server,
+            place: Place::empty(),
+        }
+    }
+
+    #[track_caller]
+    pub fn finishes(&self) {
+        self.place.finishes(self.files, &self.bytes);
+    }
+}
+
 /// A place to fetch `toy` into.
 pub struct Place(pub TempDir);
 
@@ -81,8 +113,11 @@ impl Place {
             connect: Duration::from_secs(5),
             idle: Duration::from_secs(10),
         };
-        let fetch = Fetch::of(files, &self.at("toy"));
-        fetch.retry(retry).timeouts(timeouts)
+        Fetch {
+            retry,
+            timeouts,
+            ..Fetch::of(files, &self.at("toy"))
+        }
     }
 
     pub fn run(&self, files: Files) -> Result<PathBuf, FetchError> {
@@ -116,6 +151,15 @@ impl Place {
         assert_eq!((verified.files, verified.bytes), (1, bytes.len() as u64));
     }
 
+    /// In what the folder differs from what was fetched.
+    #[track_caller]
+    pub fn differences(&self, files: Files) -> Vec<String> {
+        match self.fetch(files).verify(&mut |_| {}) {
+            Err(FetchError::Damaged { differences, .. }) => differences,
+            other => panic!("{other:?}"),
+        }
+    }
+
     pub fn names(&self) -> Vec<String> {
         names(self.0.path())
     }
@@ -143,9 +187,9 @@ pub fn failure(error: FetchError) -> String {
     }
 }
 
-/// Notes every wait.
-pub fn waits(progress: Progress<'_>, into: &mut Vec<Duration>) {
-    if let Stage::Waiting { delay, .. } = progress.stage {
-        into.push(delay);
+/// Notes why and how long it is waited.
+pub fn waits(progress: Progress<'_>, into: &mut Vec<(String, Duration)>) {
+    if let Stage::Waiting { reason, delay } = progress.stage {
+        into.push((reason, delay));
     }
 }

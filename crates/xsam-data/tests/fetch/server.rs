@@ -153,6 +153,12 @@ impl Server {
         self.requests.lock().unwrap().clone()
     }
 
+    /// From which byte on each request asked.
+    pub fn starts(&self) -> Vec<Option<usize>> {
+        let requests = self.requests().into_iter();
+        requests.map(|request| request.from).collect()
+    }
+
     pub fn count(&self) -> usize {
         self.requests.lock().unwrap().len()
     }
@@ -181,11 +187,7 @@ fn read(stream: &TcpStream) -> Option<Request> {
         let (name, value) = line.split_once(": ").unwrap();
         match &name.to_ascii_lowercase()[..] {
             "range" => {
-                let first = value
-                    .strip_prefix("bytes=")
-                    .unwrap()
-                    .strip_suffix('-')
-                    .unwrap();
+                let first = value.trim_start_matches("bytes=").trim_end_matches('-');
                 from = Some(first.parse().unwrap());
             }
             "if-range" => if_range = Some(value.to_owned()),
@@ -201,22 +203,13 @@ fn read(stream: &TcpStream) -> Option<Request> {
 }
 
 fn send(mut stream: TcpStream, reply: &Reply, stop: &AtomicBool) -> std::io::Result<()> {
-    write!(
-        stream,
-        "HTTP/1.1 {} Words\r\nConnection: close\r\n",
-        reply.status
-    )?;
+    let status = reply.status;
+    write!(stream, "HTTP/1.1 {status} Words\r\nConnection: close\r\n")?;
     for (name, value) in &reply.headers {
         write!(stream, "{name}: {value}\r\n")?;
     }
-    let own_length = reply
-        .headers
-        .iter()
-        .any(|(name, _)| *name == "Content-Length");
     if reply.chunked {
         write!(stream, "Transfer-Encoding: chunked\r\n\r\n")?;
-    } else if own_length {
-        write!(stream, "\r\n")?;
     } else {
         write!(stream, "Content-Length: {}\r\n\r\n", reply.body.len())?;
     }

@@ -20,7 +20,9 @@ fn a_fetch_stopped_anywhere_goes_on_and_ends_with_the_same_bytes() {
         let mut stops = 0;
         for at in (0..200_000).step_by(step).take(40) {
             let flag = AtomicBool::new(false);
-            let stopped = place.fetch(files).cancel(&flag).run(&mut |progress| {
+            let mut fetch = place.fetch(files);
+            fetch.cancel = Some(&flag);
+            let stopped = fetch.run(&mut |progress| {
                 if progress.stage == Stage::Downloading && progress.bytes >= at as u64 {
                     flag.store(true, Ordering::Relaxed);
                 }
@@ -52,10 +54,9 @@ fn a_stop_does_not_wait_for_a_silent_server() {
     let server = Server::script(vec![whole(&bytes).stall(20_000)]);
     let place = Place::empty();
     let flag = AtomicBool::new(false);
-    let mut fetch = place
-        .fetch(one(&[server.url("a.bin")], &bytes))
-        .cancel(&flag);
-    fetch = fetch.timeouts(Timeouts::default());
+    let mut fetch = place.fetch(one(&[server.url("a.bin")], &bytes));
+    fetch.cancel = Some(&flag);
+    fetch.timeouts = Timeouts::default();
     let start = Instant::now();
     let stopped = std::thread::scope(|scope| {
         scope.spawn(|| {

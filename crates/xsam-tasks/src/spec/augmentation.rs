@@ -77,7 +77,7 @@ impl AugmentationSpec {
     pub(super) fn check_size(&self, sizes: Sizes) -> Result<(), SpecError> {
         let checked = self.augmentation().check(sizes.height, sizes.width);
         checked.map_err(|error| match error {
-            DataError::Augmentation {
+            DataError::Range {
                 field,
                 value,
                 range,

@@ -60,13 +60,12 @@ pub(super) fn run(arguments: &FetchArguments) -> Result<Outcome, TaskError> {
     let name = arguments.name;
     let folder = folder(name, arguments.dir.as_deref());
     let stop = stop_on_interrupt();
-    let mut fetch = Fetch::new(name, &folder)
-        .map_err(failed)?
-        .keep_archive(arguments.keep_archive)
-        .cancel(stop.flag());
-    if let Some(url) = &arguments.mirror {
-        fetch = fetch.mirror(url);
-    }
+    let fetch = Fetch {
+        mirror: arguments.mirror.clone(),
+        keep_archive: arguments.keep_archive,
+        cancel: Some(stop.flag()),
+        ..Fetch::new(name, &folder).map_err(failed)?
+    };
     let was_there = fetch.state()? == State::Complete;
     let mut display = Display::new(arguments.json || arguments.quiet);
     match fetch.run(&mut |progress| display.show(&progress)) {

@@ -40,11 +40,20 @@ pub(super) fn unpack(
     into: &Path,
     watch: &mut Watch<'_>,
 ) -> Result<Vec<Sum>, FetchError> {
-    let mut sink = Sink::new(archive, file.name, rule, into, watch);
+    let mut sink = Sink {
+        archive,
+        name: file.name,
+        rule,
+        into,
+        watch,
+        entries: 0,
+        bytes: 0,
+        sums: Vec::new(),
+    };
     match Format::of(file.name) {
         Some(Format::TarGz) => tar::read(&mut sink)?,
         Some(Format::Zip) => zip::read(&mut sink)?,
         None => return Err(sink.refuse("its name says neither .tar.gz, .tgz nor .zip")),
     }
-    Ok(sink.finish())
+    Ok(sink.sums)
 }

@@ -1,7 +1,7 @@
 //! Where the entries of an archive go: the checks are here, once for every format.
 
 use std::fs::{self, File};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::Path;
 
 use md5::{Digest, Md5};
@@ -13,41 +13,20 @@ use crate::fetch::progress::{Stage, Watch};
 use crate::fetch::{FetchError, Unpack, names};
 
 pub(super) struct Sink<'a, 'w> {
-    archive: &'a Path,
-    name: &'a str,
-    rule: &'a Unpack<'a>,
-    into: &'a Path,
-    watch: &'a mut Watch<'w>,
-    entries: u64,
-    bytes: u64,
-    sums: Vec<Sum>,
+    pub(super) archive: &'a Path,
+    pub(super) name: &'a str,
+    pub(super) rule: &'a Unpack<'a>,
+    pub(super) into: &'a Path,
+    pub(super) watch: &'a mut Watch<'w>,
+    /// The files and folders so far.
+    pub(super) entries: u64,
+    /// The bytes written so far.
+    pub(super) bytes: u64,
+    /// The files written so far.
+    pub(super) sums: Vec<Sum>,
 }
 
-impl<'a, 'w> Sink<'a, 'w> {
-    pub(super) fn new(
-        archive: &'a Path,
-        name: &'a str,
-        rule: &'a Unpack<'a>,
-        into: &'a Path,
-        watch: &'a mut Watch<'w>,
-    ) -> Self {
-        Self {
-            archive,
-            name,
-            rule,
-            into,
-            watch,
-            entries: 0,
-            bytes: 0,
-            sums: Vec::new(),
-        }
-    }
-
-    /// What was written.
-    pub(super) fn finish(self) -> Vec<Sum> {
-        self.sums
-    }
-
+impl Sink<'_, '_> {
     /// The archive is not as it must be.
     pub(super) fn refuse(&self, reason: impl Into<String>) -> FetchError {
         FetchError::Archive {
@@ -80,8 +59,13 @@ impl<'a, 'w> Sink<'a, 'w> {
         }
     }
 
-    /// Writes the file of an entry.
-    pub(super) fn file(&mut self, name: &[u8], mut data: impl Read) -> Result<(), FetchError> {
+    /// Writes the file of an entry, of exactly `size` bytes if that is given.
+    pub(super) fn file(
+        &mut self,
+        name: &[u8],
+        size: Option<u64>,
+        mut data: impl Read,
+    ) -> Result<(), FetchError> {
         self.count()?;
         let Some(place) = self.place(name)? else {
             return Err(self.refuse(format!("{} is no folder in it", shown(name))));
@@ -96,9 +80,13 @@ impl<'a, 'w> Sink<'a, 'w> {
         let mut file = File::create_new(&path).map_err(io_error("write", &path))?;
         let mut hasher = Md5::new();
         let mut chunk = vec![0; CHUNK];
+        let before = self.bytes;
         loop {
             let n = data.read(&mut chunk).map_err(|error| self.damaged(error))?;
             if n == 0 {
+                if size.is_some_and(|size| self.bytes - before < size) {
+                    return Err(self.damaged(io::Error::from(io::ErrorKind::UnexpectedEof)));
+                }
                 break;
             }
             self.bytes += n as u64;

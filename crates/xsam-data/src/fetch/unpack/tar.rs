@@ -30,11 +30,8 @@ pub(super) fn read(sink: &mut Sink<'_, '_>) -> Result<(), FetchError> {
                 let size = entry.size();
                 // What is written is counted by the sink.
                 left.set(u64::MAX);
-                let mut data = Exact {
-                    inner: &mut entry,
-                    left: size,
-                };
-                sink.file(&name, &mut data)?;
+                // The crate ends in silence if there is less.
+                sink.file(&name, Some(size), &mut entry)?;
             }
             EntryType::Symlink | EntryType::Link => {
                 return Err(sink.refuse_kind(&name, "a link, and links are not made"));
@@ -60,23 +57,6 @@ impl<R: Read> Read for Bounded<'_, R> {
         let left = self.left.get().checked_sub(n as u64);
         let left = left.ok_or_else(|| io::Error::other("it unpacks to more than it may"))?;
         self.left.set(left);
-        Ok(n)
-    }
-}
-
-/// Fails if there are fewer than `left` bytes, where the crate would end in silence.
-struct Exact<R> {
-    inner: R,
-    left: u64,
-}
-
-impl<R: Read> Read for Exact<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buffer)?;
-        if n == 0 && self.left > 0 && !buffer.is_empty() {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        self.left = self.left.saturating_sub(n as u64);
         Ok(n)
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn read(sink: &mut Sink<'_, '_>) -> Result<(), FetchError> {
         if entry.is_dir() {
             sink.folder(&name)?;
         } else {
-            sink.file(&name, entry)?;
+            sink.file(&name, None, entry)?;
         }
     }
     Ok(())

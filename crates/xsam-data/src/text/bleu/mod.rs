@@ -5,7 +5,6 @@ mod tokenize;
 use std::collections::HashMap;
 use std::fmt;
 
-use super::BleuError;
 use crate::DataError;
 pub use tokenize::BleuTokenization;
 use tokenize::words;
@@ -98,34 +97,36 @@ pub fn bleu<H: AsRef<str>, R: AsRef<str>>(
     config: &BleuConfig,
 ) -> Result<Bleu, DataError> {
     if hypotheses.len() != references.len() {
-        return Err(DataError::Bleu(BleuError::Lines {
-            hypotheses: hypotheses.len(),
-            references: references.len(),
-        }));
+        let (hypotheses, references) = (hypotheses.len(), references.len());
+        return Err(DataError::Unfit(format!(
+            "{hypotheses} hypotheses cannot be scored by {references} references"
+        )));
     }
     if hypotheses.is_empty() {
-        return Err(DataError::Bleu(BleuError::NoSentences));
+        let message = "BLEU needs at least one sentence".to_owned();
+        return Err(DataError::Unfit(message));
     }
-    let mut counts = Counts::default();
+    let mut bleu = Bleu {
+        score: 0.0,
+        precisions: [0.0; ORDERS],
+        matches: [0; ORDERS],
+        totals: [0; ORDERS],
+        brevity_penalty: 0.0,
+        hypothesis_length: 0,
+        reference_length: 0,
+        config: *config,
+    };
     for (hypothesis, reference) in hypotheses.iter().zip(references) {
         let hypothesis = config.tokenization.spaced(hypothesis.as_ref());
         let reference = config.tokenization.spaced(reference.as_ref());
-        counts.add(&words(&hypothesis), &words(&reference));
+        bleu.count(&words(&hypothesis), &words(&reference));
     }
-    Ok(counts.score(*config))
+    bleu.score();
+    Ok(bleu)
 }
 
-/// What a score is computed from.
-#[derive(Default)]
-struct Counts {
-    matches: [u64; ORDERS],
-    totals: [u64; ORDERS],
-    hypothesis_length: u64,
-    reference_length: u64,
-}
-
-impl Counts {
-    fn add(&mut self, hypothesis: &[&str], reference: &[&str]) {
+impl Bleu {
+    fn count(&mut self, hypothesis: &[&str], reference: &[&str]) {
         self.hypothesis_length += hypothesis.len() as u64;
         self.reference_length += reference.len() as u64;
         for order in 0..ORDERS {
@@ -143,36 +144,25 @@ impl Counts {
         }
     }
 
-    fn score(self, config: BleuConfig) -> Bleu {
-        let precisions = self.precisions(config.smoothing);
-        let orders = match config.effective_order {
+    /// Works out the score from what was counted.
+    fn score(&mut self) {
+        self.precisions = self.precisions();
+        self.brevity_penalty = self.brevity_penalty();
+        if self.matches[0] == 0 {
+            return;
+        }
+        let orders = match self.config.effective_order {
             true => self.totals.iter().filter(|&&total| total > 0).count(),
             false => ORDERS,
         };
-        let brevity_penalty = self.brevity_penalty();
-        let used = &precisions[..orders];
         // A precision of zero has the logarithm minus infinity, which gives zero, as it must.
-        let score = match self.matches[0] {
-            0 => 0.0,
-            _ => {
-                let logarithms: f64 = used.iter().map(|precision| precision.ln()).sum();
-                brevity_penalty * (logarithms / orders as f64).exp()
-            }
-        };
-        Bleu {
-            score,
-            precisions,
-            matches: self.matches,
-            totals: self.totals,
-            brevity_penalty,
-            hypothesis_length: self.hypothesis_length,
-            reference_length: self.reference_length,
-            config,
-        }
+        let used = &self.precisions[..orders];
+        let logarithms: f64 = used.iter().map(|precision| precision.ln()).sum();
+        self.score = self.brevity_penalty * (logarithms / orders as f64).exp();
     }
 
     /// All are zero if nothing matches at all, smoothed or not.
-    fn precisions(&self, smoothing: Smoothing) -> [f64; ORDERS] {
+    fn precisions(&self) -> [f64; ORDERS] {
         let mut precisions = [0.0; ORDERS];
         if self.matches[0] == 0 {
             return precisions;
@@ -183,7 +173,7 @@ impl Counts {
             if total == 0.0 {
                 break;
             }
-            *precision = match (self.matches[order], smoothing) {
+            *precision = match (self.matches[order], self.config.smoothing) {
                 (0, Smoothing::None) => 0.0,
                 (0, Smoothing::Exp) => {
                     smooth *= 2.0;

@@ -1,15 +1,14 @@
 //! A tokenizer as a file.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use xsam_files::replace_file;
 
-use super::TokenizerError;
 use super::vocabulary::Vocabulary;
+use crate::files::{self, FileError};
 use crate::text::special::SPECIAL;
 
 const FORMAT: &str = "xsam-bpe-1";
@@ -82,42 +81,28 @@ impl File {
     }
 }
 
-pub(super) fn save(vocabulary: &Vocabulary, path: &Path) -> Result<(), TokenizerError> {
-    let unwritable = |reason: String| TokenizerError::Unwritable {
-        path: path.to_owned(),
-        reason,
-    };
-    let file = File::of(vocabulary);
-    let json = serde_json::to_string(&file).map_err(|error| unwritable(error.to_string()))?;
-    replace_file(path, (json + "\n").as_bytes()).map_err(|error| unwritable(error.to_string()))
+pub(super) fn save(vocabulary: &Vocabulary, path: &Path) -> Result<(), FileError> {
+    let json = serde_json::to_string(&File::of(vocabulary)).map_err(io::Error::from);
+    let saved = json.and_then(|json| replace_file(path, (json + "\n").as_bytes()));
+    saved.map_err(|error| FileError::unwritable(path, error))
 }
 
-pub(super) fn load(path: &Path) -> Result<Vocabulary, TokenizerError> {
-    let bytes = first(path, LIMIT + 1).map_err(|error| TokenizerError::Unreadable {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })?;
-    let file = match bytes.len() as u64 {
-        0..=LIMIT => serde_json::from_slice::<File>(&bytes).map_err(|error| error.to_string()),
-        _ => Err(format!("it has more than {} MiB", LIMIT >> 20)),
-    };
-    file.and_then(|file| file.vocabulary())
-        .map_err(|reason| TokenizerError::Damaged {
-            path: path.to_owned(),
-            reason,
-        })
-}
-
-/// The bytes of a file, or so many of them.
-fn first(path: &Path, bytes: u64) -> io::Result<Vec<u8>> {
-    let mut read = Vec::new();
-    fs::File::open(path)?.take(bytes).read_to_end(&mut read)?;
-    Ok(read)
+pub(super) fn load(path: &Path) -> Result<Vocabulary, FileError> {
+    let bytes = files::read(path, LIMIT).map_err(|error| FileError::unreadable(path, error))?;
+    let file = serde_json::from_slice::<File>(&bytes).map_err(|error| error.to_string());
+    file.and_then(|file| file.vocabulary()).map_err(|reason| {
+        let copy = "a model can be used only with the tokenizer it was trained with, so take the file from a \
+                    copy of the run";
+        let reason = format!("is damaged, or no tokenizer of xsam: {reason}; {copy}");
+        FileError::unfit(path, reason)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use std::fs;
 
     use super::*;
     use crate::text::Tokenizer;
@@ -137,9 +122,9 @@ mod tests {
         assert_eq!(names.count(), 1, "nothing is left beside it");
 
         let error = tokenizer().save(&path.join("below")).unwrap_err();
-        assert!(error.to_string().starts_with("cannot write the tokenizer"));
+        assert!(error.to_string().starts_with("cannot write "));
         let error = Tokenizer::load(&directory.path().join("none")).unwrap_err();
-        assert!(error.to_string().starts_with("cannot read the tokenizer"));
+        assert!(error.to_string().starts_with("cannot read "));
     }
 
     #[test]
@@ -172,10 +157,14 @@ mod tests {
     }
 
     #[test]
-    #[cfg(target_os = "linux")]
-    fn a_file_without_end_is_refused() {
-        let error = Tokenizer::load(Path::new("/dev/zero")).unwrap_err();
-        assert!(error.to_string().contains("more than 256 MiB"), "{error}");
+    fn a_file_that_takes_too_much_memory_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("tokenizer.json");
+        fs::File::create(&path).unwrap().set_len(LIMIT + 1).unwrap();
+        let error = Tokenizer::load(&path).unwrap_err().to_string();
+        assert!(error.contains("more than 268435456 bytes"), "{error}");
+        #[cfg(target_os = "linux")]
+        Tokenizer::load(Path::new("/dev/zero")).unwrap_err();
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::special::{BOS, EOS, PAD, SPECIAL, UNK};
-use super::{EncodedPairs, SentencePairs, Sentences, TokenizerError};
+use super::{EncodedPairs, SentencePairs, Sentences};
 use crate::DataError;
 use vocabulary::{END_OF_WORD, Vocabulary};
 
@@ -66,7 +66,8 @@ impl Tokenizer {
     ) -> Result<Self, DataError> {
         let vocabulary = train::train(lines, merges);
         if vocabulary.alphabet().is_empty() {
-            return Err(TokenizerError::NoText.into());
+            let message = "a tokenizer cannot be trained on text without a single word";
+            return Err(DataError::Unfit(message.to_owned()));
         }
         Ok(Self { vocabulary })
     }
@@ -215,18 +216,13 @@ mod tests {
         let lines: Vec<String> = (0..20_000)
             .map(|i| format!("{} {}", TEXT[i % 3], TEXT[i % 2]))
             .collect();
-        let directory = tempfile::tempdir().unwrap();
-        for part in ["train.a", "train.b", "val.a", "val.b", "test.a", "test.b"] {
-            std::fs::write(directory.path().join(part), lines.join("\n")).unwrap();
-        }
-        let pairs = crate::text::parallel_text(directory.path(), "a", "b").unwrap();
-        let tokenizer = Tokenizer::train(pairs.train.sentences(), 20).unwrap();
+        let sentences: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let pairs = SentencePairs::new(&sentences, &sentences);
+        let tokenizer = Tokenizer::train(pairs.sentences(), 20).unwrap();
         let single: Vec<Vec<u32>> = lines.iter().map(|line| tokenizer.encode(line)).collect();
         for threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-            let encoded = pool
-                .unwrap()
-                .install(|| tokenizer.encode_pairs(&pairs.train));
+            let encoded = pool.unwrap().install(|| tokenizer.encode_pairs(&pairs));
             assert_eq!(encoded.source, single);
             assert_eq!(encoded.target, single);
         }
