@@ -37,8 +37,10 @@ const NOT_FRIENDLY: Friendly = Friendly {
 
 #[test]
 fn at_their_limits_methods_are_sam() {
-    for k in [1, 2] {
+    for k in [1, 2, 3] {
         let sam = SamConfig::new().with_ascent_steps(k);
+        let xsam = XsamConfig::new().with_ascent_steps(k);
+        assert_same(xsam.with_alpha(1.0), sam.clone());
         let gsam = GsamConfig::new().with_ascent_steps(k);
         assert_same(gsam.with_alpha(0.0), sam.clone());
         let wsam = WsamConfig::new().with_ascent_steps(k).with_gamma(0.5);

@@ -56,32 +56,19 @@ xsam_config! {
 impl From<XsamConfig> for LookXsamConfig {
     /// A step of `xsam` in every fifth.
     fn from(xsam: XsamConfig) -> Self {
-        let XsamConfig {
-            rho,
-            ascent_steps,
-            adaptive,
-            parabola,
-            search_batches,
-            rho_max,
-            alpha,
-            search,
-            grid,
-            friendly,
-            mask,
-        } = xsam;
         Self {
-            rho,
-            ascent_steps,
-            adaptive,
-            parabola,
-            search_batches,
-            rho_max,
-            alpha,
-            search,
-            grid,
-            friendly,
-            mask,
-            ..Self::new()
+            rho: xsam.rho,
+            ascent_steps: xsam.ascent_steps,
+            adaptive: xsam.adaptive,
+            parabola: xsam.parabola,
+            search_batches: xsam.search_batches,
+            rho_max: xsam.rho_max,
+            alpha: xsam.alpha,
+            search: xsam.search,
+            grid: xsam.grid,
+            friendly: xsam.friendly,
+            mask: xsam.mask,
+            every: Self::new().every,
         }
     }
 }
