@@ -12,9 +12,9 @@ use std::path::Path;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 use common::{Spec, Trained, prepare};
-use xsam::method::{Context, Evaluation, Method, MethodState, Objective, ParamVector, Update};
+use xsam::method::{Context, Evaluation, Method, MethodState, ParamVector, Update};
 use xsam::optim::FusedSgdConfig;
-use xsam::{RecordError, SharpnessAware, SharpnessAwareRecord, StepError, StepReport};
+use xsam::{RecordError, SharpnessAware, SharpnessAwareRecord, StepError};
 use xsam_lab::files::Existing;
 use xsam_lab::spec::{DeviceName, Precision};
 use xsam_lab::{Metrics, StopSignal, check_device};
@@ -85,13 +85,7 @@ impl Method for Mean {
         "mean"
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        _objective: &mut dyn Objective,
-        _context: &Context,
-        _report: &mut StepReport,
-    ) -> Result<Update, StepError> {
+    fn update(&mut self, start: Evaluation, _step: &mut Context<'_>) -> Result<Update, StepError> {
         let sum = match self.sum.take() {
             Some(sum) => sum
                 .beside(&start.gradient)
@@ -106,10 +100,7 @@ impl Method for Mean {
 
     fn state(&self) -> MethodState {
         let state = MethodState::default().with_scalar("count", self.count);
-        match &self.sum {
-            Some(sum) => state.with_vector("sum", sum.clone()),
-            None => state,
-        }
+        state.with_vector("sum", self.sum.clone())
     }
 
     fn load_state(&mut self, state: &MethodState) -> Result<(), RecordError> {

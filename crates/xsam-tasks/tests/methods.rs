@@ -7,7 +7,6 @@ use std::fs;
 use std::path::Path;
 
 use common::{Spec, interrupted, rows, train};
-use xsam::method::MethodConfig;
 use xsam::{Friendly, SearchSchedule, XsamConfig};
 use xsam_lab::files::Existing;
 use xsam_lab::spec::MethodSpec;

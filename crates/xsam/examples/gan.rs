@@ -22,59 +22,41 @@ const BATCH: usize = 128;
 const NOISE: usize = 4;
 const RADIUS: f64 = 2.0;
 
+/// The generator, and with batch norm the critic.
 #[derive(Module, Debug)]
-struct Generator {
+struct Net {
     first: Linear,
+    norm: Option<BatchNorm>,
     second: Linear,
     last: Linear,
 }
 
-impl Generator {
-    fn new(device: &Device) -> Self {
+impl Net {
+    fn new([inputs, hidden, outputs]: [usize; 3], norm: bool, device: &Device) -> Self {
         Self {
-            first: LinearConfig::new(NOISE, 32).init(device),
-            second: LinearConfig::new(32, 32).init(device),
-            last: LinearConfig::new(32, 2).init(device),
+            first: LinearConfig::new(inputs, hidden).init(device),
+            norm: norm.then(|| BatchNormConfig::new(hidden).init(device)),
+            second: LinearConfig::new(hidden, hidden).init(device),
+            last: LinearConfig::new(hidden, outputs).init(device),
         }
     }
 
-    /// Points, `[batch, 2]`, from noise.
-    fn forward(&self, noise: Tensor<2>) -> Tensor<2> {
-        let x = leaky_relu(self.first.forward(noise), 0.2);
-        let x = leaky_relu(self.second.forward(x), 0.2);
-        self.last.forward(x)
-    }
-}
-
-#[derive(Module, Debug)]
-struct Critic {
-    first: Linear,
-    norm: BatchNorm,
-    second: Linear,
-    last: Linear,
-}
-
-impl Critic {
-    fn new(device: &Device) -> Self {
-        Self {
-            first: LinearConfig::new(2, 64).init(device),
-            norm: BatchNormConfig::new(64).init(device),
-            second: LinearConfig::new(64, 64).init(device),
-            last: LinearConfig::new(64, 1).init(device),
-        }
-    }
-
-    /// How real points look, `[batch, 1]`: logits.
-    fn forward(&self, points: Tensor<2>) -> Tensor<2> {
-        let x = leaky_relu(self.norm.forward(self.first.forward(points)), 0.2);
-        let x = leaky_relu(self.second.forward(x), 0.2);
+    /// Points, `[batch, 2]`, from noise; or how real points look, `[batch, 1]`, as logits.
+    fn forward(&self, inputs: Tensor<2>) -> Tensor<2> {
+        let x = self.first.forward(inputs);
+        let x = match &self.norm {
+            Some(norm) => norm.forward(x),
+            None => x,
+        };
+        let x = leaky_relu(self.second.forward(leaky_relu(x, 0.2)), 0.2);
         self.last.forward(x)
     }
 
     /// The running means of its batch norm.
     fn statistics(&self) -> Result<Vec<f64>, Box<dyn Error>> {
-        let mean = self.valid().norm.running_mean.value();
-        Ok(mean.try_into_data()?.iter::<f64>().collect())
+        let norm = self.valid().norm.ok_or("it has no statistics")?;
+        let mean = norm.running_mean.value().try_into_data()?;
+        Ok(mean.iter::<f64>().collect())
     }
 }
 
@@ -98,7 +80,7 @@ fn distances(points: Tensor<2>) -> Result<(f64, f64), Box<dyn Error>> {
 }
 
 /// What a single forward pass over `points` makes of the critic's statistics.
-fn after_one_pass(critic: &Critic, points: Tensor<2>) -> Result<Vec<f64>, Box<dyn Error>> {
+fn after_one_pass(critic: &Net, points: Tensor<2>) -> Result<Vec<f64>, Box<dyn Error>> {
     // A copy that shares nothing: a clone would share its statistics.
     let copy = critic.valid().train();
     copy.forward(points);
@@ -108,7 +90,8 @@ fn after_one_pass(critic: &Critic, points: Tensor<2>) -> Result<Vec<f64>, Box<dy
 fn main() -> Result<(), Box<dyn Error>> {
     let device = Device::flex().autodiff();
     device.seed(1);
-    let (mut generator, mut critic) = (Generator::new(&device), Critic::new(&device));
+    let mut generator = Net::new([NOISE, 32, 2], false, &device);
+    let mut critic = Net::new([2, 64, 1], true, &device);
     let method = || XsamConfig::new().with_rho(0.02);
     let adam = || FusedAdamConfig::new().with_betas(0.5, 0.9).init();
     let mut generators = SharpnessAware::new(adam()?, method())?;
@@ -120,12 +103,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         critics.start_epoch();
         for _ in 0..100 {
             // All that is random is drawn before the step: its passes are over the same batch.
-            let (real, made) = (
-                circle(&device),
-                generator.valid().forward(noise(&device).inner()),
-            );
+            let real = circle(&device);
+            let made = generator.valid().forward(noise(&device).inner());
             let made = Tensor::from_inner(made);
-            let step = critics.step(1e-3, critic, |critic: &Critic| {
+            let step = critics.step(1e-3, critic, |critic: &Net| {
                 let (real, made) = (critic.forward(real.clone()), critic.forward(made.clone()));
                 softplus(-real, 1.0).mean() + softplus(made, 1.0).mean()
             })?;
@@ -135,7 +116,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             let points = generator.valid().forward(noise.clone().inner());
             let expected = after_one_pass(&critic, Tensor::from_inner(points))?;
             let both = Accompanied::new(generator, critic);
-            let step = generators.step(1e-3, both, |both: &Accompanied<Generator, Critic>| {
+            let step = generators.step(1e-3, both, |both: &Accompanied<Net, Net>| {
                 let made = both.model().forward(noise.clone());
                 softplus(-both.companion().forward(made), 1.0).mean()
             })?;

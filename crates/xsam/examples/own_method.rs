@@ -15,9 +15,9 @@ use std::error::Error;
 
 use burn::tensor::Device;
 use digits::{Net, epoch, whole};
-use xsam::method::{Context, Evaluation, Method, MethodConfig, MethodState, Objective, Update};
+use xsam::method::{Context, Evaluation, Method, MethodConfig, MethodState, Update};
 use xsam::optim::FusedSgdConfig;
-use xsam::{ConfigError, RecordError, SharpnessAware, StepError, StepReport};
+use xsam::{ConfigError, RecordError, SharpnessAware, StepError};
 
 struct BothWaysConfig {
     rho: f64,
@@ -46,26 +46,20 @@ impl Method for BothWays {
         "both-ways"
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError> {
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
         if start.norm == 0.0 {
             return Ok(Update::new(start.gradient, Some(start.norm)));
         }
-        report.rho = self.rho * context.rho_factor;
-        let length = report.rho / start.norm;
-        objective.advance(length, &start.gradient);
-        let uphill = objective.evaluate()?;
-        objective.reset();
-        objective.advance(-length, &start.gradient);
-        let downhill = objective.evaluate()?;
+        step.report.rho = self.rho * step.rho_factor;
+        let length = step.report.rho / start.norm;
+        step.objective.advance(length, &start.gradient);
+        let uphill = step.objective.evaluate()?;
+        step.objective.reset();
+        step.objective.advance(-length, &start.gradient);
+        let downhill = step.objective.evaluate()?;
 
-        report.ascent_loss = Some(uphill.loss);
-        report.ascent_grad_norm = Some(uphill.norm);
+        step.report.ascent_loss = Some(uphill.loss);
+        step.report.ascent_grad_norm = Some(uphill.norm);
         let difference = uphill
             .gradient
             .clone()

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::error::{ConfigError, StepError};
+use crate::method::Context;
 use crate::objective::{Evaluation, Objective};
-use crate::report::StepReport;
 use crate::vector::ParamVector;
 
 /// Added to a norm before it divides, as in the published code of SAM and XSAM.
@@ -85,13 +85,11 @@ impl Ascent {
     pub fn check(&self) -> Result<(), ConfigError> {
         check::non_negative("rho", self.rho)?;
         check::at_least_one("ascent_steps", self.steps)?;
-        match self.steps <= Self::MOST_STEPS {
-            true => Ok(()),
-            false => Err(ConfigError::new("ascent_steps", self.steps, "at most 1000")),
-        }
+        let ok = self.steps <= Self::MOST_STEPS;
+        ConfigError::unless(ok, "ascent_steps", self.steps, "at most 1000")
     }
 
-    /// Climbs from the weights, where loss and gradient are `start`; `rho_factor` scales rho.
+    /// Climbs from the weights, where loss and gradient are `start`, in a step of the optimizer.
     ///
     /// With [`Keep::Displacement`] the way from the weights to the ascent point is kept as well. The
     /// ascent stops early where there is nothing to ascend along: at a zero gradient.
@@ -105,16 +103,14 @@ impl Ascent {
     pub fn climb(
         &self,
         start: Evaluation,
-        objective: &mut dyn Objective,
-        rho_factor: f64,
+        step: &mut Context<'_>,
         keep: Keep,
-        report: &mut StepReport,
     ) -> Result<AscentPoint, StepError> {
-        self.begin(start, rho_factor, keep).top(objective, report)
+        self.begin(start, step.rho_factor, keep).top(step)
     }
 
     /// The beginning of a climb, for methods that look at every ascent point on the way or that change the
-    /// direction.
+    /// direction; `rho_factor` scales rho.
     pub fn begin(&self, start: Evaluation, rho_factor: f64, keep: Keep) -> Climb<'_> {
         Climb {
             ascent: self,
@@ -138,17 +134,17 @@ impl Ascent {
         }
     }
 
-    /// `T^2 g` and `|T g|`, within the mask, for the gradient `here` without `less`.
+    /// `T^2 g`, within the mask, for the gradient `here` without `less`, and `|T g|`, which divides it.
     fn direction(
         &self,
         here: &Evaluation,
         less: Option<(f64, &ParamVector)>,
         members: Option<&HashSet<ParamId>>,
         objective: &dyn Objective,
-    ) -> Result<Direction, StepError> {
+    ) -> Result<(ParamVector, f64), StepError> {
         let mut vector = here.gradient.clone();
         if here.norm == 0.0 {
-            return Ok(Direction::new(vector, 0.0, Some(0.0)));
+            return Ok((vector, 0.0));
         }
         if let Some((factor, less)) = less {
             vector = vector.combine(1.0, less, -factor);
@@ -156,23 +152,22 @@ impl Ascent {
         if let Some(members) = members {
             vector.retain(|id| members.contains(&id));
         }
-        if self.scaling == Scaling::None {
-            let norm = match (members, less) {
-                (None, None) => here.norm,
-                _ => vector.norm()?,
-            };
-            return Ok(Direction::new(vector, norm, Some(norm)));
-        }
-        let weights = objective.weights(&vector);
-        let (vector, norm) = match self.scaling {
+        let weights = match self.scaling {
+            Scaling::None if members.is_none() && less.is_none() => return Ok((vector, here.norm)),
+            Scaling::None => {
+                let norm = vector.norm()?;
+                return Ok((vector, norm));
+            }
+            _ => objective.weights(&vector),
+        };
+        match self.scaling {
             Scaling::Weights => {
                 let biases = objective.biases();
                 let offset = |id| (!biases.contains(&id)).then_some(WEIGHT_OFFSET);
-                vector.scaled_ascent(&weights, offset)?
+                vector.scaled_ascent(&weights, offset)
             }
-            _ => vector.scaled_ascent(&weights, |_| Some(0.0))?,
-        };
-        Ok(Direction::new(vector, norm, None))
+            _ => vector.scaled_ascent(&weights, |_| Some(0.0)),
+        }
     }
 }
 
@@ -212,11 +207,8 @@ impl<'a> Climb<'a> {
     /// # Errors
     /// If the mask matches no parameter that is trained, loss or gradient at the ascent point are not finite, or the
     /// device fails.
-    pub fn step(
-        &mut self,
-        objective: &mut dyn Objective,
-        report: &mut StepReport,
-    ) -> Result<bool, StepError> {
+    pub fn step(&mut self, step: &mut Context<'_>) -> Result<bool, StepError> {
+        let objective = &mut *step.objective;
         if self.made == 0 {
             self.members = self.ascent.members(objective)?;
         }
@@ -224,29 +216,34 @@ impl<'a> Climb<'a> {
             return Ok(false);
         }
         let members = self.members.as_ref();
-        let direction = self
+        let (vector, norm) = self
             .ascent
             .direction(&self.here, self.less, members, objective)?;
-        if direction.norm == 0.0 {
+        if norm == 0.0 {
             self.ended = true;
             return Ok(false);
         }
-        report.rho = self.rho;
+        step.report.rho = self.rho;
         // Once there is a direction the gradient is not needed: free it before the pass.
         self.here.gradient = ParamVector::default();
-        let step = self.rho / self.ascent.steps as f64 / (direction.norm + NORM_EPSILON);
-        objective.advance(step, &direction.vector);
+        let factor = self.rho / self.ascent.steps as f64 / (norm + NORM_EPSILON);
+        objective.advance(factor, &vector);
         if self.keep == Keep::Displacement {
+            let plain = self.ascent.scaling == Scaling::None;
             self.displacement = Some(match self.displacement.take() {
-                None => direction.scaled(step),
-                Some(so_far) => so_far.plus(direction.scaled(step)),
+                None => Displacement {
+                    vector,
+                    factor,
+                    norm: plain.then_some(norm),
+                },
+                Some(so_far) => so_far.plus(&vector, factor),
             });
         } else {
-            drop(direction);
+            drop(vector);
         }
         self.here = objective.evaluate()?;
-        report.ascent_loss = Some(self.here.loss);
-        report.ascent_grad_norm = Some(self.here.norm);
+        step.report.ascent_loss = Some(self.here.loss);
+        step.report.ascent_grad_norm = Some(self.here.norm);
         self.made += 1;
         Ok(true)
     }
@@ -255,21 +252,17 @@ impl<'a> Climb<'a> {
     ///
     /// # Errors
     /// As [`step`](Self::step).
-    pub fn top(
-        mut self,
-        objective: &mut dyn Objective,
-        report: &mut StepReport,
-    ) -> Result<AscentPoint, StepError> {
-        while self.step(objective, report)? {}
-        self.finish(objective)
+    pub fn top(mut self, step: &mut Context<'_>) -> Result<AscentPoint, StepError> {
+        while self.step(step)? {}
+        self.finish(step)
     }
 
     /// Ends the climb where it is, and brings the objective's point back to the weights.
     ///
     /// # Errors
     /// If the device fails.
-    pub fn finish(self, objective: &mut dyn Objective) -> Result<AscentPoint, StepError> {
-        objective.reset();
+    pub fn finish(self, step: &mut Context<'_>) -> Result<AscentPoint, StepError> {
+        step.objective.reset();
         Ok(AscentPoint {
             ascended: self.made > 0,
             gradient: self.here.gradient,
@@ -307,33 +300,6 @@ pub struct AscentPoint {
     pub displacement: Option<(ParamVector, f64)>,
 }
 
-/// An ascent direction.
-struct Direction {
-    vector: ParamVector,
-    /// What divides it: `|T g|`.
-    norm: f64,
-    /// Its own norm, if known.
-    own_norm: Option<f64>,
-}
-
-impl Direction {
-    fn new(vector: ParamVector, norm: f64, own_norm: Option<f64>) -> Self {
-        Self {
-            vector,
-            norm,
-            own_norm,
-        }
-    }
-
-    fn scaled(self, factor: f64) -> Displacement {
-        Displacement {
-            vector: self.vector,
-            factor,
-            norm: self.own_norm,
-        }
-    }
-}
-
 /// `factor * vector`, multiplied out only where a second step must be added: the displacement of a
 /// single step is the gradient itself, and costs nothing.
 struct Displacement {
@@ -344,9 +310,9 @@ struct Displacement {
 }
 
 impl Displacement {
-    fn plus(self, step: Self) -> Self {
+    fn plus(self, step: &ParamVector, factor: f64) -> Self {
         Self {
-            vector: self.vector.combine(self.factor, &step.vector, step.factor),
+            vector: self.vector.combine(self.factor, step, factor),
             factor: 1.0,
             norm: None,
         }

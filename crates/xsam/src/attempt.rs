@@ -8,7 +8,7 @@ use crate::error::StepError;
 use crate::loss_scale::LossScale;
 use crate::method::parameters;
 use crate::method::{Context, Method};
-use crate::objective::BatchObjective;
+use crate::objective::{BatchObjective, Passes};
 use crate::pass::{LossOutput, Pass, Whole};
 use crate::random::Randomness;
 use crate::report::StepReport;
@@ -18,11 +18,16 @@ use crate::update::Update;
 /// Works on copies of all that a step may change, so that one that fails leaves no trace.
 pub(crate) struct Attempt<'a> {
     optim: &'a SharpnessAware,
-    method: Box<dyn Method>,
-    loss_scale: Option<LossScale>,
-    randomness: Randomness,
+    changed: Changed,
     strategy: GradientCheckpointingStrategy,
     rho_factor: f64,
+}
+
+/// What a step may change of the optimizer, besides the base optimizer's state.
+pub(crate) struct Changed {
+    pub(crate) method: Box<dyn Method>,
+    pub(crate) loss_scale: Option<LossScale>,
+    pub(crate) randomness: Randomness,
 }
 
 /// A step before the base optimizer's part.
@@ -31,10 +36,8 @@ pub(crate) struct Ready<M, O> {
     pub(crate) model: M,
     pub(crate) output: O,
     pub(crate) update: Update,
-    pub(crate) method: Box<dyn Method>,
-    pub(crate) loss_scale: Option<LossScale>,
-    pub(crate) randomness: Randomness,
     pub(crate) report: StepReport,
+    pub(crate) changed: Changed,
 }
 
 impl<'a> Attempt<'a> {
@@ -44,15 +47,20 @@ impl<'a> Attempt<'a> {
         lr: &ModuleLearningRate,
         model: &M,
     ) -> Result<Self, StepError> {
-        let rho_factor = optim.rho_factor(lr)?;
+        let lr = lr.base();
+        if !(lr.is_finite() && lr >= 0.0) {
+            return Err(StepError::LearningRate(lr));
+        }
         let strategy = parameters::checkpointing(model).ok_or(StepError::NotAutodiff)?;
         optim.check_parameters(model)?;
         Ok(Self {
-            rho_factor,
+            rho_factor: optim.rho_schedule.factor(lr),
             strategy,
-            randomness: optim.randomness.begun(model)?,
-            method: optim.method.boxed(),
-            loss_scale: optim.loss_scale,
+            changed: Changed {
+                randomness: optim.randomness.begun(model)?,
+                method: optim.method.boxed(),
+                loss_scale: optim.loss_scale,
+            },
             optim,
         })
     }
@@ -64,7 +72,7 @@ impl<'a> Attempt<'a> {
         pass: &mut P,
     ) -> Result<Ready<M, P::Output>, StepError> {
         let part = self.part(model, model, pass, (0, 1))?;
-        self.ready(part.counted, part.output, part.update, part.report)
+        self.ready(part)
     }
 
     /// With an ascent for each part of the batch.
@@ -81,26 +89,24 @@ impl<'a> Attempt<'a> {
     {
         let share = 1.0 / parts.len() as f64;
         let mut outputs = Vec::with_capacity(parts.len());
-        let mut sum: Option<(M, Update, StepReport)> = None;
+        let (mut counted, mut update) = (None, Update::default());
+        let mut report = StepReport::default();
         for (i, batch) in parts.iter().enumerate() {
-            let (counted, so_far) = match sum {
-                Some((counted, update, report)) => (Some(counted), Some((update, report))),
-                None => (None, None),
-            };
             let mut pass = Whole(|model: &M, _| loss(model, batch));
             let begin = counted.as_ref().unwrap_or(model);
             let part = self.part(model, begin, &mut pass, (i, parts.len()))?;
             outputs.push(part.output);
-            let (update, report) = so_far.unzip();
-            sum = Some((
-                part.counted,
-                Update::plus(update, part.update, share),
-                StepReport::plus(report, part.report, share),
-            ));
+            counted = Some(part.counted);
+            update = update.plus(part.update, share);
+            report = report.plus(part.report, share);
         }
-        let (counted, update, mut report) = sum.ok_or(StepError::NoMicroBatch)?;
         report.passes = report.passes.over(parts.len());
-        self.ready(counted, outputs, update, report)
+        self.ready(Part {
+            counted: counted.ok_or(StepError::NoMicroBatch)?,
+            output: outputs,
+            update,
+            report,
+        })
     }
 
     /// The method's work on a batch or a part of one; the statistics go on from those of `counted`.
@@ -111,22 +117,30 @@ impl<'a> Attempt<'a> {
         pass: &mut P,
         (part, parts): (usize, usize),
     ) -> Result<Part<M, P::Output>, StepError> {
-        let replay = self.randomness.replay(model, self.optim.steps, part);
-        let scale = &mut self.loss_scale;
-        let mut objective = BatchObjective::new(model, pass, replay, self.strategy, scale);
+        let number = self.optim.steps;
+        let mut objective = BatchObjective {
+            model,
+            pass,
+            replay: self.changed.randomness.replay(model, number, part),
+            strategy: self.strategy,
+            scale: &mut self.changed.loss_scale,
+            point: None,
+            ascents: 0,
+            passes: Passes::default(),
+        };
         // The pass that counts has statistics of its own too: if the step fails, those of `model`
         // must be as they were.
         let (counted, start, output) = objective.first(counted)?;
-        let mut report = StepReport::at(&start);
-        let context = Context {
+        let mut step = Context {
             rho_factor: self.rho_factor,
-            step: self.optim.steps,
+            number,
             part,
             parts,
+            ..Context::new(&mut objective)
         };
-        let update = self
-            .method
-            .update(start, &mut objective, &context, &mut report)?;
+        (step.report.loss, step.report.grad_norm) = (start.loss, start.norm);
+        let update = self.changed.method.update(start, &mut step)?;
+        let mut report = step.report;
         report.passes = objective.passes;
         Ok(Part {
             counted,
@@ -136,34 +150,16 @@ impl<'a> Attempt<'a> {
         })
     }
 
-    fn ready<M, O>(
-        self,
-        model: M,
-        output: O,
-        update: Update,
-        mut report: StepReport,
-    ) -> Result<Ready<M, O>, StepError> {
-        report.loss_scale = self.loss_scale.map(|scale| scale.scale());
+    fn ready<M, O>(self, part: Part<M, O>) -> Result<Ready<M, O>, StepError> {
+        let mut report = part.report;
+        report.loss_scale = self.changed.loss_scale.map(|scale| scale.scale());
         Ok(Ready {
-            model,
-            output,
-            update: update.clipped(self.optim.clip_norm, &mut report)?,
-            method: self.method,
-            loss_scale: self.loss_scale,
-            randomness: self.randomness,
+            model: part.counted,
+            output: part.output,
+            update: part.update.clipped(self.optim.clip_norm, &mut report)?,
             report,
+            changed: self.changed,
         })
-    }
-}
-
-impl SharpnessAware {
-    /// What rho is multiplied with at this learning rate.
-    pub(crate) fn rho_factor(&self, lr: &ModuleLearningRate) -> Result<f64, StepError> {
-        let base_lr = lr.base();
-        match base_lr.is_finite() && base_lr >= 0.0 {
-            true => Ok(self.rho_schedule.factor(base_lr)),
-            false => Err(StepError::LearningRate(base_lr)),
-        }
     }
 }
 

@@ -2,30 +2,25 @@
 
 use crate::error::ConfigError;
 
-/// Finite and at least 0.
 pub(crate) fn non_negative(field: &'static str, value: f64) -> Result<(), ConfigError> {
     let ok = value.is_finite() && value >= 0.0;
     ConfigError::unless(ok, field, value, "finite and at least 0")
 }
 
-/// Finite and above 0.
 pub(crate) fn positive(field: &'static str, value: f64) -> Result<(), ConfigError> {
     let ok = value.is_finite() && value > 0.0;
     ConfigError::unless(ok, field, value, "finite and above 0")
 }
 
-/// Finite.
 pub(crate) fn finite(field: &'static str, value: f64) -> Result<(), ConfigError> {
     ConfigError::unless(value.is_finite(), field, value, "finite")
 }
 
-/// At least 0 and below 1.
 pub(crate) fn below_one(field: &'static str, value: f64) -> Result<(), ConfigError> {
     let ok = (0.0..1.0).contains(&value);
     ConfigError::unless(ok, field, value, "at least 0 and below 1")
 }
 
-/// At least 1.
 pub(crate) fn at_least_one(field: &'static str, value: usize) -> Result<(), ConfigError> {
     ConfigError::unless(value > 0, field, value, "at least 1")
 }

@@ -218,28 +218,9 @@ pub enum RecordError {
     /// The record says something that cannot be.
     #[error("the record is damaged, or not an xsam optimizer record: {0}")]
     Damaged(String),
-    /// The record is of a model with other parameters.
-    #[error(
-        "the record is of another model: `{tensor}` is of parameter {parameter}, which this one does not have"
-    )]
-    OtherParameter {
-        /// The tensor in the record.
-        tensor: String,
-        /// Id of the parameter that it is of.
-        parameter: u64,
-    },
-    /// The record is of a model whose parameters have other sizes.
-    #[error(
-        "the record is of another model: `{tensor}` is {found:?}, this one's parameter {expected:?}"
-    )]
-    OtherShape {
-        /// The tensor in the record.
-        tensor: String,
-        /// Its shape by the model.
-        expected: Vec<usize>,
-        /// Its shape in the record.
-        found: Vec<usize>,
-    },
+    /// The record is of a model that has other parameters, or whose parameters have other sizes.
+    #[error("the record is of another model: {0}")]
+    OtherModel(String),
     /// The base optimizer does not accept its part of the record.
     #[error(
         "the base optimizer took {taken} of the record's {recorded} tensors: the record is of \

@@ -132,12 +132,8 @@ pub use search::{SearchReport, SearchSchedule};
 pub use sharpness_aware::SharpnessAware;
 pub use step::Step;
 
-/// The README's example is a test.
+/// The examples of the README and of the page on practice are tests.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
-pub struct Readme;
-
-/// So is that of the page on practice.
-#[cfg(doctest)]
 #[doc = include_str!("../../../docs/practice.md")]
-pub struct Practice;
+pub struct Pages;

@@ -49,8 +49,7 @@ impl LossScale {
         Ok(Self {
             scale,
             growth_interval: None,
-            good_steps: 0,
-            overflowed: false,
+            ..Self::dynamic()
         })
     }
 
@@ -59,10 +58,8 @@ impl LossScale {
     /// # Errors
     /// If `scale` is below 1 or not finite.
     pub fn with_start(mut self, scale: f64) -> Result<Self, ConfigError> {
-        if !(scale.is_finite() && scale >= 1.0) {
-            let range = "finite and at least 1";
-            return Err(ConfigError::new("loss_scale", scale, range));
-        }
+        let ok = scale.is_finite() && scale >= 1.0;
+        ConfigError::unless(ok, "loss_scale", scale, "finite and at least 1")?;
         self.scale = scale;
         Ok(self)
     }
@@ -73,10 +70,11 @@ impl LossScale {
     /// If it is 0, or the scale is fixed.
     pub fn with_growth_interval(mut self, steps: usize) -> Result<Self, ConfigError> {
         check::at_least_one("growth_interval", steps)?;
-        if self.growth_interval.is_none() {
-            let range = "left alone where the scale is fixed";
-            return Err(ConfigError::new("growth_interval", steps, range));
-        }
+        let (ok, range) = (
+            self.growth_interval.is_some(),
+            "left alone where the scale is fixed",
+        );
+        ConfigError::unless(ok, "growth_interval", steps, range)?;
         self.growth_interval = Some(steps as u64);
         Ok(self)
     }

@@ -122,46 +122,20 @@ impl Passes {
     }
 }
 
-impl std::ops::AddAssign for Passes {
-    fn add_assign(&mut self, other: Self) {
-        self.gradients += other.gradients;
-        self.losses += other.losses;
-    }
-}
-
 /// [`Objective`] of a model and a batch.
 pub(crate) struct BatchObjective<'a, M, P> {
-    model: &'a M,
-    pass: &'a mut P,
-    replay: Option<Replay>,
-    strategy: GradientCheckpointingStrategy,
-    scale: &'a mut Option<LossScale>,
-    point: Option<M>,
-    ascents: usize,
+    pub(crate) model: &'a M,
+    pub(crate) pass: &'a mut P,
+    pub(crate) replay: Option<Replay>,
+    pub(crate) strategy: GradientCheckpointingStrategy,
+    pub(crate) scale: &'a mut Option<LossScale>,
+    /// Where the last ascent step has led; `None` at the weights.
+    pub(crate) point: Option<M>,
+    pub(crate) ascents: usize,
     pub(crate) passes: Passes,
 }
 
-impl<'a, M: Module, P: Pass<M>> BatchObjective<'a, M, P> {
-    /// Around the weights of `model`.
-    pub(crate) fn new(
-        model: &'a M,
-        pass: &'a mut P,
-        replay: Option<Replay>,
-        strategy: GradientCheckpointingStrategy,
-        scale: &'a mut Option<LossScale>,
-    ) -> Self {
-        Self {
-            model,
-            pass,
-            replay,
-            strategy,
-            scale,
-            point: None,
-            ascents: 0,
-            passes: Passes::default(),
-        }
-    }
-
+impl<M: Module, P: Pass<M>> BatchObjective<'_, M, P> {
     /// The pass at the weights, which counts: the model whose statistics it has updated, beginning with those of
     /// `counted`, loss and gradient, and the caller's output.
     ///

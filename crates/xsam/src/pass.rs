@@ -92,18 +92,9 @@ where
 
 /// A batch in parts that are run one after another: losses and gradients are the means over the parts.
 pub(crate) struct Parts<'a, B, F> {
-    parts: &'a [B],
-    loss: F,
-}
-
-impl<'a, B, F> Parts<'a, B, F> {
-    /// The parts, of which there must be one at least, and the closure that gives the loss of one.
-    pub(crate) fn new(parts: &'a [B], loss: F) -> Result<Self, StepError> {
-        match parts.is_empty() {
-            true => Err(StepError::NoMicroBatch),
-            false => Ok(Self { parts, loss }),
-        }
-    }
+    pub(crate) parts: &'a [B],
+    /// The loss of one.
+    pub(crate) loss: F,
 }
 
 impl<M, B, F, L> Pass<M> for Parts<'_, B, F>
@@ -121,17 +112,12 @@ where
         _point: PassPoint,
     ) -> Result<Gradient<Self::Output>, StepError> {
         let mut outputs = Vec::with_capacity(self.parts.len());
-        let mut sum: Option<(Tensor<1>, ParamVector)> = None;
-        for part in self.parts {
+        let gradient = |part| {
             let (loss, output) = (self.loss)(model, part).split();
-            let (loss, vector) = backward(model, loss, scale)?;
             outputs.push(output);
-            sum = Some(match sum {
-                None => (loss, vector),
-                Some((losses, so_far)) => (losses + loss, so_far.combine(1.0, &vector, 1.0)),
-            });
-        }
-        let (loss, vector) = sum.ok_or(StepError::NoMicroBatch)?;
+            backward(model, loss, scale)
+        };
+        let (loss, vector) = sum(self.parts, gradient, plus)?;
         let share = 1.0 / self.parts.len() as f64;
         Ok(Gradient {
             loss: loss.mul_scalar(share),
@@ -141,17 +127,29 @@ where
     }
 
     fn loss(&mut self, model: &M, _point: PassPoint) -> Result<Tensor<1>, StepError> {
-        let mut sum: Option<Tensor<1>> = None;
-        for part in self.parts {
-            let loss = scalar((self.loss)(model, part).split().0)?;
-            sum = Some(match sum {
-                None => loss,
-                Some(so_far) => so_far + loss,
-            });
-        }
-        let sum = sum.ok_or(StepError::NoMicroBatch)?;
+        let loss = |part| scalar((self.loss)(model, part).split().0);
+        let sum = sum(self.parts, loss, |sum, loss| sum + loss)?;
         Ok(sum.mul_scalar(1.0 / self.parts.len() as f64))
     }
+}
+
+/// The sum of what `run` makes of each part of a batch, of which there must be one at least.
+pub(crate) fn sum<'a, B, T>(
+    parts: &'a [B],
+    run: impl FnMut(&'a B) -> Result<T, StepError>,
+    add: impl Fn(T, T) -> T,
+) -> Result<T, StepError> {
+    let mut found = parts.iter().map(run);
+    let first = found.next().ok_or(StepError::NoMicroBatch)??;
+    found.try_fold(first, |sum, found| Ok(add(sum, found?)))
+}
+
+/// The sum of losses and gradients.
+pub(crate) fn plus(
+    (losses, sum): (Tensor<1>, ParamVector),
+    (loss, vector): (Tensor<1>, ParamVector),
+) -> (Tensor<1>, ParamVector) {
+    (losses + loss, sum.combine(1.0, &vector, 1.0))
 }
 
 /// The loss without its graph, and the gradient of `scale` times it.

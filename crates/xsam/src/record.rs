@@ -167,32 +167,24 @@ impl SharpnessAwareRecord {
 
     fn from_reader(reader: Reader) -> Result<Self, RecordError> {
         let missing = |name: &str| RecordError::Missing(name.to_owned());
-        let scalar = |name: &str| {
-            let found = reader.scalars().get(name).copied();
-            found
-                .and_then(|scalar| u64::try_from(scalar).ok())
-                .ok_or_else(|| missing(name))
+        let numbers = MethodState {
+            scalars: reader.scalars().clone(),
+            ..MethodState::default()
         };
-        let found = scalar("version")?;
+        let found: u64 = numbers.scalar("version")?;
         if found != VERSION {
             return Err(RecordError::Version {
                 expected: VERSION,
                 found,
             });
         }
-        let steps = scalar("steps")?;
-        let method = reader
-            .metadata()
-            .get("method")
-            .cloned()
-            .ok_or_else(|| missing("method"))?;
-        let loss_scale = reader.scalars().get("loss_scale").copied();
-        let loss_scale = match loss_scale.and_then(|scale| f64::try_from(scale).ok()) {
-            Some(scale) => Some((scale, scalar("loss_scale_steps")?)),
-            None => None,
+        let method = reader.metadata().get("method").cloned();
+        let loss_scale = match numbers.scalar("loss_scale") {
+            Ok(scale) => Some((scale, numbers.scalar("loss_scale_steps")?)),
+            Err(_) => None,
         };
         let masks = reader.scalars().contains_key(MASKS);
-        let masks = masks.then(|| scalar(MASKS)).transpose()?;
+        let masks = masks.then(|| numbers.scalar(MASKS)).transpose()?;
         let mut state = MethodState::default();
         for (name, value) in reader.scalars() {
             if let Some(name) = name.strip_prefix("state.") {
@@ -224,8 +216,8 @@ impl SharpnessAwareRecord {
             state = state.with_vector(stem(&entries[0].0), ParamVector::new(vector));
         }
         Ok(Self {
-            method,
-            steps,
+            method: method.ok_or_else(|| missing("method"))?,
+            steps: numbers.scalar("steps")?,
             loss_scale,
             masks,
             state,

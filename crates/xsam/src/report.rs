@@ -1,6 +1,6 @@
 //! What a step measured.
 
-use crate::objective::{Evaluation, Passes};
+use crate::objective::Passes;
 use crate::search::report::SearchReport;
 
 /// The measurements of one step, for plots and logs. They cost nothing beyond the step itself.
@@ -40,35 +40,25 @@ pub struct StepReport {
 }
 
 impl StepReport {
-    /// Of a step whose pass at the weights gave this.
-    pub(crate) fn at(start: &Evaluation) -> Self {
-        Self {
-            loss: start.loss,
-            grad_norm: start.norm,
-            ..Self::default()
-        }
-    }
-
     /// Adds `share` times the measurements of a part of a batch to those of the parts before it. Alpha, psi and search
     /// are those of the first part that has them.
-    pub(crate) fn plus(sum: Option<Self>, part: Self, share: f64) -> Self {
-        let first = sum.is_none();
-        let mut sum = sum.unwrap_or_default();
-        let add = |sum: Option<f64>, part: Option<f64>| match (sum, part) {
-            (sum, None) => sum,
-            (sum, Some(part)) => Some(sum.unwrap_or_default() + share * part),
+    pub(crate) fn plus(mut self, part: Self, share: f64) -> Self {
+        let add = |sum: Option<f64>, part: Option<f64>| match part {
+            None => sum,
+            Some(part) => Some(sum.unwrap_or_default() + share * part),
         };
-        sum.loss += share * part.loss;
-        sum.grad_norm += share * part.grad_norm;
-        sum.rho = sum.rho.max(part.rho);
-        sum.ascent_loss = add(sum.ascent_loss, part.ascent_loss);
-        sum.ascent_grad_norm = add(sum.ascent_grad_norm, part.ascent_grad_norm);
-        if first || sum.alpha.is_none() {
-            (sum.psi, sum.alpha) = (part.psi, part.alpha);
+        self.loss += share * part.loss;
+        self.grad_norm += share * part.grad_norm;
+        self.rho = self.rho.max(part.rho);
+        self.ascent_loss = add(self.ascent_loss, part.ascent_loss);
+        self.ascent_grad_norm = add(self.ascent_grad_norm, part.ascent_grad_norm);
+        if self.alpha.is_none() {
+            (self.psi, self.alpha) = (part.psi, part.alpha);
         }
-        sum.search = sum.search.or(part.search);
-        sum.steps_without_epoch = sum.steps_without_epoch.or(part.steps_without_epoch);
-        sum.passes += part.passes;
-        sum
+        self.search = self.search.or(part.search);
+        self.steps_without_epoch = self.steps_without_epoch.or(part.steps_without_epoch);
+        self.passes.gradients += part.passes.gradients;
+        self.passes.losses += part.passes.losses;
+        self
     }
 }

@@ -39,14 +39,12 @@ impl RhoSchedule {
                 least,
             } => {
                 check::positive("full_at", full_at)?;
-                if !(0.0..full_at).contains(&least_at) {
-                    let range = "at least 0 and below full_at";
-                    return Err(ConfigError::new("least_at", least_at, range));
-                }
-                if !(0.0..=1.0).contains(&least) {
-                    return Err(ConfigError::new("least", least, "from 0 to 1"));
-                }
-                Ok(())
+                let (ok, range) = (
+                    (0.0..full_at).contains(&least_at),
+                    "at least 0 and below full_at",
+                );
+                ConfigError::unless(ok, "least_at", least_at, range)?;
+                ConfigError::unless((0.0..=1.0).contains(&least), "least", least, "from 0 to 1")
             }
         }
     }

@@ -3,12 +3,9 @@
 use burn::module::Module;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 
-use crate::attempt::{Attempt, Ready};
+use crate::attempt::{Attempt, Changed, Ready};
 use crate::error::{PassPoint, StepError, StepFailure};
-use crate::loss_scale::LossScale;
-use crate::method::Method;
 use crate::pass::{LossOutput, Parts, Whole};
-use crate::random::Randomness;
 use crate::report::StepReport;
 use crate::sharpness_aware::SharpnessAware;
 
@@ -114,7 +111,7 @@ impl SharpnessAware {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// With a [`LossScale`] a pass that has overflowed is made again, at the same point.
+    /// With a [`LossScale`](crate::LossScale) a pass that has overflowed is made again, at the same point.
     ///
     /// # Errors
     /// As [`step`](Self::step).
@@ -219,7 +216,7 @@ impl SharpnessAware {
         L: LossOutput,
     {
         self.make(lr, model, |attempt, model| {
-            attempt.whole(model, &mut Parts::new(parts, loss)?)
+            attempt.whole(model, &mut Parts { parts, loss })
         })
     }
 
@@ -270,7 +267,7 @@ impl SharpnessAware {
 
     /// The base optimizer's part of a step, which cannot fail.
     fn finish<M: Module, O>(&mut self, lr: ModuleLearningRate, ready: Ready<M, O>) -> Step<M, O> {
-        self.adopt(ready.method, ready.loss_scale, ready.randomness);
+        self.adopt(ready.changed);
         let step = |model, gradients| self.base.step(lr.clone(), model, gradients);
         Step {
             model: ready.update.apply(&lr, ready.model, step),
@@ -280,15 +277,10 @@ impl SharpnessAware {
     }
 
     /// Takes up what a step has made of the optimizer's state, and counts it.
-    pub(crate) fn adopt(
-        &mut self,
-        method: Box<dyn Method>,
-        loss_scale: Option<LossScale>,
-        randomness: Randomness,
-    ) {
-        self.method = method;
-        self.loss_scale = loss_scale;
-        self.randomness = randomness;
+    pub(crate) fn adopt(&mut self, changed: Changed) {
+        self.method = changed.method;
+        self.loss_scale = changed.loss_scale;
+        self.randomness = changed.randomness;
         self.loaded.clear();
         if let Some(scale) = &mut self.loss_scale {
             scale.step();

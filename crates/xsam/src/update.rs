@@ -10,7 +10,7 @@ use crate::report::StepReport;
 use crate::vector::{ParamVector, Reductions};
 
 /// What a method hands on.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Update {
     /// The gradient for the base optimizer.
     pub gradient: ParamVector,
@@ -51,24 +51,21 @@ impl Update {
         }
     }
 
-    /// Adds `share * other` to `share` times the sum so far: means over the parts of a batch.
-    pub(crate) fn plus(sum: Option<Self>, other: Self, share: f64) -> Self {
+    /// The sum so far plus `share * other`: means over the parts of a batch.
+    pub(crate) fn plus(self, other: Self, share: f64) -> Self {
         // The mean of one is that one, with the norm that it has.
-        if sum.is_none() && share == 1.0 {
+        if share == 1.0 {
             return other;
         }
-        let add = |sum: Option<ParamVector>, other: ParamVector| match sum {
-            None => other.scale(share),
-            Some(sum) => sum.combine(1.0, &other, share),
-        };
-        let (gradient, then) = match sum {
-            None => (None, Then::Nothing),
-            Some(sum) => (Some(sum.gradient), sum.then),
-        };
-        let then = match (then, other.then) {
+        let then = match (self.then, other.then) {
             (then, Then::Nothing) => then,
-            (Then::Subtract(sum), Then::Subtract(other)) => Then::Subtract(add(Some(sum), other)),
-            (_, Then::Subtract(other)) => Then::Subtract(add(None, other)),
+            (sum, Then::Subtract(other)) => {
+                let sum = match sum {
+                    Then::Subtract(sum) => sum,
+                    _ => ParamVector::default(),
+                };
+                Then::Subtract(sum.plus(other, share))
+            }
             (
                 sum,
                 Then::Interpolate {
@@ -78,13 +75,11 @@ impl Update {
             ) => {
                 let mut sums = match sum {
                     Then::Interpolate { further, .. } => further,
-                    Then::Nothing | Then::Subtract(_) => Vec::new(),
+                    _ => Vec::new(),
                 };
-                for (i, other) in further.into_iter().enumerate() {
-                    match sums.get_mut(i) {
-                        Some(sum) => *sum = add(Some(std::mem::take(sum)), other),
-                        None => sums.push(add(None, other)),
-                    }
+                sums.resize_with(sums.len().max(further.len()), ParamVector::default);
+                for (sum, other) in sums.iter_mut().zip(further) {
+                    *sum = std::mem::take(sum).plus(other, share);
                 }
                 Then::Interpolate {
                     further: sums,
@@ -93,7 +88,7 @@ impl Update {
             }
         };
         Self {
-            gradient: add(gradient, other.gradient),
+            gradient: self.gradient.plus(other.gradient, share),
             norm: None,
             then,
         }

@@ -93,12 +93,10 @@ impl ParamVector {
     /// `factor * self`. In place where the tensors are not shared.
     #[must_use]
     pub fn scale(self, factor: f64) -> Self {
-        if factor == 1.0 {
-            return self;
+        match factor == 1.0 {
+            true => self,
+            false => self.scale_each(|_| factor),
         }
-        let scale = |(id, tensor)| (id, combine((factor, tensor), &[]));
-        let entries = self.entries.into_iter().map(scale).collect();
-        Self { entries }
     }
 
     /// `self` with each parameter's entry times its own factor. In place where the tensors are not shared.
@@ -130,6 +128,14 @@ impl ParamVector {
                 .map(|(id, their)| (*id, combine((b, their.clone()), &[]))),
         );
         Self { entries: sum }
+    }
+
+    /// `self + factor * other`, where nothing is to be added to: `other` is scaled in its place then.
+    pub(crate) fn plus(self, other: Self, factor: f64) -> Self {
+        match self.is_empty() {
+            true => other.scale(factor),
+            false => self.combine(1.0, &other, factor),
+        }
     }
 
     /// `T^2 self` and the norm of `T self`, with the element-wise scales `T = |weights| + offset`, or
@@ -171,11 +177,9 @@ impl ParamVector {
         &self,
         others: impl IntoIterator<Item = &'a Self>,
     ) -> Result<Vec<f64>, StepError> {
-        let ask = |asked: Reductions, other: &Self| asked.dot(self, other);
-        others
-            .into_iter()
-            .fold(Reductions::default(), ask)
-            .read_all()
+        let ask = |asked: Reductions, other| asked.dot(self, other);
+        let asked = others.into_iter().fold(Reductions::default(), ask);
+        asked.read_all()
     }
 
     /// The Euclidean norm over all parameters together. One read-back.
@@ -246,25 +250,19 @@ impl Reductions {
         (b, y): (f64, &ParamVector),
     ) -> Self {
         let mut theirs = y.by_id();
-        let (mut differences, mut sums) = (Vec::new(), Vec::new());
-        let mut push = |[difference, sum]: [Tensor<1>; 2]| {
-            differences.push(difference);
-            sums.push(sum);
-        };
         // Where one of them has no entry both chords have the other's length.
         let alone = |factor: f64, tensor: &Tensor<1>| {
             let nothing = (0.0, tensor.clone());
             squared_chords((factor, tensor.clone()), nothing)
         };
-        for (id, mine) in &x.entries {
-            push(match theirs.remove(id) {
-                Some(their) => squared_chords((a, mine.clone()), (b, their.clone())),
-                None => alone(a, mine),
-            });
-        }
-        for (_, their) in y.entries.iter().filter(|(id, _)| theirs.contains_key(id)) {
-            push(alone(b, their));
-        }
+        let of_x = |(id, mine): &(_, Tensor<1>)| match theirs.remove(id) {
+            Some(their) => squared_chords((a, mine.clone()), (b, their.clone())),
+            None => alone(a, mine),
+        };
+        let mut chords: Vec<_> = x.entries.iter().map(of_x).collect();
+        let only_y = y.entries.iter().filter(|(id, _)| theirs.contains_key(id));
+        chords.extend(only_y.map(|(_, their)| alone(b, their)));
+        let (differences, sums) = chords.into_iter().map(|[d, s]| (d, s)).unzip();
         self.sum(differences).sum(sums)
     }
 

@@ -5,22 +5,14 @@
 mod common;
 
 use std::cell::RefCell;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use burn::module::Module;
 use burn::nn::DropoutConfig;
 use burn::tensor::{Distribution, Tensor};
-use common::{Net, Point, batch, bits, device, every_method, optimizer, overflowing, plain};
-use xsam::method::Method;
-use xsam::{
-    LossScale, SearchSchedule, SgdOnlyConfig, SharpnessAware, SharpnessAwareRecord, XsamConfig,
+use common::{
+    Net, Point, alone, batch, bits, copy, device, every_optimizer, net, optimizer, overflowing,
+    recorded, resumed, step,
 };
-
-/// Tests that draw from the device's random numbers take turns.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use xsam::{LossScale, SearchSchedule, SgdOnlyConfig, SharpnessAware, XsamConfig};
 
 type Mask = Vec<f64>;
 
@@ -30,18 +22,21 @@ fn mask(model: &Net) -> Mask {
     mask.iter::<f64>().collect()
 }
 
+/// A loss without a mask.
+fn head(model: &Net) -> Tensor<1> {
+    model.last.weight.val().square().sum()
+}
+
 /// The masks of all passes of so many steps, step by step.
 fn masks(optim: &mut SharpnessAware, steps: usize) -> Vec<Vec<Mask>> {
     let mut model = Net::new(&device(), 0.5);
     let mut found = Vec::new();
     for _ in 0..steps {
         let seen = RefCell::new(Vec::new());
-        let step = optim
-            .step(0.1, model, |m: &Net| {
-                seen.borrow_mut().push(mask(m));
-                m.last.weight.val().square().sum()
-            })
-            .unwrap();
+        let step = step(optim, 0.1, model, |m: &Net| {
+            seen.borrow_mut().push(mask(m));
+            head(m)
+        });
         let passes = step.report.passes;
         let seen = seen.into_inner();
         assert_eq!(seen.len(), passes.gradients + passes.losses);
@@ -49,10 +44,6 @@ fn masks(optim: &mut SharpnessAware, steps: usize) -> Vec<Vec<Mask>> {
         found.push(seen);
     }
     found
-}
-
-fn by(method: &dyn Method) -> SharpnessAware {
-    SharpnessAware::from_method(plain(), method.boxed())
 }
 
 fn all_differ(masks: &[Mask]) -> bool {
@@ -63,9 +54,8 @@ fn all_differ(masks: &[Mask]) -> bool {
 #[test]
 fn all_passes_of_a_step_have_the_same_masks_unless_asked_otherwise() {
     let _alone = alone();
-    for method in every_method() {
-        let method = &*method;
-        for mut optim in [by(method), by(method).with_replay_dropout(7)] {
+    for new in every_optimizer() {
+        for mut optim in [new.clone(), new.clone().with_replay_dropout(7)] {
             let steps = masks(&mut optim, 3);
             for step in &steps {
                 assert!(step.iter().all(|mask| mask == &step[0]), "{optim:?}");
@@ -73,8 +63,8 @@ fn all_passes_of_a_step_have_the_same_masks_unless_asked_otherwise() {
             let firsts: Vec<_> = steps.iter().map(|step| step[0].clone()).collect();
             assert!(all_differ(&firsts), "{optim:?}");
         }
-        let fresh = masks(&mut by(method).with_fresh_dropout(), 2).concat();
-        assert!(all_differ(&fresh), "{method:?}");
+        let fresh = masks(&mut new.clone().with_fresh_dropout(), 2).concat();
+        assert!(all_differ(&fresh), "{new:?}");
     }
     // The first step searches.
     let xsam = masks(&mut optimizer(XsamConfig::new()), 2);
@@ -118,11 +108,11 @@ fn searches_at_fixed_weights_find_one_alpha_whatever_the_masks() {
     let start = Point::new(&[1.0, -0.5, 2.0], 1);
     let alphas = |mut optim: SharpnessAware, lifted: f64| -> Vec<f64> {
         let search = |_| {
-            let step = optim.step(0.0, start.clone(), |m: &Point| {
+            let step = step(&mut optim, 0.0, start.clone(), |m: &Point| {
                 let mask = dropout.forward(m.joined().ones_like().repeat_dim(0, 20));
                 m.quadratic(&[1.0, 4.0, 0.5]) + mask.mean() * lifted
             });
-            step.unwrap().report.alpha.unwrap()
+            step.report.alpha.unwrap()
         };
         (0..8).map(search).collect()
     };
@@ -139,21 +129,13 @@ fn searches_at_fixed_weights_find_one_alpha_whatever_the_masks() {
 #[test]
 fn a_search_that_is_repeated_finds_the_same_curve() {
     let _alone = alone();
-    let device = device();
-    let batch = batch(&device);
+    let batch = batch();
     let curves = |mut optim: SharpnessAware| -> Vec<(Vec<f64>, f64)> {
-        let model = Net::new(&device, 0.5);
-        let model = optim
-            .step(0.1, model, |m: &Net| m.loss(&batch))
-            .unwrap()
-            .model;
+        let loss = |m: &Net| m.loss(&batch);
+        let model = step(&mut optim, 0.1, Net::new(&device(), 0.5), loss).model;
         let search = |_| {
-            let (mut again, model) = (optim.clone(), model.valid().train());
-            let step = again.step(0.1, model, |m: &Net| m.loss(&batch)).unwrap();
-            (
-                step.report.search.unwrap().losses,
-                step.report.alpha.unwrap(),
-            )
+            let report = step(&mut optim.clone(), 0.1, copy(&model), loss).report;
+            (report.search.unwrap().losses, report.alpha.unwrap())
         };
         (0..8).map(search).collect()
     };
@@ -171,7 +153,7 @@ fn each_part_of_a_batch_has_the_same_masks_in_every_pass() {
     let seen = RefCell::new(vec![Vec::new(); parts.len()]);
     let loss = |m: &Net, part: &usize| {
         seen.borrow_mut()[*part].push(mask(m));
-        m.last.weight.val().square().sum()
+        head(m)
     };
     let check = || {
         let seen = seen.replace(vec![Vec::new(); parts.len()]);
@@ -182,9 +164,8 @@ fn each_part_of_a_batch_has_the_same_masks_in_every_pass() {
         assert!(all_differ(&firsts));
         firsts
     };
-    for method in every_method() {
+    for mut optim in every_optimizer() {
         let model = Net::new(&device(), 0.5);
-        let mut optim = by(&*method);
         let step = optim.step_accumulated(0.1, model, &parts, loss).unwrap();
         let accumulated = check();
         optim
@@ -197,16 +178,13 @@ fn each_part_of_a_batch_has_the_same_masks_in_every_pass() {
 #[test]
 fn a_pass_that_is_repeated_has_the_masks_of_the_first() {
     let _alone = alone();
-    let device = device();
     let scale = LossScale::dynamic().with_start(512.0).unwrap();
     let mut optim = optimizer(XsamConfig::new()).with_loss_scale(scale);
     let seen = RefCell::new(Vec::new());
-    let step = optim
-        .step(0.1, Net::new(&device, 0.5), |m: &Net| {
-            seen.borrow_mut().push(mask(m));
-            overflowing(m.last.weight.val().square().sum())
-        })
-        .unwrap();
+    let step = step(&mut optim, 0.1, Net::new(&device(), 0.5), |m: &Net| {
+        seen.borrow_mut().push(mask(m));
+        overflowing(head(m))
+    });
     // Twice too large at the weights.
     assert_eq!(step.report.passes.gradients, 2 + 2);
     let seen = seen.into_inner();
@@ -218,20 +196,14 @@ fn a_resumed_run_has_the_masks_of_an_uninterrupted_one() {
     let _alone = alone();
     let mut optim = optimizer(XsamConfig::new());
     masks(&mut optim, 2);
-    let bytes = optim.to_record().unwrap().into_bytes().unwrap();
-    let record = || SharpnessAwareRecord::from_bytes(bytes.clone()).unwrap();
+    let bytes = recorded(&optim);
     let expected = masks(&mut optim, 2);
-    let mut resumed = optimizer(XsamConfig::new());
-    resumed.load_record(record()).unwrap();
-    assert_eq!(masks(&mut resumed, 2), expected);
+    let on = |optim: SharpnessAware| masks(&mut resumed(optim, &bytes), 2);
+    let new = || optimizer(XsamConfig::new());
+    assert_eq!(on(new()), expected);
     // What an optimizer was told stays its own.
-    let given = |optim: SharpnessAware| optim.with_replay_dropout(7);
-    let mut other = given(optimizer(XsamConfig::new()));
-    other.load_record(record()).unwrap();
-    assert_ne!(masks(&mut other, 2), expected);
-    let mut fresh = optimizer(XsamConfig::new()).with_fresh_dropout();
-    fresh.load_record(record()).unwrap();
-    assert!(all_differ(&masks(&mut fresh, 2).concat()));
+    assert_ne!(on(new().with_replay_dropout(7)), expected);
+    assert!(all_differ(&on(new().with_fresh_dropout()).concat()));
 }
 
 /// The weights of a module are drawn when they are first looked at: by the first step, as a rule.
@@ -241,16 +213,12 @@ fn weights_that_a_step_is_first_to_draw_are_those_of_the_seed() {
     let device = device();
     device.seed(3);
     let expected = bits(&Net::new(&device, 0.5));
-    for optim in [
-        optimizer(SgdOnlyConfig::new()),
-        optimizer(SgdOnlyConfig::new()).with_fresh_dropout(),
-        optimizer(SgdOnlyConfig::new()).with_replay_dropout(7),
-    ] {
-        let mut optim = optim;
+    let new = || optimizer(SgdOnlyConfig::new());
+    let (fresh, replayed) = (new().with_fresh_dropout(), new().with_replay_dropout(7));
+    for mut optim in [new(), fresh, replayed] {
         device.seed(3);
-        let loss = |m: &Net| m.last.weight.val().square().sum();
-        let step = optim.step(0.0, Net::new(&device, 0.5), loss).unwrap();
-        assert_eq!(bits(&step.model), expected, "{optim:?}");
+        let model = step(&mut optim, 0.0, Net::new(&device, 0.5), head).model;
+        assert_eq!(bits(&model), expected, "{optim:?}");
     }
 }
 
@@ -258,15 +226,13 @@ fn weights_that_a_step_is_first_to_draw_are_those_of_the_seed() {
 #[test]
 fn a_loop_that_draws_between_steps_gets_other_numbers_each_time() {
     let _alone = alone();
-    let device = device();
     let mut optim = optimizer(XsamConfig::new());
-    let mut model = Net::new(&device, 0.0);
+    let mut model = net();
     let mut drawn = Vec::new();
     for _ in 0..4 {
-        let noise = Tensor::<1>::random([8], Distribution::Default, &device).into_data();
+        let noise = Tensor::<1>::random([8], Distribution::Default, &device()).into_data();
         drawn.push(noise.iter::<f64>().collect::<Vec<_>>());
-        let loss = |m: &Net| m.last.weight.val().square().sum();
-        model = optim.step(0.1, model, loss).unwrap().model;
+        model = step(&mut optim, 0.1, model, head).model;
     }
     assert!(all_differ(&drawn));
 }

@@ -3,34 +3,31 @@
 
 mod common;
 
-use burn::module::Module;
 use common::by_hand::{CURVATURE, START};
-use common::{Net, Point, assert_close, batch, bits, device, momentum, optimizer};
-use xsam::method::MethodConfig;
+use common::{Net, Point, assert_close, batch, bits, copy, momentum, net, optimizer, step};
+use xsam::method::MethodSpec;
 use xsam::{
     Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
     MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware, WsamConfig, XsamConfig,
 };
 
 /// Four steps of each from the same start on the same batches, bit for bit.
-fn assert_same(one: impl MethodConfig, other: impl MethodConfig) {
-    let device = device();
-    let (start, batches) = (Net::new(&device, 0.0), [batch(&device), batch(&device)]);
-    let run = |config: &dyn MethodConfig| {
-        let mut optim = SharpnessAware::from_method(momentum(), config.build().unwrap());
-        let mut model = start.valid().train();
+fn assert_same(one: impl Into<MethodSpec>, other: impl Into<MethodSpec>) {
+    let (one, other) = (one.into(), other.into());
+    let (start, batches) = (net(), [batch(), batch()]);
+    let run = |config: &MethodSpec| {
+        let mut optim = SharpnessAware::new(momentum(), config).unwrap();
+        let mut model = copy(&start);
         for i in 0..4 {
             if i % 2 == 0 {
                 optim.start_epoch();
             }
-            model = optim
-                .step(0.1, model, |m: &Net| m.loss(&batches[i % 2]))
-                .unwrap()
-                .model;
+            let loss = |m: &Net| m.loss(&batches[i % 2]);
+            model = step(&mut optim, 0.1, model, loss).model;
         }
         bits(&model)
     };
-    assert_eq!(run(&one), run(&other));
+    assert_eq!(run(&one), run(&other), "{one:?} is not {other:?}");
 }
 
 const NOT_FRIENDLY: Friendly = Friendly {
@@ -40,18 +37,16 @@ const NOT_FRIENDLY: Friendly = Friendly {
 
 #[test]
 fn at_their_limits_methods_are_sam() {
-    for k in [1, 2] {
+    for k in [1, 2, 3] {
         let sam = SamConfig::new().with_ascent_steps(k);
-        assert_same(
-            GsamConfig::new().with_ascent_steps(k).with_alpha(0.0),
-            sam.clone(),
-        );
+        let xsam = XsamConfig::new().with_ascent_steps(k);
+        assert_same(xsam.with_alpha(1.0), sam.clone());
+        let gsam = GsamConfig::new().with_ascent_steps(k);
+        assert_same(gsam.with_alpha(0.0), sam.clone());
         let wsam = WsamConfig::new().with_ascent_steps(k).with_gamma(0.5);
         assert_same(wsam.with_decoupled(false), sam.clone());
-        assert_same(
-            LookSamConfig::new().with_ascent_steps(k).with_every(1),
-            sam.clone(),
-        );
+        let looksam = LookSamConfig::new().with_ascent_steps(k);
+        assert_same(looksam.with_every(1), sam.clone());
         let friendly = FriendlySamConfig::new()
             .with_sigma(NOT_FRIENDLY.sigma)
             .with_lambda(NOT_FRIENDLY.lambda);
@@ -73,10 +68,8 @@ fn without_the_sharpness_wsam_is_the_base_optimizer() {
 #[test]
 fn at_their_limits_methods_are_xsam() {
     let xsam = XsamConfig::new().with_ascent_steps(2);
-    assert_same(
-        LookXsamConfig::from(xsam.clone()).with_every(1),
-        xsam.clone(),
-    );
+    let look_xsam = LookXsamConfig::from(xsam.clone());
+    assert_same(look_xsam.with_every(1), xsam.clone());
     assert_same(xsam.clone().with_friendly(NOT_FRIENDLY), xsam.clone());
     // The parabola's tip is higher than the grid, or not taken: here it is not tried.
     let fixed = xsam.clone().with_alpha(1.3);
@@ -92,7 +85,7 @@ fn decoupled_wsam_is_the_coupled_one_around_plain_sgd() {
         let mut point = Point::new(&START, 2);
         for _ in 0..3 {
             let loss = |m: &Point| m.quadratic(&CURVATURE);
-            point = optim.step(0.1, point, loss).unwrap().model;
+            point = step(&mut optim, 0.1, point, loss).model;
         }
         point.values()
     };
@@ -102,28 +95,22 @@ fn decoupled_wsam_is_the_coupled_one_around_plain_sgd() {
 /// At a learning rate of 0 the weights stay, and so does the gradient.
 #[test]
 fn where_the_gradient_stays_look_xsams_cheap_step_is_the_full_one() {
-    for config in [
-        XsamConfig::new().with_rho(0.5).with_alpha(1.6),
-        XsamConfig::new()
-            .with_rho(0.5)
-            .with_alpha(0.0)
-            .with_ascent_steps(3),
-        XsamConfig::new()
-            .with_rho(0.5)
-            .with_search(SearchSchedule::EverySteps(1)),
-    ] {
+    let xsam = XsamConfig::new().with_rho(0.5);
+    let several = xsam.clone().with_alpha(0.0).with_ascent_steps(3);
+    let searching = xsam.clone().with_search(SearchSchedule::EverySteps(1));
+    for config in [xsam.with_alpha(1.6), several, searching] {
         let run = |every| {
             let mut optim = optimizer(LookXsamConfig::from(config.clone()).with_every(every));
             let loss = |m: &Point| m.quadratic(&CURVATURE);
-            let first = optim.step(0.0, Point::new(&START, 2), loss).unwrap();
-            let second = optim.step(0.1, first.model, loss).unwrap();
-            let passes = second.report.passes.gradients;
-            (second.model.values(), second.report.update_norm, passes)
+            let first = step(&mut optim, 0.0, Point::new(&START, 2), loss);
+            let second = step(&mut optim, 0.1, first.model, loss);
+            (second.model.values(), second.report)
         };
-        let (cheap, full) = (run(2), run(1));
-        assert_eq!(cheap.2, 1);
-        assert!(full.2 > 1);
-        assert_close(&cheap.0, &full.0, 1e-12);
-        assert_close(&[cheap.1], &[full.1], 1e-12);
+        let ((cheap, cheap_report), (full, full_report)) = (run(2), run(1));
+        assert_eq!(cheap_report.passes.gradients, 1);
+        assert!(full_report.passes.gradients > 1);
+        assert_close(&cheap, &full, 1e-12);
+        let norms = [cheap_report, full_report].map(|report| report.update_norm);
+        assert_close(&norms[..1], &norms[1..], 1e-12);
     }
 }

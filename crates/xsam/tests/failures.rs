@@ -7,30 +7,21 @@ use std::cell::Cell;
 
 use burn::module::{Module, Param, ParamGroup, ParamId};
 use burn::tensor::Tensor;
-use common::{Net, Point, batch, bits, device, every_method, momentum, optimizer};
-use xsam::method::MethodConfig;
+use common::{Net, Point, batch, bits, device, every_optimizer, net, optimizer, recorded, trained};
+use xsam::method::MethodSpec;
 use xsam::{
     AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
-    LookbehindSamConfig, MsamConfig, PassPoint, SamConfig, SharpnessAware, StepError, WsamConfig,
-    XsamConfig,
+    LookbehindSamConfig, MsamConfig, PassPoint, SamConfig, StepError, WsamConfig, XsamConfig,
 };
 
 #[test]
 fn a_failed_step_changes_nothing() {
-    let device = device();
-    let batch = batch(&device);
-    for method in every_method() {
-        let mut optim = SharpnessAware::from_method(momentum(), method);
-        let mut model = Net::new(&device, 0.0);
+    let batch = batch();
+    for mut optim in every_optimizer() {
         // Two steps that succeed, so that there is state to be spoilt; every second one of LookSAM ascends.
-        for _ in 0..2 {
-            model = optim
-                .step(0.1, model, |m: &Net| m.loss(&batch))
-                .unwrap()
-                .model;
-        }
+        let mut model = trained(&mut optim, net(), &batch, 2);
         let weights = bits(&model);
-        let record = optim.to_record().unwrap().into_bytes().unwrap();
+        let record = recorded(&optim);
 
         let last_call = if optim.method() == "sgd" { 0 } else { 1 };
         for fails_at in 0..=last_call {
@@ -49,8 +40,7 @@ fn a_failed_step_changes_nothing() {
             };
             assert!(matches!(error, StepError::NonFiniteLoss { point: p, .. } if p == place));
             assert_eq!(bits(&back), weights);
-            let now = optim.to_record().unwrap().into_bytes().unwrap();
-            assert_eq!(&now[..], &record[..]);
+            assert_eq!(&recorded(&optim)[..], &record[..]);
             model = back;
         }
     }
@@ -59,42 +49,49 @@ fn a_failed_step_changes_nothing() {
 #[test]
 fn a_gradient_that_is_not_finite_is_an_error() {
     // The root's gradient at 0 is infinite, its value is not.
-    let result = optimizer(SamConfig::new()).step(0.1, Point::new(&[0.0, 1.0], 1), |m: &Point| {
-        m.joined().sqrt().sum()
-    });
-    let error = StepError::from(result.unwrap_err());
-    assert_eq!(
-        error,
-        StepError::NonFiniteGradient {
-            point: PassPoint::Weights,
-            loss: 1.0
-        }
-    );
+    let loss = |m: &Point| m.joined().sqrt().sum();
+    let result = optimizer(SamConfig::new()).step(0.1, Point::new(&[0.0, 1.0], 1), loss);
+    let expected = StepError::NonFiniteGradient {
+        point: PassPoint::Weights,
+        loss: 1.0,
+    };
+    assert_eq!(result.unwrap_err().error(), &expected);
 }
 
 #[test]
 fn a_loss_without_use_is_an_error() {
+    type Loss = fn(&Point) -> Tensor<1>;
     let point = || Point::new(&[1.0, 2.0], 1);
     let mut optim = optimizer(SamConfig::new());
-    let mut error = |loss: fn(&Point) -> Tensor<1>, point: Point| {
-        let failure = optim.step(0.1, point, loss).unwrap_err();
-        failure.error().clone()
+    let elsewhere = |_: &Point| {
+        let other = Param::from_tensor(Tensor::<1>::from_floats([1.0], &device()));
+        other.val() * 2.0
     };
-    let vector = error(|m| m.joined(), point());
-    assert_eq!(vector, StepError::LossNotScalar { elements: 2 });
-    let detached = error(|m| m.joined().sum().detach(), point());
-    assert_eq!(detached, StepError::LossNotTracked);
-    let inner = error(|m| m.joined().sum().inner(), point());
-    assert_eq!(inner, StepError::LossNotTracked);
-    let frozen = error(|m| m.joined().sum(), point().no_grad());
-    assert_eq!(frozen, StepError::LossNotTracked);
-    let plain = error(|m| m.joined().sum(), point().valid());
-    assert_eq!(plain, StepError::NotAutodiff);
-    let elsewhere = error(
-        |_| Param::from_tensor(Tensor::<1>::from_floats([1.0], &device())).val() * 2.0,
-        point(),
-    );
-    assert_eq!(elsewhere, StepError::NoGradient);
+    let sum = |m: &Point| m.joined().sum();
+    let cases: [(Loss, Point, StepError); 6] = [
+        (
+            |m| m.joined(),
+            point(),
+            StepError::LossNotScalar { elements: 2 },
+        ),
+        (
+            |m| m.joined().sum().detach(),
+            point(),
+            StepError::LossNotTracked,
+        ),
+        (
+            |m| m.joined().sum().inner(),
+            point(),
+            StepError::LossNotTracked,
+        ),
+        (sum, point().no_grad(), StepError::LossNotTracked),
+        (sum, point().valid(), StepError::NotAutodiff),
+        (elsewhere, point(), StepError::NoGradient),
+    ];
+    for (loss, point, expected) in cases {
+        let failure = optim.step(0.1, point, loss).unwrap_err();
+        assert_eq!(failure.error(), &expected);
+    }
 }
 
 /// Frozen parameters and a captured clone look alike in places: each error names both.
@@ -110,92 +107,82 @@ fn a_loss_without_a_gradient_names_both_causes() {
     for failure in [all_frozen, a_clone, a_frozen_clone] {
         let error = failure.unwrap_err().to_string();
         assert!(error.contains("frozen"), "{error}");
-        assert!(
-            error.contains("the model that the closure receives"),
-            "{error}"
-        );
+        let other = "the model that the closure receives";
+        assert!(error.contains(other), "{error}");
     }
 }
 
-fn masks() -> [(ParamGroup, bool); 4] {
-    [
-        (ParamGroup::from_predicate("first"), true),
-        (ParamGroup::from_predicate("typo"), false),
-        (ParamGroup::from_path("first.weights"), false),
-        (ParamGroup::from_ids(vec![ParamId::new()]), false),
-    ]
-}
-
 /// Every method that takes a mask; also of an ascent that has no length.
-fn masked(mask: &ParamGroup) -> Vec<Box<dyn MethodConfig>> {
+fn masked(mask: &ParamGroup) -> [MethodSpec; 13] {
     let mask = || mask.clone();
-    vec![
-        Box::new(SamConfig::new().with_mask(mask())),
-        Box::new(SamConfig::new().with_mask(mask()).with_ascent_steps(3)),
-        Box::new(SamConfig::new().with_mask(mask()).with_rho(0.0)),
-        Box::new(AsamConfig::new().with_mask(mask())),
-        Box::new(XsamConfig::new().with_mask(mask())),
-        Box::new(
-            XsamConfig::new()
-                .with_mask(mask())
-                .with_friendly(Friendly::default()),
-        ),
-        Box::new(LookXsamConfig::from(XsamConfig::new().with_mask(mask()))),
-        Box::new(GsamConfig::new().with_mask(mask())),
-        Box::new(WsamConfig::new().with_mask(mask())),
-        Box::new(LookSamConfig::new().with_mask(mask())),
-        Box::new(FriendlySamConfig::new().with_mask(mask())),
-        Box::new(MsamConfig::new().with_mask(mask())),
-        Box::new(LookbehindSamConfig::new().with_mask(mask())),
+    let (sam, xsam) = (
+        || SamConfig::new().with_mask(mask()),
+        || XsamConfig::new().with_mask(mask()),
+    );
+    [
+        sam().into(),
+        sam().with_ascent_steps(3).into(),
+        sam().with_rho(0.0).into(),
+        AsamConfig::new().with_mask(mask()).into(),
+        xsam().into(),
+        xsam().with_friendly(Friendly::default()).into(),
+        LookXsamConfig::from(xsam()).into(),
+        GsamConfig::new().with_mask(mask()).into(),
+        WsamConfig::new().with_mask(mask()).into(),
+        LookSamConfig::new().with_mask(mask()).into(),
+        FriendlySamConfig::new().with_mask(mask()).into(),
+        MsamConfig::new().with_mask(mask()).into(),
+        LookbehindSamConfig::new().with_mask(mask()).into(),
     ]
 }
 
 #[test]
 fn a_mask_that_matches_nothing_is_an_error_at_the_first_step() {
-    let device = device();
-    let batch = batch(&device);
-    let step = |config: &dyn MethodConfig, model: Net| {
-        let method = config.build().unwrap();
-        let mut optim = SharpnessAware::from_method(momentum(), method);
-        let step = optim.step(0.1, model, |m: &Net| m.loss(&batch));
-        step.map(|step| step.report).map_err(StepError::from)
+    let batch = batch();
+    let error = |config: MethodSpec, model: Net| {
+        let step = optimizer(config).step(0.1, model, |m: &Net| m.loss(&batch));
+        step.map(|_| ()).map_err(StepError::from)
     };
-    for (mask, matches) in masks() {
+    for (mask, expected) in [
+        (ParamGroup::from_predicate("first"), Ok(())),
+        (
+            ParamGroup::from_predicate("typo"),
+            Err(StepError::EmptyMask),
+        ),
+        (
+            ParamGroup::from_path("first.weights"),
+            Err(StepError::EmptyMask),
+        ),
+        (
+            ParamGroup::from_ids(vec![ParamId::new()]),
+            Err(StepError::EmptyMask),
+        ),
+    ] {
         for config in masked(&mask) {
-            let found = step(&*config, Net::new(&device, 0.0));
-            match matches {
-                true => assert!(found.is_ok(), "{found:?}"),
-                false => assert_eq!(found.unwrap_err(), StepError::EmptyMask),
-            }
+            assert_eq!(error(config.clone(), net()), expected, "{config:?}");
         }
     }
     // What it matches is frozen, or no weight at all.
-    let mut frozen = Net::new(&device, 0.0);
+    let mut frozen = net();
     frozen.first = frozen.first.freeze();
-    for (mask, model) in [("first", frozen), ("running_mean", Net::new(&device, 0.0))] {
-        let config = XsamConfig::new().with_mask(ParamGroup::from_predicate(mask));
-        assert_eq!(step(&config, model).unwrap_err(), StepError::EmptyMask);
+    let xsam = |mask| XsamConfig::new().with_mask(ParamGroup::from_predicate(mask));
+    for (mask, model) in [("first", frozen), ("running_mean", net())] {
+        assert_eq!(error(xsam(mask).into(), model), Err(StepError::EmptyMask));
     }
     // That a batch leaves unused what it matches is the batch's affair.
-    let config = XsamConfig::new().with_mask(ParamGroup::from_predicate("first"));
-    let report = optimizer(config)
-        .step(0.1, Net::new(&device, 0.0), |m: &Net| {
-            m.last.weight.val().square().sum()
-        })
-        .unwrap()
-        .report;
-    assert_eq!(report.rho, 0.0);
+    let loss = |m: &Net| m.last.weight.val().square().sum();
+    let step = optimizer(xsam("first")).step(0.1, net(), loss);
+    assert_eq!(step.unwrap().report.rho, 0.0);
 }
 
 #[test]
 fn a_learning_rate_out_of_range_is_an_error() {
     for lr in [f64::NAN, f64::INFINITY, -0.1] {
         let mut optim = optimizer(SamConfig::new());
-        let result = optim.step(lr, Point::new(&[1.0, 2.0], 1), |m: &Point| m.joined().sum());
-        assert!(matches!(
-            result.unwrap_err().error(),
-            StepError::LearningRate(_)
-        ));
+        let loss = |m: &Point| m.joined().sum();
+        let result = optim.step(lr, Point::new(&[1.0, 2.0], 1), loss);
+        let error = StepError::from(result.unwrap_err());
+        assert!(matches!(error, StepError::LearningRate(_)), "{error}");
     }
 }
 

@@ -4,149 +4,118 @@
 mod common;
 
 use common::optimizer;
-use xsam::method::MethodConfig;
+use xsam::method::{MethodConfig, MethodSpec};
 use xsam::{
     AsamConfig, ConfigError, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
-    LookXsamConfig, LookbehindSamConfig, LossScale, MsamConfig, RhoSchedule, SamConfig, Scaling,
+    LookXsamConfig, LookbehindSamConfig, LossScale, RhoSchedule, SamConfig, Scaling,
     SearchSchedule, WsamConfig, XsamConfig,
 };
 
-#[test]
-fn hyper_parameters_are_checked_when_the_optimizer_is_built() {
-    let field = |config: &dyn MethodConfig| config.build().unwrap_err().field;
-    for rho in [-0.1, f64::NAN, f64::INFINITY] {
-        assert_eq!(field(&SamConfig::new().with_rho(rho)), "rho");
-        assert_eq!(field(&AsamConfig::new().with_rho(rho)), "rho");
-        assert_eq!(field(&XsamConfig::new().with_rho(rho)), "rho");
-        assert_eq!(field(&XsamConfig::new().with_rho_max(rho)), "rho_max");
-    }
-    assert_eq!(field(&XsamConfig::new().with_rho_max(0.0)), "rho_max");
-    assert_eq!(
-        field(&SamConfig::new().with_ascent_steps(0)),
-        "ascent_steps"
-    );
-    assert_eq!(
-        field(&SamConfig::new().with_ascent_steps(1001)),
-        "ascent_steps"
-    );
-    let many = XsamConfig::new().with_grid(vec![1.0; 1001]);
-    assert_eq!(field(&many), "grid");
-    assert_eq!(field(&XsamConfig::new().with_grid(Vec::new())), "grid");
-    assert_eq!(field(&XsamConfig::new().with_alpha(f64::NAN)), "alpha");
-    assert_eq!(
-        field(&AsamConfig::new().with_adaptive(Scaling::None)),
-        "adaptive"
-    );
-    let never = XsamConfig::new().with_search(xsam::SearchSchedule::EverySteps(0));
-    assert_eq!(field(&never), "search.every-steps");
-    let optim = || optimizer(SamConfig::new());
-    assert!(optim().with_clip_norm(0.0).is_err());
-    let schedule = RhoSchedule::ProportionalToLr { full_at: f64::NAN };
-    assert_eq!(
-        optim().with_rho_schedule(schedule).unwrap_err().field,
-        "full_at"
-    );
+const NAN: f64 = f64::NAN;
+
+/// Neither finite nor at least 0.
+const NOT_A_LENGTH: [f64; 3] = [-0.1, NAN, f64::INFINITY];
+
+/// The field that is out of range.
+fn refused(config: impl Into<MethodSpec>) -> &'static str {
+    let config = config.into();
+    let built = config.build();
+    built.map_or_else(|error| error.field, |_| panic!("{config:?} is built"))
 }
 
 #[test]
-fn hyper_parameters_of_the_family_are_checked() {
-    let field =
-        |config: &dyn MethodConfig| config.build().map(|_| "none").unwrap_or_else(|e| e.field);
-    let nan = f64::NAN;
-    type Made = Box<dyn MethodConfig>;
-    let every: [fn(f64, usize) -> Made; 6] = [
-        |rho, k| Box::new(GsamConfig::new().with_rho(rho).with_ascent_steps(k)),
-        |rho, k| Box::new(WsamConfig::new().with_rho(rho).with_ascent_steps(k)),
-        |rho, k| Box::new(LookSamConfig::new().with_rho(rho).with_ascent_steps(k)),
-        |rho, k| Box::new(FriendlySamConfig::new().with_rho(rho).with_ascent_steps(k)),
-        |rho, k| Box::new(MsamConfig::new().with_rho(rho).with_ascent_steps(k)),
-        |rho, k| {
-            Box::new(
-                LookbehindSamConfig::new()
-                    .with_rho(rho)
-                    .with_ascent_steps(k),
-            )
-        },
-    ];
-    for config in every {
-        assert_eq!(field(&*config(0.1, 1)), "none");
-        assert_eq!(field(&*config(0.1, 0)), "ascent_steps");
-        for rho in [-0.1, nan, f64::INFINITY] {
-            assert_eq!(field(&*config(rho, 1)), "rho");
+fn rho_and_the_ascent_steps_of_every_method_are_checked() {
+    for name in MethodSpec::NAMES {
+        let spec = MethodSpec::named(name).unwrap();
+        assert!(spec.build().is_ok(), "{name}");
+        let (mut rho, mut steps) = (spec.clone(), spec);
+        for value in NOT_A_LENGTH {
+            if rho.set_rho(value) {
+                assert_eq!(refused(rho.clone()), "rho", "{name}");
+            }
+        }
+        for value in [0, 1001] {
+            if steps.set_ascent_steps(value) {
+                assert_eq!(refused(steps.clone()), "ascent_steps", "{name}");
+            }
         }
     }
-    for alpha in [-0.1, nan, f64::INFINITY] {
-        assert_eq!(field(&GsamConfig::new().with_alpha(alpha)), "alpha");
-        assert_eq!(field(&LookSamConfig::new().with_alpha(alpha)), "alpha");
-        assert_eq!(
-            field(&LookbehindSamConfig::new().with_alpha(alpha)),
-            "alpha"
-        );
+}
+
+#[test]
+fn hyper_parameters_of_a_method_are_checked() {
+    for alpha in NOT_A_LENGTH {
+        assert_eq!(refused(GsamConfig::new().with_alpha(alpha)), "alpha");
+        assert_eq!(refused(LookSamConfig::new().with_alpha(alpha)), "alpha");
     }
-    for alpha in [0.0, 1.1] {
-        assert_eq!(
-            field(&LookbehindSamConfig::new().with_alpha(alpha)),
-            "alpha"
-        );
+    for alpha in NOT_A_LENGTH.into_iter().chain([0.0, 1.1]) {
+        let config = LookbehindSamConfig::new().with_alpha(alpha);
+        assert_eq!(refused(config), "alpha");
     }
-    for gamma in [-0.1, 1.0, nan] {
-        assert_eq!(field(&WsamConfig::new().with_gamma(gamma)), "gamma");
+    for gamma in [-0.1, 1.0, NAN] {
+        assert_eq!(refused(WsamConfig::new().with_gamma(gamma)), "gamma");
     }
-    assert_eq!(field(&LookSamConfig::new().with_every(0)), "every");
-    assert_eq!(field(&LookXsamConfig::default().with_every(0)), "every");
-    let inner = LookXsamConfig::from(XsamConfig::new().with_rho(nan));
-    assert_eq!(field(&inner), "rho");
+    let unscaled = AsamConfig::new().with_adaptive(Scaling::None);
+    assert_eq!(refused(unscaled), "adaptive");
+    assert_eq!(refused(LookSamConfig::new().with_every(0)), "every");
+    assert_eq!(refused(LookXsamConfig::default().with_every(0)), "every");
+    let inner = LookXsamConfig::from(XsamConfig::new().with_rho(NAN));
+    assert_eq!(refused(inner), "rho");
     for (sigma, lambda, expected) in [
         (-0.1, 0.9, "sigma"),
-        (nan, 0.9, "sigma"),
+        (NAN, 0.9, "sigma"),
         (1.0, 1.0, "lambda"),
-        (1.0, nan, "lambda"),
+        (1.0, NAN, "lambda"),
         (1.0, -0.1, "lambda"),
         // The direction without the average would be nothing, in every step.
         (1.0, 0.0, "lambda"),
     ] {
-        let friendly = Friendly { sigma, lambda };
-        let config = FriendlySamConfig::new()
-            .with_sigma(sigma)
-            .with_lambda(lambda);
-        assert_eq!(field(&config), expected);
-        let config = XsamConfig::new().with_friendly(friendly);
-        assert_eq!(field(&config), format!("friendly.{expected}"));
+        let config = FriendlySamConfig::new().with_sigma(sigma);
+        assert_eq!(refused(config.with_lambda(lambda)), expected);
+        let config = XsamConfig::new().with_friendly(Friendly { sigma, lambda });
+        assert_eq!(refused(config), format!("friendly.{expected}"));
     }
 }
 
 #[test]
 fn hyper_parameters_of_a_search_are_checked() {
-    let error = |config: XsamConfig| config.build().map(|_| ()).unwrap_err();
     let xsam = XsamConfig::new;
-    assert_eq!(error(xsam().with_search_batches(0)).field, "search_batches");
+    for rho_max in NOT_A_LENGTH.into_iter().chain([0.0]) {
+        assert_eq!(refused(xsam().with_rho_max(rho_max)), "rho_max");
+    }
+    for grid in [vec![1.0; 1001], Vec::new()] {
+        assert_eq!(refused(xsam().with_grid(grid)), "grid");
+    }
+    assert_eq!(refused(xsam().with_alpha(NAN)), "alpha");
+    assert_eq!(refused(xsam().with_search_batches(0)), "search_batches");
+    let never = SearchSchedule::EverySteps(0);
+    assert_eq!(refused(xsam().with_search(never)), "search.every-steps");
     for (shortest, longest, tolerance, field) in [
         (0, 4, 0.1, "search.adaptive.shortest"),
         (5, 4, 0.1, "search.adaptive.longest"),
         (1, 4, -0.1, "search.adaptive.tolerance"),
-        (1, 4, f64::NAN, "search.adaptive.tolerance"),
+        (1, 4, NAN, "search.adaptive.tolerance"),
     ] {
         let search = SearchSchedule::Adaptive {
             shortest,
             longest,
             tolerance,
         };
-        assert_eq!(error(xsam().with_search(search)).field, field);
+        assert_eq!(refused(xsam().with_search(search)), field);
     }
     // A parabola takes three points.
-    let grid = vec![0.5, 1.5];
     let message = "grid = [0.5, 1.5]: must be a list of at least three positions, for a parabola";
-    let config = xsam().with_grid(grid).with_parabola(true);
-    assert_eq!(error(config).to_string(), message);
+    let config = xsam().with_grid(vec![0.5, 1.5]).with_parabola(true);
+    assert_eq!(config.build().unwrap_err().to_string(), message);
 }
 
 #[test]
 fn loss_scales_are_checked() {
     let field = |scale: Result<LossScale, ConfigError>| scale.unwrap_err().field;
-    for scale in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+    for scale in [0.0, -1.0, NAN, f64::INFINITY] {
         assert_eq!(field(LossScale::fixed(scale)), "loss_scale");
     }
-    for scale in [0.5, f64::NAN, f64::INFINITY] {
+    for scale in [0.5, NAN, f64::INFINITY] {
         assert_eq!(field(LossScale::dynamic().with_start(scale)), "loss_scale");
     }
     let dynamic = LossScale::dynamic();
@@ -156,25 +125,31 @@ fn loss_scales_are_checked() {
 }
 
 #[test]
-fn schedules_of_rho_are_checked() {
-    let field = |full_at, least_at, least| {
-        let schedule = RhoSchedule::LinearInLr {
+fn what_an_optimizer_is_told_is_checked() {
+    let optim = || optimizer(SamConfig::new());
+    assert!(optim().with_clip_norm(0.0).is_err());
+    let field = |schedule| {
+        let optim = optim().with_rho_schedule(schedule);
+        optim.map(|_| ()).map_err(|error| error.field)
+    };
+    let proportional = RhoSchedule::ProportionalToLr { full_at: NAN };
+    assert_eq!(field(proportional), Err("full_at"));
+    let linear = |full_at, least_at, least| {
+        field(RhoSchedule::LinearInLr {
             full_at,
             least_at,
             least,
-        };
-        let optim = optimizer(SamConfig::new()).with_rho_schedule(schedule);
-        optim.map(|_| ()).map_err(|error| error.field)
+        })
     };
-    assert_eq!(field(0.1, 0.0, 0.0), Ok(()));
-    assert_eq!(field(0.1, 0.05, 1.0), Ok(()));
-    for full_at in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-        assert_eq!(field(full_at, 0.0, 0.5), Err("full_at"));
+    assert_eq!(linear(0.1, 0.0, 0.0), Ok(()));
+    assert_eq!(linear(0.1, 0.05, 1.0), Ok(()));
+    for full_at in [0.0, -1.0, NAN, f64::INFINITY] {
+        assert_eq!(linear(full_at, 0.0, 0.5), Err("full_at"));
     }
-    for least_at in [0.1, 0.2, -0.1, f64::NAN] {
-        assert_eq!(field(0.1, least_at, 0.5), Err("least_at"));
+    for least_at in [0.1, 0.2, -0.1, NAN] {
+        assert_eq!(linear(0.1, least_at, 0.5), Err("least_at"));
     }
-    for least in [-0.1, 1.1, f64::NAN] {
-        assert_eq!(field(0.1, 0.0, least), Err("least"));
+    for least in [-0.1, 1.1, NAN] {
+        assert_eq!(linear(0.1, 0.0, least), Err("least"));
     }
 }

@@ -4,39 +4,33 @@
 
 mod common;
 
-use std::cell::RefCell;
-
-use burn::module::{Module, ParamGroup};
+use burn::module::ParamGroup;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLrSchedulerConfig;
 use burn::optim::{AdamConfig, AdamWConfig, GradientsParams, ModuleOptimizer, SgdConfig};
 use burn::tensor::{DType, Tensor};
+use common::by_hand::{axpy, norm};
 use common::{
-    LOOKBEHINDS, Net, Point, assert_close, bits, decoupled_wsam, device, every_method,
-    every_method_with, lookbehind_sam, methods_of_one_gradient, momentum, optimizer,
+    Batch, LOOKBEHINDS, Net, Point, assert_close, bits, copy, decoupled_wsam, every_method,
+    every_method_with, every_optimizer, lookbehind_sam, methods_of_one_gradient, momentum, net,
+    optimizer, plain, step,
 };
 use proptest::prelude::*;
-use xsam::method::{Method, MethodConfig};
+use xsam::method::{Method, MethodConfig, MethodSpec};
 use xsam::{
     AsamConfig, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
-    MsamConfig, RhoSchedule, SamConfig, SgdOnlyConfig, SharpnessAware, WsamConfig, XsamConfig,
+    MsamConfig, RhoSchedule, SamConfig, SgdOnlyConfig, SharpnessAware, StepReport, WsamConfig,
+    XsamConfig,
 };
 
 /// Weights after `steps` steps from the same start on the same batch.
-fn trained(optim: &mut SharpnessAware, start: &Net, steps: usize) -> Vec<Vec<u64>> {
+fn trained(mut optim: SharpnessAware, start: &Net, steps: usize) -> Vec<Vec<u64>> {
     let batch = batch_of(start);
-    let mut model = start.valid().train();
-    for _ in 0..steps {
-        model = optim
-            .step(0.1, model, |m: &Net| m.loss(&batch))
-            .unwrap()
-            .model;
-    }
-    bits(&model)
+    bits(&common::trained(&mut optim, copy(start), &batch, steps))
 }
 
 /// A batch that depends on the model's weights alone: tests run in parallel, and share the device's
 /// random numbers.
-fn batch_of(model: &Net) -> (Tensor<2>, Tensor<2>) {
+fn batch_of(model: &Net) -> Batch {
     let w = model.first.weight.val().inner();
     let x = Tensor::cat(vec![w.clone(), w.clone().square() * 3.0, w.exp()], 1).transpose();
     let y = x.clone().slice([0..24, 0..2]).sin();
@@ -53,42 +47,30 @@ fn bases() -> Vec<ModuleOptimizer> {
 
 #[test]
 fn the_base_optimizer_alone_is_burns_step() {
-    let start = Net::new(&device(), 0.0);
+    let start = net();
     for base in bases() {
         let batch = batch_of(&start);
         let mut reference = base.clone();
-        let mut model = start.valid().train();
+        let mut model = copy(&start);
         for _ in 0..3 {
             let gradients = GradientsParams::from_grads(model.loss(&batch).backward(), &model);
             model = reference.step(0.1, model, gradients);
         }
-        let mut optim = SharpnessAware::new(base, SgdOnlyConfig::new()).unwrap();
-        assert_eq!(trained(&mut optim, &start, 3), bits(&model));
+        let optim = SharpnessAware::new(base, SgdOnlyConfig::new()).unwrap();
+        assert_eq!(trained(optim, &start, 3), bits(&model));
     }
 }
 
 #[test]
 fn rho_of_zero_is_the_base_optimizer_bit_for_bit() {
-    let start = Net::new(&device(), 0.0);
+    let start = net();
     for base in bases() {
-        let mut plain = SharpnessAware::new(base.clone(), SgdOnlyConfig::new()).unwrap();
-        let expected = trained(&mut plain, &start, 3);
+        let plain = SharpnessAware::new(base.clone(), SgdOnlyConfig::new()).unwrap();
+        let expected = trained(plain, &start, 3);
         for method in every_method_with(Some(0.0)) {
-            let mut optim = SharpnessAware::from_method(base.clone(), method);
-            assert_eq!(trained(&mut optim, &start, 3), expected, "{optim:?}");
+            let optim = SharpnessAware::from_method(base.clone(), method.boxed());
+            assert_eq!(trained(optim, &start, 3), expected, "{method:?}");
         }
-    }
-}
-
-#[test]
-fn alpha_of_one_is_sam_bit_for_bit() {
-    let start = Net::new(&device(), 0.0);
-    for k in [1, 3] {
-        let sam = SamConfig::new().with_ascent_steps(k);
-        let xsam = XsamConfig::new().with_ascent_steps(k).with_alpha(1.0);
-        let mut sam = SharpnessAware::new(momentum(), sam).unwrap();
-        let mut xsam = SharpnessAware::new(momentum(), xsam).unwrap();
-        assert_eq!(trained(&mut sam, &start, 3), trained(&mut xsam, &start, 3));
     }
 }
 
@@ -96,29 +78,20 @@ fn alpha_of_one_is_sam_bit_for_bit() {
 fn alpha_of_zero_has_the_first_gradients_direction_and_the_second_ones_length() {
     let curvature = [1.0, 5.0, 0.3];
     let start = [1.0, 0.4, -2.0];
-    let step = optimizer(XsamConfig::new().with_alpha(0.0))
-        .step(1.0, Point::new(&start, 2), |m: &Point| {
-            m.quadratic(&curvature)
-        })
-        .unwrap();
-    let length = step.report.ascent_grad_norm.unwrap();
-    let expected: Vec<f64> = start
-        .iter()
-        .zip(curvature)
-        .map(|(w, a)| w - length * a * w / step.report.grad_norm)
-        .collect();
+    let mut optim = optimizer(XsamConfig::new().with_alpha(0.0));
+    let loss = |m: &Point| m.quadratic(&curvature);
+    let step = step(&mut optim, 1.0, Point::new(&start, 2), loss);
+    let stretch = step.report.ascent_grad_norm.unwrap() / step.report.grad_norm;
+    let expected = [0, 1, 2].map(|i| start[i] - stretch * curvature[i] * start[i]);
     assert_close(&step.model.values(), &expected, 1e-12);
 }
 
 #[test]
 fn a_step_is_the_same_every_time() {
-    let start = Net::new(&device(), 0.0);
-    for method in every_method() {
-        let run = || {
-            let mut optim = SharpnessAware::from_method(momentum(), method.boxed());
-            trained(&mut optim, &start, 3)
-        };
-        assert_eq!(run(), run());
+    let start = net();
+    for optim in every_optimizer() {
+        let run = || trained(optim.clone(), &start, 3);
+        assert_eq!(run(), run(), "{optim:?}");
     }
 }
 
@@ -130,17 +103,17 @@ fn the_learning_rate_of_each_step_and_group_reaches_the_base_optimizer() {
             .with_group(group, 0.0)
             .init()
             .unwrap();
-        let mut optim = SharpnessAware::from_method(common::plain(), method.boxed());
+        let mut optim = SharpnessAware::from_method(plain(), method);
         let loss = |m: &Point| m.quadratic(&[1.0, 1.0]);
         let start = Point::new(&[1.0, 2.0], 1);
-        let grouped = optim.step(rates.step(), start.clone(), loss).unwrap().model;
-        let mut optim = SharpnessAware::from_method(common::plain(), method.boxed());
-        let plain = optim.step(0.5, start, loss).unwrap().model;
-        assert_eq!(grouped.values()[0], plain.values()[0]);
-        assert_eq!(grouped.values()[1], 2.0);
-        assert_ne!(plain.values()[1], 2.0);
-        let still = optim.step(0.0, plain.clone(), loss).unwrap().model;
-        assert_eq!(still.values(), plain.values());
+        let grouped = optim.clone().step(rates.step(), start.clone(), loss);
+        let grouped = grouped.unwrap().model.values();
+        let same = step(&mut optim, 0.5, start, loss).model;
+        assert_eq!(grouped[0], same.values()[0]);
+        assert_eq!(grouped[1], 2.0);
+        assert_ne!(same.values()[1], 2.0);
+        let still = step(&mut optim, 0.0, same.clone(), loss).model;
+        assert_eq!(still.values(), same.values());
     }
 }
 
@@ -158,7 +131,7 @@ fn parameter_groups_and_clipping_of_the_base_optimizer_work() {
             );
         let mut optim = SharpnessAware::from_method(clipped, method);
         let loss = |m: &Point| m.quadratic(&[10.0, 10.0]);
-        let step = optim.step(1.0, Point::new(&[1.0, 2.0], 1), loss).unwrap();
+        let step = step(&mut optim, 1.0, Point::new(&[1.0, 2.0], 1), loss);
         step.model.values()
     };
     for method in methods_of_one_gradient(None) {
@@ -179,10 +152,10 @@ fn parameter_groups_and_clipping_of_the_base_optimizer_work() {
 #[test]
 fn clipping_is_by_the_norm_over_all_parameters() {
     let run = |method: &dyn Method, max_norm: f64| {
-        let optim = SharpnessAware::from_method(common::plain(), method.boxed());
+        let optim = SharpnessAware::from_method(plain(), method.boxed());
         let mut optim = optim.with_clip_norm(max_norm).unwrap();
         let loss = |m: &Point| m.quadratic(&[3.0, 1.0]);
-        let step = optim.step(1.0, Point::new(&[1.0, 2.0], 1), loss).unwrap();
+        let step = step(&mut optim, 1.0, Point::new(&[1.0, 2.0], 1), loss);
         let values = step.model.values();
         ([1.0 - values[0], 2.0 - values[1]], step.report)
     };
@@ -222,16 +195,13 @@ fn rho_follows_the_learning_rate_if_asked_to() {
         let optim = optimizer(SamConfig::new().with_rho(0.4));
         let mut optim = optim.with_rho_schedule(schedule).unwrap();
         let loss = |m: &Point| m.quadratic(&[3.0, 1.0]);
-        let step = optim.step(lr, Point::new(&[1.0, 2.0], 1), loss).unwrap();
+        let step = step(&mut optim, lr, Point::new(&[1.0, 2.0], 1), loss);
         step.report.rho
     };
     let proportional = RhoSchedule::ProportionalToLr { full_at: 0.2 };
     assert_eq!(rho(RhoSchedule::Constant, 0.05), 0.4);
-    assert_close(
-        &[rho(proportional, 0.2), rho(proportional, 0.05)],
-        &[0.4, 0.1],
-        1e-15,
-    );
+    let found = [rho(proportional, 0.2), rho(proportional, 0.05)];
+    assert_close(&found, &[0.4, 0.1], 1e-15);
     assert_eq!(rho(proportional, 0.0), 0.0);
 }
 
@@ -245,44 +215,34 @@ fn rho_goes_with_the_learning_rate_on_a_line_if_asked_to() {
         };
         let optim = optimizer(XsamConfig::new().with_rho(0.4).with_rho_max(0.8));
         let mut optim = optim.with_rho_schedule(schedule).unwrap();
-        let seen = RefCell::new(Vec::new());
-        let loss = |m: &Point| {
-            seen.borrow_mut().push(m.values());
-            m.quadratic(&[3.0, 1.0])
-        };
-        let step = optim.step(lr, Point::new(&[1.0, 2.0], 1), loss).unwrap();
-        let seen = seen.into_inner();
-        let (ascent, search) = (distance(&seen[0], &seen[1]), distance(&seen[0], &seen[2]));
-        assert_close(
-            &[ascent, search],
-            &[step.report.rho, 2.0 * step.report.rho],
-            1e-9,
-        );
-        step.report.rho
+        let (seen, report) = visited(&mut optim, lr, Point::new(&[1.0, 2.0], 1), &[3.0, 1.0]);
+        let lengths = [&seen[1], &seen[2]].map(|point| distance(&seen[0], point));
+        let rho = report.rho;
+        assert_close(&lengths, &[rho, 2.0 * rho], 1e-9);
+        rho
     };
     // At full_at, half-way, at least_at, and below it; the line goes on above full_at.
     let measured = [rho(0.2), rho(0.15), rho(0.1), rho(0.0), rho(0.3)];
     assert_close(&measured, &[0.4, 0.25, 0.1, 0.1, 0.7], 1e-12);
 }
 
-/// The points at which a step takes the loss.
-fn visited(config: impl MethodConfig, start: Point, curvature: &[f64]) -> Vec<Vec<f64>> {
-    let visited = RefCell::new(Vec::new());
-    optimizer(config)
-        .step(0.1, start, |m: &Point| {
-            visited.borrow_mut().push(m.values());
-            m.quadratic(curvature)
-        })
-        .unwrap();
-    visited.into_inner()
+/// The points at which a step takes the loss, and its report.
+fn visited(
+    optim: &mut SharpnessAware,
+    lr: f64,
+    start: Point,
+    curvature: &[f64],
+) -> (Vec<Vec<f64>>, StepReport) {
+    let mut visited = Vec::new();
+    let step = step(optim, lr, start, |m: &Point| {
+        visited.push(m.values());
+        m.quadratic(curvature)
+    });
+    (visited, step.report)
 }
 
 fn distance(x: &[f64], y: &[f64]) -> f64 {
-    x.iter()
-        .zip(y)
-        .map(|(a, b)| (a - b).powi(2))
-        .sum::<f64>()
-        .sqrt()
+    norm(&axpy(x, -1.0, y))
 }
 
 proptest! {
@@ -296,7 +256,7 @@ proptest! {
         k in 1usize..4,
     ) {
         let config = XsamConfig::new().with_rho(rho).with_rho_max(3.0 * rho).with_ascent_steps(k);
-        let points = visited(config, Point::new(&w, 2), &curvature);
+        let (points, _) = visited(&mut optimizer(config), 0.1, Point::new(&w, 2), &curvature);
         prop_assert_eq!(points.len(), k + 1 + 21);
         for i in 0..k {
             let step = distance(&points[i], &points[i + 1]);
@@ -316,11 +276,11 @@ proptest! {
         let start = Point::new(&w, 3);
         let other = Point::new(&w, split);
         for method in every_method() {
-            let run = |start: Point| {
-                let mut optim = SharpnessAware::from_method(common::plain(), method.boxed());
-                optim.step(0.1, start, |m: &Point| m.quadratic(&curvature)).unwrap().model.values()
+            let run = |start: &Point| {
+                let mut optim = SharpnessAware::from_method(plain(), method.boxed());
+                step(&mut optim, 0.1, start.clone(), |m| m.quadratic(&curvature)).model.values()
             };
-            assert_close(&run(start.clone()), &run(other.clone()), 1e-9);
+            assert_close(&run(&start), &run(&other), 1e-9);
         }
     }
 
@@ -331,24 +291,24 @@ proptest! {
         let xsam = XsamConfig::new().with_alpha(0.6);
         // WSAM multiplies a difference of gradients, so rounding too, by c: 1.5 here.
         let wsam = WsamConfig::new().with_gamma(0.6);
-        let methods: [Box<dyn MethodConfig>; 11] = [
-            Box::new(SamConfig::new().with_ascent_steps(2)),
-            Box::new(AsamConfig::new()),
-            Box::new(xsam.clone()),
-            Box::new(GsamConfig::new()),
-            Box::new(wsam.clone()),
-            Box::new(wsam.with_decoupled(false)),
-            Box::new(LookSamConfig::new()),
-            Box::new(FriendlySamConfig::new()),
-            Box::new(MsamConfig::new()),
-            Box::new(LookbehindSamConfig::new()),
-            Box::new(LookXsamConfig::from(xsam)),
+        let methods: [MethodSpec; 11] = [
+            SamConfig::new().with_ascent_steps(2).into(),
+            AsamConfig::new().into(),
+            xsam.clone().into(),
+            GsamConfig::new().into(),
+            wsam.clone().into(),
+            wsam.with_decoupled(false).into(),
+            LookSamConfig::new().into(),
+            FriendlySamConfig::new().into(),
+            MsamConfig::new().into(),
+            LookbehindSamConfig::new().into(),
+            LookXsamConfig::from(xsam).into(),
         ];
         for config in methods {
             let run = |dtype| {
-                let mut optim = SharpnessAware::from_method(common::plain(), config.build().unwrap());
                 let start = Point::with_dtype(&w, 2, dtype);
-                optim.step(0.1, start, |m: &Point| m.quadratic(&curvature)).unwrap().model.values()
+                let loss = |m: &Point| m.quadratic(&curvature);
+                step(&mut optimizer(&config), 0.1, start, loss).model.values()
             };
             let exact = run(DType::F64);
             assert_close(&run(DType::F32), &exact, 1e-5);
@@ -360,7 +320,8 @@ proptest! {
     fn a_mask_keeps_the_other_parameters_where_they_are(w in prop::collection::vec(0.5f64..3.0, 4)) {
         let mask = ParamGroup::from_predicate("second");
         let config = XsamConfig::new().with_mask(mask);
-        let points = visited(config, Point::new(&w, 2), &[1.0, 4.0, 0.5, 2.0]);
+        let curvature = [1.0, 4.0, 0.5, 2.0];
+        let (points, _) = visited(&mut optimizer(config), 0.1, Point::new(&w, 2), &curvature);
         prop_assert_eq!(&points[1][..2], &w[..2]);
         prop_assert!((distance(&points[0], &points[1]) - 0.15).abs() < 1e-9);
     }

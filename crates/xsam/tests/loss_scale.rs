@@ -5,14 +5,12 @@ mod common;
 
 use std::cell::Cell;
 
-use burn::module::Module;
-use burn::tensor::{DType, FloatDType, Tensor};
+use burn::tensor::{DType, FloatDType};
 use common::{
-    Net, Point, assert_close, batch, bits, device, every_method, momentum, optimizer, overflowing,
+    Batch, Net, Point, assert_close, batch, bits, copy, every_optimizer, net, optimizer,
+    overflowing, recorded, resumed, step,
 };
-use xsam::{
-    LossScale, PassPoint, SamConfig, SharpnessAware, SharpnessAwareRecord, StepError, XsamConfig,
-};
+use xsam::{LossScale, PassPoint, SamConfig, SharpnessAware, StepError, StepReport, XsamConfig};
 
 /// What a scale must not exceed where the loss is `overflowing`.
 const LIMIT: f64 = 128.0;
@@ -21,20 +19,28 @@ fn dynamic(start: f64) -> LossScale {
     LossScale::dynamic().with_start(start).unwrap()
 }
 
+fn scaled(optim: SharpnessAware, scale: Option<LossScale>) -> SharpnessAware {
+    match scale {
+        Some(scale) => optim.with_loss_scale(scale),
+        None => optim,
+    }
+}
+
+/// Three weights in single precision.
+fn start() -> Point {
+    Point::with_dtype(&[1.0, -0.5, 2.0], 1, DType::F32)
+}
+
 #[test]
 fn a_scale_changes_no_bit_of_a_step() {
-    let device = device();
-    let (start, batch) = (Net::new(&device, 0.0), batch(&device));
-    for method in every_method() {
+    let (start, batch) = (net(), batch());
+    for new in every_optimizer() {
         let run = |scale: Option<LossScale>| {
-            let mut optim = SharpnessAware::from_method(momentum(), method.boxed());
-            if let Some(scale) = scale {
-                optim = optim.with_loss_scale(scale);
-            }
-            let mut model = start.valid().train();
+            let mut optim = scaled(new.clone(), scale);
+            let mut model = copy(&start);
             let mut reports = Vec::new();
             for _ in 0..3 {
-                let step = optim.step(0.1, model, |m: &Net| m.loss(&batch)).unwrap();
+                let step = step(&mut optim, 0.1, model, |m: &Net| m.loss(&batch));
                 model = step.model;
                 reports.push(step.report);
             }
@@ -63,47 +69,37 @@ enum Overflows {
 
 #[test]
 fn a_pass_that_overflows_is_made_again_with_half_the_scale() {
-    let start = || Point::with_dtype(&[1.0, -0.5, 2.0], 1, DType::F32);
-    let curvature = [1.0, 4.0, 0.5];
-    let loss = |m: &Point| m.quadratic(&curvature);
-    for method in every_method() {
-        let expected = {
-            let mut optim = SharpnessAware::from_method(momentum(), method.boxed());
-            optim.step(0.1, start(), loss).unwrap()
-        };
+    let loss = |m: &Point| m.quadratic(&[1.0, 4.0, 0.5]);
+    for new in every_optimizer() {
+        let expected = step(&mut new.clone(), 0.1, start(), loss);
         for overflows in [
             Overflows::AtWeights,
             Overflows::AtAscentPoints,
             Overflows::Everywhere,
         ] {
-            let mut optim = SharpnessAware::from_method(momentum(), method.boxed());
-            optim = optim.with_loss_scale(dynamic(1024.0));
+            let mut optim = new.clone().with_loss_scale(dynamic(1024.0));
             let calls = Cell::new(0);
-            let step = optim
-                .step(0.1, start(), |m: &Point| {
-                    calls.set(calls.get() + 1);
-                    let at_weights = m.values() == start().values();
-                    let here = match overflows {
-                        Overflows::AtWeights => at_weights,
-                        Overflows::AtAscentPoints => !at_weights,
-                        Overflows::Everywhere => true,
-                    };
-                    if here { overflowing(loss(m)) } else { loss(m) }
-                })
-                .unwrap();
+            let step = step(&mut optim, 0.1, start(), |m: &Point| {
+                calls.set(calls.get() + 1);
+                let at_weights = m.values() == start().values();
+                let here = match overflows {
+                    Overflows::AtWeights => at_weights,
+                    Overflows::AtAscentPoints => !at_weights,
+                    Overflows::Everywhere => true,
+                };
+                if here { overflowing(loss(m)) } else { loss(m) }
+            });
             assert_eq!(bits(&step.model), bits(&expected.model), "{optim:?}");
             let ascends = expected.report.passes.gradients > 1;
-            let repeated = if overflows == Overflows::AtAscentPoints && !ascends {
-                0
-            } else {
-                3
+            let (repeated, scale) = match overflows {
+                Overflows::AtAscentPoints if !ascends => (0, 1024.0),
+                _ => (3, LIMIT),
             };
-            let scale = if repeated == 0 { 1024.0 } else { LIMIT };
             assert_eq!(optim.loss_scale(), Some(scale));
             let mut report = step.report;
             assert_eq!(report.loss_scale.take(), Some(scale));
-            let passes = report.passes.gradients + report.passes.losses;
-            assert_eq!(calls.get(), passes);
+            let passes = report.passes;
+            assert_eq!(calls.get(), passes.gradients + passes.losses);
             report.passes.gradients -= repeated;
             assert_eq!(report, expected.report);
         }
@@ -112,37 +108,21 @@ fn a_pass_that_overflows_is_made_again_with_half_the_scale() {
 
 #[test]
 fn running_statistics_are_counted_once_though_a_pass_is_repeated() {
-    let device = device();
-    let parts = [batch(&device), batch(&device)];
-    let start = Net::new(&device, 0.0);
-    let (one, whole, each) = (
-        start.valid().train(),
-        start.valid().train(),
-        start.valid().train(),
-    );
-    let optim = |scale: bool| {
-        let optim = optimizer(XsamConfig::new());
-        if scale {
-            optim.with_loss_scale(dynamic(2048.0))
-        } else {
-            optim
-        }
-    };
-    let run = |scale: bool| {
-        let loss = |m: &Net| overflowing(m.loss(&parts[0]));
-        let part_loss = |m: &Net, part: &(Tensor<2>, Tensor<2>)| overflowing(m.loss(part));
-        let one = optim(scale).step(0.1, one.valid().train(), loss).unwrap();
-        let whole = optim(scale).step_accumulated(0.1, whole.valid().train(), &parts, part_loss);
-        let each = optim(scale).step_m_sharpness(0.1, each.valid().train(), &parts, part_loss);
+    let parts = [batch(), batch()];
+    let start = net();
+    let run = |scale: Option<LossScale>| {
+        let optim = || scaled(optimizer(XsamConfig::new()), scale);
+        let loss = |m: &Net, part: &Batch| overflowing(m.loss(part));
+        let one = step(&mut optim(), 0.1, copy(&start), |m| loss(m, &parts[0]));
+        let whole = optim().step_accumulated(0.1, copy(&start), &parts, loss);
+        let each = optim().step_m_sharpness(0.1, copy(&start), &parts, loss);
         let (whole, each) = (whole.unwrap(), each.unwrap());
-        let passes =
-            [&one.report, &whole.report, &each.report].map(|report| report.passes.gradients);
         (
-            [bits(&one.model), bits(&whole.model), bits(&each.model)],
-            passes,
+            [&one.model, &whole.model, &each.model].map(bits),
+            [one.report, whole.report, each.report].map(|report| report.passes.gradients),
         )
     };
-    let (plain, scaled) = (run(false), run(true));
+    let (plain, scaled) = (run(None), run(Some(dynamic(2048.0))));
     assert_eq!(plain.0, scaled.0);
     // Of two parts half a pass each: eight passes over parts are four.
     assert_eq!((plain.1, scaled.1), ([2, 2, 2], [6, 6, 4]));
@@ -229,52 +209,43 @@ fn a_record_holds_the_scale_and_its_count() {
     let mut optim = with(growing());
     let before = scales(&mut optim, 6);
     assert_eq!(before, [8.0, 8.0, 8.0, 16.0, 16.0, 16.0]);
-    let bytes = optim.to_record().unwrap().into_bytes().unwrap();
-    let record = || SharpnessAwareRecord::from_bytes(bytes.clone()).unwrap();
-    let mut resumed = with(growing());
-    resumed.load_record(record()).unwrap();
-    assert_eq!(resumed.loss_scale(), Some(16.0));
-    assert_eq!(scales(&mut resumed, 3), [16.0, 32.0, 32.0]);
+    let bytes = recorded(&optim);
+    let mut other = resumed(with(growing()), &bytes);
+    assert_eq!(other.loss_scale(), Some(16.0));
+    assert_eq!(scales(&mut other, 3), [16.0, 32.0, 32.0]);
     // A fixed scale is a hyper-parameter, and stays this optimizer's own.
-    let mut fixed = with(LossScale::fixed(4.0).unwrap());
-    fixed.load_record(record()).unwrap();
-    assert_eq!(fixed.loss_scale(), Some(4.0));
-    let mut without = optimizer(SamConfig::new());
-    without.load_record(record()).unwrap();
-    assert_eq!(without.loss_scale(), None);
+    let fixed = with(LossScale::fixed(4.0).unwrap());
+    assert_eq!(resumed(fixed, &bytes).loss_scale(), Some(4.0));
+    let without = optimizer(SamConfig::new());
+    assert_eq!(resumed(without, &bytes).loss_scale(), None);
 }
 
-/// Weights in single precision, activations in half: a gradient of 2^-27 is less than half of the smallest number
-/// there.
-fn mixed(m: &Point, half: bool, factor: f64) -> Tensor<1> {
-    let weights = m.joined();
-    let activations = if half {
-        weights.cast(FloatDType::F16)
-    } else {
-        weights
+/// A step on weights in single precision with activations in half. A gradient of 2^-27 is less than half of the smallest
+/// number there.
+fn mixed(half: bool, factor: f64, scale: Option<LossScale>) -> (Vec<f64>, StepReport) {
+    let mut optim = scaled(optimizer(SamConfig::new().with_rho(0.3)), scale);
+    let loss = |m: &Point| {
+        let weights = m.joined();
+        let activations = match half {
+            true => weights.cast(FloatDType::F16),
+            false => weights,
+        };
+        let squares = activations.clone() * activations;
+        squares.cast(FloatDType::F32).sum() * factor
     };
-    let squares = activations.clone() * activations;
-    squares.cast(FloatDType::F32).sum() * factor
+    let start = Point::with_dtype(&[1.0, -0.5, 0.25], 1, DType::F32);
+    let step = step(&mut optim, 0.1 / factor, start, loss);
+    (step.model.values(), step.report)
 }
 
 #[test]
 fn in_half_precision_small_gradients_vanish_without_a_scale_and_survive_with_one() {
-    let start = || Point::with_dtype(&[1.0, -0.5, 0.25], 1, DType::F32);
     let factor = 2f64.powi(-27);
-    let run = |half: bool, scale: Option<LossScale>| {
-        let mut optim = optimizer(SamConfig::new().with_rho(0.3));
-        if let Some(scale) = scale {
-            optim = optim.with_loss_scale(scale);
-        }
-        let loss = |m: &Point| mixed(m, half, factor);
-        let step = optim.step(0.1 / factor, start(), loss).unwrap();
-        (step.model.values(), step.report)
-    };
-    let (expected, _) = run(false, None);
-    let (lost, report) = run(true, None);
+    let (expected, _) = mixed(false, factor, None);
+    let (lost, report) = mixed(true, factor, None);
     assert!(report.loss > 0.0 && report.grad_norm == 0.0);
-    assert_eq!(lost, start().values());
-    let (found, report) = run(true, Some(LossScale::dynamic()));
+    assert_eq!(lost, [1.0, -0.5, 0.25]);
+    let (found, report) = mixed(true, factor, Some(LossScale::dynamic()));
     assert_eq!(report.loss_scale, Some(65_536.0));
     // Half precision has eleven bits.
     assert_close(&found, &expected, 1e-3);
@@ -283,16 +254,8 @@ fn in_half_precision_small_gradients_vanish_without_a_scale_and_survive_with_one
 
 #[test]
 fn in_half_precision_too_large_a_scale_backs_off() {
-    let start = || Point::with_dtype(&[1.0, -0.5, 0.25], 1, DType::F32);
-    let run = |half: bool, scale: LossScale| {
-        let mut optim = optimizer(SamConfig::new().with_rho(0.3)).with_loss_scale(scale);
-        let step = optim
-            .step(0.1, start(), |m: &Point| mixed(m, half, 1.0))
-            .unwrap();
-        (step.model.values(), step.report)
-    };
-    let (expected, _) = run(false, LossScale::fixed(1.0).unwrap());
-    let (found, report) = run(true, LossScale::dynamic());
+    let (expected, _) = mixed(false, 1.0, Some(LossScale::fixed(1.0).unwrap()));
+    let (found, report) = mixed(true, 1.0, Some(LossScale::dynamic()));
     // The gradient at the weights is twice the largest of them, 2; at the ascent point 2.5. The largest number of
     // half precision is 65,504.
     assert_eq!(report.loss_scale, Some(16_384.0));

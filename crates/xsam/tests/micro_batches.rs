@@ -8,12 +8,15 @@ use std::cell::Cell;
 use burn::module::Module;
 use burn::tensor::{DType, Tensor, TensorData};
 use common::by_hand::{CURVATURE, START, axpy, mean, norm, orthogonal, times};
-use common::{Net, Point, assert_close, batch, bits, device, every_method, momentum, optimizer};
+use common::{
+    Batch, Net, Point, assert_close, batch, bits, copy, device, every_optimizer, net, optimizer,
+    recorded, step,
+};
 use xsam::method::MethodConfig;
 use xsam::optim::FusedSgdConfig;
 use xsam::{
     LookSamConfig, LookbehindSamConfig, PassPoint, SamConfig, SearchSchedule, SharpnessAware, Step,
-    StepError, WsamConfig, XsamConfig,
+    StepError, StepReport, WsamConfig, XsamConfig,
 };
 
 /// Samples of a small regression in double precision.
@@ -28,18 +31,17 @@ impl Samples {
     /// Those with these numbers.
     fn new(numbers: std::ops::Range<usize>) -> Self {
         let input = |i: usize, j: usize| ((i * 7 + j * 13 + i * j) as f64 * 0.37).sin();
-        let inputs: Vec<f64> = numbers
+        let inputs = numbers
             .clone()
-            .flat_map(|i| (0..FEATURES).map(move |j| input(i, j)))
-            .collect();
-        let targets: Vec<f64> = numbers.clone().map(|i| (i as f64 * 1.7).cos()).collect();
-        let options = (&device(), DType::F64);
+            .flat_map(|i| (0..FEATURES).map(move |j| input(i, j)));
+        let targets = numbers.clone().map(|i| (i as f64 * 1.7).cos());
+        let inputs = TensorData::new(inputs.collect::<Vec<_>>(), [numbers.len(), FEATURES]);
+        let targets = TensorData::new(targets.collect::<Vec<_>>(), [numbers.len()]);
+        let device = device();
+        let options = (&device, DType::F64);
         Self {
-            inputs: Tensor::from_data(TensorData::new(inputs, [numbers.len(), FEATURES]), options),
-            targets: Tensor::from_data(
-                TensorData::new(targets, [numbers.len()]),
-                (&device(), DType::F64),
-            ),
+            inputs: Tensor::from_data(inputs, options),
+            targets: Tensor::from_data(targets, options),
         }
     }
 
@@ -62,7 +64,7 @@ fn start() -> Point {
 /// The weights after four steps in two epochs, with each step's loss and alpha.
 fn trained(
     mut optim: SharpnessAware,
-    mut step: impl FnMut(&mut SharpnessAware, Point) -> (Point, xsam::StepReport),
+    mut step: impl FnMut(&mut SharpnessAware, Point) -> (Point, StepReport),
 ) -> (Vec<f64>, Vec<(f64, Option<f64>)>) {
     let mut model = start();
     let mut seen = Vec::new();
@@ -82,16 +84,15 @@ fn accumulation_is_the_step_on_the_whole_batch() {
     let whole = Samples::new(0..24);
     let equal = [0..8, 8..16, 16..24].map(Samples::new);
     let unequal = [0..3, 3..20, 20..24].map(Samples::new);
-    for method in every_method() {
-        let optim = || SharpnessAware::from_method(momentum(), method.boxed());
-        let expected = trained(optim(), |optim, model| {
-            let step = optim.step(0.1, model, |m: &Point| whole.loss(m)).unwrap();
+    for new in every_optimizer() {
+        let expected = trained(new.clone(), |optim, model| {
+            let step = step(optim, 0.1, model, |m| whole.loss(m));
             (step.model, step.report)
         });
         for parts in [&equal, &unequal] {
             // Of equal parts the weights are 1.
             let mean_size = whole.len() as f64 / parts.len() as f64;
-            let found = trained(optim(), |optim, model| {
+            let found = trained(new.clone(), |optim, model| {
                 let loss =
                     |m: &Point, part: &Samples| part.loss(m) * (part.len() as f64 / mean_size);
                 let step = optim.step_accumulated(0.1, model, parts, loss).unwrap();
@@ -113,12 +114,11 @@ fn accumulation_counts_passes_over_the_whole_batch() {
     let parts = [0..8, 8..16, 16..24].map(Samples::new);
     let calls = Cell::new(0);
     let mut optim = optimizer(XsamConfig::new());
-    let step = optim
-        .step_accumulated(0.1, start(), &parts, |m: &Point, part: &Samples| {
-            calls.set(calls.get() + 1);
-            (part.loss(m), calls.get())
-        })
-        .unwrap();
+    let step = optim.step_accumulated(0.1, start(), &parts, |m: &Point, part: &Samples| {
+        calls.set(calls.get() + 1);
+        (part.loss(m), calls.get())
+    });
+    let step = step.unwrap();
     let passes = step.report.passes;
     assert_eq!((passes.gradients, passes.losses), (2, 21));
     assert_eq!(calls.get(), 3 * (2 + 21));
@@ -132,7 +132,6 @@ type Stepper = fn(
     &[Batch],
     &dyn Fn(&Net, &Batch) -> Tensor<1>,
 ) -> Step<Net, Vec<()>>;
-type Batch = (Tensor<2>, Tensor<2>);
 
 const BOTH: [Stepper; 2] = [
     |optim, model, parts, loss| optim.step_accumulated(0.1, model, parts, loss).unwrap(),
@@ -141,14 +140,13 @@ const BOTH: [Stepper; 2] = [
 
 #[test]
 fn running_statistics_see_each_part_once() {
-    let device = device();
-    let parts = [batch(&device), batch(&device), batch(&device)];
-    for method in every_method() {
+    let parts = [batch(), batch(), batch()];
+    for new in every_optimizer() {
         for stepped in BOTH {
-            let mut optim = SharpnessAware::from_method(momentum(), method.boxed());
-            let mut model = Net::new(&device, 0.0);
+            let mut optim = new.clone();
+            let mut model = net();
             for _ in 0..2 {
-                let plain = model.valid().train();
+                let plain = copy(&model);
                 for part in &parts {
                     plain.loss(part);
                 }
@@ -162,18 +160,14 @@ fn running_statistics_see_each_part_once() {
 
 #[test]
 fn one_part_is_the_step_bit_for_bit() {
-    let device = device();
-    let (start, batch) = (Net::new(&device, 0.0), batch(&device));
-    for method in every_method() {
-        let optim = || {
-            let optim = SharpnessAware::from_method(momentum(), method.boxed());
-            optim.with_clip_norm(0.5).unwrap()
-        };
-        let (mut whole, mut in_parts) = (optim(), [optim(), optim()]);
-        let mut model = start.valid().train();
-        let mut models = [model.valid().train(), model.valid().train()];
+    let (start, batch) = (net(), batch());
+    for optim in every_optimizer() {
+        let mut whole = optim.with_clip_norm(0.5).unwrap();
+        let mut in_parts = [whole.clone(), whole.clone()];
+        let mut model = copy(&start);
+        let mut models = [copy(&model), copy(&model)];
         for _ in 0..4 {
-            let step = whole.step(0.1, model, |m: &Net| m.loss(&batch)).unwrap();
+            let step = step(&mut whole, 0.1, model, |m: &Net| m.loss(&batch));
             for (i, stepped) in BOTH.into_iter().enumerate() {
                 let parts = [batch.clone()];
                 let loss = |m: &Net, part: &Batch| m.loss(part);
@@ -199,29 +193,29 @@ fn top(curvature: &[f64], w: &[f64], rho: f64) -> Vec<f64> {
 
 const PARTS: [[f64; 4]; 3] = [CURVATURE, [5.0, 0.5, 1.0, 2.0], [0.3, 1.0, 6.0, 1.0]];
 
+fn step_on_parts(optim: &mut SharpnessAware, point: Point) -> Step<Point, Vec<()>> {
+    let loss = |m: &Point, part: &[f64; 4]| m.quadratic(part);
+    optim.step_m_sharpness(0.1, point, &PARTS, loss).unwrap()
+}
+
 #[test]
 fn with_m_sharpness_each_part_ascends_by_itself() {
     let mut optim = optimizer(SamConfig::new().with_rho(0.3));
     let mut point = Point::new(&START, 2);
     let mut expected = START.to_vec();
     for _ in 0..2 {
-        let step = optim
-            .step_m_sharpness(0.1, point, &PARTS, |m: &Point, part| m.quadratic(part))
-            .unwrap();
+        let step = step_on_parts(&mut optim, point);
         let tops = PARTS.map(|part| gradient(&part, &top(&part, &expected, 0.3)));
         let norms = tops.each_ref().map(|top| norm(top));
         let firsts = PARTS.map(|part| norm(&gradient(&part, &expected)));
         let average = |x: [f64; 3]| x.iter().sum::<f64>() / 3.0;
         let report = step.report;
-        assert_close(
-            &[
-                report.grad_norm,
-                report.ascent_grad_norm.unwrap(),
-                report.rho,
-            ],
-            &[average(firsts), average(norms), 0.3],
-            1e-12,
-        );
+        let found = [
+            report.grad_norm,
+            report.ascent_grad_norm.unwrap(),
+            report.rho,
+        ];
+        assert_close(&found, &[average(firsts), average(norms), 0.3], 1e-12);
         assert_close(&[report.update_norm], &[norm(&mean(&tops))], 1e-12);
         // Each of three parts had two passes: two over the batch.
         assert_eq!((report.passes.gradients, report.passes.losses), (2, 0));
@@ -238,12 +232,8 @@ fn with_m_sharpness_each_part_ascends_by_itself() {
 
 #[test]
 fn what_looksam_keeps_of_several_parts_is_the_mean() {
-    let mut optim = optimizer(
-        LookSamConfig::new()
-            .with_rho(0.3)
-            .with_alpha(0.6)
-            .with_every(2),
-    );
+    let config = LookSamConfig::new().with_rho(0.3).with_alpha(0.6);
+    let mut optim = optimizer(config.with_every(2));
     let mut point = Point::new(&START, 2);
     let mut w = START.to_vec();
     for _ in 0..2 {
@@ -258,10 +248,7 @@ fn what_looksam_keeps_of_several_parts_is_the_mean() {
         });
         w = axpy(&w, -0.1, &mean(&cheap));
         for _ in 0..2 {
-            point = optim
-                .step_m_sharpness(0.1, point, &PARTS, |m: &Point, part| m.quadratic(part))
-                .unwrap()
-                .model;
+            point = step_on_parts(&mut optim, point).model;
         }
         assert_close(&point.values(), &w, 1e-11);
     }
@@ -271,13 +258,10 @@ fn what_looksam_keeps_of_several_parts_is_the_mean() {
 fn what_is_done_besides_the_base_optimizers_step_is_the_mean_too() {
     let steps = |config: &dyn MethodConfig| {
         let base = FusedSgdConfig::new().with_momentum(0.9).init().unwrap();
-        let mut optim = SharpnessAware::from_method(base, config.build().unwrap());
+        let mut optim = SharpnessAware::new(base, config).unwrap();
         let mut point = Point::new(&START, 2);
         for _ in 0..2 {
-            point = optim
-                .step_m_sharpness(0.1, point, &PARTS, |m: &Point, part| m.quadratic(part))
-                .unwrap()
-                .model;
+            point = step_on_parts(&mut optim, point).model;
         }
         point.values()
     };
@@ -320,13 +304,12 @@ fn of_several_parts_the_first_searches() {
         let mut optim = optimizer(config.with_search(SearchSchedule::EveryEpoch));
         let first = Cell::new(0);
         for losses in expected {
-            let step = optim
-                .step_m_sharpness(0.0, Point::new(&START, 2), &PARTS, |m: &Point, part| {
-                    first.set(first.get() + usize::from(part == &PARTS[0]));
-                    m.quadratic(part)
-                })
-                .unwrap();
-            let passes = step.report.passes;
+            let loss = |m: &Point, part: &[f64; 4]| {
+                first.set(first.get() + usize::from(part == &PARTS[0]));
+                m.quadratic(part)
+            };
+            let step = optim.step_m_sharpness(0.0, Point::new(&START, 2), &PARTS, loss);
+            let passes = step.unwrap().report.passes;
             assert_eq!((passes.gradients, passes.losses), (2, losses / 3));
             // All of them on the first part, besides its two gradients.
             assert_eq!(first.replace(0), losses + 2);
@@ -334,14 +317,11 @@ fn of_several_parts_the_first_searches() {
     }
     // On a part without an arc the next one searches.
     let line = [[0.0, 0.0, 0.0, 3.0], CURVATURE];
-    let report = optimizer(XsamConfig::new())
-        .step_m_sharpness(0.0, Point::new(&START, 2), &line, |m: &Point, part| {
-            m.quadratic(part)
-        })
-        .unwrap()
-        .report;
+    let loss = |m: &Point, part: &[f64; 4]| m.quadratic(part);
+    let mut optim = optimizer(XsamConfig::new());
+    let step = optim.step_m_sharpness(0.0, Point::new(&START, 2), &line, loss);
     // On half of the batch.
-    assert_eq!(report.passes.losses, 11);
+    assert_eq!(step.unwrap().report.passes.losses, 11);
 }
 
 #[test]
@@ -360,16 +340,14 @@ fn a_batch_without_parts_is_an_error() {
 
 #[test]
 fn a_part_that_fails_changes_nothing() {
-    let device = device();
-    let parts = [batch(&device), batch(&device)];
-    for method in every_method() {
-        let mut optim = SharpnessAware::from_method(momentum(), method);
-        let mut model = Net::new(&device, 0.0);
+    let parts = [batch(), batch()];
+    for mut optim in every_optimizer() {
+        let mut model = net();
         for _ in 0..2 {
             model = BOTH[1](&mut optim, model, &parts, &|m, part| m.loss(part)).model;
         }
         let weights = bits(&model);
-        let record = optim.to_record().unwrap().into_bytes().unwrap();
+        let record = recorded(&optim);
         // The second part at the weights, and where the method ascends the second one at the ascent point.
         let ascends = optim.method() != "sgd";
         for accumulated in [true, false] {
@@ -397,8 +375,7 @@ fn a_part_that_fails_changes_nothing() {
                     "{error}"
                 );
                 assert_eq!(bits(&back), weights);
-                let now = optim.to_record().unwrap().into_bytes().unwrap();
-                assert_eq!(&now[..], &record[..]);
+                assert_eq!(&recorded(&optim)[..], &record[..]);
                 model = back;
             }
         }

@@ -5,10 +5,10 @@ mod common;
 
 use burn::module::{Module, ParamGroup};
 use burn::optim::{self, ModuleOptimizer};
-use burn::tensor::{DType, FloatDType};
-use common::{Net, Point, assert_close, batch, bits, device, momentum};
+use burn::tensor::DType;
+use common::{Point, assert_close, batch, bits, momentum, net, recorded, resumed, step, trained};
 use xsam::optim::{FusedAdamConfig, FusedSgdConfig};
-use xsam::{ConfigError, RecordError, SamConfig, SharpnessAware, SharpnessAwareRecord};
+use xsam::{RecordError, SamConfig, SharpnessAware};
 
 fn sgd() -> ModuleOptimizer {
     let sgd = FusedSgdConfig::new()
@@ -33,14 +33,17 @@ fn every_optimizer() -> Vec<ModuleOptimizer> {
     ]
 }
 
+fn sam(base: ModuleOptimizer) -> SharpnessAware {
+    SharpnessAware::new(base, SamConfig::new()).unwrap()
+}
+
 /// The point after some steps of SAM.
 fn after_steps(base: ModuleOptimizer, dtype: DType) -> Vec<f64> {
-    let mut optim = SharpnessAware::new(base, SamConfig::new()).unwrap();
+    let mut optim = sam(base);
     let mut model = Point::with_dtype(&[1.0, -0.7, 0.4, 0.2, -0.9], 2, dtype);
     for _ in 0..5 {
         let curvature = [1.0, 2.0, 0.5, 3.0, 0.1];
-        let step = optim.step(0.05, model, |m: &Point| m.quadratic(&curvature));
-        model = step.unwrap().model;
+        model = step(&mut optim, 0.05, model, |m: &Point| m.quadratic(&curvature)).model;
     }
     model.values()
 }
@@ -62,64 +65,50 @@ fn the_steps_are_burns() {
 
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one() {
-    let device = device();
-    let batch = batch(&device);
+    let batch = batch();
     for base in every_optimizer() {
-        let advance = |optim: &mut SharpnessAware, mut model: Net| {
-            for _ in 0..3 {
-                let step = optim.step(0.05, model, |m: &Net| m.loss(&batch));
-                model = step.unwrap().model;
-            }
-            model
-        };
-        let new = || SharpnessAware::new(base.clone(), SamConfig::new()).unwrap();
-        let mut optim = new();
-        let model = advance(&mut optim, Net::new(&device, 0.0));
-        let bytes = optim.to_record().unwrap().into_bytes().unwrap();
+        let mut optim = sam(base.clone());
+        let model = trained(&mut optim, net(), &batch, 3);
+        let bytes = recorded(&optim);
         let weights = model.valid().into_record();
-        let expected = bits(&advance(&mut optim, model));
+        let expected = bits(&trained(&mut optim, model, &batch, 3));
 
-        let mut resumed = new();
-        let record = SharpnessAwareRecord::from_bytes(bytes).unwrap();
-        resumed.load_record(record).unwrap();
-        let model = Net::new(&device, 0.0).try_load_record(weights).unwrap();
-        assert_eq!(bits(&advance(&mut resumed, model)), expected);
+        let mut resumed = resumed(sam(base), &bytes);
+        let model = net().try_load_record(weights).unwrap();
+        assert_eq!(bits(&trained(&mut resumed, model, &batch, 3)), expected);
     }
+}
+
+/// An optimizer of double precision after a step, and the point.
+fn after_a_step(base: ModuleOptimizer) -> (SharpnessAware, Point) {
+    let mut optim = sam(base);
+    let point = on(&mut optim, Point::new(&[1.0, 2.0, 3.0], 1));
+    (optim, point)
+}
+
+fn on(optim: &mut SharpnessAware, point: Point) -> Point {
+    step(optim, 0.1, point, |m: &Point| m.quadratic(&[1.0, 0.3, 0.7])).model
 }
 
 #[test]
 fn state_keeps_its_precision() {
-    let loss = |m: &Point| m.quadratic(&[1.0, 0.3, 0.7]);
-    for new in [FusedAdamConfig::new().init().unwrap(), sgd()] {
-        let mut optim = SharpnessAware::new(new.clone(), SamConfig::new()).unwrap();
-        let model = Point::new(&[1.0, 2.0, 3.0], 1);
-        let model = optim.step(0.1, model, loss).unwrap().model;
-        let mut resumed = SharpnessAware::new(new, SamConfig::new()).unwrap();
-        resumed.load_record(optim.to_record().unwrap()).unwrap();
-        let went_on = optim.step(0.1, model.clone(), loss).unwrap().model;
-        let resumed = resumed.step(0.1, model, loss).unwrap().model;
-        assert_eq!(resumed.values(), went_on.values());
+    for base in [FusedAdamConfig::new().init().unwrap(), sgd()] {
+        let (mut optim, point) = after_a_step(base.clone());
+        let mut resumed = resumed(sam(base), &recorded(&optim));
+        let went_on = on(&mut optim, point.clone());
+        assert_eq!(on(&mut resumed, point).values(), went_on.values());
     }
 }
 
 #[test]
 fn state_follows_the_precision_of_the_weights() {
-    let loss = |m: &Point| m.quadratic(&[1.0, 0.3, 0.7]);
     for base in [FusedAdamConfig::new().init().unwrap(), sgd()] {
-        let mut optim = SharpnessAware::new(base, SamConfig::new()).unwrap();
-        let model = Point::new(&[1.0, 2.0, 3.0], 1);
-        let model = optim.step(0.1, model, loss).unwrap().model;
-        let values = model.values();
-        let first = model.first.clone();
-        let first = first.map(|t| t.cast(FloatDType::F32).detach().require_grad());
-        let second = model.second.clone();
-        let second = second.map(|t| t.cast(FloatDType::F32).detach().require_grad());
-        let cast = Point { first, second };
-        assert_close(&cast.values(), &values, 1e-6);
-        let record = optim.to_record().unwrap();
-        let went_on = optim.step(0.1, model, loss).unwrap().model.values();
-        optim.load_record(record).unwrap();
-        let cast = optim.step(0.1, cast, loss).unwrap().model;
+        let (mut optim, point) = after_a_step(base);
+        let cast = point.in_single();
+        assert_close(&cast.values(), &point.values(), 1e-6);
+        let bytes = recorded(&optim);
+        let went_on = on(&mut optim, point).values();
+        let cast = on(&mut resumed(optim, &bytes), cast);
         assert_eq!(cast.first.val().dtype(), DType::F32);
         assert_close(&cast.values(), &went_on, 1e-6);
     }
@@ -127,57 +116,52 @@ fn state_follows_the_precision_of_the_weights() {
 
 #[test]
 fn the_record_of_another_optimizer_is_refused() {
-    let mut optim = SharpnessAware::new(sgd(), SamConfig::new()).unwrap();
-    let device = device();
-    let batch = batch(&device);
-    optim
-        .step(0.1, Net::new(&device, 0.0), |m: &Net| m.loss(&batch))
-        .unwrap();
-    let adam = FusedAdamConfig::new().init().unwrap();
-    let mut other = SharpnessAware::new(adam, SamConfig::new()).unwrap();
+    let mut optim = sam(sgd());
+    trained(&mut optim, net(), &batch(), 1);
+    let mut other = sam(FusedAdamConfig::new().init().unwrap());
     let error = other.load_record(optim.to_record().unwrap()).unwrap_err();
     assert!(matches!(error, RecordError::OtherBase { .. }), "{error}");
 }
 
 #[test]
 fn hyper_parameters_are_checked() {
-    let message =
-        |result: Result<ModuleOptimizer, ConfigError>| result.map(drop).unwrap_err().to_string();
     let (sgd, adam) = (FusedSgdConfig::new, FusedAdamConfig::new);
-    for (error, expected) in [
-        (
-            sgd().with_momentum(1.0).init(),
-            "momentum = 1: must be at least 0 and below 1",
-        ),
+    let (below_one, not_negative) = ("at least 0 and below 1", "finite and at least 0");
+    for (built, refused, range) in [
+        (sgd().with_momentum(1.0).init(), "momentum = 1", below_one),
         (
             sgd().with_momentum(f64::NAN).init(),
-            "momentum = NaN: must be at least 0 and below 1",
+            "momentum = NaN",
+            below_one,
         ),
         (
             sgd().with_weight_decay(-0.1).init(),
-            "weight_decay = -0.1: must be finite and at least 0",
+            "weight_decay = -0.1",
+            not_negative,
         ),
         (
             sgd().with_nesterov(true).init(),
-            "nesterov = true: must be false where momentum is 0",
+            "nesterov = true",
+            "false where momentum is 0",
         ),
         (
             adam().with_betas(-0.1, 0.9).init(),
-            "beta_1 = -0.1: must be at least 0 and below 1",
+            "beta_1 = -0.1",
+            below_one,
         ),
-        (
-            adam().with_betas(0.9, 1.0).init(),
-            "beta_2 = 1: must be at least 0 and below 1",
-        ),
+        (adam().with_betas(0.9, 1.0).init(), "beta_2 = 1", below_one),
         (
             adam().with_epsilon(0.0).init(),
-            "epsilon = 0: must be finite and above 0",
+            "epsilon = 0",
+            "finite and above 0",
         ),
         (
             adam().with_weight_decay(f64::INFINITY).init(),
-            "weight_decay = inf: must be finite and at least 0",
+            "weight_decay = inf",
+            not_negative,
         ),
     ] {
-        assert_eq!(message(error), expected);
+        let error = built.map(drop).unwrap_err().to_string();
+        assert_eq!(error, format!("{refused}: must be {range}"));
     }
 }

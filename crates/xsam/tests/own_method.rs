@@ -4,8 +4,8 @@
 mod common;
 
 use common::{Point, assert_close, optimizer, plain};
-use xsam::method::{Ascent, Context, Evaluation, Keep, Method, MethodConfig, Objective, Update};
-use xsam::{ConfigError, SharpnessAware, StepError, StepReport};
+use xsam::method::{Ascent, Context, Evaluation, Keep, Method, MethodConfig, Update};
+use xsam::{ConfigError, SharpnessAware, StepError};
 
 /// Hands on the mean of the gradients at the weights and at the ascent point.
 struct HalfwayConfig {
@@ -30,16 +30,9 @@ impl Method for Halfway {
         "halfway"
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError> {
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
         let first = start.gradient.clone();
-        let (factor, keep) = (context.rho_factor, Keep::Gradient);
-        let point = self.ascent.climb(start, objective, factor, keep, report)?;
+        let point = self.ascent.climb(start, step, Keep::Gradient)?;
         let mean = first.combine(0.5, &point.gradient, 0.5);
         Ok(Update::new(mean, None))
     }
@@ -72,22 +65,16 @@ impl Method for Longest {
         "longest"
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError> {
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
         let mut longest = (start.norm, start.gradient.clone());
-        let mut climb = self.ascent.begin(start, context.rho_factor, Keep::Gradient);
-        while climb.step(objective, report)? {
+        let mut climb = self.ascent.begin(start, step.rho_factor, Keep::Gradient);
+        while climb.step(step)? {
             let here = climb.here();
             if here.norm > longest.0 {
                 longest = (here.norm, here.gradient.clone());
             }
         }
-        climb.finish(objective)?;
+        climb.finish(step)?;
         Ok(Update::new(longest.1, Some(longest.0)))
     }
 }

@@ -3,9 +3,10 @@
 
 mod common;
 
-use burn::module::Module;
-use burn::tensor::Tensor;
-use common::{Net, Point, batch, bits, device, every_method, momentum, optimizer, overflowing};
+use burn::tensor::{DType, Tensor};
+use common::{
+    Net, Point, assert_close, batch, bits, copy, every_optimizer, net, optimizer, overflowing, step,
+};
 use xsam::method::MethodConfig;
 use xsam::{
     LookbehindSamConfig, LossScale, PassPoint, SamConfig, SharpnessAware, StepError, XsamConfig,
@@ -23,9 +24,13 @@ fn a_closure_can_be_told_where_it_is_run() {
         });
         (points, step.unwrap().report)
     };
-    let ascents = |k| (1..=k).map(PassPoint::Ascent);
     let mut sam = optimizer(SamConfig::new().with_ascent_steps(2));
-    let expected: Vec<_> = [PassPoint::Weights].into_iter().chain(ascents(2)).collect();
+    let [weights, one, two] = [
+        PassPoint::Weights,
+        PassPoint::Ascent(1),
+        PassPoint::Ascent(2),
+    ];
+    let expected = [weights, one, two];
     assert_eq!(points(&mut sam).0, expected);
     let mut lookbehind = optimizer(LookbehindSamConfig::new());
     assert_eq!(points(&mut lookbehind).0, expected);
@@ -35,14 +40,9 @@ fn a_closure_can_be_told_where_it_is_run() {
     let (found, report) = points(&mut xsam);
     let tried = report.search.unwrap().alphas.len();
     let candidates = (0..tried).map(PassPoint::Candidate);
-    let expected: Vec<_> = [PassPoint::Weights]
-        .into_iter()
-        .chain(ascents(1))
-        .chain(candidates)
-        .collect();
+    let expected: Vec<_> = [weights, one].into_iter().chain(candidates).collect();
     assert_eq!(found, expected);
-    let second = points(&mut xsam).0;
-    assert_eq!(second, expected[..2]);
+    assert_eq!(points(&mut xsam).0, [weights, one]);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn a_pass_that_overflows_is_made_again_where_it_was() {
     let mut optim = optimizer(SamConfig::new())
         .with_loss_scale(LossScale::dynamic().with_start(256.0).unwrap());
     let mut points = Vec::new();
-    let start = Point::with_dtype(&[1.0, -0.5], 1, burn::tensor::DType::F32);
+    let start = Point::with_dtype(&[1.0, -0.5], 1, DType::F32);
     let step = optim.step_with_point(0.1, start, |m: &Point, point| {
         points.push(point);
         overflowing(m.quadratic(&[1.0, 4.0]))
@@ -70,21 +70,18 @@ fn the_ascent_can_be_on_another_batch_than_the_descent() {
     });
     // Up along (0.6, 0.8), to (3.6, 4.8); the gradient there is (3.6, 9.6).
     let expected = [3.0 - 0.36, 4.0 - 0.96];
-    common::assert_close(&step.unwrap().model.values(), &expected, 1e-9);
+    assert_close(&step.unwrap().model.values(), &expected, 1e-9);
 }
 
 #[test]
 fn a_step_in_place_is_that_of_a_model_handed_over() {
-    let device = device();
-    let start = Net::new(&device, 0.0);
-    let batch = batch(&device);
+    let (start, batch) = (net(), batch());
     let loss = |m: &Net| (m.loss(&batch), m.forward(batch.0.clone()));
-    for method in every_method() {
-        let make = || SharpnessAware::from_method(momentum(), method.boxed());
-        let (mut one, mut other) = (make(), make());
-        let (mut over, mut there) = (start.valid().train(), start.valid().train());
+    for mut one in every_optimizer() {
+        let mut other = one.clone();
+        let (mut over, mut there) = (copy(&start), copy(&start));
         for _ in 0..3 {
-            let step = one.step(0.1, over, loss).unwrap();
+            let step = step(&mut one, 0.1, over, loss);
             let made = other.step_mut(0.1, &mut there, loss).unwrap();
             assert_eq!(made.report, step.report, "{one:?}");
             let values = |output: Tensor<2>| output.into_data();

@@ -3,13 +3,14 @@
 
 mod common;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamGroup, ParamId};
+use burn::module::{Module, ParamGroup};
 use burn::optim::{AdamConfig, ModuleOptimizer};
-use burn::tensor::{Bytes, DType, FloatDType, Tensor};
+use burn::tensor::{Bytes, DType};
 use common::{
-    Net, Point, assert_close, batch, bits, device, every_method, momentum, optimizer, plain,
+    Batch, Net, Point, assert_close, batch, bits, copy, every_method, momentum, net, optimizer,
+    record, recorded, resumed, step, trained,
 };
-use xsam::method::{Method, MethodConfig};
+use xsam::method::MethodSpec;
 use xsam::optim::FusedSgdConfig;
 use xsam::{
     Friendly, FriendlySamConfig, LookSamConfig, LookXsamConfig, RecordError, SamConfig,
@@ -26,38 +27,28 @@ fn grouped() -> ModuleOptimizer {
 
 #[test]
 fn a_resumed_run_equals_an_uninterrupted_one() {
-    let device = device();
-    let batch = batch(&device);
+    let batch = batch();
+    let epochs = |optim: &mut SharpnessAware, start: Net, steps: &[usize]| {
+        steps.iter().fold(start, |model, &steps| {
+            optim.start_epoch();
+            trained(optim, model, &batch, steps)
+        })
+    };
     for base in [momentum(), AdamConfig::new().init(), grouped()] {
         for method in every_method() {
-            let advance = |optim: &mut SharpnessAware, mut model: Net, steps: usize| {
-                for i in 0..steps {
-                    if i % 2 == 0 {
-                        optim.start_epoch();
-                    }
-                    model = optim
-                        .step(0.1, model, |m: &Net| m.loss(&batch))
-                        .unwrap()
-                        .model;
-                }
-                model
-            };
             let new = || SharpnessAware::from_method(base.clone(), method.boxed());
             let mut optim = new();
-            let model = advance(&mut optim, Net::new(&device, 0.0), 3);
+            let model = epochs(&mut optim, net(), &[2, 1]);
             optim.start_epoch();
-            let record = optim.to_record().unwrap();
+            let bytes = recorded(&optim);
             let weights = model.valid().into_record();
-            let expected = bits(&advance(&mut optim, model, 4));
+            let expected = bits(&epochs(&mut optim, model, &[2, 2]));
 
-            let bytes = record.into_bytes().unwrap();
-            let mut resumed = new();
-            resumed
-                .load_record(SharpnessAwareRecord::from_bytes(bytes).unwrap())
-                .unwrap();
+            let mut resumed = resumed(new(), &bytes);
             assert_eq!(resumed.steps(), 3);
-            let model = Net::new(&device, 0.0).try_load_record(weights).unwrap();
-            assert_eq!(bits(&advance(&mut resumed, model, 4)), expected);
+            let model = net().try_load_record(weights).unwrap();
+            let found = bits(&epochs(&mut resumed, model, &[2, 2]));
+            assert_eq!(found, expected, "{method:?}");
         }
     }
 }
@@ -65,75 +56,58 @@ fn a_resumed_run_equals_an_uninterrupted_one() {
 /// A run that is resumed where the method's own state matters, and that goes another way without it.
 #[test]
 fn what_a_method_keeps_survives() {
-    let device = device();
-    let batch = batch(&device);
+    let batch = batch();
     let friendly = Friendly {
         sigma: 1.0,
         lambda: 0.6,
     };
-    let xsam = XsamConfig::new;
-    let configs: [(&str, usize, Box<dyn MethodConfig>); 6] = [
+    let xsam = || XsamConfig::new().with_rho(0.5);
+    let friendly_sam = FriendlySamConfig::new().with_lambda(friendly.lambda);
+    let configs: [(&str, usize, MethodSpec); 6] = [
         // Between two steps that ascend.
-        ("kept", 4, Box::new(LookSamConfig::new().with_every(3))),
-        (
-            "towards",
-            4,
-            Box::new(LookXsamConfig::from(xsam()).with_every(3)),
-        ),
+        ("kept", 4, LookSamConfig::new().with_every(3).into()),
+        ("towards", 4, LookXsamConfig::default().with_every(3).into()),
+        ("average", 3, friendly_sam.with_sigma(friendly.sigma).into()),
         (
             "average",
             3,
-            Box::new(
-                FriendlySamConfig::new()
-                    .with_sigma(friendly.sigma)
-                    .with_lambda(friendly.lambda),
-            ),
+            XsamConfig::new().with_friendly(friendly).into(),
         ),
-        ("average", 3, Box::new(xsam().with_friendly(friendly))),
         // Alpha, which the first step has searched for.
-        ("", 3, Box::new(xsam().with_rho(0.5))),
+        ("", 3, xsam().into()),
         // In the middle of a search.
-        ("", 2, Box::new(xsam().with_rho(0.5).with_search_batches(4))),
+        ("", 2, xsam().with_search_batches(4).into()),
     ];
     for (vector, steps, config) in configs {
-        let new = || SharpnessAware::from_method(plain(), config.build().unwrap());
+        let new = || optimizer(&config);
         let mut optim = new();
-        let mut model = Net::new(&device, 0.0);
+        let model = trained(&mut optim, net(), &batch, steps);
+        let bytes = recorded(&optim);
+        assert!(String::from_utf8_lossy(&bytes).contains(vector));
+        let mut resumed = resumed(new(), &bytes);
+        // The number of steps, but nothing of the method's.
         let mut forgetful = new();
         for _ in 0..steps {
-            model = optim
-                .step(0.1, model, |m: &Net| m.loss(&batch))
-                .unwrap()
-                .model;
-        }
-        let bytes = optim.to_record().unwrap().into_bytes().unwrap();
-        assert!(String::from_utf8_lossy(&bytes).contains(vector));
-        let mut resumed = new();
-        resumed
-            .load_record(SharpnessAwareRecord::from_bytes(bytes).unwrap())
-            .unwrap();
-        // The number of steps, but nothing of the method's.
-        for _ in 0..steps {
             let nothing = Point::new(&[0.0, 0.0], 1);
-            forgetful
-                .step(0.1, nothing, |m: &Point| m.linear(&[0.0, 0.0]))
-                .unwrap();
+            step(&mut forgetful, 0.1, nothing, |m: &Point| {
+                m.linear(&[0.0, 0.0])
+            });
         }
         assert_eq!(forgetful.steps(), resumed.steps());
 
         let on = |optim: &mut SharpnessAware| {
-            let mut model = model.valid().train();
+            let mut model = copy(&model);
             let mut reports = Vec::new();
             for _ in 0..3 {
-                let step = optim.step(0.1, model, |m: &Net| m.loss(&batch)).unwrap();
+                let step = step(optim, 0.1, model, |m: &Net| m.loss(&batch));
                 model = step.model;
                 reports.push(step.report);
             }
             (bits(&model), reports)
         };
         let expected = on(&mut optim);
-        assert_eq!(on(&mut resumed), expected, "{vector}");
-        assert_ne!(on(&mut forgetful), expected, "{vector}");
+        assert_eq!(on(&mut resumed), expected, "{config:?}");
+        assert_ne!(on(&mut forgetful), expected, "{config:?}");
     }
 }
 
@@ -145,12 +119,11 @@ fn a_search_goes_on_under_other_hyper_parameters() {
     let searched = |from: XsamConfig, to: XsamConfig| {
         let mut optim = optimizer(from.with_rho(0.5));
         for _ in 0..2 {
-            optim.step(0.0, point(), loss).unwrap();
+            step(&mut optim, 0.0, point(), loss);
         }
-        let mut other = optimizer(to.with_rho(0.5));
-        other.load_record(optim.to_record().unwrap()).unwrap();
+        let mut other = resumed(optimizer(to.with_rho(0.5)), &recorded(&optim));
         let run = |_| {
-            let report = other.step(0.0, point(), loss).unwrap().report;
+            let report = step(&mut other, 0.0, point(), loss).report;
             usize::from(report.search.is_some())
         };
         (0..8).map(run).collect::<Vec<_>>()
@@ -172,37 +145,33 @@ fn a_search_goes_on_under_other_hyper_parameters() {
 #[test]
 fn a_run_goes_on_in_another_precision() {
     let loss = |m: &Point| m.quadratic(&[1.0, 4.0, 0.5]);
-    let fixed = || XsamConfig::new().with_alpha(1.3);
-    let configs: [Box<dyn MethodConfig>; 3] = [
-        Box::new(LookSamConfig::new().with_every(2)),
-        Box::new(LookXsamConfig::from(fixed()).with_every(2)),
-        Box::new(FriendlySamConfig::new()),
+    let fixed = LookXsamConfig::from(XsamConfig::new().with_alpha(1.3));
+    let configs: [MethodSpec; 3] = [
+        LookSamConfig::new().with_every(2).into(),
+        fixed.with_every(2).into(),
+        FriendlySamConfig::new().into(),
     ];
     for config in configs {
-        let mut optim = SharpnessAware::from_method(plain(), config.build().unwrap());
+        let mut optim = optimizer(config);
         let start = Point::new(&[1.0, -0.5, 2.0], 1);
-        let model = optim.step(0.1, start, loss).unwrap().model;
-        let first = model.first.clone();
-        let first = first.map(|t| t.cast(FloatDType::F32).detach().require_grad());
-        let second = model.second.clone();
-        let second = second.map(|t| t.cast(FloatDType::F32).detach().require_grad());
-        let cast = Point { first, second };
-        let record = optim.to_record().unwrap();
-        let expected = optim.step(0.1, model, loss).unwrap().model.values();
-        optim.load_record(record).unwrap();
-        let found = optim.step(0.1, cast, loss).unwrap().model;
+        let model = step(&mut optim, 0.1, start, loss).model;
+        let cast = model.in_single();
+        let bytes = recorded(&optim);
+        let expected = step(&mut optim, 0.1, model, loss).model.values();
+        let found = step(&mut resumed(optim, &bytes), 0.1, cast, loss).model;
         assert_eq!(found.first.val().dtype(), DType::F32);
         assert_close(&found.values(), &expected, 1e-6);
     }
 }
 
+fn xsam() -> SharpnessAware {
+    SharpnessAware::new(momentum(), XsamConfig::new()).unwrap()
+}
+
 fn trained_record() -> (SharpnessAware, Bytes) {
-    let device = device();
-    let batch = batch(&device);
-    let mut optim = SharpnessAware::new(momentum(), XsamConfig::new()).unwrap();
-    let model = Net::new(&device, 0.0);
-    optim.step(0.1, model, |m: &Net| m.loss(&batch)).unwrap();
-    let bytes = optim.to_record().unwrap().into_bytes().unwrap();
+    let mut optim = xsam();
+    trained(&mut optim, net(), &batch(), 1);
+    let bytes = recorded(&optim);
     (optim, bytes)
 }
 
@@ -213,7 +182,7 @@ fn a_file_holds_the_record_and_is_replaced_as_a_whole() {
     let path = directory.path().join("optimizer.state");
     optim.save(&path).unwrap();
     optim.save(&path).unwrap();
-    let mut other = SharpnessAware::new(momentum(), XsamConfig::new()).unwrap();
+    let mut other = xsam();
     other.load(&path).unwrap();
     assert_eq!(other.steps(), optim.steps());
     let names: Vec<_> = directory.path().read_dir().unwrap().collect();
@@ -227,15 +196,14 @@ fn a_file_holds_the_record_and_is_replaced_as_a_whole() {
 #[test]
 fn records_that_do_not_fit_are_refused_and_change_nothing() {
     let (_, bytes) = trained_record();
-    let record = || SharpnessAwareRecord::from_bytes(bytes.clone()).unwrap();
 
     let mut sam = SharpnessAware::new(momentum(), SamConfig::new()).unwrap();
-    let error = sam.load_record(record()).unwrap_err();
+    let error = sam.load_record(record(&bytes)).unwrap_err();
     let message = "the record is of method `xsam`, this optimizer runs `sam`";
     assert_eq!(error.to_string(), message);
 
     let mut adam = SharpnessAware::new(AdamConfig::new().init(), XsamConfig::new()).unwrap();
-    let error = adam.load_record(record()).unwrap_err();
+    let error = adam.load_record(record(&bytes)).unwrap_err();
     assert!(matches!(error, RecordError::OtherBase { .. }), "{error}");
     assert_eq!(adam.steps(), 0);
 }
@@ -247,164 +215,116 @@ fn damaged_records_are_errors() {
         let cut = Bytes::from_bytes_vec(bytes[..length].to_vec());
         assert!(SharpnessAwareRecord::from_bytes(cut).is_err(), "{length}");
     }
-    let weights = Net::new(&device(), 0.0).into_record().into_bytes().unwrap();
+    let weights = net().into_record().into_bytes().unwrap();
     let error = SharpnessAwareRecord::from_bytes(weights).unwrap_err();
     assert!(error.to_string().contains("not an xsam optimizer record"));
 }
 
-/// The ids of the parameters that are trained.
-fn trainable(model: &Net) -> Vec<ParamId> {
-    struct Ids(Vec<ParamId>);
-    impl ModuleVisitor for Ids {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if param.val().is_require_grad() {
-                self.0.push(param.id);
-            }
-        }
-    }
-    let mut ids = Ids(Vec::new());
-    model.visit(&mut ids);
-    ids.0
+/// The optimizer with the record of so many steps on a copy of `model`.
+fn after(new: &SharpnessAware, model: &Net, steps: usize) -> SharpnessAware {
+    let mut optim = new.clone();
+    trained(&mut optim, copy(model), &batch(), steps);
+    resumed(new.clone(), &recorded(&optim))
 }
 
-/// The record of some steps on `model`.
-fn record_of(base: &ModuleOptimizer, method: &dyn Method, model: &Net, steps: usize) -> Bytes {
-    let batch = batch(&device());
-    let mut optim = SharpnessAware::from_method(base.clone(), method.boxed());
-    let mut model = model.valid().train();
-    for _ in 0..steps {
-        let step = optim.step(0.1, model, |m: &Net| m.loss(&batch));
-        model = step.unwrap().model;
-    }
-    optim.to_record().unwrap().into_bytes().unwrap()
+fn tried(optim: &mut SharpnessAware, model: Net, batch: &Batch) -> Result<Net, StepError> {
+    Ok(optim.step(0.1, model, |m: &Net| m.loss(batch))?.model)
 }
+
+/// Weights, gamma, beta and biases.
+const TRAINED: usize = 6;
 
 #[test]
 fn a_record_of_other_parameters_is_an_error_at_the_first_step() {
-    let device = device();
-    let batch = batch(&device);
-    let model = Net::new(&device, 0.0);
-    let recorded = trainable(&model).len();
+    let batch = batch();
+    let model = net();
     // Weights and norm as they were, another head: its state alone would be lost.
     let new_head = Net {
-        last: Net::new(&device, 0.0).last,
-        ..model.valid().train()
+        last: net().last,
+        ..copy(&model)
     };
     for base in [momentum(), AdamConfig::new().init(), grouped()] {
         for method in every_method() {
-            let bytes = record_of(&base, &*method, &model, 2);
-            let record = || SharpnessAwareRecord::from_bytes(bytes.clone()).unwrap();
-            let loaded = |record| {
-                let mut optim = SharpnessAware::from_method(base.clone(), method.boxed());
-                optim.load_record(record).unwrap();
+            let new = SharpnessAware::from_method(base.clone(), method);
+            let loaded = after(&new, &model, 2);
+            let bytes = recorded(&loaded);
+            let of_model = |model: &Net| {
+                let mut optim = new.clone();
+                let part = record(&bytes).of_model(model).unwrap();
+                optim.load_record(part).unwrap();
                 optim
             };
-            for (other, unknown) in [(Net::new(&device, 0.0), recorded), (new_head.clone(), 2)] {
-                let mut optim = loaded(record());
+            for (other, unknown) in [(net(), TRAINED), (new_head.clone(), 2)] {
+                let mut optim = loaded.clone();
                 let before = bits(&other);
-                let result = optim.step(0.1, other.valid().train(), |m: &Net| m.loss(&batch));
+                let result = optim.step(0.1, copy(&other), |m: &Net| m.loss(&batch));
                 let (back, error) = result.unwrap_err().into_parts();
+                let recorded = TRAINED;
                 assert_eq!(error, StepError::OtherParameters { unknown, recorded });
                 assert_eq!(bits(&back), before);
                 assert_eq!(optim.steps(), 2);
                 // Told again, until the model is the right one.
-                let result = optim.step(0.1, other, |m: &Net| m.loss(&batch));
-                assert!(result.is_err());
-                let right = model.valid().train();
-                let right = optim.step(0.1, right, |m: &Net| m.loss(&batch)).unwrap();
+                assert!(tried(&mut optim, other, &batch).is_err());
+                let right = tried(&mut optim, copy(&model), &batch).unwrap();
                 assert_eq!(optim.steps(), 3);
 
                 // What is known goes on, as it would with the whole record.
-                let part = record().of_model(&right.model).unwrap();
-                let on = |record, model: Net| {
-                    let step = loaded(record).step(0.1, model, |m: &Net| m.loss(&batch));
-                    bits(&step.unwrap().model)
-                };
-                let start = || model.valid().train();
-                assert_eq!(on(part, start()), on(record(), start()), "{method:?}");
+                let on = |mut optim| bits(&trained(&mut optim, copy(&model), &batch, 1));
+                assert_eq!(on(of_model(&right)), on(loaded.clone()), "{new:?}");
             }
-            let part = record().of_model(&new_head).unwrap();
-            let step = loaded(part).step(0.1, new_head.clone(), |m: &Net| m.loss(&batch));
-            assert!(step.is_ok());
+            let mut part = of_model(&new_head);
+            assert!(tried(&mut part, new_head.clone(), &batch).is_ok());
         }
     }
 }
 
 #[test]
 fn state_of_the_method_alone_is_looked_at_too() {
-    let device = device();
-    let batch = batch(&device);
-    let model = Net::new(&device, 0.0);
+    let (batch, model) = (batch(), net());
     // The base optimizer has no state.
-    let method = FriendlySamConfig::new().build().unwrap();
-    let bytes = record_of(&plain(), &*method, &model, 1);
-    let mut optim = SharpnessAware::from_method(plain(), method.boxed());
-    optim
-        .load_record(SharpnessAwareRecord::from_bytes(bytes).unwrap())
-        .unwrap();
-    let other = optim.step(0.1, Net::new(&device, 0.0), |m: &Net| m.loss(&batch));
-    let error = StepError::from(other.unwrap_err());
-    let (unknown, recorded) = (6, 6);
+    let mut optim = after(&optimizer(FriendlySamConfig::new()), &model, 1);
+    let error = tried(&mut optim, net(), &batch).unwrap_err();
+    let (unknown, recorded) = (TRAINED, TRAINED);
     assert_eq!(error, StepError::OtherParameters { unknown, recorded });
     assert!(error.to_string().contains("6 parameters"), "{error}");
 
     // Without any state there is nothing that could be lost.
-    let method = SgdOnlyConfig::new().build().unwrap();
-    let bytes = record_of(&plain(), &*method, &model, 1);
-    let mut optim = SharpnessAware::from_method(plain(), method);
-    optim
-        .load_record(SharpnessAwareRecord::from_bytes(bytes).unwrap())
-        .unwrap();
-    let other = optim.step(0.1, Net::new(&device, 0.0), |m: &Net| m.loss(&batch));
-    assert!(other.is_ok());
+    let mut optim = after(&optimizer(SgdOnlyConfig::new()), &model, 1);
+    assert!(tried(&mut optim, net(), &batch).is_ok());
 }
 
 /// Parameters that have been frozen since keep their state, and those that were frozen then have none yet.
 #[test]
 fn frozen_parameters_are_no_others() {
-    let device = device();
-    let batch = batch(&device);
-    let model = Net::new(&device, 0.0);
+    let (batch, model) = (batch(), net());
     let half = |mut model: Net| {
         model.first = model.first.freeze();
         model
     };
-    let method = XsamConfig::new().build().unwrap();
-    for (before, after) in [
-        (model.valid().train(), half(model.valid().train())),
-        (half(model.valid().train()), model.valid().train()),
+    for (before, then) in [
+        (copy(&model), half(copy(&model))),
+        (half(copy(&model)), copy(&model)),
     ] {
-        let bytes = record_of(&momentum(), &*method, &before, 2);
-        let mut optim = SharpnessAware::from_method(momentum(), method.boxed());
-        optim
-            .load_record(SharpnessAwareRecord::from_bytes(bytes).unwrap())
-            .unwrap();
-        let step = optim.step(0.1, after, |m: &Net| m.loss(&batch));
-        assert!(step.is_ok());
+        let mut optim = after(&xsam(), &before, 2);
+        assert!(tried(&mut optim, then, &batch).is_ok());
     }
 }
 
 /// An optimizer may have got its state by Burn's own means.
 #[test]
 fn a_base_optimizer_with_state_of_other_parameters_is_an_error_too() {
-    let device = device();
-    let batch = batch(&device);
+    let batch = batch();
     let mut optim = SharpnessAware::new(momentum(), SamConfig::new()).unwrap();
-    let model = Net::new(&device, 0.0);
-    let model = optim
-        .step(0.1, model, |m: &Net| m.loss(&batch))
-        .unwrap()
-        .model;
-    let loaded = || momentum().load_record(optim.base().to_record());
+    let model = trained(&mut optim, net(), &batch, 1);
     let step = |model: Net| {
-        let mut optim = SharpnessAware::new(loaded(), SamConfig::new()).unwrap();
-        let step = optim.step(0.1, model, |m: &Net| m.loss(&batch));
-        step.map(|_| ()).map_err(StepError::from)
+        let loaded = momentum().load_record(optim.base().to_record());
+        let mut optim = SharpnessAware::new(loaded, SamConfig::new()).unwrap();
+        tried(&mut optim, model, &batch).map(drop)
     };
-    let other = step(Net::new(&device, 0.0));
+    let error = step(net()).unwrap_err();
     assert!(
-        matches!(other, Err(StepError::OtherParameters { .. })),
-        "{other:?}"
+        matches!(error, StepError::OtherParameters { .. }),
+        "{error}"
     );
     assert_eq!(step(model), Ok(()));
 }
@@ -412,20 +332,16 @@ fn a_base_optimizer_with_state_of_other_parameters_is_an_error_too() {
 /// Whether a record is taken or refused is all the same; nothing may panic, not even a step.
 #[test]
 fn no_byte_of_a_record_ends_the_program() {
-    let device = device();
-    let batch = batch(&device);
+    let batch = batch();
     let ours = FusedSgdConfig::new().with_momentum(0.9).init().unwrap();
     for base in [momentum(), ours, AdamConfig::new().init()] {
         let new = || {
-            let method = LookSamConfig::new().with_every(2).build().unwrap();
-            SharpnessAware::from_method(base.clone(), method)
+            let config = LookSamConfig::new().with_every(2);
+            SharpnessAware::new(base.clone(), config).unwrap()
         };
         let mut optim = new();
-        let step = |optim: &mut SharpnessAware, model: Net| {
-            optim.step(0.1, model, |m: &Net| m.loss(&batch))
-        };
-        let model = step(&mut optim, Net::new(&device, 0.0)).unwrap().model;
-        let bytes = optim.to_record().unwrap().into_bytes().unwrap();
+        let model = trained(&mut optim, net(), &batch, 1);
+        let bytes = recorded(&optim);
         let (mut taken, mut refused) = (0, 0);
         // Padding says nothing.
         for place in (0..bytes.len()).filter(|&i| bytes[i] != 0) {
@@ -438,7 +354,7 @@ fn no_byte_of_a_record_ends_the_program() {
             match loaded {
                 Ok(()) => {
                     taken += 1;
-                    let _ = step(&mut other, model.clone());
+                    let _ = tried(&mut other, model.clone(), &batch);
                 }
                 Err(_) => refused += 1,
             }
@@ -450,11 +366,7 @@ fn no_byte_of_a_record_ends_the_program() {
 #[test]
 fn a_record_of_another_model_is_told_by_its_parameters() {
     let (_, bytes) = trained_record();
-    let record = SharpnessAwareRecord::from_bytes(bytes).unwrap();
-    let error = record.check_model(&Net::new(&device(), 0.0)).unwrap_err();
-    assert!(
-        matches!(error, RecordError::OtherParameter { .. }),
-        "{error}"
-    );
+    let error = record(&bytes).check_model(&net()).unwrap_err();
+    assert!(matches!(error, RecordError::OtherModel(_)), "{error}");
     assert!(error.to_string().contains("of another model"), "{error}");
 }

@@ -6,8 +6,8 @@ mod common;
 use std::cell::Cell;
 
 use common::by_hand::{axpy, dot, times, unit};
-use common::{Point, coarse, optimizer};
-use xsam::method::MethodConfig;
+use common::{Point, coarse, optimizer, recorded, resumed};
+use xsam::method::{MethodConfig, MethodSpec};
 use xsam::{
     LookXsamConfig, SamConfig, SearchReport, SearchSchedule, SharpnessAware, StepReport, XsamConfig,
 };
@@ -15,7 +15,7 @@ use xsam::{
 /// One step at a learning rate of 0, so that the weights stay.
 fn step(optim: &mut SharpnessAware, start: &[f64], curvature: &[f64]) -> StepReport {
     let loss = |m: &Point| m.quadratic(curvature);
-    optim.step(0.0, Point::new(start, 1), loss).unwrap().report
+    common::step(optim, 0.0, Point::new(start, 1), loss).report
 }
 
 /// The position of the maximum on the arc to a thousandth, by the formulas, in the plane of SAM's step.
@@ -63,10 +63,8 @@ fn a_coarse_grid_with_a_parabola_finds_the_maximum_of_the_fine_one() {
         assert_eq!((found.passes.losses, fine.passes.losses), (7, 21));
         let (found_alpha, fine_alpha) = (found.alpha.unwrap(), fine.alpha.unwrap());
         // Half a step of the fine grid: what that grid may be off by itself.
-        assert!(
-            (found_alpha - best).abs() < 0.05,
-            "{found_alpha} is not {best}"
-        );
+        let off = (found_alpha - best).abs();
+        assert!(off < 0.05, "{found_alpha} is not {best}");
         assert!((found_alpha - fine_alpha).abs() < 0.1);
         let search = found.search.unwrap();
         assert_eq!(search.alphas.len(), 7);
@@ -77,16 +75,12 @@ fn a_coarse_grid_with_a_parabola_finds_the_maximum_of_the_fine_one() {
 #[test]
 fn a_maximum_at_the_end_of_the_grid_is_not_refined() {
     // v0 and the gradient at the ascent point are above the highest curvature's direction on the arc's far side.
-    let config = XsamConfig::new().with_rho(0.1).with_grid(coarse());
-    let plain = step(&mut optimizer(config.clone()), &[3.0, 1.0], &[1.0, 4.0]);
-    assert_eq!(plain.alpha, Some(2.0));
-    let refined = step(
-        &mut optimizer(config.with_parabola(true)),
-        &[3.0, 1.0],
-        &[1.0, 4.0],
-    );
-    assert_eq!(refined.alpha, Some(2.0));
-    assert_eq!(refined.passes.losses, 6);
+    for parabola in [false, true] {
+        let config = XsamConfig::new().with_rho(0.1).with_grid(coarse());
+        let mut optim = optimizer(config.with_parabola(parabola));
+        let report = step(&mut optim, &[3.0, 1.0], &[1.0, 4.0]);
+        assert_eq!((report.alpha, report.passes.losses), (Some(2.0), 6));
+    }
 }
 
 #[test]
@@ -98,17 +92,14 @@ fn a_vertex_that_is_not_higher_is_not_taken() {
     for value in [-1e3, f64::NAN] {
         let calls = Cell::new(0);
         let mut optim = optimizer(config.clone().with_parabola(true));
-        let report = optim
-            .step(0.0, Point::new(&start, 1), |m: &Point| {
-                let loss = m.quadratic(&curvature);
-                if calls.replace(calls.get() + 1) == 2 + 6 {
-                    loss * 0.0 + value
-                } else {
-                    loss
-                }
-            })
-            .unwrap()
-            .report;
+        let loss = |m: &Point| {
+            let loss = m.quadratic(&curvature);
+            match calls.replace(calls.get() + 1) {
+                8 => loss * 0.0 + value,
+                _ => loss,
+            }
+        };
+        let report = common::step(&mut optim, 0.0, Point::new(&start, 1), loss).report;
         assert_eq!(calls.get(), 2 + 6 + 1);
         assert_eq!(report.alpha, grid.alpha);
         assert_eq!(report.search.unwrap().skipped, usize::from(value.is_nan()));
@@ -180,41 +171,29 @@ fn an_adaptive_schedule_spaces_out_where_alpha_stays_and_comes_back_where_it_mov
     let still = |_| [1.0, 9.0];
     assert_eq!(numbers(searches(adaptive(3, 3), 10, still)), [0, 3, 6, 9]);
     let moving = |i| if i % 2 == 0 { [1.0, 9.0] } else { [6.0, 1.0] };
-    assert_eq!(
-        numbers(searches(adaptive(1, 8), 5, moving)),
-        [0, 1, 2, 3, 4]
-    );
+    let expected = [0, 1, 2, 3, 4];
+    assert_eq!(numbers(searches(adaptive(1, 8), 5, moving)), expected);
 }
 
 #[test]
 fn searches_over_several_batches_keep_to_the_schedule() {
     let still = |_| [1.0, 9.0];
     let batches = |config: XsamConfig| config.with_search_batches(2);
-    let expected = [
-        (0, 1),
-        (1, 2),
-        (2, 1),
-        (3, 2),
-        (5, 1),
-        (6, 2),
-        (10, 1),
-        (11, 2),
-    ];
-    assert_eq!(searches(batches(adaptive(1, 4)), 14, still), expected);
+    let pairs = |begun: &[usize]| -> Vec<_> {
+        let pair = |&step: &usize| [(step, 1), (step + 1, 2)];
+        begun.iter().flat_map(pair).collect()
+    };
+    let found = searches(batches(adaptive(1, 4)), 14, still);
+    assert_eq!(found, pairs(&[0, 2, 5, 10]));
     let every = |n| XsamConfig::new().with_search(SearchSchedule::EverySteps(n));
-    let expected = [(0, 1), (1, 2), (4, 1), (5, 2)];
-    assert_eq!(searches(batches(every(4)), 7, still), expected);
+    let found = searches(batches(every(4)), 7, still);
+    assert_eq!(found, pairs(&[0, 4]));
     // What is due in the middle of a search begins at its end.
     let expected = [(0, 1), (1, 2), (2, 3), (3, 1), (4, 2), (5, 3)];
-    assert_eq!(
-        searches(every(1).with_search_batches(3), 6, still),
-        expected
-    );
-    let expected = [(0, 1), (1, 2), (2, 3), (3, 1), (4, 2), (5, 3)];
-    assert_eq!(
-        searches(every(2).with_search_batches(3), 6, still),
-        expected
-    );
+    for n in [1, 2] {
+        let found = searches(every(n).with_search_batches(3), 6, still);
+        assert_eq!(found, expected, "{n}");
+    }
 }
 
 #[test]
@@ -239,27 +218,24 @@ fn look_xsam_searches_in_its_steps_of_xsam() {
     // Due in 0, 2, 4, ..: what is due in a step between is made in the next one of XSAM.
     assert_eq!(numbers(searches(look(every(2)), 10, still)), [0, 3, 6, 9]);
     assert_eq!(numbers(searches(look(every(6)), 10, still)), [0, 6]);
-    let batches = every(9).with_search_batches(2);
-    assert_eq!(
-        searches(look(batches), 13, still),
-        [(0, 1), (3, 2), (9, 1), (12, 2)]
-    );
+    let found = searches(look(every(9).with_search_batches(2)), 13, still);
+    assert_eq!(found, [(0, 1), (3, 2), (9, 1), (12, 2)]);
 }
 
 #[test]
 fn passes_are_counted() {
     let count = |config: &dyn MethodConfig| {
-        let mut optim = SharpnessAware::from_method(common::plain(), config.build().unwrap());
         let calls = Cell::new(0);
-        let report = optim
-            .step(0.1, Point::new(&[0.6, 0.4], 1), |m: &Point| {
-                calls.set(calls.get() + 1);
-                m.quadratic(&[1.0, 9.0])
-            })
-            .unwrap()
-            .report;
-        assert_eq!(calls.get(), report.passes.gradients + report.passes.losses);
-        (report.passes.gradients, report.passes.losses)
+        let loss = |m: &Point| {
+            calls.set(calls.get() + 1);
+            m.quadratic(&[1.0, 9.0])
+        };
+        let point = Point::new(&[0.6, 0.4], 1);
+        let passes = common::step(&mut optimizer(config), 0.1, point, loss)
+            .report
+            .passes;
+        assert_eq!(calls.get(), passes.gradients + passes.losses);
+        (passes.gradients, passes.losses)
     };
     assert_eq!(count(&SamConfig::new().with_ascent_steps(4)), (5, 0));
     assert_eq!(count(&XsamConfig::new()), (2, 21));
@@ -275,25 +251,23 @@ fn a_thousand_steps_without_an_epoch_are_told() {
     let point = || point.clone();
     let loss = |m: &Point| m.quadratic(&[1.0, 4.0]);
     let run = |optim: &mut SharpnessAware, steps: usize| {
-        let step = |_| optim.step(0.0, point(), loss).unwrap().report;
-        let told = (0..steps)
-            .map(step)
-            .map(|report| report.steps_without_epoch);
+        let told = (0..steps).map(|_| {
+            let step = common::step(optim, 0.0, point(), loss);
+            step.report.steps_without_epoch
+        });
         told.collect::<Vec<_>>()
     };
-    let configs: [Box<dyn MethodConfig>; 2] = [
-        Box::new(XsamConfig::new()),
-        Box::new(LookXsamConfig::from(XsamConfig::new()).with_every(3)),
+    let configs: [MethodSpec; 2] = [
+        XsamConfig::new().into(),
+        LookXsamConfig::default().with_every(3).into(),
     ];
     for config in configs {
-        let new = || SharpnessAware::from_method(common::plain(), config.build().unwrap());
-        let mut optim = new();
+        let mut optim = optimizer(&config);
         let told = run(&mut optim, 1001);
         assert!(told[..999].iter().all(Option::is_none));
         assert_eq!(told[999..], [Some(1000), Some(1001)]);
         // It survives a restart.
-        let mut resumed = new();
-        resumed.load_record(optim.to_record().unwrap()).unwrap();
+        let mut resumed = resumed(optimizer(&config), &recorded(&optim));
         assert_eq!(run(&mut resumed, 1), [Some(1002)]);
         // Of a batch in parts it is one step.
         let parts = [(), ()];

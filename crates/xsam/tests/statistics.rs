@@ -6,9 +6,11 @@ mod common;
 use std::cell::RefCell;
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor};
-use common::{Net, batch, bits, device, every_method, momentum, plain};
-use xsam::{SamConfig, SharpnessAware, XsamConfig};
+use burn::tensor::Tensor;
+use common::{
+    Net, batch, batch_on, bits, copy, device, every_optimizer, net, optimizer, step, trained,
+};
+use xsam::{SamConfig, XsamConfig};
 
 fn statistics(model: &Net) -> Vec<f64> {
     let norm = model.valid().norm;
@@ -19,19 +21,14 @@ fn statistics(model: &Net) -> Vec<f64> {
 
 #[test]
 fn only_the_pass_at_the_weights_counts() {
-    let device = device();
-    let batch = batch(&device);
-    for method in every_method() {
-        let mut optim = SharpnessAware::from_method(momentum(), method);
-        let mut model = Net::new(&device, 0.0);
+    let batch = batch();
+    for mut optim in every_optimizer() {
+        let mut model = net();
         for _ in 0..3 {
-            let plain = model.valid().train();
+            let plain = copy(&model);
             plain.loss(&batch);
             let before = statistics(&model);
-            model = optim
-                .step(0.1, model, |m: &Net| m.loss(&batch))
-                .unwrap()
-                .model;
+            model = trained(&mut optim, model, &batch, 1);
             assert_eq!(statistics(&model), statistics(&plain));
             assert_ne!(statistics(&model), before);
         }
@@ -40,48 +37,36 @@ fn only_the_pass_at_the_weights_counts() {
 
 #[test]
 fn clones_of_the_model_keep_their_statistics() {
-    let device = device();
-    let batch = batch(&device);
-    let model = Net::new(&device, 0.0);
+    let model = net();
     let kept = model.clone();
     let before = bits(&kept);
-    let mut optim = SharpnessAware::new(momentum(), XsamConfig::new()).unwrap();
-    optim.step(0.1, model, |m: &Net| m.loss(&batch)).unwrap();
+    trained(&mut optimizer(XsamConfig::new()), model, &batch(), 1);
     assert_eq!(bits(&kept), before);
 }
 
 #[test]
 fn a_failed_step_leaves_the_statistics() {
-    let device = device();
-    let batch = batch(&device);
-    let model = Net::new(&device, 0.0);
+    let (batch, model) = (batch(), net());
     let before = statistics(&model);
-    let mut optim = SharpnessAware::new(plain(), SamConfig::new()).unwrap();
-    let failure = optim
-        .step(0.1, model, |m: &Net| m.loss(&batch) * f64::NAN)
-        .unwrap_err();
-    assert_eq!(statistics(&failure.into_parts().0), before);
+    let loss = |m: &Net| m.loss(&batch) * f64::NAN;
+    let result = optimizer(SamConfig::new()).step(0.1, model, loss);
+    assert_eq!(statistics(&result.unwrap_err().into_parts().0), before);
 }
 
 #[test]
 fn every_pass_is_in_training_mode() {
-    let device = device();
-    let (x, y) = batch(&device);
+    let (x, y) = batch();
     // Far from the running statistics: normalised by those the outputs would be large.
     let x = x * 100.0 + 1000.0;
-    for method in every_method() {
+    for mut optim in every_optimizer() {
         let seen = RefCell::new(Vec::new());
-        let model = Net::new(&device, 0.0);
-        let mut optim = SharpnessAware::from_method(plain(), method);
-        let step = optim
-            .step(0.1, model, |m: &Net| {
-                let normed = m.norm.forward(m.first.forward(x.clone()));
-                let largest = normed.clone().abs().max().into_scalar::<f32>();
-                seen.borrow_mut().push(largest);
-                let out = m.last.forward(normed);
-                ((out - y.clone()).square().mean(), largest)
-            })
-            .unwrap();
+        let step = step(&mut optim, 0.1, net(), |m: &Net| {
+            let normed = m.norm.forward(m.first.forward(x.clone()));
+            let largest = normed.clone().abs().max().into_scalar::<f32>();
+            seen.borrow_mut().push(largest);
+            let out = m.last.forward(normed);
+            ((out - y.clone()).square().mean(), largest)
+        });
         let seen = seen.into_inner();
         let passes = step.report.passes;
         assert_eq!(seen.len(), passes.gradients + passes.losses);
@@ -92,21 +77,12 @@ fn every_pass_is_in_training_mode() {
 
 #[test]
 fn models_with_gradient_checkpointing_train() {
-    let device: Device = device().gradient_checkpointing();
-    let batch = batch(&device);
-    for method in every_method() {
-        let mut optim = SharpnessAware::from_method(momentum(), method);
-        let mut model = Net::new(&device, 0.0);
-        for _ in 0..2 {
-            model = optim
-                .step(0.1, model, |m: &Net| m.loss(&batch))
-                .unwrap()
-                .model;
-        }
+    let device = device().gradient_checkpointing();
+    let batch = batch_on(&device);
+    let strategy = device.gradient_checkpointing_strategy();
+    for mut optim in every_optimizer() {
+        let model = trained(&mut optim, Net::new(&device, 0.0), &batch, 2);
         let weight = model.first.weight.val();
-        assert_eq!(
-            weight.gradient_checkpointing_strategy(),
-            device.gradient_checkpointing_strategy()
-        );
+        assert_eq!(weight.gradient_checkpointing_strategy(), strategy);
     }
 }

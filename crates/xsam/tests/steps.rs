@@ -8,20 +8,21 @@ use common::by_hand::{
     CURVATURE, ROUNDING, START, along_the_arc, ascend, axpy, elementwise, gradient, no_scaling,
     norm, quadratic,
 };
-use common::{Point, assert_close, optimizer};
+use common::{Point, assert_close, device, optimizer, step};
 use proptest::prelude::*;
 use xsam::method::MethodConfig;
 use xsam::{AsamConfig, SamConfig, Scaling, SearchSchedule, SgdOnlyConfig, XsamConfig};
+
+fn loss(point: &Point) -> Tensor<1> {
+    point.quadratic(&CURVATURE)
+}
 
 /// Two steps of a method on the quadratic, learning rate 0.1, with plain SGD as base optimizer.
 fn two_steps(config: impl MethodConfig) -> Vec<f64> {
     let mut optim = optimizer(config);
     let mut point = Point::new(&START, 2);
     for _ in 0..2 {
-        point = optim
-            .step(0.1, point, |m: &Point| m.quadratic(&CURVATURE))
-            .unwrap()
-            .model;
+        point = step(&mut optim, 0.1, point, loss).model;
     }
     point.values()
 }
@@ -36,11 +37,8 @@ fn by_hand(update: impl Fn(&[f64]) -> Vec<f64>) -> Vec<f64> {
 
 #[test]
 fn sgd_hands_on_the_gradient() {
-    assert_close(
-        &two_steps(SgdOnlyConfig::new()),
-        &by_hand(gradient),
-        ROUNDING,
-    );
+    let found = two_steps(SgdOnlyConfig::new());
+    assert_close(&found, &by_hand(gradient), ROUNDING);
 }
 
 #[test]
@@ -63,9 +61,8 @@ fn asam_scales_the_ascent_element_by_element() {
 fn asam_in_the_authors_form_scales_weights() {
     // Neither parameter of the point is called a bias.
     let offset = |w: &[f64]| w.iter().map(|w| w.abs() + 0.01).collect();
-    let config = AsamConfig::new()
-        .with_rho(0.7)
-        .with_adaptive(Scaling::Weights);
+    let config = AsamConfig::new().with_rho(0.7);
+    let config = config.with_adaptive(Scaling::Weights);
     let expected = by_hand(|w| gradient(&ascend(w, 0.7, 1, offset)));
     assert_close(&two_steps(config), &expected, ROUNDING);
 }
@@ -80,42 +77,33 @@ fn asam_in_the_authors_form_leaves_biases_unscaled() {
         linear: burn::nn::Linear,
         norm: burn::nn::BatchNorm,
     }
-    let device = common::device();
     let model = Biased {
-        linear: LinearConfig::new(1, 2).init(&device),
-        norm: BatchNormConfig::new(2).init(&device),
+        linear: LinearConfig::new(1, 2).init(&device()),
+        norm: BatchNormConfig::new(2).init(&device()),
     };
     // Every gradient is 1, so the displacement is T^2 up to a factor.
     let seen = std::cell::RefCell::new(Vec::new());
     let config = AsamConfig::new().with_adaptive(Scaling::Weights);
-    optimizer(config)
-        .step(0.1, model, |m: &Biased| {
-            let (bias, weight) = (m.linear.bias.as_ref().unwrap().val(), m.linear.weight.val());
-            let (gamma, beta) = (m.norm.gamma.val(), m.norm.beta.val());
-            let all = Tensor::cat(vec![bias, beta, gamma, weight.reshape([2])], 0);
-            let values = all.clone().into_data();
-            seen.borrow_mut()
-                .push(values.iter::<f64>().collect::<Vec<_>>());
-            all.sum()
-        })
-        .unwrap();
+    step(&mut optimizer(config), 0.1, model, |m: &Biased| {
+        let (bias, weight) = (m.linear.bias.as_ref().unwrap().val(), m.linear.weight.val());
+        let (gamma, beta) = (m.norm.gamma.val(), m.norm.beta.val());
+        let all = Tensor::cat(vec![bias, beta, gamma, weight.reshape([2])], 0);
+        let values: Vec<f64> = all.clone().into_data().iter().collect();
+        seen.borrow_mut().push(values);
+        all.sum()
+    });
     let seen = seen.into_inner();
-    let scale = |i: usize| {
-        let bias = i < 4;
-        if bias {
-            1.0
-        } else {
-            (seen[0][i].abs() + 0.01).powi(2)
-        }
+    // The first four are biases.
+    let scale = |i: usize| match i < 4 {
+        true => 1.0,
+        false => (seen[0][i].abs() + 0.01).powi(2),
     };
     let total = (0..8).map(scale).sum::<f64>().sqrt();
     for (i, (before, after)) in seen[0].iter().zip(&seen[1]).enumerate() {
         let moved = after - before;
         let expected = 0.5 * scale(i) / total;
-        assert!(
-            (moved - expected).abs() < 1e-6,
-            "{i}: {moved} is not {expected}"
-        );
+        let off = (moved - expected).abs();
+        assert!(off < 1e-6, "{i}: {moved} is not {expected}");
     }
 }
 
@@ -158,8 +146,7 @@ fn the_search_follows_its_schedule() {
         for _ in 0..epochs {
             optim.start_epoch();
             for _ in 0..3 {
-                let loss = |m: &Point| m.quadratic(&CURVATURE);
-                let step = optim.step(0.01, point, loss).unwrap();
+                let step = step(&mut optim, 0.01, point, loss);
                 point = step.model;
                 assert_eq!(step.report.passes.gradients, 2);
                 let losses = if step.report.search.is_some() { 21 } else { 0 };
@@ -169,49 +156,28 @@ fn the_search_follows_its_schedule() {
         }
         searched
     };
-    let (yes, no) = (true, false);
-    assert_eq!(
-        searched(SearchSchedule::EveryEpoch, 2),
-        [yes, no, no, yes, no, no]
-    );
-    assert_eq!(
-        searched(SearchSchedule::EverySteps(2), 2),
-        [yes, no, yes, no, yes, no]
-    );
-    assert_eq!(searched(SearchSchedule::Never, 2), [no; 6]);
+    let every_third = [true, false, false, true, false, false];
+    assert_eq!(searched(SearchSchedule::EveryEpoch, 2), every_third);
+    let every_other = [true, false, true, false, true, false];
+    assert_eq!(searched(SearchSchedule::EverySteps(2), 2), every_other);
+    assert_eq!(searched(SearchSchedule::Never, 2), [false; 6]);
 }
 
 #[test]
 fn the_report_holds_the_searched_curve() {
     let grid = vec![0.5, 0.0, 2.0];
     let mut optim = optimizer(XsamConfig::new().with_rho(0.3).with_grid(grid));
-    let point = Point::new(&START, 1);
-    let report = optim
-        .step(0.1, point, |m: &Point| m.quadratic(&CURVATURE))
-        .unwrap()
-        .report;
+    let report = step(&mut optim, 0.1, Point::new(&START, 1), loss).report;
     let search = report.search.unwrap();
     assert_eq!(search.alphas, [0.5, 0.0, 2.0]);
     assert_eq!(search.best(), report.alpha);
-    assert_close(
-        &[report.loss, report.grad_norm],
-        &[quadratic(&START), norm(&gradient(&START))],
-        ROUNDING,
-    );
+    let at = |w: &[f64]| [quadratic(w), norm(&gradient(w))];
+    assert_close(&[report.loss, report.grad_norm], &at(&START), ROUNDING);
     let top = ascend(&START, 0.3, 1, no_scaling);
-    assert_close(
-        &[
-            report.ascent_loss.unwrap(),
-            report.ascent_grad_norm.unwrap(),
-        ],
-        &[quadratic(&top), norm(&gradient(&top))],
-        ROUNDING,
-    );
-    let v0_loss = quadratic(&axpy(
-        &START,
-        0.6 / norm(&gradient(&START)),
-        &gradient(&START),
-    ));
+    let measured = [report.ascent_loss, report.ascent_grad_norm].map(Option::unwrap);
+    assert_close(&measured, &at(&top), ROUNDING);
+    let own = gradient(&START);
+    let v0_loss = quadratic(&axpy(&START, 0.6 / norm(&own), &own));
     assert_close(&search.losses[1..2], &[v0_loss], ROUNDING);
 }
 
@@ -229,10 +195,7 @@ proptest! {
     ) {
         let w: Vec<f64> = w.iter().zip(signs).map(|(w, s)| if s { *w } else { -w }).collect();
         let config = XsamConfig::new().with_rho(rho).with_ascent_steps(k).with_alpha(alpha);
-        let mut optim = optimizer(config);
-        let step = optim
-            .step(0.1, Point::new(&w, 2), |m: &Point| m.quadratic(&CURVATURE))
-            .unwrap();
+        let step = step(&mut optimizer(config), 0.1, Point::new(&w, 2), loss);
         let (update, _) = xsam_update(&w, rho, 2.0 * rho, k, Some(alpha));
         // The hand-made arc cosine loses digits where psi is small; ours does not.
         assert_close(&step.model.values(), &axpy(&w, -0.1, &update), 1e-6);

@@ -7,7 +7,7 @@ use common::by_hand::{
     CURVATURE, ROUNDING, START, along_the_arc, ascend, axpy, dot, elementwise, gradient, mean,
     no_scaling, norm, orthogonal, points_without, times,
 };
-use common::{Point, assert_close};
+use common::{Point, assert_close, step};
 use xsam::method::MethodConfig;
 use xsam::optim::FusedSgdConfig;
 use xsam::{
@@ -27,10 +27,7 @@ fn steps(config: impl MethodConfig, steps: usize) -> Vec<f64> {
     let mut optim = SharpnessAware::new(base.init().unwrap(), config).unwrap();
     let mut point = Point::new(&START, 2);
     for _ in 0..steps {
-        point = optim
-            .step(LR, point, |m: &Point| m.quadratic(&CURVATURE))
-            .unwrap()
-            .model;
+        point = step(&mut optim, LR, point, |m: &Point| m.quadratic(&CURVATURE)).model;
     }
     point.values()
 }
@@ -48,8 +45,8 @@ impl Base {
     }
 
     fn step(&mut self, w: &[f64], gradient: &[f64]) -> Vec<f64> {
-        let slope = axpy(gradient, DECAY, w);
-        self.velocity = axpy(&slope, MOMENTUM, &self.velocity);
+        let decayed = axpy(gradient, DECAY, w);
+        self.velocity = axpy(&decayed, MOMENTUM, &self.velocity);
         axpy(w, -LR, &self.velocity)
     }
 }
@@ -70,10 +67,8 @@ fn points(w: &[f64], rho: f64, k: usize) -> Vec<Vec<f64>> {
 #[test]
 fn gsam_takes_away_what_leaves_the_perturbed_loss() {
     for (k, alpha) in [(1, 0.4), (3, 0.05)] {
-        let config = GsamConfig::new()
-            .with_rho(0.3)
-            .with_ascent_steps(k)
-            .with_alpha(alpha);
+        let config = GsamConfig::new().with_rho(0.3).with_alpha(alpha);
+        let config = config.with_ascent_steps(k);
         let expected = by_hand(2, |w, _| {
             let top = gradient(&ascend(w, 0.3, k, no_scaling));
             let across = orthogonal(&gradient(w), &top);
@@ -88,10 +83,8 @@ fn gsam_takes_away_what_leaves_the_perturbed_loss() {
 fn wsam_weighs_the_sharpness() {
     for (k, gamma) in [(1, 0.9), (2, 0.3)] {
         let c = gamma / (1.0 - gamma);
-        let config = WsamConfig::new()
-            .with_rho(0.3)
-            .with_ascent_steps(k)
-            .with_gamma(gamma);
+        let config = WsamConfig::new().with_rho(0.3).with_gamma(gamma);
+        let config = config.with_ascent_steps(k);
         let sharpness = |w: &[f64]| {
             let top = gradient(&ascend(w, 0.3, k, no_scaling));
             times(c, &axpy(&top, -1.0, &gradient(w)))
@@ -188,6 +181,14 @@ fn lookbehind_sam_descends_with_every_gradient_and_goes_back() {
     }
 }
 
+/// XSAM with this alpha, or with a search in every step.
+fn at_or_searching(xsam: XsamConfig, alpha: Option<f64>) -> XsamConfig {
+    match alpha {
+        Some(alpha) => xsam.with_alpha(alpha),
+        None => xsam.with_search(SearchSchedule::EverySteps(1)),
+    }
+}
+
 /// What XSAM turned `own` by: direction, angle, stretch.
 fn turn(own: &[f64], update: &[f64]) -> (Vec<f64>, f64, f64) {
     let cosine = dot(own, update) / norm(own) / norm(update);
@@ -199,10 +200,7 @@ fn turn(own: &[f64], update: &[f64]) -> (Vec<f64>, f64, f64) {
 fn look_xsam_turns_the_gradients_between() {
     for (k, alpha) in [(1, Some(1.4)), (2, Some(0.3)), (1, None)] {
         let xsam = XsamConfig::new().with_rho(0.3).with_ascent_steps(k);
-        let xsam = match alpha {
-            Some(alpha) => xsam.with_alpha(alpha),
-            None => xsam.with_search(SearchSchedule::EverySteps(1)),
-        };
+        let xsam = at_or_searching(xsam, alpha);
         let mut kept = None;
         let expected = by_hand(5, |w, step| {
             let own = gradient(w);
@@ -226,16 +224,12 @@ fn look_xsam_turns_the_gradients_between() {
 
 #[test]
 fn xsam_goes_with_adaptive_and_with_friendly_ascent() {
-    let every = SearchSchedule::EverySteps(1);
     for (k, alpha) in [(1, Some(0.4)), (2, Some(1.7)), (2, None)] {
         let xsam = XsamConfig::new()
             .with_rho(0.3)
             .with_rho_max(0.5)
             .with_ascent_steps(k);
-        let xsam = match alpha {
-            Some(alpha) => xsam.with_alpha(alpha),
-            None => xsam.with_search(every),
-        };
+        let xsam = at_or_searching(xsam, alpha);
         let expected = by_hand(2, |w, _| {
             let top = ascend(w, 0.3, k, elementwise);
             along_the_arc(w, &top, 0.5, alpha).0

@@ -28,14 +28,13 @@ use burn::train::{
     MetricEarlyStoppingStrategy, MultiDeviceOptim, RegressionOutput, StoppingCondition,
     SupervisedTraining, TrainOutput, TrainStep,
 };
-use common::{Net, assert_close, bits, device, momentum, plain};
+use common::{Built, Net, assert_close, bits, device, momentum, net, plain};
 use quiet::Quiet;
-use xsam::method::{Method, MethodConfig};
+use xsam::method::{Method, MethodConfig, MethodSpec};
 use xsam::train::SharpnessAwareModel;
 use xsam::{
-    AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
-    LookbehindSamConfig, MsamConfig, RhoSchedule, SamConfig, SearchSchedule, SgdOnlyConfig,
-    SharpnessAware, StepReport, WsamConfig, XsamConfig,
+    Friendly, LookSamConfig, LookXsamConfig, RhoSchedule, SamConfig, SearchSchedule,
+    SharpnessAware, StepReport, XsamConfig,
 };
 
 const BATCHES: usize = 4;
@@ -89,7 +88,7 @@ struct Task {
 impl Task {
     fn new() -> Self {
         Self {
-            net: Net::new(&device(), 0.0),
+            net: net(),
             optimized: Arc::default(),
         }
     }
@@ -131,47 +130,28 @@ impl InferenceStep for Task {
 }
 
 type Wrapped = SharpnessAwareModel<Task>;
-type Built = Box<dyn Method>;
+type AnyMethod = Box<dyn Method>;
 
-/// A method that has been built already, as a config.
-struct As(Built);
-
-impl MethodConfig for As {
-    fn build(&self) -> Result<Built, xsam::ConfigError> {
-        Ok(self.0.clone())
-    }
-}
-
-fn every_method() -> Vec<Built> {
+/// Every method, and some with an interval or a schedule that the few steps here show.
+fn every_method() -> Vec<AnyMethod> {
     let friendly = Friendly::default();
     let adaptive = SearchSchedule::Adaptive {
         shortest: 2,
         longest: 8,
         tolerance: 0.1,
     };
-    let configs: Vec<Box<dyn MethodConfig>> = vec![
-        Box::new(SgdOnlyConfig::new()),
-        Box::new(SamConfig::new()),
-        Box::new(AsamConfig::new()),
-        Box::new(XsamConfig::new()),
-        Box::new(
-            XsamConfig::new()
-                .with_ascent_steps(2)
-                .with_friendly(friendly),
-        ),
-        Box::new(XsamConfig::new().with_search(adaptive).with_parabola(true)),
-        Box::new(GsamConfig::new()),
-        Box::new(WsamConfig::new()),
-        Box::new(LookSamConfig::new().with_every(3)),
-        Box::new(LookXsamConfig::default().with_every(3)),
-        Box::new(FriendlySamConfig::new()),
-        Box::new(MsamConfig::new()),
-        Box::new(LookbehindSamConfig::new()),
-    ];
-    configs
+    let xsam = XsamConfig::new;
+    let of_a_name = MethodSpec::NAMES
         .iter()
-        .map(|config| config.build().unwrap())
-        .collect()
+        .filter_map(|name| MethodSpec::named(name));
+    let others: [MethodSpec; 4] = [
+        xsam().with_ascent_steps(2).with_friendly(friendly).into(),
+        xsam().with_search(adaptive).with_parabola(true).into(),
+        LookSamConfig::new().with_every(3).into(),
+        LookXsamConfig::default().with_every(3).into(),
+    ];
+    let build = |spec: MethodSpec| spec.build().unwrap();
+    of_a_name.chain(others).map(build).collect()
 }
 
 fn optimizers() -> [ModuleOptimizer; 2] {
@@ -194,13 +174,23 @@ fn training(directory: &Path, loader: &Loader, epochs: usize) -> SupervisedTrain
         .renderer(Box::new(Quiet))
 }
 
+/// The task in a training of its own.
+fn aware(task: Task, config: impl MethodConfig, training: &SupervisedTraining<Wrapped>) -> Wrapped {
+    SharpnessAwareModel::new(task, config, training.interrupter()).unwrap()
+}
+
+/// With a schedule of rho, and clipping.
+fn scheduled(task: Task, method: &AnyMethod, training: &SupervisedTraining<Wrapped>) -> Wrapped {
+    let model = aware(task, Built(method.clone()), training);
+    let model = model.with_rho_schedule(RHO).unwrap();
+    model.with_clip_norm(0.5).unwrap()
+}
+
 /// The whole training of `task`, in the loop.
-fn in_the_loop(task: Task, method: &Built, base: &ModuleOptimizer, epochs: usize) -> Wrapped {
+fn in_the_loop(task: Task, method: &AnyMethod, base: &ModuleOptimizer, epochs: usize) -> Wrapped {
     let directory = tempfile::tempdir().unwrap();
     let training = training(directory.path(), &loader(None), epochs);
-    let model = SharpnessAwareModel::new(task, As(method.clone()), training.interrupter())
-        .and_then(|model| model.with_rho_schedule(RHO)?.with_clip_norm(0.5))
-        .unwrap();
+    let model = scheduled(task, method, &training);
     finished(training.launch(Learner::new(model, base.clone(), schedule(epochs))))
 }
 
@@ -210,7 +200,7 @@ fn finished(result: LearningResult<Wrapped>) -> Wrapped {
 }
 
 /// The same by hand.
-fn by_hand(mut task: Task, method: &Built, base: &ModuleOptimizer, epochs: usize) -> Task {
+fn by_hand(mut task: Task, method: &AnyMethod, base: &ModuleOptimizer, epochs: usize) -> Task {
     let loader = loader(None).to_device(&device());
     let mut optim = SharpnessAware::from_method(base.clone(), method.clone())
         .with_rho_schedule(RHO)
@@ -275,9 +265,7 @@ fn gradient_checkpointing_changes_nothing() {
     };
     let directory = tempfile::tempdir().unwrap();
     let training = training(directory.path(), &loader(None), 2).gradient_checkpointing();
-    let model = SharpnessAwareModel::new(checkpointed, As(method), training.interrupter())
-        .and_then(|model| model.with_rho_schedule(RHO)?.with_clip_norm(0.5))
-        .unwrap();
+    let model = scheduled(checkpointed, &method, &training);
     let model = training.launch(Learner::new(model, momentum(), schedule(2)));
     assert_eq!(bits(&finished(model)), expected);
 }
@@ -294,15 +282,12 @@ fn a_search_is_made_in_every_epoch() {
     let training = training(directory.path(), &loader(None), 3);
     let reports: Arc<Mutex<Vec<StepReport>>> = Arc::default();
     let seen = Arc::clone(&reports);
-    let model =
-        SharpnessAwareModel::new(Task::new(), XsamConfig::new(), training.interrupter()).unwrap();
+    let model = aware(Task::new(), XsamConfig::new(), &training);
     let model = model.with_observer(move |report| seen.lock().unwrap().push(report.clone()));
     finished(training.launch(Learner::new(model, momentum(), 0.05)));
     let reports = reports.lock().unwrap();
-    let searched: Vec<_> = reports
-        .iter()
-        .map(|report| report.search.is_some())
-        .collect();
+    let searched = reports.iter().map(|report| report.search.is_some());
+    let searched: Vec<_> = searched.collect();
     let first: Vec<_> = (0..3 * BATCHES).map(|i| i % BATCHES == 0).collect();
     assert_eq!(searched, first);
     assert_eq!(reports[0].passes.gradients, 2);
@@ -319,8 +304,7 @@ fn accumulation_is_a_step_on_all_batches_together() {
         let task = Task::new();
         let directory = tempfile::tempdir().unwrap();
         let training = training(directory.path(), &loader(None), 2).grads_accumulation(2);
-        let interrupter = training.interrupter();
-        let model = SharpnessAwareModel::new(copy(&task), As(method.clone()), interrupter).unwrap();
+        let model = aware(copy(&task), Built(method.clone()), &training);
         let model = finished(training.launch(Learner::new(model, plain(), lr)));
         assert_eq!(model.steps(), BATCHES as u64);
 
@@ -362,9 +346,7 @@ fn a_resumed_training_equals_an_uninterrupted_one() {
                 if let Some(epoch) = from {
                     training = training.checkpoint(epoch);
                 }
-                let interrupter = training.interrupter();
-                let model =
-                    SharpnessAwareModel::new(task, As(method.clone()), interrupter).unwrap();
+                let model = aware(task, Built(method.clone()), &training);
                 let learner = Learner::new(model, base.clone(), schedule(epochs));
                 finished(training.launch(learner))
             };
@@ -395,7 +377,7 @@ fn early_stopping_stops() {
     // Without running statistics of its own nothing changes at a learning rate of 0.
     let mut task = Task::new();
     task.net.norm = task.net.norm.freeze();
-    let model = SharpnessAwareModel::new(task, XsamConfig::new(), training.interrupter()).unwrap();
+    let model = aware(task, XsamConfig::new(), &training);
     let model = finished(training.launch(Learner::new(model, momentum(), 0.0)));
     assert_eq!(model.steps(), 2 * BATCHES as u64);
 }
@@ -407,8 +389,7 @@ fn a_step_that_fails_stops_the_training_and_changes_no_weight() {
     let steps = Arc::new(AtomicUsize::new(0));
     let made = Arc::clone(&steps);
     let task = Task::new();
-    let model =
-        SharpnessAwareModel::new(copy(&task), XsamConfig::new(), training.interrupter()).unwrap();
+    let model = aware(copy(&task), XsamConfig::new(), &training);
     let model = model.with_observer(move |_| {
         made.fetch_add(1, Ordering::Relaxed);
     });
@@ -418,11 +399,8 @@ fn a_step_that_fails_stops_the_training_and_changes_no_weight() {
     assert_eq!(steps.load(Ordering::Relaxed), 2);
     assert_eq!(result.model.steps(), 2);
     let values = bits(&result.model.model().net.first).concat();
-    assert!(
-        values
-            .iter()
-            .all(|value| f64::from_bits(*value).is_finite())
-    );
+    let finite = |value: u64| f64::from_bits(value).is_finite();
+    assert!(values.into_iter().all(finite));
 }
 
 #[test]
@@ -432,8 +410,7 @@ fn several_devices_are_an_error() {
     let strategy = ExecutionStrategy::multi(devices, MultiDeviceOptim::OptimSharded);
     let training =
         training(directory.path(), &loader(None), 2).with_training_strategy(strategy.into());
-    let model =
-        SharpnessAwareModel::new(Task::new(), SamConfig::new(), training.interrupter()).unwrap();
+    let model = aware(Task::new(), SamConfig::new(), &training);
     let result = training.launch(Learner::new(model, plain(), 0.1));
     let error = result.error.unwrap().to_string();
     assert!(error.contains("several devices"), "{error}");
@@ -445,8 +422,7 @@ fn several_devices_are_an_error() {
 fn an_interrupter_of_another_training_does_not_hide_failures() {
     let directory = tempfile::tempdir().unwrap();
     let training = training(directory.path(), &loader(Some(f32::NAN)), 3);
-    let model =
-        SharpnessAwareModel::new(Task::new(), SamConfig::new(), Interrupter::new()).unwrap();
+    let model = wrapped(SamConfig::new());
     training.launch(Learner::new(model, plain(), 0.1));
 }
 
@@ -478,23 +454,12 @@ fn records_that_do_not_fit_are_refused() {
     );
 
     // What the loader of a record is told of missing and unused tensors goes for the model's own, too.
-    let other = Net::new(&device(), 0.0);
-    let unfit = SharpnessAwareModel::new(
-        Task {
-            net: other,
-            optimized: Arc::default(),
-        },
-        XsamConfig::new(),
-        Interrupter::new(),
-    );
     let first = reread(Task::new().net.first.into_record());
-    assert!(unfit.unwrap().try_load_record(first).is_err());
+    let unfit = wrapped(XsamConfig::new());
+    assert!(unfit.try_load_record(first).is_err());
     assert!(Task::new().try_load_record(record.clone()).is_err());
-    assert!(
-        Task::new()
-            .try_load_record(record.allow_unused(true))
-            .is_ok()
-    );
+    let record = record.allow_unused(true);
+    assert!(Task::new().try_load_record(record).is_ok());
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 #[path = "../examples/burn_train/quiet.rs"]
 mod quiet;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use burn::data::dataloader::DataLoaderBuilder;
 use burn::data::dataloader::batcher::Batcher;
@@ -16,17 +16,10 @@ use burn::train::{
     InferenceStep, Interrupter, Learner, RegressionOutput, SupervisedTraining, TrainOutput,
     TrainStep,
 };
-use common::{Net, bits, device, every_method, plain};
+use common::{Built, Net, alone, bits, copy, device, every_method, plain};
 use quiet::Quiet;
-use xsam::method::{Method, MethodConfig};
 use xsam::train::SharpnessAwareModel;
-use xsam::{ConfigError, SharpnessAware, XsamConfig};
-
-/// Tests that draw from the device's random numbers take turns.
-fn alone() -> MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
-}
+use xsam::{SharpnessAware, XsamConfig};
 
 /// Which of the batches.
 type Input = Tensor<2>;
@@ -106,15 +99,6 @@ impl Batcher<usize, Input> for Rows {
     }
 }
 
-/// A method that has been built already, as a config.
-struct As(Box<dyn Method>);
-
-impl MethodConfig for As {
-    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        Ok(self.0.clone())
-    }
-}
-
 /// An epoch in the loop.
 fn in_the_loop(
     task: Task,
@@ -141,7 +125,7 @@ fn all_passes_over_a_batch_have_the_same_masks_in_the_loop_unless_asked_otherwis
     for method in every_method() {
         for accumulated in [1, 2] {
             let task = in_the_loop(Task::new(), accumulated, |task, interrupter| {
-                SharpnessAwareModel::new(task, As(method.clone()), interrupter).unwrap()
+                SharpnessAwareModel::new(task, Built(method.clone()), interrupter).unwrap()
             });
             let masks = task.masks();
             assert!(masks.iter().flatten().count() >= BATCHES);
@@ -170,13 +154,13 @@ fn the_loop_is_the_step_with_dropout_too() {
     let start = Task::new();
     // Weights are drawn when they are first looked at: before the generator is seeded, and not after it the first time alone.
     let begin = bits(&start);
-    let copy = || Task {
-        net: start.net.valid().train(),
+    let from_start = || Task {
+        net: copy(&start.net),
         seen: Arc::default(),
     };
     for seed in [None, Some(7)] {
         device.seed(3);
-        let trained = in_the_loop(copy(), 1, |task, interrupter| {
+        let trained = in_the_loop(from_start(), 1, |task, interrupter| {
             let model = SharpnessAwareModel::new(task, XsamConfig::new(), interrupter).unwrap();
             match seed {
                 Some(seed) => model.with_replay_dropout(seed),
@@ -190,7 +174,7 @@ fn the_loop_is_the_step_with_dropout_too() {
             Some(seed) => optim.with_replay_dropout(seed),
             None => optim,
         };
-        let mut task = copy();
+        let mut task = from_start();
         for number in 0..BATCHES {
             let batch = Rows.batch((number * BATCH..(number + 1) * BATCH).collect(), &device);
             let loss = |task: &Task| task.forward(batch.clone()).loss;

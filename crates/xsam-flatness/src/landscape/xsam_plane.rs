@@ -1,7 +1,7 @@
 //! The plane that XSAM searches, with all that is in it.
 
-use xsam::method::{Ascent, Keep, Objective, ParamVector, Plane};
-use xsam::{SearchReport, StepReport, XsamConfig};
+use xsam::method::{Ascent, Context, Keep, Objective, ParamVector, Plane};
+use xsam::{SearchReport, XsamConfig};
 
 use crate::algorithm::orthogonal_to;
 use crate::check;
@@ -55,15 +55,14 @@ impl XsamPlane {
             steps: ascent_steps,
             ..Ascent::new(rho)
         };
-        let mut report = StepReport::default();
-        let keep = Keep::Displacement;
-        let end = ascent.climb(start, objective, 1.0, keep, &mut report)?;
+        let mut step = Context::new(objective);
+        let end = ascent.climb(start, &mut step, Keep::Displacement)?;
         let Some((v0, length)) = end.displacement.filter(|_| end.norm > 0.0) else {
             return Err(FlatnessError::NoPlane {
                 reason: "a gradient is zero",
             });
         };
-        let ascent_loss = report.ascent_loss.unwrap_or(loss);
+        let ascent_loss = step.report.ascent_loss.unwrap_or(loss);
         let v1 = end.gradient.clone();
         let plane = Plane::new((v0.clone(), length), (end.gradient, end.norm))?;
         if !plane.has_arc() {

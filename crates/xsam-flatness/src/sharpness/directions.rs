@@ -2,8 +2,8 @@
 
 use crate::check;
 use serde::Serialize;
-use xsam::method::{Ascent, Keep, Objective, ParamVector, Plane};
-use xsam::{StepReport, XsamConfig};
+use xsam::XsamConfig;
+use xsam::method::{Ascent, Context, Keep, Objective, ParamVector, Plane};
 
 use super::ball::highest;
 use crate::error::FlatnessError;
@@ -73,14 +73,8 @@ pub fn faithfulness(
             steps,
             ..Ascent::new(rho)
         };
-        let mut report = StepReport::default();
-        ascent.climb(
-            start.clone(),
-            objective,
-            1.0,
-            Keep::Displacement,
-            &mut report,
-        )
+        let mut step = Context::new(objective);
+        ascent.climb(start.clone(), &mut step, Keep::Displacement)
     };
     let (one, several) = (climb(1)?, climb(ascent_steps)?);
     let Some(displacement) = one.displacement.filter(|_| one.norm > 0.0) else {

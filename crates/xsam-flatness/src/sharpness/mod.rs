@@ -7,8 +7,8 @@ use crate::check;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::Serialize;
-use xsam::method::{Ascent, Evaluation, Keep, Objective};
-use xsam::{Scaling, StepReport};
+use xsam::Scaling;
+use xsam::method::{Ascent, Context, Evaluation, Keep, Objective};
 
 pub use ball::{highest, random_directions};
 pub use directions::{Distance, Faithfulness, faithfulness};
@@ -136,10 +136,10 @@ fn climbed(
         scaling,
         ..Ascent::new(rho)
     };
-    let mut report = StepReport::default();
-    ascent.climb(start, objective, 1.0, Keep::Gradient, &mut report)?;
+    let mut step = Context::new(objective);
+    ascent.climb(start, &mut step, Keep::Gradient)?;
     // Nowhere to climb, at a gradient of zero.
-    Ok(report.ascent_loss.unwrap_or(loss))
+    Ok(step.report.ascent_loss.unwrap_or(loss))
 }
 
 /// m-sharpness (Foret et al. 2020, section 4.1): the mean, over batches, of by how much an ascent of length `rho` on a

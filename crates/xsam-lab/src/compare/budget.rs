@@ -3,8 +3,6 @@
 //! The unit is a forward-backward pass. A forward pass of a search is a third of one, since a backward pass
 //! takes about twice the time of a forward pass.
 
-use xsam::method::MethodConfig;
-
 use crate::error::Error;
 use crate::spec::{Spec, TaskSpec};
 

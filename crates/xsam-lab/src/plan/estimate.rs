@@ -1,7 +1,6 @@
 //! From the parts of a run to the whole.
 
 use serde::{Deserialize, Serialize};
-use xsam::method::MethodConfig;
 
 use super::measure::Measurement;
 use super::timing::Timing;

@@ -1,6 +1,5 @@
 //! From what a spec says to what a run does: defaults filled in, ranges checked.
 
-use xsam::method::MethodConfig;
 use xsam_flatness::Sharpness;
 
 use super::{OptimizerName, RhoScheduleName, ScheduleBy, ScheduleName, Spec, SpecError, TaskSpec};

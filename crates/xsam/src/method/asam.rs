@@ -1,8 +1,8 @@
 //! ASAM: SAM with an ascent that does not depend on the scale of the weights.
 
-use super::config::{Listed, method_config};
+use super::config::method_config;
 use super::sam::Sam;
-use super::{Method, MethodConfig, Work};
+use super::{Method, MethodConfig};
 use crate::ascent::Scaling;
 use crate::error::ConfigError;
 
@@ -39,26 +39,18 @@ method_config! {
     /// ```
     pub struct AsamConfig ("asam") {
         ascent { rho: 0.5, ascent_steps: 1, adaptive: Elementwise }
-        fields {}
-        options {}
     }
 }
 
 impl MethodConfig for AsamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        let ascent = self.ascent();
-        ascent.check()?;
-        if ascent.scaling == Scaling::None {
-            let range = "elementwise or weights (without scaling it is SAM)";
-            return Err(ConfigError::new("adaptive", "none", range));
-        }
+        let ascent = self.ascent()?;
+        let range = "elementwise or weights (without scaling it is SAM)";
+        let ok = ascent.scaling != Scaling::None;
+        ConfigError::unless(ok, "adaptive", "none", range)?;
         Ok(Box::new(Sam {
-            name: AsamConfig::NAME,
+            name: Self::NAME,
             ascent,
         }))
-    }
-
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
     }
 }

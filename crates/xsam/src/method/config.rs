@@ -1,6 +1,6 @@
 //! Hyper-parameters of a method, as they stand in a program and in a spec.
 
-use super::{Method, Work};
+use super::Method;
 use crate::error::ConfigError;
 
 /// Hyper-parameters of a method.
@@ -29,31 +29,11 @@ pub trait MethodConfig {
     /// # Errors
     /// Names the field that is out of range, its value and its range.
     fn build(&self) -> Result<Box<dyn Method>, ConfigError>;
-
-    /// How often so many epochs of so many steps each go through the model. A method that does not say counts as one
-    /// whose steps are a pass each.
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        Work::new(epochs.saturating_mul(steps))
-    }
-
-    /// What the hyper-parameters come to: defaults that depend on others are filled in, and what has no effect is left
-    /// out.
-    #[must_use]
-    fn resolved(&self) -> Self
-    where
-        Self: Sized + Clone,
-    {
-        self.clone()
-    }
 }
 
 impl<T: MethodConfig + ?Sized> MethodConfig for Box<T> {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
         (**self).build()
-    }
-
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        (**self).work(epochs, steps)
     }
 }
 
@@ -61,19 +41,15 @@ impl<T: MethodConfig + ?Sized> MethodConfig for &T {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
         (**self).build()
     }
-
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        (**self).work(epochs, steps)
-    }
 }
 
 /// What the config of every method of this crate says of itself.
-pub(super) trait Listed {
+pub(super) trait Listed: MethodConfig {
     /// The method's name.
-    const NAME: &'static str;
+    fn name(&self) -> &'static str;
 
     /// The names of the fields that a spec may have.
-    const FIELDS: &'static [&'static str];
+    fn fields(&self) -> &'static [&'static str];
 
     /// Rho and the number of ascent steps, of a method that ascends.
     fn ascents(&mut self) -> Option<(&mut f64, &mut usize)>;
@@ -88,8 +64,8 @@ macro_rules! method_config {
         $(#[$meta:meta])*
         pub struct $name:ident ($method:literal) {
             ascent { rho: $rho:literal, ascent_steps: $steps:literal, adaptive: $adaptive:ident }
-            fields { $($fields:tt)* }
-            options { $($options:tt)* }
+            $(fields { $($fields:tt)* })?
+            $(options { $($options:tt)* })?
         }
     ) => {
         method_config! {
@@ -97,9 +73,9 @@ macro_rules! method_config {
             fields {
                 /// How the gradient is scaled before it becomes the direction of the ascent.
                 with_adaptive adaptive: crate::ascent::Scaling = crate::ascent::Scaling::$adaptive;
-                $($fields)*
+                $($($fields)*)?
             }
-            options { $($options)* }
+            options { $($($options)*)? }
         }
         method_config! { @ascent $name, |config| config.adaptive }
     };
@@ -115,14 +91,19 @@ macro_rules! method_config {
     (@ascent $name:ident, |$config:ident| $scaling:expr) => {
         impl $name {
             /// The ascent that these hyper-parameters describe.
-            pub(crate) fn ascent(&self) -> crate::ascent::Ascent {
+            ///
+            /// # Errors
+            /// If one of them is out of range.
+            pub(crate) fn ascent(&self) -> Result<crate::ascent::Ascent, crate::error::ConfigError> {
                 let $config = self;
-                crate::ascent::Ascent {
+                let ascent = crate::ascent::Ascent {
                     rho: self.rho,
                     steps: self.ascent_steps,
                     scaling: $scaling,
                     mask: self.mask.0.clone(),
-                }
+                };
+                ascent.check()?;
+                Ok(ascent)
             }
         }
     };
@@ -163,6 +144,9 @@ macro_rules! method_config {
         }
 
         impl $name {
+            /// The method's name.
+            pub(super) const NAME: &'static str = $method;
+
             /// The defaults.
             pub fn new() -> Self {
                 Self::default()
@@ -210,14 +194,18 @@ macro_rules! method_config {
         }
 
         impl crate::method::config::Listed for $name {
-            const NAME: &'static str = $method;
+            fn name(&self) -> &'static str {
+                Self::NAME
+            }
 
-            const FIELDS: &'static [&'static str] = &[
-                "rho",
-                "ascent_steps",
-                $(stringify!($field),)*
-                $(stringify!($option),)*
-            ];
+            fn fields(&self) -> &'static [&'static str] {
+                &[
+                    "rho",
+                    "ascent_steps",
+                    $(stringify!($field),)*
+                    $(stringify!($option),)*
+                ]
+            }
 
             fn ascents(&mut self) -> Option<(&mut f64, &mut usize)> {
                 Some((&mut self.rho, &mut self.ascent_steps))

@@ -1,15 +1,19 @@
-//! What a method knows of the step.
+//! What a method works on, and what it knows of the step.
 
-use crate::vector::ParamVector;
+use crate::objective::Objective;
+use crate::report::StepReport;
 
-/// What a method knows of the step besides the loss.
-#[derive(Clone, Copy, Debug)]
+/// The step that a method is asked for an update in: the loss, what is known of the step besides, and its report.
 #[non_exhaustive]
-pub struct Context {
+pub struct Context<'a> {
+    /// The loss of the batch around the weights.
+    pub objective: &'a mut dyn Objective,
+    /// Where what is measured goes. It is for the caller and tells the method nothing.
+    pub report: StepReport,
     /// What the schedule of rho multiplies rho, and lengths that belong to it, with.
     pub rho_factor: f64,
     /// How many steps were made before this one.
-    pub step: u64,
+    pub number: u64,
     /// Which part of the batch this is, from 0, where each part has an ascent of its own (m-sharpness).
     ///
     /// The method is asked for an update for each of them, one after another, and their mean is what counts.
@@ -18,20 +22,16 @@ pub struct Context {
     pub parts: usize,
 }
 
-impl Context {
-    /// The mean over the parts, from the sum of the shares of those before this one and this one's vector, if
-    /// it has one.
-    pub(crate) fn mean(
-        &self,
-        so_far: Option<ParamVector>,
-        found: Option<ParamVector>,
-    ) -> Option<ParamVector> {
-        let share = 1.0 / self.parts as f64;
-        match (so_far.filter(|_| self.part > 0), found) {
-            (None, None) => None,
-            (Some(sum), None) => Some(sum),
-            (None, Some(found)) => Some(found.scale(share)),
-            (Some(sum), Some(found)) => Some(sum.combine(1.0, &found, share)),
+impl<'a> Context<'a> {
+    /// The first step on a whole batch, at the full rho.
+    pub fn new(objective: &'a mut dyn Objective) -> Self {
+        Self {
+            objective,
+            report: StepReport::default(),
+            rho_factor: 1.0,
+            number: 0,
+            part: 0,
+            parts: 1,
         }
     }
 }

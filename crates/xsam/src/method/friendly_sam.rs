@@ -2,13 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::config::{Listed, method_config};
-use super::{Context, Method, MethodConfig, MethodState, Work};
+use super::config::method_config;
+use super::{Context, Method, MethodConfig, MethodState};
 use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
-use crate::objective::{Evaluation, Objective};
-use crate::report::StepReport;
+use crate::objective::Evaluation;
 use crate::update::Update;
 use crate::vector::ParamVector;
 
@@ -55,26 +54,19 @@ method_config! {
             /// How much of the average is left after a step.
             with_lambda lambda: f64 = Friendly::default().lambda;
         }
-        options {}
     }
 }
 
 impl MethodConfig for FriendlySamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        let ascent = self.ascent();
         let friendly = Friendly {
             sigma: self.sigma,
             lambda: self.lambda,
         };
-        ascent.check()?;
         Ok(Box::new(FriendlySam {
-            ascent,
+            ascent: self.ascent()?,
             average: friendly.build("sigma", "lambda")?,
         }))
-    }
-
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
     }
 }
 
@@ -89,16 +81,10 @@ impl Method for FriendlySam {
         FriendlySamConfig::NAME
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError> {
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
         let (sigma, average) = self.average.with(&start.gradient);
-        let climb = self.ascent.begin(start, context.rho_factor, Keep::Gradient);
-        let point = climb.without(sigma, average).top(objective, report)?;
+        let climb = self.ascent.begin(start, step.rho_factor, Keep::Gradient);
+        let point = climb.without(sigma, average).top(step)?;
         Ok(Update::new(point.gradient, Some(point.norm)))
     }
 
@@ -140,10 +126,9 @@ impl Friendly {
     ) -> Result<Average, ConfigError> {
         check::non_negative(sigma, self.sigma)?;
         check::below_one(lambda, self.lambda)?;
-        if self.lambda == 0.0 && self.sigma == 1.0 {
-            let range = "above 0 if sigma is 1: without memory the average is the gradient itself";
-            return Err(ConfigError::new(lambda, self.lambda, range));
-        }
+        let range = "above 0 if sigma is 1: without memory the average is the gradient itself";
+        let ok = self.lambda != 0.0 || self.sigma != 1.0;
+        ConfigError::unless(ok, lambda, self.lambda, range)?;
         Ok(Average {
             friendly: self,
             mean: ParamVector::default(),
@@ -168,7 +153,7 @@ impl Average {
     }
 
     pub(super) fn state(&self, state: MethodState) -> MethodState {
-        state.with_vector_if("average", Some(&self.mean))
+        state.with_vector("average", self.mean.clone())
     }
 
     pub(super) fn load_state(&mut self, state: &MethodState) {

@@ -1,12 +1,11 @@
 //! GSAM: SAM's gradient, with the surrogate gap made smaller.
 
-use super::config::{Listed, method_config};
-use super::{Context, Method, MethodConfig, Work};
+use super::config::method_config;
+use super::{Context, Method, MethodConfig};
 use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, StepError};
-use crate::objective::{Evaluation, Objective};
-use crate::report::StepReport;
+use crate::objective::Evaluation;
 use crate::update::Update;
 
 method_config! {
@@ -50,23 +49,17 @@ method_config! {
             /// How much of the orthogonal part is taken away.
             with_alpha alpha: f64 = 0.4;
         }
-        options {}
     }
 }
 
 impl MethodConfig for GsamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        let ascent = self.ascent();
-        ascent.check()?;
+        let ascent = self.ascent()?;
         check::non_negative("alpha", self.alpha)?;
         Ok(Box::new(Gsam {
             ascent,
             alpha: self.alpha,
         }))
-    }
-
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
     }
 }
 
@@ -81,16 +74,9 @@ impl Method for Gsam {
         GsamConfig::NAME
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError> {
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
         let first = start.gradient.clone();
-        let (factor, keep) = (context.rho_factor, Keep::Gradient);
-        let point = self.ascent.climb(start, objective, factor, keep, report)?;
+        let point = self.ascent.climb(start, step, Keep::Gradient)?;
         // Nothing is orthogonal where the ascent point is the weights themselves, or the gradient there zero.
         if !point.ascended || point.norm == 0.0 {
             return Ok(Update::new(point.gradient, Some(point.norm)));

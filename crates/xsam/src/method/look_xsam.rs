@@ -1,12 +1,11 @@
 //! XSAM in some steps, and what it turned the gradient by in the others.
 
-use super::config::{Listed, method_config};
+use super::config::method_config;
 use super::xsam::{Xsam, XsamConfig, xsam_config};
-use super::{Context, Method, MethodConfig, MethodState, Work};
+use super::{Context, Method, MethodConfig, MethodState};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
-use crate::objective::{Evaluation, Objective};
-use crate::report::StepReport;
+use crate::objective::Evaluation;
 use crate::update::Update;
 use crate::vector::{ParamVector, Reductions};
 
@@ -57,32 +56,19 @@ xsam_config! {
 impl From<XsamConfig> for LookXsamConfig {
     /// A step of `xsam` in every fifth.
     fn from(xsam: XsamConfig) -> Self {
-        let XsamConfig {
-            rho,
-            ascent_steps,
-            adaptive,
-            parabola,
-            search_batches,
-            rho_max,
-            alpha,
-            search,
-            grid,
-            friendly,
-            mask,
-        } = xsam;
         Self {
-            rho,
-            ascent_steps,
-            adaptive,
-            parabola,
-            search_batches,
-            rho_max,
-            alpha,
-            search,
-            grid,
-            friendly,
-            mask,
-            ..Self::new()
+            rho: xsam.rho,
+            ascent_steps: xsam.ascent_steps,
+            adaptive: xsam.adaptive,
+            parabola: xsam.parabola,
+            search_batches: xsam.search_batches,
+            rho_max: xsam.rho_max,
+            alpha: xsam.alpha,
+            search: xsam.search,
+            grid: xsam.grid,
+            friendly: xsam.friendly,
+            mask: xsam.mask,
+            every: Self::new().every,
         }
     }
 }
@@ -95,14 +81,6 @@ impl MethodConfig for LookXsamConfig {
             every: self.every as u64,
             turn: None,
         }))
-    }
-
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        self.work_of_every(self.every, epochs, steps)
-    }
-
-    fn resolved(&self) -> Self {
-        self.used()
     }
 }
 
@@ -159,10 +137,8 @@ impl Turn {
         }
         let towards = length * sine / rest;
         let own = length * cosine / norm - towards * share;
-        Ok(Update::new(
-            gradient.combine(own, &kept, towards),
-            Some(length),
-        ))
+        let turned = gradient.combine(own, &kept, towards);
+        Ok(Update::new(turned, Some(length)))
     }
 }
 
@@ -171,22 +147,16 @@ impl Method for LookXsam {
         LookXsamConfig::NAME
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError> {
-        if !context.step.is_multiple_of(self.every) {
-            self.xsam.pass_over(context, report);
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
+        if !step.number.is_multiple_of(self.every) {
+            self.xsam.pass_over(step);
             return match &self.turn {
                 Some(turn) if start.norm > 0.0 => turn.of(start.gradient, start.norm),
                 _ => Ok(Update::new(start.gradient, Some(start.norm))),
             };
         }
         let (gradient, norm) = (start.gradient.clone(), start.norm);
-        let (update, turned) = self.xsam.turned(start, objective, context, report)?;
+        let (update, turned) = self.xsam.turned(start, step)?;
         let update_norm = match update.norm {
             Some(norm) => norm,
             None => update.gradient.norm()?,

@@ -1,11 +1,10 @@
 //! Lookbehind-SAM: a descent for every ascent step, and back part of the way.
 
-use super::config::{Listed, method_config};
-use super::{Context, Method, MethodConfig, Work};
+use super::config::method_config;
+use super::{Context, Method, MethodConfig};
 use crate::ascent::{Ascent, Keep};
 use crate::error::{ConfigError, StepError};
-use crate::objective::{Evaluation, Objective};
-use crate::report::StepReport;
+use crate::objective::Evaluation;
 use crate::update::{Then, Update};
 
 method_config! {
@@ -50,26 +49,18 @@ method_config! {
             /// How much of the way from the slow to the fast weights is gone.
             with_alpha alpha: f64 = 0.5;
         }
-        options {}
     }
 }
 
 impl MethodConfig for LookbehindSamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        let ascent = self.ascent();
-        ascent.check()?;
-        if !(self.alpha > 0.0 && self.alpha <= 1.0) {
-            let range = "above 0 and at most 1";
-            return Err(ConfigError::new("alpha", self.alpha, range));
-        }
+        let ascent = self.ascent()?;
+        let ok = self.alpha > 0.0 && self.alpha <= 1.0;
+        ConfigError::unless(ok, "alpha", self.alpha, "above 0 and at most 1")?;
         Ok(Box::new(LookbehindSam {
             ascent,
             alpha: self.alpha,
         }))
-    }
-
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
     }
 }
 
@@ -84,33 +75,25 @@ impl Method for LookbehindSam {
         LookbehindSamConfig::NAME
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError> {
-        let mut climb = self.ascent.begin(start, context.rho_factor, Keep::Gradient);
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
+        let mut climb = self.ascent.begin(start, step.rho_factor, Keep::Gradient);
         let mut found = Vec::with_capacity(self.ascent.steps);
-        while climb.step(objective, report)? {
+        while climb.step(step)? {
             found.push(climb.here().clone());
         }
-        let point = climb.finish(objective)?;
+        let point = climb.finish(step)?;
         let mut found = found.into_iter();
         let Some(first) = found.next() else {
             return Ok(Update::new(point.gradient, Some(point.norm)));
         };
+        let mut update = Update::new(first.gradient, Some(first.norm));
         let further: Vec<_> = found.map(|evaluation| evaluation.gradient).collect();
-        Ok(Update {
-            then: match self.alpha == 1.0 && further.is_empty() {
-                true => Then::Nothing,
-                false => Then::Interpolate {
-                    further,
-                    share: self.alpha,
-                },
-            },
-            ..Update::new(first.gradient, Some(first.norm))
-        })
+        if self.alpha < 1.0 || !further.is_empty() {
+            update.then = Then::Interpolate {
+                further,
+                share: self.alpha,
+            };
+        }
+        Ok(update)
     }
 }

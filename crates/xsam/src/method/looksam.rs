@@ -1,12 +1,11 @@
 //! LookSAM: SAM's second pass in some steps only.
 
-use super::config::{Listed, method_config};
+use super::config::method_config;
 use super::{Context, Method, MethodConfig, MethodState, Work};
 use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
-use crate::objective::{Evaluation, Objective};
-use crate::report::StepReport;
+use crate::objective::Evaluation;
 use crate::update::Update;
 use crate::vector::ParamVector;
 
@@ -54,14 +53,12 @@ method_config! {
             /// How much of the kept part is added, in norms of the plain gradient.
             with_alpha alpha: f64 = 0.7;
         }
-        options {}
     }
 }
 
 impl MethodConfig for LookSamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        let ascent = self.ascent();
-        ascent.check()?;
+        let ascent = self.ascent()?;
         check::at_least_one("every", self.every)?;
         check::non_negative("alpha", self.alpha)?;
         Ok(Box::new(LookSam {
@@ -71,9 +68,12 @@ impl MethodConfig for LookSamConfig {
             kept: None,
         }))
     }
+}
 
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, self.every)
+impl LookSamConfig {
+    /// What so many steps are made of.
+    pub(super) fn work(&self, steps: usize) -> Work {
+        Work::new(steps).with_ascent(self.rho, self.ascent_steps, self.every)
     }
 }
 
@@ -91,14 +91,8 @@ impl Method for LookSam {
         LookSamConfig::NAME
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError> {
-        if !context.step.is_multiple_of(self.every) {
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
+        if !step.number.is_multiple_of(self.every) {
             let Some(kept) = &self.kept else {
                 return Ok(Update::new(start.gradient, Some(start.norm)));
             };
@@ -108,30 +102,28 @@ impl Method for LookSam {
                 return Ok(Update::new(start.gradient, Some(start.norm)));
             }
             let factor = self.alpha * start.norm / kept_norm;
-            return Ok(Update::new(
-                start.gradient.combine(1.0, &kept, factor),
-                None,
-            ));
+            let gradient = start.gradient.combine(1.0, &kept, factor);
+            return Ok(Update::new(gradient, None));
         }
         let (first, first_norm) = (start.gradient.clone(), start.norm);
-        let (factor, keep) = (context.rho_factor, Keep::Gradient);
-        let point = self.ascent.climb(start, objective, factor, keep, report)?;
-        let found = match point.ascended {
-            true => {
-                let share = first.dot(&point.gradient)? / (first_norm * first_norm);
-                let found = point.gradient.clone().combine(1.0, &first, -share);
-                // Its length is made that of a gradient later: rounding must not be.
-                (found.norm()? > found.rounding() * point.norm).then_some(found)
+        let point = self.ascent.climb(start, step, Keep::Gradient)?;
+        // What is kept of the parts of a batch is the mean: this is the sum of the shares of those before this one.
+        self.kept = self.kept.take().filter(|_| step.part > 0);
+        // Without an ascent there is nothing of it to keep.
+        if point.ascended {
+            let share = first.dot(&point.gradient)? / (first_norm * first_norm);
+            let found = point.gradient.clone().combine(1.0, &first, -share);
+            // Its length is made that of a gradient later: rounding must not be.
+            if found.norm()? > found.rounding() * point.norm {
+                let sum = self.kept.take().unwrap_or_default();
+                self.kept = Some(sum.plus(found, 1.0 / step.parts as f64));
             }
-            // Without an ascent there is nothing of it to keep.
-            false => None,
-        };
-        self.kept = context.mean(self.kept.take(), found);
+        }
         Ok(Update::new(point.gradient, Some(point.norm)))
     }
 
     fn state(&self) -> MethodState {
-        MethodState::default().with_vector_if("kept", self.kept.as_ref())
+        MethodState::default().with_vector("kept", self.kept.clone())
     }
 
     fn load_state(&mut self, state: &MethodState) -> Result<(), RecordError> {

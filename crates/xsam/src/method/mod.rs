@@ -10,7 +10,7 @@
 
 mod asam;
 mod config;
-pub(crate) mod context;
+mod context;
 mod friendly_sam;
 mod gsam;
 mod look_xsam;
@@ -21,7 +21,7 @@ pub mod parameters;
 mod sam;
 mod sgd;
 mod spec;
-pub(crate) mod state;
+mod state;
 mod work;
 mod wsam;
 mod xsam;
@@ -42,8 +42,7 @@ pub use crate::plane::Plane;
 pub use crate::update::{Then, Update};
 pub use crate::vector::ParamVector;
 
-use crate::error::{ConfigError, RecordError, StepError};
-use crate::report::StepReport;
+use crate::error::{RecordError, StepError};
 
 // The list of methods.
 spec::methods! {
@@ -70,17 +69,11 @@ pub trait Method: CloneMethod + Debug + Send {
 
     /// The gradient for the base optimizer. `start` is loss and gradient at the weights.
     ///
-    /// What was measured on the way goes into `report`, which is for the caller and tells the method nothing.
+    /// What was measured on the way goes into the step's report.
     ///
     /// # Errors
     /// Whatever the objective fails with.
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError>;
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError>;
 
     /// Tells that the next step is the first of an epoch.
     fn start_epoch(&mut self) {}

@@ -1,11 +1,10 @@
 //! MSAM: the mean of the gradients on the way up.
 
-use super::config::{Listed, method_config};
-use super::{Context, Method, MethodConfig, Work};
+use super::config::method_config;
+use super::{Context, Method, MethodConfig};
 use crate::ascent::{Ascent, Keep};
 use crate::error::{ConfigError, StepError};
-use crate::objective::{Evaluation, Objective};
-use crate::report::StepReport;
+use crate::objective::Evaluation;
 use crate::update::Update;
 use crate::vector::ParamVector;
 
@@ -42,20 +41,14 @@ method_config! {
     /// ```
     pub struct MsamConfig ("msam") {
         ascent { rho: 0.15, ascent_steps: 3, adaptive: None }
-        fields {}
-        options {}
     }
 }
 
 impl MethodConfig for MsamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        let ascent = self.ascent();
-        ascent.check()?;
-        Ok(Box::new(Msam { ascent }))
-    }
-
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
+        Ok(Box::new(Msam {
+            ascent: self.ascent()?,
+        }))
     }
 }
 
@@ -69,21 +62,15 @@ impl Method for Msam {
         MsamConfig::NAME
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError> {
-        let mut climb = self.ascent.begin(start, context.rho_factor, Keep::Gradient);
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
+        let mut climb = self.ascent.begin(start, step.rho_factor, Keep::Gradient);
         let mut sum = ParamVector::default();
         let mut points = 0;
-        while climb.step(objective, report)? {
+        while climb.step(step)? {
             sum = sum.combine(1.0, &climb.here().gradient, 1.0);
             points += 1;
         }
-        let point = climb.finish(objective)?;
+        let point = climb.finish(step)?;
         Ok(match points {
             // The sum of one is that gradient; of none there is only the one at the weights.
             0 | 1 => Update::new(point.gradient, Some(point.norm)),

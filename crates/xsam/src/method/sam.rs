@@ -1,11 +1,10 @@
 //! SAM: the gradient at a point of higher loss nearby.
 
-use super::config::{Listed, method_config};
-use super::{Context, Method, MethodConfig, Work};
+use super::config::method_config;
+use super::{Context, Method, MethodConfig};
 use crate::ascent::{Ascent, Keep};
 use crate::error::{ConfigError, StepError};
-use crate::objective::{Evaluation, Objective};
-use crate::report::StepReport;
+use crate::objective::Evaluation;
 use crate::update::Update;
 
 method_config! {
@@ -48,16 +47,10 @@ method_config! {
 
 impl MethodConfig for SamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        let ascent = self.ascent();
-        ascent.check()?;
         Ok(Box::new(Sam {
-            name: SamConfig::NAME,
-            ascent,
+            name: Self::NAME,
+            ascent: self.ascent()?,
         }))
-    }
-
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
     }
 }
 
@@ -73,15 +66,8 @@ impl Method for Sam {
         self.name
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError> {
-        let (factor, keep) = (context.rho_factor, Keep::Gradient);
-        let point = self.ascent.climb(start, objective, factor, keep, report)?;
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
+        let point = self.ascent.climb(start, step, Keep::Gradient)?;
         Ok(Update::new(point.gradient, Some(point.norm)))
     }
 }

@@ -5,8 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::config::Listed;
 use super::{Context, Method, MethodConfig};
 use crate::error::{ConfigError, StepError};
-use crate::objective::{Evaluation, Objective};
-use crate::report::StepReport;
+use crate::objective::Evaluation;
 use crate::update::Update;
 
 /// The base optimizer alone: it gets the gradient at the weights.
@@ -30,6 +29,9 @@ use crate::update::Update;
 pub struct SgdOnlyConfig {}
 
 impl SgdOnlyConfig {
+    /// The method's name.
+    pub(super) const NAME: &'static str = "sgd";
+
     /// The method without hyper-parameters.
     pub fn new() -> Self {
         Self {}
@@ -37,8 +39,13 @@ impl SgdOnlyConfig {
 }
 
 impl Listed for SgdOnlyConfig {
-    const NAME: &'static str = "sgd";
-    const FIELDS: &'static [&'static str] = &[];
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn fields(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     fn ascents(&mut self) -> Option<(&mut f64, &mut usize)> {
         None
@@ -59,13 +66,7 @@ impl Method for Sgd {
         SgdOnlyConfig::NAME
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        _objective: &mut dyn Objective,
-        _context: &Context,
-        _report: &mut StepReport,
-    ) -> Result<Update, StepError> {
+    fn update(&mut self, start: Evaluation, _step: &mut Context<'_>) -> Result<Update, StepError> {
         Ok(Update::new(start.gradient, Some(start.norm)))
     }
 }

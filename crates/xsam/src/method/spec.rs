@@ -1,6 +1,7 @@
 //! The methods of this crate by their names.
 
-use super::{MethodSpec, XsamConfig};
+use super::{Method, MethodConfig, MethodSpec, Work, XsamConfig};
+use crate::error::ConfigError;
 
 /// Makes [`MethodSpec`] of the list of methods. Variants are named as the methods are, in capitals.
 macro_rules! methods {
@@ -56,43 +57,15 @@ macro_rules! methods {
                 }
             }
 
-            /// The method's name.
-            pub fn name(&self) -> &'static str {
+            fn config(&self) -> &dyn Listed {
                 match self {
-                    $(Self::$variant(_) => $config::NAME,)+
+                    $(Self::$variant(config) => config,)+
                 }
             }
 
-            /// The names of the fields that it has in a file, besides `name`.
-            pub fn fields(&self) -> &'static [&'static str] {
+            fn config_mut(&mut self) -> &mut dyn Listed {
                 match self {
-                    $(Self::$variant(_) => $config::FIELDS,)+
-                }
-            }
-
-            fn ascents(&mut self) -> Option<(&mut f64, &mut usize)> {
-                match self {
-                    $(Self::$variant(config) => config.ascents(),)+
-                }
-            }
-        }
-
-        impl MethodConfig for MethodSpec {
-            fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-                match self {
-                    $(Self::$variant(config) => config.build(),)+
-                }
-            }
-
-            fn work(&self, epochs: usize, steps: usize) -> Work {
-                match self {
-                    $(Self::$variant(config) => config.work(epochs, steps),)+
-                }
-            }
-
-            fn resolved(&self) -> Self {
-                match self {
-                    $(Self::$variant(config) => Self::$variant(config.resolved()),)+
+                    $(Self::$variant(config) => config,)+
                 }
             }
         }
@@ -110,26 +83,67 @@ macro_rules! methods {
 pub(super) use methods;
 
 impl MethodSpec {
+    /// The method's name.
+    pub fn name(&self) -> &'static str {
+        self.config().name()
+    }
+
+    /// The names of the fields that it has in a file, besides `name`.
+    pub fn fields(&self) -> &'static [&'static str] {
+        self.config().fields()
+    }
+
     /// The total ascent length, of a method that ascends.
     pub fn rho(&self) -> Option<f64> {
-        self.clone().ascents().map(|(rho, _)| *rho)
+        self.clone().config_mut().ascents().map(|(rho, _)| *rho)
     }
 
     /// The number of ascent steps, of a method that ascends.
     pub fn ascent_steps(&self) -> Option<usize> {
-        self.clone().ascents().map(|(_, steps)| *steps)
+        self.clone().config_mut().ascents().map(|(_, steps)| *steps)
     }
 
     /// Sets the total ascent length. `false` if the method does not ascend: it is as it was.
     pub fn set_rho(&mut self, rho: f64) -> bool {
-        let field = self.ascents().map(|(field, _)| *field = rho);
+        let field = self.config_mut().ascents().map(|(field, _)| *field = rho);
         field.is_some()
     }
 
     /// Sets the number of ascent steps. `false` if the method does not ascend: it is as it was.
     pub fn set_ascent_steps(&mut self, steps: usize) -> bool {
-        let field = self.ascents().map(|(_, field)| *field = steps);
+        let field = self.config_mut().ascents().map(|(_, field)| *field = steps);
         field.is_some()
+    }
+
+    /// How often so many epochs of so many steps each go through the model.
+    pub fn work(&self, epochs: usize, steps: usize) -> Work {
+        match self {
+            Self::Xsam(config) => config.work(1, epochs, steps),
+            Self::LookXsam(config) => config.work(config.every, epochs, steps),
+            Self::Looksam(config) => config.work(epochs.saturating_mul(steps)),
+            _ => {
+                let (rho, k) = (self.rho(), self.ascent_steps());
+                let work = Work::new(epochs.saturating_mul(steps));
+                work.with_ascent(rho.unwrap_or_default(), k.unwrap_or_default(), 1)
+            }
+        }
+    }
+
+    /// What the hyper-parameters come to: defaults that depend on others are filled in, and what has no effect is left
+    /// out.
+    #[must_use]
+    pub fn resolved(&self) -> Self {
+        match self {
+            Self::Xsam(config) => Self::Xsam(config.resolved()),
+            Self::LookXsam(config) => Self::LookXsam(config.resolved()),
+            other => other.clone(),
+        }
+    }
+}
+
+impl MethodConfig for MethodSpec {
+    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+        self.config().build()
     }
 }
 
@@ -147,7 +161,6 @@ mod tests {
     use serde::de::value::{Error, MapDeserializer};
 
     use super::*;
-    use crate::method::MethodConfig;
 
     #[test]
     fn the_name_in_a_file_is_the_methods_own() {

@@ -22,20 +22,13 @@ impl MethodState {
         self
     }
 
-    /// Adds a vector over parameters.
+    /// Adds a vector over parameters, if there is one.
     #[must_use]
-    pub fn with_vector(mut self, name: &str, value: ParamVector) -> Self {
-        self.vectors.insert(name.to_owned(), value);
-        self
-    }
-
-    /// Adds a vector, if there is one.
-    #[must_use]
-    pub fn with_vector_if(self, name: &str, value: Option<&ParamVector>) -> Self {
-        match value {
-            Some(value) => self.with_vector(name, value.clone()),
-            None => self,
+    pub fn with_vector(mut self, name: &str, value: impl Into<Option<ParamVector>>) -> Self {
+        if let Some(value) = value.into() {
+            self.vectors.insert(name.to_owned(), value);
         }
+        self
     }
 
     /// A scalar.

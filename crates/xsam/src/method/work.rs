@@ -61,7 +61,7 @@ impl Work {
 
 #[cfg(test)]
 mod tests {
-    use crate::method::{MethodConfig, MethodSpec};
+    use crate::method::MethodSpec;
     use crate::{
         LookSamConfig, LookXsamConfig, MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig,
         XsamConfig,

@@ -1,12 +1,11 @@
 //! WSAM: the loss and its sharpness, weighted.
 
-use super::config::{Listed, method_config};
-use super::{Context, Method, MethodConfig, Work};
+use super::config::method_config;
+use super::{Context, Method, MethodConfig};
 use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, StepError};
-use crate::objective::{Evaluation, Objective};
-use crate::report::StepReport;
+use crate::objective::Evaluation;
 use crate::update::{Then, Update};
 
 method_config! {
@@ -54,24 +53,18 @@ method_config! {
             /// Whether the sharpness goes past the base optimizer.
             with_decoupled decoupled: bool = true;
         }
-        options {}
     }
 }
 
 impl MethodConfig for WsamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        let ascent = self.ascent();
-        ascent.check()?;
+        let ascent = self.ascent()?;
         check::below_one("gamma", self.gamma)?;
         Ok(Box::new(Wsam {
             ascent,
             weight: self.gamma / (1.0 - self.gamma),
             decoupled: self.decoupled,
         }))
-    }
-
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        Work::new(epochs.saturating_mul(steps)).with_ascent(self.rho, self.ascent_steps, 1)
     }
 }
 
@@ -88,16 +81,9 @@ impl Method for Wsam {
         WsamConfig::NAME
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError> {
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
         let (first, norm) = (start.gradient.clone(), start.norm);
-        let (factor, keep) = (context.rho_factor, Keep::Gradient);
-        let point = self.ascent.climb(start, objective, factor, keep, report)?;
+        let point = self.ascent.climb(start, step, Keep::Gradient)?;
         if !point.ascended {
             return Ok(Update::new(first, Some(norm)));
         }

@@ -1,13 +1,12 @@
 //! XSAM: away from the direction in which the loss is highest.
 
-use super::config::{Listed, method_config};
+use super::config::method_config;
 use super::friendly_sam::Average;
-use super::{Context, Method, MethodConfig, MethodState, Work};
+use super::{Context, Method, MethodConfig, MethodState};
 use crate::ascent::{Ascent, Keep};
 use crate::error::{ConfigError, RecordError, StepError};
-use crate::objective::{Evaluation, Objective};
+use crate::objective::Evaluation;
 use crate::plane::Plane;
-use crate::report::StepReport;
 use crate::search::Search;
 use crate::update::Update;
 
@@ -60,11 +59,12 @@ macro_rules! xsam_config {
                 self.search.unwrap_or(default)
             }
 
-            /// The values that are used.
-            fn used(&self) -> Self {
+            /// What the hyper-parameters come to: defaults that depend on others are filled in, and what has no effect
+            /// is left out.
+            #[must_use]
+            pub fn resolved(&self) -> Self {
                 let mut used = self.clone();
-                let searches = self.schedule() != crate::search::SearchSchedule::Never;
-                if !searches {
+                if self.schedule() == crate::search::SearchSchedule::Never {
                     let plain = Self::default();
                     (used.rho_max, used.grid) = (None, None);
                     (used.parabola, used.search_batches) = (plain.parabola, plain.search_batches);
@@ -82,8 +82,7 @@ macro_rules! xsam_config {
 
             /// XSAM with these hyper-parameters.
             fn xsam(&self) -> Result<crate::method::xsam::Xsam, crate::error::ConfigError> {
-                let ascent = self.ascent();
-                ascent.check()?;
+                let ascent = self.ascent()?;
                 if let Some(rho_max) = self.rho_max {
                     crate::check::positive("rho_max", rho_max)?;
                 }
@@ -105,7 +104,7 @@ macro_rules! xsam_config {
             }
 
             /// Passes where every `every`-th step is one of XSAM.
-            fn work_of_every(&self, every: usize, epochs: usize, steps: usize) -> crate::method::Work {
+            pub(super) fn work(&self, every: usize, epochs: usize, steps: usize) -> crate::method::Work {
                 let all = epochs.saturating_mul(steps);
                 let work = crate::method::Work::new(all).with_ascent(self.rho, self.ascent_steps, every);
                 let searches = self.schedule().searches(epochs, all);
@@ -189,14 +188,6 @@ impl MethodConfig for XsamConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
         Ok(Box::new(self.xsam()?))
     }
-
-    fn work(&self, epochs: usize, steps: usize) -> Work {
-        self.work_of_every(1, epochs, steps)
-    }
-
-    fn resolved(&self) -> Self {
-        self.used()
-    }
 }
 
 /// XSAM, with its alpha.
@@ -210,41 +201,39 @@ pub(super) struct Xsam {
 
 impl Xsam {
     /// Tells that a step is made without this method: a search that is due in it is due in the next one.
-    pub(super) fn pass_over(&mut self, context: &Context, report: &mut StepReport) {
-        self.search.step(context, report);
+    pub(super) fn pass_over(&mut self, step: &mut Context<'_>) {
+        self.search.step(step);
     }
 
     /// The update, and whether it is a position on an arc: there is none where there was nothing to ascend along.
     pub(super) fn turned(
         &mut self,
         start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
+        step: &mut Context<'_>,
     ) -> Result<(Update, bool), StepError> {
-        self.search.step(context, report);
+        self.search.step(step);
         let less = match &mut self.average {
             Some(average) => Some(average.with(&start.gradient)),
             None => None,
         };
-        let factor = context.rho_factor;
-        let mut climb = self.ascent.begin(start, factor, Keep::Displacement);
+        let mut climb = self
+            .ascent
+            .begin(start, step.rho_factor, Keep::Displacement);
         if let Some((sigma, average)) = less {
             climb = climb.without(sigma, average);
         }
-        let point = climb.top(objective, report)?;
+        let point = climb.top(step)?;
         let norm = point.norm;
         let (Some(displacement), true) = (point.displacement, norm > 0.0) else {
             return Ok((Update::new(point.gradient, Some(norm)), false));
         };
 
         let plane = Plane::new(displacement, (point.gradient, norm))?;
-        let distance = self.rho_max * factor;
-        self.search
-            .run(&plane, objective, distance, context, report)?;
+        let distance = self.rho_max * step.rho_factor;
+        self.search.run(&plane, distance, step)?;
         let alpha = self.search.alpha();
-        report.psi = Some(plane.psi());
-        report.alpha = Some(alpha);
+        step.report.psi = Some(plane.psi());
+        step.report.alpha = Some(alpha);
         Ok((Update::new(plane.direction(alpha), Some(norm)), true))
     }
 }
@@ -254,14 +243,8 @@ impl Method for Xsam {
         XsamConfig::NAME
     }
 
-    fn update(
-        &mut self,
-        start: Evaluation,
-        objective: &mut dyn Objective,
-        context: &Context,
-        report: &mut StepReport,
-    ) -> Result<Update, StepError> {
-        Ok(self.turned(start, objective, context, report)?.0)
+    fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
+        Ok(self.turned(start, step)?.0)
     }
 
     fn start_epoch(&mut self) {

@@ -13,10 +13,10 @@ use crate::error::ConfigError;
 /// as PyTorch has them.
 ///
 /// ```text
-/// slope = gradient + weight_decay * weight                       (Adam)
-/// weight = (1 - lr * weight_decay) * weight                      (AdamW; slope = gradient)
-/// first = beta_1 * first + (1 - beta_1) * slope
-/// second = beta_2 * second + (1 - beta_2) * slope^2
+/// decayed = gradient + weight_decay * weight                     (Adam)
+/// weight = (1 - lr * weight_decay) * weight                      (AdamW; decayed = gradient)
+/// first = beta_1 * first + (1 - beta_1) * decayed
+/// second = beta_2 * second + (1 - beta_2) * decayed^2
 /// weight = weight - lr * first / (1 - beta_1^t) / (sqrt(second / (1 - beta_2^t)) + epsilon)
 /// ```
 ///

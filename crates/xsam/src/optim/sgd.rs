@@ -11,9 +11,9 @@ use crate::error::ConfigError;
 /// SGD with momentum (without dampening), Nesterov momentum and weight decay, as PyTorch has it.
 ///
 /// ```text
-/// slope = gradient + weight_decay * weight
-/// velocity = momentum * velocity + slope          (starts as the first slope)
-/// weight = weight - lr * velocity                 (nesterov: slope + momentum * velocity)
+/// decayed = gradient + weight_decay * weight
+/// velocity = momentum * velocity + decayed        (starts as the first of these)
+/// weight = weight - lr * velocity                 (nesterov: decayed + momentum * velocity)
 /// ```
 ///
 /// | hyper-parameter | default | range |
@@ -85,10 +85,8 @@ impl FusedSgdConfig {
     pub fn build(&self) -> Result<Sgd, ConfigError> {
         check::below_one("momentum", self.momentum)?;
         check::non_negative("weight_decay", self.weight_decay)?;
-        if self.nesterov && self.momentum == 0.0 {
-            let range = "false where momentum is 0";
-            return Err(ConfigError::new("nesterov", true, range));
-        }
+        let ok = !self.nesterov || self.momentum > 0.0;
+        ConfigError::unless(ok, "nesterov", true, "false where momentum is 0")?;
         Ok(Sgd {
             config: self.clone(),
         })

@@ -8,10 +8,8 @@ use burn::optim::{ModuleOptimizer, OptimizerRecord};
 use burn::tensor::Bytes;
 use burn_pack::{Reader, Writer};
 
+use super::checked::RANK;
 use crate::error::RecordError;
-
-/// How the name ends under which Burn keeps a parameter's rank.
-const RANK: &str = ".__rank";
 
 /// The optimizer `base` with the state in `bytes`. Burn drops what it does not recognise without a word, so what was
 /// taken is counted.

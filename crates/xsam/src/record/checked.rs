@@ -12,7 +12,7 @@ use crate::error::RecordError;
 const MOST_AXES: usize = 8;
 
 /// What the name of a base optimizer's scalar ends in that says how many axes a parameter has.
-const RANK: &str = ".__rank";
+pub(super) const RANK: &str = ".__rank";
 
 /// A tensor of the state of a parameter.
 #[derive(Debug)]
@@ -92,31 +92,23 @@ pub(super) fn of_model<M: Module>(
 ) -> Result<(), RecordError> {
     let mut shapes = Shapes::default();
     model.visit(&mut shapes);
-    let wanted = |held: &Held| {
-        let unknown = || RecordError::OtherParameter {
-            tensor: held.name.clone(),
-            parameter: held.id.val(),
+    let shaped = shaped.iter().map(|held| (held, false));
+    for (held, flat) in shaped.chain(flat.iter().map(|held| (held, true))) {
+        let (name, found) = (&held.name, &held.shape);
+        let other = |what| Err(RecordError::OtherModel(format!("`{name}` is {what}")));
+        let expected = match shapes.0.get(&held.id) {
+            Some(shape) if flat => vec![shape.iter().product()],
+            Some(shape) => shape.clone(),
+            None => {
+                let id = held.id.val();
+                return other(format!("of parameter {id}, which this one does not have"));
+            }
         };
-        shapes.0.get(&held.id).ok_or_else(unknown)
-    };
-    for held in shaped {
-        differs(held, wanted(held)?)?;
-    }
-    for held in flat {
-        differs(held, &[wanted(held)?.iter().product()])?;
+        if *found != expected {
+            return other(format!("{found:?}, this one's parameter {expected:?}"));
+        }
     }
     Ok(())
-}
-
-fn differs(held: &Held, expected: &[usize]) -> Result<(), RecordError> {
-    match held.shape == expected {
-        true => Ok(()),
-        false => Err(RecordError::OtherShape {
-            tensor: held.name.clone(),
-            expected: expected.to_vec(),
-            found: held.shape.clone(),
-        }),
-    }
 }
 
 /// The shapes of a model's parameters.

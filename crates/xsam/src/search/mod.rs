@@ -11,11 +11,9 @@ pub use schedule::SearchSchedule;
 
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
-use crate::method::context::Context;
-use crate::method::state::MethodState;
+use crate::method::{Context, MethodState};
 use crate::objective::Objective;
 use crate::plane::Plane;
-use crate::report::StepReport;
 use schedule::Clock;
 
 /// How alpha is searched for, and what it is without a search.
@@ -69,12 +67,12 @@ impl Search {
     }
 
     /// Tells which step is about to be made.
-    pub(crate) fn step(&mut self, context: &Context, report: &mut StepReport) {
-        if context.part == 0 {
-            self.clock.step(context.step);
+    pub(crate) fn step(&mut self, step: &mut Context<'_>) {
+        if step.part == 0 {
+            self.clock.step(step.number);
             self.open = self.clock.due || self.seen > 0;
         }
-        report.steps_without_epoch = self.clock.steps_without_epoch();
+        step.report.steps_without_epoch = self.clock.steps_without_epoch();
     }
 
     pub(crate) fn start_epoch(&mut self) {
@@ -86,10 +84,8 @@ impl Search {
     pub(crate) fn run(
         &mut self,
         plane: &Plane,
-        objective: &mut dyn Objective,
         distance: f64,
-        context: &Context,
-        report: &mut StepReport,
+        step: &mut Context<'_>,
     ) -> Result<(), StepError> {
         if !self.open || !plane.has_arc() {
             return Ok(());
@@ -101,7 +97,7 @@ impl Search {
         }
 
         let mut alphas = self.config.grid.clone();
-        let mut losses = losses(plane, &alphas, objective, distance)?;
+        let mut losses = losses(plane, &alphas, distance, step.objective)?;
         self.seen += 1;
         for (sum, loss) in self.sums.iter_mut().zip(&losses) {
             *sum += loss;
@@ -114,7 +110,7 @@ impl Search {
             && let Some(vertex) = parabola::vertex(bracket)
         {
             let at_top = alphas.iter().position(|alpha| *alpha == top);
-            let there = self::losses(plane, &[vertex], objective, distance)?;
+            let there = self::losses(plane, &[vertex], distance, step.objective)?;
             // Here the parabola is put to the test: at the vertex the loss is higher, or the grid was right.
             if let (Some(i), [loss]) = (at_top, &there[..])
                 && *loss > losses[i]
@@ -125,13 +121,13 @@ impl Search {
             losses.extend(there);
         }
         self.alpha = best.unwrap_or(self.alpha);
-        report.search = Some(SearchReport {
+        step.report.search = Some(SearchReport {
             batches: self.seen,
             ..SearchReport::new(alphas, losses)
         });
         if self.seen >= self.config.batches {
             self.clock
-                .searched(context.step, (self.alpha - self.before).abs());
+                .searched(step.number, (self.alpha - self.before).abs());
             self.seen = 0;
             self.sums.clear();
         }
@@ -184,8 +180,8 @@ fn position(i: usize) -> String {
 fn losses(
     plane: &Plane,
     alphas: &[f64],
-    objective: &mut dyn Objective,
     distance: f64,
+    objective: &mut dyn Objective,
 ) -> Result<Vec<f64>, StepError> {
     let candidates: Vec<_> = alphas
         .iter()

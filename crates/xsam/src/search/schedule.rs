@@ -110,10 +110,9 @@ impl SearchSchedule {
                 tolerance,
             } => {
                 check::at_least_one("search.adaptive.shortest", shortest)?;
-                if longest < shortest {
-                    let range = "at least search.adaptive.shortest";
-                    return Err(ConfigError::new("search.adaptive.longest", longest, range));
-                }
+                let range = "at least search.adaptive.shortest";
+                let ok = longest >= shortest;
+                ConfigError::unless(ok, "search.adaptive.longest", longest, range)?;
                 check::non_negative("search.adaptive.tolerance", tolerance)
             }
             Self::EveryEpoch | Self::Never => Ok(()),

@@ -281,8 +281,7 @@ where
         }
         match self.attempt(&lr, batches, gradients) {
             Ok(ready) => {
-                self.optim
-                    .adopt(ready.method, ready.loss_scale, ready.randomness);
+                self.optim.adopt(ready.changed);
                 let step = |model: M, gradients| model.optimize(optim, lr.clone(), gradients);
                 self.inner = ready.update.apply(&lr, ready.model, step);
                 if let Some(observe) = &self.observer {

@@ -8,7 +8,7 @@ use burn::train::{TrainOutput, TrainStep};
 use super::HasLoss;
 use crate::error::{PassPoint, StepError};
 use crate::method::parameters;
-use crate::pass::{Gradient, Pass, scalar};
+use crate::pass::{Gradient, Pass, plus, scalar, sum};
 use crate::random::{Randomness, Replay};
 use crate::vector::ParamVector;
 
@@ -50,33 +50,12 @@ impl<I> Batches<I> {
         gradients: GradientsParams,
     ) -> Self {
         let gradient = parameters::vector_of(model, gradients);
+        let last = gradient.entries().last();
         Self {
-            tracked: gradient
-                .entries()
-                .last()
-                .map(|(id, _)| *id)
-                .into_iter()
-                .collect(),
+            tracked: last.map(|(id, _)| *id).into_iter().collect(),
             batches,
             at_weights: Some(gradient),
         }
-    }
-
-    /// The sum of what `run` makes of each batch.
-    fn sum<T>(
-        &self,
-        run: impl Fn(&Batch<I>) -> Result<T, StepError>,
-        add: impl Fn(T, T) -> T,
-    ) -> Result<T, StepError> {
-        let mut sum: Option<T> = None;
-        for batch in &self.batches {
-            let found = run(batch)?;
-            sum = Some(match sum {
-                None => found,
-                Some(so_far) => add(so_far, found),
-            });
-        }
-        sum.ok_or(StepError::NoMicroBatch)
     }
 }
 
@@ -96,17 +75,17 @@ where
     ) -> Result<Gradient<()>, StepError> {
         let (loss, vector) = match self.at_weights.take() {
             Some(vector) => {
-                let loss = self.sum(|batch| scalar(batch.loss.clone()), |sum, loss| sum + loss)?;
-                (loss, vector)
+                let loss = |batch: &Batch<M::Input>| scalar(batch.loss.clone());
+                (sum(&self.batches, loss, |sum, loss| sum + loss)?, vector)
             }
-            None => self.sum(
-                |batch| {
+            None => {
+                let run = |batch: &Batch<M::Input>| {
                     let step = batch.run(model);
                     let vector = parameters::vector_of(model, step.grads);
-                    Ok((scalar(step.item.loss())?, vector))
-                },
-                |(losses, sum), (loss, vector)| (losses + loss, sum.combine(1.0, &vector, 1.0)),
-            )?,
+                    scalar(step.item.loss()).map(|loss| (loss, vector))
+                };
+                sum(&self.batches, run, plus)?
+            }
         };
         if vector.is_empty() {
             return Err(StepError::NoGradient);
@@ -123,9 +102,7 @@ where
         // near the loss in nearly every model: from there back there is hardly a graph.
         let group = ParamGroup::from_ids(self.tracked.clone());
         let model = model.clone().set_require_grad_group(group, true);
-        self.sum(
-            |batch| scalar(batch.run(&model).item.loss()),
-            |sum, loss| sum + loss,
-        )
+        let loss = |batch: &Batch<M::Input>| scalar(batch.run(&model).item.loss());
+        sum(&self.batches, loss, |sum, loss| sum + loss)
     }
 }

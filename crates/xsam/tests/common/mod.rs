@@ -1,16 +1,19 @@
 //! Small models and helpers that the test files share.
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig, decay::WeightDecayConfig};
-use burn::tensor::{DType, Device, Distribution, Tensor, TensorData};
+use burn::tensor::{Bytes, DType, Device, Distribution, FloatDType, Tensor, TensorData};
 use xsam::method::{Method, MethodConfig, MethodSpec};
 use xsam::{
-    AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
-    LookbehindSamConfig, MsamConfig, SamConfig, Scaling, SearchSchedule, SgdOnlyConfig,
-    SharpnessAware, WsamConfig, XsamConfig,
+    AsamConfig, ConfigError, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
+    LookXsamConfig, LookbehindSamConfig, LossOutput, MsamConfig, SamConfig, Scaling,
+    SearchSchedule, SgdOnlyConfig, SharpnessAware, SharpnessAwareRecord, Step, WsamConfig,
+    XsamConfig,
 };
 
 pub mod by_hand;
@@ -35,11 +38,12 @@ impl Point {
     pub fn with_dtype(values: &[f64], split: usize, dtype: DType) -> Self {
         let (a, b) = values.split_at(split);
         let tensor = |v: &[f64]| TensorData::new(v.to_vec(), [v.len()]);
-        let options = (&device(), dtype);
+        let device = device();
+        let options = (&device, dtype);
         Self {
             first: Param::from_tensor(Tensor::from_data(tensor(a), options)),
             second: Param::from_tensor(
-                Tensor::<1>::from_data(tensor(b), (&device(), dtype)).reshape([1, b.len()]),
+                Tensor::<1>::from_data(tensor(b), options).reshape([1, b.len()]),
             ),
         }
     }
@@ -65,9 +69,22 @@ impl Point {
     }
 
     /// `sum c_i w_i`.
-    pub fn linear(&self, slope: &[f64]) -> Tensor<1> {
-        (self.joined() * self.constant(slope)).sum()
+    pub fn linear(&self, gradient: &[f64]) -> Tensor<1> {
+        (self.joined() * self.constant(gradient)).sum()
     }
+
+    /// The same weights in single precision.
+    pub fn in_single(&self) -> Self {
+        Self {
+            first: in_single(&self.first),
+            second: in_single(&self.second),
+        }
+    }
+}
+
+fn in_single<const D: usize>(parameter: &Param<Tensor<D>>) -> Param<Tensor<D>> {
+    let cast = |t: Tensor<D>| t.cast(FloatDType::F32).detach().require_grad();
+    parameter.clone().map(cast)
 }
 
 /// A net with batch norm and dropout.
@@ -99,13 +116,68 @@ impl Net {
     }
 }
 
+/// Inputs and targets.
+pub type Batch = (Tensor<2>, Tensor<2>);
+
 /// A batch of random inputs and targets.
-pub fn batch(device: &Device) -> (Tensor<2>, Tensor<2>) {
+pub fn batch() -> Batch {
+    batch_on(&device())
+}
+
+pub fn batch_on(device: &Device) -> Batch {
     let normal = Distribution::Normal(0.0, 1.0);
     (
         Tensor::random([16, 4], normal, device),
         Tensor::random([16, 2], normal, device),
     )
+}
+
+/// A net without dropout.
+pub fn net() -> Net {
+    Net::new(&device(), 0.0)
+}
+
+/// Tests that draw from the device's random numbers, which those of one process share, take turns.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A copy that shares nothing.
+pub fn copy<M: Module>(model: &M) -> M {
+    model.valid().train()
+}
+
+/// A step that succeeds.
+pub fn step<M: Module, L: LossOutput>(
+    optim: &mut SharpnessAware,
+    lr: f64,
+    model: M,
+    loss: impl FnMut(&M) -> L,
+) -> Step<M, L::Output> {
+    optim.step(lr, model, loss).unwrap()
+}
+
+/// The net after so many steps on one batch.
+pub fn trained(optim: &mut SharpnessAware, start: Net, batch: &Batch, steps: usize) -> Net {
+    (0..steps).fold(start, |model, _| {
+        step(optim, 0.1, model, |m: &Net| m.loss(batch)).model
+    })
+}
+
+/// The state of an optimizer as it is in a file.
+pub fn recorded(optim: &SharpnessAware) -> Bytes {
+    optim.to_record().unwrap().into_bytes().unwrap()
+}
+
+pub fn record(bytes: &Bytes) -> SharpnessAwareRecord {
+    SharpnessAwareRecord::from_bytes(bytes.clone()).unwrap()
+}
+
+/// The optimizer with the state of another one.
+pub fn resumed(mut optim: SharpnessAware, bytes: &Bytes) -> SharpnessAware {
+    optim.load_record(record(bytes)).unwrap();
+    optim
 }
 
 /// All float tensors of a module, running statistics too, as bits.
@@ -133,18 +205,15 @@ pub fn momentum() -> ModuleOptimizer {
         .init()
 }
 
-/// The methods of these configs, with `$rho` in place of their own if it is some.
-macro_rules! built {
-    ($rho:expr; $($config:expr),* $(,)?) => {
-        vec![$({
-            let config = $config;
-            let config = match $rho {
-                Some(rho) => config.with_rho(rho),
-                None => config,
-            };
-            config.build().unwrap()
-        }),*]
+/// The methods of these configs, with `rho` in place of their own if it is some.
+fn built(specs: impl IntoIterator<Item = MethodSpec>, rho: Option<f64>) -> Vec<Box<dyn Method>> {
+    let build = |mut spec: MethodSpec| {
+        if let Some(rho) = rho {
+            spec.set_rho(rho);
+        }
+        spec.build().unwrap()
     };
+    specs.into_iter().map(build).collect()
 }
 
 /// Six positions, 0, 0.4, .., 2.0: those of a search that a parabola refines.
@@ -156,6 +225,7 @@ pub fn coarse() -> Vec<f64> {
 /// `rho` in place of their own if it is some.
 pub fn methods_of_one_gradient(rho: Option<f64>) -> Vec<Box<dyn Method>> {
     let (sam, xsam) = (SamConfig::new, XsamConfig::new);
+    let coupled = || WsamConfig::new().with_decoupled(false);
     let adaptive_search = SearchSchedule::Adaptive {
         shortest: 1,
         longest: 4,
@@ -165,47 +235,50 @@ pub fn methods_of_one_gradient(rho: Option<f64>) -> Vec<Box<dyn Method>> {
         sigma: 0.8,
         lambda: 0.6,
     };
-    let mut methods = built![
-        rho;
-        sam(),
-        sam().with_ascent_steps(3),
-        AsamConfig::new(),
-        AsamConfig::new().with_adaptive(Scaling::Weights),
-        xsam(),
-        xsam().with_ascent_steps(3),
-        xsam().with_adaptive(Scaling::Elementwise),
-        xsam().with_adaptive(Scaling::Weights),
-        xsam().with_friendly(friendly),
-        xsam().with_parabola(true),
-        xsam().with_search_batches(2),
-        xsam().with_search(adaptive_search).with_grid(coarse()),
-        GsamConfig::new(),
-        GsamConfig::new().with_ascent_steps(2).with_adaptive(Scaling::Elementwise),
-        WsamConfig::new().with_decoupled(false),
-        WsamConfig::new().with_decoupled(false).with_ascent_steps(2),
-        LookSamConfig::new().with_every(2),
-        FriendlySamConfig::new(),
-        FriendlySamConfig::new().with_ascent_steps(2).with_sigma(0.8).with_lambda(0.6),
-        MsamConfig::new(),
-        MsamConfig::new().with_adaptive(Scaling::Elementwise),
+    let averaged = xsam().with_friendly(friendly).with_search_batches(2);
+    let methods = [
+        SgdOnlyConfig::new().into(),
+        sam().into(),
+        sam().with_ascent_steps(3).into(),
+        AsamConfig::new().into(),
+        AsamConfig::new().with_adaptive(Scaling::Weights).into(),
+        xsam().into(),
+        xsam().with_ascent_steps(3).into(),
+        xsam().with_adaptive(Scaling::Elementwise).into(),
+        xsam().with_adaptive(Scaling::Weights).into(),
+        xsam().with_friendly(friendly).into(),
+        xsam().with_parabola(true).into(),
+        xsam().with_search_batches(2).into(),
+        xsam()
+            .with_search(adaptive_search)
+            .with_grid(coarse())
+            .into(),
+        GsamConfig::new().into(),
+        GsamConfig::new()
+            .with_ascent_steps(2)
+            .with_adaptive(Scaling::Elementwise)
+            .into(),
+        coupled().into(),
+        coupled().with_ascent_steps(2).into(),
+        LookSamConfig::new().with_every(2).into(),
+        FriendlySamConfig::new().into(),
+        FriendlySamConfig::new()
+            .with_ascent_steps(2)
+            .with_sigma(friendly.sigma)
+            .with_lambda(friendly.lambda)
+            .into(),
+        MsamConfig::new().into(),
+        MsamConfig::new().with_adaptive(Scaling::Elementwise).into(),
+        LookXsamConfig::from(xsam()).with_every(2).into(),
+        LookXsamConfig::from(averaged).with_every(2).into(),
     ];
-    methods.push(SgdOnlyConfig::new().build().unwrap());
-    for config in [
-        xsam(),
-        xsam().with_friendly(friendly).with_search_batches(2),
-    ] {
-        let config = match rho {
-            Some(rho) => config.with_rho(rho),
-            None => config,
-        };
-        methods.push(LookXsamConfig::from(config).with_every(2).build().unwrap());
-    }
-    methods
+    built(methods, rho)
 }
 
 /// WSAM where the sharpness goes past the base optimizer.
 pub fn decoupled_wsam(rho: Option<f64>) -> Vec<Box<dyn Method>> {
-    built![rho; WsamConfig::new(), WsamConfig::new().with_adaptive(Scaling::Elementwise)]
+    let scaled = WsamConfig::new().with_adaptive(Scaling::Elementwise);
+    built([WsamConfig::new().into(), scaled.into()], rho)
 }
 
 /// Ascent steps and alpha of the forms of Lookbehind-SAM, which has the base optimizer make several steps.
@@ -213,8 +286,8 @@ pub const LOOKBEHINDS: [(usize, f64); 3] = [(1, 0.5), (2, 0.5), (3, 0.8)];
 
 pub fn lookbehind_sam(k: usize, alpha: f64, rho: Option<f64>) -> Box<dyn Method> {
     let config = LookbehindSamConfig::new();
-    let mut methods = built![rho; config.with_ascent_steps(k).with_alpha(alpha)];
-    methods.remove(0)
+    let config = config.with_ascent_steps(k).with_alpha(alpha);
+    built([config.into()], rho).remove(0)
 }
 
 /// Every method in all its forms, with `rho` in place of their own if it is some.
@@ -222,20 +295,33 @@ pub fn every_method_with(rho: Option<f64>) -> Vec<Box<dyn Method>> {
     let mut methods = methods_of_one_gradient(rho);
     methods.extend(decoupled_wsam(rho));
     methods.extend(LOOKBEHINDS.map(|(k, alpha)| lookbehind_sam(k, alpha, rho)));
-    for name in MethodSpec::NAMES {
-        let mut spec = MethodSpec::named(name).unwrap();
-        if let Some(rho) = rho {
-            spec.set_rho(rho);
-        }
-        if !methods.iter().any(|method| method.name() == *name) {
-            methods.push(spec.build().unwrap());
-        }
-    }
+    let has = |name: &str| methods.iter().any(|method| method.name() == name);
+    let others: Vec<_> = MethodSpec::NAMES.iter().filter(|name| !has(name)).collect();
+    let others = others
+        .into_iter()
+        .filter_map(|name| MethodSpec::named(name));
+    methods.extend(built(others, rho));
     methods
+}
+
+/// A method that has been built already, as a config.
+pub struct Built(pub Box<dyn Method>);
+
+impl MethodConfig for Built {
+    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+        Ok(self.0.clone())
+    }
 }
 
 pub fn every_method() -> Vec<Box<dyn Method>> {
     every_method_with(None)
+}
+
+/// Every method in all its forms, around SGD with momentum.
+pub fn every_optimizer() -> Vec<SharpnessAware> {
+    let methods = every_method().into_iter();
+    let around = |method| SharpnessAware::from_method(momentum(), method);
+    methods.map(around).collect()
 }
 
 pub fn optimizer(config: impl MethodConfig) -> SharpnessAware {
