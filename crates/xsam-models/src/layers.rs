@@ -9,38 +9,28 @@ use xsam_kernels::conv2d;
 
 /// A 3x3 convolution, padding 1, without bias: a batch normalization follows and would cancel it.
 pub(crate) fn conv3x3(inputs: usize, outputs: usize, stride: usize, device: &Device) -> Conv2d {
-    conv(inputs, outputs, 3, device, |config| {
-        config
-            .with_stride([stride, stride])
-            .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-            .with_bias(false)
-    })
+    let config = Conv2dConfig::new([inputs, outputs], [3, 3]).with_bias(false);
+    let config = config.with_padding(AROUND);
+    zeroed(config.with_stride([stride, stride]), device)
 }
 
 /// A 3x3 convolution, padding 1, with bias.
 pub(crate) fn conv3x3_with_bias(inputs: usize, outputs: usize, device: &Device) -> Conv2d {
-    conv(inputs, outputs, 3, device, |config| {
-        config.with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-    })
+    let config = Conv2dConfig::new([inputs, outputs], [3, 3]);
+    zeroed(config.with_padding(AROUND), device)
 }
 
 /// A 1x1 convolution without bias.
 pub(crate) fn conv1x1(inputs: usize, outputs: usize, stride: usize, device: &Device) -> Conv2d {
-    conv(inputs, outputs, 1, device, |config| {
-        config.with_stride([stride, stride]).with_bias(false)
-    })
+    let config = Conv2dConfig::new([inputs, outputs], [1, 1]).with_bias(false);
+    zeroed(config.with_stride([stride, stride]), device)
 }
 
-fn conv(
-    inputs: usize,
-    outputs: usize,
-    kernel: usize,
-    device: &Device,
-    options: impl FnOnce(Conv2dConfig) -> Conv2dConfig,
-) -> Conv2d {
-    options(Conv2dConfig::new([inputs, outputs], [kernel, kernel]))
-        .with_initializer(Initializer::Zeros)
-        .init(device)
+/// A padding of 1.
+const AROUND: PaddingConfig2d = PaddingConfig2d::Explicit(1, 1, 1, 1);
+
+fn zeroed(config: Conv2dConfig, device: &Device) -> Conv2d {
+    config.with_initializer(Initializer::Zeros).init(device)
 }
 
 /// The convolution of `x` with the layer's filters, by the fast kernels.

@@ -11,7 +11,7 @@ mod positions;
 mod search;
 
 pub use attention::MultiheadAttention;
-pub use config::{SharedEmbeddings, TransformerConfig, TransformerError};
+pub use config::{SharedEmbeddings, TransformerConfig};
 pub use decoder::{TransformerDecoder, TransformerDecoderLayer};
 pub use encoder::{TransformerEncoder, TransformerEncoderLayer};
 pub use layers::{Embedding, LayerNorm, NormPlacement};
@@ -72,7 +72,7 @@ use positions::sinusoidal;
 ///
 /// let translations = model.search(source, &SearchConfig::new(1, 2).with_beam(3))?;
 /// println!("{:?} {:.2}", translations[0][0].tokens, translations[0][0].score);
-/// # Ok::<(), xsam_models::TransformerError>(())
+/// # Ok::<(), xsam_models::ModelError>(())
 /// ```
 #[derive(Module, Debug)]
 pub struct Transformer {

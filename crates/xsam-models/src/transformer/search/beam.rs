@@ -4,9 +4,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use xsam_kernels::softmax;
 
 use super::{Hypothesis, SearchConfig};
+use crate::ModelError;
+use crate::transformer::Transformer;
 use crate::transformer::decoder::Cache;
 use crate::transformer::dropout::Dropout;
-use crate::transformer::{Transformer, TransformerError};
 
 /// The search for a batch.
 pub(super) struct Beams<'a> {
@@ -89,7 +90,7 @@ impl<'a> Beams<'a> {
     pub(super) fn run(
         mut self,
         mut go_on: impl FnMut() -> bool,
-    ) -> Result<Option<Vec<Vec<Hypothesis>>>, TransformerError> {
+    ) -> Result<Option<Vec<Vec<Hypothesis>>>, ModelError> {
         let mut length = 0;
         while !self.active.is_empty() {
             if !go_on() {
@@ -106,7 +107,7 @@ impl<'a> Beams<'a> {
     }
 
     /// What may follow the live hypotheses, which have `length` tokens.
-    fn next(&mut self, length: usize) -> Result<Next, TransformerError> {
+    fn next(&mut self, length: usize) -> Result<Next, ModelError> {
         let live = self.active.iter().flat_map(|source| &source.live);
         let begin = self.config.begin as i64;
         let last = live.map(|live| live.tokens.last().map_or(begin, |&id| i64::from(id)));
@@ -129,7 +130,7 @@ impl<'a> Beams<'a> {
             .map(|(x, p)| x - p.ln())
             .collect();
         if !totals.iter().all(|total| total.is_finite()) {
-            return Err(TransformerError::NotFinite { position: length });
+            return Err(ModelError::NotFinite { position: length });
         }
         Ok(Next {
             logits: values(logits),

@@ -4,8 +4,8 @@
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 use xsam_models::{
-    Hypothesis, NormPlacement, SearchConfig, SharedEmbeddings, Transformer, TransformerConfig,
-    TransformerError, cast, reference, state,
+    Hypothesis, ModelError, NormPlacement, SearchConfig, SharedEmbeddings, Transformer,
+    TransformerConfig, cast, reference, state,
 };
 
 use super::{BEGIN, END, PADDING, VOCABULARY, filled, matrix, small, values, words};
@@ -114,11 +114,14 @@ fn models() -> Vec<Transformer> {
 fn greedy_search_agrees_with_a_plain_decoder() {
     let mut lengths = Vec::new();
     for model in models() {
-        let found = model.greedy(batch(&sentences()), &config()).unwrap();
+        let found = model
+            .search(batch(&sentences()), &config().with_beam(1))
+            .unwrap();
         assert_eq!(found.len(), sentences().len());
         for (sentence, found) in sentences().iter().zip(found) {
-            assert_eq!(found.tokens, plain_greedy(&model, sentence, &config()));
-            lengths.push(found.tokens.len() < longest(&config(), sentence));
+            assert_eq!(found.len(), 1);
+            assert_eq!(found[0].tokens, plain_greedy(&model, sentence, &config()));
+            lengths.push(found[0].tokens.len() < longest(&config(), sentence));
         }
     }
     // Some translations end by themselves and some at the limit.
@@ -139,7 +142,8 @@ fn beam_search_agrees_with_a_plain_decoder() {
     ];
     for (model, config) in models().iter().zip(configs) {
         let found = model.search(batch(&sentences()), &config).unwrap();
-        let greedy = model.greedy(batch(&sentences()), &config).unwrap();
+        let greedy = config.clone().with_beam(1);
+        let greedy = model.search(batch(&sentences()), &greedy).unwrap();
         for ((sentence, found), greedy) in sentences().iter().zip(&found).zip(greedy) {
             let expected = plain_beam(model, sentence, &config);
             assert_eq!(found.len(), config.beam);
@@ -148,7 +152,7 @@ fn beam_search_agrees_with_a_plain_decoder() {
                 assert_eq!(found.tokens, expected.tokens);
                 assert!((found.score - expected.score).abs() < 1e-9);
             }
-            beyond_greedy += usize::from(found[0].tokens != greedy.tokens);
+            beyond_greedy += usize::from(found[0].tokens != greedy[0].tokens);
         }
     }
     assert!(beyond_greedy > 10, "{beyond_greedy}");
@@ -198,10 +202,7 @@ fn a_search_drops_nothing_and_keeps_no_graph() {
 fn nothing_to_translate_is_nothing_found() {
     let model = &models()[0];
     let empty = batch(&sentences()).slice([0..0, 0..3]);
-    assert_eq!(
-        model.search(empty, &config()).unwrap(),
-        Vec::<Vec<_>>::new()
-    );
+    assert!(model.search(empty, &config()).unwrap().is_empty());
 }
 
 #[test]
@@ -245,7 +246,7 @@ fn logits_that_are_not_finite_are_an_error() {
     // Finite weights, but their products are not.
     let large = state::with_values(model, |_, entry| vec![1e30; entry.numel()]).unwrap();
     let error = large.search(batch(&sentences()), &config()).unwrap_err();
-    assert_eq!(error, TransformerError::NotFinite { position: 0 });
+    assert_eq!(error, ModelError::NotFinite { position: 0 });
 }
 
 #[test]
@@ -264,37 +265,26 @@ fn a_learned_copy_is_found() {
     };
     for step in 0..400 {
         let words = pairs(step + 1);
-        let rows = |first: Option<usize>, last: Option<usize>| {
-            let id = |id: Option<usize>| id.map(|id| id as i64);
-            let rows = words.iter().map(|w| {
-                id(first)
-                    .into_iter()
-                    .chain(w.iter().copied())
-                    .chain(id(last))
-                    .collect()
-            });
-            matrix(&rows.collect::<Vec<Vec<i64>>>(), 6)
+        let rows = |before: &[usize], after: &[usize]| {
+            let ids = |ids: &[usize]| ids.iter().map(|&id| id as i64).collect::<Vec<_>>();
+            let row = |words: &Vec<i64>| [ids(before), words.clone(), ids(after)].concat();
+            matrix(&words.iter().map(row).collect::<Vec<_>>(), 6)
         };
         let target = xsam_models::TargetBatch {
-            input: rows(Some(BEGIN), None),
-            output: rows(None, Some(END)),
+            input: rows(&[BEGIN], &[]),
+            output: rows(&[], &[END]),
         };
-        let loss = model.loss(rows(None, Some(END)), target, 0.0, None).loss;
+        let loss = model.loss(rows(&[], &[END]), target, 0.0, None).loss;
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         model = optim.step(2e-3, model, gradients);
     }
     let unseen = pairs(10_000);
-    let ended: Vec<Vec<i64>> = unseen
-        .iter()
-        .map(|w| [&w[..], &[END as i64]].concat())
-        .collect();
+    let ended = unseen.iter().map(|w| [&w[..], &[END as i64]].concat());
+    let ended: Vec<Vec<i64>> = ended.collect();
     let found = model.search(matrix(&ended, 6), &self::config()).unwrap();
     let right = unseen.iter().zip(found).filter(|(words, found)| {
-        found[0]
-            .tokens
-            .iter()
-            .map(|&t| i64::from(t))
-            .eq(words.iter().copied())
+        let tokens = found[0].tokens.iter();
+        tokens.map(|&t| i64::from(t)).eq(words.iter().copied())
     });
     let right = right.count();
     assert!(right >= 24, "{right} of 32");

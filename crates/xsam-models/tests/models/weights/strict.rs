@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::*;
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
-use xsam_models::write_weights;
-
-use super::*;
 
 /// Tensors of a file, with the bytes of their values.
 pub(super) type Tensors = BTreeMap<String, (Dtype, Vec<usize>, Vec<u8>)>;
@@ -126,7 +124,7 @@ fn a_running_variance_below_zero_is_refused() {
 fn another_number_of_classes_is_another_shape() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.pt");
-    let other = ModelConfig::new(ModelName::SmallCnn, 1, 5, 4).with_width(2);
+    let other = ModelConfig::new(ClassifierName::SmallCnn, 1, 5, 4).with_width(2);
     write_weights(&other.init(0, &Device::flex()).unwrap(), &path).unwrap();
     let error = load(&path).unwrap_err().to_string();
     assert!(error.ends_with(
@@ -169,7 +167,7 @@ fn a_file_of_something_else_is_told_apart() {
         ("a.pt", empty),
         ("a.safetensors", b""),
         ("a.safetensors", b"\x02\0\0\0\0\0\0\0{}"),
-        ("a.safetensors", super::torch::FILES[0].1),
+        ("a.safetensors", &fs::read(pytorchs("plain.pt")).unwrap()),
         ("a.bin", b"\x02\0\0\0\0\0\0\0{]"),
     ] {
         let (_folder, path) = file(name, content);
