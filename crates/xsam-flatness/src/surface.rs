@@ -58,7 +58,6 @@ pub struct LossSurface<M, F> {
     ascents: usize,
     /// The sides of kinks at the weights, of as many batches as there is room for.
     kinks: HashMap<usize, Kinks>,
-    kinks_bytes: usize,
 }
 
 impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
@@ -90,7 +89,6 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
             point: None,
             ascents: 0,
             kinks: HashMap::new(),
-            kinks_bytes: 0,
         })
     }
 
@@ -99,7 +97,6 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self.kinks.clear();
-        self.kinks_bytes = 0;
         self
     }
 
@@ -154,9 +151,8 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
         }
         let here = self.copy(&self.model).no_grad();
         let (_, kinks) = kinks::record(|| self.batch(&here, i));
-        let bytes = kinks.bytes();
-        if self.kinks_bytes + bytes <= KINKS {
-            self.kinks_bytes += bytes;
+        let noted: usize = self.kinks.values().map(Kinks::bytes).sum();
+        if noted + kinks.bytes() <= KINKS {
             self.kinks.insert(i, kinks.clone());
         }
         kinks

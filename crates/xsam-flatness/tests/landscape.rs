@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::{DType, Device, Distribution, FloatDType, Tensor};
-use common::{Point, assert_close, surface, symmetric, values, vector};
+use common::{Point, START, assert_close, surface, symmetric, values, vector};
 use nalgebra::DVector;
 use xsam::PassPoint;
 use xsam::method::{Evaluation, Objective, ParamVector, Plane, parameters};
@@ -69,8 +69,7 @@ fn assert_orthonormal(a: &ParamVector, b: &ParamVector) {
 #[test]
 fn a_quadratic_is_met_by_any_number_of_workers() {
     let matrix = symmetric(&[4.0, 2.0, 1.0, 0.5, -0.3, -1.0], 3);
-    let start = [0.3, -0.2, 0.5, 0.1, 0.9, -0.4];
-    let point = Point::new(&start, DType::F64);
+    let point = Point::new(&START, DType::F64);
     let loss = |p: &Point, _| p.quadratic(&matrix);
     let surface = || surface(&point, loss);
     let like = surface().evaluate().unwrap().gradient;
@@ -96,7 +95,7 @@ fn a_quadratic_is_met_by_any_number_of_workers() {
     let losses = taken(1);
     for (point, loss) in points.iter().zip(&losses) {
         let [a, b] = ways.map(|way| DVector::from_row_slice(&way));
-        let w = DVector::from_row_slice(&start) + a * point[0] + b * point[1];
+        let w = DVector::from_row_slice(&START) + a * point[0] + b * point[1];
         let expected = 0.5 * w.dot(&(&matrix * &w));
         assert_close(*loss, expected, 1e-12);
     }
@@ -251,8 +250,7 @@ fn principal_directions_of_points_in_a_plane_span_it() {
 #[test]
 fn xsams_plane_has_the_arc_of_the_method_and_finds_its_maximum() {
     let matrix = symmetric(&[9.0, 3.0, 1.0, 0.5, 0.2, -1.0], 3);
-    let start = [0.3, -0.2, 0.5, 0.1, 0.9, -0.4];
-    let point = Point::new(&start, DType::F64);
+    let point = Point::new(&START, DType::F64);
     let loss = |p: &Point, _| p.quadratic(&matrix);
     let mut surface = surface(&point, loss);
     let (rho, rho_max) = (0.2, 0.5);
@@ -261,7 +259,7 @@ fn xsams_plane_has_the_arc_of_the_method_and_finds_its_maximum() {
     assert_orthonormal(a, b);
 
     // By hand: the gradient is A w, and that at the ascent point A (w + rho g / |g|).
-    let w = DVector::from_row_slice(&start);
+    let w = DVector::from_row_slice(&START);
     let at = |w: &DVector<f64>| 0.5 * w.dot(&(&matrix * w));
     let g0 = &matrix * &w;
     let up = &w + rho * g0.normalize();

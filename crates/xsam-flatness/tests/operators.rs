@@ -6,7 +6,7 @@ mod common;
 use burn::module::{Module, ParamGroup};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
-use common::{Point, assert_close, orthogonal, surface, symmetric, values};
+use common::{Point, START, assert_close, orthogonal, surface, symmetric, values};
 use nalgebra::DVector;
 use xsam::method::{Objective, ParamVector};
 use xsam_flatness::{
@@ -109,7 +109,7 @@ fn the_hessian_of_a_quadratic_is_its_matrix() {
 #[test]
 fn a_group_has_its_block() {
     let matrix = symmetric(&[5.0, 2.0, 1.0, 0.5, -0.3, -1.0], 2);
-    let point = Point::new(&[0.3, -0.2, 0.5, 0.1, 0.9, -0.4], DType::F64);
+    let point = Point::new(&START, DType::F64);
     let quadratic = |p: &Point, _| p.quadratic(&matrix);
     let mut surface = surface(&point, quadratic);
     let group = ParamGroup::from_path("second");
@@ -250,10 +250,8 @@ fn a_loss_that_is_not_finite_says_where() {
     let error = Hessian::new(&mut surface, None, DifferenceStep::Auto).map(|_| ());
     let error = error.unwrap_err();
     assert!(matches!(error, FlatnessError::NotFinite { .. }));
-    assert!(
-        error.to_string().starts_with("not finite at the weights"),
-        "{error}"
-    );
+    let error = error.to_string();
+    assert!(error.starts_with("not finite at the weights"), "{error}");
 
     for samples in [&[][..], &[3, 0]] {
         let loss = |p: &Point, _| p.joined().sum();
@@ -268,7 +266,7 @@ fn a_loss_that_is_not_finite_says_where() {
 #[test]
 fn moves_add_up_and_are_undone() {
     let matrix = symmetric(&[5.0, 2.0, 1.0, 0.5, -0.3, -1.0], 3);
-    let point = Point::new(&[0.3, -0.2, 0.5, 0.1, 0.9, -0.4], DType::F64);
+    let point = Point::new(&START, DType::F64);
     let quadratic = |p: &Point, _| p.quadratic(&matrix);
     let mut surface = surface(&point, quadratic);
     let start = surface.evaluate().unwrap();

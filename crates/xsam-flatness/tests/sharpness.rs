@@ -4,7 +4,7 @@
 mod common;
 
 use burn::tensor::{DType, Tensor};
-use common::{Point, assert_close, surface, symmetric};
+use common::{Point, START, assert_close, surface, symmetric};
 use nalgebra::DMatrix;
 use xsam::method::Objective;
 use xsam_flatness::{
@@ -58,7 +58,7 @@ fn the_highest_point_is_where_it_is_said_to_be() {
 
 #[test]
 fn where_the_loss_is_linear_all_directions_are_the_same() {
-    let point = Point::new(&[0.3, -0.2, 0.5, 0.1, 0.9, -0.4], DType::F64);
+    let point = Point::new(&START, DType::F64);
     let gradient = [1.0, 2.0, -1.0, 0.5, 0.0, 3.0];
     let size = gradient.iter().map(|x| x * x).sum::<f64>().sqrt();
     let loss = |p: &Point, _| {
@@ -85,11 +85,9 @@ fn where_the_loss_is_linear_all_directions_are_the_same() {
     // Scaled: along |w|^2 g, as far as |w g| says.
     let report = Sharpness::default().measure(&mut surface).unwrap();
     let scaled = |power: i32| {
-        let w = [0.3f64, -0.2, 0.5, 0.1, 0.9, -0.4];
-        w.iter()
-            .zip(gradient)
-            .map(|(w, g)| w.abs().powi(power) * g * g)
-            .sum::<f64>()
+        let terms = START.iter().zip(gradient);
+        let terms = terms.map(|(w, g)| w.abs().powi(power) * g * g);
+        terms.sum::<f64>()
     };
     assert_close(report.adaptive, scaled(2).sqrt(), 1e-9);
 }

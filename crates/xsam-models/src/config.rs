@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use xsam_weights::state::parameter_count;
 
 use crate::classifier::Sizes;
-use crate::error::{not_too_large, within};
+use crate::error::{not_too_large, unless, within};
 use crate::{ClassifierName, Model, ModelError, init};
 
 /// Image channels a model may take.
@@ -67,20 +67,15 @@ impl ModelConfig {
         within("classes", self.classes, CLASSES)?;
         within("image_size", self.image_size, 1..=LARGEST_IMAGE)?;
         if let Some(width) = self.width {
-            if model.default_width().is_none() {
-                return Err(ModelError::FixedWidth { model, width });
-            }
+            unless(model.default_width().is_some(), "width", || {
+                format!("width = {width} is given, but {model} has a fixed width; leave it out")
+            })?;
             within("width", width, WIDTHS)?;
         }
-        let (image_size, min) = (self.image_size, model.smallest_image());
-        match image_size >= min {
-            true => Ok(()),
-            false => Err(ModelError::ImageTooSmall {
-                model,
-                image_size,
-                min,
-            }),
-        }
+        let (size, min) = (self.image_size, model.smallest_image());
+        unless(size >= min, "image_size", || {
+            format!("image_size = {size} is too small for {model}, which needs at least {min}")
+        })
     }
 
     /// Builds the model on `device` with PyTorch's default initial values.

@@ -6,8 +6,6 @@ use burn::module::Module;
 use thiserror::Error;
 use xsam_weights::state::{StateError, parameter_count};
 
-use crate::ClassifierName;
-
 /// The most parameters that are tried to be stored: 8 GiB in single precision.
 const MOST_PARAMETERS: usize = 1 << 31;
 
@@ -26,59 +24,13 @@ pub enum ModelError {
         /// The greatest value allowed.
         max: usize,
     },
-    /// A field that measures something is outside its range.
-    #[error("{field} = {value} is outside its range, {range}")]
-    NotInRange {
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        value: f64,
-        /// The range in words.
-        range: &'static str,
-    },
-    /// A width is given for a model that has only one.
-    #[error("width = {width} is given, but {model} has a fixed width; leave it out")]
-    FixedWidth {
-        /// The model.
-        model: ClassifierName,
-        /// The width given.
-        width: usize,
-    },
-    /// The pooling of the model would leave nothing of the image.
-    #[error("image_size = {image_size} is too small for {model}, which needs at least {min}")]
-    ImageTooSmall {
-        /// The model.
-        model: ClassifierName,
-        /// The image size given.
-        image_size: usize,
-        /// The least image size of the model.
-        min: usize,
-    },
-    /// The heads cannot share out the columns of a vector.
-    #[error("heads = {heads} does not divide dim = {dim}")]
-    Heads {
-        /// The number of heads.
-        heads: usize,
-        /// Columns of a vector.
-        dim: usize,
-    },
-    /// A special token has the id of the padding.
-    #[error("{field} and padding are both {id}; they need ids of their own")]
-    IsPadding {
-        /// The field.
-        field: &'static str,
-        /// The id of both.
-        id: usize,
-    },
-    /// Every field is in its range, but together they ask for too much memory.
-    #[error("{model} of these sizes has {parameters} parameters, more than {MOST_PARAMETERS}")]
-    TooLarge {
-        /// The model.
-        model: &'static str,
-        /// The field that scales it, if there is one.
+    /// A field is what it cannot be, by itself or together with others.
+    #[error("{message}")]
+    Impossible {
+        /// The field, if it is one: of a model that is too large the one that scales it.
         field: Option<&'static str>,
-        /// Its number of parameters.
-        parameters: usize,
+        /// What is wrong with it.
+        message: String,
     },
     /// A search met logits that are infinite or NaN.
     #[error("the logits for token {position} of a translation are not finite")]
@@ -92,16 +44,11 @@ pub enum ModelError {
 }
 
 impl ModelError {
-    /// The field that is at fault, where it is one: of a model that is too large the one that scales it.
+    /// The field that is at fault, where it is one.
     pub fn field(&self) -> Option<&'static str> {
         match self {
-            Self::OutOfRange { field, .. }
-            | Self::NotInRange { field, .. }
-            | Self::IsPadding { field, .. } => Some(field),
-            Self::FixedWidth { .. } => Some("width"),
-            Self::ImageTooSmall { .. } => Some("image_size"),
-            Self::Heads { .. } => Some("heads"),
-            Self::TooLarge { field, .. } => *field,
+            Self::OutOfRange { field, .. } => Some(field),
+            Self::Impossible { field, .. } => *field,
             Self::NotFinite { .. } | Self::State(_) => None,
         }
     }
@@ -125,37 +72,33 @@ pub(crate) fn within(
     }
 }
 
-/// Checks a field that measures something.
-pub(crate) fn in_range(
+/// Refuses what a field is, with a message, unless it is `ok`.
+pub(crate) fn unless(
     ok: bool,
     field: &'static str,
-    value: f64,
-    range: &'static str,
+    message: impl FnOnce() -> String,
 ) -> Result<(), ModelError> {
     match ok {
         true => Ok(()),
-        false => Err(ModelError::NotInRange {
-            field,
-            value,
-            range,
+        false => Err(ModelError::Impossible {
+            field: Some(field),
+            message: message(),
         }),
     }
 }
 
 /// Refuses a model that is too large, before it has its initial values: it takes no room to speak of then, since
-/// Burn's layers make their tensors at first use.
+/// Burn's layers make their tensors at first use. It is scaled by `field`, if it can be.
 pub(crate) fn not_too_large<M: Module>(
     zeroed: M,
-    model: &'static str,
+    model: &str,
     field: Option<&'static str>,
 ) -> Result<M, ModelError> {
     let parameters = parameter_count(&zeroed);
-    match parameters <= MOST_PARAMETERS {
-        true => Ok(zeroed),
-        false => Err(ModelError::TooLarge {
-            model,
-            field,
-            parameters,
-        }),
+    if parameters <= MOST_PARAMETERS {
+        return Ok(zeroed);
     }
+    let message =
+        format!("{model} of these sizes has {parameters} parameters, more than {MOST_PARAMETERS}");
+    Err(ModelError::Impossible { field, message })
 }

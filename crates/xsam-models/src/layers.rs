@@ -2,7 +2,7 @@
 
 use burn::module::Initializer;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::conv2d;
@@ -62,6 +62,12 @@ pub(crate) fn convolve_without_bias(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     let (stride, dilation) = (layer.stride, layer.dilation);
     let options = ConvOptions::new_with_padding(stride, padding, dilation, layer.groups);
     conv2d(x, layer.weight.val(), options)
+}
+
+/// A vector for each id of a vocabulary.
+pub(crate) fn embedding(vocabulary: usize, dim: usize, device: &Device) -> Embedding {
+    let config = EmbeddingConfig::new(vocabulary, dim);
+    config.with_initializer(Initializer::Zeros).init(device)
 }
 
 /// A fully connected layer with bias.

@@ -41,9 +41,9 @@ pub use model::{ClassifierName, Model};
 pub use norm::BatchNorm;
 pub use resnet::{BasicBlock, Resnet18};
 pub use transformer::{
-    Embedding, Hypothesis, LayerNorm, MultiheadAttention, NormPlacement, SearchConfig,
-    SharedEmbeddings, TargetBatch, Transformer, TransformerConfig, TransformerDecoder,
-    TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, TransformerLoss,
+    Hypothesis, LayerNorm, MultiheadAttention, NormPlacement, SearchConfig, SharedEmbeddings,
+    TargetBatch, Transformer, TransformerConfig, TransformerDecoder, TransformerDecoderLayer,
+    TransformerEncoder, TransformerEncoderLayer, TransformerLoss,
 };
 pub use vgg::{Feature, Head, Vgg11Bn};
 pub use xsam_kernels::Activation;

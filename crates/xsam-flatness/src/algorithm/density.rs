@@ -71,7 +71,7 @@ pub fn density(
         let seed = quadrature.seed;
         let start = random_vector(operator.space(), Elements::Normal, seed, stream);
         let mut process = Process::new(start, quadrature.reorthogonalization, seed)?;
-        while process.len() < nodes && !process.is_complete() {
+        while process.len() < nodes && process.next.is_some() {
             process.step(operator)?;
         }
         let ritz = process.ritz();

@@ -96,7 +96,10 @@ impl Lanczos {
     /// If nothing is wanted, the tolerance is not a positive number, vectors would not fit into memory, or a product
     /// cannot be computed. That something has not converged is no error: the result says so.
     pub fn run(&self, operator: &mut dyn SymmetricOperator) -> Result<Eigenpairs, FlatnessError> {
-        self.check()?;
+        let any = self.wanted() > 0;
+        ConfigError::unless(any, "largest + smallest", 0, "at least one eigenvalue")?;
+        check::at_least_one("max_iterations", self.max_iterations)?;
+        check::positive("tolerance", self.tolerance)?;
         let limit = self.max_iterations.min(operator.dimension());
         let capped = Self {
             max_iterations: limit,
@@ -108,7 +111,7 @@ impl Lanczos {
         let (ritz, chosen) = loop {
             process.step(operator)?;
             let m = process.len();
-            let last = m >= limit || process.is_complete();
+            let last = m >= limit || process.next.is_none();
             // Between looks some iterations: a look is a small eigenproblem.
             if !last && m % 5 != 0 {
                 continue;
@@ -152,14 +155,6 @@ impl Lanczos {
         })
     }
 
-    fn check(&self) -> Result<(), FlatnessError> {
-        let any = self.wanted() > 0;
-        ConfigError::unless(any, "largest + smallest", 0, "at least one eigenvalue")?;
-        check::at_least_one("max_iterations", self.max_iterations)?;
-        check::positive("tolerance", self.tolerance)?;
-        Ok(())
-    }
-
     fn start(&self, operator: &dyn SymmetricOperator) -> Result<Process, FlatnessError> {
         let start = random_vector(operator.space(), Elements::Normal, self.seed, 0);
         Process::new(start, self.reorthogonalization, self.seed)
@@ -198,7 +193,7 @@ impl Lanczos {
         let mut vectors = vec![ParamVector::default(); chosen.len()];
         let mut again = self.start(operator)?;
         for j in 0..process.len() {
-            let Some(q) = again.next().cloned() else {
+            let Some(q) = again.next.clone() else {
                 break;
             };
             for (vector, &i) in vectors.iter_mut().zip(chosen) {

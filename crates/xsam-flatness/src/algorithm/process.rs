@@ -43,8 +43,8 @@ pub(crate) struct Process {
     basis: Vec<ParamVector>,
     /// The last column of `Q`, if nothing is re-orthogonalized.
     previous: Option<ParamVector>,
-    /// The next column of `Q`; none if the space cannot grow.
-    next: Option<ParamVector>,
+    /// The next column of `Q`; none if the space cannot grow: what is known of the operator is exact then but for rounding.
+    pub(crate) next: Option<ParamVector>,
 }
 
 impl Process {
@@ -71,17 +71,7 @@ impl Process {
         self.alphas.len()
     }
 
-    /// Whether the space cannot grow: what is known of the operator is exact but for rounding.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.next.is_none()
-    }
-
-    /// The next column of `Q`.
-    pub(crate) fn next(&self) -> Option<&ParamVector> {
-        self.next.as_ref()
-    }
-
-    /// A product with the operator. Nothing if the process is complete.
+    /// A product with the operator. Nothing if the space cannot grow.
     pub(crate) fn step(
         &mut self,
         operator: &mut dyn SymmetricOperator,

@@ -39,6 +39,9 @@ pub fn symmetric(eigenvalues: &[f64], seed: u64) -> DMatrix<f64> {
     &q * d * q.transpose()
 }
 
+/// Weights that are nowhere special.
+pub const START: [f64; 6] = [0.3, -0.2, 0.5, 0.1, 0.9, -0.4];
+
 /// The loss around a point, as one batch.
 pub fn surface<F: FnMut(&Point, usize) -> Tensor<1>>(
     point: &Point,

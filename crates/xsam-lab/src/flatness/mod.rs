@@ -305,7 +305,7 @@ impl Measure for Flatness<'_> {
                 Some(density(&mut hessian, &quadrature)?)
             }
         };
-        let (loss, grad_norm, step) = (hessian.loss(), hessian.grad_norm(), hessian.step());
+        let (loss, grad_norm, step) = (hessian.loss, hessian.grad_norm, hessian.step);
         let layers = match spec.layers {
             false => None,
             true => Some(layers(&scene.model, &mut surface, spec, listener)?),

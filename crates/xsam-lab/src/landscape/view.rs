@@ -82,7 +82,7 @@ impl View {
                     ..Lanczos::default()
                 };
                 let found = largest.run(&mut hessian)?.pairs;
-                let loss = hessian.loss();
+                let loss = hessian.loss;
                 let names = found
                     .iter()
                     .enumerate()

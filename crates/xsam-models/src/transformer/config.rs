@@ -8,7 +8,7 @@ use xsam_kernels::Activation;
 use super::layers::{LayerNorm, NormPlacement};
 use super::{Transformer, init};
 use crate::ModelError;
-use crate::error::{in_range, not_too_large, within};
+use crate::error::{not_too_large, unless, within};
 
 /// Ids a vocabulary may have: those of the special tokens and one word at least.
 pub(super) const VOCABULARIES: RangeInclusive<usize> = 4..=1 << 24;
@@ -105,34 +105,6 @@ impl TransformerConfig {
         self
     }
 
-    /// The same with another probability of dropout.
-    #[must_use]
-    pub fn with_dropout(mut self, dropout: f64) -> Self {
-        self.dropout = dropout;
-        self
-    }
-
-    /// The same with another activation.
-    #[must_use]
-    pub fn with_activation(mut self, activation: Activation) -> Self {
-        self.activation = activation;
-        self
-    }
-
-    /// The same with residual branches normalized elsewhere.
-    #[must_use]
-    pub fn with_norm_placement(mut self, norm_placement: NormPlacement) -> Self {
-        self.norm_placement = norm_placement;
-        self
-    }
-
-    /// The same with other tables shared.
-    #[must_use]
-    pub fn with_shared_embeddings(mut self, shared_embeddings: SharedEmbeddings) -> Self {
-        self.shared_embeddings = shared_embeddings;
-        self
-    }
-
     /// Checks every field, and that the model is not too large as a whole. Allocates nothing.
     ///
     /// # Errors
@@ -150,14 +122,13 @@ impl TransformerConfig {
         within("heads", self.heads, 1..=self.dim)?;
         within("encoder_layers", self.encoder_layers, LAYERS)?;
         within("decoder_layers", self.decoder_layers, LAYERS)?;
-        if !self.dim.is_multiple_of(self.heads) {
-            return Err(ModelError::Heads {
-                heads: self.heads,
-                dim: self.dim,
-            });
-        }
-        let (dropout, range) = (self.dropout, "at least 0 and below 1");
-        in_range((0.0..1.0).contains(&dropout), "dropout", dropout, range)
+        let (heads, dim, dropout) = (self.heads, self.dim, self.dropout);
+        unless(dim.is_multiple_of(heads), "heads", || {
+            format!("heads = {heads} does not divide dim = {dim}")
+        })?;
+        unless((0.0..1.0).contains(&dropout), "dropout", || {
+            format!("dropout = {dropout} is outside its range, at least 0 and below 1")
+        })
     }
 
     /// Builds the model on `device` with initial values customary for translation.
@@ -184,14 +155,6 @@ impl TransformerConfig {
         self.check_fields()?;
         let model = Transformer::zeroed(self, device);
         not_too_large(model, "a Transformer", Some("dim"))
-    }
-
-    pub(super) fn source_has_its_own_embedding(&self) -> bool {
-        self.shared_embeddings != SharedEmbeddings::All
-    }
-
-    pub(super) fn output_has_its_own_weight(&self) -> bool {
-        self.shared_embeddings == SharedEmbeddings::None
     }
 
     /// What stands after the last layer of either half.

@@ -17,11 +17,8 @@ fn check(config: &ModelConfig, batch: usize) {
     let loss = logits.powf_scalar(2.0).mean();
     let (mut largest, gradients) = (0.0, gradients(&model, loss));
     for (entry, (name, gradient)) in state::entries(&model).iter().zip(gradients) {
-        assert_eq!(
-            gradient.is_some(),
-            entry.kind.is_learned(),
-            "{config:?} {name}"
-        );
+        let learned = entry.kind.is_learned();
+        assert_eq!(gradient.is_some(), learned, "{config:?} {name}");
         for value in gradient.into_iter().flatten() {
             assert!(value.is_finite(), "{config:?} {name}");
             largest = f64::max(largest, value.abs());

@@ -6,6 +6,8 @@ use burn::tensor::{Device, FloatDType, Tensor};
 use xsam_models::state::{self, Kind, StateError};
 use xsam_models::{ClassifierName, ImageClassifier, Model, ModelConfig, parameter_count};
 
+use crate::common::values;
+
 fn build(name: ClassifierName) -> Model {
     ModelConfig::new(name, 3, 32, 10)
         .init(3, &Device::flex().autodiff())
@@ -133,10 +135,7 @@ fn linear_weights_are_read_and_written_in_pytorchs_memory_order() {
     .unwrap();
     // PyTorch: y0 = w[0, :] x + b0 with w = [[0, 1, 2], [3, 4, 5]] and b = [0, 1].
     let output = layer.forward(Tensor::<2>::from_floats([[1.0, 10.0, 100.0]], &device));
-    assert_eq!(
-        output.into_data().try_to_vec::<f32>().unwrap(),
-        [210.0, 544.0]
-    );
+    assert_eq!(values(&output), [210.0, 544.0]);
     let read = state::values(&layer);
     assert_eq!(read[0].0.shape, [2, 3]);
     assert_eq!(read[0].1, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
@@ -208,10 +207,8 @@ fn clones_are_not_altered_and_pending_statistics_do_not_return() {
     let clone = model.clone();
     model.forward(Tensor::ones([2, 3, 8, 8], &device));
     let before = state::values(&clone);
-    assert!(
-        before[3].1.iter().any(|&mean| mean != 0.0),
-        "the pass counts"
-    );
+    let means = &before[3].1;
+    assert!(means.iter().any(|&mean| mean != 0.0), "the pass counts");
 
     let filled = state::with_values(model, |_, e| vec![0.25; e.numel()]).unwrap();
     assert_eq!(state::values(&clone), before);

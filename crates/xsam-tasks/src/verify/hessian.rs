@@ -44,7 +44,7 @@ pub(super) fn replay(case: &HessianCase, place: &Place) -> Result<Deviations, St
     let expected = &case.expected;
     let mut deviations = Deviations::new(place.dtype, 0.0);
     if let Some(loss) = expected.loss {
-        deviations.relative(|| "loss".to_owned(), Some(hessian.loss()), loss, 0.0);
+        deviations.relative(|| "loss".to_owned(), Some(hessian.loss), loss, 0.0);
     }
     if let Some(parameters) = expected.parameters {
         let found = hessian.dimension() as f64;

@@ -53,17 +53,7 @@ pub enum WeightsError {
         /// The file.
         path: PathBuf,
     },
-    /// The model holds a value that is infinite or NaN.
-    #[error("{name}[{index}] of the model is {value}: weights are written only if all are finite")]
-    NotFinite {
-        /// The tensor.
-        name: String,
-        /// Position in PyTorch's memory order.
-        index: usize,
-        /// The value.
-        value: f64,
-    },
-    /// A tensor of the model cannot be filled.
+    /// A tensor of the model cannot be filled, or holds what is not written.
     #[error(transparent)]
     State(#[from] StateError),
 }
@@ -136,34 +126,16 @@ pub enum Mismatch {
         /// Its element type in the file.
         dtype: String,
     },
-    /// Values are infinite or NaN, or become so in the model's element type.
-    #[error(
-        "not finite: {} of {name} as {dtype}, the first {name}[{index}] = {value}",
-        values(*count)
-    )]
-    NotFinite {
+    /// Values are what they must not be.
+    #[error("{fault}: {} of {name}, the first {name}[{index}] = {value}", values(*count))]
+    Values {
         /// The tensor.
         name: String,
+        /// What is wrong with them: not finite, in the model's element type, or below zero.
+        fault: String,
         /// How many there are.
         count: usize,
         /// Position of the first such value, row-major.
-        index: usize,
-        /// The value.
-        value: f64,
-        /// The element type of the model's tensor.
-        dtype: &'static str,
-    },
-    /// Values of a running variance are below zero.
-    #[error(
-        "below zero: {} of the variance {name}, the first {name}[{index}] = {value}",
-        values(*count)
-    )]
-    NegativeVariance {
-        /// The tensor.
-        name: String,
-        /// How many there are.
-        count: usize,
-        /// Position of the first such value.
         index: usize,
         /// The value.
         value: f64,

@@ -99,11 +99,6 @@ impl Weights {
         })
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The tensors by name.
     pub fn tensors(&self) -> &BTreeMap<String, WeightTensor> {
         &self.tensors
@@ -208,21 +203,16 @@ fn mismatch(entry: &Entry, dtype: DType, tensor: Option<&WeightTensor>) -> Optio
     let most = dtype.finfo().map_or(f64::INFINITY, |range| range.max);
     // Not true of NaN.
     let fits = |value: f64| value.is_finite() && value.abs() <= most;
-    if let Some((count, index, value)) = odd(values, |value| !fits(value)) {
-        return Some(Mismatch::NotFinite {
-            name,
-            count,
-            index,
-            value,
-            dtype: dtype.name(),
-        });
-    }
-    if entry.kind != Kind::RunningVar {
-        return None;
-    }
-    let (count, index, value) = odd(values, |value| value < 0.0)?;
-    Some(Mismatch::NegativeVariance {
+    let found = match odd(values, |value| !fits(value)) {
+        Some(found) => Some((format!("not finite as {}", dtype.name()), found)),
+        None if entry.kind == Kind::RunningVar => odd(values, |value| value < 0.0)
+            .map(|found| ("a variance below zero".to_owned(), found)),
+        None => None,
+    };
+    let (fault, (count, index, value)) = found?;
+    Some(Mismatch::Values {
         name,
+        fault,
         count,
         index,
         value,

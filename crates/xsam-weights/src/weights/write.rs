@@ -8,7 +8,7 @@ use xsam_files::replace_file_with;
 
 use super::tensor::lowest_first;
 use super::{COUNTER, WeightsError, pytorch, safetensors};
-use crate::state::{self, Kind};
+use crate::state::{self, Kind, StateError};
 
 /// A format of files of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,8 +73,14 @@ fn tensors<M: Module>(model: &M) -> Result<Vec<WrittenTensor>, WeightsError> {
     for ((entry, values), dtype) in state::values(model).into_iter().zip(state::dtypes(model)) {
         let name = entry.name;
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            let value = values[index];
-            return Err(WeightsError::NotFinite { name, index, value });
+            let (value, dtype) = (values[index], dtype.name());
+            let error = StateError::NotFinite {
+                name,
+                index,
+                value,
+                dtype,
+            };
+            return Err(error.into());
         }
         let counter = (entry.kind == Kind::RunningVar).then(|| WrittenTensor {
             name: match name.rsplit_once('.') {

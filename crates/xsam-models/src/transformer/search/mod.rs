@@ -8,7 +8,7 @@ use burn::tensor::{Int, Tensor};
 use super::Transformer;
 use super::config::VOCABULARIES;
 use crate::ModelError;
-use crate::error::{in_range, within};
+use crate::error::{unless, within};
 use beam::Beams;
 
 /// The longest translations that are tried.
@@ -85,21 +85,19 @@ impl SearchConfig {
         within("vocabulary", vocabulary, VOCABULARIES)?;
         for (field, id) in [("begin", self.begin), ("end", self.end)] {
             within(field, id, 0..=vocabulary - 1)?;
-            if id == padding {
-                return Err(ModelError::IsPadding { field, id });
-            }
+            unless(id != padding, field, || {
+                format!("{field} and padding are both {id}; they need ids of their own")
+            })?;
         }
         within("beam", self.beam, 1..=vocabulary - 2)?;
         within("max_length_b", self.max_length_b, 1..=LONGEST)?;
         let (penalty, a) = (self.length_penalty, self.max_length_a);
-        in_range(
-            penalty.is_finite(),
-            "length_penalty",
-            penalty,
-            "finite numbers",
-        )?;
-        let range = "finite numbers that are at least 0";
-        in_range((0.0..f64::INFINITY).contains(&a), "max_length_a", a, range)
+        unless(penalty.is_finite(), "length_penalty", || {
+            format!("length_penalty = {penalty} is outside its range, finite numbers")
+        })?;
+        unless(a.is_finite() && a >= 0.0, "max_length_a", || {
+            format!("max_length_a = {a} is outside its range, finite numbers that are at least 0")
+        })
     }
 
     /// Tokens, without the one that ends it, that a translation of so many may have.

@@ -9,12 +9,10 @@ use crate::common::bits;
 use crate::initial::{is_uniform, moments_agree};
 
 fn model(seed: u64, device: &Device) -> Transformer {
-    TransformerConfig::new(300, PADDING)
-        .with_sizes(48, 80, 4)
-        .with_layers(1, 2)
-        .with_shared_embeddings(SharedEmbeddings::None)
-        .init(seed, device)
-        .unwrap()
+    let mut config = TransformerConfig::new(300, PADDING);
+    config.shared_embeddings = SharedEmbeddings::None;
+    let config = config.with_sizes(48, 80, 4).with_layers(1, 2);
+    config.init(seed, device).unwrap()
 }
 
 /// The tensor without the padding's row, which is checked to be zero.

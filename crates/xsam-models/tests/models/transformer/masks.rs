@@ -3,7 +3,7 @@
 use burn::tensor::{FloatDType, Int, Tensor};
 use xsam_models::{SharedEmbeddings, TargetBatch, Transformer, TransformerConfig, state};
 
-use super::{PADDING, Pairs, VOCABULARY, difference, filled, gradients, small, values};
+use super::{PADDING, Pairs, VOCABULARY, but, difference, filled, gradients, small, values};
 
 /// What the results of two shapes of one sum may differ by: their additions are grouped otherwise.
 const ROUNDING: f64 = 1e-5;
@@ -14,7 +14,7 @@ fn pairs() -> Pairs {
 
 /// Three tables: what stands for padding is only that.
 fn apart() -> TransformerConfig {
-    small().with_shared_embeddings(SharedEmbeddings::None)
+    but(|config| config.shared_embeddings = SharedEmbeddings::None)
 }
 
 /// The logits of the tokens that are no padding, sentence by sentence.

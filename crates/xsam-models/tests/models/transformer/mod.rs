@@ -24,6 +24,13 @@ pub(super) fn small() -> TransformerConfig {
         .with_layers(2, 2)
 }
 
+/// [`small`] but for a change.
+pub(super) fn but(change: impl FnOnce(&mut TransformerConfig)) -> TransformerConfig {
+    let mut config = small();
+    change(&mut config);
+    config
+}
+
 /// A model with no weight near zero, so that everything has a say.
 pub(super) fn filled(config: &TransformerConfig, seed: u64, dtype: FloatDType) -> Transformer {
     let model = config.init(0, &Device::flex().autodiff()).unwrap();

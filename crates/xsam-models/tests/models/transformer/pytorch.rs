@@ -25,24 +25,24 @@ fn loss_logits_and_gradients_are_pytorchs() {
 
 fn agrees(case: &Value, dtype: FloatDType, tolerance: f64) {
     let seed = case["seed"].as_u64().unwrap();
-    let config = TransformerConfig::new(13, 0)
+    let mut config = TransformerConfig::new(13, 0)
         .with_sizes(8, 12, 2)
-        .with_layers(2, 2)
-        .with_norm_placement(match case["norm_first"].as_bool().unwrap() {
-            true => NormPlacement::Pre,
-            false => NormPlacement::Post,
-        })
-        .with_activation(match case["activation"].as_str().unwrap() {
-            "relu" => Activation::Relu,
-            "gelu" => Activation::Gelu,
-            other => panic!("{other}"),
-        })
-        .with_shared_embeddings(match case["shared"].as_str().unwrap() {
-            "none" => SharedEmbeddings::None,
-            "target" => SharedEmbeddings::Target,
-            "all" => SharedEmbeddings::All,
-            other => panic!("{other}"),
-        });
+        .with_layers(2, 2);
+    config.norm_placement = match case["norm_first"].as_bool().unwrap() {
+        true => NormPlacement::Pre,
+        false => NormPlacement::Post,
+    };
+    config.activation = match case["activation"].as_str().unwrap() {
+        "relu" => Activation::Relu,
+        "gelu" => Activation::Gelu,
+        other => panic!("{other}"),
+    };
+    config.shared_embeddings = match case["shared"].as_str().unwrap() {
+        "none" => SharedEmbeddings::None,
+        "target" => SharedEmbeddings::Target,
+        "all" => SharedEmbeddings::All,
+        other => panic!("{other}"),
+    };
     let model = filled(&config, seed, dtype);
     let source = [vec![3, 4, 5, 6, 2], vec![7, 2], vec![8, 9, 10, 2]];
     let input = [vec![1, 11, 12, 3], vec![1, 4], vec![1, 5, 6]];

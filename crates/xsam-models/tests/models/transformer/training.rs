@@ -3,7 +3,7 @@
 use burn::tensor::FloatDType;
 use xsam_models::{Activation, NormPlacement, SharedEmbeddings, Transformer};
 
-use super::{Pairs, difference, filled, gradients, small, values};
+use super::{Pairs, but, difference, filled, gradients, small, values};
 
 fn loss(model: &Transformer, seed: Option<u64>) -> f64 {
     let pairs = Pairs::new(1, &[(4, 6), (9, 2)]);
@@ -19,10 +19,11 @@ fn every_parameter_gets_a_gradient() {
         SharedEmbeddings::All,
     ] {
         for placement in [NormPlacement::Pre, NormPlacement::Post] {
-            let config = small()
-                .with_shared_embeddings(shared)
-                .with_norm_placement(placement)
-                .with_activation(Activation::Gelu);
+            let config = but(|config| {
+                config.shared_embeddings = shared;
+                config.norm_placement = placement;
+                config.activation = Activation::Gelu;
+            });
             let model = filled(&config, 3, FloatDType::F32);
             let result = model.loss(pairs.source(0), pairs.target(0), 0.1, Some(1));
             for (name, gradient) in gradients(&model, result.loss) {
@@ -45,7 +46,7 @@ fn a_seed_decides_what_is_dropped() {
         assert_ne!(loss(&model, Some(1)), loss(&model, Some(2)));
         assert_ne!(loss(&model, Some(1)), loss(&model, None));
         assert_eq!(loss(&model, None), loss(&model, None));
-        let whole = filled(&small().with_dropout(0.0), 4, dtype);
+        let whole = filled(&but(|config| config.dropout = 0.0), 4, dtype);
         assert_eq!(loss(&whole, Some(1)), loss(&model, None));
     }
 }
