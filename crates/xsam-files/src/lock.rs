@@ -90,39 +90,34 @@ impl Owner {
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Anybody may have written the file.
-        let told = |text: &str, most: usize| -> String {
+        let told = |text: &str| -> String {
             let shown = text.chars().flat_map(|c| match c.is_control() {
                 true => c.escape_default().collect::<Vec<_>>(),
                 false => vec![c],
             });
-            let mut told: String = shown.take(most).collect();
-            if told.chars().count() == most {
+            let mut told: String = shown.take(MOST_TOLD).collect();
+            if told.chars().count() == MOST_TOLD {
                 told.push_str("..");
             }
             told
         };
-        let since = UNIX_EPOCH.checked_add(Duration::from_secs(self.since));
+        let (command, host) = (told(&self.command), told(&self.host));
+        write!(f, "`{command}`, process {} on {host}", self.process)?;
         // The format has no later years.
-        let since = since.filter(|_| self.since < 253_402_300_800);
-        write!(
-            f,
-            "`{}`, process {} on {}",
-            told(&self.command, MOST_TOLD),
-            self.process,
-            told(&self.host, MOST_TOLD)
-        )?;
-        match since {
-            Some(since) => write!(f, " since {}", httpdate::fmt_http_date(since)),
-            None => Ok(()),
+        match self.since < 253_402_300_800 {
+            true => {
+                let since = UNIX_EPOCH + Duration::from_secs(self.since);
+                write!(f, " since {}", httpdate::fmt_http_date(since))
+            }
+            false => Ok(()),
         }
     }
 }
 
 /// An owner in words, of whom nothing may be known.
 fn owner(owner: &Option<Owner>) -> String {
-    owner
-        .as_ref()
-        .map_or_else(|| "another process".to_owned(), Owner::to_string)
+    let unknown = || "another process".to_owned();
+    owner.as_ref().map_or_else(unknown, Owner::to_string)
 }
 
 impl LockFile {
@@ -132,21 +127,9 @@ impl LockFile {
     ///
     /// If another one has locked it, which is told at once; or the file cannot be made or locked.
     pub fn take(path: &Path, owner: &Owner) -> Result<Self, LockError> {
-        for attempt in 0..ATTEMPTS {
-            if attempt > 0 {
-                sleep(PAUSE);
-            }
-            if let Some(file) = attempt_at(path, File::try_lock)? {
-                let mut lock = Self {
-                    file,
-                    path: path.to_owned(),
-                    is_shared: false,
-                };
-                lock.say(owner);
-                return Ok(lock);
-            }
-        }
-        Err(LockError::Busy(Owner::read(path)))
+        let mut lock = Self::lock(path, false)?;
+        lock.say(owner);
+        Ok(lock)
     }
 
     /// Locks the file at `path` for several that share it, as long as nobody has it for himself.
@@ -155,19 +138,7 @@ impl LockFile {
     ///
     /// As [`take`](Self::take).
     pub fn share(path: &Path) -> Result<Self, LockError> {
-        for attempt in 0..ATTEMPTS {
-            if attempt > 0 {
-                sleep(PAUSE);
-            }
-            if let Some(file) = attempt_at(path, File::try_lock_shared)? {
-                return Ok(Self {
-                    file,
-                    path: path.to_owned(),
-                    is_shared: true,
-                });
-            }
-        }
-        Err(LockError::Busy(Owner::read(path)))
+        Self::lock(path, true)
     }
 
     /// Checks that nobody has locked the file at `path` for himself, or that it is not there.
@@ -194,6 +165,22 @@ impl LockFile {
         path.with_file_name(name)
     }
 
+    fn lock(path: &Path, is_shared: bool) -> Result<Self, LockError> {
+        for attempt in 0..ATTEMPTS {
+            if attempt > 0 {
+                sleep(PAUSE);
+            }
+            if let Some(file) = attempt_at(path, is_shared)? {
+                return Ok(Self {
+                    file,
+                    path: path.to_owned(),
+                    is_shared,
+                });
+            }
+        }
+        Err(LockError::Busy(Owner::read(path)))
+    }
+
     /// Writes down who has the lock. That it cannot be written, say on a full disk, is for those to tell who have more to
     /// write.
     fn say(&mut self, owner: &Owner) {
@@ -216,15 +203,16 @@ impl Drop for LockFile {
 }
 
 /// The file at `path`, locked, unless somebody has it.
-fn attempt_at(
-    path: &Path,
-    lock: impl Fn(&File) -> Result<(), TryLockError>,
-) -> io::Result<Option<File>> {
+fn attempt_at(path: &Path, is_shared: bool) -> io::Result<Option<File>> {
     loop {
         let mut options = OpenOptions::new();
         let options = options.read(true).write(true).create(true).truncate(false);
         let file = options.open(path)?;
-        match lock(&file) {
+        let locked = match is_shared {
+            true => file.try_lock_shared(),
+            false => file.try_lock(),
+        };
+        match locked {
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
                 return Err(error);

@@ -10,7 +10,7 @@ use xsam_flatness::{
     DifferenceStep, Elements, Hessian, LossSurface, Mode, SymmetricOperator, random_vector,
 };
 use xsam_kernels::cross_entropy;
-use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName, reference};
+use xsam_models::{ClassifierName, ImageClassifier, Model, ModelConfig, reference};
 
 const BATCHES: usize = 2;
 const BATCH: usize = 128;
@@ -32,7 +32,7 @@ fn main() {
 
 fn measure(mode: Mode) {
     let device = Device::flex().autodiff();
-    let config = ModelConfig::new(ModelName::Resnet18, 3, 32, CLASSES).with_width(16);
+    let config = ModelConfig::new(ClassifierName::Resnet18, 3, 32, CLASSES).with_width(16);
     let model = config.init(1, &device).unwrap();
     let batches: Vec<(Tensor<4>, Tensor<1, Int>)> = (0..BATCHES as u64)
         .map(|seed| {

@@ -1,16 +1,15 @@
 //! How flat a minimum is: curvature, sharpness and landscapes of any [Burn](https://burn.dev) model and loss.
 //!
 //! ```text
-//! model, loss, batches -> LossSurface -> Hessian, GaussNewton -> Lanczos, hutchinson, density ..
+//! model, loss, batches -> LossSurface -> Hessian, GaussNewton -> Lanczos, hutch_plus_plus, density ..
 //! ```
 //!
 //! * [`LossSurface`] is the loss around the weights, a mean over batches, in evaluation or training mode. The model is
 //!   left as it is found.
 //! * [`SymmetricOperator`]s say what is multiplied: [`Hessian`], [`GaussNewton`], or one of your own.
-//! * Algorithms say what is computed: [`Lanczos`] and [`PowerIteration`] eigenvalues, [`hutchinson`],
-//!   [`hutch_plus_plus`] and [`exact_moments`] the trace, [`density()`] the distribution of all eigenvalues. Results carry
-//!   what it takes to believe them: residuals, standard errors, whether they converged.
-//!
+//! * Algorithms say what is computed: [`Lanczos`] eigenvalues, [`hutch_plus_plus`] and [`exact_moments`] the trace,
+//!   [`density()`] the distribution of all eigenvalues. Results carry what it takes to believe them: residuals, standard
+//!   errors, whether they converged.
 //! * [`Sharpness`] says by how much the loss rises within a distance, [`m_sharpness()`] batch by batch, and
 //!   [`faithfulness`] how near the directions of SGD, SAM and XSAM come to the highest point.
 //!
@@ -34,9 +33,8 @@ mod sharpness;
 mod surface;
 
 pub use algorithm::{
-    Density, Eigenpair, Eigenpairs, Estimate, Lanczos, Moments, PowerIteration, Quadrature,
-    Reorthogonalization, Wanted, available_memory, density, exact_moments, hutch_plus_plus,
-    hutchinson,
+    Density, Eigenpair, Eigenpairs, Lanczos, Moments, Quadrature, Reorthogonalization, SampleMean,
+    available_memory, density, exact_moments, hutch_plus_plus,
 };
 pub use error::FlatnessError;
 pub use landscape::{

@@ -23,13 +23,8 @@ impl Shares {
         self.0.len()
     }
 
-    /// Samples of the batches `active` together.
-    pub(crate) fn samples(&self, active: Range<usize>) -> usize {
-        self.0[active].iter().sum()
-    }
-
     /// The share of batch `i` in the mean over the batches `active`.
     pub(crate) fn share(&self, i: usize, active: Range<usize>) -> f64 {
-        self.0[i] as f64 / self.samples(active) as f64
+        self.0[i] as f64 / self.0[active].iter().sum::<usize>() as f64
     }
 }

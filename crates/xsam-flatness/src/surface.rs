@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use burn::module::{Flag, Module, ModuleMapper, Param, ParamGroup, ParamId};
 use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
-use xsam::method::{Evaluation, Objective, ParamVector, Passes, parameters};
+use xsam::method::{Evaluation, Objective, ParamVector, parameters};
 use xsam::{PassPoint, StepError};
 use xsam_kernels::kinks::{self, Kinks};
 
@@ -56,10 +56,8 @@ pub struct LossSurface<M, F> {
     seed: u64,
     point: Option<M>,
     ascents: usize,
-    passes: Passes,
     /// The sides of kinks at the weights, of as many batches as there is room for.
     kinks: HashMap<usize, Kinks>,
-    kinks_bytes: usize,
 }
 
 impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
@@ -90,9 +88,7 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
             seed: 0,
             point: None,
             ascents: 0,
-            passes: Passes::default(),
             kinks: HashMap::new(),
-            kinks_bytes: 0,
         })
     }
 
@@ -101,7 +97,6 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self.kinks.clear();
-        self.kinks_bytes = 0;
         self
     }
 
@@ -125,19 +120,9 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
         self.shares.len()
     }
 
-    /// Number of samples that the loss is a mean over.
-    pub fn samples(&self) -> usize {
-        self.shares.samples(self.active.clone())
-    }
-
     /// The share of batch `i` in the mean.
     fn share(&self, i: usize) -> f64 {
         self.shares.share(i, self.active.clone())
-    }
-
-    /// Passes so far, over all batches each.
-    pub fn passes(&self) -> Passes {
-        self.passes
     }
 
     /// The model in its mode, at the weights.
@@ -166,9 +151,8 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
         }
         let here = self.copy(&self.model).no_grad();
         let (_, kinks) = kinks::record(|| self.batch(&here, i));
-        let bytes = kinks.bytes();
-        if self.kinks_bytes + bytes <= KINKS {
-            self.kinks_bytes += bytes;
+        let noted: usize = self.kinks.values().map(Kinks::bytes).sum();
+        if noted + kinks.bytes() <= KINKS {
             self.kinks.insert(i, kinks.clone());
         }
         kinks
@@ -191,7 +175,6 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Objective for LossSurface<M, F
     }
 
     fn evaluate(&mut self) -> Result<Evaluation, StepError> {
-        self.passes.gradients += 1;
         let model = self.copy(self.point.as_ref().unwrap_or(&self.model));
         let (mut mean, mut gradient) = (0.0, ParamVector::default());
         for i in self.active.clone() {
@@ -217,7 +200,6 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Objective for LossSurface<M, F
     fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
         let mut losses = Vec::with_capacity(offsets.len());
         for offset in offsets {
-            self.passes.losses += 1;
             let candidate = parameters::displaced(self.copy(&self.model).no_grad(), offset);
             let mut mean = 0.0;
             for i in self.active.clone() {
@@ -250,17 +232,13 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Surface for LossSurface<M, F> 
         direction: &ParamVector,
         length: f64,
     ) -> Result<ParamVector, FlatnessError> {
-        self.passes.gradients += 2;
-        if self.active.clone().any(|i| !self.kinks.contains_key(&i)) {
-            self.passes.losses += 1;
-        }
         let at = |length| parameters::displaced(self.copy(&self.model), &[(length, direction)]);
         let (ahead, behind) = (at(length), at(-length));
         let mut total = ParamVector::default();
         for i in self.active.clone() {
             let kinks = self.kinks(i);
-            let ahead = self.slope_on(&kinks, &ahead, i)?;
-            let behind = self.slope_on(&kinks, &behind, i)?;
+            let ahead = self.gradient_on(&kinks, &ahead, i)?;
+            let behind = self.gradient_on(&kinks, &behind, i)?;
             let share = self.share(i);
             total = total.combine(1.0, &ahead.combine(1.0, &behind, -1.0), share);
         }
@@ -270,7 +248,7 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Surface for LossSurface<M, F> 
 
 impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
     /// The gradient of batch `i` on these sides of its kinks.
-    fn slope_on(
+    fn gradient_on(
         &mut self,
         kinks: &Kinks,
         model: &M,

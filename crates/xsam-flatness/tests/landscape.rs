@@ -9,7 +9,7 @@ use burn::module::Module;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{BatchNorm, BatchNormConfig, Linear, LinearConfig};
 use burn::tensor::{DType, Device, Distribution, FloatDType, Tensor};
-use common::{Point, symmetric, values, vector};
+use common::{Point, START, assert_close, surface, symmetric, values, vector};
 use nalgebra::DVector;
 use xsam::PassPoint;
 use xsam::method::{Evaluation, Objective, ParamVector, Plane, parameters};
@@ -54,20 +54,24 @@ fn images() -> Tensor<4> {
     )
 }
 
-fn gradient(net: &Net, x: &Tensor<4>) -> ParamVector {
-    let loss = net.loss(x.clone());
-    Evaluation::of(net, loss, PassPoint::Weights)
-        .unwrap()
-        .gradient
+fn gradient<M: Module>(model: &M, loss: Tensor<1>) -> ParamVector {
+    let evaluation = Evaluation::of(model, loss, PassPoint::Weights);
+    evaluation.unwrap().gradient
+}
+
+#[track_caller]
+fn assert_orthonormal(a: &ParamVector, b: &ParamVector) {
+    assert_close(a.norm().unwrap(), 1.0, 1e-12);
+    assert_close(b.norm().unwrap(), 1.0, 1e-12);
+    assert_close(a.dot(b).unwrap(), 0.0, 1e-12);
 }
 
 #[test]
 fn a_quadratic_is_met_by_any_number_of_workers() {
     let matrix = symmetric(&[4.0, 2.0, 1.0, 0.5, -0.3, -1.0], 3);
-    let start = [0.3, -0.2, 0.5, 0.1, 0.9, -0.4];
-    let point = Point::new(&start, DType::F64);
+    let point = Point::new(&START, DType::F64);
     let loss = |p: &Point, _| p.quadratic(&matrix);
-    let surface = || LossSurface::new(&point, Mode::Evaluation, &[1], loss).unwrap();
+    let surface = || surface(&point, loss);
     let like = surface().evaluate().unwrap().gradient;
     let layout = [(like.entries()[0].0, 2), (like.entries()[1].0, 4)];
     let ways = [
@@ -91,9 +95,9 @@ fn a_quadratic_is_met_by_any_number_of_workers() {
     let losses = taken(1);
     for (point, loss) in points.iter().zip(&losses) {
         let [a, b] = ways.map(|way| DVector::from_row_slice(&way));
-        let w = DVector::from_row_slice(&start) + a * point[0] + b * point[1];
+        let w = DVector::from_row_slice(&START) + a * point[0] + b * point[1];
         let expected = 0.5 * w.dot(&(&matrix * &w));
-        assert!((loss - expected).abs() < 1e-12, "{loss} {expected}");
+        assert_close(*loss, expected, 1e-12);
     }
     assert_eq!(losses, taken(2));
     assert_eq!(losses, taken(3));
@@ -103,7 +107,7 @@ fn a_quadratic_is_met_by_any_number_of_workers() {
 fn a_scan_ends_when_it_is_asked_to_and_at_an_error() {
     let point = Point::new(&[1.0, 2.0, 3.0], DType::F64);
     let loss = |p: &Point, _| p.joined().powi_scalar(2).sum();
-    let surface = || LossSurface::new(&point, Mode::Evaluation, &[1], loss).unwrap();
+    let surface = || surface(&point, loss);
     let direction = surface().evaluate().unwrap().gradient;
     let directions = [direction];
     let points: Vec<Vec<f64>> = evenly(0.0, 1.0, 100).into_iter().map(|x| vec![x]).collect();
@@ -127,7 +131,7 @@ fn a_scan_ends_when_it_is_asked_to_and_at_an_error() {
     assert!(error.to_string().starts_with("workers = 0"), "{error}");
 
     let two = |p: &Point, _| p.joined();
-    let surface = || LossSurface::new(&point, Mode::Evaluation, &[1], two).unwrap();
+    let surface = || common::surface(&point, two);
     let error = scan(&mut [surface(), surface()], &directions, &points, go_on);
     assert!(matches!(error, Err(FlatnessError::Loss(_))));
 }
@@ -144,18 +148,14 @@ fn numbers_that_are_evenly_apart_meet_both_ends_and_the_middle() {
 #[test]
 fn filters_of_a_random_direction_are_as_long_as_those_of_the_model() {
     let net = Net::new(1, 5);
-    let like = gradient(&net, &images());
+    let like = gradient(&net, net.loss(images()));
     let direction = filter_normalized(&net, &like, 3, 0).unwrap();
     let weights = parameters::weight_vector(&net, &like);
     let of = |vector: &ParamVector, name: &str| {
         let entries = state::entries(&net);
         let id = entries.iter().find(|e| e.name == name).unwrap().id;
         let (_, tensor) = vector.entries().iter().find(|(i, _)| *i == id).unwrap();
-        tensor
-            .clone()
-            .into_data()
-            .iter::<f64>()
-            .collect::<Vec<f64>>()
+        tensor.to_data().iter::<f64>().collect::<Vec<f64>>()
     };
     let norms = |filters: Vec<Vec<f64>>| -> Vec<f64> {
         let norm = |f: &Vec<f64>| f.iter().map(|x| x * x).sum::<f64>().sqrt();
@@ -174,7 +174,7 @@ fn filters_of_a_random_direction_are_as_long_as_those_of_the_model() {
         let expected = norms(cut(of(&weights, name)));
         let found = norms(cut(of(&direction, name)));
         for (a, b) in found.iter().zip(&expected) {
-            assert!((a - b).abs() < 1e-12 * b, "{name}: {a} {b}");
+            assert_close(*a, *b, 1e-12 * b);
         }
         assert_ne!(of(&direction, name), of(&weights, name));
     }
@@ -187,9 +187,7 @@ fn filters_of_a_random_direction_are_as_long_as_those_of_the_model() {
     assert_ne!(values(&other), values(&direction));
 
     let point = Point::new(&[1.0, 2.0, 3.0], DType::F64);
-    let mut only_vectors = Evaluation::of(&point, point.joined().sum(), PassPoint::Weights)
-        .unwrap()
-        .gradient;
+    let mut only_vectors = gradient(&point, point.joined().sum());
     let first = only_vectors.entries()[0].0;
     only_vectors.retain(|id| id == first);
     assert!(filter_normalized(&point, &only_vectors, 0, 0).is_err());
@@ -199,7 +197,7 @@ fn filters_of_a_random_direction_are_as_long_as_those_of_the_model() {
 fn the_way_between_two_models_leads_from_one_to_the_other_with_their_statistics() {
     let (a, b) = (Net::new(1, 5), Net::new(2, 5));
     let x = images();
-    let before: Vec<_> = state::values(&a).into_iter().map(|(_, v)| v).collect();
+    let before = state::values(&a);
     let way = between(&a, &b).unwrap();
     let loss = |m: &Net, _: usize| m.loss(x.clone());
     let mut surface = LossSurface::new(&a, Mode::Evaluation, &[6], loss).unwrap();
@@ -207,18 +205,14 @@ fn the_way_between_two_models_leads_from_one_to_the_other_with_their_statistics(
         .losses(&[vec![(0.0, &way)], vec![(1.0, &way)]])
         .unwrap();
     let plain = |m: &Net| {
-        m.valid()
-            .loss(x.clone().inner())
-            .into_data()
-            .iter::<f64>()
-            .sum::<f64>()
+        let loss = m.valid().loss(x.clone().inner()).into_data();
+        loss.iter::<f64>().sum::<f64>()
     };
-    assert!((found[0] - plain(&a)).abs() < 1e-12);
-    assert!((found[1] - plain(&b)).abs() < 1e-12);
+    assert_close(found[0], plain(&a), 1e-12);
+    assert_close(found[1], plain(&b), 1e-12);
     assert!((plain(&a) - plain(&b)).abs() > 1e-3);
     // Clones share running statistics, and yet nothing has moved.
-    let after: Vec<_> = state::values(&a).into_iter().map(|(_, v)| v).collect();
-    assert_eq!(before, after);
+    assert_eq!(state::values(&a), before);
     assert_eq!(surface.losses(&[vec![(0.0, &way)]]).unwrap()[0], found[0]);
 
     let error = between(&a, &Net::new(1, 4)).unwrap_err();
@@ -228,9 +222,7 @@ fn the_way_between_two_models_leads_from_one_to_the_other_with_their_statistics(
 #[test]
 fn principal_directions_of_points_in_a_plane_span_it() {
     let point = Point::new(&[0.0; 6], DType::F64);
-    let like = Evaluation::of(&point, point.joined().sum(), PassPoint::Weights)
-        .unwrap()
-        .gradient;
+    let like = gradient(&point, point.joined().sum());
     let layout = [(like.entries()[0].0, 2), (like.entries()[1].0, 4)];
     let make = |x: f64, y: f64| vector(&[x, 0.0, y, 0.0, x, 0.0], &layout, DType::F64);
     let points = [
@@ -241,9 +233,8 @@ fn principal_directions_of_points_in_a_plane_span_it() {
     ];
     let found = principal_directions(&points, 2).unwrap();
     let [a, b] = [&found.directions[0], &found.directions[1]];
-    assert!((a.norm().unwrap() - 1.0).abs() < 1e-12 && (b.norm().unwrap() - 1.0).abs() < 1e-12);
-    assert!(a.dot(b).unwrap().abs() < 1e-12);
-    assert!((found.shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+    assert_orthonormal(a, b);
+    assert_close(found.shares.iter().sum(), 1.0, 1e-12);
     assert!(found.shares[0] > 0.9);
     for (point, at) in points.iter().zip(&found.coordinates) {
         let back = a.clone().scale(at[0]).combine(1.0, b, at[1]);
@@ -259,42 +250,37 @@ fn principal_directions_of_points_in_a_plane_span_it() {
 #[test]
 fn xsams_plane_has_the_arc_of_the_method_and_finds_its_maximum() {
     let matrix = symmetric(&[9.0, 3.0, 1.0, 0.5, 0.2, -1.0], 3);
-    let start = [0.3, -0.2, 0.5, 0.1, 0.9, -0.4];
-    let point = Point::new(&start, DType::F64);
+    let point = Point::new(&START, DType::F64);
     let loss = |p: &Point, _| p.quadratic(&matrix);
-    let mut surface = LossSurface::new(&point, Mode::Evaluation, &[1], loss).unwrap();
+    let mut surface = surface(&point, loss);
     let (rho, rho_max) = (0.2, 0.5);
     let plane = XsamPlane::new(&mut surface, rho, rho_max, 1).unwrap();
     let [a, b] = &plane.axes;
-    assert!((a.norm().unwrap() - 1.0).abs() < 1e-12 && (b.norm().unwrap() - 1.0).abs() < 1e-12);
-    assert!(a.dot(b).unwrap().abs() < 1e-12);
+    assert_orthonormal(a, b);
 
     // By hand: the gradient is A w, and that at the ascent point A (w + rho g / |g|).
-    let w = DVector::from_row_slice(&start);
+    let w = DVector::from_row_slice(&START);
     let at = |w: &DVector<f64>| 0.5 * w.dot(&(&matrix * w));
     let g0 = &matrix * &w;
     let up = &w + rho * g0.normalize();
     let g1 = &matrix * &up;
     let psi = g0.normalize().dot(&g1.normalize()).acos();
-    assert!((plane.psi - psi).abs() < 1e-9 && (plane.loss - at(&w)).abs() < 1e-12);
-    assert!((plane.ascent_loss - at(&up)).abs() < 1e-9);
+    assert_close(plane.psi, psi, 1e-9);
+    assert_close(plane.loss, at(&w), 1e-12);
+    assert_close(plane.ascent_loss, at(&up), 1e-9);
     let v = |alpha: f64| {
         let (c0, c1) = (((1.0 - alpha) * psi).sin(), (alpha * psi).sin());
         (g0.normalize() * c0 + g1.normalize() * c1) / psi.sin()
     };
     let of = |alpha: f64| at(&(&w + rho_max * v(alpha)));
     for (alpha, loss) in plane.search.alphas.iter().zip(&plane.search.losses) {
-        assert!((loss - of(*alpha)).abs() < 1e-9, "{alpha}");
+        assert_close(*loss, of(*alpha), 1e-9);
         let [x, y] = plane.on_arc(rho_max, *alpha);
         let found = surface.losses(&[vec![(x, a), (y, b)]]).unwrap()[0];
-        assert!((loss - found).abs() < 1e-9, "{alpha}");
+        assert_close(*loss, found, 1e-9);
     }
-    let best = plane
-        .search
-        .alphas
-        .iter()
-        .copied()
-        .max_by(|a, b| of(*a).total_cmp(&of(*b)));
+    let alphas = plane.search.alphas.iter().copied();
+    let best = alphas.max_by(|a, b| of(*a).total_cmp(&of(*b)));
     assert_eq!(plane.alpha, best.unwrap());
 
     // It is the plane that the optimizer takes.
@@ -306,20 +292,20 @@ fn xsams_plane_has_the_arc_of_the_method_and_finds_its_maximum() {
         (like.gradient.clone(), like.norm),
         (ascent.gradient.clone(), ascent.norm),
     );
-    assert!((searched.unwrap().psi() - plane.psi).abs() < 1e-9);
+    assert_close(searched.unwrap().psi(), plane.psi, 1e-9);
 }
 
 #[test]
 fn where_there_is_no_plane_that_is_said() {
     let flat = Point::new(&[0.0; 3], DType::F64);
     let loss = |p: &Point, _| p.joined().powi_scalar(2).sum();
-    let mut surface = LossSurface::new(&flat, Mode::Evaluation, &[1], loss).unwrap();
+    let mut surface = surface(&flat, loss);
     let error = XsamPlane::new(&mut surface, 0.1, 0.2, 1).unwrap_err();
     assert!(matches!(error, FlatnessError::NoPlane { .. }));
     assert!(error.to_string().contains("a gradient is zero"), "{error}");
 
     let line = Point::new(&[1.0, 2.0, 3.0], DType::F64);
-    let mut surface = LossSurface::new(&line, Mode::Evaluation, &[1], loss).unwrap();
+    let mut surface = common::surface(&line, loss);
     let error = XsamPlane::new(&mut surface, 0.1, 0.2, 1).unwrap_err();
     assert!(error.to_string().contains("on one line"), "{error}");
     for (rho, rho_max, steps) in [(0.0, 0.1, 1), (0.1, f64::NAN, 1), (0.1, 0.1, 0)] {

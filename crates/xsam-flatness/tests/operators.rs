@@ -6,12 +6,12 @@ mod common;
 use burn::module::{Module, ParamGroup};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::tensor::{DType, Device, FloatDType, Int, Tensor, TensorData};
-use common::{Point, orthogonal, symmetric, values};
+use common::{Point, START, assert_close, orthogonal, surface, symmetric, values};
 use nalgebra::DVector;
 use xsam::method::{Objective, ParamVector};
 use xsam_flatness::{
     DifferenceStep, Elements, FlatnessError, GaussNewton, Hessian, Lanczos, LossSurface, Mode,
-    SymmetricOperator, Wanted, exact_moments, random_vector,
+    SymmetricOperator, exact_moments, random_vector,
 };
 use xsam_models::{cast, reference::fill};
 
@@ -91,7 +91,7 @@ fn the_hessian_of_a_quadratic_is_its_matrix() {
         let matrix = symmetric(&[5.0, 2.0, 1.0, 0.5, -0.3, -1.0, 0.0], 1);
         let point = Point::new(&[0.3, -0.2, 0.5, 0.1, 0.9, -0.4, 0.2], dtype);
         let quadratic = |p: &Point, _| p.quadratic(&matrix);
-        let mut surface = LossSurface::new(&point, Mode::Evaluation, &[1], quadratic).unwrap();
+        let mut surface = surface(&point, quadratic);
         let mut hessian = Hessian::new(&mut surface, None, step).unwrap();
         assert_eq!(hessian.dimension(), 7);
         for seed in 0..4 {
@@ -109,23 +109,19 @@ fn the_hessian_of_a_quadratic_is_its_matrix() {
 #[test]
 fn a_group_has_its_block() {
     let matrix = symmetric(&[5.0, 2.0, 1.0, 0.5, -0.3, -1.0], 2);
-    let point = Point::new(&[0.3, -0.2, 0.5, 0.1, 0.9, -0.4], DType::F64);
+    let point = Point::new(&START, DType::F64);
     let quadratic = |p: &Point, _| p.quadratic(&matrix);
-    let mut surface = LossSurface::new(&point, Mode::Evaluation, &[1], quadratic).unwrap();
+    let mut surface = surface(&point, quadratic);
     let group = ParamGroup::from_path("second");
     let mut hessian = Hessian::new(&mut surface, Some(&group), DifferenceStep::Auto).unwrap();
     assert_eq!(hessian.dimension(), 4);
     let block = matrix.view((2, 2), (4, 4)).trace();
-    assert!((exact_moments(&mut hessian).unwrap().trace.value - block).abs() < 1e-7);
+    assert_close(exact_moments(&mut hessian).unwrap().trace, block, 1e-7);
 
     let nothing = ParamGroup::from_path("third");
     let error = Hessian::new(&mut surface, Some(&nothing), DifferenceStep::Auto).map(|_| ());
-    assert!(
-        error
-            .unwrap_err()
-            .to_string()
-            .starts_with("group = nothing")
-    );
+    let error = error.unwrap_err().to_string();
+    assert!(error.starts_with("group = nothing"), "{error}");
     let step = DifferenceStep::Relative(0.0);
     let error = Hessian::new(&mut surface, None, step).map(|_| ());
     assert!(error.unwrap_err().to_string().starts_with("step = 0"));
@@ -145,14 +141,13 @@ fn a_mean_over_batches_is_that_over_their_samples() {
     };
     let mut parts = LossSurface::new(&net, Mode::Evaluation, &SIZES, loss).unwrap();
     let mut whole = LossSurface::new(&net, Mode::Evaluation, &[19], all).unwrap();
-    assert_eq!((parts.samples(), whole.samples()), (19, 19));
     let (a, b) = (parts.evaluate().unwrap(), whole.evaluate().unwrap());
-    assert!((a.loss - b.loss).abs() < 1e-12);
+    assert_close(a.loss, b.loss, 1e-12);
     let difference = a.gradient.combine(1.0, &b.gradient, -1.0);
     let error = difference.norm().unwrap();
     assert!(error < 1e-12, "{error}");
     let losses = parts.losses(&[vec![]]).unwrap();
-    assert!((losses[0] - a.loss).abs() < 1e-12);
+    assert_close(losses[0], a.loss, 1e-12);
 }
 
 #[test]
@@ -166,20 +161,15 @@ fn the_trace_is_the_sum_of_the_eigenvalues_and_the_model_is_as_it_was() {
         let n = hessian.dimension();
         assert_eq!(n, 4 * 5 + 5 + 2 * 5 + 5 * CLASSES + CLASSES);
         let lanczos = Lanczos {
-            wanted: Wanted::Ends {
-                largest: n,
-                smallest: 0,
-            },
+            largest: n,
+            smallest: 0,
             max_iterations: n,
             ..Lanczos::default()
         };
         let pairs = lanczos.run(&mut hessian).unwrap();
         let sum: f64 = pairs.pairs.iter().map(|pair| pair.value).sum();
-        let trace = exact_moments(&mut hessian).unwrap().trace.value;
-        assert!(
-            (sum - trace).abs() < 1e-5 * trace.abs(),
-            "{mode:?}: {sum} {trace}"
-        );
+        let trace = exact_moments(&mut hessian).unwrap().trace;
+        assert_close(sum, trace, 1e-5 * trace.abs());
         let probe = random_vector(hessian.space(), Elements::Normal, 5, 0);
         let error = hessian.discretization(&probe).unwrap();
         assert!(error < 1e-4, "{mode:?}: {error}");
@@ -202,7 +192,7 @@ fn modes_are_what_they_say() {
         .into_data()
         .iter::<f64>()
         .sum();
-    assert!((at(Mode::Evaluation, 1) - plain).abs() < 1e-12);
+    assert_close(at(Mode::Evaluation, 1), plain, 1e-12);
     assert_eq!(at(Mode::Training, 1), at(Mode::Training, 1));
     assert_ne!(at(Mode::Training, 1), at(Mode::Training, 2));
     assert_ne!(at(Mode::Training, 1), at(Mode::Evaluation, 1));
@@ -238,12 +228,10 @@ fn gauss_newton_is_symmetric_and_positive() {
     let w = random_vector(matrix.space(), Elements::Normal, 2, 0);
     let (gv, gw) = (matrix.apply(&v).unwrap(), matrix.apply(&w).unwrap());
     let (a, b) = (w.dot(&gv).unwrap(), v.dot(&gw).unwrap());
-    assert!((a - b).abs() < 1e-7 * a.abs(), "{a} {b}");
+    assert_close(a, b, 1e-7 * a.abs());
     let lanczos = Lanczos {
-        wanted: Wanted::Ends {
-            largest: 1,
-            smallest: 1,
-        },
+        largest: 1,
+        smallest: 1,
         ..Lanczos::default()
     };
     let pairs = lanczos.run(&mut matrix).unwrap().pairs;
@@ -258,14 +246,12 @@ fn gauss_newton_is_symmetric_and_positive() {
 fn a_loss_that_is_not_finite_says_where() {
     let point = Point::new(&[1.0; 6], DType::F32);
     let broken = |p: &Point, _| p.joined().sum() * f64::NAN;
-    let mut surface = LossSurface::new(&point, Mode::Evaluation, &[1], broken).unwrap();
+    let mut surface = surface(&point, broken);
     let error = Hessian::new(&mut surface, None, DifferenceStep::Auto).map(|_| ());
     let error = error.unwrap_err();
     assert!(matches!(error, FlatnessError::NotFinite { .. }));
-    assert!(
-        error.to_string().starts_with("not finite at the weights"),
-        "{error}"
-    );
+    let error = error.to_string();
+    assert!(error.starts_with("not finite at the weights"), "{error}");
 
     for samples in [&[][..], &[3, 0]] {
         let loss = |p: &Point, _| p.joined().sum();
@@ -280,20 +266,16 @@ fn a_loss_that_is_not_finite_says_where() {
 #[test]
 fn moves_add_up_and_are_undone() {
     let matrix = symmetric(&[5.0, 2.0, 1.0, 0.5, -0.3, -1.0], 3);
-    let point = Point::new(&[0.3, -0.2, 0.5, 0.1, 0.9, -0.4], DType::F64);
+    let point = Point::new(&START, DType::F64);
     let quadratic = |p: &Point, _| p.quadratic(&matrix);
-    let mut surface = LossSurface::new(&point, Mode::Evaluation, &[1], quadratic).unwrap();
+    let mut surface = surface(&point, quadratic);
     let start = surface.evaluate().unwrap();
     let way: ParamVector = random_vector(&start.gradient, Elements::Normal, 1, 0);
     surface.advance(0.5, &way);
     surface.advance(1.5, &way);
     let there = surface.evaluate().unwrap();
     let expected = surface.losses(&[vec![(2.0, &way)]]).unwrap()[0];
-    assert!((there.loss - expected).abs() < 1e-12);
+    assert_close(there.loss, expected, 1e-12);
     surface.reset();
     assert_eq!(surface.evaluate().unwrap().loss, start.loss);
-    assert_eq!(
-        (surface.passes().gradients, surface.passes().losses),
-        (3, 1)
-    );
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use burn::tensor::{DType, Tensor};
-use common::{Point, symmetric};
+use common::{Point, START, assert_close, surface, symmetric};
 use nalgebra::DMatrix;
 use xsam::method::Objective;
 use xsam_flatness::{
@@ -19,10 +19,6 @@ fn bowl() -> (DMatrix<f64>, Point) {
     let matrix = symmetric(&EIGENVALUES, 1);
     let near = [0.003, -0.002, 0.001, 0.002, -0.001, 0.003];
     (matrix, Point::new(&near, DType::F64))
-}
-
-fn surface<F: FnMut(&Point, usize) -> Tensor<1>>(point: &Point, loss: F) -> LossSurface<Point, F> {
-    LossSurface::new(point, Mode::Evaluation, &[1], loss).unwrap()
 }
 
 #[test]
@@ -43,10 +39,7 @@ fn the_worst_case_of_a_quadratic_is_its_largest_eigenvalue() {
     assert!(report.worst >= report.ascent_steps);
     let mean = 0.5 * EIGENVALUES.iter().sum::<f64>() / 6.0 * 0.25;
     let error = report.average.standard_error.unwrap();
-    assert!(
-        (report.average.value - mean).abs() < 4.0 * error,
-        "{report:?}"
-    );
+    assert_close(report.average.value, mean, 4.0 * error);
     let start = surface.evaluate().unwrap();
     assert_eq!((report.loss, report.grad_norm), (start.loss, start.norm));
 }
@@ -60,17 +53,17 @@ fn the_highest_point_is_where_it_is_said_to_be() {
     let (loss, place) = highest(&mut surface, from, 0.5, 60).unwrap();
     assert!(place.norm().unwrap() <= 0.5 * (1.0 + 1e-12));
     let there = surface.losses(&[vec![(1.0, &place)]]).unwrap()[0];
-    assert!((loss - there).abs() < 1e-12);
+    assert_close(loss, there, 1e-12);
 }
 
 #[test]
-fn on_a_slope_all_directions_are_the_same() {
-    let point = Point::new(&[0.3, -0.2, 0.5, 0.1, 0.9, -0.4], DType::F64);
-    let slope = [1.0, 2.0, -1.0, 0.5, 0.0, 3.0];
-    let size = slope.iter().map(|x| x * x).sum::<f64>().sqrt();
+fn where_the_loss_is_linear_all_directions_are_the_same() {
+    let point = Point::new(&START, DType::F64);
+    let gradient = [1.0, 2.0, -1.0, 0.5, 0.0, 3.0];
+    let size = gradient.iter().map(|x| x * x).sum::<f64>().sqrt();
     let loss = |p: &Point, _| {
         let w = p.joined();
-        (w.clone() * Tensor::from_data(slope, (&w.device(), DType::F64))).sum()
+        (w.clone() * Tensor::from_data(gradient, (&w.device(), DType::F64))).sum()
     };
     let mut surface = surface(&point, loss);
     let found = faithfulness(&mut surface, &[0.1, 0.7], 0.2, 3, 5).unwrap();
@@ -84,7 +77,7 @@ fn on_a_slope_all_directions_are_the_same() {
             row.searched,
             row.highest,
         ] {
-            assert!((loss - expected).abs() < 1e-9, "{row:?}");
+            assert_close(loss, expected, 1e-9);
         }
     }
     let average = random_directions(&mut surface, 0.5, 200, 3).unwrap();
@@ -92,16 +85,11 @@ fn on_a_slope_all_directions_are_the_same() {
     // Scaled: along |w|^2 g, as far as |w g| says.
     let report = Sharpness::default().measure(&mut surface).unwrap();
     let scaled = |power: i32| {
-        let w = [0.3f64, -0.2, 0.5, 0.1, 0.9, -0.4];
-        w.iter()
-            .zip(slope)
-            .map(|(w, g)| w.abs().powi(power) * g * g)
-            .sum::<f64>()
+        let terms = START.iter().zip(gradient);
+        let terms = terms.map(|(w, g)| w.abs().powi(power) * g * g);
+        terms.sum::<f64>()
     };
-    assert!(
-        (report.adaptive - scaled(2).sqrt()).abs() < 1e-9,
-        "{report:?}"
-    );
+    assert_close(report.adaptive, scaled(2).sqrt(), 1e-9);
 }
 
 #[test]
@@ -135,21 +123,20 @@ fn where_there_is_no_gradient_all_is_flat() {
 
 #[test]
 fn m_sharpness_is_that_of_the_batches() {
-    let slopes = [3.0, 4.0, 12.0];
+    let gradients = [3.0, 4.0, 12.0];
     let point = Point::new(&[0.1; 6], DType::F64);
-    // Opposite slopes: hardly one of the mean, but one of each batch.
-    let loss = |p: &Point, i: usize| p.joined().narrow(0, i, 1).sum() * slopes[i];
+    // Each batch has a gradient along another axis.
+    let loss = |p: &Point, i: usize| p.joined().narrow(0, i, 1).sum() * gradients[i];
     let mut surface = LossSurface::new(&point, Mode::Evaluation, &[4, 4, 4], loss).unwrap();
     let found = m_sharpness(&mut surface, 0.1, 2).unwrap();
-    let expected = 0.1 * slopes.iter().sum::<f64>() / 3.0;
-    assert!((found.value - expected).abs() < 1e-9, "{found:?}");
-    assert_eq!((found.probes, surface.samples()), (3, 12));
+    let expected = 0.1 * gradients.iter().sum::<f64>() / 3.0;
+    assert_close(found.value, expected, 1e-9);
+    assert_eq!(found.probes, 3);
     // The mean of the batches has the length of their mean gradient.
     let whole = surface.evaluate().unwrap();
-    assert!((whole.norm - 13.0 / 3.0).abs() < 1e-6);
+    assert_close(whole.norm, 13.0 / 3.0, 1e-6);
     surface.select(Some(2));
-    assert_eq!(surface.samples(), 4);
-    assert!((surface.evaluate().unwrap().norm - 12.0).abs() < 1e-6);
+    assert_close(surface.evaluate().unwrap().norm, 12.0, 1e-6);
 }
 
 #[test]
@@ -173,7 +160,7 @@ fn what_cannot_be_is_named() {
         let w = p.joined();
         (w.clone().sum() * 0.0).exp() * w.log().sum()
     };
-    let mut surface = LossSurface::new(&point, Mode::Evaluation, &[1], cliff).unwrap();
+    let mut surface = common::surface(&point, cliff);
     let far = random_directions(&mut surface, 10.0, 5, 0);
     assert!(matches!(far, Err(FlatnessError::NotFinite { .. })));
 }

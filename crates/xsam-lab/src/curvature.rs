@@ -9,7 +9,7 @@ use xsam::StepError;
 use xsam::method::{Evaluation, Objective, ParamVector};
 use xsam_flatness::{
     DifferenceStep, Eigenpair, FlatnessError, Hessian, Lanczos, LossSurface, Mode, Sharpness,
-    Surface, Wanted,
+    Surface,
 };
 
 use crate::metrics::Metrics;
@@ -136,10 +136,8 @@ impl Probe {
     fn largest(&self, surface: &mut dyn Surface) -> Result<Option<Eigenpair>, FlatnessError> {
         let mut hessian = Hessian::new(surface, None, DifferenceStep::Auto)?;
         let lanczos = Lanczos {
-            wanted: Wanted::Ends {
-                largest: 1,
-                smallest: 0,
-            },
+            largest: 1,
+            smallest: 0,
             max_iterations: ITERATIONS,
             // Never before.
             tolerance: f64::MIN_POSITIVE,

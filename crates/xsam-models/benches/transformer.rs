@@ -6,7 +6,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use divan::Bencher;
 use xsam_models::{
-    SearchConfig, TargetBatch, Transformer, TransformerConfig, TransformerError, TransformerLoss,
+    ModelError, SearchConfig, TargetBatch, Transformer, TransformerConfig, TransformerLoss,
     reference,
 };
 
@@ -18,7 +18,7 @@ const VOCABULARY: usize = 8000;
 const BATCH: usize = 32;
 const TOKENS: usize = 25;
 
-fn model() -> Result<Transformer, TransformerError> {
+fn model() -> Result<Transformer, ModelError> {
     TransformerConfig::new(VOCABULARY, 0).init(1, &Device::flex().autodiff())
 }
 

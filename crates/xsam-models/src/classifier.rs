@@ -14,7 +14,7 @@ pub trait ImageClassifier: Module {
 }
 
 /// What is known of a model, and how it is made.
-pub(crate) trait Facts: ImageClassifier {
+pub(crate) trait Architecture: ImageClassifier {
     /// Its name in a spec file.
     const NAME: &'static str;
 

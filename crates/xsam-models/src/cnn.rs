@@ -6,7 +6,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::global_avg_pool;
 
-use crate::classifier::{Facts, Sizes};
+use crate::classifier::{Architecture, Sizes};
 use crate::layers::{conv3x3, convolve, linear};
 use crate::{BatchNorm, ImageClassifier};
 
@@ -26,23 +26,18 @@ pub struct SmallCnn {
     pub fc: Linear,
 }
 
-impl Facts for SmallCnn {
+impl Architecture for SmallCnn {
     const NAME: &'static str = "small_cnn";
     const WIDTH: Option<usize> = Some(8);
 
     fn zeroed(sizes: Sizes, device: &Device) -> Self {
-        let Sizes {
-            channels,
-            width,
-            classes,
-            ..
-        } = sizes;
+        let width = sizes.width;
         Self {
-            conv1: conv3x3(channels, width, 1, device),
+            conv1: conv3x3(sizes.channels, width, 1, device),
             bn1: BatchNorm::new(width, device),
             conv2: conv3x3(width, 2 * width, 2, device),
             bn2: BatchNorm::new(2 * width, device),
-            fc: linear(2 * width, classes, device),
+            fc: linear(2 * width, sizes.classes, device),
         }
     }
 }
@@ -75,25 +70,20 @@ pub struct Cnn {
     pub fc: Linear,
 }
 
-impl Facts for Cnn {
+impl Architecture for Cnn {
     const NAME: &'static str = "cnn";
     const WIDTH: Option<usize> = Some(16);
 
     fn zeroed(sizes: Sizes, device: &Device) -> Self {
-        let Sizes {
-            channels,
-            width,
-            classes,
-            ..
-        } = sizes;
+        let width = sizes.width;
         Self {
-            conv1: conv3x3(channels, width, 1, device),
+            conv1: conv3x3(sizes.channels, width, 1, device),
             bn1: BatchNorm::new(width, device),
             conv2: conv3x3(width, 2 * width, 2, device),
             bn2: BatchNorm::new(2 * width, device),
             conv3: conv3x3(2 * width, 4 * width, 2, device),
             bn3: BatchNorm::new(4 * width, device),
-            fc: linear(4 * width, classes, device),
+            fc: linear(4 * width, sizes.classes, device),
         }
     }
 }

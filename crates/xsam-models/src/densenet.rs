@@ -6,7 +6,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::{FeatureStack, avg_pool2d, global_avg_pool};
 
-use crate::classifier::{Facts, Sizes};
+use crate::classifier::{Architecture, Sizes};
 use crate::layers::{conv1x1, conv3x3, convolve, linear};
 use crate::{BatchNorm, ImageClassifier};
 
@@ -102,15 +102,12 @@ pub struct Densenet121 {
     pub linear: Linear,
 }
 
-impl Facts for Densenet121 {
+impl Architecture for Densenet121 {
     const NAME: &'static str = "densenet121";
     const WIDTH: Option<usize> = None;
     const SMALLEST_IMAGE: usize = 8;
 
     fn zeroed(sizes: Sizes, device: &Device) -> Self {
-        let Sizes {
-            channels, classes, ..
-        } = sizes;
         let block = |inputs: usize, layers: usize| -> (Vec<DenseLayer>, usize) {
             let stack = (0..layers)
                 .map(|i| DenseLayer::zeroed(inputs + i * GROWTH, device))
@@ -122,7 +119,7 @@ impl Facts for Densenet121 {
         let (dense3, width3) = block(width2 / 2, BLOCKS[2]);
         let (dense4, width4) = block(width3 / 2, BLOCKS[3]);
         Self {
-            conv1: conv3x3(channels, STEM, 1, device),
+            conv1: conv3x3(sizes.channels, STEM, 1, device),
             dense1,
             trans1: Transition::zeroed(width1, device),
             dense2,
@@ -131,7 +128,7 @@ impl Facts for Densenet121 {
             trans3: Transition::zeroed(width3, device),
             dense4,
             bn: BatchNorm::new(width4, device),
-            linear: linear(width4, classes, device),
+            linear: linear(width4, sizes.classes, device),
         }
     }
 }

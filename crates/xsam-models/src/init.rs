@@ -17,17 +17,18 @@ const DOMAIN: [u8; 16] = *b"xsam-models init";
 /// `1 / sqrt(fan_in)` of zero, their biases too, and normalization layers the identity.
 pub(crate) fn seeded<M: Module>(model: M, seed: u64) -> Result<M, StateError> {
     // A bias has no shape to tell the fan-in of its layer; its weight comes just before it.
-    let mut fan_in = 1;
+    let mut fan_in: usize = 1;
     drawn(model, seed, |entry, rng| {
         let count = entry.numel();
         match entry.kind {
             Kind::NormWeight | Kind::RunningVar => vec![1.0; count],
             Kind::NormBias | Kind::RunningMean => vec![0.0; count],
-            Kind::Weight => {
-                fan_in = fan_in_of(entry);
-                uniform(rng, bound(fan_in), count)
+            Kind::Weight | Kind::Bias => {
+                if entry.kind == Kind::Weight {
+                    fan_in = entry.shape.iter().skip(1).product();
+                }
+                uniform(rng, 1.0 / (fan_in as f64).sqrt(), count)
             }
-            Kind::Bias => uniform(rng, bound(fan_in), count),
         }
     })
 }
@@ -45,14 +46,6 @@ pub(crate) fn drawn<M: Module>(
         key[16..].copy_from_slice(&DOMAIN);
         values(entry, &mut ChaCha8Rng::from_seed(key))
     })
-}
-
-fn fan_in_of(entry: &Entry) -> usize {
-    entry.shape.iter().skip(1).product()
-}
-
-fn bound(fan_in: usize) -> f64 {
-    1.0 / (fan_in as f64).sqrt()
 }
 
 /// Values uniform within `bound` of zero.

@@ -2,45 +2,35 @@
 
 use burn::module::Initializer;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
-use burn::nn::{Linear, LinearConfig, PaddingConfig2d};
+use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::conv2d;
 
 /// A 3x3 convolution, padding 1, without bias: a batch normalization follows and would cancel it.
 pub(crate) fn conv3x3(inputs: usize, outputs: usize, stride: usize, device: &Device) -> Conv2d {
-    conv(inputs, outputs, 3, device, |config| {
-        config
-            .with_stride([stride, stride])
-            .with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-            .with_bias(false)
-    })
+    let config = Conv2dConfig::new([inputs, outputs], [3, 3]).with_bias(false);
+    let config = config.with_padding(AROUND);
+    zeroed(config.with_stride([stride, stride]), device)
 }
 
 /// A 3x3 convolution, padding 1, with bias.
 pub(crate) fn conv3x3_with_bias(inputs: usize, outputs: usize, device: &Device) -> Conv2d {
-    conv(inputs, outputs, 3, device, |config| {
-        config.with_padding(PaddingConfig2d::Explicit(1, 1, 1, 1))
-    })
+    let config = Conv2dConfig::new([inputs, outputs], [3, 3]);
+    zeroed(config.with_padding(AROUND), device)
 }
 
 /// A 1x1 convolution without bias.
 pub(crate) fn conv1x1(inputs: usize, outputs: usize, stride: usize, device: &Device) -> Conv2d {
-    conv(inputs, outputs, 1, device, |config| {
-        config.with_stride([stride, stride]).with_bias(false)
-    })
+    let config = Conv2dConfig::new([inputs, outputs], [1, 1]).with_bias(false);
+    zeroed(config.with_stride([stride, stride]), device)
 }
 
-fn conv(
-    inputs: usize,
-    outputs: usize,
-    kernel: usize,
-    device: &Device,
-    options: impl FnOnce(Conv2dConfig) -> Conv2dConfig,
-) -> Conv2d {
-    options(Conv2dConfig::new([inputs, outputs], [kernel, kernel]))
-        .with_initializer(Initializer::Zeros)
-        .init(device)
+/// A padding of 1.
+const AROUND: PaddingConfig2d = PaddingConfig2d::Explicit(1, 1, 1, 1);
+
+fn zeroed(config: Conv2dConfig, device: &Device) -> Conv2d {
+    config.with_initializer(Initializer::Zeros).init(device)
 }
 
 /// The convolution of `x` with the layer's filters, by the fast kernels.
@@ -72,6 +62,12 @@ pub(crate) fn convolve_without_bias(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     let (stride, dilation) = (layer.stride, layer.dilation);
     let options = ConvOptions::new_with_padding(stride, padding, dilation, layer.groups);
     conv2d(x, layer.weight.val(), options)
+}
+
+/// A vector for each id of a vocabulary.
+pub(crate) fn embedding(vocabulary: usize, dim: usize, device: &Device) -> Embedding {
+    let config = EmbeddingConfig::new(vocabulary, dim);
+    config.with_initializer(Initializer::Zeros).init(device)
 }
 
 /// A fully connected layer with bias.

@@ -4,10 +4,10 @@
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
-//! use xsam_models::{ImageClassifier, ModelConfig, ModelName, parameter_count};
+//! use xsam_models::{ImageClassifier, ModelConfig, ClassifierName, parameter_count};
 //!
 //! let device = Device::flex().autodiff();
-//! let model = ModelConfig::new(ModelName::SmallCnn, 1, 8, 10).init(42, &device)?;
+//! let model = ModelConfig::new(ClassifierName::SmallCnn, 1, 8, 10).init(42, &device)?;
 //! let logits = model.forward(Tensor::zeros([5, 1, 8, 8], &device));
 //! assert_eq!(logits.dims(), [5, 10]);
 //! assert_eq!(parameter_count(&model), 1442);
@@ -20,12 +20,12 @@ mod classifier;
 mod cnn;
 mod config;
 mod densenet;
+mod error;
 mod init;
 mod layers;
 mod mlp;
 mod model;
 mod norm;
-mod range;
 pub mod reference;
 mod resnet;
 mod transformer;
@@ -33,17 +33,17 @@ mod vgg;
 
 pub use classifier::ImageClassifier;
 pub use cnn::{Cnn, SmallCnn};
-pub use config::{ModelConfig, ModelError};
+pub use config::ModelConfig;
 pub use densenet::{DenseLayer, Densenet121, Transition};
+pub use error::ModelError;
 pub use mlp::Mlp;
-pub use model::{Model, ModelName};
+pub use model::{ClassifierName, Model};
 pub use norm::BatchNorm;
 pub use resnet::{BasicBlock, Resnet18};
 pub use transformer::{
-    Embedding, Hypothesis, LayerNorm, MultiheadAttention, NormPlacement, SearchConfig,
-    SharedEmbeddings, TargetBatch, Transformer, TransformerConfig, TransformerDecoder,
-    TransformerDecoderLayer, TransformerEncoder, TransformerEncoderLayer, TransformerError,
-    TransformerLoss,
+    Hypothesis, LayerNorm, MultiheadAttention, NormPlacement, SearchConfig, SharedEmbeddings,
+    TargetBatch, Transformer, TransformerConfig, TransformerDecoder, TransformerDecoderLayer,
+    TransformerEncoder, TransformerEncoderLayer, TransformerLoss,
 };
 pub use vgg::{Feature, Head, Vgg11Bn};
 pub use xsam_kernels::Activation;

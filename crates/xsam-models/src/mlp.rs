@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor};
 use xsam_kernels::kinks::relu;
 
 use crate::ImageClassifier;
-use crate::classifier::{Facts, Sizes};
+use crate::classifier::{Architecture, Sizes};
 use crate::layers::linear;
 
 /// Flattened image, linear, ReLU, linear.
@@ -18,21 +18,15 @@ pub struct Mlp {
     pub fc2: Linear,
 }
 
-impl Facts for Mlp {
+impl Architecture for Mlp {
     const NAME: &'static str = "mlp";
     const WIDTH: Option<usize> = Some(32);
 
     fn zeroed(sizes: Sizes, device: &Device) -> Self {
-        let Sizes {
-            channels,
-            image_size,
-            classes,
-            width,
-        } = sizes;
-        let pixels = channels * image_size * image_size;
+        let pixels = sizes.channels * sizes.image_size.pow(2);
         Self {
-            fc1: linear(pixels, width, device),
-            fc2: linear(width, classes, device),
+            fc1: linear(pixels, sizes.width, device),
+            fc2: linear(sizes.width, sizes.classes, device),
         }
     }
 }

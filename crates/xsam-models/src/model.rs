@@ -4,37 +4,37 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use xsam_names::named_enum;
 
-use crate::classifier::{Facts, ImageClassifier, Sizes};
+use crate::classifier::{Architecture, ImageClassifier, Sizes};
 use crate::{Cnn, Densenet121, Mlp, Resnet18, SmallCnn, Vgg11Bn};
 
 macro_rules! models {
     ($($(#[$doc:meta])* $model:ident,)+) => {
         named_enum! {
             /// The models of this crate, from the smallest to the deepest.
-            pub enum ModelName ("model") {
-                $($(#[$doc])* $model = <$model as Facts>::NAME,)+
+            pub enum ClassifierName ("model") {
+                $($(#[$doc])* $model = <$model as Architecture>::NAME,)+
             }
         }
 
-        impl ModelName {
+        impl ClassifierName {
             /// The width used if none is given, or `None` for a model of fixed width.
             pub const fn default_width(self) -> Option<usize> {
                 match self {
-                    $(Self::$model => <$model as Facts>::WIDTH,)+
+                    $(Self::$model => <$model as Architecture>::WIDTH,)+
                 }
             }
 
             /// Height and width of the smallest image that leaves at least one position after pooling.
             pub const fn smallest_image(self) -> usize {
                 match self {
-                    $(Self::$model => <$model as Facts>::SMALLEST_IMAGE,)+
+                    $(Self::$model => <$model as Architecture>::SMALLEST_IMAGE,)+
                 }
             }
 
             /// The model before it has its initial values.
             pub(crate) fn zeroed(self, sizes: Sizes, device: &Device) -> Model {
                 match self {
-                    $(Self::$model => Model::$model(Facts::zeroed(sizes, device)),)+
+                    $(Self::$model => Model::$model(Architecture::zeroed(sizes, device)),)+
                 }
             }
         }

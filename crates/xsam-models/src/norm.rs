@@ -227,12 +227,14 @@ mod tests {
         Device::flex().autodiff()
     }
 
+    fn read<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+        tensor.into_data().try_to_vec().unwrap()
+    }
+
     fn statistics(layer: &BatchNorm) -> (Vec<f32>, Vec<f32>) {
         let layer = layer.valid();
-        (
-            layer.running_mean.value().into_data().try_to_vec().unwrap(),
-            layer.running_var.value().into_data().try_to_vec().unwrap(),
-        )
+        let (mean, variance) = (layer.running_mean.value(), layer.running_var.value());
+        (read(mean), read(variance))
     }
 
     fn close(actual: &[f32], expected: &[f32]) {
@@ -246,7 +248,7 @@ mod tests {
     fn running_variance_is_unbiased_and_output_is_not() {
         let layer = BatchNorm::new(1, &device());
         let input = Tensor::<2>::from_floats([[2.0], [6.0]], &device());
-        let output: Vec<f32> = layer.forward(input).into_data().try_to_vec().unwrap();
+        let output = read(layer.forward(input));
 
         // Mean 4, biased variance 4, unbiased 8.
         close(&output, &[-1.0, 1.0]);
@@ -275,7 +277,7 @@ mod tests {
     fn a_single_value_per_channel_stays_finite() {
         let layer = BatchNorm::new(2, &device());
         let input = Tensor::<2>::from_floats([[3.0, -2.0]], &device());
-        let output: Vec<f32> = layer.forward(input).into_data().try_to_vec().unwrap();
+        let output = read(layer.forward(input));
         close(&output, &[0.0, 0.0]);
         let (mean, variance) = statistics(&layer);
         close(&mean, &[0.3, -0.2]);
@@ -288,7 +290,7 @@ mod tests {
         layer.forward(Tensor::<2>::from_floats([[2.0], [6.0]], &device()));
         let layer = layer.valid();
         let input = Tensor::<2>::from_floats([[2.0]], &Device::flex());
-        let output: Vec<f32> = layer.forward(input).into_data().try_to_vec().unwrap();
+        let output = read(layer.forward(input));
         close(&output, &[1.6 / 1.7_f32.sqrt()]);
         close(&statistics(&layer).1, &[1.7]);
     }
@@ -297,7 +299,7 @@ mod tests {
     fn a_frozen_layer_neither_uses_nor_updates_batch_statistics() {
         let layer = BatchNorm::new(1, &device()).freeze();
         let input = Tensor::<2>::from_floats([[2.0], [6.0]], &device());
-        let output: Vec<f32> = layer.forward(input).into_data().try_to_vec().unwrap();
+        let output = read(layer.forward(input));
         // The running variance is one: only epsilon is left of the normalization.
         let scale = 1.0 / (1.0 + EPSILON as f32).sqrt();
         close(&output, &[2.0 * scale, 6.0 * scale]);
@@ -345,16 +347,11 @@ mod tests {
                     }
                     let output = f(&layer);
                     let grads = output.clone().powf_scalar(2.0).sum().backward();
-                    let read = |t: Tensor<1>| t.into_data().try_to_vec::<f32>().unwrap();
-                    let all = [
-                        output.flatten(0, 2),
-                        input.grad(&grads).unwrap().flatten(0, 2),
-                        shift
-                            .grad(&grads)
-                            .unwrap_or_else(|| shift.clone().inner() * 0.0),
-                    ];
-                    let statistics = statistics(&layer);
-                    [all.map(read).concat(), statistics.0, statistics.1].concat()
+                    let none = || shift.clone().inner() * 0.0;
+                    let of_shift = shift.grad(&grads).unwrap_or_else(none);
+                    let all = [output, input.grad(&grads).unwrap()].map(read);
+                    let (mean, variance) = statistics(&layer);
+                    [all.concat(), read(of_shift), mean, variance].concat()
                 };
                 close(&run(fused), &run(sequence));
             }
@@ -376,20 +373,20 @@ mod tests {
                 if frozen {
                     layer = layer.freeze();
                 }
-                let output: Tensor<3> = if stacked {
-                    let mut stack = FeatureStack::new(maps[0].clone());
-                    stack.push(maps[1].clone());
-                    layer.forward_stack(&mut stack, relu)
-                } else if relu {
-                    layer.forward_relu(Tensor::cat(maps.to_vec(), 1))
-                } else {
-                    layer.forward(Tensor::cat(maps.to_vec(), 1))
+                let joined = Tensor::cat(maps.to_vec(), 1);
+                let output: Tensor<3> = match (stacked, relu) {
+                    (true, _) => {
+                        let mut stack = FeatureStack::new(maps[0].clone());
+                        stack.push(maps[1].clone());
+                        layer.forward_stack(&mut stack, relu)
+                    }
+                    (false, true) => layer.forward_relu(joined),
+                    (false, false) => layer.forward(joined),
                 };
                 let grads = output.clone().powf_scalar(2.0).sum().backward();
-                let slopes = maps.each_ref().map(|map| map.grad(&grads).unwrap());
-                let read = |t: Tensor<3>| t.into_data().try_to_vec::<f32>().unwrap();
+                let gradients = maps.each_ref().map(|map| map.grad(&grads).unwrap());
                 let (mean, variance) = statistics(&layer);
-                [read(output), slopes.map(read).concat(), mean, variance].concat()
+                [read(output), gradients.map(read).concat(), mean, variance].concat()
             };
             close(&run(true), &run(false));
         }

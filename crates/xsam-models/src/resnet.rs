@@ -6,7 +6,7 @@ use burn::nn::conv::Conv2d;
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::global_avg_pool;
 
-use crate::classifier::{Facts, Sizes};
+use crate::classifier::{Architecture, Sizes};
 use crate::layers::{conv1x1, conv3x3, convolve, linear};
 use crate::{BatchNorm, ImageClassifier};
 
@@ -75,17 +75,12 @@ pub struct Resnet18 {
     pub linear: Linear,
 }
 
-impl Facts for Resnet18 {
+impl Architecture for Resnet18 {
     const NAME: &'static str = "resnet18";
     const WIDTH: Option<usize> = Some(64);
 
     fn zeroed(sizes: Sizes, device: &Device) -> Self {
-        let Sizes {
-            channels,
-            width,
-            classes,
-            ..
-        } = sizes;
+        let width = sizes.width;
         let stage = |inputs, outputs, stride| {
             vec![
                 BasicBlock::zeroed(inputs, outputs, stride, device),
@@ -93,13 +88,13 @@ impl Facts for Resnet18 {
             ]
         };
         Self {
-            conv1: conv3x3(channels, width, 1, device),
+            conv1: conv3x3(sizes.channels, width, 1, device),
             bn1: BatchNorm::new(width, device),
             layer1: stage(width, width, 1),
             layer2: stage(width, 2 * width, 2),
             layer3: stage(2 * width, 4 * width, 2),
             layer4: stage(4 * width, 8 * width, 2),
-            linear: linear(8 * width, classes, device),
+            linear: linear(8 * width, sizes.classes, device),
         }
     }
 }

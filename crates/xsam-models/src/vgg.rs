@@ -7,25 +7,15 @@ use burn::nn::{Dropout, DropoutConfig, Linear, Relu};
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::{global_avg_pool, max_pool2d};
 
-use crate::classifier::{Facts, Sizes};
+use crate::classifier::{Architecture, Sizes};
 use crate::layers::{conv3x3_with_bias, convolve, convolve_without_bias, linear};
 use crate::{BatchNorm, ImageClassifier};
 
-/// Output channels of each convolution; `None` is a pooling.
-const PLAN: [Option<usize>; 13] = [
-    Some(64),
-    None,
-    Some(128),
-    None,
-    Some(256),
-    Some(256),
-    None,
-    Some(512),
-    Some(512),
-    None,
-    Some(512),
-    Some(512),
-    None,
+/// Stands for a pooling in [`PLAN`].
+const POOL: usize = 0;
+/// Output channels of each convolution.
+const PLAN: [usize; 13] = [
+    64, POOL, 128, POOL, 256, 256, POOL, 512, 512, POOL, 512, 512, POOL,
 ];
 const FEATURES: usize = 512;
 const HIDDEN: usize = 4096;
@@ -93,27 +83,23 @@ pub struct Vgg11Bn {
     pub classifier: Vec<Head>,
 }
 
-impl Facts for Vgg11Bn {
+impl Architecture for Vgg11Bn {
     const NAME: &'static str = "vgg11_bn";
     const WIDTH: Option<usize> = None;
     const SMALLEST_IMAGE: usize = 32;
 
     fn zeroed(sizes: Sizes, device: &Device) -> Self {
-        let Sizes {
-            channels, classes, ..
-        } = sizes;
         let mut features = Vec::new();
-        let mut inputs = channels;
-        for step in PLAN {
-            match step {
-                Some(outputs) => {
-                    features.push(Feature::Conv(conv3x3_with_bias(inputs, outputs, device)));
-                    features.push(Feature::Norm(BatchNorm::new(outputs, device)));
-                    features.push(Feature::Relu(Relu::new()));
-                    inputs = outputs;
-                }
-                None => features.push(Feature::Pool(MaxPool2dConfig::new([2, 2]).init())),
+        let mut inputs = sizes.channels;
+        for outputs in PLAN {
+            if outputs == POOL {
+                features.push(Feature::Pool(MaxPool2dConfig::new([2, 2]).init()));
+                continue;
             }
+            features.push(Feature::Conv(conv3x3_with_bias(inputs, outputs, device)));
+            features.push(Feature::Norm(BatchNorm::new(outputs, device)));
+            features.push(Feature::Relu(Relu::new()));
+            inputs = outputs;
         }
         let dropout = || Head::Dropout(DropoutConfig::new(DROPOUT).init());
         let classifier = vec![
@@ -123,7 +109,7 @@ impl Facts for Vgg11Bn {
             Head::Linear(linear(HIDDEN, HIDDEN, device)),
             Head::Relu(Relu::new()),
             dropout(),
-            Head::Linear(linear(HIDDEN, classes, device)),
+            Head::Linear(linear(HIDDEN, sizes.classes, device)),
         ];
         Self {
             features,

@@ -64,19 +64,14 @@ pub fn unknown<'a>(what: &str, text: &str, names: impl Iterator<Item = &'a str> 
     format!("there is no {what} `{text}`{hint} (there are: {names})")
 }
 
-/// The one of `names` that is most like `given`, if any is like it at all.
-fn nearest<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .into_iter()
+/// `"; did you mean `x`?"` if there is an `x` like `given`, of several the one that is most like it, or nothing.
+pub fn hint<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> String {
+    let names = names.into_iter();
+    let nearest = names
         .map(|name| (strsim::jaro_winkler(given, name), name))
         .filter(|(similarity, _)| *similarity >= SIMILAR)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, name)| name)
-}
-
-/// `"; did you mean `x`?"` if there is an `x` like `given`, or nothing.
-pub fn hint<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> String {
-    nearest(given, names).map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    nearest.map_or_else(String::new, |(_, name)| format!("; did you mean `{name}`?"))
 }
 
 /// An enum whose variants have names: what it is of in brackets, then each variant and its name. It is [`Named`], written

@@ -15,7 +15,7 @@ use xsam::{
     AsamConfig, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
     MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware, WsamConfig, XsamConfig,
 };
-use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName, reference};
+use xsam_models::{ClassifierName, ImageClassifier, Model, ModelConfig, reference};
 
 const BATCH: usize = 64;
 const CLASSES: usize = 10;
@@ -35,7 +35,7 @@ impl Trainee {
         let sgd = FusedSgdConfig::new()
             .with_momentum(0.9)
             .with_weight_decay(1e-3);
-        let model = ModelConfig::new(ModelName::Resnet18, 3, 32, CLASSES).with_width(16);
+        let model = ModelConfig::new(ClassifierName::Resnet18, 3, 32, CLASSES).with_width(16);
         let images = TensorData::new(
             reference::images(1, BATCH * 3 * 32 * 32),
             [BATCH, 3, 32, 32],

@@ -18,7 +18,7 @@ use xsam_lab::{
     Batches, Better, Error, Facts, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score,
     Scores, Setup, StopSignal, Tally, Task, TaskError, count, files, scalar,
 };
-use xsam_models::{Hypothesis, Transformer, TransformerConfig, TransformerError, TransformerLoss};
+use xsam_models::{Hypothesis, ModelError, Transformer, TransformerConfig, TransformerLoss};
 
 use crate::data::{changes, text};
 use crate::loss::correct;
@@ -241,7 +241,7 @@ impl Task for Translation {
             Ok(None) => Ok(None),
             // The losses, which are not finite either, do not end a run.
             Err(error) => match error.downcast_ref() {
-                Some(TransformerError::NotFinite { .. }) => {
+                Some(ModelError::NotFinite { .. }) => {
                     let warning = format!("epoch {epochs} has no BLEU: {error}");
                     scores.warnings.push(warning);
                     Ok(Some(scores))

@@ -9,7 +9,7 @@ use xsam::optim::FusedSgdConfig;
 use xsam::{SharpnessAware, XsamConfig};
 use xsam_data::{batches, digits, gather, order};
 use xsam_kernels::cross_entropy;
-use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName};
+use xsam_models::{ClassifierName, ImageClassifier, Model, ModelConfig};
 
 const EPOCHS: u64 = 25;
 
@@ -36,7 +36,7 @@ impl ModuleVisitor for Count {
 fn weights_and_gradients_are_not_denormal() {
     let device = Device::flex().autodiff();
     let data = digits().unwrap();
-    let config = ModelConfig::new(ModelName::Cnn, 1, 8, 10);
+    let config = ModelConfig::new(ClassifierName::Cnn, 1, 8, 10);
     let mut model = config.init(1, &device).unwrap();
     let sgd = FusedSgdConfig::new()
         .with_momentum(0.9)

@@ -3,6 +3,8 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{FloatDType, Tensor};
 
+use crate::state;
+
 /// The model with all float tensors, running statistics included, in the number format `dtype`.
 ///
 /// Identity and gradient settings stay; clones of `model` keep their format. Inputs must be of the
@@ -33,9 +35,5 @@ pub fn cast<M: Module>(model: M, dtype: FloatDType) -> M {
             })
         }
     }
-    // Clones share running statistics; on a copy of its own the mapper cannot reach theirs.
-    let training = model.devices().iter().any(|device| device.is_autodiff());
-    let copy = model.valid();
-    let copy = if training { copy.train() } else { copy };
-    copy.map(&mut Cast(dtype))
+    state::independent(model).map(&mut Cast(dtype))
 }

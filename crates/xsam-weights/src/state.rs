@@ -93,9 +93,9 @@ pub enum StateError {
 
 /// Describes every float tensor of `model` in PyTorch's order.
 pub fn entries<M: Module>(model: &M) -> Vec<Entry> {
-    let mut list = Lister::default();
-    model.visit(&mut list);
-    list.entries
+    let mut reader = Reader::default();
+    model.visit(&mut reader);
+    reader.found.into_iter().map(|(entry, _)| entry).collect()
 }
 
 /// Reads every float tensor of `model` in PyTorch's order and memory order.
@@ -103,7 +103,10 @@ pub fn entries<M: Module>(model: &M) -> Vec<Entry> {
 /// Running statistics include the update of the last training pass, which Burn keeps aside until
 /// the next one.
 pub fn values<M: Module>(model: &M) -> Vec<(Entry, Vec<f64>)> {
-    let mut reader = Reader::default();
+    let mut reader = Reader {
+        with_values: true,
+        ..Reader::default()
+    };
     model.valid().visit(&mut reader);
     reader.found
 }
@@ -134,18 +137,7 @@ pub fn with_values<M: Module>(
 ) -> Result<M, StateError> {
     let mut places = Places::default();
     model.visit(&mut places);
-    let autodiff = places
-        .tensors
-        .iter()
-        .any(|place| place.device.is_autodiff());
-
-    // Clones share running statistics, and mapping writes through to all of them. `valid` is the
-    // one operation that makes them independent.
-    let mut fresh = model.valid();
-    drop(model);
-    if autodiff {
-        fresh = fresh.train();
-    }
+    let fresh = independent(model);
     let mut filler = Filler {
         path: Path::default(),
         places: places.tensors.into_iter(),
@@ -158,6 +150,24 @@ pub fn with_values<M: Module>(
     match filler.error {
         Some(error) => Err(error),
         None => Ok(filled),
+    }
+}
+
+/// The element type of every float tensor of `model`, in PyTorch's order.
+pub(crate) fn dtypes<M: Module>(model: &M) -> Vec<DType> {
+    let mut places = Places::default();
+    model.visit(&mut places);
+    places.tensors.iter().map(|place| place.dtype).collect()
+}
+
+/// The model with running statistics of its own: clones share them, and mapping would write through to all.
+pub(crate) fn independent<M: Module>(model: M) -> M {
+    let autodiff = model.devices().iter().any(Device::is_autodiff);
+    let fresh = model.valid();
+    drop(model);
+    match autodiff {
+        true => fresh.train(),
+        false => fresh,
     }
 }
 
@@ -231,29 +241,11 @@ fn transpose(values: &[f64], columns: usize) -> Vec<f64> {
         .collect()
 }
 
-#[derive(Default)]
-struct Lister {
-    path: Path,
-    entries: Vec<Entry>,
-}
-
-impl ModuleVisitor for Lister {
-    fn enter_module(&mut self, name: &str, container: &str) {
-        self.path.enter(name, container);
-    }
-
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.exit();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.entries.push(self.path.describe(param).0);
-    }
-}
-
+/// Lists the tensors, with no values unless they are wanted: to describe a tensor takes no room for it.
 #[derive(Default)]
 struct Reader {
     path: Path,
+    with_values: bool,
     found: Vec<(Entry, Vec<f64>)>,
 }
 
@@ -268,9 +260,12 @@ impl ModuleVisitor for Reader {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let (entry, transposed) = self.path.describe(param);
-        let mut values: Vec<f64> = param.val().into_data().iter::<f64>().collect();
-        if transposed {
-            values = transpose(&values, entry.shape[0]);
+        let mut values = Vec::new();
+        if self.with_values {
+            values = param.val().into_data().iter::<f64>().collect();
+            if transposed {
+                values = transpose(&values, entry.shape[0]);
+            }
         }
         self.found.push((entry, values));
     }

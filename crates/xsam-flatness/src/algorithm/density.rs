@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::memory;
 use super::process::{Process, Reorthogonalization};
-use super::trace::Estimate;
+use super::trace::SampleMean;
 use crate::error::FlatnessError;
 use crate::operator::SymmetricOperator;
 use crate::random::{Elements, random_vector};
@@ -59,9 +59,8 @@ pub fn density(
     operator: &mut dyn SymmetricOperator,
     quadrature: &Quadrature,
 ) -> Result<Density, FlatnessError> {
-    for (field, value) in [("probes", quadrature.probes), ("nodes", quadrature.nodes)] {
-        check::at_least_one(field, value)?;
-    }
+    check::at_least_one("probes", quadrature.probes)?;
+    check::at_least_one("nodes", quadrature.nodes)?;
     let nodes = quadrature.nodes.min(operator.dimension());
     let kept = quadrature.reorthogonalization.kept(nodes);
     memory::check(operator.space(), kept + 4)?;
@@ -72,7 +71,7 @@ pub fn density(
         let seed = quadrature.seed;
         let start = random_vector(operator.space(), Elements::Normal, seed, stream);
         let mut process = Process::new(start, quadrature.reorthogonalization, seed)?;
-        while process.len() < nodes && !process.is_complete() {
+        while process.len() < nodes && process.next.is_some() {
             process.step(operator)?;
         }
         let ritz = process.ritz();
@@ -96,22 +95,13 @@ impl Density {
     }
 
     /// The share of the eigenvalues between two values, both included.
-    pub fn mass(&self, from: f64, to: f64) -> Estimate {
+    pub fn mass(&self, from: f64, to: f64) -> SampleMean {
         let inside = |(node, _): &&(f64, f64)| (from..=to).contains(node);
         let masses = self
             .probes
             .iter()
             .map(|probe| probe.iter().filter(inside).map(|(_, weight)| weight).sum());
-        Estimate::of(&masses.collect::<Vec<f64>>())
-    }
-
-    /// The mean of the eigenvalues to a power, times their number: the trace for 1, the squared Frobenius norm for 2.
-    pub fn moment(&self, power: i32) -> Estimate {
-        let moments = self.probes.iter().map(|probe| {
-            let terms = probe.iter().map(|(node, weight)| weight * node.powi(power));
-            self.dimension as f64 * terms.sum::<f64>()
-        });
-        Estimate::of(&moments.collect::<Vec<f64>>())
+        SampleMean::of(&masses.collect::<Vec<f64>>())
     }
 
     /// The density at each of `values`: every node a normal distribution of deviation `width`.

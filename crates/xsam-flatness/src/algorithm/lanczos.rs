@@ -11,57 +11,16 @@ use crate::error::FlatnessError;
 use crate::operator::SymmetricOperator;
 use crate::random::{Elements, random_vector};
 
-/// Which eigenvalues.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
-    /// So many of the largest, and so many of the smallest.
-    Ends {
-        /// Number of the largest.
-        largest: usize,
-        /// Number of the smallest.
-        smallest: usize,
-    },
-    /// So many of the largest magnitude.
-    Magnitude(usize),
-}
-
-impl Wanted {
-    /// How many in all.
-    pub fn count(self) -> usize {
-        match self {
-            Self::Ends { largest, smallest } => largest + smallest,
-            Self::Magnitude(count) => count,
-        }
-    }
-
-    /// The positions of those wanted among `values`, which ascend; the largest first.
-    fn choose(self, values: &[f64]) -> Vec<usize> {
-        let n = values.len();
-        let mut chosen: Vec<usize> = match self {
-            Self::Ends { largest, smallest } => (0..n)
-                .filter(|&i| i < smallest || i >= n.saturating_sub(largest))
-                .collect(),
-            Self::Magnitude(count) => {
-                let mut all: Vec<usize> = (0..n).collect();
-                all.sort_by(|&a, &b| values[b].abs().total_cmp(&values[a].abs()));
-                all.truncate(count);
-                all.sort_unstable();
-                all
-            }
-        };
-        chosen.reverse();
-        chosen
-    }
-}
-
 /// The Lanczos algorithm from a random start (Lanczos 1950; Parlett, "The Symmetric Eigenvalue Problem", 1980).
 ///
 /// Cost: a product with the operator an iteration and one for each pair that is returned, and with full
 /// re-orthogonalization four passes over all vectors so far. Memory: a vector an iteration if they are kept.
 #[derive(Clone, Debug)]
 pub struct Lanczos {
-    /// Which eigenvalues.
-    pub wanted: Wanted,
+    /// How many of the largest eigenvalues.
+    pub largest: usize,
+    /// How many of the smallest.
+    pub smallest: usize,
     /// The most iterations; no more than the operator has rows are made in any case.
     pub max_iterations: usize,
     /// An eigenvalue has converged when its residual `|A y - theta y|` is at most this share of the largest magnitude.
@@ -76,10 +35,8 @@ impl Default for Lanczos {
     /// The five largest and the smallest, to a thousandth of the largest, in at most 100 iterations.
     fn default() -> Self {
         Self {
-            wanted: Wanted::Ends {
-                largest: 5,
-                smallest: 1,
-            },
+            largest: 5,
+            smallest: 1,
             max_iterations: 100,
             tolerance: 1e-3,
             reorthogonalization: Reorthogonalization::Full,
@@ -118,10 +75,14 @@ pub struct Eigenpairs {
 }
 
 impl Lanczos {
+    /// How many eigenvalues are wanted.
+    pub fn wanted(&self) -> usize {
+        self.largest + self.smallest
+    }
+
     /// The most vectors of the size of the weights that are kept at once, those of the result included.
-    pub fn vectors(&self) -> usize {
-        let kept = self.reorthogonalization.kept(self.max_iterations);
-        kept + self.wanted.count() + 4
+    fn vectors(&self) -> usize {
+        self.reorthogonalization.kept(self.max_iterations) + self.wanted() + 4
     }
 
     /// What [`run`](Self::run) needs at most in bytes, besides the operator's own needs.
@@ -135,7 +96,10 @@ impl Lanczos {
     /// If nothing is wanted, the tolerance is not a positive number, vectors would not fit into memory, or a product
     /// cannot be computed. That something has not converged is no error: the result says so.
     pub fn run(&self, operator: &mut dyn SymmetricOperator) -> Result<Eigenpairs, FlatnessError> {
-        self.check()?;
+        let any = self.wanted() > 0;
+        ConfigError::unless(any, "largest + smallest", 0, "at least one eigenvalue")?;
+        check::at_least_one("max_iterations", self.max_iterations)?;
+        check::positive("tolerance", self.tolerance)?;
         let limit = self.max_iterations.min(operator.dimension());
         let capped = Self {
             max_iterations: limit,
@@ -147,15 +111,15 @@ impl Lanczos {
         let (ritz, chosen) = loop {
             process.step(operator)?;
             let m = process.len();
-            let last = m >= limit || process.is_complete();
+            let last = m >= limit || process.next.is_none();
             // Between looks some iterations: a look is a small eigenproblem.
             if !last && m % 5 != 0 {
                 continue;
             }
             let ritz = process.ritz();
             let chosen = self.choose(&ritz);
-            let within = self.tolerance * largest(&ritz.values);
-            let all = chosen.len() >= self.wanted.count();
+            let within = self.tolerance * greatest(&ritz.values);
+            let all = chosen.len() >= self.wanted();
             if last || all && chosen.iter().all(|&i| ritz.residuals[i] <= within) {
                 break (ritz, chosen);
             }
@@ -163,7 +127,7 @@ impl Lanczos {
         let iterations = process.len();
         let vectors = self.eigenvectors(operator, &process, &ritz, &chosen)?;
 
-        let within = self.tolerance * largest(&ritz.values);
+        let within = self.tolerance * greatest(&ritz.values);
         let mut pairs = Vec::with_capacity(vectors.len());
         for vector in vectors {
             let norm = vector.norm()?;
@@ -178,7 +142,7 @@ impl Lanczos {
                 vector,
             });
         }
-        let wanted = self.wanted.count().min(operator.dimension());
+        let wanted = self.wanted().min(operator.dimension());
         let again = match self.reorthogonalization {
             Reorthogonalization::None => iterations,
             _ => 0,
@@ -191,41 +155,28 @@ impl Lanczos {
         })
     }
 
-    fn check(&self) -> Result<(), FlatnessError> {
-        if self.wanted.count() == 0 {
-            return Err(ConfigError::new("wanted", 0, "at least one eigenvalue").into());
-        }
-        check::at_least_one("max_iterations", self.max_iterations)?;
-        check::positive("tolerance", self.tolerance)?;
-        Ok(())
-    }
-
     fn start(&self, operator: &dyn SymmetricOperator) -> Result<Process, FlatnessError> {
         let start = random_vector(operator.space(), Elements::Normal, self.seed, 0);
         Process::new(start, self.reorthogonalization, self.seed)
     }
 
-    /// The positions of those wanted, without copies.
+    /// The positions of those wanted, without copies; the largest first.
     fn choose(&self, ritz: &Ritz) -> Vec<usize> {
-        if self.reorthogonalization != Reorthogonalization::None {
-            return self.wanted.choose(&ritz.values);
-        }
-        let apart = self.tolerance * largest(&ritz.values);
-        let mut distinct: Vec<usize> = Vec::new();
-        for i in 0..ritz.values.len() {
-            match distinct.last_mut() {
-                Some(last) if ritz.values[i] - ritz.values[*last] <= apart => {
-                    // Of copies the one that is known best.
-                    if ritz.residuals[i] < ritz.residuals[*last] {
-                        *last = i;
-                    }
+        let mut distinct: Vec<usize> = (0..ritz.values.len()).collect();
+        if self.reorthogonalization == Reorthogonalization::None {
+            let apart = self.tolerance * greatest(&ritz.values);
+            // Of copies, which are neighbours, the one that is known best.
+            distinct.dedup_by(|next, last| {
+                let is_copy = ritz.values[*next] - ritz.values[*last] <= apart;
+                if is_copy && ritz.residuals[*next] < ritz.residuals[*last] {
+                    *last = *next;
                 }
-                _ => distinct.push(i),
-            }
+                is_copy
+            });
         }
-        let values: Vec<f64> = distinct.iter().map(|&i| ritz.values[i]).collect();
-        let chosen = self.wanted.choose(&values);
-        chosen.into_iter().map(|i| distinct[i]).collect()
+        let n = distinct.len();
+        let chosen = (0..n).filter(|&i| i < self.smallest || i >= n.saturating_sub(self.largest));
+        chosen.rev().map(|i| distinct[i]).collect()
     }
 
     /// The vectors of the chosen eigenvalues. A process that has kept none is gone through once more.
@@ -242,7 +193,7 @@ impl Lanczos {
         let mut vectors = vec![ParamVector::default(); chosen.len()];
         let mut again = self.start(operator)?;
         for j in 0..process.len() {
-            let Some(q) = again.next().cloned() else {
+            let Some(q) = again.next.clone() else {
                 break;
             };
             for (vector, &i) in vectors.iter_mut().zip(chosen) {
@@ -255,6 +206,7 @@ impl Lanczos {
     }
 }
 
-fn largest(values: &[f64]) -> f64 {
+/// The largest magnitude.
+fn greatest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |most, value| value.abs().max(most))
 }

@@ -1,6 +1,6 @@
 //! Whether vectors will fit into memory, before they are there.
 
-use burn::tensor::DType;
+use burn::tensor::Tensor;
 use xsam::method::ParamVector;
 
 use crate::error::FlatnessError;
@@ -19,18 +19,9 @@ pub fn available_memory() -> Option<u64> {
 
 /// Bytes of so many vectors of the space of `like`.
 pub(crate) fn bytes(like: &ParamVector, vectors: usize) -> u64 {
-    let each: u64 = like
-        .entries()
-        .iter()
-        .map(|(_, tensor)| {
-            let size = match tensor.dtype() {
-                DType::F64 => 8,
-                DType::F16 | DType::BF16 => 2,
-                _ => 4,
-            };
-            size * tensor.shape().num_elements() as u64
-        })
-        .sum();
+    let size = |tensor: &Tensor<1>| tensor.dtype().size() * tensor.shape().num_elements();
+    let sizes = like.entries().iter().map(|(_, tensor)| size(tensor) as u64);
+    let each: u64 = sizes.sum();
     each.saturating_mul(vectors as u64)
 }
 

@@ -3,14 +3,12 @@
 mod density;
 mod lanczos;
 mod memory;
-mod power;
 mod process;
 mod trace;
 
 pub use density::{Density, Quadrature, density};
-pub use lanczos::{Eigenpair, Eigenpairs, Lanczos, Wanted};
+pub use lanczos::{Eigenpair, Eigenpairs, Lanczos};
 pub use memory::available_memory;
-pub use power::PowerIteration;
 pub use process::Reorthogonalization;
-pub(crate) use process::orthogonal_to;
-pub use trace::{Estimate, Moments, exact_moments, hutch_plus_plus, hutchinson};
+pub(crate) use process::{eigenpairs, orthogonal_to};
+pub use trace::{Moments, SampleMean, exact_moments, hutch_plus_plus};

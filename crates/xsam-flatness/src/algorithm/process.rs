@@ -13,10 +13,6 @@ pub enum Reorthogonalization {
     /// Each new vector against all before it. Keeps all of them.
     #[default]
     Full,
-    /// Each new vector against the eigenvectors that have converged, the directions in which orthogonality is lost
-    /// (Parlett and Scott, "The Lanczos algorithm with selective orthogonalization", 1979). Keeps all vectors too,
-    /// but passes over few of them.
-    Selective,
     /// Not at all: three vectors are kept, whatever the number of iterations. Eigenvalues that have converged come up
     /// again; such copies, and true eigenvalues that are closer together than the tolerance, count once.
     None,
@@ -27,8 +23,6 @@ impl Reorthogonalization {
     pub(crate) fn kept(self, iterations: usize) -> usize {
         match self {
             Self::Full => iterations,
-            // Those that have converged come on top.
-            Self::Selective => 2 * iterations,
             Self::None => 0,
         }
     }
@@ -47,11 +41,10 @@ pub(crate) struct Process {
     betas: Vec<f64>,
     /// `Q`, unless nothing is re-orthogonalized.
     basis: Vec<ParamVector>,
-    /// The converged eigenvectors of selective re-orthogonalization.
-    locked: Vec<ParamVector>,
+    /// The last column of `Q`, if nothing is re-orthogonalized.
     previous: Option<ParamVector>,
-    /// The next column of `Q`; none if the space cannot grow.
-    next: Option<ParamVector>,
+    /// The next column of `Q`; none if the space cannot grow: what is known of the operator is exact then but for rounding.
+    pub(crate) next: Option<ParamVector>,
 }
 
 impl Process {
@@ -68,7 +61,6 @@ impl Process {
             alphas: Vec::new(),
             betas: Vec::new(),
             basis: Vec::new(),
-            locked: Vec::new(),
             previous: None,
             next,
         })
@@ -79,17 +71,7 @@ impl Process {
         self.alphas.len()
     }
 
-    /// Whether the space cannot grow: what is known of the operator is exact but for rounding.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.next.is_none()
-    }
-
-    /// The next column of `Q`.
-    pub(crate) fn next(&self) -> Option<&ParamVector> {
-        self.next.as_ref()
-    }
-
-    /// A product with the operator. Nothing if the process is complete.
+    /// A product with the operator. Nothing if the space cannot grow.
     pub(crate) fn step(
         &mut self,
         operator: &mut dyn SymmetricOperator,
@@ -113,11 +95,6 @@ impl Process {
                 self.basis.push(q);
                 w = orthogonal_to(w, &self.basis)?;
             }
-            Reorthogonalization::Selective => {
-                self.basis.push(q.clone());
-                self.previous = Some(q);
-                w = orthogonal_to(w, &self.locked)?;
-            }
         }
         let beta = w.norm()?;
         if !beta.is_finite() {
@@ -128,15 +105,11 @@ impl Process {
         if !full && beta > negligible {
             self.betas.push(beta);
             self.next = Some(w.scale(1.0 / beta));
-            if self.kind == Reorthogonalization::Selective {
-                self.lock()?;
-            }
             return Ok(());
         }
         // The space is invariant. Where its vectors are known the process goes on beside it.
         self.betas.push(0.0);
-        self.previous = None;
-        if !full && self.kind != Reorthogonalization::None {
+        if !full && self.kind == Reorthogonalization::Full {
             let index = 1 + self.len() as u64;
             let random = random_vector(operator.space(), Elements::Normal, self.seed, index);
             let beside = orthogonal_to(random, &self.basis)?;
@@ -157,22 +130,6 @@ impl Process {
             .fold(0.0, f64::max)
     }
 
-    /// Adds the eigenvectors that have converged to those that new vectors are kept orthogonal to.
-    fn lock(&mut self) -> Result<(), FlatnessError> {
-        let ritz = self.ritz();
-        let good = self.basis[0].epsilon().sqrt() * self.scale();
-        let converged: Vec<usize> = (0..ritz.values.len())
-            .filter(|&i| ritz.residuals[i] <= good)
-            .collect();
-        if converged.len() > self.locked.len() {
-            self.locked = converged
-                .into_iter()
-                .map(|i| self.vector(&ritz, i))
-                .collect();
-        }
-        Ok(())
-    }
-
     /// The eigenvalues of `T`, ascending.
     pub(crate) fn ritz(&self) -> Ritz {
         let m = self.len();
@@ -184,16 +141,10 @@ impl Process {
                 matrix[(i + 1, i)] = self.betas[i];
             }
         }
-        let eigen = SymmetricEigen::new(matrix);
-        let mut order: Vec<usize> = (0..m).collect();
-        order.sort_by(|&a, &b| eigen.eigenvalues[a].total_cmp(&eigen.eigenvalues[b]));
         let beta = self.betas.last().copied().unwrap_or(0.0);
-        let coordinates: Vec<Vec<f64>> = order
-            .iter()
-            .map(|&i| eigen.eigenvectors.column(i).iter().copied().collect())
-            .collect();
+        let (values, coordinates) = eigenpairs(matrix);
         Ritz {
-            values: order.iter().map(|&i| eigen.eigenvalues[i]).collect(),
+            values,
             residuals: coordinates
                 .iter()
                 .map(|s| s.last().map_or(0.0, |last| beta * last.abs()))
@@ -218,6 +169,16 @@ pub(crate) struct Ritz {
     pub(crate) residuals: Vec<f64>,
     /// Of each, its eigenvector of `T`.
     pub(crate) coordinates: Vec<Vec<f64>>,
+}
+
+/// The eigenvalues of a symmetric matrix, ascending, and their vectors.
+pub(crate) fn eigenpairs(matrix: DMatrix<f64>) -> (Vec<f64>, Vec<Vec<f64>>) {
+    let eigen = SymmetricEigen::new(matrix);
+    let vectors = eigen.eigenvectors.column_iter();
+    let vectors = vectors.map(|vector| vector.iter().copied().collect());
+    let mut pairs: Vec<(f64, Vec<f64>)> = eigen.eigenvalues.iter().copied().zip(vectors).collect();
+    pairs.sort_by(|a, b| a.0.total_cmp(&b.0));
+    pairs.into_iter().unzip()
 }
 
 /// What is left of `w` beside the orthonormal `basis`. Twice, since the first time leaves the roundings of what it

@@ -1,6 +1,5 @@
-//! Trace and Frobenius norm, from products with random vectors.
+//! Trace and Frobenius norm.
 
-use crate::check;
 use serde::Serialize;
 use xsam::ConfigError;
 use xsam::method::ParamVector;
@@ -13,7 +12,7 @@ use crate::random::{Elements, filled, random_vector};
 
 /// A mean over random vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Estimate {
+pub struct SampleMean {
     /// The mean.
     pub value: f64,
     /// Its standard error: the deviation over the random vectors by the square root of their number. None for a single
@@ -23,7 +22,7 @@ pub struct Estimate {
     pub probes: usize,
 }
 
-impl Estimate {
+impl SampleMean {
     pub(crate) fn of(values: &[f64]) -> Self {
         let n = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n.max(1.0);
@@ -37,54 +36,12 @@ impl Estimate {
     }
 }
 
-/// What products with random vectors tell of a symmetric matrix.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Moments {
-    /// The trace: the sum of the eigenvalues.
-    pub trace: Estimate,
-    /// The trace of the square: the sum of the squared eigenvalues, which is the squared Frobenius norm.
-    pub square: Estimate,
-}
-
-impl Moments {
-    /// The Frobenius norm.
-    pub fn frobenius(&self) -> f64 {
-        self.square.value.max(0.0).sqrt()
-    }
-}
-
-/// Trace and Frobenius norm by random signs `z`: the means of `z^T A z` and `|A z|^2` (Hutchinson 1990).
-///
-/// The variance of the trace is twice the sum of the squares beside the diagonal, for each probe. Cost: a product a
-/// probe.
-///
-/// # Errors
-/// If `probes` is 0, or a product cannot be computed.
-pub fn hutchinson(
-    operator: &mut dyn SymmetricOperator,
-    probes: usize,
-    seed: u64,
-) -> Result<Moments, FlatnessError> {
-    check::at_least_one("probes", probes)?;
-    let (mut traces, mut squares) = (Vec::new(), Vec::new());
-    for index in 0..probes {
-        let z = random_vector(operator.space(), Elements::Signs, seed, index as u64);
-        let product = operator.apply(&z)?;
-        traces.push(finite(z.dot(&product)?)?);
-        squares.push(finite(product.dot(&product)?)?);
-    }
-    Ok(Moments {
-        trace: Estimate::of(&traces),
-        square: Estimate::of(&squares),
-    })
-}
-
 /// The trace in `products` products: a third of them finds directions in which the operator is large, where the trace
 /// is exact, a third is for that, and a third is random in what is left (Hutch++: Meyer, Musco, Musco and Woodruff,
 /// 2021, arXiv 2010.09649).
 ///
-/// Much better than [`hutchinson`] where few eigenvalues make up most of the spectrum, as they do for a network. The
-/// standard error is that of the last third. Memory: a third of `products` vectors.
+/// Much better than random vectors alone where few eigenvalues make up most of the spectrum, as they do for a network.
+/// The standard error is that of the last third. Memory: a third of `products` vectors.
 ///
 /// # Errors
 /// If there are fewer than 3 products, vectors would not fit into memory, or a product cannot be computed.
@@ -92,10 +49,8 @@ pub fn hutch_plus_plus(
     operator: &mut dyn SymmetricOperator,
     products: usize,
     seed: u64,
-) -> Result<Estimate, FlatnessError> {
-    if products < 3 {
-        return Err(ConfigError::new("products", products, "at least 3").into());
-    }
+) -> Result<SampleMean, FlatnessError> {
+    ConfigError::unless(products >= 3, "products", products, "at least 3")?;
     let directions = (products / 3).min(operator.dimension());
     memory::check(operator.space(), directions + 4)?;
     let mut basis: Vec<ParamVector> = Vec::with_capacity(directions);
@@ -117,7 +72,7 @@ pub fn hutch_plus_plus(
         inside += finite(q.dot(&product)?)?;
     }
     if basis.len() >= operator.dimension() {
-        return Ok(Estimate {
+        return Ok(SampleMean {
             value: inside,
             standard_error: Some(0.0),
             probes: 0,
@@ -131,11 +86,20 @@ pub fn hutch_plus_plus(
         let product = operator.apply(&probe)?;
         outside.push(finite(probe.dot(&product)?)?);
     }
-    let rest = Estimate::of(&outside);
-    Ok(Estimate {
+    let rest = SampleMean::of(&outside);
+    Ok(SampleMean {
         value: inside + rest.value,
         ..rest
     })
+}
+
+/// Sums over the eigenvalues of a symmetric matrix.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moments {
+    /// The trace: the sum of the eigenvalues.
+    pub trace: f64,
+    /// The trace of the square: the sum of the squared eigenvalues, which is the squared Frobenius norm.
+    pub square: f64,
 }
 
 /// Trace and Frobenius norm, row by row: a product for each, and nothing random.
@@ -158,15 +122,7 @@ pub fn exact_moments(operator: &mut dyn SymmetricOperator) -> Result<Moments, Fl
         trace += finite(unit.dot(&product)?)?;
         square += finite(product.dot(&product)?)?;
     }
-    let exact = |value| Estimate {
-        value,
-        standard_error: Some(0.0),
-        probes: 0,
-    };
-    Ok(Moments {
-        trace: exact(trace),
-        square: exact(square),
-    })
+    Ok(Moments { trace, square })
 }
 
 fn finite(value: f64) -> Result<f64, FlatnessError> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::tensor::{DType, Tensor};
+use burn::tensor::{Shape, Tensor};
 use xsam::ConfigError;
 use xsam::method::{ParamVector, parameters};
 
@@ -26,13 +26,13 @@ pub fn filter_normalized<M: Module>(
     seed: u64,
     index: u64,
 ) -> Result<ParamVector, FlatnessError> {
-    let layouts = Layouts::of(model);
+    let layouts = layouts(model);
     let weights = parameters::weight_vector(model, like);
     let weights: HashMap<ParamId, &Tensor<1>> =
         weights.entries().iter().map(|(id, t)| (*id, t)).collect();
     let random = random_vector(like, Elements::Normal, seed, index);
     let scaled = random.entries().iter().map(|(id, direction)| {
-        let scaled = match (layouts.0.get(id), weights.get(id)) {
+        let scaled = match (layouts.get(id), weights.get(id)) {
             (Some(layout), Some(weight)) => layout.scaled(direction.clone(), (*weight).clone()),
             _ => direction.zeros_like(),
         };
@@ -46,10 +46,7 @@ pub fn filter_normalized<M: Module>(
     Err(ConfigError::new("model", "no filter", range).into())
 }
 
-/// How the filters of each parameter that has any lie.
-#[derive(Default)]
-struct Layouts(HashMap<ParamId, Layout>);
-
+/// How the filters of a parameter lie.
 struct Layout {
     rows: usize,
     columns: usize,
@@ -57,47 +54,40 @@ struct Layout {
     by_column: bool,
 }
 
-impl Layouts {
-    fn of<M: Module>(model: &M) -> Self {
-        struct Visitor {
-            containers: Vec<String>,
-            found: Layouts,
-        }
-        impl Visitor {
-            /// The struct that a parameter found here is a field of.
-            fn owner(&self) -> Option<&str> {
-                let mut structs = self.containers.iter().rev().map(String::as_str);
-                structs.find(|container| container.starts_with("Struct:"))
-            }
-        }
-        impl ModuleVisitor for Visitor {
-            fn enter_module(&mut self, _name: &str, container: &str) {
-                self.containers.push(container.to_owned());
-            }
-            fn exit_module(&mut self, _name: &str, _container: &str) {
-                self.containers.pop();
-            }
-            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-                let shape = param.lazy_shape();
-                let rows = shape[0];
-                if D < 2 || rows == 0 {
-                    return;
-                }
-                let layout = Layout {
-                    rows,
-                    columns: shape.num_elements() / rows,
-                    by_column: D == 2 && self.owner() == Some("Struct:Linear"),
-                };
-                self.found.0.insert(param.id, layout);
-            }
-        }
-        let mut visitor = Visitor {
-            containers: Vec::new(),
-            found: Self::default(),
-        };
-        model.visit(&mut visitor);
-        visitor.found
+/// Those of each parameter that has any.
+fn layouts<M: Module>(model: &M) -> HashMap<ParamId, Layout> {
+    #[derive(Default)]
+    struct Visitor {
+        containers: Vec<String>,
+        found: HashMap<ParamId, Layout>,
     }
+    impl ModuleVisitor for Visitor {
+        fn enter_module(&mut self, _name: &str, container: &str) {
+            self.containers.push(container.to_owned());
+        }
+        fn exit_module(&mut self, _name: &str, _container: &str) {
+            self.containers.pop();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let shape = param.lazy_shape();
+            let rows = shape[0];
+            if D < 2 || rows == 0 {
+                return;
+            }
+            // The struct that the parameter is a field of.
+            let mut structs = self.containers.iter().rev();
+            let owner = structs.find(|container| container.starts_with("Struct:"));
+            let layout = Layout {
+                rows,
+                columns: shape.num_elements() / rows,
+                by_column: D == 2 && owner.is_some_and(|owner| owner == "Struct:Linear"),
+            };
+            self.found.insert(param.id, layout);
+        }
+    }
+    let mut visitor = Visitor::default();
+    model.visit(&mut visitor);
+    visitor.found
 }
 
 impl Layout {
@@ -123,25 +113,19 @@ impl Layout {
 pub fn between<M: Module>(from: &M, to: &M) -> Result<ParamVector, FlatnessError> {
     // What Burn keeps aside of running statistics is taken in.
     let (from, to) = (floats(&from.valid()), floats(&to.valid()));
-    let shapes = |floats: &[Float]| floats.iter().map(|f| f.shape.clone()).collect::<Vec<_>>();
+    let shapes = |floats: &[Float]| floats.iter().map(|(_, s, _)| s.clone()).collect::<Vec<_>>();
     if shapes(&from) != shapes(&to) {
         let value = format!("{} tensors", to.len());
         let range = "a model whose tensors have the shapes of the first one's, in its order";
         return Err(ConfigError::new("to", value, range).into());
     }
-    let way = from.into_iter().zip(to).map(|(from, to)| {
-        let there = to.values.cast(from.dtype);
-        (from.id, there - from.values)
-    });
+    let way = from.into_iter().zip(to);
+    let way = way.map(|((id, _, from), (_, _, to))| (id, to.cast(from.dtype()) - from));
     Ok(ParamVector::new(way.collect()))
 }
 
-struct Float {
-    id: ParamId,
-    shape: Vec<usize>,
-    dtype: DType,
-    values: Tensor<1>,
-}
+/// Identity, shape and values of a tensor.
+type Float = (ParamId, Shape, Tensor<1>);
 
 /// All float tensors of a model without autodiff.
 fn floats<M: Module>(model: &M) -> Vec<Float> {
@@ -149,14 +133,9 @@ fn floats<M: Module>(model: &M) -> Vec<Float> {
     impl ModuleVisitor for Visitor {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let tensor = param.val();
-            let shape = tensor.dims().to_vec();
-            let count: usize = shape.iter().product();
-            self.0.push(Float {
-                id: param.id,
-                dtype: tensor.dtype(),
-                values: tensor.reshape([count]),
-                shape,
-            });
+            let shape = tensor.shape();
+            let count = shape.num_elements();
+            self.0.push((param.id, shape, tensor.reshape([count])));
         }
     }
     let mut visitor = Visitor(Vec::new());

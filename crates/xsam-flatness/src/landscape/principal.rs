@@ -1,10 +1,11 @@
 //! The plane in which a trajectory runs, as far as it does.
 
 use crate::check;
-use nalgebra::{DMatrix, SymmetricEigen};
+use nalgebra::DMatrix;
 use xsam::ConfigError;
 use xsam::method::ParamVector;
 
+use crate::algorithm::eigenpairs;
 use crate::error::FlatnessError;
 
 /// Below this share of the largest one a principal value is rounding.
@@ -52,35 +53,30 @@ pub fn principal_directions(
             loss: total,
         });
     }
-    let eigen = SymmetricEigen::new(products);
-    let mut order: Vec<usize> = (0..n).collect();
-    order.sort_by(|&a, &b| eigen.eigenvalues[b].total_cmp(&eigen.eigenvalues[a]));
-    let largest = order.first().map_or(0.0, |&i| eigen.eigenvalues[i]);
-    let spread = |i: &&usize| eigen.eigenvalues[**i] > NOTHING * largest;
-    let chosen: Vec<usize> = order.iter().filter(spread).take(count).copied().collect();
+    let (eigenvalues, eigenvectors) = eigenpairs(products);
+    let least = NOTHING * eigenvalues.last().copied().unwrap_or(0.0);
+    let chosen = eigenvalues.iter().zip(&eigenvectors).rev();
+    let chosen = chosen.filter(|(eigenvalue, _)| **eigenvalue > least);
+    let chosen: Vec<_> = chosen.take(count).collect();
     if chosen.len() < count {
         return Err(too_few(n, chosen.len()));
     }
-    let directions = chosen.iter().map(|&k| {
-        let length = eigen.eigenvalues[k].sqrt();
-        let column = eigen.eigenvectors.column(k);
-        let terms = points.iter().zip(column.iter());
+    let directions = chosen.iter().map(|(eigenvalue, vector)| {
+        let length = eigenvalue.sqrt();
+        let terms = points.iter().zip(vector.iter());
         terms.fold(ParamVector::default(), |sum, (point, share)| {
             sum.combine(1.0, point, share / length)
         })
     });
+    let along = |i: usize| {
+        chosen
+            .iter()
+            .map(move |(value, vector)| vector[i] * value.sqrt())
+    };
     Ok(PrincipalDirections {
         directions: directions.collect(),
-        shares: chosen
-            .iter()
-            .map(|&k| eigen.eigenvalues[k] / total)
-            .collect(),
-        coordinates: (0..n)
-            .map(|i| {
-                let along = |&k: &usize| eigen.eigenvectors[(i, k)] * eigen.eigenvalues[k].sqrt();
-                chosen.iter().map(along).collect()
-            })
-            .collect(),
+        shares: chosen.iter().map(|(value, _)| *value / total).collect(),
+        coordinates: (0..n).map(|i| along(i).collect()).collect(),
     })
 }
 

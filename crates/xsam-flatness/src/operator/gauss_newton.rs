@@ -88,13 +88,13 @@ where
             return Ok(u);
         }
         let step = self.share * if size > 0.0 { size } else { 1.0 } / length;
-        let mut slope = |factor: f64| {
+        let mut gradient = |factor: f64| {
             let at = outputs.clone() + u.clone() * factor;
             let at = Tensor::from_inner(at).require_grad();
             let grads = (self.loss)(at.clone(), i).backward();
             at.grad(&grads).unwrap_or_else(|| outputs.zeros_like())
         };
-        let (ahead, behind) = (slope(step), slope(-step));
+        let (ahead, behind) = (gradient(step), gradient(-step));
         Ok((ahead - behind) / (2.0 * step))
     }
 }

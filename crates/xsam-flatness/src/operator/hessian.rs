@@ -32,10 +32,12 @@ pub enum DifferenceStep {
 pub struct Hessian<'a> {
     surface: &'a mut dyn Surface,
     block: Block,
-    /// Length of the step from the weights.
-    step: f64,
-    loss: f64,
-    grad_norm: f64,
+    /// The length of the step to either side of the weights.
+    pub step: f64,
+    /// The loss at the weights.
+    pub loss: f64,
+    /// The norm of the gradient at the weights, in the parameters of the space.
+    pub grad_norm: f64,
 }
 
 impl<'a> Hessian<'a> {
@@ -74,21 +76,6 @@ impl<'a> Hessian<'a> {
         })
     }
 
-    /// The loss at the weights.
-    pub fn loss(&self) -> f64 {
-        self.loss
-    }
-
-    /// The norm of the gradient at the weights, in the parameters of the space.
-    pub fn grad_norm(&self) -> f64 {
-        self.grad_norm
-    }
-
-    /// The length of the step to either side.
-    pub fn step(&self) -> f64 {
-        self.step
-    }
-
     /// How far the product with `vector` depends on the step: the norm of the difference that a step twice as long
     /// makes, as a share of the product's norm. Cost: two products.
     ///
@@ -98,12 +85,10 @@ impl<'a> Hessian<'a> {
         let product = self.product(vector, self.step)?;
         let norm = product.norm()?;
         let coarse = self.product(vector, 2.0 * self.step)?;
-        let difference = coarse.combine(1.0, &product, -1.0).norm()?;
-        Ok(if difference == 0.0 {
-            0.0
-        } else {
-            difference / norm
-        })
+        match coarse.combine(1.0, &product, -1.0).norm()? {
+            0.0 => Ok(0.0),
+            difference => Ok(difference / norm),
+        }
     }
 
     fn product(&mut self, vector: &ParamVector, step: f64) -> Result<ParamVector, FlatnessError> {

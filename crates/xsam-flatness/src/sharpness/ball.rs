@@ -2,7 +2,7 @@
 
 use xsam::method::{Objective, ParamVector};
 
-use crate::algorithm::Estimate;
+use crate::algorithm::SampleMean;
 use crate::error::FlatnessError;
 use crate::random::{Elements, random_vector};
 
@@ -53,7 +53,7 @@ pub fn random_directions(
     rho: f64,
     directions: usize,
     seed: u64,
-) -> Result<Estimate, FlatnessError> {
+) -> Result<SampleMean, FlatnessError> {
     objective.reset();
     let start = objective.evaluate()?;
     let mut increases = Vec::with_capacity(directions);
@@ -68,5 +68,5 @@ pub fn random_directions(
         }
         increases.push(loss - start.loss);
     }
-    Ok(Estimate::of(&increases))
+    Ok(SampleMean::of(&increases))
 }

@@ -77,13 +77,26 @@ pub fn faithfulness(
         ascent.climb(start.clone(), &mut step, Keep::Displacement)
     };
     let (one, several) = (climb(1)?, climb(ascent_steps)?);
-    let Some(displacement) = one.displacement.filter(|_| one.norm > 0.0) else {
-        return Ok(flat(loss, rho, ascent_steps, distances));
+    let plane = match one.displacement.filter(|_| one.norm > 0.0) {
+        Some(displacement) => Some(Plane::new(displacement, (one.gradient.clone(), one.norm))?),
+        None => None,
     };
-    let plane = Plane::new(displacement, (one.gradient.clone(), one.norm))?;
     let alphas = XsamConfig::new().positions();
     let mut rows = Vec::with_capacity(distances.len());
     for &distance in distances {
+        let Some(plane) = &plane else {
+            // There is nothing to ascend along.
+            rows.push(Distance {
+                distance,
+                gradient: loss,
+                ascent_gradient: loss,
+                several_steps: loss,
+                searched: loss,
+                alpha: 1.0,
+                highest: loss,
+            });
+            continue;
+        };
         let along = |vector, norm: f64| match norm > 0.0 {
             true => vec![(distance / norm, vector)],
             false => Vec::new(),
@@ -124,27 +137,7 @@ pub fn faithfulness(
         loss,
         rho,
         ascent_steps,
-        psi: plane.psi(),
+        psi: plane.map_or(0.0, |plane| plane.psi()),
         distances: rows,
     })
-}
-
-/// What there is to say where there is nothing to ascend along.
-fn flat(loss: f64, rho: f64, ascent_steps: usize, distances: &[f64]) -> Faithfulness {
-    let row = |&distance: &f64| Distance {
-        distance,
-        gradient: loss,
-        ascent_gradient: loss,
-        several_steps: loss,
-        searched: loss,
-        alpha: 1.0,
-        highest: loss,
-    };
-    Faithfulness {
-        loss,
-        rho,
-        ascent_steps,
-        psi: 0.0,
-        distances: distances.iter().map(row).collect(),
-    }
 }

@@ -13,7 +13,7 @@ use xsam::method::{Ascent, Context, Evaluation, Keep, Objective};
 pub use ball::{highest, random_directions};
 pub use directions::{Distance, Faithfulness, faithfulness};
 
-use crate::algorithm::Estimate;
+use crate::algorithm::SampleMean;
 use crate::error::FlatnessError;
 use crate::surface::LossSurface;
 
@@ -67,7 +67,7 @@ pub struct SharpnessReport {
     /// than any of the above.
     pub worst: f64,
     /// Over random directions of length rho.
-    pub average: Estimate,
+    pub average: SampleMean,
     /// The distance for the next one.
     pub adaptive_rho: f64,
     /// Along the gradient, scaled by the weights so that their scale does not count (ASAM: Kwon et al. 2021,
@@ -82,35 +82,21 @@ impl Sharpness {
     /// # Errors
     /// If a distance is not a positive number or something that is counted is 0, or loss or gradient are not finite.
     pub fn measure(&self, objective: &mut dyn Objective) -> Result<SharpnessReport, FlatnessError> {
-        for (field, value) in [("rho", self.rho), ("adaptive_rho", self.adaptive_rho)] {
-            check::positive(field, value)?;
-        }
-        for (field, value) in [
-            ("ascent_steps", self.ascent_steps),
-            ("strong_steps", self.strong_steps),
-            ("directions", self.directions),
-        ] {
-            check::at_least_one(field, value)?;
-        }
-        let faithful = faithfulness(
-            objective,
-            &[self.rho],
-            self.rho,
-            self.ascent_steps,
-            self.strong_steps,
-        )?;
+        let (rho, steps) = (self.rho, self.ascent_steps);
+        check::positive("adaptive_rho", self.adaptive_rho)?;
+        check::at_least_one("directions", self.directions)?;
+        let faithful = faithfulness(objective, &[rho], rho, steps, self.strong_steps)?;
         let at = &faithful.distances[0];
         objective.reset();
         let start = objective.evaluate()?;
         let (loss, grad_norm) = (start.loss, start.norm);
-        let (rho, steps) = (self.rho, self.ascent_steps);
         let several = climbed(objective, start.clone(), rho, steps, Scaling::None)?;
         let adaptive = climbed(objective, start, self.adaptive_rho, 1, Scaling::Elementwise)?;
-        let average = random_directions(objective, self.rho, self.directions, self.seed)?;
+        let average = random_directions(objective, rho, self.directions, self.seed)?;
         Ok(SharpnessReport {
             loss,
             grad_norm,
-            rho: self.rho,
+            rho,
             ascent: at.gradient - loss,
             ascent_steps: several - loss,
             searched: at.searched - loss,
@@ -154,7 +140,7 @@ pub fn m_sharpness<M, F>(
     surface: &mut LossSurface<M, F>,
     rho: f64,
     steps: usize,
-) -> Result<Estimate, FlatnessError>
+) -> Result<SampleMean, FlatnessError>
 where
     M: Module,
     F: FnMut(&M, usize) -> Tensor<1>,
@@ -172,5 +158,5 @@ where
         .collect();
     surface.select(None);
     surface.reset();
-    Ok(Estimate::of(&increases?))
+    Ok(SampleMean::of(&increases?))
 }

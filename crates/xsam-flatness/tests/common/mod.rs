@@ -5,7 +5,7 @@ use burn::module::{Module, Param, ParamId};
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use nalgebra::{DMatrix, DVector};
 use xsam::method::ParamVector;
-use xsam_flatness::{Elements, FlatnessError, SymmetricOperator, random_vector};
+use xsam_flatness::{Elements, FlatnessError, LossSurface, Mode, SymmetricOperator, random_vector};
 
 pub fn vector(values: &[f64], like: &[(ParamId, usize)], dtype: DType) -> ParamVector {
     let mut rest = values;
@@ -37,6 +37,24 @@ pub fn symmetric(eigenvalues: &[f64], seed: u64) -> DMatrix<f64> {
     let q = orthogonal(eigenvalues.len(), seed);
     let d = DMatrix::from_diagonal(&DVector::from_row_slice(eigenvalues));
     &q * d * q.transpose()
+}
+
+/// Weights that are nowhere special.
+pub const START: [f64; 6] = [0.3, -0.2, 0.5, 0.1, 0.9, -0.4];
+
+/// The loss around a point, as one batch.
+pub fn surface<F: FnMut(&Point, usize) -> Tensor<1>>(
+    point: &Point,
+    loss: F,
+) -> LossSurface<Point, F> {
+    LossSurface::new(point, Mode::Evaluation, &[1], loss).unwrap()
+}
+
+/// Asserts that two numbers are no farther apart than `tolerance`.
+#[track_caller]
+pub fn assert_close(actual: f64, expected: f64, tolerance: f64) {
+    let error = (actual - expected).abs();
+    assert!(error <= tolerance, "{actual} is not {expected}");
 }
 
 /// A matrix as an operator, over two parameters.

@@ -44,7 +44,7 @@ impl Expected {
             so_far + capped.bytes(hessian) as f64 / 1e6
         };
         Ok(Some(Self {
-            expected_mb: megabytes(ITERATIONS_EACH * lanczos.wanted.count()),
+            expected_mb: megabytes(ITERATIONS_EACH * lanczos.wanted()),
             most_mb: megabytes(lanczos.max_iterations),
         }))
     }

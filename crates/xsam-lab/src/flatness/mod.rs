@@ -8,8 +8,8 @@ use std::time::Instant;
 use burn::module::{Module, ParamGroup};
 use serde::Serialize;
 use xsam_flatness::{
-    Density, DifferenceStep, Eigenpairs, Estimate, Faithfulness, Hessian, Lanczos, LossSurface,
-    Quadrature, Reorthogonalization, Sharpness, SharpnessReport, SymmetricOperator, Wanted,
+    Density, DifferenceStep, Eigenpairs, Faithfulness, Hessian, Lanczos, LossSurface, Quadrature,
+    Reorthogonalization, SampleMean, Sharpness, SharpnessReport, SymmetricOperator,
     available_memory, density, faithfulness, hutch_plus_plus, m_sharpness,
 };
 use xsam_weights::{parameter_count, state};
@@ -107,7 +107,7 @@ pub struct Layer {
     /// Whether it has converged.
     pub converged: bool,
     /// The trace.
-    pub trace: Estimate,
+    pub trace: SampleMean,
 }
 
 /// What is told while flatness is measured.
@@ -158,13 +158,13 @@ pub struct FlatnessReport {
     /// Memory while they were computed, where the system tells.
     pub memory: Option<MemoryUse>,
     /// Its trace.
-    pub trace: Option<Estimate>,
+    pub trace: Option<SampleMean>,
     /// The density of its eigenvalues.
     pub density: Option<Density>,
     /// By how much the loss rises.
     pub sharpness: Option<SharpnessReport>,
     /// By how much the loss of a batch rises along its own gradient, on average over the batches.
-    pub m_sharpness: Option<Estimate>,
+    pub m_sharpness: Option<SampleMean>,
     /// How high it gets in the direction of each method.
     pub directions: Option<Faithfulness>,
     /// Layer by layer.
@@ -305,7 +305,7 @@ impl Measure for Flatness<'_> {
                 Some(density(&mut hessian, &quadrature)?)
             }
         };
-        let (loss, grad_norm, step) = (hessian.loss(), hessian.grad_norm(), hessian.step());
+        let (loss, grad_norm, step) = (hessian.loss, hessian.grad_norm, hessian.step);
         let layers = match spec.layers {
             false => None,
             true => Some(layers(&scene.model, &mut surface, spec, listener)?),
@@ -340,10 +340,8 @@ impl Measure for Flatness<'_> {
 /// The Lanczos algorithm, keeping its vectors if there is memory for them.
 fn lanczos(spec: &FlatnessSpec, operator: &dyn SymmetricOperator) -> Lanczos {
     let full = Lanczos {
-        wanted: Wanted::Ends {
-            largest: spec.top,
-            smallest: 1,
-        },
+        largest: spec.top,
+        smallest: 1,
         max_iterations: MOST_ITERATIONS.max(ITERATIONS_EACH * (spec.top + 1)),
         seed: spec.sample.seed,
         ..Lanczos::default()
@@ -381,10 +379,8 @@ fn layers<M: Module, F: FnMut(&M, usize) -> burn::tensor::Tensor<1>>(
         let group = ParamGroup::from_ids(ids);
         let mut hessian = Hessian::new(surface, Some(&group), DifferenceStep::Auto)?;
         let largest = Lanczos {
-            wanted: Wanted::Ends {
-                largest: 1,
-                smallest: 0,
-            },
+            largest: 1,
+            smallest: 0,
             max_iterations: 30,
             tolerance: 1e-2,
             seed: spec.sample.seed,

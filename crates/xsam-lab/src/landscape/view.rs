@@ -6,8 +6,8 @@ use std::f64::consts::TAU;
 use burn::module::ParamId;
 use xsam::method::{Evaluation, MethodSpec, Objective, ParamVector};
 use xsam_flatness::{
-    DifferenceStep, FlatnessError, Hessian, Lanczos, Wanted, XsamPlane, between, evenly,
-    filter_normalized, principal_directions,
+    DifferenceStep, FlatnessError, Hessian, Lanczos, XsamPlane, between, evenly, filter_normalized,
+    principal_directions,
 };
 
 use super::drawn::{Axis, Mark, Path, XsamPlaneReport};
@@ -75,16 +75,14 @@ impl View {
             Along::Eigenvectors => {
                 let mut hessian = Hessian::new(&mut surface, None, DifferenceStep::Auto)?;
                 let largest = Lanczos {
-                    wanted: Wanted::Ends {
-                        largest: dimensions,
-                        smallest: 0,
-                    },
+                    largest: dimensions,
+                    smallest: 0,
                     tolerance: 1e-2,
                     seed: spec.sample.seed,
                     ..Lanczos::default()
                 };
                 let found = largest.run(&mut hessian)?.pairs;
-                let loss = hessian.loss();
+                let loss = hessian.loss;
                 let names = found
                     .iter()
                     .enumerate()

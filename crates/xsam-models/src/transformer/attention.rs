@@ -86,18 +86,6 @@ impl MultiheadAttention {
         through(&self.out_proj, heads.swap_dims(1, 2).reshape(shape))
     }
 
-    /// Attention of the rows of `x` to one another.
-    pub(super) fn attend_to_itself(
-        &self,
-        x: Tensor<2>,
-        batch: usize,
-        mask: Option<Tensor<2, Bool>>,
-        causal: bool,
-    ) -> Tensor<2> {
-        let seen = self.keys_values(x.clone(), batch);
-        self.attend(x, seen, mask, causal)
-    }
-
     /// Rows `[batch * tokens, dim]` as `[batch, heads, tokens, width]`, a view.
     fn split(&self, rows: Tensor<2>, batch: usize) -> Tensor<4> {
         let [count, dim] = rows.dims();

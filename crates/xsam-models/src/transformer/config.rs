@@ -3,14 +3,12 @@
 use std::ops::RangeInclusive;
 
 use burn::tensor::Device;
-use thiserror::Error;
 use xsam_kernels::Activation;
 
 use super::layers::{LayerNorm, NormPlacement};
 use super::{Transformer, init};
-use crate::config::MOST_PARAMETERS;
-use crate::range::{OutOfRange, within};
-use xsam_weights::state::{StateError, parameter_count};
+use crate::ModelError;
+use crate::error::{not_too_large, unless, within};
 
 /// Ids a vocabulary may have: those of the special tokens and one word at least.
 pub(super) const VOCABULARIES: RangeInclusive<usize> = 4..=1 << 24;
@@ -18,85 +16,6 @@ pub(super) const VOCABULARIES: RangeInclusive<usize> = 4..=1 << 24;
 const WIDTHS: RangeInclusive<usize> = 1..=1 << 16;
 /// Layers of either half.
 const LAYERS: RangeInclusive<usize> = 1..=1024;
-
-/// Why a Transformer cannot be built, or cannot translate.
-#[derive(Clone, Debug, PartialEq, Error)]
-pub enum TransformerError {
-    /// A field that counts something is outside its range.
-    #[error("{field} = {value} is outside {min}..={max}")]
-    OutOfRange {
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        value: usize,
-        /// The least value allowed.
-        min: usize,
-        /// The greatest value allowed.
-        max: usize,
-    },
-    /// A field that measures something is outside its range.
-    #[error("{field} = {value} is outside its range, {range}")]
-    NotInRange {
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        value: f64,
-        /// The range in words.
-        range: &'static str,
-    },
-    /// The heads cannot share out the columns of a vector.
-    #[error("heads = {heads} does not divide dim = {dim}")]
-    Heads {
-        /// The number of heads.
-        heads: usize,
-        /// Columns of a vector.
-        dim: usize,
-    },
-    /// Two special tokens have the same id.
-    #[error("{first} and {second} are both {id}; they need ids of their own")]
-    SameId {
-        /// The first field.
-        first: &'static str,
-        /// The second field.
-        second: &'static str,
-        /// The id of both.
-        id: usize,
-    },
-    /// Every field is in its range, but together they ask for too much memory.
-    #[error("a Transformer of these sizes has {parameters} parameters, more than {max}")]
-    TooLarge {
-        /// Its number of parameters.
-        parameters: usize,
-        /// The most parameters allowed.
-        max: usize,
-    },
-    /// A search met logits that are infinite or NaN.
-    #[error("the logits for token {position} of a translation are not finite")]
-    NotFinite {
-        /// Which token, from 0 on.
-        position: usize,
-    },
-    /// The initial values could not be stored.
-    #[error(transparent)]
-    State(#[from] StateError),
-}
-
-impl From<OutOfRange> for TransformerError {
-    fn from(error: OutOfRange) -> Self {
-        let OutOfRange {
-            field,
-            value,
-            min,
-            max,
-        } = error;
-        Self::OutOfRange {
-            field,
-            value,
-            min,
-            max,
-        }
-    }
-}
 
 /// Which of the three tables of the vocabulary are one: the embedding of the source, that of the
 /// target, and the weight before the logits.
@@ -186,45 +105,16 @@ impl TransformerConfig {
         self
     }
 
-    /// The same with another probability of dropout.
-    #[must_use]
-    pub fn with_dropout(mut self, dropout: f64) -> Self {
-        self.dropout = dropout;
-        self
-    }
-
-    /// The same with another activation.
-    #[must_use]
-    pub fn with_activation(mut self, activation: Activation) -> Self {
-        self.activation = activation;
-        self
-    }
-
-    /// The same with residual branches normalized elsewhere.
-    #[must_use]
-    pub fn with_norm_placement(mut self, norm_placement: NormPlacement) -> Self {
-        self.norm_placement = norm_placement;
-        self
-    }
-
-    /// The same with other tables shared.
-    #[must_use]
-    pub fn with_shared_embeddings(mut self, shared_embeddings: SharedEmbeddings) -> Self {
-        self.shared_embeddings = shared_embeddings;
-        self
-    }
-
     /// Checks every field, and that the model is not too large as a whole. Allocates nothing.
     ///
     /// # Errors
     ///
     /// Names the first field that cannot be, its value and its range.
-    pub fn check(&self) -> Result<(), TransformerError> {
-        self.check_fields()?;
+    pub fn check(&self) -> Result<(), ModelError> {
         self.zeroed(&Device::flex()).map(drop)
     }
 
-    fn check_fields(&self) -> Result<(), TransformerError> {
+    fn check_fields(&self) -> Result<(), ModelError> {
         within("vocabulary", self.vocabulary, VOCABULARIES)?;
         within("padding", self.padding, 0..=self.vocabulary - 1)?;
         within("dim", self.dim, WIDTHS)?;
@@ -232,20 +122,13 @@ impl TransformerConfig {
         within("heads", self.heads, 1..=self.dim)?;
         within("encoder_layers", self.encoder_layers, LAYERS)?;
         within("decoder_layers", self.decoder_layers, LAYERS)?;
-        if !self.dim.is_multiple_of(self.heads) {
-            return Err(TransformerError::Heads {
-                heads: self.heads,
-                dim: self.dim,
-            });
-        }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return Err(TransformerError::NotInRange {
-                field: "dropout",
-                value: self.dropout,
-                range: "at least 0 and below 1",
-            });
-        }
-        Ok(())
+        let (heads, dim, dropout) = (self.heads, self.dim, self.dropout);
+        unless(dim.is_multiple_of(heads), "heads", || {
+            format!("heads = {heads} does not divide dim = {dim}")
+        })?;
+        unless((0.0..1.0).contains(&dropout), "dropout", || {
+            format!("dropout = {dropout} is outside its range, at least 0 and below 1")
+        })
     }
 
     /// Builds the model on `device` with initial values customary for translation.
@@ -263,30 +146,15 @@ impl TransformerConfig {
     /// # Errors
     ///
     /// Those of [`check`](Self::check).
-    pub fn init(&self, seed: u64, device: &Device) -> Result<Transformer, TransformerError> {
-        self.check_fields()?;
+    pub fn init(&self, seed: u64, device: &Device) -> Result<Transformer, ModelError> {
         Ok(init::seeded(self.zeroed(device)?, self.padding, seed)?)
     }
 
-    /// The model before it has values: tensors are made at first use.
-    fn zeroed(&self, device: &Device) -> Result<Transformer, TransformerError> {
+    /// The model before it has its initial values, if it can be.
+    fn zeroed(&self, device: &Device) -> Result<Transformer, ModelError> {
+        self.check_fields()?;
         let model = Transformer::zeroed(self, device);
-        let parameters = parameter_count(&model);
-        if parameters > MOST_PARAMETERS {
-            return Err(TransformerError::TooLarge {
-                parameters,
-                max: MOST_PARAMETERS,
-            });
-        }
-        Ok(model)
-    }
-
-    pub(super) fn source_has_its_own_embedding(&self) -> bool {
-        self.shared_embeddings != SharedEmbeddings::All
-    }
-
-    pub(super) fn output_has_its_own_weight(&self) -> bool {
-        self.shared_embeddings == SharedEmbeddings::None
+        not_too_large(model, "a Transformer", Some("dim"))
     }
 
     /// What stands after the last layer of either half.

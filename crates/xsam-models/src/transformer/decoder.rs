@@ -1,15 +1,15 @@
 //! The half that writes.
 
 use burn::module::{Initializer, Module};
-use burn::nn::{Linear, LinearConfig};
+use burn::nn::{Embedding, Linear, LinearConfig};
 use burn::tensor::{Bool, Device, Int, Tensor};
 use xsam_kernels::{Activation, tied_linear};
 
-use super::TransformerConfig;
 use super::attention::{KeysValues, MultiheadAttention};
 use super::dropout::Dropout;
-use super::layers::{Embedding, LayerNorm, NormPlacement, feed_forward, normalized, through};
-use crate::layers::linear;
+use super::layers::{LayerNorm, NormPlacement, feed_forward, normalized, through};
+use super::{SharedEmbeddings, TransformerConfig};
+use crate::layers::{embedding, linear};
 
 /// A layer of the decoder.
 #[derive(Module, Debug)]
@@ -129,12 +129,12 @@ impl TransformerDecoder {
     pub(super) fn zeroed(config: &TransformerConfig, device: &Device) -> Self {
         let layers = 0..config.decoder_layers;
         Self {
-            embed_tokens: Embedding::zeroed(config.vocabulary, config.dim, device),
+            embed_tokens: embedding(config.vocabulary, config.dim, device),
             layers: layers
                 .map(|_| TransformerDecoderLayer::zeroed(config, device))
                 .collect(),
             layer_norm: config.last_norm(device),
-            output_projection: config.output_has_its_own_weight().then(|| {
+            output_projection: (config.shared_embeddings == SharedEmbeddings::None).then(|| {
                 LinearConfig::new(config.dim, config.vocabulary)
                     .with_bias(false)
                     .with_initializer(Initializer::Zeros)
@@ -156,8 +156,9 @@ impl TransformerDecoder {
             let states = memory.states.clone();
             let source = layer.encoder_attn.keys_values(states, batch);
             x = layer.forward(x, (source, &memory.padding), dropout, |x| {
+                let seen = layer.self_attn.keys_values(x.clone(), batch);
                 let mask = Some(padding.clone());
-                layer.self_attn.attend_to_itself(x, batch, mask, true)
+                layer.self_attn.attend(x, seen, mask, true)
             });
         }
         normalized(self.layer_norm.as_ref(), x)

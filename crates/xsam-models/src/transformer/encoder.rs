@@ -1,15 +1,15 @@
 //! The half that reads.
 
 use burn::module::Module;
-use burn::nn::Linear;
+use burn::nn::{Embedding, Linear};
 use burn::tensor::{Bool, Device, Tensor};
 use xsam_kernels::Activation;
 
-use super::TransformerConfig;
 use super::attention::MultiheadAttention;
 use super::dropout::Dropout;
-use super::layers::{Embedding, LayerNorm, NormPlacement, feed_forward, normalized};
-use crate::layers::linear;
+use super::layers::{LayerNorm, NormPlacement, feed_forward, normalized};
+use super::{SharedEmbeddings, TransformerConfig};
+use crate::layers::{embedding, linear};
 
 /// A layer of the encoder.
 #[derive(Module, Debug)]
@@ -48,8 +48,9 @@ impl TransformerEncoderLayer {
         let [batch, _] = padding.dims();
         let norm = &self.self_attn_layer_norm;
         let x = self.placement.residual(norm, dropout, x, |x| {
+            let seen = self.self_attn.keys_values(x.clone(), batch);
             let mask = Some(padding.clone());
-            self.self_attn.attend_to_itself(x, batch, mask, false)
+            self.self_attn.attend(x, seen, mask, false)
         });
         let norm = &self.final_layer_norm;
         self.placement.residual(norm, dropout, x, |x| {
@@ -73,9 +74,8 @@ impl TransformerEncoder {
     pub(super) fn zeroed(config: &TransformerConfig, device: &Device) -> Self {
         let layers = 0..config.encoder_layers;
         Self {
-            embed_tokens: config
-                .source_has_its_own_embedding()
-                .then(|| Embedding::zeroed(config.vocabulary, config.dim, device)),
+            embed_tokens: (config.shared_embeddings != SharedEmbeddings::All)
+                .then(|| embedding(config.vocabulary, config.dim, device)),
             layers: layers
                 .map(|_| TransformerEncoderLayer::zeroed(config, device))
                 .collect(),

@@ -2,7 +2,7 @@
 
 use burn::module::{Initializer, Module, Param};
 use burn::nn::Linear;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Tensor};
 use xsam_kernels::{Activation, bias_gelu, bias_relu, kinks::relu, layer_norm, linear};
 
 use super::dropout::Dropout;
@@ -39,26 +39,6 @@ pub(super) fn normalized(norm: Option<&LayerNorm>, x: Tensor<2>) -> Tensor<2> {
     match norm {
         Some(norm) => norm.forward(x),
         None => x,
-    }
-}
-
-/// A vector for each id.
-#[derive(Module, Debug)]
-pub struct Embedding {
-    /// `[vocabulary, dim]`.
-    pub weight: Param<Tensor<2>>,
-}
-
-impl Embedding {
-    pub(super) fn zeroed(vocabulary: usize, dim: usize, device: &Device) -> Self {
-        Self {
-            weight: Initializer::Zeros.init([vocabulary, dim], device),
-        }
-    }
-
-    /// The vectors of `ids`, `[batch, tokens, dim]`; that of `padding` gets no gradient.
-    pub(super) fn forward(&self, ids: Tensor<2, Int>, padding: usize) -> Tensor<3> {
-        xsam_kernels::embedding(self.weight.val(), ids, Some(padding))
     }
 }
 

@@ -11,15 +11,16 @@ mod positions;
 mod search;
 
 pub use attention::MultiheadAttention;
-pub use config::{SharedEmbeddings, TransformerConfig, TransformerError};
+pub use config::{SharedEmbeddings, TransformerConfig};
 pub use decoder::{TransformerDecoder, TransformerDecoderLayer};
 pub use encoder::{TransformerEncoder, TransformerEncoderLayer};
-pub use layers::{Embedding, LayerNorm, NormPlacement};
+pub use layers::{LayerNorm, NormPlacement};
 pub use search::{Hypothesis, SearchConfig};
 
 use burn::module::Module;
+use burn::nn::Embedding;
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
-use xsam_kernels::cross_entropy;
+use xsam_kernels::{cross_entropy, embedding};
 
 use decoder::Memory;
 use dropout::Dropout;
@@ -72,7 +73,7 @@ use positions::sinusoidal;
 ///
 /// let translations = model.search(source, &SearchConfig::new(1, 2).with_beam(3))?;
 /// println!("{:?} {:.2}", translations[0][0].tokens, translations[0][0].score);
-/// # Ok::<(), xsam_models::TransformerError>(())
+/// # Ok::<(), xsam_models::ModelError>(())
 /// ```
 #[derive(Module, Debug)]
 pub struct Transformer {
@@ -180,7 +181,7 @@ impl Transformer {
             let rows = TensorData::new(rows, [1, tokens]);
             let rows = Tensor::<2, Int>::from_data(rows, &device);
             // Rows of a matrix by number are what an embedding is.
-            let states = xsam_kernels::embedding(states, rows, None);
+            let states = embedding(states, rows, None);
             let targets = TensorData::new(targets, [tokens]);
             (states.squeeze_dim(0), Tensor::from_data(targets, &device))
         };
@@ -232,7 +233,8 @@ impl Transformer {
     /// The vectors of tokens, as rows; the first of a sentence is its token `first`.
     fn embed(&self, table: &Embedding, ids: Tensor<2, Int>, first: usize) -> Tensor<2> {
         let [batch, tokens] = ids.dims();
-        let embedded = table.forward(ids, self.padding);
+        // The vector of the padding gets no gradient.
+        let embedded = embedding(table.weight.val(), ids, Some(self.padding));
         let [_, _, dim] = embedded.dims();
         let (device, dtype) = (embedded.device(), embedded.dtype());
         let places = sinusoidal(self.padding + 1 + first, tokens, dim, &device, dtype);

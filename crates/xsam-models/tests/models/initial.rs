@@ -3,20 +3,15 @@
 use burn::module::Module;
 use burn::tensor::{Device, Distribution, Tensor};
 use xsam_models::state::{self, Kind};
-use xsam_models::{Model, ModelConfig, ModelName};
+use xsam_models::{ClassifierName, Model, ModelConfig};
+
+use crate::common::bits;
 
 fn resnet(seed: u64) -> Model {
-    ModelConfig::new(ModelName::Resnet18, 3, 32, 10)
+    ModelConfig::new(ClassifierName::Resnet18, 3, 32, 10)
         .with_width(16)
         .init(seed, &Device::flex())
         .unwrap()
-}
-
-fn bits(model: &Model) -> Vec<Vec<u64>> {
-    let tensors = state::values(model).into_iter();
-    tensors
-        .map(|(_, values)| values.iter().map(|v| v.to_bits()).collect())
-        .collect()
 }
 
 /// How far a statistic may be from its expectation, in its standard errors.
@@ -62,11 +57,11 @@ pub(super) fn is_uniform(name: &str, values: &[f64], bound: f64) {
 #[test]
 fn weights_are_uniform_within_the_bound_of_their_fan_in() {
     for name in [
-        ModelName::Mlp,
-        ModelName::Cnn,
-        ModelName::Resnet18,
-        ModelName::Vgg11Bn,
-        ModelName::Densenet121,
+        ClassifierName::Mlp,
+        ClassifierName::Cnn,
+        ClassifierName::Resnet18,
+        ClassifierName::Vgg11Bn,
+        ClassifierName::Densenet121,
     ] {
         let config = ModelConfig::new(name, 3, 32, 10);
         let model = config.init(5, &Device::flex()).unwrap();
@@ -96,7 +91,7 @@ fn a_seed_decides_every_bit_and_nothing_else_does() {
     assert_eq!(bits(&resnet(7)), first);
     let elsewhere = std::thread::spawn(|| bits(&resnet(7))).join().unwrap();
     assert_eq!(elsewhere, first);
-    let tracked = ModelConfig::new(ModelName::Resnet18, 3, 32, 10)
+    let tracked = ModelConfig::new(ClassifierName::Resnet18, 3, 32, 10)
         .with_width(16)
         .init(7, &Device::flex().autodiff())
         .unwrap();
@@ -117,7 +112,7 @@ fn other_seeds_give_other_values_in_every_random_tensor() {
 
 #[test]
 fn the_first_values_never_change() {
-    let model = ModelConfig::new(ModelName::Mlp, 1, 8, 10)
+    let model = ModelConfig::new(ClassifierName::Mlp, 1, 8, 10)
         .init(42, &Device::flex())
         .unwrap();
     let values: Vec<f32> = state::values(&model)

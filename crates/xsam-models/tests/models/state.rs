@@ -4,130 +4,125 @@ use burn::module::{Module, ParamId};
 use burn::nn;
 use burn::tensor::{Device, FloatDType, Tensor};
 use xsam_models::state::{self, Kind, StateError};
-use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName, parameter_count};
+use xsam_models::{ClassifierName, ImageClassifier, Model, ModelConfig, parameter_count};
 
-fn build(name: ModelName) -> Model {
+use crate::common::values;
+
+fn build(name: ClassifierName) -> Model {
     ModelConfig::new(name, 3, 32, 10)
         .init(3, &Device::flex().autodiff())
         .unwrap()
 }
 
 fn small() -> Model {
-    build(ModelName::SmallCnn)
+    build(ClassifierName::SmallCnn)
 }
 
-fn has(model: &Model, expected: &[(usize, &str, &[usize])]) {
-    let entries = state::entries(model);
-    for (position, name, shape) in expected {
-        assert_eq!(entries[*position].name, *name);
-        assert_eq!(entries[*position].shape, *shape, "{name}");
-    }
-}
-
-#[test]
-fn resnet18_is_pytorchs() {
-    let model = build(ModelName::Resnet18);
-    // 20 convolutions, 20 normalizations of four tensors, one linear layer of two.
-    assert_eq!(state::entries(&model).len(), 20 + 20 * 4 + 2);
-    has(
-        &model,
-        &[
-            (0, "conv1.weight", &[64, 3, 3, 3]),
-            (1, "bn1.weight", &[64]),
-            (2, "bn1.bias", &[64]),
-            (3, "bn1.running_mean", &[64]),
-            (4, "bn1.running_var", &[64]),
-            (5, "layer1.0.conv1.weight", &[64, 64, 3, 3]),
-            (25, "layer2.0.conv1.weight", &[128, 64, 3, 3]),
-            (35, "layer2.0.shortcut.0.weight", &[128, 64, 1, 1]),
-            (39, "layer2.0.shortcut.1.running_var", &[128]),
-            (40, "layer2.1.conv1.weight", &[128, 128, 3, 3]),
-            (99, "layer4.1.bn2.running_var", &[512]),
-            (100, "linear.weight", &[10, 512]),
-            (101, "linear.bias", &[10]),
-        ],
-    );
-    assert_eq!(parameter_count(&model), 11_173_962);
+/// What is known of a model: how many tensors and learned values it has, and name and shape of some tensors by place.
+struct Known<'a> {
+    model: ClassifierName,
+    tensors: usize,
+    parameters: usize,
+    some: &'a [(usize, &'a str, &'a [usize])],
 }
 
 #[test]
-fn vgg11_bn_is_pytorchs() {
-    let model = build(ModelName::Vgg11Bn);
-    has(
-        &model,
-        &[
-            (0, "features.0.weight", &[64, 3, 3, 3]),
-            (1, "features.0.bias", &[64]),
-            (2, "features.1.weight", &[64]),
-            (5, "features.1.running_var", &[64]),
-            (6, "features.4.weight", &[128, 64, 3, 3]),
-            (47, "features.26.running_var", &[512]),
-            (48, "classifier.0.weight", &[4096, 512]),
-            (50, "classifier.3.weight", &[4096, 4096]),
-            (53, "classifier.6.bias", &[10]),
-        ],
-    );
-    assert_eq!(state::entries(&model).len(), 54);
-    assert_eq!(parameter_count(&model), 28_149_514);
-}
-
-#[test]
-fn densenet121_is_pytorchs() {
-    let model = build(ModelName::Densenet121);
-    has(
-        &model,
-        &[
-            (0, "conv1.weight", &[64, 3, 3, 3]),
-            (1, "dense1.0.bn1.weight", &[64]),
-            (5, "dense1.0.conv1.weight", &[128, 64, 1, 1]),
-            (6, "dense1.0.bn2.weight", &[128]),
-            (10, "dense1.0.conv2.weight", &[32, 128, 3, 3]),
-            (61, "trans1.bn.weight", &[256]),
-            (65, "trans1.conv.weight", &[128, 256, 1, 1]),
-        ],
-    );
-    let entries = state::entries(&model);
-    let last: Vec<_> = entries
-        .iter()
-        .rev()
-        .take(6)
-        .map(|e| e.name.as_str())
-        .collect();
-    let expected = [
-        "linear.bias",
-        "linear.weight",
-        "bn.running_var",
-        "bn.running_mean",
-        "bn.bias",
-        "bn.weight",
+fn names_order_and_shapes_are_pytorchs() {
+    let models = [
+        Known {
+            model: ClassifierName::Mlp,
+            tensors: 4,
+            parameters: 98_666,
+            some: &[(0, "fc1.weight", &[32, 3072]), (3, "fc2.bias", &[10])],
+        },
+        Known {
+            model: ClassifierName::SmallCnn,
+            tensors: 12,
+            parameters: 216 + 16 + 1152 + 32 + 170,
+            some: &[
+                (0, "conv1.weight", &[8, 3, 3, 3]),
+                (10, "fc.weight", &[10, 16]),
+            ],
+        },
+        Known {
+            model: ClassifierName::Cnn,
+            tensors: 17,
+            parameters: 24_346,
+            some: &[
+                (10, "conv3.weight", &[64, 32, 3, 3]),
+                (11, "bn3.weight", &[64]),
+            ],
+        },
+        Known {
+            model: ClassifierName::Resnet18,
+            // 20 convolutions, 20 normalizations of four tensors, one linear layer of two.
+            tensors: 20 + 20 * 4 + 2,
+            parameters: 11_173_962,
+            some: &[
+                (0, "conv1.weight", &[64, 3, 3, 3]),
+                (1, "bn1.weight", &[64]),
+                (2, "bn1.bias", &[64]),
+                (3, "bn1.running_mean", &[64]),
+                (4, "bn1.running_var", &[64]),
+                (5, "layer1.0.conv1.weight", &[64, 64, 3, 3]),
+                (25, "layer2.0.conv1.weight", &[128, 64, 3, 3]),
+                (35, "layer2.0.shortcut.0.weight", &[128, 64, 1, 1]),
+                (39, "layer2.0.shortcut.1.running_var", &[128]),
+                (40, "layer2.1.conv1.weight", &[128, 128, 3, 3]),
+                (99, "layer4.1.bn2.running_var", &[512]),
+                (100, "linear.weight", &[10, 512]),
+                (101, "linear.bias", &[10]),
+            ],
+        },
+        Known {
+            model: ClassifierName::Vgg11Bn,
+            tensors: 54,
+            parameters: 28_149_514,
+            some: &[
+                (0, "features.0.weight", &[64, 3, 3, 3]),
+                (1, "features.0.bias", &[64]),
+                (2, "features.1.weight", &[64]),
+                (5, "features.1.running_var", &[64]),
+                (6, "features.4.weight", &[128, 64, 3, 3]),
+                (47, "features.26.running_var", &[512]),
+                (48, "classifier.0.weight", &[4096, 512]),
+                (50, "classifier.3.weight", &[4096, 4096]),
+                (53, "classifier.6.bias", &[10]),
+            ],
+        },
+        Known {
+            model: ClassifierName::Densenet121,
+            tensors: 602,
+            parameters: 6_956_298,
+            some: &[
+                (0, "conv1.weight", &[64, 3, 3, 3]),
+                (1, "dense1.0.bn1.weight", &[64]),
+                (5, "dense1.0.conv1.weight", &[128, 64, 1, 1]),
+                (6, "dense1.0.bn2.weight", &[128]),
+                (10, "dense1.0.conv2.weight", &[32, 128, 3, 3]),
+                (61, "trans1.bn.weight", &[256]),
+                (65, "trans1.conv.weight", &[128, 256, 1, 1]),
+                (596, "bn.weight", &[1024]),
+                (597, "bn.bias", &[1024]),
+                (598, "bn.running_mean", &[1024]),
+                (599, "bn.running_var", &[1024]),
+                (600, "linear.weight", &[10, 1024]),
+                (601, "linear.bias", &[10]),
+            ],
+        },
     ];
-    assert_eq!(last, expected);
-    assert_eq!(entries.last().unwrap().kind, Kind::Bias);
-    assert_eq!(parameter_count(&model), 6_956_298);
-}
-
-#[test]
-fn small_models() {
-    assert_eq!(parameter_count(&small()), 216 + 16 + 1152 + 32 + 170);
-    has(
-        &small(),
-        &[
-            (0, "conv1.weight", &[8, 3, 3, 3]),
-            (10, "fc.weight", &[10, 16]),
-        ],
-    );
-    let cnn = build(ModelName::Cnn);
-    has(
-        &cnn,
-        &[
-            (10, "conv3.weight", &[64, 32, 3, 3]),
-            (11, "bn3.weight", &[64]),
-        ],
-    );
-    has(
-        &build(ModelName::Mlp),
-        &[(0, "fc1.weight", &[32, 3072]), (3, "fc2.bias", &[10])],
-    );
+    for known in models {
+        let model = known.model;
+        let module = build(model);
+        let entries = state::entries(&module);
+        assert_eq!(entries.len(), known.tensors, "{model}");
+        assert_eq!(parameter_count(&module), known.parameters, "{model}");
+        assert_eq!(entries[known.tensors - 1].kind, Kind::Bias, "{model}");
+        for &(place, name, shape) in known.some {
+            let entry = &entries[place];
+            assert_eq!((&*entry.name, &*entry.shape), (name, shape), "{model}");
+        }
+    }
 }
 
 #[test]
@@ -140,10 +135,7 @@ fn linear_weights_are_read_and_written_in_pytorchs_memory_order() {
     .unwrap();
     // PyTorch: y0 = w[0, :] x + b0 with w = [[0, 1, 2], [3, 4, 5]] and b = [0, 1].
     let output = layer.forward(Tensor::<2>::from_floats([[1.0, 10.0, 100.0]], &device));
-    assert_eq!(
-        output.into_data().try_to_vec::<f32>().unwrap(),
-        [210.0, 544.0]
-    );
+    assert_eq!(values(&output), [210.0, 544.0]);
     let read = state::values(&layer);
     assert_eq!(read[0].0.shape, [2, 3]);
     assert_eq!(read[0].1, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
@@ -162,15 +154,10 @@ fn burns_own_normalization_gets_pytorchs_names() {
 #[test]
 fn values_written_are_values_read() {
     let model = small();
-    let wanted: Vec<Vec<f64>> = state::entries(&model)
-        .iter()
-        .enumerate()
-        .map(|(j, e)| {
-            (0..e.numel())
-                .map(|i| (j * 1000 + i) as f64 / 8.0)
-                .collect()
-        })
-        .collect();
+    let value = |j: usize, i: usize| (j * 1000 + i) as f64 / 8.0;
+    let wanted = state::entries(&model).into_iter().enumerate();
+    let wanted = wanted.map(|(j, e)| (0..e.numel()).map(|i| value(j, i)).collect());
+    let wanted: Vec<Vec<f64>> = wanted.collect();
     let model = state::with_values(model, |j, _| wanted[j].clone()).unwrap();
     let read: Vec<Vec<f64>> = state::values(&model).into_iter().map(|(_, v)| v).collect();
     assert_eq!(read, wanted);
@@ -220,18 +207,13 @@ fn clones_are_not_altered_and_pending_statistics_do_not_return() {
     let clone = model.clone();
     model.forward(Tensor::ones([2, 3, 8, 8], &device));
     let before = state::values(&clone);
-    assert!(
-        before[3].1.iter().any(|&mean| mean != 0.0),
-        "the pass counts"
-    );
+    let means = &before[3].1;
+    assert!(means.iter().any(|&mean| mean != 0.0), "the pass counts");
 
     let filled = state::with_values(model, |_, e| vec![0.25; e.numel()]).unwrap();
     assert_eq!(state::values(&clone), before);
-    assert!(
-        state::values(&filled)
-            .iter()
-            .all(|(_, v)| v.iter().all(|&x| x == 0.25))
-    );
+    let filled = state::values(&filled);
+    assert!(filled.iter().flat_map(|(_, v)| v).all(|&x| x == 0.25));
 }
 
 #[test]
@@ -266,7 +248,7 @@ fn wrong_values_are_typed_errors_that_name_the_tensor() {
 #[test]
 fn a_device_that_checkpoints_gradients_still_does() {
     let device = Device::flex().autodiff().gradient_checkpointing();
-    let config = ModelConfig::new(ModelName::SmallCnn, 1, 8, 2);
+    let config = ModelConfig::new(ClassifierName::SmallCnn, 1, 8, 2);
     let model = config.init(0, &device).unwrap();
     let model = state::with_values(model, |_, e| vec![0.5; e.numel()]).unwrap();
     // Burn panics here if strategies are mixed.

@@ -1,7 +1,7 @@
 //! Steps of the image classifiers.
 
 use burn::tensor::{Tensor, TensorData};
-use xsam_models::{ImageClassifier, Model, ModelConfig, ModelName, cast, reference};
+use xsam_models::{ClassifierName, ImageClassifier, Model, ModelConfig, cast, reference};
 
 use super::{LEARNING_RATE, SEED, check_values};
 use xsam_lab::spec::{OptimizerSpec, SpecError};
@@ -14,7 +14,7 @@ use crate::loss::cross_entropy;
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageBench {
     /// The model.
-    pub name: ModelName,
+    pub name: ClassifierName,
     /// Its width, if it can be scaled and is not to have the one that is its own.
     pub width: Option<usize>,
     /// Height and width of an image.
@@ -28,7 +28,7 @@ pub struct ImageBench {
 impl Default for ImageBench {
     fn default() -> Self {
         Self {
-            name: ModelName::Resnet18,
+            name: ClassifierName::Resnet18,
             width: None,
             image_size: 32,
             channels: 3,

@@ -345,7 +345,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use xsam::{SamConfig, SgdOnlyConfig, XsamConfig};
-    use xsam_models::ModelName as ImageModel;
+    use xsam_models::ClassifierName as ImageModel;
 
     use super::*;
 

@@ -1,7 +1,7 @@
 //! Steps of the Transformer.
 
 use burn::tensor::{Int, Tensor, TensorData};
-use xsam_models::{TargetBatch, Transformer, TransformerConfig, TransformerError, reference};
+use xsam_models::{ModelError, TargetBatch, Transformer, TransformerConfig, reference};
 
 use super::{LEARNING_RATE, SEED, check_values};
 use xsam_lab::Place;
@@ -90,7 +90,7 @@ impl TransformerBench {
 }
 
 /// Of the sizes of the model the vocabulary is the one that can be chosen.
-fn refused(error: TransformerError) -> SpecError {
+fn refused(error: ModelError) -> SpecError {
     SpecError::new("vocabulary", error.to_string())
 }
 

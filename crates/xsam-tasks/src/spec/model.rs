@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use xsam_data::DatasetName;
 use xsam_models::{
-    ModelName as ImageModel, NormPlacement, SharedEmbeddings, TransformerConfig, TransformerError,
+    ClassifierName as ImageModel, NormPlacement, SharedEmbeddings, TransformerConfig,
 };
 
 use xsam_lab::spec::SpecError;
@@ -164,18 +164,12 @@ impl ModelSpec {
         self.transformer_config(SMALLEST_VOCABULARY, 0)
             .check()
             .map_err(|error| {
-                let field = match &error {
-                    TransformerError::OutOfRange { field, .. }
-                    | TransformerError::NotInRange { field, .. } => match *field {
-                        "dim" => ".width",
-                        "encoder_layers" | "decoder_layers" => ".layers",
-                        "feed_forward" => ".feed_forward",
-                        "heads" => ".heads",
-                        "dropout" => ".dropout",
-                        _ => "",
-                    },
-                    TransformerError::Heads { .. } => ".heads",
-                    TransformerError::TooLarge { .. } => ".width",
+                let field = match error.field() {
+                    Some("dim") => ".width",
+                    Some("encoder_layers" | "decoder_layers") => ".layers",
+                    Some("feed_forward") => ".feed_forward",
+                    Some("heads") => ".heads",
+                    Some("dropout") => ".dropout",
                     _ => "",
                 };
                 SpecError::new(format!("model{field}"), error.to_string())

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use xsam_data::text::{BOS, BleuConfig, BleuTokenization, EOS};
 use xsam_data::{DatasetName, Kind};
-use xsam_models::{SearchConfig, TransformerError};
+use xsam_models::{ModelError, SearchConfig};
 
 use xsam_lab::spec::{SpecError, TrainSpec};
 use xsam_names::named_enum;
@@ -105,7 +105,7 @@ impl TranslationSpec {
     pub(crate) fn check_search(&self, vocabulary: usize, padding: usize) -> Result<(), SpecError> {
         let checked = self.search_config().check(vocabulary, padding);
         checked.map_err(|error| match error {
-            TransformerError::OutOfRange {
+            ModelError::OutOfRange {
                 field, value, max, ..
             } => {
                 let message = format!(

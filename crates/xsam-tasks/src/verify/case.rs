@@ -6,7 +6,7 @@ use burn::tensor::TensorData;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use xsam::method::MethodSpec;
-use xsam_models::{Model, ModelConfig, ModelName, cast, reference};
+use xsam_models::{ClassifierName, Model, ModelConfig, cast, reference};
 
 use super::{Stop, malformed};
 use xsam_lab::Place;
@@ -32,7 +32,7 @@ pub(super) struct ModelCase {
 
 impl ModelCase {
     fn config(&self, image_size: usize) -> Result<ModelConfig, Stop> {
-        let name: ModelName = self
+        let name: ClassifierName = self
             .name
             .parse()
             .map_err(|_| Stop::Skip(format!("there is no model `{}` yet", self.name)))?;

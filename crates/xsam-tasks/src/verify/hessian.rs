@@ -1,7 +1,7 @@
 //! Cases of kind `hessian`: the spectrum of the loss at the weights.
 
 use xsam_flatness::{
-    DifferenceStep, FlatnessError, Hessian, Lanczos, LossSurface, Mode, SymmetricOperator, Wanted,
+    DifferenceStep, FlatnessError, Hessian, Lanczos, LossSurface, Mode, SymmetricOperator,
     exact_moments, hutch_plus_plus,
 };
 use xsam_kernels::cross_entropy;
@@ -44,7 +44,7 @@ pub(super) fn replay(case: &HessianCase, place: &Place) -> Result<Deviations, St
     let expected = &case.expected;
     let mut deviations = Deviations::new(place.dtype, 0.0);
     if let Some(loss) = expected.loss {
-        deviations.relative(|| "loss".to_owned(), Some(hessian.loss()), loss, 0.0);
+        deviations.relative(|| "loss".to_owned(), Some(hessian.loss), loss, 0.0);
     }
     if let Some(parameters) = expected.parameters {
         let found = hessian.dimension() as f64;
@@ -53,10 +53,8 @@ pub(super) fn replay(case: &HessianCase, place: &Place) -> Result<Deviations, St
     }
     if top + lowest > 0 {
         let lanczos = Lanczos {
-            wanted: Wanted::Ends {
-                largest: top,
-                smallest: lowest,
-            },
+            largest: top,
+            smallest: lowest,
             max_iterations: 200,
             tolerance: 1e-5,
             ..Lanczos::default()
@@ -83,10 +81,10 @@ pub(super) fn replay(case: &HessianCase, place: &Place) -> Result<Deviations, St
     } else if expected.trace.is_some() || expected.mean_square.is_some() {
         let moments = exact_moments(&mut hessian).map_err(refused)?;
         if let Some(trace) = expected.trace {
-            deviations.sum("trace", moments.trace.value, trace);
+            deviations.sum("trace", moments.trace, trace);
         }
         if let Some(square) = expected.mean_square {
-            deviations.sum("sum of the squares", moments.square.value, square);
+            deviations.sum("sum of the squares", moments.square, square);
         }
     }
     Ok(deviations)

@@ -1,12 +1,14 @@
 //! Why weights were not read, loaded or written.
 
-use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
 use crate::state::StateError;
+
+/// The most that is told of what is wrong with a file: a reason may quote all of it.
+const LONGEST_REASON: usize = 400;
 
 /// Why weights were not read, loaded or written.
 #[derive(Debug, Error)]
@@ -51,17 +53,7 @@ pub enum WeightsError {
         /// The file.
         path: PathBuf,
     },
-    /// The model holds a value that is infinite or NaN.
-    #[error("{name}[{index}] of the model is {value}: weights are written only if all are finite")]
-    NotFinite {
-        /// The tensor.
-        name: String,
-        /// Position in PyTorch's memory order.
-        index: usize,
-        /// The value.
-        value: f64,
-    },
-    /// A tensor of the model cannot be filled.
+    /// A tensor of the model cannot be filled, or holds what is not written.
     #[error(transparent)]
     State(#[from] StateError),
 }
@@ -77,17 +69,31 @@ impl WeightsError {
     }
 
     pub(super) fn damaged(path: &Path, reason: impl ToString) -> Self {
+        let mut reason = reason.to_string();
+        if let Some((end, _)) = reason.char_indices().nth(LONGEST_REASON) {
+            reason.truncate(end);
+            reason.push('…');
+        }
         Self::Damaged {
             path: path.to_owned(),
-            reason: reason.to_string(),
+            reason,
+        }
+    }
+
+    /// The file could not be read: only what the system itself says is no fault of the file.
+    pub(super) fn unread(path: &Path, error: io::Error) -> Self {
+        match error.raw_os_error() {
+            Some(_) => Self::file("read", path)(error),
+            None => Self::damaged(path, error),
         }
     }
 }
 
 /// One tensor that keeps a file from fitting a model.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Error)]
 pub enum Mismatch {
     /// The file lacks a tensor of the model.
+    #[error("missing: {name} {expected:?}")]
     Missing {
         /// The tensor.
         name: String,
@@ -95,6 +101,7 @@ pub enum Mismatch {
         expected: Vec<usize>,
     },
     /// The model has no such tensor.
+    #[error("surplus: {name} {found:?}")]
     Surplus {
         /// The tensor.
         name: String,
@@ -102,6 +109,7 @@ pub enum Mismatch {
         found: Vec<usize>,
     },
     /// The tensor has another shape.
+    #[error("misshapen: {name} is {found:?}, not {expected:?}")]
     Shape {
         /// The tensor.
         name: String,
@@ -111,74 +119,27 @@ pub enum Mismatch {
         found: Vec<usize>,
     },
     /// The tensor does not hold floating-point numbers.
+    #[error("not of floating-point numbers: {name} is {dtype}")]
     NotFloat {
         /// The tensor.
         name: String,
         /// Its element type in the file.
         dtype: String,
     },
-    /// Values are infinite or NaN, or become so in the model's element type.
-    NotFinite {
+    /// Values are what they must not be.
+    #[error("{fault}: {} of {name}, the first {name}[{index}] = {value}", values(*count))]
+    Values {
         /// The tensor.
         name: String,
+        /// What is wrong with them: not finite, in the model's element type, or below zero.
+        fault: String,
         /// How many there are.
         count: usize,
         /// Position of the first such value, row-major.
         index: usize,
         /// The value.
         value: f64,
-        /// The element type of the model's tensor.
-        dtype: &'static str,
     },
-    /// Values of a running variance are below zero.
-    NegativeVariance {
-        /// The tensor.
-        name: String,
-        /// How many there are.
-        count: usize,
-        /// Position of the first such value.
-        index: usize,
-        /// The value.
-        value: f64,
-    },
-}
-
-impl fmt::Display for Mismatch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing { name, expected } => write!(f, "missing: {name} {expected:?}"),
-            Self::Surplus { name, found } => write!(f, "surplus: {name} {found:?}"),
-            Self::Shape {
-                name,
-                expected,
-                found,
-            } => write!(f, "misshapen: {name} is {found:?}, not {expected:?}"),
-            Self::NotFloat { name, dtype } => {
-                write!(f, "not of floating-point numbers: {name} is {dtype}")
-            }
-            Self::NotFinite {
-                name,
-                count,
-                index,
-                value,
-                dtype,
-            } => write!(
-                f,
-                "not finite: {} of {name} as {dtype}, the first {name}[{index}] = {value}",
-                values(*count)
-            ),
-            Self::NegativeVariance {
-                name,
-                count,
-                index,
-                value,
-            } => write!(
-                f,
-                "below zero: {} of the variance {name}, the first {name}[{index}] = {value}",
-                values(*count)
-            ),
-        }
-    }
 }
 
 fn values(count: usize) -> String {

@@ -50,30 +50,27 @@
 //! zero, so that `load_state_dict` of the original finds all it asks for.
 
 mod error;
-mod float;
-mod format;
 mod pytorch;
 mod safetensors;
+mod tensor;
 mod unwrap;
 mod write;
-mod written;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::{DType, Tensor};
+use burn::module::Module;
+use burn::tensor::{DType, TensorData};
 
 pub use error::{Mismatch, WeightsError};
-pub use float::Values;
-pub use format::WeightsFormat;
+pub use tensor::WeightTensor;
 pub use unwrap::Unwrapped;
-pub use write::write_weights;
+pub use write::{WeightsFormat, write_weights};
 
 use crate::state::{self, Entry, Kind};
-use float::{Odd, is_beyond};
+use tensor::Tensors;
 
 /// Integer buffer of PyTorch's batch normalization.
 const COUNTER: &str = "num_batches_tracked";
@@ -82,26 +79,13 @@ const COUNTER: &str = "num_batches_tracked";
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weights {
     path: PathBuf,
-    tensors: BTreeMap<String, WeightTensor>,
+    tensors: Tensors,
     unwrapped: Vec<Unwrapped>,
-}
-
-/// One tensor of a file.
-#[derive(Clone, Debug, PartialEq)]
-pub struct WeightTensor {
-    /// Its shape.
-    pub shape: Vec<usize>,
-    /// Its values, row-major.
-    pub values: Values,
 }
 
 impl Weights {
     /// The tensors, without those that say nothing here and without what wrappers put around them.
-    fn new(
-        path: &Path,
-        mut tensors: BTreeMap<String, WeightTensor>,
-        key: Option<&str>,
-    ) -> Result<Self, WeightsError> {
+    fn new(path: &Path, mut tensors: Tensors, key: Option<&str>) -> Result<Self, WeightsError> {
         tensors.retain(|name, _| name.rsplit('.').next() != Some(COUNTER));
         if tensors.is_empty() {
             return Err(WeightsError::damaged(path, "it holds no tensors"));
@@ -113,11 +97,6 @@ impl Weights {
             tensors,
             unwrapped: key.into_iter().chain(wrappers).collect(),
         })
-    }
-
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     /// The tensors by name.
@@ -172,7 +151,22 @@ pub fn read_weights(path: &Path) -> Result<Weights, WeightsError> {
 pub fn load_weights<M: Module>(model: M, weights: &Weights) -> Result<M, WeightsError> {
     let entries = state::entries(&model);
     let prefix = unwrap::prefix(&weights.tensors, &entries);
-    let mismatches = mismatches(&entries, &dtypes(&model), weights, prefix);
+    // How the file calls a tensor of the model.
+    let named = |entry: &Entry| format!("{prefix}{}", entry.name);
+    let mut mismatches = Vec::new();
+    for (entry, dtype) in entries.iter().zip(state::dtypes(&model)) {
+        let tensor = weights.tensors.get(&named(entry));
+        mismatches.extend(mismatch(entry, dtype, tensor));
+    }
+    let known: HashSet<String> = entries.iter().map(named).collect();
+    let surplus = weights
+        .tensors
+        .iter()
+        .filter(|(name, _)| !known.contains(*name));
+    mismatches.extend(surplus.map(|(name, tensor)| Mismatch::Surplus {
+        name: name.strip_prefix(prefix).unwrap_or(name).to_owned(),
+        found: tensor.shape.clone(),
+    }));
     if !mismatches.is_empty() {
         return Err(WeightsError::Mismatch {
             path: weights.path.clone(),
@@ -180,94 +174,55 @@ pub fn load_weights<M: Module>(model: M, weights: &Weights) -> Result<M, Weights
         });
     }
     let values = |_, entry: &Entry| {
-        let tensor = weights.tensors.get(&format!("{prefix}{}", entry.name));
-        tensor.map_or_else(Vec::new, |tensor| tensor.values.to_f64())
+        let tensor = weights.tensors.get(&named(entry));
+        let values = tensor.and_then(|tensor| tensor.values.as_ref());
+        values.map_or_else(Vec::new, |values| values.iter().collect())
     };
     Ok(state::with_values(model, values)?)
 }
 
-/// All that keeps `weights`, without the prefix of their names, from being the tensors of `entries`.
-fn mismatches(
-    entries: &[Entry],
-    dtypes: &[DType],
-    weights: &Weights,
-    prefix: &str,
-) -> Vec<Mismatch> {
-    let mut found = Vec::new();
-    for (entry, dtype) in entries.iter().zip(dtypes) {
-        let tensor = weights.tensors.get(&format!("{prefix}{}", entry.name));
-        found.extend(mismatch(entry, *dtype, tensor));
-    }
-    let known: HashSet<&str> = entries.iter().map(|entry| &*entry.name).collect();
-    let bare = |name: &'_ str| name.strip_prefix(prefix).unwrap_or(name).to_owned();
-    let tensors = weights
-        .tensors
-        .iter()
-        .map(|(name, tensor)| (bare(name), tensor));
-    let surplus = tensors.filter(|(name, _)| !known.contains(&**name));
-    found.extend(surplus.map(|(name, tensor)| Mismatch::Surplus {
-        name,
-        found: tensor.shape.clone(),
-    }));
-    found
-}
-
 /// What keeps a tensor of a file, if it is there, from being that of `entry`.
 fn mismatch(entry: &Entry, dtype: DType, tensor: Option<&WeightTensor>) -> Option<Mismatch> {
-    let name = entry.name.clone();
-    let expected = entry.shape.clone();
-    let Some(WeightTensor { shape, values }) = tensor else {
+    let (name, expected) = (entry.name.clone(), entry.shape.clone());
+    let Some(tensor) = tensor else {
         return Some(Mismatch::Missing { name, expected });
     };
-    if *shape != expected {
-        let found = shape.clone();
+    if tensor.shape != expected {
+        let found = tensor.shape.clone();
         return Some(Mismatch::Shape {
             name,
             expected,
             found,
         });
     }
-    if let Values::Other(dtype) = values {
-        let dtype = dtype.clone();
+    let Some(values) = &tensor.values else {
+        let dtype = tensor.dtype.clone();
         return Some(Mismatch::NotFloat { name, dtype });
-    }
+    };
     // A type without a range is refused with the tensor's name when it is to be filled.
     let most = dtype.finfo().map_or(f64::INFINITY, |range| range.max);
-    if let Some(Odd {
+    // Not true of NaN.
+    let fits = |value: f64| value.is_finite() && value.abs() <= most;
+    let found = match odd(values, |value| !fits(value)) {
+        Some(found) => Some((format!("not finite as {}", dtype.name()), found)),
+        None if entry.kind == Kind::RunningVar => odd(values, |value| value < 0.0)
+            .map(|found| ("a variance below zero".to_owned(), found)),
+        None => None,
+    };
+    let (fault, (count, index, value)) = found?;
+    Some(Mismatch::Values {
+        name,
+        fault,
         count,
         index,
         value,
-    }) = values.odd(is_beyond(most))
-    {
-        let dtype = dtype.name();
-        return Some(Mismatch::NotFinite {
-            name,
-            count,
-            index,
-            value,
-            dtype,
-        });
-    }
-    let odd = values.odd(|value| value < 0.0);
-    let odd = odd.filter(|_| entry.kind == Kind::RunningVar)?;
-    Some(Mismatch::NegativeVariance {
-        name,
-        count: odd.count,
-        index: odd.index,
-        value: odd.value,
     })
 }
 
-/// The element type of every tensor, in the order of [`state::entries`].
-fn dtypes<M: Module>(model: &M) -> Vec<DType> {
-    #[derive(Default)]
-    struct Types(Vec<DType>);
-    impl ModuleVisitor for Types {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.0.push(param.val().dtype());
-        }
-    }
-    let mut types = Types::default();
-    model.visit(&mut types);
-    types.0
+/// Of the values of which `is_odd` holds, if there are any: their number, and place and value of the first.
+fn odd(values: &TensorData, is_odd: impl Fn(f64) -> bool) -> Option<(usize, usize, f64)> {
+    let values = values.iter::<f64>().enumerate();
+    let mut odd = values.filter(|(_, value)| is_odd(*value));
+    let (index, value) = odd.next()?;
+    Some((1 + odd.count(), index, value))
 }

@@ -1,9 +1,8 @@
 //! What scripts and wrappers of PyTorch put around a state dict.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use super::WeightTensor;
+use super::tensor::Tensors;
 use crate::state::Entry;
 
 /// What wrappers put before all names.
@@ -32,9 +31,6 @@ impl fmt::Display for Unwrapped {
         }
     }
 }
-
-/// The tensors of a file by name.
-type Tensors = BTreeMap<String, WeightTensor>;
 
 /// The tensors without what wrappers of PyTorch put around them, and what that was.
 pub(super) fn unwrapped(mut tensors: Tensors) -> (Tensors, Vec<Unwrapped>) {

@@ -3,14 +3,49 @@
 use std::path::Path;
 
 use burn::module::Module;
-use burn::tensor::DType;
+use burn::tensor::{DType, TensorData};
 use xsam_files::replace_file_with;
 
-use super::float::{Odd, is_beyond, odd};
-use super::format::WeightsFormat;
-use super::written::{Content, WrittenTensor};
-use super::{COUNTER, WeightsError, dtypes, pytorch, safetensors};
-use crate::state::{self, Kind};
+use super::tensor::lowest_first;
+use super::{COUNTER, WeightsError, pytorch, safetensors};
+use crate::state::{self, Kind, StateError};
+
+/// A format of files of weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WeightsFormat {
+    /// `.safetensors`
+    Safetensors,
+    /// What `torch.save` writes: `.pt` or `.pth`
+    Pytorch,
+}
+
+impl WeightsFormat {
+    /// The format that the ending of a file's name says.
+    ///
+    /// # Errors
+    ///
+    /// If it is none of `.safetensors`, `.pt` and `.pth`.
+    pub fn of(path: &Path) -> Result<Self, WeightsError> {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        match ending.map(str::to_ascii_lowercase).as_deref() {
+            Some("safetensors") => Ok(Self::Safetensors),
+            Some("pt" | "pth") => Ok(Self::Pytorch),
+            _ => Err(WeightsError::Ending {
+                path: path.to_owned(),
+            }),
+        }
+    }
+}
+
+/// A tensor that is to be written.
+pub(super) struct WrittenTensor {
+    pub(super) name: String,
+    pub(super) shape: Vec<usize>,
+    /// `F64`, `F32` or `I64`.
+    pub(super) dtype: DType,
+    /// Its elements, the lowest byte of each first.
+    pub(super) bytes: Vec<u8>,
+}
 
 /// Writes the weights of `model` in the format that the ending of the name says: `.safetensors`, `.pt`
 /// or `.pth`. The same weights give the same bytes.
@@ -35,28 +70,38 @@ pub fn write_weights<M: Module>(model: &M, path: &Path) -> Result<(), WeightsErr
 /// The tensors of PyTorch's `state_dict`, in its order.
 fn tensors<M: Module>(model: &M) -> Result<Vec<WrittenTensor>, WeightsError> {
     let mut tensors = Vec::new();
-    for ((entry, values), dtype) in state::values(model).into_iter().zip(dtypes(model)) {
-        let not_finite = odd(values.iter().copied(), is_beyond(f64::INFINITY));
-        if let Some(Odd { index, value, .. }) = not_finite {
-            let name = entry.name;
-            return Err(WeightsError::NotFinite { name, index, value });
+    for ((entry, values), dtype) in state::values(model).into_iter().zip(state::dtypes(model)) {
+        let name = entry.name;
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            let (value, dtype) = (values[index], dtype.name());
+            let error = StateError::NotFinite {
+                name,
+                index,
+                value,
+                dtype,
+            };
+            return Err(error.into());
         }
         let counter = (entry.kind == Kind::RunningVar).then(|| WrittenTensor {
-            name: match entry.name.rsplit_once('.') {
+            name: match name.rsplit_once('.') {
                 Some((layer, _)) => format!("{layer}.{COUNTER}"),
                 None => COUNTER.to_owned(),
             },
             shape: Vec::new(),
-            content: Content::Zero,
+            dtype: DType::I64,
+            bytes: vec![0; 8],
         });
+        let dtype = match dtype {
+            DType::F64 => DType::F64,
+            // Holds every value of the shorter formats.
+            _ => DType::F32,
+        };
+        let data = TensorData::new(values, entry.shape.clone()).convert_dtype(dtype);
         tensors.push(WrittenTensor {
-            name: entry.name,
+            name,
             shape: entry.shape,
-            content: match dtype {
-                DType::F64 => Content::F64(values),
-                // Holds every value of the shorter formats.
-                _ => Content::F32(values),
-            },
+            dtype,
+            bytes: lowest_first(data.as_bytes().to_vec(), dtype.size()),
         });
         // After the variance, where PyTorch has it.
         tensors.extend(counter);

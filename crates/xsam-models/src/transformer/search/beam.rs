@@ -4,9 +4,10 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use xsam_kernels::softmax;
 
 use super::{Hypothesis, SearchConfig};
+use crate::ModelError;
+use crate::transformer::Transformer;
 use crate::transformer::decoder::Cache;
 use crate::transformer::dropout::Dropout;
-use crate::transformer::{Transformer, TransformerError};
 
 /// The search for a batch.
 pub(super) struct Beams<'a> {
@@ -42,14 +43,6 @@ struct Continuation {
     parent: usize,
     token: usize,
     score: f64,
-}
-
-/// The logarithms of the probabilities of the next token, by live hypothesis.
-struct Next {
-    logits: Vec<f64>,
-    /// What to subtract from the logits of a row.
-    totals: Vec<f64>,
-    vocabulary: usize,
 }
 
 impl<'a> Beams<'a> {
@@ -89,7 +82,7 @@ impl<'a> Beams<'a> {
     pub(super) fn run(
         mut self,
         mut go_on: impl FnMut() -> bool,
-    ) -> Result<Option<Vec<Vec<Hypothesis>>>, TransformerError> {
+    ) -> Result<Option<Vec<Vec<Hypothesis>>>, ModelError> {
         let mut length = 0;
         while !self.active.is_empty() {
             if !go_on() {
@@ -105,8 +98,8 @@ impl<'a> Beams<'a> {
         Ok(Some(self.found))
     }
 
-    /// What may follow the live hypotheses, which have `length` tokens.
-    fn next(&mut self, length: usize) -> Result<Next, TransformerError> {
+    /// The logarithms of the probabilities of the next token, a row for each live hypothesis, which have `length` tokens.
+    fn next(&mut self, length: usize) -> Result<Vec<Vec<f64>>, ModelError> {
         let live = self.active.iter().flat_map(|source| &source.live);
         let begin = self.config.begin as i64;
         let last = live.map(|live| live.tokens.last().map_or(begin, |&id| i64::from(id)));
@@ -122,24 +115,19 @@ impl<'a> Beams<'a> {
         let largest = logits.clone().max_dim(1);
         let shares = softmax(logits.clone()).max_dim(1);
         let values = |tensor: Tensor<2>| tensor.into_data().iter::<f64>().collect::<Vec<_>>();
-        let (largest, shares) = (values(largest), values(shares));
-        let totals: Vec<f64> = largest
-            .iter()
-            .zip(shares)
-            .map(|(x, p)| x - p.ln())
-            .collect();
-        if !totals.iter().all(|total| total.is_finite()) {
-            return Err(TransformerError::NotFinite { position: length });
-        }
-        Ok(Next {
-            logits: values(logits),
-            totals,
-            vocabulary,
-        })
+        let (logits, largest, shares) = (values(logits), values(largest), values(shares));
+        let rows = logits.chunks_exact(vocabulary);
+        let rows = rows.zip(largest.iter().zip(shares)).map(|(row, (x, p))| {
+            let total = x - p.ln();
+            let finite = total.is_finite();
+            finite.then(|| row.iter().map(|logit| logit - total).collect::<Vec<f64>>())
+        });
+        let rows: Option<Vec<_>> = rows.collect();
+        rows.ok_or(ModelError::NotFinite { position: length })
     }
 
     /// One token more for each source: some hypotheses end, others live on.
-    fn advance(&mut self, next: &Next, length: usize) {
+    fn advance(&mut self, next: &[Vec<f64>], length: usize) {
         let (beam, end) = (self.config.beam, self.config.end);
         let before = self.active.len();
         let (mut active, mut sources, mut targets) = (Vec::new(), Vec::new(), Vec::new());
@@ -147,7 +135,7 @@ impl<'a> Beams<'a> {
         for (place, mut source) in self.active.drain(..).enumerate() {
             let allowed =
                 |token| token != self.model.padding && (length < source.longest || token == end);
-            let candidates = best(2 * beam, source.candidates(next, row, allowed));
+            let candidates = best(2 * beam, source.candidates(&next[row..], allowed));
             let found = &mut self.found[source.index];
             for ended in candidates.iter().take(beam).filter(|c| c.token == end) {
                 if found.len() < beam {
@@ -181,21 +169,20 @@ impl<'a> Beams<'a> {
 }
 
 impl Source {
-    /// All ways to go on by an allowed token, where the first live hypothesis has the given row of `next`.
+    /// All ways to go on by an allowed token, where the first row of `next` is that of the first live hypothesis.
     fn candidates(
         &self,
-        next: &Next,
-        row: usize,
+        next: &[Vec<f64>],
         allowed: impl Fn(usize) -> bool + Copy,
     ) -> impl Iterator<Item = Continuation> {
-        let live = self.live.iter().zip(next.rows(row)).enumerate();
-        live.flat_map(move |(parent, (live, (logits, total)))| {
-            let tokens = logits.iter().enumerate();
+        let live = self.live.iter().zip(next).enumerate();
+        live.flat_map(move |(parent, (live, row))| {
+            let tokens = row.iter().enumerate();
             let tokens = tokens.filter(move |(token, _)| allowed(*token));
-            tokens.map(move |(token, logit)| Continuation {
+            tokens.map(move |(token, logarithm)| Continuation {
                 parent,
                 token,
-                score: live.score + (logit - total),
+                score: live.score + logarithm,
             })
         })
     }
@@ -208,14 +195,6 @@ impl Source {
             tokens,
             score: candidate.score,
         }
-    }
-}
-
-impl Next {
-    /// Logits and what to subtract from them, from a row on.
-    fn rows(&self, first: usize) -> impl Iterator<Item = (&[f64], f64)> {
-        let rows = self.logits.chunks_exact(self.vocabulary);
-        rows.zip(self.totals.iter().copied()).skip(first)
     }
 }
 

@@ -5,9 +5,10 @@ mod beam;
 use burn::module::Module;
 use burn::tensor::{Int, Tensor};
 
+use super::Transformer;
 use super::config::VOCABULARIES;
-use super::{Transformer, TransformerError};
-use crate::range::within;
+use crate::ModelError;
+use crate::error::{unless, within};
 use beam::Beams;
 
 /// The longest translations that are tried.
@@ -80,35 +81,23 @@ impl SearchConfig {
     /// # Errors
     ///
     /// Names the first field that cannot be, its value and its range.
-    pub fn check(&self, vocabulary: usize, padding: usize) -> Result<(), TransformerError> {
+    pub fn check(&self, vocabulary: usize, padding: usize) -> Result<(), ModelError> {
         within("vocabulary", vocabulary, VOCABULARIES)?;
         for (field, id) in [("begin", self.begin), ("end", self.end)] {
             within(field, id, 0..=vocabulary - 1)?;
-            if id == padding {
-                return Err(TransformerError::SameId {
-                    first: field,
-                    second: "padding",
-                    id,
-                });
-            }
+            unless(id != padding, field, || {
+                format!("{field} and padding are both {id}; they need ids of their own")
+            })?;
         }
         within("beam", self.beam, 1..=vocabulary - 2)?;
         within("max_length_b", self.max_length_b, 1..=LONGEST)?;
-        if !self.length_penalty.is_finite() {
-            return Err(TransformerError::NotInRange {
-                field: "length_penalty",
-                value: self.length_penalty,
-                range: "finite numbers",
-            });
-        }
-        if !(0.0..f64::INFINITY).contains(&self.max_length_a) {
-            return Err(TransformerError::NotInRange {
-                field: "max_length_a",
-                value: self.max_length_a,
-                range: "finite numbers that are at least 0",
-            });
-        }
-        Ok(())
+        let (penalty, a) = (self.length_penalty, self.max_length_a);
+        unless(penalty.is_finite(), "length_penalty", || {
+            format!("length_penalty = {penalty} is outside its range, finite numbers")
+        })?;
+        unless(a.is_finite() && a >= 0.0, "max_length_a", || {
+            format!("max_length_a = {a} is outside its range, finite numbers that are at least 0")
+        })
     }
 
     /// Tokens, without the one that ends it, that a translation of so many may have.
@@ -161,7 +150,7 @@ impl Transformer {
         &self,
         source: Tensor<2, Int>,
         config: &SearchConfig,
-    ) -> Result<Vec<Vec<Hypothesis>>, TransformerError> {
+    ) -> Result<Vec<Vec<Hypothesis>>, ModelError> {
         let found = self.search_while(source, config, || true)?;
         Ok(found.unwrap_or_default())
     }
@@ -180,7 +169,7 @@ impl Transformer {
         source: Tensor<2, Int>,
         config: &SearchConfig,
         go_on: impl FnMut() -> bool,
-    ) -> Result<Option<Vec<Vec<Hypothesis>>>, TransformerError> {
+    ) -> Result<Option<Vec<Vec<Hypothesis>>>, ModelError> {
         let [vocabulary, _] = self.decoder.embed_tokens.weight.dims();
         config.check(vocabulary, self.padding)?;
         if source.dims()[0] == 0 {
@@ -192,24 +181,5 @@ impl Transformer {
             source
         };
         Beams::new(&self.valid(), source, config).run(go_on)
-    }
-
-    /// The translation of each row of `source` that takes the likeliest token at each place: the
-    /// [`search`](Self::search) with a beam of one.
-    ///
-    /// # Errors
-    ///
-    /// As for [`search`](Self::search).
-    ///
-    /// # Panics
-    ///
-    /// As for [`search`](Self::search).
-    pub fn greedy(
-        &self,
-        source: Tensor<2, Int>,
-        config: &SearchConfig,
-    ) -> Result<Vec<Hypothesis>, TransformerError> {
-        let found = self.search(source, &config.clone().with_beam(1))?;
-        Ok(found.into_iter().flatten().collect())
     }
 }

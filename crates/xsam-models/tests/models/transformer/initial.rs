@@ -4,16 +4,15 @@ use burn::tensor::Device;
 use xsam_models::state::{self, Entry};
 use xsam_models::{SharedEmbeddings, Transformer, TransformerConfig};
 
-use super::super::initial::{is_uniform, moments_agree};
 use super::PADDING;
+use crate::common::bits;
+use crate::initial::{is_uniform, moments_agree};
 
 fn model(seed: u64, device: &Device) -> Transformer {
-    TransformerConfig::new(300, PADDING)
-        .with_sizes(48, 80, 4)
-        .with_layers(1, 2)
-        .with_shared_embeddings(SharedEmbeddings::None)
-        .init(seed, device)
-        .unwrap()
+    let mut config = TransformerConfig::new(300, PADDING);
+    config.shared_embeddings = SharedEmbeddings::None;
+    let config = config.with_sizes(48, 80, 4).with_layers(1, 2);
+    config.init(seed, device).unwrap()
 }
 
 /// The tensor without the padding's row, which is checked to be zero.
@@ -69,13 +68,6 @@ fn weights_are_uniform_embeddings_normal_and_the_rest_neutral() {
 
 #[test]
 fn a_seed_decides_every_bit_and_nothing_else_does() {
-    let bits = |model: &Transformer| -> Vec<u64> {
-        let values = state::values(model).into_iter();
-        values
-            .flat_map(|(_, values)| values)
-            .map(f64::to_bits)
-            .collect()
-    };
     let first = bits(&model(7, &Device::flex()));
     Device::flex().seed(99);
     let elsewhere = std::thread::spawn(move || bits(&model(7, &Device::flex().autodiff())));

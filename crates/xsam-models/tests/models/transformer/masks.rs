@@ -1,9 +1,9 @@
 //! Padding and the future have no say.
 
-use burn::tensor::{FloatDType, Tensor};
-use xsam_models::{SharedEmbeddings, Transformer, TransformerConfig, state};
+use burn::tensor::{FloatDType, Int, Tensor};
+use xsam_models::{SharedEmbeddings, TargetBatch, Transformer, TransformerConfig, state};
 
-use super::{PADDING, Pairs, VOCABULARY, difference, filled, gradients, small, values};
+use super::{PADDING, Pairs, VOCABULARY, but, difference, filled, gradients, small, values};
 
 /// What the results of two shapes of one sum may differ by: their additions are grouped otherwise.
 const ROUNDING: f64 = 1e-5;
@@ -14,7 +14,7 @@ fn pairs() -> Pairs {
 
 /// Three tables: what stands for padding is only that.
 fn apart() -> TransformerConfig {
-    small().with_shared_embeddings(SharedEmbeddings::None)
+    but(|config| config.shared_embeddings = SharedEmbeddings::None)
 }
 
 /// The logits of the tokens that are no padding, sentence by sentence.
@@ -79,13 +79,11 @@ fn padding_changes_neither_the_loss_nor_its_gradients() {
         let model = filled(&config, 4, FloatDType::F32);
         let result = |more| model.loss(pairs().source(more), pairs().target(more), 0.1, None);
         let (tight, wide) = (result(0), result(5));
-        assert_eq!(
-            tight.tokens(),
-            pairs().target_lengths().iter().sum::<usize>()
-        );
+        let lengths = pairs().target_lengths();
+        assert_eq!(tight.tokens(), lengths.iter().sum::<usize>());
         assert!(difference(&values(&tight.loss), &values(&wide.loss)) < ROUNDING);
         assert!(difference(&values(&tight.logits), &values(&wide.logits)) < ROUNDING);
-        let (tight, wide) = (gradients(&model, &tight), gradients(&model, &wide));
+        let (tight, wide) = (gradients(&model, tight.loss), gradients(&model, wide.loss));
         for ((name, a), (_, b)) in tight.iter().zip(&wide) {
             let (a, b) = (a.as_ref().unwrap(), b.as_ref().unwrap());
             assert!(difference(a, b) < ROUNDING, "{name}");
@@ -162,19 +160,18 @@ fn every_token_of_the_source_has_a_say() {
 fn rows_of_nothing_but_padding_are_harmless() {
     let model = filled(&small(), 8, FloatDType::F32);
     let (source, target) = (pairs().source(0), pairs().target(0));
-    let empty = |ids: burn::tensor::Tensor<2, burn::tensor::Int>| {
-        let [_, tokens] = ids.dims();
-        let row = ids.clone().slice([0..1, 0..tokens]).zeros_like();
-        burn::tensor::Tensor::cat(vec![ids, row], 0)
+    let empty = |ids: Tensor<2, Int>| {
+        let row = ids.clone().narrow(0, 0, 1).zeros_like();
+        Tensor::cat(vec![ids, row], 0)
     };
     let expected = model.loss(source.clone(), target.clone(), 0.1, None);
-    let target = xsam_models::TargetBatch {
+    let target = TargetBatch {
         input: empty(target.input),
         output: empty(target.output),
     };
     let result = model.loss(empty(source), target, 0.1, None);
     assert!(difference(&values(&result.loss), &values(&expected.loss)) < ROUNDING);
-    for (name, gradient) in gradients(&model, &result) {
+    for (name, gradient) in gradients(&model, result.loss) {
         assert!(gradient.unwrap().iter().all(|g| g.is_finite()), "{name}");
     }
 }

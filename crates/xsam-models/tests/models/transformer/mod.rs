@@ -7,12 +7,10 @@ mod pytorch;
 mod search;
 mod training;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
-use xsam_models::{
-    TargetBatch, Transformer, TransformerConfig, TransformerLoss, cast, reference, state,
-};
+use xsam_models::{TargetBatch, Transformer, TransformerConfig, cast, reference};
+
+use crate::common::{gradients, values};
 
 pub(super) const PADDING: usize = 0;
 pub(super) const BEGIN: usize = 1;
@@ -24,6 +22,13 @@ pub(super) fn small() -> TransformerConfig {
     TransformerConfig::new(VOCABULARY, PADDING)
         .with_sizes(16, 24, 4)
         .with_layers(2, 2)
+}
+
+/// [`small`] but for a change.
+pub(super) fn but(change: impl FnOnce(&mut TransformerConfig)) -> TransformerConfig {
+    let mut config = small();
+    change(&mut config);
+    config
 }
 
 /// A model with no weight near zero, so that everything has a say.
@@ -103,29 +108,6 @@ impl Pairs {
             target: vec![self.target[index].clone()],
         }
     }
-}
-
-pub(super) fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f64> {
-    tensor.to_data().iter::<f64>().collect()
-}
-
-/// The gradients by name; none for a parameter that has none.
-pub(super) fn gradients(
-    model: &Transformer,
-    result: &TransformerLoss,
-) -> Vec<(String, Option<Vec<f64>>)> {
-    struct Reader(GradientsParams, Vec<Option<Vec<f64>>>);
-    impl ModuleVisitor for Reader {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let gradient = self.0.get::<D>(param.id);
-            self.1.push(gradient.map(|gradient| values(&gradient)));
-        }
-    }
-    let gradients = GradientsParams::from_grads(result.loss.backward(), model);
-    let mut reader = Reader(gradients, Vec::new());
-    model.visit(&mut reader);
-    let names = state::entries(model).into_iter().map(|entry| entry.name);
-    names.zip(reader.1).collect()
 }
 
 /// The largest difference between two lists of equal length.

@@ -4,11 +4,11 @@
 use burn::module::Module;
 use burn::tensor::{Device, FloatDType, Int, Tensor, TensorData};
 use xsam_models::{
-    Hypothesis, NormPlacement, SearchConfig, SharedEmbeddings, Transformer, TransformerConfig,
-    TransformerError, cast, reference, state,
+    Hypothesis, ModelError, NormPlacement, SearchConfig, SharedEmbeddings, Transformer,
+    TransformerConfig, cast, reference, state,
 };
 
-use super::{BEGIN, END, PADDING, VOCABULARY, filled, matrix, small, values, words};
+use super::{BEGIN, END, PADDING, VOCABULARY, but, filled, matrix, small, values, words};
 
 fn config() -> SearchConfig {
     SearchConfig::new(BEGIN, END)
@@ -43,20 +43,6 @@ fn next(model: &Transformer, sentence: &[i64], tokens: &[u32]) -> Vec<f64> {
     let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let total: f64 = logits.iter().map(|x| (x - largest).exp()).sum();
     logits.iter().map(|x| x - largest - total.ln()).collect()
-}
-
-fn plain_greedy(model: &Transformer, sentence: &[i64], config: &SearchConfig) -> Vec<u32> {
-    let mut tokens = Vec::new();
-    while tokens.len() < longest(config, sentence) {
-        let mut logarithms = next(model, sentence, &tokens);
-        logarithms[PADDING] = f64::NEG_INFINITY;
-        let order = |a: &usize, b: &usize| logarithms[*a].total_cmp(&logarithms[*b]);
-        match (0..VOCABULARY).max_by(order).unwrap() {
-            END => break,
-            token => tokens.push(token as u32),
-        }
-    }
-    tokens
 }
 
 fn plain_beam(model: &Transformer, sentence: &[i64], config: &SearchConfig) -> Vec<Hypothesis> {
@@ -100,10 +86,11 @@ fn plain_beam(model: &Transformer, sentence: &[i64], config: &SearchConfig) -> V
 fn models() -> Vec<Transformer> {
     let configs = [
         small(),
-        small()
-            .with_norm_placement(NormPlacement::Pre)
-            .with_shared_embeddings(SharedEmbeddings::All),
-        small().with_shared_embeddings(SharedEmbeddings::None),
+        but(|config| {
+            config.norm_placement = NormPlacement::Pre;
+            config.shared_embeddings = SharedEmbeddings::All;
+        }),
+        but(|config| config.shared_embeddings = SharedEmbeddings::None),
     ];
     let model =
         |(config, seed): (&TransformerConfig, u64)| filled(config, seed, FloatDType::F64).valid();
@@ -111,35 +98,28 @@ fn models() -> Vec<Transformer> {
 }
 
 #[test]
-fn greedy_search_agrees_with_a_plain_decoder() {
-    let mut lengths = Vec::new();
-    for model in models() {
-        let found = model.greedy(batch(&sentences()), &config()).unwrap();
-        assert_eq!(found.len(), sentences().len());
-        for (sentence, found) in sentences().iter().zip(found) {
-            assert_eq!(found.tokens, plain_greedy(&model, sentence, &config()));
-            lengths.push(found.tokens.len() < longest(&config(), sentence));
-        }
-    }
-    // Some translations end by themselves and some at the limit.
-    assert!(lengths.contains(&true) && lengths.contains(&false));
-}
-
-#[test]
 fn beam_search_agrees_with_a_plain_decoder() {
     let mut beyond_greedy = 0;
-    let configs = [
-        config(),
-        config()
-            .with_beam(2)
-            .with_length_penalty(0.6)
-            .with_max_length(0.5, 3),
-        // As many as there can be: a word each.
-        config().with_beam(VOCABULARY - 2).with_max_length(0.0, 2),
+    let mut at_the_limit = Vec::new();
+    let short = config().with_beam(2).with_length_penalty(0.6);
+    // As many as there can be: a word each.
+    let most = config().with_beam(VOCABULARY - 2).with_max_length(0.0, 2);
+    let greedy = config().with_beam(1);
+    let searches = [
+        (0, config()),
+        (1, short.with_max_length(0.5, 3)),
+        (2, most),
+        (0, greedy.clone()),
+        (1, greedy.clone()),
+        (2, greedy),
     ];
-    for (model, config) in models().iter().zip(configs) {
+    let models = models();
+    for (model, config) in searches {
+        let model = &models[model];
         let found = model.search(batch(&sentences()), &config).unwrap();
-        let greedy = model.greedy(batch(&sentences()), &config).unwrap();
+        assert_eq!(found.len(), sentences().len());
+        let greedy = config.clone().with_beam(1);
+        let greedy = model.search(batch(&sentences()), &greedy).unwrap();
         for ((sentence, found), greedy) in sentences().iter().zip(&found).zip(greedy) {
             let expected = plain_beam(model, sentence, &config);
             assert_eq!(found.len(), config.beam);
@@ -148,10 +128,13 @@ fn beam_search_agrees_with_a_plain_decoder() {
                 assert_eq!(found.tokens, expected.tokens);
                 assert!((found.score - expected.score).abs() < 1e-9);
             }
-            beyond_greedy += usize::from(found[0].tokens != greedy.tokens);
+            beyond_greedy += usize::from(found[0].tokens != greedy[0].tokens);
+            at_the_limit.push(found[0].tokens.len() == longest(&config, sentence));
         }
     }
     assert!(beyond_greedy > 10, "{beyond_greedy}");
+    // Some translations end by themselves and some at the limit.
+    assert!(at_the_limit.contains(&true) && at_the_limit.contains(&false));
 }
 
 #[test]
@@ -188,7 +171,7 @@ fn a_longer_length_penalty_gives_longer_translations() {
 #[test]
 fn a_search_drops_nothing_and_keeps_no_graph() {
     // On an autodiff device and with dropout, as a model in training is.
-    let model = filled(&small().with_dropout(0.9), 20, FloatDType::F64);
+    let model = filled(&but(|config| config.dropout = 0.9), 20, FloatDType::F64);
     let expected = models()[0].search(batch(&sentences()), &config()).unwrap();
     let found = model.search(batch(&sentences()), &config()).unwrap();
     assert_eq!(found, expected);
@@ -198,10 +181,7 @@ fn a_search_drops_nothing_and_keeps_no_graph() {
 fn nothing_to_translate_is_nothing_found() {
     let model = &models()[0];
     let empty = batch(&sentences()).slice([0..0, 0..3]);
-    assert_eq!(
-        model.search(empty, &config()).unwrap(),
-        Vec::<Vec<_>>::new()
-    );
+    assert!(model.search(empty, &config()).unwrap().is_empty());
 }
 
 #[test]
@@ -245,17 +225,14 @@ fn logits_that_are_not_finite_are_an_error() {
     // Finite weights, but their products are not.
     let large = state::with_values(model, |_, entry| vec![1e30; entry.numel()]).unwrap();
     let error = large.search(batch(&sentences()), &config()).unwrap_err();
-    assert_eq!(error, TransformerError::NotFinite { position: 0 });
+    assert_eq!(error, ModelError::NotFinite { position: 0 });
 }
 
 #[test]
 fn a_learned_copy_is_found() {
     use burn::optim::{AdamConfig, GradientsParams};
     let device = Device::flex().autodiff();
-    let config = TransformerConfig::new(VOCABULARY, PADDING)
-        .with_sizes(32, 64, 4)
-        .with_layers(1, 1)
-        .with_dropout(0.0);
+    let config = small().with_sizes(32, 64, 4).with_layers(1, 1);
     let mut model = cast(config.init(1, &device).unwrap(), FloatDType::F32);
     let mut optim = AdamConfig::new().init();
     let pairs = |seed: u64| -> Vec<Vec<i64>> {
@@ -264,37 +241,26 @@ fn a_learned_copy_is_found() {
     };
     for step in 0..400 {
         let words = pairs(step + 1);
-        let rows = |first: Option<usize>, last: Option<usize>| {
-            let id = |id: Option<usize>| id.map(|id| id as i64);
-            let rows = words.iter().map(|w| {
-                id(first)
-                    .into_iter()
-                    .chain(w.iter().copied())
-                    .chain(id(last))
-                    .collect()
-            });
-            matrix(&rows.collect::<Vec<Vec<i64>>>(), 6)
+        let rows = |before: &[usize], after: &[usize]| {
+            let ids = |ids: &[usize]| ids.iter().map(|&id| id as i64).collect::<Vec<_>>();
+            let row = |words: &Vec<i64>| [ids(before), words.clone(), ids(after)].concat();
+            matrix(&words.iter().map(row).collect::<Vec<_>>(), 6)
         };
         let target = xsam_models::TargetBatch {
-            input: rows(Some(BEGIN), None),
-            output: rows(None, Some(END)),
+            input: rows(&[BEGIN], &[]),
+            output: rows(&[], &[END]),
         };
-        let loss = model.loss(rows(None, Some(END)), target, 0.0, None).loss;
+        let loss = model.loss(rows(&[], &[END]), target, 0.0, None).loss;
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         model = optim.step(2e-3, model, gradients);
     }
     let unseen = pairs(10_000);
-    let ended: Vec<Vec<i64>> = unseen
-        .iter()
-        .map(|w| [&w[..], &[END as i64]].concat())
-        .collect();
+    let ended = unseen.iter().map(|w| [&w[..], &[END as i64]].concat());
+    let ended: Vec<Vec<i64>> = ended.collect();
     let found = model.search(matrix(&ended, 6), &self::config()).unwrap();
     let right = unseen.iter().zip(found).filter(|(words, found)| {
-        found[0]
-            .tokens
-            .iter()
-            .map(|&t| i64::from(t))
-            .eq(words.iter().copied())
+        let tokens = found[0].tokens.iter();
+        tokens.map(|&t| i64::from(t)).eq(words.iter().copied())
     });
     let right = right.count();
     assert!(right >= 24, "{right} of 32");

@@ -51,11 +51,8 @@ fn a_pickle_of_very_many_objects_is_refused_before_they_are_made() {
         b"N\x94", b"}q\0", b"cm\nn\n", b"]\x94", b"I7\n",
     ];
     for operation in operations {
-        let reason = reason("model.pt", &pickle(operation));
-        assert!(
-            reason.contains("far more objects"),
-            "{operation:?}: {reason}"
-        );
+        let text = reason("model.pt", &pickle(operation));
+        assert!(text.contains("far more objects"), "{operation:?}: {text}");
     }
 }
 
@@ -143,10 +140,8 @@ fn what_has_no_end_is_not_read() {
         let path = folder.path().join(name);
         std::os::unix::fs::symlink("/dev/zero", &path).unwrap();
         let error = read_weights(&path).unwrap_err().to_string();
-        assert!(
-            error.contains(name) && error.ends_with("not a regular file"),
-            "{error}"
-        );
+        let told = error.contains(name) && error.ends_with("not a regular file");
+        assert!(told, "{error}");
     }
     assert!(read_weights(folder.path()).is_err());
 }

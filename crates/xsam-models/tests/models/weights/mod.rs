@@ -13,21 +13,35 @@ use std::path::{Path, PathBuf};
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use tempfile::TempDir;
-use xsam_models::weights::{Mismatch, Values, WeightTensor};
+use xsam_models::weights::Mismatch;
 use xsam_models::{
-    ImageClassifier, Model, ModelConfig, ModelName, WeightsError, load_weights, read_weights,
-    reference, state,
+    ClassifierName, ImageClassifier, Model, ModelConfig, Weights, WeightsError, load_weights,
+    read_weights, reference, state, write_weights,
 };
 
 /// What a file made by PyTorch is to be loaded into.
 fn small(seed: u64) -> Model {
-    let config = ModelConfig::new(ModelName::SmallCnn, 1, 5, 3).with_width(2);
+    let config = ModelConfig::new(ClassifierName::SmallCnn, 1, 5, 3).with_width(2);
     config.init(seed, &Device::flex()).unwrap()
 }
 
 fn values<M: Module>(model: &M) -> Vec<(String, Vec<f64>)> {
     let values = state::values(model).into_iter();
     values.map(|(entry, v)| (entry.name, v)).collect()
+}
+
+/// What is read of a file that a model was written to.
+fn written_and_read<M: Module>(model: &M, name: &str) -> Weights {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    write_weights(model, &path).unwrap();
+    read_weights(&path).unwrap()
+}
+
+/// A file that PyTorch has made, see `make.py` beside it.
+fn pytorchs(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../xsam-weights/tests/torch");
+    folder.join(name)
 }
 
 /// A file with this content in a folder of its own.

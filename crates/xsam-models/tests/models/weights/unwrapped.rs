@@ -3,7 +3,7 @@
 use xsam_models::Unwrapped;
 
 use super::strict::{Tensors, tensors, written};
-use super::torch::{PLAIN, TOLERANCE, images};
+use super::torch::{PLAIN, has_logits};
 use super::*;
 
 fn key(key: &str) -> Unwrapped {
@@ -16,39 +16,18 @@ fn prefix(prefix: &str) -> Unwrapped {
 
 #[test]
 fn state_dicts_under_a_key_with_a_prefix_and_of_averages_are_taken() {
-    let files: [(&str, &[u8], Vec<Unwrapped>); 5] = [
-        ("plain.pt", super::torch::FILES[0].1, Vec::new()),
-        (
-            "net.pt",
-            include_bytes!("../../../../xsam-weights/tests/torch/net.pt"),
-            vec![key("net"), prefix("module.")],
-        ),
+    let files = [
+        ("plain.pt", Vec::new()),
+        ("net.pt", vec![key("net"), prefix("module.")]),
         // Its `model` is a dictionary without tensors.
-        (
-            "weights.pt",
-            include_bytes!("../../../../xsam-weights/tests/torch/weights.pt"),
-            vec![key("weights")],
-        ),
-        (
-            "lightning.ckpt",
-            include_bytes!("../../../../xsam-weights/tests/torch/lightning.ckpt"),
-            vec![key("state_dict"), prefix("model.")],
-        ),
-        (
-            "averaged.pt",
-            include_bytes!("../../../../xsam-weights/tests/torch/averaged.pt"),
-            vec![Unwrapped::Averaged, prefix("module.")],
-        ),
+        ("weights.pt", vec![key("weights")]),
+        ("lightning.ckpt", vec![key("state_dict"), prefix("model.")]),
+        ("averaged.pt", vec![Unwrapped::Averaged, prefix("module.")]),
     ];
-    for (name, content, unwrapped) in files {
-        let (_folder, path) = file(name, content);
-        let weights = read_weights(&path).unwrap();
+    for (name, unwrapped) in files {
+        let weights = read_weights(&pytorchs(name)).unwrap();
         assert_eq!(weights.unwrapped(&small(0)), unwrapped, "{name}");
-        let model = load_weights(small(0), &weights).unwrap();
-        let logits = logits(&model, images(), [2, 1, 5, 5]);
-        for (logit, wanted) in logits.iter().zip(PLAIN) {
-            assert!((logit - wanted).abs() < TOLERANCE, "{name}: {logits:?}");
-        }
+        has_logits(&load_weights(small(0), &weights).unwrap(), PLAIN, name);
     }
 }
 

@@ -11,11 +11,10 @@ use tar::Archive;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::super::WeightsError;
-use super::scan::{End, Scan, TooMany};
+use super::scan::{End, Scan};
 
-/// How many times its own size a file may take in memory. Twice is what half precision takes, and a
-/// tensor under several names is there once; but the file says how often values are repeated, and a few
-/// bytes of it can claim any number of them.
+/// How many times its own size a file may take in memory. A tensor under several names is there once; but the file says
+/// how often values are repeated, and a few bytes of it can claim any number of them.
 const MOST_REPEATED: u64 = 16;
 /// What any file may take.
 const ALWAYS: u64 = 1 << 20;
@@ -37,38 +36,14 @@ pub(super) fn most_bytes(length: u64) -> u64 {
 /// Refuses a file that would take far more memory than it has bytes. What else is wrong with it, its reader finds.
 pub(super) fn check(path: &Path, length: u64) -> Result<(), WeightsError> {
     let mut file = File::open(path).map_err(WeightsError::file("read", path))?;
-    check_file(&mut file, length).map_err(|refusal| match refusal {
-        Refusal::System(source) if source.raw_os_error().is_some() => {
-            WeightsError::file("read", path)(source)
-        }
-        Refusal::System(source) => WeightsError::damaged(path, source),
-        Refusal::File(reason) => WeightsError::damaged(path, reason),
-    })
+    check_file(&mut file, length).map_err(|error| WeightsError::unread(path, error))
 }
 
-/// Why a file is not read.
-enum Refusal {
-    System(io::Error),
-    File(String),
+fn unpacks() -> io::Error {
+    io::Error::other("its archive unpacks to far more bytes than the file has")
 }
 
-impl From<io::Error> for Refusal {
-    fn from(error: io::Error) -> Self {
-        Self::System(error)
-    }
-}
-
-impl From<TooMany> for Refusal {
-    fn from(_: TooMany) -> Self {
-        Self::File("it describes far more objects than the file has room for".to_owned())
-    }
-}
-
-fn unpacks() -> Refusal {
-    Refusal::File("its archive unpacks to far more bytes than the file has".to_owned())
-}
-
-fn check_file(file: &mut File, length: u64) -> Result<(), Refusal> {
+fn check_file(file: &mut File, length: u64) -> io::Result<()> {
     let mut scan = Scan::new(ALWAYS_OBJECTS + length / BYTES_PER_OBJECT);
     let mut start = Vec::new();
     file.take(TAR_MARK.1 + 5).read_to_end(&mut start)?;
@@ -89,10 +64,10 @@ fn check_file(file: &mut File, length: u64) -> Result<(), Refusal> {
 }
 
 /// A zip archive: the pickle in it, and how large what is compressed becomes.
-fn archive(scan: &mut Scan, file: BufReader<&mut File>, length: u64) -> Result<(), Refusal> {
+fn archive(scan: &mut Scan, file: BufReader<&mut File>, length: u64) -> io::Result<()> {
     let damaged = |error: zip::result::ZipError| match error {
-        zip::result::ZipError::Io(error) => Refusal::System(error),
-        other => Refusal::File(format!("zip archive error: {other}")),
+        zip::result::ZipError::Io(error) => error,
+        other => io::Error::other(format!("zip archive error: {other}")),
     };
     let mut archive = ZipArchive::new(file).map_err(damaged)?;
     let mut unpacked = 0u64;
@@ -120,7 +95,7 @@ fn archive(scan: &mut Scan, file: BufReader<&mut File>, length: u64) -> Result<(
 const TAR_MARK: (&[u8], u64) = (b"ustar", 257);
 
 /// A tar archive, as PyTorch wrote before its release 0.1.10: pickles, some with numbers between them.
-fn early_archive(scan: &mut Scan, file: &mut File, length: u64) -> Result<(), Refusal> {
+fn early_archive(scan: &mut Scan, file: &mut File, length: u64) -> io::Result<()> {
     let mut archive = Archive::new(BufReader::new(file));
     for entry in archive.entries()? {
         let mut entry = entry?;
@@ -146,7 +121,7 @@ fn early_archive(scan: &mut Scan, file: &mut File, length: u64) -> Result<(), Re
 }
 
 /// How many there are, and for each a pickle and its numbers. After the last of the storages is one more pickle.
-fn table(scan: &mut Scan, from: &mut Cursor<Vec<u8>>, storages: bool) -> Result<(), Refusal> {
+fn table(scan: &mut Scan, from: &mut Cursor<Vec<u8>>, storages: bool) -> io::Result<()> {
     if scan.pickle(from)? == End::Broken {
         return Ok(());
     }

@@ -4,24 +4,19 @@ mod bound;
 mod pickle;
 mod scan;
 
-use std::collections::BTreeMap;
 use std::io::{self, Seek, Write};
 use std::path::Path;
 
-use pytorch_reader::{DType, PickleValue, PytorchError, PytorchReader, Tensor};
+use pytorch_reader::{PickleValue, PytorchError, PytorchReader, Tensor};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use super::WeightTensor;
 use super::WeightsError;
-use super::float::{Float, Order, Values};
-use super::written::WrittenTensor;
+use super::tensor::{Tensors, WeightTensor, float};
+use super::write::WrittenTensor;
 
 /// Where training scripts put the state dict if they save more than it, the most telling name first.
 const KEYS: [&str; 5] = ["state_dict", "model_state_dict", "model", "net", "weights"];
-
-/// The most that is told of what is wrong with a file: a reason may quote all of it.
-const LONGEST_REASON: usize = 400;
 
 /// The folder of everything in an archive.
 const ROOT: &str = "archive";
@@ -34,40 +29,38 @@ pub(super) fn read(
     length: u64,
 ) -> Result<(Tensors, Option<&'static str>), WeightsError> {
     bound::check(path, length)?;
-    let key = key(path).map_err(failed(path))?;
+    let failed = |error| match error {
+        PytorchError::Io(error) => WeightsError::unread(path, error),
+        other => WeightsError::damaged(path, other),
+    };
+    let key = key(path).map_err(failed)?;
     let opened = match key {
         Some(key) => PytorchReader::with_top_level_key(path, key),
         None => PytorchReader::new(path),
     };
-    let found = opened.map_err(failed(path))?.into_tensors();
+    let found = opened.map_err(failed)?.into_tensors();
 
-    let sizes = found.values().map(|tensor| match float(tensor.dtype()) {
-        Ok(float) => float
-            .size_read()
-            .saturating_mul(tensor.num_elements() as u64),
-        Err(_) => 0,
-    });
+    let kept = found
+        .values()
+        .filter(|tensor| float(tensor.dtype()).is_some());
+    let sizes = kept.map(|tensor| tensor.byte_len() as u64);
     if sizes.fold(0, u64::saturating_add) > bound::most_bytes(length) {
         let reason = "its tensors repeat their values so often that it would take far more memory \
                       than the file has bytes";
         return Err(WeightsError::damaged(path, reason));
     }
     let tensor = |(name, tensor): (String, Tensor)| {
-        let values = match float(tensor.dtype()) {
-            Ok(float) => {
-                let bytes = tensor.read().map_err(PytorchError::from);
-                float.values(&bytes.map_err(failed(path))?, Order::Native)
-            }
-            Err(other) => Values::Other(other),
+        let bytes = || {
+            tensor
+                .read()
+                .map_err(|error| WeightsError::unread(path, error))
         };
-        let shape = tensor.shape().to_vec();
-        Ok((name, WeightTensor { shape, values }))
+        let tensor = WeightTensor::new(path, tensor.dtype(), tensor.shape(), bytes)?;
+        Ok((name, tensor))
     };
     let tensors: Result<_, WeightsError> = found.into_iter().map(tensor).collect();
     Ok((tensors?, key))
 }
-
-type Tensors = BTreeMap<String, WeightTensor>;
 
 /// The key under which the file has the state dict, if it is not all there is.
 fn key(path: &Path) -> Result<Option<&'static str>, PytorchError> {
@@ -91,34 +84,6 @@ fn holds_tensors(value: &PickleValue) -> bool {
     }
 }
 
-fn float(dtype: DType) -> Result<Float, String> {
-    match dtype {
-        DType::F64 => Ok(Float::F64),
-        DType::F32 => Ok(Float::F32),
-        DType::F16 => Ok(Float::F16),
-        DType::BF16 => Ok(Float::Bf16),
-        other => Err(format!("{other:?}")),
-    }
-}
-
-/// Only what the system itself says is no fault of the file.
-fn failed(path: &Path) -> impl Fn(PytorchError) -> WeightsError {
-    let path = path.to_owned();
-    move |error| match error {
-        PytorchError::Io(source) if source.raw_os_error().is_some() => {
-            WeightsError::file("read", &path)(source)
-        }
-        other => {
-            let mut reason = other.to_string();
-            if let Some((end, _)) = reason.char_indices().nth(LONGEST_REASON) {
-                reason.truncate(end);
-                reason.push('…');
-            }
-            WeightsError::damaged(&path, reason)
-        }
-    }
-}
-
 pub(super) fn write(to: impl Write + Seek, tensors: &[WrittenTensor]) -> io::Result<()> {
     let mut archive = ZipWriter::new(to);
     let options = SimpleFileOptions::default()
@@ -133,7 +98,7 @@ pub(super) fn write(to: impl Write + Seek, tensors: &[WrittenTensor]) -> io::Res
     entry("data.pkl", &pickle::state_dict(tensors))?;
     entry("byteorder", b"little")?;
     for (key, tensor) in tensors.iter().enumerate() {
-        entry(&format!("data/{key}"), &tensor.bytes())?;
+        entry(&format!("data/{key}"), &tensor.bytes)?;
     }
     // Of the format, since PyTorch 1.6.
     entry("version", b"3\n")?;

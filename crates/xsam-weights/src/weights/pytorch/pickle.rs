@@ -1,6 +1,8 @@
 //! A state dict as a pickle of protocol 2, of what `torch.load(weights_only=True)` allows.
 
-use crate::weights::written::{Content, WrittenTensor};
+use burn::tensor::DType;
+
+use crate::weights::write::WrittenTensor;
 
 const PROTOCOL_2: &[u8] = b"\x80\x02";
 const GLOBAL: u8 = b'c';
@@ -90,15 +92,15 @@ impl Pickle {
         self.text("storage");
         self.global(
             "torch",
-            match tensor.content {
-                Content::F32(_) => "FloatStorage",
-                Content::F64(_) => "DoubleStorage",
-                Content::Zero => "LongStorage",
+            match tensor.dtype {
+                DType::F64 => "DoubleStorage",
+                DType::I64 => "LongStorage",
+                _ => "FloatStorage",
             },
         );
         self.text(&key.to_string());
         self.text("cpu");
-        self.int(tensor.count());
+        self.int(tensor.shape.iter().product());
         self.op(TUPLE);
         self.op(PERSISTENT);
 

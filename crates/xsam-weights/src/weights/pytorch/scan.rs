@@ -2,9 +2,6 @@
 
 use std::io::{self, BufRead, Read};
 
-/// There are more objects than there may be.
-pub(super) struct TooMany;
-
 /// How a pickle ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
@@ -52,8 +49,9 @@ impl Scan {
         }
     }
 
-    /// Counts the objects of the pickle that begins here, and ends up behind it.
-    pub(super) fn pickle(&mut self, from: &mut impl BufRead) -> Result<End, TooMany> {
+    /// Counts the objects of the pickle that begins here, and ends up behind it. Only that there are more of them than
+    /// there may be is an error.
+    pub(super) fn pickle(&mut self, from: &mut impl BufRead) -> io::Result<End> {
         self.classes.clear();
         loop {
             let mut code = [0];
@@ -67,7 +65,9 @@ impl Scan {
             let Some((argument, objects)) = operation(code) else {
                 return Ok(End::Broken);
             };
-            self.left = self.left.checked_sub(objects).ok_or(TooMany)?;
+            self.left = self.left.checked_sub(objects).ok_or_else(|| {
+                io::Error::other("it describes far more objects than the file has room for")
+            })?;
             let passed = match code {
                 b'c' => self.global(from),
                 _ => argument.pass(from),
@@ -123,41 +123,38 @@ impl Argument {
 fn operation(code: u8) -> Option<(Argument, u64)> {
     use Argument::{Counted, Fixed, Lines};
     Some(match code {
-        // Numbers and texts in lines.
-        b'I' | b'L' | b'F' | b'V' | b'S' => (Lines(1), 1),
-        // Numbers.
-        b'K' => (Fixed(1), 1),
-        b'M' => (Fixed(2), 1),
-        b'J' => (Fixed(4), 1),
+        // None, true, false, empty containers, a mark, the top once more, what was kept or built, and containers of what
+        // is there: a tuple of one takes memory and leaves the stack as high as it was.
+        b'N' | 0x88 | 0x89 | b')' | b']' | b'}' | 0x8f | b'(' | b'2' | 0x85 | 0x86 | 0x87
+        | 0x94 | b'o' | 0x97 => (Fixed(0), 1),
+        // Numbers, what was kept by a number, and classes.
+        b'K' | b'h' | b'q' | 0x82 => (Fixed(1), 1),
+        b'M' | 0x83 => (Fixed(2), 1),
+        b'J' | b'j' | b'r' | 0x84 => (Fixed(4), 1),
         b'G' => (Fixed(8), 1),
-        0x8a => (Counted(1), 1),
-        0x8b => (Counted(4), 1),
-        // Texts and bytes.
-        b'U' | b'C' | 0x8c => (Counted(1), 1),
-        b'T' | b'X' | b'B' => (Counted(4), 1),
-        0x8d | 0x8e | 0x96 => (Counted(8), 1),
-        // None, true, false, empty containers, a mark, the top once more, and containers of what is there: a tuple of
-        // one takes memory and leaves the stack as high as it was.
-        b'N' | 0x88 | 0x89 | b')' | b']' | b'}' | 0x8f | b'(' | b'2' | 0x85 | 0x86 | 0x87 => {
-            (Fixed(0), 1)
-        }
-        // What was kept, and keeping.
-        b'g' | b'p' => (Lines(1), 1),
-        b'h' | b'q' => (Fixed(1), 1),
-        b'j' | b'r' => (Fixed(4), 1),
-        0x94 => (Fixed(0), 1),
-        // Classes, instances and what is beside the pickle.
+        // Numbers, texts and names in lines, and classes and instances in two.
+        b'I' | b'L' | b'F' | b'V' | b'S' | b'g' | b'p' | b'P' => (Lines(1), 1),
         b'c' | b'i' => (Lines(2), 1),
-        b'P' => (Lines(1), 1),
-        0x82 => (Fixed(1), 1),
-        0x83 => (Fixed(2), 1),
-        0x84 => (Fixed(4), 1),
-        b'o' | 0x97 => (Fixed(0), 1),
+        // Long numbers, texts and bytes.
+        0x8a | b'U' | b'C' | 0x8c => (Counted(1), 1),
+        0x8b | b'T' | b'X' | b'B' => (Counted(4), 1),
+        0x8d | 0x8e | 0x96 => (Counted(8), 1),
         // Less, or as much as before.
-        b'0' | b'1' | b'R' | b'b' | b'd' | b'l' | b't' | b's' | b'a' | b'e' | b'u' | b'Q' => {
-            (Fixed(0), 0)
-        }
-        0x81 | 0x90 | 0x91 | 0x92 | 0x93 | 0x98 => (Fixed(0), 0),
+        b'0'
+        | b'1'
+        | b'R'
+        | b'b'
+        | b'd'
+        | b'l'
+        | b't'
+        | b's'
+        | b'a'
+        | b'e'
+        | b'u'
+        | b'Q'
+        | 0x81
+        | 0x90..=0x93
+        | 0x98 => (Fixed(0), 0),
         // The version, and how long a part is.
         0x80 => (Fixed(1), 0),
         0x95 => (Fixed(8), 0),
@@ -171,7 +168,8 @@ mod tests {
 
     use super::*;
     use crate::weights::pytorch::pickle;
-    use crate::weights::written::{Content, WrittenTensor};
+    use crate::weights::write::WrittenTensor;
+    use burn::tensor::DType;
 
     /// What PyTorch has written: five pickles, and the values.
     const LEGACY: &[u8] = include_bytes!("../../../tests/torch/legacy.pt");
@@ -200,7 +198,8 @@ mod tests {
         let tensor = |number: usize| WrittenTensor {
             name: format!("layer{number}.conv.weight"),
             shape: vec![8, 4, 3, 3],
-            content: Content::F32(vec![0.0; 8 * 4 * 9]),
+            dtype: DType::F32,
+            bytes: vec![0; 8 * 4 * 9 * 4],
         };
         let tensors: Vec<WrittenTensor> = (0..100).map(tensor).collect();
         let (end, scan, rest) = scanned(&pickle::state_dict(&tensors), 10_000);
