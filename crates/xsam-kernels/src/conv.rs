@@ -92,49 +92,41 @@ enum Way {
     Product,
 }
 
-/// A convolution, and how it is computed.
-struct Plan {
-    shape: Shape,
-    way: Way,
-}
-
-impl Plan {
-    /// A plan for work on two of `x`, `weight` and the gradient of the output. `None` for what is left to
-    /// Burn: other number formats, padding that differs between the ends, and what is not a valid
-    /// convolution.
-    fn new(
-        tensors: [&Flat; 2],
-        [x, weight]: [&Flat; 2],
-        options: &ConvOptions<2>,
-        fewest_channels: usize,
-    ) -> Option<Self> {
-        if !takes(tensors) || options.is_asymmetric() {
-            return None;
-        }
-        let (x, weight) = (x.shape(), weight.shape());
-        let shape = Shape {
-            batch: x[0],
-            channels: [x[1], weight[0]],
-            groups: options.groups,
-            size: [x[2], x[3]],
-            kernel: [weight[2], weight[3]],
-            stride: options.stride,
-            padding: options.padding_begin(),
-            dilation: options.dilation,
-        };
-        let [rows, columns] = shape.output_size()?;
-        if [x[0], x[1], weight[0], rows, columns].contains(&0) {
-            return None;
-        }
-        let way = if shape.groups > 1 || shape.is_product() {
-            Way::Product
-        } else if suits_winograd(&shape, fewest_channels) {
-            Way::Winograd
-        } else {
-            Way::Direct
-        };
-        Some(Self { shape, way })
+/// The sizes of a convolution and a way to work on two of `x`, `weight` and the gradient of the output.
+/// `None` for what is left to Burn: other number formats, padding that differs between the ends, and what is
+/// not a valid convolution.
+fn plan(
+    tensors: [&Flat; 2],
+    [x, weight]: [&Flat; 2],
+    options: &ConvOptions<2>,
+    fewest_channels: usize,
+) -> Option<(Shape, Way)> {
+    if !takes(tensors) || options.is_asymmetric() {
+        return None;
     }
+    let (x, weight) = (x.shape(), weight.shape());
+    let shape = Shape {
+        batch: x[0],
+        channels: [x[1], weight[0]],
+        groups: options.groups,
+        size: [x[2], x[3]],
+        kernel: [weight[2], weight[3]],
+        stride: options.stride,
+        padding: options.padding_begin(),
+        dilation: options.dilation,
+    };
+    let [rows, columns] = shape.output_size()?;
+    if [x[0], x[1], weight[0], rows, columns].contains(&0) {
+        return None;
+    }
+    let way = if shape.groups > 1 || shape.is_product() {
+        Way::Product
+    } else if suits_winograd(&shape, fewest_channels) {
+        Way::Winograd
+    } else {
+        Way::Direct
+    };
+    Some((shape, way))
 }
 
 /// Whether Winograd's transforms fit, and are worth their digits.
@@ -151,8 +143,8 @@ fn suits_winograd(shape: &Shape, fewest_channels: usize) -> bool {
 impl ConvOps for Flex {
     fn fast_conv2d(x: Flat, weight: Flat, options: ConvOptions<2>) -> Flat {
         let _timer = Timer::start("convolution, forward");
-        let plan = Plan::new([&x, &weight], [&x, &weight], &options, FEWEST_CHANNELS);
-        let Some(Plan { shape, way }) = plan else {
+        let plan = plan([&x, &weight], [&x, &weight], &options, FEWEST_CHANNELS);
+        let Some((shape, way)) = plan else {
             return Self::conv2d(x, weight, None, options);
         };
         let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
@@ -174,8 +166,8 @@ impl ConvOps for Flex {
     ) -> Flat {
         let _timer = Timer::start("convolution, data gradient");
         let tensors = [&weight, &gradient];
-        let plan = Plan::new(tensors, [&x, &weight], &options, FEWEST_CHANNELS);
-        let Some(Plan { shape, way }) = plan else {
+        let plan = plan(tensors, [&x, &weight], &options, FEWEST_CHANNELS);
+        let Some((shape, way)) = plan else {
             return Self::conv2d_x_backward(x, weight, gradient, options);
         };
         let (weight, gradient) = (weight.to_contiguous(), gradient.to_contiguous());
@@ -198,8 +190,8 @@ impl ConvOps for Flex {
     ) -> Flat {
         let _timer = Timer::start("convolution, weight gradient");
         let (tensors, fewest) = ([&x, &gradient], FEWEST_CHANNELS_FOR_WEIGHTS);
-        let plan = Plan::new(tensors, [&x, &weight], &options, fewest);
-        let Some(Plan { shape, way }) = plan else {
+        let plan = plan(tensors, [&x, &weight], &options, fewest);
+        let Some((shape, way)) = plan else {
             return Self::conv2d_weight_backward(x, weight, gradient, options);
         };
         let (x, gradient) = (x.to_contiguous(), gradient.to_contiguous());
