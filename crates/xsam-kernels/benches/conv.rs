@@ -11,7 +11,7 @@ use burn::tensor::TensorData;
 use burn::tensor::ops::ConvOptions;
 use divan::Bencher;
 use divan::counter::ItemsCount;
-use xsam_kernels::ConvKernels;
+use xsam_kernels::operations::ConvOps;
 
 const BATCH: usize = 32;
 
@@ -110,7 +110,7 @@ fn forward(bencher: Bencher<'_, '_>, layer: Layer) {
     let (x, w) = (layer.x(), layer.weight());
     bencher
         .counter(layer.operations())
-        .bench_local(|| black_box(Flex::conv2d_forward(x.clone(), w.clone(), layer.options())));
+        .bench_local(|| black_box(Flex::fast_conv2d(x.clone(), w.clone(), layer.options())));
 }
 
 #[divan::bench(args = LAYERS, max_time = 0.3)]
@@ -118,7 +118,7 @@ fn input_gradient(bencher: Bencher<'_, '_>, layer: Layer) {
     let (x, w, dy) = (layer.x(), layer.weight(), layer.gradient());
     bencher.counter(layer.operations()).bench_local(|| {
         let (x, w, dy) = (x.clone(), w.clone(), dy.clone());
-        black_box(Flex::conv2d_input_gradient(x, w, dy, layer.options()))
+        black_box(Flex::fast_conv2d_input_gradient(x, w, dy, layer.options()))
     });
 }
 
@@ -127,6 +127,6 @@ fn weight_gradient(bencher: Bencher<'_, '_>, layer: Layer) {
     let (x, w, dy) = (layer.x(), layer.weight(), layer.gradient());
     bencher.counter(layer.operations()).bench_local(|| {
         let (x, w, dy) = (x.clone(), w.clone(), dy.clone());
-        black_box(Flex::conv2d_weight_gradient(x, w, dy, layer.options()))
+        black_box(Flex::fast_conv2d_weight_gradient(x, w, dy, layer.options()))
     });
 }

@@ -1,7 +1,7 @@
 //! The arithmetic of a step at the size of ResNet-18, beside the same composed of Burn's operations.
 //!
-//! First in turn, round by round, so that a machine whose speed drifts treats both alike: the medians
-//! and their ratio. Then each kernel by itself, by divan.
+//! In turn, round by round, so that a machine whose speed drifts treats both alike: the medians
+//! and their ratio.
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::hint::black_box;
@@ -11,7 +11,6 @@ use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{AdamWConfig, Optimizer, SgdConfig};
 use burn::tensor::{Device, Distribution, Tensor};
-use divan::Bencher;
 use mimalloc::MiMalloc;
 use xsam_kernels::{AdamStep, SgdStep, adam_update, combine, dot, sgd_update, squared_chords};
 
@@ -181,7 +180,6 @@ fn main() {
             kernel / composed
         );
     }
-    divan::main();
 }
 
 fn milliseconds(job: &mut Job) -> f64 {
@@ -194,11 +192,4 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
-}
-
-#[divan::bench(args = CASES.map(|(name, ..)| name), sample_count = 15, sample_size = 1)]
-fn kernel(bencher: Bencher<'_, '_>, name: &str) {
-    if let Some((_, kernel, _)) = CASES.iter().find(|case| case.0 == name) {
-        bencher.bench_local(kernel());
-    }
 }

@@ -1,18 +1,19 @@
 //! Scaled dot-product attention.
 
-mod flex;
-
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::{BoolTensor, FloatTensor};
 use burn::backend::{
-    Autodiff, Backend, Dispatch, Scalar, TensorMetadata, backend_extension,
+    Autodiff, Backend, Dispatch, ExtensionType, Flex, Scalar, TensorMetadata, backend_extension,
     get_or_init_device_settings,
 };
-use burn::tensor::{Bool, Shape, Tensor};
+use burn::tensor::{Bool, DType, Shape, Tensor};
 
-use crate::softmax::{composed, composed_slope};
+use crate::cpu::attention as cpu;
+use crate::flex::{Flat, takes, tensor};
+use crate::optional::Optional;
+use crate::profile::Timer;
+use crate::softmax::{composed, composed_gradient};
+use crate::tape::record;
 
 /// `softmax(scale * query key^T) value`, head by head, with a backward pass of its own.
 ///
@@ -49,126 +50,87 @@ pub fn attention(
             "attention: the {name} has another shape"
         );
     }
-    let (query, key, value) = (
-        query.into_dispatch(),
-        key.into_dispatch(),
-        value.into_dispatch(),
-    );
-    Tensor::from_dispatch(match mask {
-        None => <Dispatch as AttentionOps>::attend(query, key, value, scale, causal),
-        Some(mask) => {
-            assert_eq!(
-                mask.dims(),
-                [batch, keys],
-                "attention: the mask has another shape"
-            );
-            let mask = mask.into_dispatch();
-            <Dispatch as AttentionOps>::attend_masked(query, key, value, mask, scale, causal)
-        }
-    })
-}
-
-/// Attention as an operation that Burn dispatches to the back end of its inputs.
-///
-/// There are two forms of it, since a dispatched operation takes no optional tensor.
-#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
-pub trait AttentionOps: Backend {
-    /// See [`attention`].
-    fn attend(
-        query: FloatTensor<Self>,
-        key: FloatTensor<Self>,
-        value: FloatTensor<Self>,
-        scale: f64,
-        causal: bool,
-    ) -> FloatTensor<Self> {
-        composed_attention::<Self>(&AttentionInputs::new(
-            [query, key, value],
-            None,
-            scale,
-            causal,
-        ))
+    if let Some(mask) = &mask {
+        assert_eq!(
+            mask.dims(),
+            [batch, keys],
+            "attention: the mask has another shape"
+        );
     }
-
-    /// As [`attend`](AttentionOps::attend), with a mask of the keys.
-    fn attend_masked(
-        query: FloatTensor<Self>,
-        key: FloatTensor<Self>,
-        value: FloatTensor<Self>,
-        mask: BoolTensor<Self>,
-        scale: f64,
-        causal: bool,
-    ) -> FloatTensor<Self> {
-        composed_attention::<Self>(&AttentionInputs::new(
-            [query, key, value],
-            Some(mask),
-            scale,
-            causal,
-        ))
-    }
+    let (output, _) = <Dispatch as AttentionOps>::attend(AttentionInputs {
+        query: query.into_dispatch(),
+        key: key.into_dispatch(),
+        value: value.into_dispatch(),
+        mask: match mask {
+            None => KeyMask::None,
+            Some(mask) => KeyMask::Some(mask.into_dispatch()),
+        },
+        scale,
+        causal,
+    });
+    Tensor::from_dispatch(output)
 }
 
 /// The arguments of [`attention`], on one back end.
-#[derive(Clone, Debug)]
-pub struct AttentionInputs<T, M> {
+#[derive(Clone, Debug, ExtensionType)]
+pub struct AttentionInputs<B: Backend> {
     /// `[batch, heads, queries, width]`.
-    pub query: T,
+    pub query: FloatTensor<B>,
     /// `[batch, heads, keys, width]`.
-    pub key: T,
+    pub key: FloatTensor<B>,
     /// `[batch, heads, keys, width]`.
-    pub value: T,
-    /// `[batch, keys]`, true where nothing may attend to the key.
-    pub mask: Option<M>,
+    pub value: FloatTensor<B>,
+    /// Which keys are padding.
+    #[extension_type]
+    pub mask: KeyMask<B>,
     /// The factor of the scores.
     pub scale: f64,
     /// Whether queries see only the keys up to their own place.
     pub causal: bool,
 }
 
-impl<T, M> AttentionInputs<T, M> {
-    fn new([query, key, value]: [T; 3], mask: Option<M>, scale: f64, causal: bool) -> Self {
-        Self {
-            query,
-            key,
-            value,
-            mask,
-            scale,
-            causal,
-        }
-    }
+/// The mask of [`attention`], if there is one.
+#[derive(Clone, Debug, ExtensionType)]
+pub enum KeyMask<B: Backend> {
+    /// There is none.
+    None,
+    /// `[batch, keys]`, true where nothing may attend to the key.
+    Some(BoolTensor<B>),
 }
 
-/// The arguments of [`attention`] on the back end `B`.
-type Inputs<B> = AttentionInputs<FloatTensor<B>, BoolTensor<B>>;
-
-/// The computations behind [`AttentionOps`] on one back end; the provided bodies are composed of Burn's
+/// Attention, as Burn dispatches it to the back end of its inputs; the provided bodies are composed of Burn's
 /// operations.
-pub trait AttentionKernels: Backend {
-    /// The output, and what [`attention_slopes`](AttentionKernels::attention_slopes) can use of the rows.
-    fn attention_value(inputs: Inputs<Self>) -> (FloatTensor<Self>, Option<FloatTensor<Self>>) {
-        (composed_attention::<Self>(&inputs), None)
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
+pub trait AttentionOps: Backend {
+    /// See [`attention`]. With the output comes what [`attend_backward`](Self::attend_backward) can use of the rows.
+    fn attend(
+        #[extension_type] inputs: AttentionInputs<Self>,
+    ) -> (FloatTensor<Self>, Optional<Self>) {
+        (composed_attention::<Self>(&inputs), Optional::None)
     }
 
     /// The gradients of query, key and value.
-    fn attention_slopes(
+    fn attend_backward(
         gradient: FloatTensor<Self>,
-        inputs: Inputs<Self>,
-        rows: Option<FloatTensor<Self>>,
-    ) -> [FloatTensor<Self>; 3] {
-        let _ = rows;
-        composed_slopes::<Self>(gradient, &inputs)
+        #[extension_type] inputs: AttentionInputs<Self>,
+        #[extension_type] _rows: Optional<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        composed_gradients::<Self>(gradient, &inputs)
     }
 }
 
 /// True for each pair of query and key that must not meet, `[batch, heads, queries, keys]`.
-fn blocked<B: Backend>(inputs: &Inputs<B>) -> Option<BoolTensor<B>> {
+fn blocked<B: Backend>(inputs: &AttentionInputs<B>) -> Option<BoolTensor<B>> {
     let [batch, heads, queries, _] = inputs.query.shape().dims();
     let keys = inputs.key.shape()[2];
     let pairs = |mask, shape: [usize; 4]| {
         let mask = B::bool_reshape(mask, Shape::new(shape));
         B::bool_expand(mask, Shape::new([batch, heads, queries, keys]))
     };
-    let mask = inputs.mask.clone();
-    let mask = mask.map(|mask| pairs(mask, [batch, 1, 1, keys]));
+    let mask = match inputs.mask.clone() {
+        KeyMask::None => None,
+        KeyMask::Some(mask) => Some(pairs(mask, [batch, 1, 1, keys])),
+    };
     if !inputs.causal {
         return mask;
     }
@@ -197,7 +159,7 @@ fn blocked<B: Backend>(inputs: &Inputs<B>) -> Option<BoolTensor<B>> {
 /// A score whose exponential is zero beside any other's. Not minus infinity, which shading languages need not know.
 const LOWEST: f64 = -1e30;
 
-fn probabilities<B: Backend>(inputs: &Inputs<B>) -> FloatTensor<B> {
+fn probabilities<B: Backend>(inputs: &AttentionInputs<B>) -> FloatTensor<B> {
     let turned = B::float_swap_dims(inputs.key.clone(), 2, 3);
     let scores = B::float_matmul(inputs.query.clone(), turned);
     let scores = B::float_mul_scalar(scores, Scalar::Float(inputs.scale));
@@ -211,95 +173,143 @@ fn probabilities<B: Backend>(inputs: &Inputs<B>) -> FloatTensor<B> {
     }
 }
 
-fn composed_attention<B: Backend>(inputs: &Inputs<B>) -> FloatTensor<B> {
+fn composed_attention<B: Backend>(inputs: &AttentionInputs<B>) -> FloatTensor<B> {
     B::float_matmul(probabilities::<B>(inputs), inputs.value.clone())
 }
 
-fn composed_slopes<B: Backend>(
+fn composed_gradients<B: Backend>(
     gradient: FloatTensor<B>,
-    inputs: &Inputs<B>,
-) -> [FloatTensor<B>; 3] {
+    inputs: &AttentionInputs<B>,
+) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
     let turned = |tensor| B::float_swap_dims(tensor, 2, 3);
     let likely = probabilities::<B>(inputs);
     let value = B::float_matmul(turned(likely.clone()), gradient.clone());
-    let slopes = B::float_matmul(gradient, turned(inputs.value.clone()));
-    let slopes = composed_slope::<B>(slopes, likely);
-    let slopes = B::float_mul_scalar(slopes, Scalar::Float(inputs.scale));
-    let query = B::float_matmul(slopes.clone(), inputs.key.clone());
-    let key = B::float_matmul(turned(slopes), inputs.query.clone());
-    [query, key, value]
+    let scores = B::float_matmul(gradient, turned(inputs.value.clone()));
+    let scores = composed_gradient::<B>(scores, likely);
+    let scores = B::float_mul_scalar(scores, Scalar::Float(inputs.scale));
+    let query = B::float_matmul(scores.clone(), inputs.key.clone());
+    let key = B::float_matmul(turned(scores), inputs.query.clone());
+    (query, key, value)
 }
 
-#[derive(Debug)]
-struct AttentionBackward;
-
-impl<B: AttentionKernels> Backward<B, 3> for AttentionBackward {
-    type State = (Inputs<B>, Option<FloatTensor<B>>);
-
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = grads.consume::<B>(&ops.node);
-        let (inputs, rows) = ops.state;
-        let slopes = B::attention_slopes(gradient, inputs, rows);
-        for (parent, slope) in ops.parents.into_iter().zip(slopes) {
-            if let Some(node) = parent {
-                grads.register::<B>(node.id, slope);
-            }
-        }
+/// The tensor itself if its last dimension is dense, else a copy.
+fn with_dense_rows(tensor: &Flat) -> Flat {
+    let strides = tensor.layout().strides();
+    if strides[3] == 1 && strides.iter().all(|stride| *stride >= 0) {
+        tensor.clone()
+    } else {
+        tensor.to_contiguous()
     }
 }
 
-fn tracked<B: AttentionKernels, C: CheckpointStrategy>(
-    inputs: Inputs<Autodiff<B, C>>,
-) -> FloatTensor<Autodiff<B, C>> {
-    let (query, query_node) = inputs.query.into_parts();
-    let (key, key_node) = inputs.key.into_parts();
-    let (value, value_node) = inputs.value.into_parts();
-    let inputs = AttentionInputs::new(
-        [query, key, value],
-        inputs.mask,
-        inputs.scale,
-        inputs.causal,
-    );
-    let (output, rows) = B::attention_value(inputs.clone());
-    match AttentionBackward
-        .prepare::<C>([query_node, key_node, value_node])
-        .compute_bound()
-        .stateful()
-    {
-        OpsKind::Tracked(prep) => prep.finish((inputs, rows), output),
-        OpsKind::UnTracked(prep) => prep.finish(output),
+/// A tensor as [`with_dense_rows`] returns it.
+fn heads(tensor: &Flat) -> cpu::Heads<'_> {
+    let layout = tensor.layout();
+    let strides = layout.strides();
+    cpu::Heads {
+        values: &tensor.storage()[layout.start_offset()..],
+        strides: [0, 1, 2].map(|d| strides[d].unsigned_abs()),
     }
 }
 
-impl<B: AttentionKernels, C: CheckpointStrategy> AttentionOps for Autodiff<B, C> {
-    fn attend(
-        query: FloatTensor<Self>,
-        key: FloatTensor<Self>,
-        value: FloatTensor<Self>,
-        scale: f64,
-        causal: bool,
-    ) -> FloatTensor<Self> {
-        tracked::<B, C>(AttentionInputs::new(
-            [query, key, value],
-            None,
-            scale,
-            causal,
-        ))
+/// Calls `run` with the sizes and with query, key and value; nothing if they are not in `f32`.
+fn with_slices<R>(
+    inputs: &AttentionInputs<Flex>,
+    run: impl FnOnce(&cpu::Shape<'_>, [cpu::Heads<'_>; 3]) -> R,
+) -> Option<R> {
+    let all = [&inputs.query, &inputs.key, &inputs.value];
+    let mask = match &inputs.mask {
+        KeyMask::None => None,
+        KeyMask::Some(mask) => Some(mask.to_contiguous()),
+    };
+    let readable = mask
+        .as_ref()
+        .is_none_or(|mask| matches!(mask.dtype(), DType::Bool(_)));
+    if !readable || !takes(all) {
+        return None;
+    }
+    let [batch, heads_each, queries, width] = inputs.query.shape().dims();
+    let shape = cpu::Shape {
+        batch,
+        heads: heads_each,
+        queries,
+        keys: inputs.key.shape()[2],
+        width,
+        mask: mask.as_ref().map(|mask| mask.storage()),
+        causal: inputs.causal,
+        scale: inputs.scale as f32,
+    };
+    let dense = all.map(with_dense_rows);
+    let [query, key, value] = &dense;
+    Some(run(&shape, [heads(query), heads(key), heads(value)]))
+}
+
+/// A tensor `[batch, heads, rows, width]` whose heads lie side by side in memory.
+fn side_by_side(values: Vec<f32>, shape: &Shape) -> Flat {
+    let [batch, heads, rows, width] = shape.dims();
+    tensor(values, Shape::new([batch, rows, heads, width])).permute(&[0, 2, 1, 3])
+}
+
+impl AttentionOps for Flex {
+    fn attend(inputs: AttentionInputs<Self>) -> (Flat, Optional<Self>) {
+        let _timer = Timer::start("attention, forward");
+        let result = with_slices(&inputs, cpu::forward);
+        let Some(result) = result else {
+            return (composed_attention::<Self>(&inputs), Optional::None);
+        };
+        let rows = Shape::new([result.rows.len() / 2, 2]);
+        (
+            side_by_side(result.output, &inputs.query.shape()),
+            Optional::Some(tensor(result.rows, rows)),
+        )
     }
 
-    fn attend_masked(
-        query: FloatTensor<Self>,
-        key: FloatTensor<Self>,
-        value: FloatTensor<Self>,
-        mask: BoolTensor<Self>,
-        scale: f64,
-        causal: bool,
-    ) -> FloatTensor<Self> {
-        tracked::<B, C>(AttentionInputs::new(
-            [query, key, value],
-            Some(mask),
-            scale,
-            causal,
-        ))
+    fn attend_backward(
+        gradient: Flat,
+        inputs: AttentionInputs<Self>,
+        rows: Optional<Self>,
+    ) -> (Flat, Flat, Flat) {
+        let _timer = Timer::start("attention, backward");
+        let rows = rows.get().filter(|_| takes([&gradient]));
+        let gradients = rows.and_then(|rows| {
+            let gradient = with_dense_rows(&gradient);
+            with_slices(&inputs, |shape, all| {
+                cpu::backward(shape, heads(&gradient), all, rows.storage())
+            })
+        });
+        let Some([dquery, dkey, dvalue]) = gradients else {
+            return composed_gradients::<Self>(gradient, &inputs);
+        };
+        (
+            side_by_side(dquery, &inputs.query.shape()),
+            side_by_side(dkey, &inputs.key.shape()),
+            side_by_side(dvalue, &inputs.key.shape()),
+        )
+    }
+}
+
+impl<B: AttentionOps, C: CheckpointStrategy> AttentionOps for Autodiff<B, C> {
+    fn attend(inputs: AttentionInputs<Self>) -> (FloatTensor<Self>, Optional<Self>) {
+        let (query, query_node) = inputs.query.into_parts();
+        let (key, key_node) = inputs.key.into_parts();
+        let (value, value_node) = inputs.value.into_parts();
+        let inputs = AttentionInputs::<B> {
+            query,
+            key,
+            value,
+            mask: match inputs.mask {
+                KeyMask::None => KeyMask::None,
+                KeyMask::Some(mask) => KeyMask::Some(mask),
+            },
+            scale: inputs.scale,
+            causal: inputs.causal,
+        };
+        let (output, rows) = B::attend(inputs.clone());
+        let (nodes, saved) = ([query_node, key_node, value_node], (inputs, rows));
+        let output = record::<B, C, _, _>(nodes, saved, output, |gradient, (inputs, rows), _| {
+            let (query, key, value) = B::attend_backward(gradient, inputs, rows);
+            [query, key, value].map(Some)
+        });
+        (output, Optional::None)
     }
 }

@@ -1,19 +1,18 @@
 //! Two-dimensional convolution.
 
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::ops::ModuleOps;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::Tensor;
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Shape as TensorShape, Tensor};
 
 use crate::choice::{Kernels, kernels};
 use crate::cpu::shape::Shape;
 use crate::cpu::{direct, im2col, winograd};
 use crate::flex::{Flat, takes, tensor};
 use crate::profile::Timer;
+use crate::tape::record;
 
 /// With fewer channels Winograd's transforms cost as much as they save, and lose digits for nothing.
 const FEWEST_CHANNELS: usize = 8;
@@ -53,7 +52,7 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, options: ConvOptions<2>) -> Tenso
     ))
 }
 
-/// Convolution as an operation that Burn dispatches to the back end of its inputs.
+/// Convolution, as Burn dispatches it to the back end of its inputs; the provided bodies are Burn's own.
 #[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait ConvOps: Backend {
     /// See [`conv2d`].
@@ -64,21 +63,9 @@ pub trait ConvOps: Backend {
     ) -> FloatTensor<Self> {
         Self::conv2d(x, weight, None, options)
     }
-}
-
-/// The computations behind [`ConvOps`] on one back end; the provided bodies are Burn's own.
-pub trait ConvKernels: Backend {
-    /// The convolution.
-    fn conv2d_forward(
-        x: FloatTensor<Self>,
-        weight: FloatTensor<Self>,
-        options: ConvOptions<2>,
-    ) -> FloatTensor<Self> {
-        Self::conv2d(x, weight, None, options)
-    }
 
     /// Gradient of `x` from that of the output.
-    fn conv2d_input_gradient(
+    fn fast_conv2d_input_gradient(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -88,7 +75,7 @@ pub trait ConvKernels: Backend {
     }
 
     /// Gradient of `weight` from that of the output.
-    fn conv2d_weight_gradient(
+    fn fast_conv2d_weight_gradient(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         gradient: FloatTensor<Self>,
@@ -99,202 +86,145 @@ pub trait ConvKernels: Backend {
 }
 
 /// How a convolution is computed.
-enum Plan {
-    Winograd(winograd::Shape),
-    Direct(Shape),
-    Product(Shape),
+enum Way {
+    Winograd,
+    Direct,
+    Product,
 }
 
-impl Plan {
-    /// `None` for what is left to Burn: other number formats, padding that differs between the ends,
-    /// and what is not a valid convolution.
-    fn new(
-        tensors: &[&Flat],
-        x: &TensorShape,
-        weight: &TensorShape,
-        options: &ConvOptions<2>,
-        fewest_channels: usize,
-    ) -> Option<Self> {
-        if !takes(tensors.iter().copied()) || options.is_asymmetric() {
-            return None;
-        }
-        let shape = Shape {
-            batch: x[0],
-            channels: [x[1], weight[0]],
-            groups: options.groups,
-            size: [x[2], x[3]],
-            kernel: [weight[2], weight[3]],
-            stride: options.stride,
-            padding: options.padding_begin(),
-            dilation: options.dilation,
-        };
-        let [rows, columns] = shape.output_size()?;
-        if [x[0], x[1], weight[0], rows, columns].contains(&0) {
-            return None;
-        }
-        Some(if shape.groups > 1 || shape.is_product() {
-            Self::Product(shape)
-        } else if let Some(shape) = Self::winograd(&shape, fewest_channels) {
-            Self::Winograd(shape)
-        } else {
-            Self::Direct(shape)
-        })
+/// The sizes of a convolution and a way to work on two of `x`, `weight` and the gradient of the output.
+/// `None` for what is left to Burn: other number formats, padding that differs between the ends, and what is
+/// not a valid convolution.
+fn plan(
+    tensors: [&Flat; 2],
+    [x, weight]: [&Flat; 2],
+    options: &ConvOptions<2>,
+    fewest_channels: usize,
+) -> Option<(Shape, Way)> {
+    if !takes(tensors) || options.is_asymmetric() {
+        return None;
     }
-
-    /// `None` if Winograd's transforms do not fit, or are not worth their digits.
-    fn winograd(shape: &Shape, fewest_channels: usize) -> Option<winograd::Shape> {
-        let plain = shape.kernel == [3, 3] && shape.stride == [1, 1] && shape.dilation == [1, 1];
-        let narrow_border = shape.padding.iter().all(|n| *n <= 2);
-        let [input, output] = shape.channels;
-        let fast = winograd::Shape {
-            batch: shape.batch,
-            input,
-            output,
-            size: shape.size,
-            padding: shape.padding,
-        };
-        let wide = input.min(output) >= fewest_channels;
-        let long = fast.products() >= FEWEST_PRODUCTS;
-        (plain && narrow_border && wide && long && kernels() == Kernels::Fast).then_some(fast)
+    let (x, weight) = (x.shape(), weight.shape());
+    let shape = Shape {
+        batch: x[0],
+        channels: [x[1], weight[0]],
+        groups: options.groups,
+        size: [x[2], x[3]],
+        kernel: [weight[2], weight[3]],
+        stride: options.stride,
+        padding: options.padding_begin(),
+        dilation: options.dilation,
+    };
+    let [rows, columns] = shape.output_size()?;
+    if [x[0], x[1], weight[0], rows, columns].contains(&0) {
+        return None;
     }
-
-    fn output_size(&self) -> [usize; 2] {
-        match self {
-            Self::Winograd(shape) => shape.output_size(),
-            Self::Direct(shape) | Self::Product(shape) => shape.outputs(),
-        }
-    }
+    let way = if shape.groups > 1 || shape.is_product() {
+        Way::Product
+    } else if suits_winograd(&shape, fewest_channels) {
+        Way::Winograd
+    } else {
+        Way::Direct
+    };
+    Some((shape, way))
 }
 
-impl ConvKernels for Flex {
-    fn conv2d_forward(x: Flat, weight: Flat, options: ConvOptions<2>) -> Flat {
+/// Whether Winograd's transforms fit, and are worth their digits.
+fn suits_winograd(shape: &Shape, fewest_channels: usize) -> bool {
+    shape.kernel == [3, 3]
+        && shape.stride == [1, 1]
+        && shape.dilation == [1, 1]
+        && shape.padding.iter().all(|n| *n <= 2)
+        && shape.channels.iter().all(|n| *n >= fewest_channels)
+        && winograd::products(shape) >= FEWEST_PRODUCTS
+        && kernels() == Kernels::Fast
+}
+
+impl ConvOps for Flex {
+    fn fast_conv2d(x: Flat, weight: Flat, options: ConvOptions<2>) -> Flat {
         let _timer = Timer::start("convolution, forward");
-        let (shape, filters) = (x.shape(), weight.shape());
-        let Some(plan) = Plan::new(&[&x, &weight], &shape, &filters, &options, FEWEST_CHANNELS)
-        else {
+        let plan = plan([&x, &weight], [&x, &weight], &options, FEWEST_CHANNELS);
+        let Some((shape, way)) = plan else {
             return Self::conv2d(x, weight, None, options);
         };
-        let [rows, columns] = plan.output_size();
         let (x, weight) = (x.to_contiguous(), weight.to_contiguous());
         let (x, w): (&[f32], &[f32]) = (x.storage(), weight.storage());
-        let y = match &plan {
-            Plan::Winograd(shape) => winograd::forward(shape, x, w),
-            Plan::Direct(shape) => direct::forward(shape, x, w),
-            Plan::Product(shape) => im2col::forward(shape, x, w),
+        let y = match way {
+            Way::Winograd => winograd::forward(&shape, x, w),
+            Way::Direct => direct::forward(&shape, x, w),
+            Way::Product => im2col::forward(&shape, x, w),
         };
-        tensor(y, [shape[0], filters[0], rows, columns])
+        let [rows, columns] = shape.outputs();
+        tensor(y, [shape.batch, shape.channels[1], rows, columns])
     }
 
-    fn conv2d_input_gradient(
+    fn fast_conv2d_input_gradient(
         x: Flat,
         weight: Flat,
         gradient: Flat,
         options: ConvOptions<2>,
     ) -> Flat {
         let _timer = Timer::start("convolution, data gradient");
-        let (shape, filters) = (x.shape(), weight.shape());
-        let Some(plan) = Plan::new(
-            &[&weight, &gradient],
-            &shape,
-            &filters,
-            &options,
-            FEWEST_CHANNELS,
-        ) else {
+        let tensors = [&weight, &gradient];
+        let plan = plan(tensors, [&x, &weight], &options, FEWEST_CHANNELS);
+        let Some((shape, way)) = plan else {
             return Self::conv2d_x_backward(x, weight, gradient, options);
         };
         let (weight, gradient) = (weight.to_contiguous(), gradient.to_contiguous());
         let (w, dy): (&[f32], &[f32]) = (weight.storage(), gradient.storage());
-        let dx = match &plan {
-            Plan::Winograd(shape) => winograd::input_gradient(shape, dy, w),
-            Plan::Direct(shape) if shape.channels[0] >= FEWEST_INPUTS => {
-                direct::input_gradient(shape, dy, w)
+        let dx = match way {
+            Way::Winograd => winograd::input_gradient(&shape, dy, w),
+            Way::Direct if shape.channels[0] >= FEWEST_INPUTS => {
+                direct::input_gradient(&shape, dy, w)
             }
-            Plan::Direct(shape) | Plan::Product(shape) => im2col::input_gradient(shape, dy, w),
+            Way::Direct | Way::Product => im2col::input_gradient(&shape, dy, w),
         };
-        tensor(dx, shape)
+        tensor(dx, x.shape())
     }
 
-    fn conv2d_weight_gradient(
+    fn fast_conv2d_weight_gradient(
         x: Flat,
         weight: Flat,
         gradient: Flat,
         options: ConvOptions<2>,
     ) -> Flat {
         let _timer = Timer::start("convolution, weight gradient");
-        let (shape, filters) = (x.shape(), weight.shape());
-        let Some(plan) = Plan::new(
-            &[&x, &gradient],
-            &shape,
-            &filters,
-            &options,
-            FEWEST_CHANNELS_FOR_WEIGHTS,
-        ) else {
+        let (tensors, fewest) = ([&x, &gradient], FEWEST_CHANNELS_FOR_WEIGHTS);
+        let plan = plan(tensors, [&x, &weight], &options, fewest);
+        let Some((shape, way)) = plan else {
             return Self::conv2d_weight_backward(x, weight, gradient, options);
         };
         let (x, gradient) = (x.to_contiguous(), gradient.to_contiguous());
         let (x, dy): (&[f32], &[f32]) = (x.storage(), gradient.storage());
-        let dw = match &plan {
-            Plan::Winograd(shape) => winograd::weight_gradient(shape, x, dy),
-            Plan::Direct(shape) if filters.num_elements() <= MOST_WEIGHTS => {
-                direct::weight_gradient(shape, x, dy)
+        let dw = match way {
+            Way::Winograd => winograd::weight_gradient(&shape, x, dy),
+            Way::Direct if weight.shape().num_elements() <= MOST_WEIGHTS => {
+                direct::weight_gradient(&shape, x, dy)
             }
-            Plan::Direct(shape) | Plan::Product(shape) => im2col::weight_gradient(shape, x, dy),
+            Way::Direct | Way::Product => im2col::weight_gradient(&shape, x, dy),
         };
-        tensor(dw, filters)
+        tensor(dw, weight.shape())
     }
 }
 
-impl ConvOps for Flex {
-    fn fast_conv2d(x: Flat, weight: Flat, options: ConvOptions<2>) -> Flat {
-        Self::conv2d_forward(x, weight, options)
-    }
-}
-
-impl<B: Backend + ConvKernels, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
+impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
     fn fast_conv2d(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         options: ConvOptions<2>,
     ) -> FloatTensor<Self> {
-        #[derive(Debug)]
-        struct Slopes;
-
-        impl<B: Backend + ConvKernels> Backward<B, 2> for Slopes {
-            type State = (FloatTensor<B>, FloatTensor<B>, ConvOptions<2>);
-
-            fn backward(
-                self,
-                ops: Ops<Self::State, 2>,
-                gradients: &mut Gradients,
-                _checkpointer: &mut Checkpointer,
-            ) {
-                let [x_node, weight_node] = ops.parents;
-                let gradient = gradients.consume::<B>(&ops.node);
-                let (x, weight, options) = ops.state;
-                if let Some(node) = x_node {
-                    let dx = B::conv2d_input_gradient(
-                        x.clone(),
-                        weight.clone(),
-                        gradient.clone(),
-                        options.clone(),
-                    );
-                    gradients.register::<B>(node.id, dx);
-                }
-                if let Some(node) = weight_node {
-                    let dw = B::conv2d_weight_gradient(x, weight, gradient, options);
-                    gradients.register::<B>(node.id, dw);
-                }
-            }
-        }
-
         let ((x, x_node), (weight, weight_node)) = (x.into_parts(), weight.into_parts());
-        let nodes = [x_node, weight_node];
-        match Slopes.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => {
-                let y = B::conv2d_forward(x.clone(), weight.clone(), options.clone());
-                prepared.finish((x, weight, options), y)
-            }
-            OpsKind::UnTracked(prepared) => prepared.finish(B::conv2d_forward(x, weight, options)),
-        }
+        let y = B::fast_conv2d(x.clone(), weight.clone(), options.clone());
+        let (nodes, saved) = ([x_node, weight_node], (x, weight, options));
+        record::<B, C, _, _>(nodes, saved, y, |gradient, saved, wanted| {
+            let run = |wanted: bool, pass: fn(_, _, _, _) -> _| {
+                let (x, weight, options) = saved.clone();
+                wanted.then(|| pass(x, weight, gradient.clone(), options))
+            };
+            [
+                run(wanted[0], B::fast_conv2d_input_gradient),
+                run(wanted[1], B::fast_conv2d_weight_gradient),
+            ]
+        })
     }
 }

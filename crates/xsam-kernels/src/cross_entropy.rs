@@ -1,15 +1,16 @@
 //! Cross entropy of logits against class numbers.
 
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, Scalar, TensorMetadata, backend_extension};
 use burn::tensor::{IndexingUpdateOp, Int, Shape, Tensor};
 
 use crate::cpu::cross_entropy as cpu;
 use crate::flex::{Flat, numbers, takes, tensor};
+use crate::optional::Optional;
 use crate::profile::Timer;
+use crate::softmax;
+use crate::tape::record;
 
 /// The mean cross entropy of `logits`, `[batch, classes]`, against the class numbers `targets`, `[batch]`.
 ///
@@ -37,55 +38,38 @@ pub fn cross_entropy(
         (0.0..=1.0).contains(&label_smoothing),
         "label_smoothing must be in 0..=1, got {label_smoothing}"
     );
-    Tensor::from_dispatch(<Dispatch as CrossEntropyOps>::mean_cross_entropy(
+    let (loss, _) = <Dispatch as CrossEntropyOps>::mean_cross_entropy(
         logits.into_dispatch(),
         targets.into_dispatch(),
         label_smoothing,
-    ))
+    );
+    Tensor::from_dispatch(loss)
 }
 
-/// Cross entropy as an operation that Burn dispatches to the back end of the logits.
+/// Cross entropy, as Burn dispatches it to the back end of the logits; the provided bodies are composed of Burn's
+/// operations.
 #[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait CrossEntropyOps: Backend {
-    /// See [`cross_entropy`].
+    /// See [`cross_entropy`]. With the loss comes what
+    /// [`mean_cross_entropy_backward`](Self::mean_cross_entropy_backward) can use of the rows.
     fn mean_cross_entropy(
         logits: FloatTensor<Self>,
         targets: IntTensor<Self>,
         smoothing: f64,
-    ) -> FloatTensor<Self> {
-        composed::<Self>(logits, targets, smoothing)
-    }
-}
-
-/// The computations behind [`CrossEntropyOps`] on one back end; the provided bodies are composed of
-/// Burn's operations.
-pub trait CrossEntropyKernels: Backend {
-    /// The loss, and what [`cross_entropy_slope`](CrossEntropyKernels::cross_entropy_slope) can use of the rows.
-    fn cross_entropy_value(
-        logits: FloatTensor<Self>,
-        targets: IntTensor<Self>,
-        smoothing: f64,
-    ) -> (FloatTensor<Self>, Option<FloatTensor<Self>>) {
-        (composed::<Self>(logits, targets, smoothing), None)
+    ) -> (FloatTensor<Self>, Optional<Self>) {
+        (composed::<Self>(logits, targets, smoothing), Optional::None)
     }
 
     /// The gradient of the logits, for the gradient of the loss.
-    fn cross_entropy_slope(
+    fn mean_cross_entropy_backward(
         gradient: FloatTensor<Self>,
         logits: FloatTensor<Self>,
         targets: IntTensor<Self>,
-        rows: Option<FloatTensor<Self>>,
+        #[extension_type] _rows: Optional<Self>,
         smoothing: f64,
     ) -> FloatTensor<Self> {
-        let _ = rows;
-        composed_slope::<Self>(gradient, logits, targets, smoothing)
+        composed_gradient::<Self>(gradient, logits, targets, smoothing)
     }
-}
-
-/// The distances of the logits from the largest of their row, and that one.
-fn centred<B: Backend>(logits: FloatTensor<B>) -> FloatTensor<B> {
-    let top = B::float_max_dim(logits.clone(), 1);
-    B::float_sub(logits, top)
 }
 
 fn composed<B: Backend>(
@@ -94,7 +78,8 @@ fn composed<B: Backend>(
     smoothing: f64,
 ) -> FloatTensor<B> {
     let rows = logits.shape()[0];
-    let centred = centred::<B>(logits);
+    let top = B::float_max_dim(logits.clone(), 1);
+    let centred = B::float_sub(logits, top);
     let indices = B::int_reshape(targets, Shape::new([rows, 1]));
     let picked = B::float_gather(1, centred.clone(), indices);
     let total = B::float_sum_dim(B::float_exp(centred.clone()), 1);
@@ -108,7 +93,7 @@ fn composed<B: Backend>(
     B::float_reshape(loss, Shape::new([1]))
 }
 
-fn composed_slope<B: Backend>(
+fn composed_gradient<B: Backend>(
     gradient: FloatTensor<B>,
     logits: FloatTensor<B>,
     targets: IntTensor<B>,
@@ -117,19 +102,17 @@ fn composed_slope<B: Backend>(
     let shape = logits.shape();
     let (rows, classes) = (shape[0], shape[1]);
     let (device, dtype) = (logits.device(), logits.dtype().into());
-    let exponentials = B::float_exp(centred::<B>(logits));
-    let total = B::float_sum_dim(exponentials.clone(), 1);
-    let softmax = B::float_div(exponentials, total);
+    let softmax = softmax::composed::<B>(logits);
     let indices = B::int_reshape(targets, Shape::new([rows, 1]));
     let column = Shape::new([rows, 1]);
     let ones = B::float_ones(column, &device, dtype);
     let zeros = B::float_zeros(shape, &device, dtype);
     let picked = B::float_scatter(1, zeros, indices, ones, IndexingUpdateOp::Add);
     let picked = B::float_mul_scalar(picked, Scalar::Float(1.0 - smoothing));
-    let slope = B::float_sub(softmax, picked);
-    let slope = B::float_sub_scalar(slope, Scalar::Float(smoothing / classes as f64));
+    let dx = B::float_sub(softmax, picked);
+    let dx = B::float_sub_scalar(dx, Scalar::Float(smoothing / classes as f64));
     let share = B::float_div_scalar(gradient, Scalar::Float(rows as f64));
-    B::float_mul(slope, B::float_reshape(share, Shape::new([1, 1])))
+    B::float_mul(dx, B::float_reshape(share, Shape::new([1, 1])))
 }
 
 /// The class numbers, if they are in a number format that the kernel reads.
@@ -137,15 +120,15 @@ fn classes_of(targets: &Flat, classes: usize) -> Option<Vec<usize>> {
     numbers(targets, classes, "cross entropy: target")
 }
 
-impl CrossEntropyKernels for Flex {
-    fn cross_entropy_value(logits: Flat, targets: Flat, smoothing: f64) -> (Flat, Option<Flat>) {
+impl CrossEntropyOps for Flex {
+    fn mean_cross_entropy(logits: Flat, targets: Flat, smoothing: f64) -> (Flat, Optional<Self>) {
         let _timer = Timer::start("cross entropy, forward");
         let (rows, classes) = (logits.shape()[0], logits.shape()[1]);
         let numbers = takes([&logits])
             .then(|| classes_of(&targets, classes))
             .flatten();
         let Some(numbers) = numbers else {
-            return (composed::<Self>(logits, targets, smoothing), None);
+            return (composed::<Self>(logits, targets, smoothing), Optional::None);
         };
         let result = cpu::forward(
             logits.to_contiguous().storage(),
@@ -155,15 +138,15 @@ impl CrossEntropyKernels for Flex {
         );
         (
             tensor(vec![result.loss], Shape::new([1])),
-            Some(tensor(result.rows, Shape::new([rows, 2]))),
+            Optional::Some(tensor(result.rows, Shape::new([rows, 2]))),
         )
     }
 
-    fn cross_entropy_slope(
+    fn mean_cross_entropy_backward(
         gradient: Flat,
         logits: Flat,
         targets: Flat,
-        rows: Option<Flat>,
+        rows: Optional<Self>,
         smoothing: f64,
     ) -> Flat {
         let _timer = Timer::start("cross entropy, backward");
@@ -171,10 +154,10 @@ impl CrossEntropyKernels for Flex {
         let numbers = classes_of(&targets, shape[1]);
         let scale = gradient.to_contiguous();
         let scale = scale.as_slice::<f32>().and_then(|g| g.first().copied());
-        let (Some(rows), Some(numbers), Some(scale)) = (rows, numbers, scale) else {
-            return composed_slope::<Self>(gradient, logits, targets, smoothing);
+        let (Some(rows), Some(numbers), Some(scale)) = (rows.get(), numbers, scale) else {
+            return composed_gradient::<Self>(gradient, logits, targets, smoothing);
         };
-        let slope = cpu::backward(
+        let dx = cpu::backward(
             logits.to_contiguous().storage(),
             &numbers,
             rows.to_contiguous().storage(),
@@ -182,48 +165,24 @@ impl CrossEntropyKernels for Flex {
             smoothing,
             scale,
         );
-        tensor(slope, shape)
+        tensor(dx, shape)
     }
 }
 
-impl CrossEntropyOps for Flex {
-    fn mean_cross_entropy(logits: Flat, targets: Flat, smoothing: f64) -> Flat {
-        Self::cross_entropy_value(logits, targets, smoothing).0
-    }
-}
-
-#[derive(Debug)]
-struct EntropyBackward;
-
-impl<B: CrossEntropyKernels> Backward<B, 1> for EntropyBackward {
-    type State = (FloatTensor<B>, IntTensor<B>, Option<FloatTensor<B>>, f64);
-
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = grads.consume::<B>(&ops.node);
-        let (logits, targets, rows, smoothing) = ops.state;
-        let [parent] = ops.parents;
-        if let Some(node) = parent {
-            let slope = B::cross_entropy_slope(gradient, logits, targets, rows, smoothing);
-            grads.register::<B>(node.id, slope);
-        }
-    }
-}
-
-impl<B: CrossEntropyKernels, C: CheckpointStrategy> CrossEntropyOps for Autodiff<B, C> {
+impl<B: CrossEntropyOps, C: CheckpointStrategy> CrossEntropyOps for Autodiff<B, C> {
     fn mean_cross_entropy(
         logits: FloatTensor<Self>,
         targets: IntTensor<Self>,
         smoothing: f64,
-    ) -> FloatTensor<Self> {
+    ) -> (FloatTensor<Self>, Optional<Self>) {
         let (logits, node) = logits.into_parts();
-        let (loss, rows) = B::cross_entropy_value(logits.clone(), targets.clone(), smoothing);
-        match EntropyBackward
-            .prepare::<C>([node])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prep) => prep.finish((logits, targets, rows, smoothing), loss),
-            OpsKind::UnTracked(prep) => prep.finish(loss),
-        }
+        let (loss, rows) = B::mean_cross_entropy(logits.clone(), targets.clone(), smoothing);
+        let saved = (logits, targets, rows, smoothing);
+        let loss = record::<B, C, _, _>([node], saved, loss, |gradient, saved, _| {
+            let (logits, targets, rows, smoothing) = saved;
+            let dx = B::mean_cross_entropy_backward(gradient, logits, targets, rows, smoothing);
+            [Some(dx)]
+        });
+        (loss, Optional::None)
     }
 }

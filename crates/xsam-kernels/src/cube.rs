@@ -3,47 +3,27 @@
 
 use burn::backend::Cube;
 
-use crate::attention::{AttentionKernels, AttentionOps};
-use crate::batch_norm::{BatchNormKernels, BatchNormOps, StackKernels, StackOps};
-use crate::conv::{ConvKernels, ConvOps};
-use crate::cross_entropy::{CrossEntropyKernels, CrossEntropyOps};
-use crate::dropout::{DropoutKernels, DropoutOps};
-use crate::embedding::{EmbeddingKernels, EmbeddingOps};
-use crate::feed_forward::{FeedForwardKernels, FeedForwardOps};
-use crate::layer_norm::{LayerNormKernels, LayerNormOps};
-use crate::linear::{LinearKernels, LinearOps};
-use crate::pool::{PoolKernels, PoolOps};
-use crate::softmax::{SoftmaxKernels, SoftmaxOps};
+use crate::attention::AttentionOps;
+use crate::batch_norm::{BatchNormOps, StackKernels};
+use crate::conv::ConvOps;
+use crate::cross_entropy::CrossEntropyOps;
+use crate::dropout::DropoutOps;
+use crate::embedding::EmbeddingOps;
+use crate::feed_forward::FeedForwardOps;
+use crate::layer_norm::LayerNormOps;
+use crate::linear::LinearOps;
+use crate::pool::PoolOps;
+use crate::softmax::SoftmaxOps;
 
-macro_rules! as_composed {
-    ($($operation:ident),+ $(,)?) => {
-        $(impl $operation for Cube {})+
-    };
-}
-
-as_composed!(
-    AttentionKernels,
-    AttentionOps,
-    BatchNormKernels,
-    BatchNormOps,
-    ConvKernels,
-    ConvOps,
-    CrossEntropyKernels,
-    CrossEntropyOps,
-    DropoutKernels,
-    DropoutOps,
-    EmbeddingKernels,
-    EmbeddingOps,
-    FeedForwardKernels,
-    FeedForwardOps,
-    LayerNormKernels,
-    LayerNormOps,
-    LinearKernels,
-    LinearOps,
-    PoolKernels,
-    PoolOps,
-    SoftmaxKernels,
-    SoftmaxOps,
-    StackKernels,
-    StackOps,
-);
+impl AttentionOps for Cube {}
+impl BatchNormOps for Cube {}
+impl ConvOps for Cube {}
+impl CrossEntropyOps for Cube {}
+impl DropoutOps for Cube {}
+impl EmbeddingOps for Cube {}
+impl FeedForwardOps for Cube {}
+impl LayerNormOps for Cube {}
+impl LinearOps for Cube {}
+impl PoolOps for Cube {}
+impl SoftmaxOps for Cube {}
+impl StackKernels for Cube {}

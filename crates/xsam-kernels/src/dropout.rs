@@ -1,8 +1,6 @@
 //! Dropout.
 
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, Scalar, TensorMetadata, backend_extension};
 use burn::tensor::{Tensor, TensorData};
@@ -10,6 +8,7 @@ use burn::tensor::{Tensor, TensorData};
 use crate::cpu::dropout::Mask;
 use crate::flex::{Flat, takes, tensor};
 use crate::profile::Timer;
+use crate::tape::record;
 
 /// Sets each element of `x` to zero with the given probability, and divides the others by the probability
 /// to stay.
@@ -70,36 +69,17 @@ fn check(probability: f64) {
     );
 }
 
-/// Dropout as an operation that Burn dispatches to the back end of its input.
+/// Dropout, as Burn dispatches it to the back end of its input; the provided bodies are composed of Burn's operations.
 #[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait DropoutOps: Backend {
-    /// See [`dropout`].
+    /// `x`, or its gradient, with the elements that the seed selects set to zero and the others divided
+    /// by the probability to stay.
     fn drop_out(x: FloatTensor<Self>, probability: f64, seed: u64) -> FloatTensor<Self> {
         composed::<Self>(x, probability, seed)
     }
 
-    /// See [`dropout_add`].
+    /// `x`, to which a branch is added that has gone through [`drop_out`](Self::drop_out).
     fn add_dropped_out(
-        x: FloatTensor<Self>,
-        branch: FloatTensor<Self>,
-        probability: f64,
-        seed: u64,
-    ) -> FloatTensor<Self> {
-        composed_addition::<Self>(x, branch, probability, seed)
-    }
-}
-
-/// The computations behind [`DropoutOps`] on one back end; the provided bodies are composed of Burn's
-/// operations.
-pub trait DropoutKernels: Backend {
-    /// `x`, or its gradient, with the elements that the seed selects set to zero and the others divided
-    /// by the probability to stay.
-    fn thinned(x: FloatTensor<Self>, probability: f64, seed: u64) -> FloatTensor<Self> {
-        composed::<Self>(x, probability, seed)
-    }
-
-    /// `x`, to which a branch is added that is [`thinned`](DropoutKernels::thinned).
-    fn with_thinned(
         x: FloatTensor<Self>,
         branch: FloatTensor<Self>,
         probability: f64,
@@ -127,8 +107,8 @@ fn composed_addition<B: Backend>(
     B::float_add(x, composed::<B>(branch, probability, seed))
 }
 
-impl DropoutKernels for Flex {
-    fn thinned(x: Flat, probability: f64, seed: u64) -> Flat {
+impl DropoutOps for Flex {
+    fn drop_out(x: Flat, probability: f64, seed: u64) -> Flat {
         let _timer = Timer::start("dropout, both directions");
         if !takes([&x]) {
             return composed::<Self>(x, probability, seed);
@@ -139,7 +119,7 @@ impl DropoutKernels for Flex {
         tensor(output, x.shape())
     }
 
-    fn with_thinned(x: Flat, branch: Flat, probability: f64, seed: u64) -> Flat {
+    fn add_dropped_out(x: Flat, branch: Flat, probability: f64, seed: u64) -> Flat {
         let _timer = Timer::start("dropout and addition, forward");
         if !takes([&x, &branch]) {
             return composed_addition::<Self>(x, branch, probability, seed);
@@ -156,63 +136,14 @@ fn factor(probability: f64) -> f32 {
     (1.0 / (1.0 - probability)) as f32
 }
 
-impl DropoutOps for Flex {
-    fn drop_out(x: Flat, probability: f64, seed: u64) -> Flat {
-        Self::thinned(x, probability, seed)
-    }
-
-    fn add_dropped_out(x: Flat, branch: Flat, probability: f64, seed: u64) -> Flat {
-        Self::with_thinned(x, branch, probability, seed)
-    }
-}
-
-#[derive(Debug)]
-struct DropoutBackward;
-
-impl<B: DropoutKernels> Backward<B, 1> for DropoutBackward {
-    type State = (f64, u64);
-
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = grads.consume::<B>(&ops.node);
-        let (probability, seed) = ops.state;
-        let [parent] = ops.parents;
-        if let Some(node) = parent {
-            grads.register::<B>(node.id, B::thinned(gradient, probability, seed));
-        }
-    }
-}
-
-#[derive(Debug)]
-struct AdditionBackward;
-
-impl<B: DropoutKernels> Backward<B, 2> for AdditionBackward {
-    type State = (f64, u64);
-
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = grads.consume::<B>(&ops.node);
-        let (probability, seed) = ops.state;
-        let [x, branch] = ops.parents;
-        if let Some(node) = branch {
-            grads.register::<B>(node.id, B::thinned(gradient.clone(), probability, seed));
-        }
-        if let Some(node) = x {
-            grads.register::<B>(node.id, gradient);
-        }
-    }
-}
-
-impl<B: DropoutKernels, C: CheckpointStrategy> DropoutOps for Autodiff<B, C> {
+impl<B: DropoutOps, C: CheckpointStrategy> DropoutOps for Autodiff<B, C> {
     fn drop_out(x: FloatTensor<Self>, probability: f64, seed: u64) -> FloatTensor<Self> {
         let (x, node) = x.into_parts();
-        let output = B::thinned(x, probability, seed);
-        match DropoutBackward
-            .prepare::<C>([node])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prep) => prep.finish((probability, seed), output),
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
+        let output = B::drop_out(x, probability, seed);
+        let saved = (probability, seed);
+        record::<B, C, _, _>([node], saved, output, |gradient, (probability, seed), _| {
+            [Some(B::drop_out(gradient, probability, seed))]
+        })
     }
 
     fn add_dropped_out(
@@ -222,14 +153,16 @@ impl<B: DropoutKernels, C: CheckpointStrategy> DropoutOps for Autodiff<B, C> {
         seed: u64,
     ) -> FloatTensor<Self> {
         let ((x, x_node), (branch, branch_node)) = (x.into_parts(), branch.into_parts());
-        let output = B::with_thinned(x, branch, probability, seed);
-        match AdditionBackward
-            .prepare::<C>([x_node, branch_node])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prep) => prep.finish((probability, seed), output),
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
+        let output = B::add_dropped_out(x, branch, probability, seed);
+        let (nodes, saved) = ([x_node, branch_node], (probability, seed));
+        record::<B, C, _, _>(
+            nodes,
+            saved,
+            output,
+            |gradient, (probability, seed), wanted| {
+                let branch = wanted[1].then(|| B::drop_out(gradient.clone(), probability, seed));
+                [Some(gradient), branch]
+            },
+        )
     }
 }

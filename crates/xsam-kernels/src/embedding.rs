@@ -1,8 +1,6 @@
 //! Rows of a table, by number.
 
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::ops::ModuleOps;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
@@ -11,6 +9,7 @@ use burn::tensor::{Int, Shape, Slice, Tensor};
 use crate::cpu::embedding as cpu;
 use crate::flex::{Flat, numbers, takes, tensor};
 use crate::profile::Timer;
+use crate::tape::record;
 
 /// The rows of `weight`, `[rows, width]`, that `ids`, `[batch, tokens]`, name: `[batch, tokens, width]`.
 ///
@@ -37,52 +36,42 @@ pub fn embedding(weight: Tensor<2>, ids: Tensor<2, Int>, padding: Option<usize>)
     ))
 }
 
-/// Embedding as an operation that Burn dispatches to the back end of the table.
+/// Embedding, as Burn dispatches it to the back end of the table; the provided bodies are composed of Burn's operations.
 #[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait EmbeddingOps: Backend {
     /// See [`embedding`].
     fn look_up(
         weight: FloatTensor<Self>,
         ids: IntTensor<Self>,
-        padding: Option<usize>,
+        _padding: Option<usize>,
     ) -> FloatTensor<Self> {
-        let _ = padding;
-        Self::embedding(weight, ids)
-    }
-}
-
-/// The computations behind [`EmbeddingOps`] on one back end; the provided bodies are composed of Burn's
-/// operations.
-pub trait EmbeddingKernels: Backend {
-    /// The rows.
-    fn look_up_value(weight: FloatTensor<Self>, ids: IntTensor<Self>) -> FloatTensor<Self> {
         Self::embedding(weight, ids)
     }
 
     /// The gradient of the table from that of the rows.
-    fn look_up_slope(
+    fn look_up_backward(
         gradient: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         ids: IntTensor<Self>,
         padding: Option<usize>,
     ) -> FloatTensor<Self> {
-        composed_slope::<Self>(gradient, weight, ids, padding)
+        composed_gradient::<Self>(gradient, weight, ids, padding)
     }
 }
 
-fn composed_slope<B: Backend>(
+fn composed_gradient<B: Backend>(
     gradient: FloatTensor<B>,
     weight: FloatTensor<B>,
     ids: IntTensor<B>,
     padding: Option<usize>,
 ) -> FloatTensor<B> {
-    let slope = B::embedding_backward(weight, gradient, ids);
+    let table = B::embedding_backward(weight, gradient, ids);
     let Some(padding) = padding else {
-        return slope;
+        return table;
     };
-    let row = Shape::new([1, slope.shape()[1]]);
-    let zeros = B::float_zeros(row, &slope.device(), slope.dtype().into());
-    B::float_slice_assign(slope, &[Slice::from(padding..padding + 1)], zeros)
+    let row = Shape::new([1, table.shape()[1]]);
+    let zeros = B::float_zeros(row, &table.device(), table.dtype().into());
+    B::float_slice_assign(table, &[Slice::from(padding..padding + 1)], zeros)
 }
 
 /// The ids, if they are in a number format that the kernels read.
@@ -90,8 +79,8 @@ fn ids_of(ids: &Flat, rows: usize) -> Option<Vec<usize>> {
     numbers(ids, rows, "embedding: id")
 }
 
-impl EmbeddingKernels for Flex {
-    fn look_up_value(weight: Flat, ids: Flat) -> Flat {
+impl EmbeddingOps for Flex {
+    fn look_up(weight: Flat, ids: Flat, _: Option<usize>) -> Flat {
         let _timer = Timer::start("embedding, forward");
         let [rows, width] = weight.shape().dims();
         let known = ids_of(&ids, rows).filter(|_| takes([&weight]));
@@ -103,57 +92,31 @@ impl EmbeddingKernels for Flex {
         tensor(output, Shape::new([batch, tokens, width]))
     }
 
-    fn look_up_slope(gradient: Flat, weight: Flat, ids: Flat, padding: Option<usize>) -> Flat {
+    fn look_up_backward(gradient: Flat, weight: Flat, ids: Flat, padding: Option<usize>) -> Flat {
         let _timer = Timer::start("embedding, backward");
         let [rows, width] = weight.shape().dims();
         let known = ids_of(&ids, rows).filter(|_| takes([&gradient]));
         let Some(known) = known else {
-            return composed_slope::<Self>(gradient, weight, ids, padding);
+            return composed_gradient::<Self>(gradient, weight, ids, padding);
         };
         let gradient = gradient.to_contiguous();
-        let slope = cpu::backward(gradient.storage(), &known, rows, width, padding);
-        tensor(slope, Shape::new([rows, width]))
+        let table = cpu::backward(gradient.storage(), &known, rows, width, padding);
+        tensor(table, Shape::new([rows, width]))
     }
 }
 
-impl EmbeddingOps for Flex {
-    fn look_up(weight: Flat, ids: Flat, _: Option<usize>) -> Flat {
-        Self::look_up_value(weight, ids)
-    }
-}
-
-#[derive(Debug)]
-struct EmbeddingBackward;
-
-impl<B: EmbeddingKernels> Backward<B, 1> for EmbeddingBackward {
-    type State = (FloatTensor<B>, IntTensor<B>, Option<usize>);
-
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = grads.consume::<B>(&ops.node);
-        let (weight, ids, padding) = ops.state;
-        let [parent] = ops.parents;
-        if let Some(node) = parent {
-            let slope = B::look_up_slope(gradient, weight, ids, padding);
-            grads.register::<B>(node.id, slope);
-        }
-    }
-}
-
-impl<B: EmbeddingKernels, C: CheckpointStrategy> EmbeddingOps for Autodiff<B, C> {
+impl<B: EmbeddingOps, C: CheckpointStrategy> EmbeddingOps for Autodiff<B, C> {
     fn look_up(
         weight: FloatTensor<Self>,
         ids: IntTensor<Self>,
         padding: Option<usize>,
     ) -> FloatTensor<Self> {
         let (weight, node) = weight.into_parts();
-        let output = B::look_up_value(weight.clone(), ids.clone());
-        match EmbeddingBackward
-            .prepare::<C>([node])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prep) => prep.finish((weight, ids, padding), output),
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
+        let output = B::look_up(weight.clone(), ids.clone(), padding);
+        let saved = (weight, ids, padding);
+        record::<B, C, _, _>([node], saved, output, |gradient, saved, _| {
+            let (weight, ids, padding) = saved;
+            [Some(B::look_up_backward(gradient, weight, ids, padding))]
+        })
     }
 }

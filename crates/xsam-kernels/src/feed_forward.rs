@@ -2,19 +2,16 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, PI};
 
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, Scalar, TensorMetadata, backend_extension};
 use burn::tensor::{Shape, Tensor};
 
-pub use crate::cpu::feed_forward::Activation;
-
-use crate::cpu::feed_forward as cpu;
+use crate::cpu::feed_forward::{self as cpu, Activation};
 use crate::flex::{Flat, takes, tensor};
 use crate::kinks;
 use crate::profile::Timer;
+use crate::tape::record;
 
 /// `gelu(x + bias)`: what stands between the two products of a feed-forward layer.
 ///
@@ -55,7 +52,8 @@ fn biased<const D: usize>(x: Tensor<D>, bias: Tensor<1>, activation: Activation)
     ))
 }
 
-/// Bias and activation as an operation that Burn dispatches to the back end of its inputs.
+/// Bias and activation, as Burn dispatches them to the back end of their inputs; the provided bodies are composed of
+/// Burn's operations.
 #[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait FeedForwardOps: Backend {
     /// See [`bias_gelu`] and [`bias_relu`].
@@ -66,28 +64,15 @@ pub trait FeedForwardOps: Backend {
     ) -> FloatTensor<Self> {
         composed::<Self>(x, bias, activation)
     }
-}
-
-/// The computations behind [`FeedForwardOps`] on one back end; the provided bodies are composed of Burn's
-/// operations.
-pub trait FeedForwardKernels: Backend {
-    /// The output.
-    fn activation_value(
-        x: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-        activation: Activation,
-    ) -> FloatTensor<Self> {
-        composed::<Self>(x, bias, activation)
-    }
 
     /// The gradients of `x` and bias. `kept` is the input for the GELU and the output for the ReLU.
-    fn activation_slopes(
+    fn activate_backward(
         gradient: FloatTensor<Self>,
         kept: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         activation: Activation,
-    ) -> [FloatTensor<Self>; 2] {
-        composed_slopes::<Self>(gradient, kept, bias, activation)
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        composed_gradients::<Self>(gradient, kept, bias, activation)
     }
 }
 
@@ -119,32 +104,32 @@ fn composed<B: Backend>(
     }
 }
 
-fn composed_slopes<B: Backend>(
+fn composed_gradients<B: Backend>(
     gradient: FloatTensor<B>,
     kept: FloatTensor<B>,
     bias: FloatTensor<B>,
     activation: Activation,
-) -> [FloatTensor<B>; 2] {
+) -> (FloatTensor<B>, FloatTensor<B>) {
     let (shape, width) = (kept.shape(), bias.shape()[0]);
-    let slope = match activation {
+    let dx = match activation {
         // Burn's own backward of the GELU is that of its approximation with a hyperbolic tangent.
         Activation::Gelu => {
             let x = add_bias::<B>(kept, bias);
             let square = B::float_mul(x.clone(), x.clone());
             let bell = B::float_exp(B::float_mul_scalar(square, Scalar::Float(-0.5)));
             let density = B::float_div_scalar(bell, Scalar::Float((2.0 * PI).sqrt()));
-            let slope = B::float_add(below::<B>(x.clone()), B::float_mul(x, density));
-            B::float_mul(gradient, slope)
+            let derivative = B::float_add(below::<B>(x.clone()), B::float_mul(x, density));
+            B::float_mul(gradient, derivative)
         }
         Activation::Relu => B::relu_backward(kept, gradient),
     };
     let matrix = Shape::new([shape.num_elements() / width.max(1), width]);
-    let total = B::float_sum_dim(B::float_reshape(slope.clone(), matrix), 0);
-    [slope, B::float_reshape(total, Shape::new([width]))]
+    let total = B::float_sum_dim(B::float_reshape(dx.clone(), matrix), 0);
+    (dx, B::float_reshape(total, Shape::new([width])))
 }
 
-impl FeedForwardKernels for Flex {
-    fn activation_value(x: Flat, bias: Flat, activation: Activation) -> Flat {
+impl FeedForwardOps for Flex {
+    fn activate(x: Flat, bias: Flat, activation: Activation) -> Flat {
         let _timer = Timer::start("bias and activation, forward");
         if !takes([&x, &bias]) {
             return composed::<Self>(x, bias, activation);
@@ -153,75 +138,47 @@ impl FeedForwardKernels for Flex {
         tensor(cpu::forward(x.storage(), bias.storage(), activation), shape)
     }
 
-    fn activation_slopes(
+    fn activate_backward(
         gradient: Flat,
         kept: Flat,
         bias: Flat,
         activation: Activation,
-    ) -> [Flat; 2] {
+    ) -> (Flat, Flat) {
         let _timer = Timer::start("bias and activation, backward");
         if !takes([&gradient, &kept, &bias]) {
-            return composed_slopes::<Self>(gradient, kept, bias, activation);
+            return composed_gradients::<Self>(gradient, kept, bias, activation);
         }
         let [gradient, kept, bias] = [gradient, kept, bias].map(|x| x.to_contiguous());
-        let (x_slope, bias_slope) = cpu::backward(
+        let (dx, bias_gradient) = cpu::backward(
             gradient.storage(),
             kept.storage(),
             bias.storage(),
             activation,
         );
-        [
-            tensor(x_slope, kept.shape()),
-            tensor(bias_slope, bias.shape()),
-        ]
+        (
+            tensor(dx, kept.shape()),
+            tensor(bias_gradient, bias.shape()),
+        )
     }
 }
 
-impl FeedForwardOps for Flex {
-    fn activate(x: Flat, bias: Flat, activation: Activation) -> Flat {
-        Self::activation_value(x, bias, activation)
-    }
-}
-
-#[derive(Debug)]
-struct ActivationBackward;
-
-impl<B: FeedForwardKernels> Backward<B, 2> for ActivationBackward {
-    type State = (FloatTensor<B>, FloatTensor<B>, Activation);
-
-    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = grads.consume::<B>(&ops.node);
-        let (kept, bias, activation) = ops.state;
-        let slopes = B::activation_slopes(gradient, kept, bias, activation);
-        for (parent, slope) in ops.parents.into_iter().zip(slopes) {
-            if let Some(node) = parent {
-                grads.register::<B>(node.id, slope);
-            }
-        }
-    }
-}
-
-impl<B: FeedForwardKernels, C: CheckpointStrategy> FeedForwardOps for Autodiff<B, C> {
+impl<B: FeedForwardOps, C: CheckpointStrategy> FeedForwardOps for Autodiff<B, C> {
     fn activate(
         x: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         activation: Activation,
     ) -> FloatTensor<Self> {
         let ((x, x_node), (bias, bias_node)) = (x.into_parts(), bias.into_parts());
-        let output = B::activation_value(x.clone(), bias.clone(), activation);
-        match ActivationBackward
-            .prepare::<C>([x_node, bias_node])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prep) => {
-                let kept = match activation {
-                    Activation::Gelu => x,
-                    Activation::Relu => output.clone(),
-                };
-                prep.finish((kept, bias, activation), output)
-            }
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
+        let output = B::activate(x.clone(), bias.clone(), activation);
+        let kept = match activation {
+            Activation::Gelu => x,
+            Activation::Relu => output.clone(),
+        };
+        let (nodes, saved) = ([x_node, bias_node], (kept, bias, activation));
+        record::<B, C, _, _>(nodes, saved, output, |gradient, saved, _| {
+            let (kept, bias, activation) = saved;
+            let (x, bias) = B::activate_backward(gradient, kept, bias, activation);
+            [Some(x), Some(bias)]
+        })
     }
 }

@@ -144,10 +144,9 @@ fn note(side: impl FnOnce() -> Side) {
 }
 
 fn inner<const D: usize>(x: &Tensor<D>) -> Tensor<D> {
-    if x.is_autodiff() {
-        x.clone().inner()
-    } else {
-        x.clone()
+    match x.is_autodiff() {
+        true => x.clone().inner(),
+        false => x.clone(),
     }
 }
 
@@ -163,10 +162,9 @@ pub fn relu<const D: usize>(x: Tensor<D>) -> Tensor<D> {
         return activation::relu(x);
     };
     let factors = above.float().cast(x.dtype()).reshape(x.shape());
-    let factors = if x.is_autodiff() {
-        Tensor::from_inner(factors)
-    } else {
-        factors
+    let factors = match x.is_autodiff() {
+        true => Tensor::from_inner(factors),
+        false => factors,
     };
     x * factors
 }
@@ -191,10 +189,9 @@ pub(crate) fn max_pool2d(x: Tensor<4>, options: MaxPoolOptions<2>) -> Tensor<4> 
     };
     let shape = places.dims();
     let places = places.reshape([batch, channels, shape[2] * shape[3]]);
-    let places = if x.is_autodiff() {
-        Tensor::from_inner(places)
-    } else {
-        places
+    let places = match x.is_autodiff() {
+        true => Tensor::from_inner(places),
+        false => places,
     };
     x.reshape([batch, channels, height * width])
         .gather(2, places)

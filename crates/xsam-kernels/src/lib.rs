@@ -50,7 +50,7 @@ compile_error!(
 );
 
 mod attention;
-pub mod batch_norm;
+mod batch_norm;
 mod choice;
 mod conv;
 mod cpu;
@@ -66,30 +66,47 @@ mod layer_norm;
 mod linear;
 #[cfg(feature = "mimalloc")]
 mod memory;
+mod optional;
 mod pool;
 mod profile;
 mod softmax;
+mod tape;
 mod update;
 mod vector;
 
-pub use attention::{AttentionInputs, AttentionKernels, AttentionOps, attention};
+pub use attention::attention;
 pub use batch_norm::{
     BatchNormParams, BatchNormStatistics, BatchNormTail, FeatureStack, batch_norm_inference,
     batch_norm_train,
 };
 pub use choice::{Kernels, kernels, set_kernels};
-pub use conv::{ConvKernels, ConvOps, conv2d};
+pub use conv::conv2d;
+pub use cpu::feed_forward::Activation;
 pub use cpu::isa::{InstructionSet, InstructionSetError, check_instruction_set, instruction_set};
-pub use cross_entropy::{CrossEntropyKernels, CrossEntropyOps, cross_entropy};
-pub use dropout::{DropoutKernels, DropoutOps, dropout, dropout_add};
-pub use embedding::{EmbeddingKernels, EmbeddingOps, embedding};
-pub use feed_forward::{Activation, FeedForwardKernels, FeedForwardOps, bias_gelu, bias_relu};
-pub use layer_norm::{LayerNormKernels, LayerNormOps, layer_norm};
-pub use linear::{LinearKernels, LinearOps, linear, tied_linear};
+pub use cross_entropy::cross_entropy;
+pub use dropout::{dropout, dropout_add};
+pub use embedding::embedding;
+pub use feed_forward::{bias_gelu, bias_relu};
+pub use layer_norm::layer_norm;
+pub use linear::{linear, tied_linear};
 #[cfg(feature = "mimalloc")]
 pub use memory::keep_freed_memory;
-pub use pool::{PoolKernels, PoolOps, avg_pool2d, global_avg_pool, max_pool2d};
+pub use pool::{avg_pool2d, global_avg_pool, max_pool2d};
 pub use profile::{OperationTime, profile};
-pub use softmax::{SoftmaxKernels, SoftmaxOps, softmax};
+pub use softmax::softmax;
 pub use update::{AdamStep, SgdStep, adam_update, sgd_update};
 pub use vector::{combine, dot, scaled_ascent, squared_chords};
+
+/// What Burn dispatches to a back end, each direction by itself and without a graph, for measurements.
+pub mod operations {
+    pub use crate::attention::{AttentionInputs, AttentionOps, KeyMask};
+    pub use crate::conv::ConvOps;
+    pub use crate::cross_entropy::CrossEntropyOps;
+    pub use crate::dropout::DropoutOps;
+    pub use crate::embedding::EmbeddingOps;
+    pub use crate::feed_forward::FeedForwardOps;
+    pub use crate::layer_norm::LayerNormOps;
+    pub use crate::linear::LinearOps;
+    pub use crate::optional::Optional;
+    pub use crate::softmax::SoftmaxOps;
+}

@@ -1,8 +1,6 @@
 //! Softmax over the last dimension.
 
-use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
@@ -10,6 +8,7 @@ use burn::tensor::Tensor;
 use crate::cpu::softmax as cpu;
 use crate::flex::{Flat, takes, tensor};
 use crate::profile::Timer;
+use crate::tape::record;
 
 /// `exp(x)` over its sum along the last dimension, for any rank from 1.
 ///
@@ -21,29 +20,20 @@ pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     Tensor::from_dispatch(<Dispatch as SoftmaxOps>::row_softmax(x.into_dispatch()))
 }
 
-/// Softmax as an operation that Burn dispatches to the back end of its input.
+/// Softmax, as Burn dispatches it to the back end of its input; the provided bodies are composed of Burn's operations.
 #[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
 pub trait SoftmaxOps: Backend {
     /// See [`softmax`].
     fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
         composed::<Self>(x)
     }
-}
-
-/// The computations behind [`SoftmaxOps`] on one back end; the provided bodies are composed of Burn's
-/// operations.
-pub trait SoftmaxKernels: Backend {
-    /// The softmax.
-    fn row_softmax_value(x: FloatTensor<Self>) -> FloatTensor<Self> {
-        composed::<Self>(x)
-    }
 
     /// The gradient of the input, from that of the output and the output itself.
-    fn row_softmax_slope(
+    fn row_softmax_backward(
         gradient: FloatTensor<Self>,
         output: FloatTensor<Self>,
     ) -> FloatTensor<Self> {
-        composed_slope::<Self>(gradient, output)
+        composed_gradient::<Self>(gradient, output)
     }
 }
 
@@ -57,7 +47,7 @@ pub(crate) fn composed<B: Backend>(x: FloatTensor<B>) -> FloatTensor<B> {
 }
 
 /// The gradient of the input of [`composed`].
-pub(crate) fn composed_slope<B: Backend>(
+pub(crate) fn composed_gradient<B: Backend>(
     gradient: FloatTensor<B>,
     output: FloatTensor<B>,
 ) -> FloatTensor<B> {
@@ -71,8 +61,8 @@ fn width(tensor: &Flat) -> usize {
     shape[shape.num_dims() - 1]
 }
 
-impl SoftmaxKernels for Flex {
-    fn row_softmax_value(x: Flat) -> Flat {
+impl SoftmaxOps for Flex {
+    fn row_softmax(x: Flat) -> Flat {
         let _timer = Timer::start("softmax, forward");
         if !takes([&x]) {
             return composed::<Self>(x);
@@ -81,49 +71,23 @@ impl SoftmaxKernels for Flex {
         tensor(y, x.shape())
     }
 
-    fn row_softmax_slope(gradient: Flat, output: Flat) -> Flat {
+    fn row_softmax_backward(gradient: Flat, output: Flat) -> Flat {
         let _timer = Timer::start("softmax, backward");
         if !takes([&gradient, &output]) {
-            return composed_slope::<Self>(gradient, output);
+            return composed_gradient::<Self>(gradient, output);
         }
         let (gradient, y) = (gradient.to_contiguous(), output.to_contiguous());
-        let slope = cpu::backward(gradient.storage(), y.storage(), width(&output));
-        tensor(slope, output.shape())
+        let dx = cpu::backward(gradient.storage(), y.storage(), width(&output));
+        tensor(dx, output.shape())
     }
 }
 
-impl SoftmaxOps for Flex {
-    fn row_softmax(x: Flat) -> Flat {
-        Self::row_softmax_value(x)
-    }
-}
-
-#[derive(Debug)]
-struct SoftmaxBackward;
-
-impl<B: SoftmaxKernels> Backward<B, 1> for SoftmaxBackward {
-    type State = FloatTensor<B>;
-
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = grads.consume::<B>(&ops.node);
-        let [parent] = ops.parents;
-        if let Some(node) = parent {
-            grads.register::<B>(node.id, B::row_softmax_slope(gradient, ops.state));
-        }
-    }
-}
-
-impl<B: SoftmaxKernels, C: CheckpointStrategy> SoftmaxOps for Autodiff<B, C> {
+impl<B: SoftmaxOps, C: CheckpointStrategy> SoftmaxOps for Autodiff<B, C> {
     fn row_softmax(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let (x, node) = x.into_parts();
-        let output = B::row_softmax_value(x);
-        match SoftmaxBackward
-            .prepare::<C>([node])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::Tracked(prep) => prep.finish(output.clone(), output),
-            OpsKind::UnTracked(prep) => prep.finish(output),
-        }
+        let output = B::row_softmax(x);
+        record::<B, C, _, _>([node], output.clone(), output, |gradient, output, _| {
+            [Some(B::row_softmax_backward(gradient, output))]
+        })
     }
 }

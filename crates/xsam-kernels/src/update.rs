@@ -27,9 +27,9 @@ pub struct SgdStep {
 /// One step of SGD: the new weights and the new velocity.
 ///
 /// ```text
-/// slope = gradient + weight_decay * weight
-/// velocity = momentum * velocity + slope
-/// weight = weight - learning_rate * velocity       (nesterov: slope + momentum * velocity)
+/// gradient = gradient + weight_decay * weight
+/// velocity = momentum * velocity + gradient
+/// weight = weight - learning_rate * velocity       (nesterov: gradient + momentum * velocity)
 /// ```
 ///
 /// Without a velocity it starts from zero; with a momentum of zero there is none. Memory traffic: 5
@@ -53,8 +53,8 @@ pub fn sgd_update<const D: usize>(
                 Tensor::from_primitive::<Flex>(weight)
             }
             Err([weight, gradient]) => {
-                let slope = decayed(&weight, gradient, step.weight_decay);
-                weight.sub(slope.mul_scalar(step.learning_rate))
+                let gradient = decayed(&weight, gradient, step.weight_decay);
+                weight.sub(gradient.mul_scalar(step.learning_rate))
             }
         };
         return (weight, None);
@@ -70,10 +70,10 @@ pub fn sgd_update<const D: usize>(
                 .into()
         }
         Err([weight, gradient, velocity]) => {
-            let slope = decayed(&weight, gradient, step.weight_decay);
-            let velocity = velocity.mul_scalar(step.momentum).add(slope.clone());
+            let gradient = decayed(&weight, gradient, step.weight_decay);
+            let velocity = velocity.mul_scalar(step.momentum).add(gradient.clone());
             let direction = match step.nesterov {
-                true => slope.add(velocity.clone().mul_scalar(step.momentum)),
+                true => gradient.add(velocity.clone().mul_scalar(step.momentum)),
                 false => velocity.clone(),
             };
             let weight = weight.sub(direction.mul_scalar(step.learning_rate));
@@ -133,9 +133,9 @@ impl AdamStep {
 /// One step of Adam: the new weights and the new moments.
 ///
 /// ```text
-/// slope = gradient + weight_decay * weight                       (not if decoupled)
-/// first = beta_1 * first + (1 - beta_1) * slope
-/// second = beta_2 * second + (1 - beta_2) * slope^2
+/// gradient = gradient + weight_decay * weight                    (not if decoupled)
+/// first = beta_1 * first + (1 - beta_1) * gradient
+/// second = beta_2 * second + (1 - beta_2) * gradient^2
 /// weight = (1 - learning_rate * weight_decay) * weight           (only if decoupled)
 /// weight = weight - learning_rate * first / (1 - beta_1^time)
 ///                   / (sqrt(second / (1 - beta_2^time)) + epsilon)
@@ -180,11 +180,11 @@ pub fn adam_update<const D: usize>(
             (weight, [first, second])
         }
         Err([weight, gradient, first, second]) => {
-            let slope = decayed(&weight, gradient, weight_decay);
+            let gradient = decayed(&weight, gradient, weight_decay);
             let first = first.mul_scalar(step.beta_1);
-            let first = first.add(slope.clone().mul_scalar(1.0 - step.beta_1));
+            let first = first.add(gradient.clone().mul_scalar(1.0 - step.beta_1));
             let second = second.mul_scalar(step.beta_2);
-            let second = second.add(slope.square().mul_scalar(1.0 - step.beta_2));
+            let second = second.add(gradient.square().mul_scalar(1.0 - step.beta_2));
             let root = second.clone().div_scalar(correction_2).sqrt();
             let change = first.clone().mul_scalar(rate);
             let change = change.div(root.add_scalar(step.epsilon));

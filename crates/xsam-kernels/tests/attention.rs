@@ -4,7 +4,7 @@
 mod common;
 
 use burn::tensor::{Bool, DType, Device, Tensor, TensorData, activation};
-use common::{assert_close, random, read, tensor};
+use common::{assert_all_close, assert_close, gradient, numbers, random, read, same_bits, tensor};
 use proptest::prelude::*;
 use xsam_kernels::attention;
 
@@ -94,13 +94,9 @@ fn cases() -> impl Strategy<Value = Case> {
 
 /// The output and the gradients of query, key and value.
 fn run(case: &Case, dtype: DType, device: &Device, attend: Attend) -> [Vec<f64>; 4] {
-    let numbers = |rows: usize, seed: u64| {
+    let rows_of = |rows: usize, seed: u64| {
         let shape = [case.batch, case.heads, rows, case.width];
-        let x = tensor(
-            &random(shape.iter().product(), case.seed ^ seed),
-            shape,
-            (device, dtype),
-        );
+        let x = numbers(shape, case.seed ^ seed, (device, dtype));
         let moved = |x: Tensor<4>, a, b| {
             let data = x.swap_dims(a, b).into_data();
             Tensor::<4>::from_data(data, (device, dtype)).swap_dims(a, b)
@@ -111,9 +107,9 @@ fn run(case: &Case, dtype: DType, device: &Device, attend: Attend) -> [Vec<f64>;
             View::Turned => moved(x, 2, 3),
         }
     };
-    let query = numbers(case.queries, 1).require_grad();
-    let key = numbers(case.keys, 2).require_grad();
-    let value = numbers(case.keys, 3).require_grad();
+    let query = rows_of(case.queries, 1).require_grad();
+    let key = rows_of(case.keys, 2).require_grad();
+    let value = rows_of(case.keys, 3).require_grad();
     let mask = case.masked.then(|| {
         let values = random(case.batch * case.keys, case.seed ^ 4);
         let mut blocked: Vec<bool> = values.iter().map(|x| *x > 0.0).collect();
@@ -122,31 +118,19 @@ fn run(case: &Case, dtype: DType, device: &Device, attend: Attend) -> [Vec<f64>;
         let data = TensorData::new(blocked, [case.batch, case.keys]);
         Tensor::<2, Bool>::from_data(data, device)
     });
-    let y = attend(
-        query.clone(),
-        key.clone(),
-        value.clone(),
-        mask,
-        case.scale,
-        case.causal,
-    );
+    let (q, k, v) = (query.clone(), key.clone(), value.clone());
+    let y = attend(q, k, v, mask, case.scale, case.causal);
     assert_eq!(y.dims(), query.dims());
-    let grads = (y.clone() * numbers(case.queries, 5)).sum().backward();
-    [
-        read(y.inner()),
-        read(query.grad(&grads).unwrap()),
-        read(key.grad(&grads).unwrap()),
-        read(value.grad(&grads).unwrap()),
-    ]
+    let grads = (y.clone() * rows_of(case.queries, 5)).sum().backward();
+    let [query, key, value] = [query, key, value].map(|x| gradient(&x, &grads));
+    [read(y.inner()), query, key, value]
 }
 
 fn compare(case: &Case, actual: &[Vec<f64>; 4], expected: &[Vec<f64>; 4]) {
     // Scores are sums of products of numbers up to 1, and their rounding is what an exponent gets.
     let exponent = 1.0 + case.scale.abs() * (case.width as f64).sqrt();
-    let names = ["y", "dquery", "dkey", "dvalue"];
-    for ((name, actual), expected) in names.iter().zip(actual).zip(expected) {
-        assert_close(name, actual, expected, TOLERANCE * exponent, exponent);
-    }
+    let (names, tolerance) = (["y", "dquery", "dkey", "dvalue"], TOLERANCE * exponent);
+    assert_all_close(names, actual, expected, tolerance, exponent);
 }
 
 proptest! {
@@ -189,7 +173,6 @@ fn some_case() -> Case {
 #[test]
 fn long_rows_and_the_same_bits() {
     let device = Device::flex().autodiff();
-    let checkpointing = device.clone().gradient_checkpointing();
     let long = Case {
         batch: 1,
         heads: 2,
@@ -198,11 +181,8 @@ fn long_rows_and_the_same_bits() {
         ..some_case()
     };
     for case in [some_case(), long] {
-        let first = run(&case, DType::F32, &device, attention);
-        compare(&case, &first, &run(&case, DType::F64, &device, composed));
-        for device in [&device, &checkpointing] {
-            assert_eq!(run(&case, DType::F32, device, attention), first);
-        }
+        let fast = same_bits(|device| run(&case, DType::F32, device, attention));
+        compare(&case, &fast, &run(&case, DType::F64, &device, composed));
     }
 }
 
@@ -216,11 +196,8 @@ fn a_query_without_a_key_has_no_output_and_gives_no_gradient() {
     };
     let [y, query, key, value] = run(&case, DType::F32, &device, attention);
     let all = [&y, &query, &key, &value];
-    assert!(
-        all.iter()
-            .all(|values| values.iter().all(|x| x.is_finite()))
-    );
     for values in all {
+        assert!(values.iter().all(|x| x.is_finite()));
         let first = values.len() / case.batch;
         assert!(values[..first].iter().all(|x| *x == 0.0));
         assert!(values[first..].iter().any(|x| *x != 0.0));
@@ -236,16 +213,13 @@ fn a_query_without_a_key_has_no_output_and_gives_no_gradient() {
 fn no_keys_and_no_queries() {
     let device = Device::flex().autodiff();
     for (queries, keys) in [(3, 0), (0, 3)] {
-        let numbers = |rows| Tensor::<4>::ones([2, 2, rows, 5], &device).require_grad();
-        let (query, key) = (numbers(queries), numbers(keys));
+        let ones = |rows| Tensor::<4>::ones([2, 2, rows, 5], &device).require_grad();
+        let (query, key) = (ones(queries), ones(keys));
         let y = attention(query.clone(), key.clone(), key.clone(), None, 1.0, true);
         assert_eq!(read(y.clone()), vec![0.0; 4 * queries * 5]);
         let grads = y.sum().backward();
-        assert_eq!(
-            read(query.grad(&grads).unwrap()),
-            vec![0.0; 4 * queries * 5]
-        );
-        assert_eq!(read(key.grad(&grads).unwrap()), vec![0.0; 4 * keys * 5]);
+        assert_eq!(gradient(&query, &grads), vec![0.0; 4 * queries * 5]);
+        assert_eq!(gradient(&key, &grads), vec![0.0; 4 * keys * 5]);
     }
 }
 
@@ -258,15 +232,8 @@ fn a_nan_is_not_hidden() {
         let mut values = random(keys * 4, 2);
         values[place * 4] = f64::NAN;
         let spoiled: Tensor<4> = tensor(&values, [1, 1, keys, 4], at);
-        let y = attention(
-            spoiled.clone(),
-            fine.clone(),
-            fine.clone(),
-            None,
-            0.5,
-            false,
-        );
-        let y = read(y);
+        let (key, value) = (fine.clone(), fine.clone());
+        let y = read(attention(spoiled.clone(), key, value, None, 0.5, false));
         assert!(y[place * 4..place * 4 + 4].iter().all(|y| y.is_nan()));
         assert_eq!(y.iter().filter(|y| y.is_nan()).count(), 4);
         let y = attention(fine.clone(), spoiled, fine, None, 0.5, false);

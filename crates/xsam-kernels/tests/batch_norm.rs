@@ -4,7 +4,9 @@
 mod common;
 
 use burn::tensor::{DType, Device, Tensor, activation};
-use common::{assert_close, random, read, tensor, turned};
+use common::{
+    assert_all_close, assert_close, gradient, numbers, random, read, same_bits, tensor, viewed,
+};
 use proptest::prelude::*;
 use xsam_kernels::{
     BatchNormParams, BatchNormStatistics, BatchNormTail, batch_norm_inference, batch_norm_train,
@@ -46,7 +48,8 @@ struct Numbers {
     residual: Vec<f64>,
     weight: Vec<f64>,
     bias: Vec<f64>,
-    slope: Vec<f64>,
+    /// What the loss weighs the output by.
+    weights: Vec<f64>,
 }
 
 impl Case {
@@ -58,24 +61,21 @@ impl Case {
             residual: random(count, self.seed ^ 1),
             weight: random(channels, self.seed ^ 2),
             bias: random(channels, self.seed ^ 3),
-            slope: random(count, self.seed ^ 4),
+            weights: random(count, self.seed ^ 4),
         }
     }
 }
 
 /// Output, mean, variance and the wanted gradients.
+#[derive(Debug, PartialEq)]
 struct Results {
     values: [Vec<f64>; 3],
     gradients: [Option<Vec<f64>>; 4],
 }
 
-type Normalise = fn(
-    Tensor<4>,
-    Tensor<1>,
-    Tensor<1>,
-    Option<Tensor<4>>,
-    bool,
-) -> (Tensor<4>, Tensor<1>, Tensor<1>);
+/// Output, mean and variance.
+type Normalise =
+    fn(Tensor<4>, BatchNormParams, BatchNormTail<4>) -> (Tensor<4>, BatchNormStatistics);
 
 fn params(weight: Tensor<1>, bias: Tensor<1>) -> BatchNormParams {
     BatchNormParams {
@@ -85,52 +85,49 @@ fn params(weight: Tensor<1>, bias: Tensor<1>) -> BatchNormParams {
     }
 }
 
-fn ours(
-    x: Tensor<4>,
-    weight: Tensor<1>,
-    bias: Tensor<1>,
-    residual: Option<Tensor<4>>,
-    relu: bool,
-) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
-    let tail = BatchNormTail { residual, relu };
-    let (y, statistics) = batch_norm_train(x, params(weight, bias), tail);
-    (y, statistics.mean, statistics.variance)
+/// A ReLU and nothing else.
+fn relu<const D: usize>() -> BatchNormTail<D> {
+    BatchNormTail {
+        residual: None,
+        relu: true,
+    }
 }
 
 fn composed(
     x: Tensor<4>,
-    weight: Tensor<1>,
-    bias: Tensor<1>,
-    residual: Option<Tensor<4>>,
-    relu: bool,
-) -> (Tensor<4>, Tensor<1>, Tensor<1>) {
+    params: BatchNormParams,
+    tail: BatchNormTail<4>,
+) -> (Tensor<4>, BatchNormStatistics) {
     let channels = x.dims()[1];
     let along = |t: Tensor<1>| t.reshape([1, channels, 1, 1]);
     let mean = x.clone().mean_dim(0).mean_dim(2).mean_dim(3);
     let centred = x - mean.clone();
     let variance = centred.clone().square().mean_dim(0).mean_dim(2).mean_dim(3);
     let normal = centred / (variance.clone() + EPSILON).sqrt();
-    let mut y = normal * along(weight) + along(bias);
-    if let Some(residual) = residual {
+    let mut y = normal * along(params.weight) + along(params.bias);
+    if let Some(residual) = tail.residual {
         y = y + residual;
     }
-    if relu {
+    if tail.relu {
         y = activation::relu(y);
     }
-    (y, mean.reshape([channels]), variance.reshape([channels]))
+    let [mean, variance] = [mean, variance].map(|t| t.reshape([channels]));
+    (y, BatchNormStatistics { mean, variance })
 }
 
 fn run(case: &Case, numbers: &Numbers, dtype: DType, device: &Device, f: Normalise) -> Results {
     let (shape, channels, at) = (case.shape, case.shape[1], (device, dtype));
-    let view = |t: Tensor<4>| if case.view { turned(t) } else { t };
+    let view = |t: Tensor<4>| viewed(t, case.view);
     let x = view(tensor(&numbers.x, shape, at)).set_require_grad(case.wanted[0]);
     let weight = tensor(&numbers.weight, [channels], at).set_require_grad(case.wanted[1]);
     let bias = tensor(&numbers.bias, [channels], at).set_require_grad(case.wanted[2]);
     let residual = view(tensor(&numbers.residual, shape, at)).set_require_grad(case.wanted[3]);
-    let added = case.residual.then(|| residual.clone());
-    let (y, mean, variance) = f(x.clone(), weight.clone(), bias.clone(), added, case.relu);
-    let slope = view(tensor(&numbers.slope, shape, at));
-    let loss = (y.clone() * slope).sum();
+    let tail = BatchNormTail {
+        residual: case.residual.then(|| residual.clone()),
+        relu: case.relu,
+    };
+    let (y, statistics) = f(x.clone(), params(weight.clone(), bias.clone()), tail);
+    let loss = (y.clone() * view(tensor(&numbers.weights, shape, at))).sum();
     let mut gradients: [Option<Vec<f64>>; 4] = [None, None, None, None];
     let tracked = case.wanted[..3].contains(&true) || case.residual && case.wanted[3];
     if tracked {
@@ -143,21 +140,25 @@ fn run(case: &Case, numbers: &Numbers, dtype: DType, device: &Device, f: Normali
         ];
     }
     Results {
-        values: [read(y.inner()), read(mean.inner()), read(variance.inner())],
+        values: [
+            read(y.inner()),
+            read(statistics.mean.inner()),
+            read(statistics.variance.inner()),
+        ],
         gradients,
     }
 }
 
-/// Takes the slope away where rounding decides on which side of zero the ReLU stands.
-fn avoid_the_kink(case: &Case, numbers: &mut Numbers, device: &Device) {
+/// Takes the weight away where rounding decides on which side of zero the ReLU stands.
+fn avoid_the_kink(case: &Case, numbers: &mut Numbers, device: &Device, f: Normalise) {
     let before = Case {
         relu: false,
         ..case.clone()
     };
-    let y = &run(&before, numbers, DType::F64, device, composed).values[0];
-    for (slope, y) in numbers.slope.iter_mut().zip(y) {
+    let y = &run(&before, numbers, DType::F64, device, f).values[0];
+    for (weight, y) in numbers.weights.iter_mut().zip(y) {
         if y.abs() < 1e-3 {
-            *slope = 0.0;
+            *weight = 0.0;
         }
     }
 }
@@ -169,15 +170,8 @@ fn assert_same(actual: &Results, expected: &Results, numbers: &Numbers) {
         .zip(&numbers.weight)
         .map(|(v, g)| g.abs() / (v + EPSILON).sqrt())
         .fold(1.0, f64::max);
-    for (i, name) in ["y", "mean", "variance"].iter().enumerate() {
-        assert_close(
-            name,
-            &actual.values[i],
-            &expected.values[i],
-            TOLERANCE,
-            gain,
-        );
-    }
+    let (names, values) = (["y", "mean", "variance"], &actual.values);
+    assert_all_close(names, values, &expected.values, TOLERANCE, gain);
     let floors = [gain, 1.0, 1.0, 1.0];
     for (i, name) in ["dx", "dweight", "dbias", "dresidual"].iter().enumerate() {
         match (&actual.gradients[i], &expected.gradients[i]) {
@@ -195,36 +189,32 @@ proptest! {
     fn training_is_the_composition_with_its_gradients(case in cases()) {
         let device = Device::flex().autodiff();
         let mut numbers = case.numbers();
-        avoid_the_kink(&case, &mut numbers, &device);
+        avoid_the_kink(&case, &mut numbers, &device, composed);
         let exact = run(&case, &numbers, DType::F64, &device, composed);
-        let fast = run(&case, &numbers, DType::F32, &device, ours);
+        let fast = run(&case, &numbers, DType::F32, &device, batch_norm_train);
         assert_same(&fast, &exact, &numbers);
     }
 
     #[test]
     fn inference_is_the_composition_with_its_gradients(case in cases()) {
         let device = Device::flex().autodiff();
-        let mut numbers = case.numbers();
-        let given: Normalise = |x, weight, bias, residual, relu| {
-            let at = (&x.device(), x.dtype());
-            let [mean, variance] = [5, 6].map(|seed| tensor(&random(weight.dims()[0], seed), weight.dims(), at));
-            let variance = variance + 1.5;
-            let statistics = BatchNormStatistics { mean: mean.clone(), variance: variance.clone() };
-            let tail = BatchNormTail { residual, relu };
-            let y = batch_norm_inference(x, params(weight, bias), statistics, tail);
-            (y, mean, variance)
+        let mut drawn = case.numbers();
+        let given: Normalise = |x, params, tail| {
+            let (at, shape) = ((&x.device(), x.dtype()), params.weight.dims());
+            let statistics = BatchNormStatistics {
+                mean: numbers(shape, 5, at),
+                variance: numbers(shape, 6, at) + 1.5,
+            };
+            let y = batch_norm_inference(x.clone(), params, statistics.clone(), tail);
+            (y, statistics)
         };
-        let before = Case { relu: false, ..case.clone() };
-        let y = run(&before, &numbers, DType::F64, &device, given).values[0].clone();
-        for (slope, y) in numbers.slope.iter_mut().zip(y) {
-            *slope *= f64::from(u8::from(y.abs() > 1e-3));
-        }
-        let exact = run(&case, &numbers, DType::F64, &device, given);
-        let tracked = run(&case, &numbers, DType::F32, &device, given);
-        assert_same(&tracked, &exact, &numbers);
+        avoid_the_kink(&case, &mut drawn, &device, given);
+        let exact = run(&case, &drawn, DType::F64, &device, given);
+        let tracked = run(&case, &drawn, DType::F32, &device, given);
+        assert_same(&tracked, &exact, &drawn);
         // Without a graph another path is taken.
         let untracked = Case { wanted: [false; 4], ..case };
-        let fast = run(&untracked, &numbers, DType::F32, &device, given);
+        let fast = run(&untracked, &drawn, DType::F32, &device, given);
         assert_close("y", &fast.values[0], &exact.values[0], TOLERANCE, 1.0);
     }
 }
@@ -233,14 +223,12 @@ proptest! {
 fn with_tracked_statistics(dtype: DType, by_formula: bool, residual: bool) -> [Vec<f64>; 5] {
     const SHAPE: [usize; 4] = [5, 6, 7, 9];
     let at = (&Device::flex().autodiff(), dtype);
-    let count = SHAPE.iter().product();
-    let x = tensor(&random(count, 21), SHAPE, at).require_grad();
-    let [weight, bias, mean] =
-        [22, 23, 24].map(|seed| tensor(&random(6, seed), [6], at).require_grad());
+    let x = numbers(SHAPE, 21, at).require_grad();
+    let [weight, bias, mean] = [22, 23, 24].map(|seed| numbers([6], seed, at).require_grad());
     let variance: Vec<f64> = random(6, 25).iter().map(|v| v + 1.5).collect();
     let variance = tensor(&variance, [6], at).require_grad();
-    let slope = tensor(&random(count, 26), SHAPE, at);
-    let added = residual.then(|| tensor(&random(count, 27), SHAPE, at));
+    let weights = numbers(SHAPE, 26, at);
+    let added = residual.then(|| numbers(SHAPE, 27, at));
     let y = if by_formula {
         let along = |t: &Tensor<1>| t.clone().reshape([1, 6, 1, 1]);
         let normal = (x.clone() - along(&mean)) / (along(&variance) + EPSILON).sqrt();
@@ -261,10 +249,10 @@ fn with_tracked_statistics(dtype: DType, by_formula: bool, residual: bool) -> [V
         let params = params(weight.clone(), bias.clone());
         batch_norm_inference(x.clone(), params, statistics, tail)
     };
-    let grads = (y * slope).sum().backward();
-    let of = |t: &Tensor<1>| read(t.grad(&grads).unwrap());
+    let grads = (y * weights).sum().backward();
+    let of = |t| gradient::<1>(t, &grads);
     let [weight, bias, mean, variance] = [&weight, &bias, &mean, &variance].map(of);
-    [read(x.grad(&grads).unwrap()), weight, bias, mean, variance]
+    [gradient(&x, &grads), weight, bias, mean, variance]
 }
 
 #[test]
@@ -274,9 +262,7 @@ fn gradients_reach_given_statistics() {
         for (dtype, tolerance) in [(DType::F32, TOLERANCE), (DType::F64, 1e-12)] {
             let found = with_tracked_statistics(dtype, false, residual);
             let names = ["dx", "dweight", "dbias", "dmean", "dvariance"];
-            for (name, (found, exact)) in names.iter().zip(found.iter().zip(&exact)) {
-                assert_close(name, found, exact, tolerance, 1.0);
-            }
+            assert_all_close(names, &found, &exact, tolerance, 1.0);
         }
     }
 }
@@ -295,20 +281,13 @@ fn some_case() -> Case {
 
 #[test]
 fn the_same_input_gives_the_same_bits() {
-    let device = Device::flex().autodiff();
-    let checkpointing = device.clone().gradient_checkpointing();
     for shape in [[7, 33, 13, 9], [16, 64, 32, 32], [8, 70, 2, 2]] {
         let case = Case {
             shape,
             ..some_case()
         };
         let numbers = case.numbers();
-        let first = run(&case, &numbers, DType::F32, &device, ours);
-        for device in [&device, &device, &checkpointing] {
-            let again = run(&case, &numbers, DType::F32, device, ours);
-            assert_eq!(again.values, first.values);
-            assert_eq!(again.gradients, first.gradients);
-        }
+        same_bits(|device| run(&case, &numbers, DType::F32, device, batch_norm_train));
     }
 }
 
@@ -323,7 +302,7 @@ fn double_precision_is_the_composition() {
         };
         let numbers = case.numbers();
         let exact = run(&case, &numbers, DType::F64, &device, composed);
-        let fallback = run(&case, &numbers, DType::F64, &device, ours);
+        let fallback = run(&case, &numbers, DType::F64, &device, batch_norm_train);
         assert_same(&fallback, &exact, &numbers);
     }
 }
@@ -335,15 +314,11 @@ fn any_rank_from_two_and_one_value_a_channel() {
     let (weight, bias) = (tensor(&[2.0; 3], [3], at), tensor(&[0.5; 3], [3], at));
     let x = tensor(&random(3, 1), [1, 3], at).require_grad();
     let params = params(weight, bias);
-    let relu = BatchNormTail {
-        relu: true,
-        ..BatchNormTail::default()
-    };
-    let (y, statistics) = batch_norm_train(x.clone(), params.clone(), relu);
+    let (y, statistics) = batch_norm_train(x.clone(), params.clone(), relu());
     assert_eq!(read(y.clone()), [0.5; 3]);
     assert_eq!(read(statistics.variance), [0.0; 3]);
     let grads = y.sum().backward();
-    assert!(read(x.grad(&grads).unwrap()).iter().all(|g| g.abs() < 1e-3));
+    assert!(gradient(&x, &grads).iter().all(|g| g.abs() < 1e-3));
 
     let values = random(4 * 3 * 8, 2);
     let five = tensor(&values, [4, 3, 2, 2, 2], at);
@@ -357,22 +332,15 @@ fn any_rank_from_two_and_one_value_a_channel() {
 fn a_mean_far_from_zero_does_not_spoil_the_variance() {
     let device = Device::flex().autodiff();
     let at = (&device, DType::F32);
-    let values: Vec<f64> = random(16 * 2 * 900, 3)
-        .iter()
-        .map(|x| x / 16.0 + 1000.0)
-        .collect();
+    let values = random(16 * 2 * 900, 3).into_iter();
+    let values: Vec<f64> = values.map(|x| x / 16.0 + 1000.0).collect();
     let x = tensor(&values, [16, 2, 30, 30], at);
     let exact = read(x.clone());
     let one = tensor(&[1.0; 2], [2], at);
     let (_, statistics) = batch_norm_train(x, params(one.clone(), one), BatchNormTail::default());
     for (channel, variance) in read(statistics.variance).into_iter().enumerate() {
-        let of_channel: Vec<f64> = exact
-            .chunks(900)
-            .skip(channel)
-            .step_by(2)
-            .flatten()
-            .copied()
-            .collect();
+        let planes = exact.chunks(900).skip(channel).step_by(2);
+        let of_channel: Vec<f64> = planes.flatten().copied().collect();
         let mean = of_channel.iter().sum::<f64>() / of_channel.len() as f64;
         let squares = of_channel.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
         let expected = squares / of_channel.len() as f64;
@@ -391,11 +359,7 @@ fn a_nan_is_not_hidden_by_the_relu() {
     values[5] = f64::NAN;
     let x = tensor(&values, [2, 2, 6, 6], at);
     let one = tensor(&[1.0; 2], [2], at);
-    let relu = BatchNormTail {
-        relu: true,
-        ..BatchNormTail::default()
-    };
-    let y = read(batch_norm_train(x, params(one.clone(), one), relu).0);
+    let y = read(batch_norm_train(x, params(one.clone(), one), relu()).0);
     assert!(y[..36].iter().all(|y| y.is_nan()));
     assert!(y[36..72].iter().all(|y| y.is_finite()));
 }
@@ -427,9 +391,9 @@ fn rounding_is_that_of_a_few_operations() {
                 ..some_case()
             };
             let mut numbers = case.numbers();
-            avoid_the_kink(&case, &mut numbers, &device);
+            avoid_the_kink(&case, &mut numbers, &device, composed);
             let exact = run(&case, &numbers, DType::F64, &device, composed);
-            let fast = run(&case, &numbers, DType::F32, &device, ours);
+            let fast = run(&case, &numbers, DType::F32, &device, batch_norm_train);
             let output = rms_error(&fast.values[0], &exact.values[0]);
             let gradient = match (&fast.gradients[0], &exact.gradients[0]) {
                 (Some(fast), Some(exact)) => rms_error(fast, exact),

@@ -9,7 +9,7 @@ mod common;
 
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Bool, DType, Device, Gradients, Int, Tensor, TensorData};
-use common::{assert_close, random, read, tensor};
+use common::{assert_close, gradient, numbers, random, read};
 use xsam_kernels::{
     AdamStep, BatchNormParams, BatchNormStatistics, BatchNormTail, FeatureStack, SgdStep,
     adam_update, attention, avg_pool2d, batch_norm_inference, batch_norm_train, bias_gelu,
@@ -60,8 +60,7 @@ impl Place {
     /// Without a gradient.
     fn given<const D: usize>(&mut self, shape: [usize; D]) -> Tensor<D> {
         self.made += 1;
-        let values = random(shape.iter().product(), self.made);
-        tensor(&values, shape, (&self.device, self.dtype))
+        numbers(shape, self.made, (&self.device, self.dtype))
     }
 
     /// Without a gradient and off the tape.
@@ -73,8 +72,8 @@ impl Place {
     fn learned<const D: usize>(&mut self, shape: [usize; D]) -> Tensor<D> {
         let made = self.given(shape).require_grad();
         let kept = made.clone();
-        let gradient = move |all: &Gradients| read(kept.grad(all).unwrap());
-        self.learned.push(Box::new(gradient));
+        let of_made = move |all: &Gradients| gradient(&kept, all);
+        self.learned.push(Box::new(of_made));
         made
     }
 
@@ -114,8 +113,8 @@ impl Place {
 
     /// The output is looked at, and the gradients of a loss of it.
     fn learn<const D: usize>(&mut self, output: Tensor<D>) {
-        let slope = self.given(output.dims());
-        let gradients = (output.clone() * slope).sum().backward();
+        let weights = self.given(output.dims());
+        let gradients = (output.clone() * weights).sum().backward();
         self.see(output);
         let found = self.learned.iter().map(|gradient| gradient(&gradients));
         self.values.extend(found);
@@ -135,13 +134,8 @@ fn check(operation: fn(&mut Place)) {
         let found = run(device.clone(), DType::F32);
         assert_eq!(found.len(), exact.len());
         for (i, (found, exact)) in found.iter().zip(&exact).enumerate() {
-            assert_close(
-                &format!("{device:?}: value {i}"),
-                found,
-                exact,
-                TOLERANCE,
-                1.0,
-            );
+            let name = format!("{device:?}: value {i}");
+            assert_close(&name, found, exact, TOLERANCE, 1.0);
         }
     }
 }

@@ -4,7 +4,9 @@
 mod common;
 
 use burn::tensor::{DType, Device, Tensor};
-use common::{assert_close, random, read, tensor, turned};
+use common::{
+    assert_close, gradient, numbers, random, read, same_bits, same_bits_on_threads, viewed,
+};
 use proptest::prelude::*;
 use xsam_kernels::{dropout, dropout_add};
 
@@ -52,14 +54,11 @@ fn the_right_share_goes_and_no_element_knows_of_another() {
 }
 
 fn run(shape: [usize; 3], view: bool, probability: f64, at: (&Device, DType)) -> [Vec<f64>; 2] {
-    let numbers = |seed| {
-        let x = tensor(&random(shape.iter().product(), seed), shape, at);
-        if view { turned(x) } else { x }
-    };
-    let x = numbers(1).require_grad();
+    let x = viewed(numbers(shape, 1, at), view).require_grad();
     let y = dropout(x.clone(), probability, 7);
-    let grads = (y.clone() * numbers(2)).sum().backward();
-    [read(y.inner()), read(x.grad(&grads).unwrap())]
+    let weights = viewed(numbers(shape, 2, at), view);
+    let grads = (y.clone() * weights).sum().backward();
+    [read(y.inner()), gradient(&x, &grads)]
 }
 
 proptest! {
@@ -99,20 +98,15 @@ proptest! {
         let device = Device::flex().autodiff();
         for dtype in [DType::F32, DType::F64] {
             let at = (&device, dtype);
-            let numbers = |seed, view| {
-                let x = tensor(&random(shape.iter().product(), seed), shape, at);
-                if view { turned(x) } else { x }
-            };
             let run = |joined: bool| {
-                let x = numbers(1, views[0]).require_grad();
-                let branch = numbers(2, views[1]).require_grad();
+                let x = viewed(numbers(shape, 1, at), views[0]).require_grad();
+                let branch = viewed(numbers(shape, 2, at), views[1]).require_grad();
                 let y = match joined {
                     true => dropout_add(x.clone(), branch.clone(), probability, 7),
                     false => x.clone() + dropout(branch.clone(), probability, 7),
                 };
-                let grads = (y.clone() * numbers(3, false)).sum().backward();
-                let slopes = [x, branch].map(|x| read(x.grad(&grads).unwrap()));
-                (read(y.inner()), slopes)
+                let grads = (y.clone() * numbers(shape, 3, at)).sum().backward();
+                [read(y.inner()), gradient(&x, &grads), gradient(&branch, &grads)]
             };
             assert_eq!(run(true), run(false));
         }
@@ -129,16 +123,8 @@ fn a_branch_of_another_shape() {
 
 #[test]
 fn the_same_bits_for_any_number_of_threads() {
-    let device = Device::flex().autodiff();
-    let first = run([16, 128, 129], false, 0.3, (&device, DType::F32));
-    let checkpointing = device.clone().gradient_checkpointing();
-    let again = run([16, 128, 129], false, 0.3, (&checkpointing, DType::F32));
-    assert_eq!(again, first);
-    for threads in 1..5 {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        let run = || run([16, 128, 129], false, 0.3, (&device, DType::F32));
-        assert_eq!(pool.build().unwrap().install(run), first);
-    }
+    let run = |device: &Device| run([16, 128, 129], false, 0.3, (device, DType::F32));
+    same_bits_on_threads(|| same_bits(run));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 mod common;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use common::{assert_close, random, read, tensor, turned};
+use common::{assert_close, gradient, numbers, random, read, same_bits_on_threads, tensor, viewed};
 use proptest::prelude::*;
 use xsam_kernels::embedding;
 
@@ -28,31 +28,28 @@ impl Case {
 
 fn run(case: &Case, dtype: DType, device: &Device) -> [Vec<f64>; 2] {
     let at = (device, dtype);
-    let view = |x: Tensor<2>| if case.view { turned(x) } else { x };
-    let weight = random(case.rows * case.width, case.seed);
-    let weight = view(tensor(&weight, [case.rows, case.width], at)).require_grad();
+    let weight = viewed(numbers([case.rows, case.width], case.seed, at), case.view).require_grad();
     let ids = Tensor::<2, Int>::from_data(TensorData::new(case.ids(), case.tokens), device);
     let y = embedding(weight.clone(), ids, case.padding);
     let [batch, tokens] = case.tokens;
     let shape = [batch, tokens, case.width];
     assert_eq!(y.dims(), shape);
-    let slope = tensor(&random(shape.iter().product(), case.seed ^ 2), shape, at);
-    let slope = if case.view { turned(slope) } else { slope };
-    let grads = (y.clone() * slope).sum().backward();
-    [read(y.inner()), read(weight.grad(&grads).unwrap())]
+    let weights = viewed(numbers(shape, case.seed ^ 2, at), case.view);
+    let grads = (y.clone() * weights).sum().backward();
+    [read(y.inner()), gradient(&weight, &grads)]
 }
 
 /// The definition, without tensors.
 fn exact(case: &Case) -> [Vec<f64>; 2] {
     let weight = random(case.rows * case.width, case.seed);
     let ids = case.ids();
-    let slope = random(ids.len() * case.width, case.seed ^ 2);
+    let weights = random(ids.len() * case.width, case.seed ^ 2);
     let (mut y, mut total) = (Vec::new(), vec![0.0; weight.len()]);
-    for (id, slope) in ids.iter().zip(slope.chunks(case.width)) {
+    for (id, weights) in ids.iter().zip(weights.chunks(case.width)) {
         let at = *id as usize * case.width;
         y.extend_from_slice(&weight[at..at + case.width]);
         if case.padding != Some(*id as usize) {
-            for (total, x) in total[at..].iter_mut().zip(slope) {
+            for (total, x) in total[at..].iter_mut().zip(weights) {
                 *total += x;
             }
         }
@@ -93,16 +90,8 @@ fn the_same_bits_for_any_number_of_threads() {
         view: false,
         seed: 3,
     };
-    let first = run(&case, DType::F32, &device);
-    assert_close("dweight", &first[1], &exact(&case)[1], 1e-5, 1.0);
-    for threads in 1..5 {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
-        let again = pool
-            .build()
-            .unwrap()
-            .install(|| run(&case, DType::F32, &device));
-        assert_eq!(again, first);
-    }
+    let [_, dweight] = same_bits_on_threads(|| run(&case, DType::F32, &device));
+    assert_close("dweight", &dweight, &exact(&case)[1], 1e-5, 1.0);
 }
 
 #[test]
@@ -115,9 +104,9 @@ fn a_nan_stays_in_its_row() {
     let grads = y.clone().square().sum().backward();
     let y = read(y.inner());
     assert!(y[0].is_nan() && y[1] == 3.0);
-    let slope = read(weight.grad(&grads).unwrap());
-    assert!(slope[2].is_nan());
-    assert_eq!((slope[0], slope[1], slope[3]), (0.0, 0.0, 6.0));
+    let dweight = gradient(&weight, &grads);
+    assert!(dweight[2].is_nan());
+    assert_eq!((dweight[0], dweight[1], dweight[3]), (0.0, 0.0, 6.0));
 }
 
 fn look_up(id: i64, padding: Option<usize>) -> Vec<f64> {

@@ -4,19 +4,17 @@
 mod common;
 
 use burn::tensor::{DType, Device, Tensor};
-use common::{assert_close, random, read, tensor};
-use xsam_kernels::batch_norm::{
-    BatchNormParams, BatchNormStatistics, BatchNormTail, FeatureStack, batch_norm_inference,
-    batch_norm_train,
-};
+use common::{assert_all_close, assert_close, gradient, read, tensor};
 use xsam_kernels::kinks::{Kinks, record, relu};
-use xsam_kernels::{bias_relu, max_pool2d};
+use xsam_kernels::{
+    BatchNormParams, BatchNormStatistics, BatchNormTail, FeatureStack, batch_norm_inference,
+    batch_norm_train, bias_relu, max_pool2d,
+};
 
 const SHAPE: [usize; 4] = [2, 3, 4, 6];
-const COUNT: usize = 2 * 3 * 4 * 6;
 
 fn numbers(seed: u64, at: (&Device, DType)) -> Tensor<4> {
-    tensor(&random(COUNT, seed), SHAPE, at)
+    common::numbers(SHAPE, seed, at)
 }
 
 fn channels(values: [f64; 3], at: (&Device, DType)) -> Tensor<1> {
@@ -45,8 +43,8 @@ const RECTIFIERS: [(&str, Operation, Operation); 6] = [
     ("relu", |x, _| relu(x), |x, _| x),
     (
         "bias",
-        |x, at| bias_relu(x, tensor(&random(6, 9), [6], at)),
-        |x, at| x + tensor::<1>(&random(6, 9), [6], at).unsqueeze(),
+        |x, at| bias_relu(x, common::numbers([6], 9, at)),
+        |x, at| x + common::numbers::<1>([6], 9, at).unsqueeze(),
     ),
     (
         "batch norm",
@@ -87,10 +85,9 @@ fn stack(x: Tensor<4>) -> FeatureStack<4> {
 fn passed(operation: Operation, x: &Tensor<4>, at: (&Device, DType)) -> [Vec<f64>; 2] {
     let x = x.clone().detach().require_grad();
     let y = operation(x.clone(), at);
-    let size = y.dims();
-    let weights = tensor(&random(y.shape().num_elements(), 5), size, at);
+    let weights = common::numbers(y.dims(), 5, at);
     let grads = (y.clone() * weights).sum().backward();
-    [read(y.inner()), read(x.grad(&grads).unwrap())]
+    [read(y.inner()), gradient(&x, &grads)]
 }
 
 #[test]
@@ -105,9 +102,7 @@ fn to_note_changes_nothing_and_to_hold_at_the_same_place_neither() {
             assert_eq!(kinks.len(), 1, "{name}");
             let held = kinks.hold(|| passed(operation, &x, at)).unwrap();
             for other in [noted, held] {
-                for (other, plain) in other.iter().zip(&plain) {
-                    assert_close(name, other, plain, 1e-5, 1.0);
-                }
+                assert_all_close([name, "its gradient"], &other, &plain, 1e-5, 1.0);
             }
         }
     }
@@ -123,10 +118,9 @@ fn what_was_above_zero_stays_and_the_rest_stays_away() {
         let (start, kinks) = record(|| read(operation(x.clone(), at)));
         let [held, _] = kinks.hold(|| passed(operation, &elsewhere, at)).unwrap();
         let straight = read(linear(elsewhere.clone(), at));
-        let expected = straight.iter().zip(&start);
-        let expected: Vec<f64> = expected
-            .map(|(y, start)| if *start > 0.0 { *y } else { 0.0 })
-            .collect();
+        let sides = straight.iter().zip(&start);
+        let expected = sides.map(|(y, start)| if *start > 0.0 { *y } else { 0.0 });
+        let expected: Vec<f64> = expected.collect();
         assert_close(name, &held, &expected, 1e-5, 1.0);
         // Some have changed sides, or this shows nothing.
         assert_ne!(held, read(operation(elsewhere.clone(), at)), "{name}");
@@ -148,10 +142,10 @@ fn pools_keep_the_places_of_their_maxima() {
         assert_eq!(noted, plain);
         assert_eq!(kinks.hold(|| passed(pool, &x, at)).unwrap(), plain);
         // The gradient says where each maximum was; elsewhere too it goes there.
-        let [values, slope] = kinks.hold(|| passed(pool, &elsewhere, at)).unwrap();
-        assert_close("slope", &slope, &plain[1], 1e-6, 1.0);
+        let [values, dx] = kinks.hold(|| passed(pool, &elsewhere, at)).unwrap();
+        assert_close("dx", &dx, &plain[1], 1e-6, 1.0);
         let free = passed(pool, &elsewhere, at);
-        assert_ne!(slope, free[1]);
+        assert_ne!(dx, free[1]);
         assert!(values.iter().zip(&free[0]).all(|(held, free)| held <= free));
     }
 }
@@ -165,14 +159,10 @@ fn a_pass_of_other_operations_is_told() {
     assert_eq!((kinks.len(), kinks.is_empty()), (2, false));
     assert!(kinks.hold(|| relu(x.clone())).is_none());
     assert!(kinks.hold(|| relu(relu(relu(x.clone())))).is_none());
-    assert!(
-        kinks
-            .hold(|| relu(max_pool2d(x.clone(), [2, 2], [2, 2], [0, 0])))
-            .is_none()
-    );
+    let pooled = |x: &Tensor<4>| max_pool2d(x.clone(), [2, 2], [2, 2], [0, 0]);
+    assert!(kinks.hold(|| relu(pooled(&x))).is_none());
     let half = x.clone().narrow(0, 0, 1);
     assert!(kinks.hold(|| relu(relu(half))).is_none());
-    let pooled = |x: &Tensor<4>| max_pool2d(x.clone(), [2, 2], [2, 2], [0, 0]);
     let (_, pool) = record(|| pooled(&x));
     assert!(pool.hold(|| pooled(&x.clone().narrow(3, 0, 4))).is_none());
     assert!(pool.hold(|| pooled(&x)).is_some());

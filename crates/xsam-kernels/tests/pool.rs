@@ -5,7 +5,7 @@ mod common;
 
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use burn::tensor::{DType, Device, Tensor, module};
-use common::{assert_close, random, read, tensor, turned};
+use common::{assert_all_close, gradient, numbers, read, same_bits, tensor, viewed};
 use proptest::prelude::*;
 use xsam_kernels::{avg_pool2d, global_avg_pool, max_pool2d};
 
@@ -18,17 +18,15 @@ fn run<const D: usize>(
     at: (&Device, DType),
     f: impl Fn(Tensor<4>) -> Tensor<D>,
 ) -> [Vec<f64>; 2] {
-    let x = tensor(&random(shape.iter().product(), seed), shape, at);
-    let x = if view { turned(x) } else { x }.require_grad();
+    let x = viewed(numbers(shape, seed, at), view).require_grad();
     let y = f(x.clone());
-    let slope = tensor(&random(y.dims().iter().product(), seed ^ 1), y.dims(), at);
-    let grads = (y.clone() * slope).sum().backward();
-    [read(y.inner()), read(x.grad(&grads).unwrap())]
+    let weights = numbers(y.dims(), seed ^ 1, at);
+    let grads = (y.clone() * weights).sum().backward();
+    [read(y.inner()), gradient(&x, &grads)]
 }
 
 fn compare(actual: &[Vec<f64>; 2], expected: &[Vec<f64>; 2]) {
-    assert_close("y", &actual[0], &expected[0], TOLERANCE, 1e-3);
-    assert_close("dx", &actual[1], &expected[1], TOLERANCE, 1e-3);
+    assert_all_close(["y", "dx"], actual, expected, TOLERANCE, 1e-3);
 }
 
 fn shapes() -> impl Strategy<Value = [usize; 4]> {
@@ -96,45 +94,33 @@ fn other_windows_and_formats_are_burns_own() {
     }
     let composed = |x: Tensor<4>| x.mean_dim(3).mean_dim(2).reshape([3, 5]);
     let exact = run(shape, 5, false, (&device, DType::F64), composed);
-    compare(
-        &run(shape, 5, false, (&device, DType::F64), global_avg_pool),
-        &exact,
-    );
+    let own = run(shape, 5, false, (&device, DType::F64), global_avg_pool);
+    compare(&own, &exact);
 }
 
 #[test]
 fn the_same_input_gives_the_same_bits() {
-    let device = Device::flex().autodiff();
-    let checkpointing = device.clone().gradient_checkpointing();
-    let own = |x| max_pool2d(x, [2, 2], [2, 2], [0, 0]);
     let shape = [9, 33, 17, 18];
+    let maximum = |x| max_pool2d(x, [2, 2], [2, 2], [0, 0]);
     let average = |x| avg_pool2d(x, [2, 2], [2, 2], [0, 0], true);
-    let first = run(shape, 6, false, (&device, DType::F32), own);
-    let averages = run(shape, 6, false, (&device, DType::F32), average);
-    let means = run(shape, 6, false, (&device, DType::F32), global_avg_pool);
-    for device in [&device, &checkpointing] {
-        let at = (device, DType::F32);
-        assert_eq!(run(shape, 6, false, at, own), first);
-        assert_eq!(run(shape, 6, false, at, average), averages);
-        assert_eq!(run(shape, 6, false, at, global_avg_pool), means);
-    }
+    same_bits(|device| run(shape, 6, false, (device, DType::F32), maximum));
+    same_bits(|device| run(shape, 6, false, (device, DType::F32), average));
+    same_bits(|device| run(shape, 6, false, (device, DType::F32), global_avg_pool));
 }
 
 #[test]
 fn the_first_of_equals_wins_and_nan_over_all() {
     let device = Device::flex().autodiff();
     let at = (&device, DType::F32);
-    let x = tensor(
-        &[1.0, 1.0, 2.0, f64::NAN, 1.0, 1.0, 2.0, 3.0],
-        [1, 1, 2, 4],
-        at,
-    )
-    .require_grad();
+    let values = [1.0, 1.0, 2.0, f64::NAN, 1.0, 1.0, 2.0, 3.0];
+    let x = tensor(&values, [1, 1, 2, 4], at).require_grad();
     let y = max_pool2d(x.clone(), [2, 2], [2, 2], [0, 0]);
     let values = read(y.clone());
     assert_eq!(values[0], 1.0);
     assert!(values[1].is_nan());
     let grads = y.sum().backward();
-    let slope = read(x.grad(&grads).unwrap());
-    assert_eq!(slope, [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]);
+    assert_eq!(
+        gradient(&x, &grads),
+        [1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0]
+    );
 }

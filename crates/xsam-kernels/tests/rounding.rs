@@ -5,15 +5,14 @@
 mod common;
 
 use burn::tensor::{DType, Device, Tensor};
-use common::{random, read, tensor};
+use common::{numbers, read};
 use xsam_kernels::{Kernels, SgdStep, combine, set_kernels, sgd_update};
 
 /// More than one piece, and no multiple of any vector.
 const LENGTH: usize = 150_003;
 
 fn input(seed: u64) -> Tensor<1> {
-    let at = (&Device::flex(), DType::F32);
-    tensor(&random(LENGTH, seed), [LENGTH], at)
+    numbers([LENGTH], seed, (&Device::flex(), DType::F32))
 }
 
 fn on_both(run: impl Fn() -> Vec<f64>) {
@@ -29,10 +28,8 @@ fn on_both(run: impl Fn() -> Vec<f64>) {
 fn the_kernels_round_as_the_composed_form() {
     for factor in [1.0, 0.3] {
         on_both(|| {
-            read(combine(
-                (factor, input(1)),
-                &[(0.7, input(2)), (-0.1, input(3))],
-            ))
+            let rest = [(0.7, input(2)), (-0.1, input(3))];
+            read(combine((factor, input(1)), &rest))
         });
     }
     for (momentum, nesterov) in [(0.0, false), (0.9, false), (0.9, true)] {

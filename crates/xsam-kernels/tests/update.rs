@@ -7,7 +7,7 @@ use burn::optim::decay::WeightDecayConfig;
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{self, Optimizer};
 use burn::tensor::{DType, Device, Tensor};
-use common::{assert_close, random, read, tensor, turned};
+use common::{assert_close, numbers, place, random, read, same_bits_on_threads, tensor, viewed};
 use proptest::prelude::*;
 use xsam_kernels::{AdamStep, SgdStep, adam_update, sgd_update};
 
@@ -16,9 +16,7 @@ const STEPS: usize = 4;
 
 /// Weights, or the gradient of a step.
 fn input(shape: [usize; 2], seed: u64, view: bool, dtype: DType) -> Tensor<2> {
-    let device = Device::flex();
-    let x = tensor(&random(shape[0] * shape[1], seed), shape, (&device, dtype));
-    if view { turned(x) } else { x }
+    viewed(numbers(shape, seed, (&Device::flex(), dtype)), view)
 }
 
 fn shapes() -> impl Strategy<Value = [usize; 2]> {
@@ -66,6 +64,13 @@ fn burns(shape: [usize; 2], seed: u64, lr: f64, optimizer: impl Optimizer) -> Ve
     read(weight)
 }
 
+const SGD: SgdStep = SgdStep {
+    learning_rate: 0.1,
+    momentum: 0.9,
+    weight_decay: 0.01,
+    nesterov: false,
+};
+
 const ADAM: AdamStep = AdamStep {
     learning_rate: 0.02,
     beta_1: 0.9,
@@ -95,7 +100,7 @@ proptest! {
 
     #[test]
     fn adam_in_single_precision(shape in shapes(), seed: u64, view: bool, decoupled: bool) {
-        // The change goes by the slope's sign where the slope is far above epsilon. Weight decay and
+        // The change goes by the gradient's sign where the gradient is far above epsilon. Weight decay and
         // gradient may cancel to a rounding, whose sign means nothing; this epsilon is above them.
         let step = AdamStep { decoupled, epsilon: 1e-3, ..ADAM };
         let exact = adam(shape, seed, view, &step, DType::F64);
@@ -107,30 +112,20 @@ proptest! {
 fn sgd_is_what_its_documentation_says() {
     let shape = [3, 37];
     for nesterov in [false, true] {
-        let step = SgdStep {
-            learning_rate: 0.1,
-            momentum: 0.9,
-            weight_decay: 0.01,
-            nesterov,
-        };
+        let step = SgdStep { nesterov, ..SGD };
         let mut weight = read(input(shape, 1, false, DType::F64));
         let mut velocity = vec![0.0; weight.len()];
         for i in 0..STEPS {
             let gradient = read(input(shape, gradient_seed(1, i), false, DType::F64));
             for ((w, v), g) in weight.iter_mut().zip(&mut velocity).zip(gradient) {
-                let slope = g + 0.01 * *w;
-                *v = 0.9 * *v + slope;
-                *w -= 0.1 * if nesterov { slope + 0.9 * *v } else { *v };
+                let g = g + 0.01 * *w;
+                *v = 0.9 * *v + g;
+                *w -= 0.1 * if nesterov { g + 0.9 * *v } else { *v };
             }
         }
         for (dtype, tolerance) in [(DType::F64, 1e-14), (DType::F32, TOLERANCE)] {
-            assert_close(
-                "w",
-                &sgd(shape, 1, false, &step, dtype),
-                &weight,
-                tolerance,
-                1.0,
-            );
+            let found = sgd(shape, 1, false, &step, dtype);
+            assert_close("w", &found, &weight, tolerance, 1.0);
         }
     }
 }
@@ -145,9 +140,9 @@ fn adam_is_what_its_documentation_says() {
             let gradient = read(input(shape, gradient_seed(2, i), false, DType::F64));
             let time = i as i32 + 1;
             for ((w, [m, v]), g) in weight.iter_mut().zip(&mut moments).zip(gradient) {
-                let slope = if decoupled { g } else { g + 0.1 * *w };
-                *m = 0.9 * *m + 0.1 * slope;
-                *v = 0.999 * *v + 0.001 * slope * slope;
+                let g = if decoupled { g } else { g + 0.1 * *w };
+                *m = 0.9 * *m + 0.1 * g;
+                *v = 0.999 * *v + 0.001 * g * g;
                 if decoupled {
                     *w *= 1.0 - 0.02 * 0.1;
                 }
@@ -157,13 +152,8 @@ fn adam_is_what_its_documentation_says() {
         }
         let step = AdamStep { decoupled, ..ADAM };
         for (dtype, tolerance) in [(DType::F64, 1e-13), (DType::F32, 1e-5)] {
-            assert_close(
-                "w",
-                &adam(shape, 2, false, &step, dtype),
-                &weight,
-                tolerance,
-                1.0,
-            );
+            let found = adam(shape, 2, false, &step, dtype);
+            assert_close("w", &found, &weight, tolerance, 1.0);
         }
     }
 }
@@ -172,12 +162,7 @@ fn adam_is_what_its_documentation_says() {
 fn burns_optimizers_agree() {
     let shape = [5, 41];
     for nesterov in [false, true] {
-        let step = SgdStep {
-            learning_rate: 0.1,
-            momentum: 0.9,
-            weight_decay: 0.01,
-            nesterov,
-        };
+        let step = SgdStep { nesterov, ..SGD };
         let momentum = MomentumConfig {
             momentum: 0.9,
             dampening: 0.0,
@@ -188,13 +173,8 @@ fn burns_optimizers_agree() {
             .with_weight_decay(Some(WeightDecayConfig::new(0.01)))
             .build();
         let theirs = burns(shape, 3, 0.1, theirs);
-        assert_close(
-            "sgd",
-            &sgd(shape, 3, false, &step, DType::F32),
-            &theirs,
-            TOLERANCE,
-            1.0,
-        );
+        let own = sgd(shape, 3, false, &step, DType::F32);
+        assert_close("sgd", &own, &theirs, TOLERANCE, 1.0);
     }
     // Burn keeps the betas, and one minus them, in single precision.
     let tolerance = 1e-4;
@@ -210,62 +190,42 @@ fn burns_optimizers_agree() {
         .with_weight_decay(0.1)
         .build();
     let theirs = burns(shape, 4, 0.02, theirs);
-    let own = adam(
-        shape,
-        4,
-        false,
-        &AdamStep {
-            decoupled: true,
-            ..ADAM
-        },
-        DType::F32,
-    );
+    let step = AdamStep {
+        decoupled: true,
+        ..ADAM
+    };
+    let own = adam(shape, 4, false, &step, DType::F32);
     assert_close("adamw", &own, &theirs, tolerance, 1.0);
+}
+
+/// Of the weights and both moments.
+fn places(weight: &Tensor<2>, [first, second]: &[Tensor<2>; 2]) -> [*const u8; 3] {
+    [place(weight), place(first), place(second)]
 }
 
 #[test]
 fn shared_tensors_are_left_alone_and_others_reused() {
     let shape = [2, 70_000];
-    let place = |x: &Tensor<2>| {
-        let data = x
-            .clone()
-            .try_into_primitive::<burn::backend::Flex>()
-            .unwrap();
-        data.bytes().as_ptr()
-    };
     let weight = || input(shape, 5, false, DType::F32);
     let gradient = || input(shape, 6, false, DType::F32);
-    let sgd = SgdStep {
-        learning_rate: 0.1,
-        momentum: 0.9,
-        weight_decay: 0.01,
-        nesterov: false,
-    };
     let adam = AdamStep { time: 1, ..ADAM };
 
     let (own, velocity) = (weight(), weight());
     let before = [place(&own), place(&velocity)];
-    let (own, velocity) = sgd_update(own, gradient(), Some(velocity), &sgd);
+    let (own, velocity) = sgd_update(own, gradient(), Some(velocity), &SGD);
     assert_eq!([place(&own), place(&velocity.unwrap())], before);
 
     let (kept, velocity) = (weight(), weight());
-    let (new, _) = sgd_update(kept.clone(), gradient(), Some(velocity.clone()), &sgd);
-    assert_eq!(
-        read(new),
-        read(own),
-        "shared or not, the result is the same"
-    );
+    let (new, _) = sgd_update(kept.clone(), gradient(), Some(velocity.clone()), &SGD);
+    assert_eq!(read(new), read(own), "shared or not, the same comes out");
     assert_eq!(read(kept), read(weight()));
     assert_eq!(read(velocity), read(weight()));
 
     let moments = [weight().abs(), weight().abs()];
     let own = weight();
-    let before = [place(&own), place(&moments[0]), place(&moments[1])];
+    let before = places(&own, &moments);
     let (own, moments) = adam_update(own, gradient(), Some(moments), &adam);
-    assert_eq!(
-        [place(&own), place(&moments[0]), place(&moments[1])],
-        before
-    );
+    assert_eq!(places(&own, &moments), before);
 }
 
 #[test]
@@ -277,10 +237,8 @@ fn what_is_not_a_number_stays_none() {
         let gradient = || tensor(&values, shape, (&Device::flex(), DType::F32));
         let weight = || input(shape, 8, false, DType::F32);
         let sgd = SgdStep {
-            learning_rate: 0.1,
-            momentum: 0.9,
             weight_decay: 0.0,
-            nesterov: false,
+            ..SGD
         };
         let plain = SgdStep {
             momentum: 0.0,
@@ -301,22 +259,12 @@ fn what_is_not_a_number_stays_none() {
 #[test]
 fn the_number_of_threads_does_not_matter() {
     let step = SgdStep {
-        learning_rate: 0.1,
-        momentum: 0.9,
-        weight_decay: 0.01,
         nesterov: true,
+        ..SGD
     };
-    let run = || {
+    same_bits_on_threads(|| {
         let shape = [3, 100_003];
         let adam = adam(shape, 9, false, &ADAM, DType::F32);
         (sgd(shape, 9, false, &step, DType::F32), adam)
-    };
-    let first = run();
-    for threads in 1..4 {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        assert!(pool.install(run) == first, "{threads} threads");
-    }
+    });
 }

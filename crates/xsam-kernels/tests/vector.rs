@@ -4,7 +4,7 @@
 mod common;
 
 use burn::tensor::{DType, Device, Tensor};
-use common::{assert_close, random, read, tensor, turned};
+use common::{assert_close, numbers, place, random, read, same_bits_on_threads, tensor, viewed};
 use proptest::prelude::*;
 use xsam_kernels::{combine, dot, scaled_ascent, squared_chords};
 
@@ -26,9 +26,8 @@ fn inputs(shape: [usize; 2], count: usize, seed: u64, view: bool, dtype: DType) 
     let device = Device::flex();
     (0..count)
         .map(|i| {
-            let values = random(shape[0] * shape[1], seed.wrapping_add(i as u64));
-            let x = tensor(&values, shape, (&device, dtype));
-            if view && i % 2 == 0 { turned(x) } else { x }
+            let x = numbers(shape, seed.wrapping_add(i as u64), (&device, dtype));
+            viewed(x, view && i % 2 == 0)
         })
         .collect()
 }
@@ -106,13 +105,10 @@ fn what_is_not_a_number_stays_none() {
         values[at] = bad;
         let at_device = (&device, DType::F32);
         let x = || tensor::<1>(&values, [values.len()], at_device);
-        let y = || tensor::<1>(&random(values.len(), 2), [values.len()], at_device);
+        let y = || numbers::<1>([values.len()], 2, at_device);
         assert!(!total(dot(x(), x())).is_finite());
-        assert!(
-            squared_chords((1.0, x()), (1.0, y()))
-                .into_iter()
-                .all(|s| !total(s).is_finite())
-        );
+        let chords = squared_chords((1.0, x()), (1.0, y())).map(total);
+        assert!(chords.iter().all(|square| !square.is_finite()));
         assert!(!read(combine((1.0, y()), &[(2.0, x())]))[at].is_finite());
         assert!(!read(combine((2.0, x()), &[(1.0, y())]))[at].is_finite());
         let (direction, square) = scaled_ascent(x(), y(), 0.0);
@@ -135,34 +131,17 @@ fn half_precision_is_widened_before_it_is_squared() {
 #[test]
 fn sums_do_not_depend_on_the_number_of_threads() {
     let device = Device::flex();
-    let x = tensor::<1>(&random(1_000_003, 3), [1_000_003], (&device, DType::F32));
-    let y = tensor::<1>(&random(1_000_003, 4), [1_000_003], (&device, DType::F32));
-    let run = || {
+    let [x, y] = [3, 4].map(|seed| numbers::<1>([1_000_003], seed, (&device, DType::F32)));
+    same_bits_on_threads(|| {
         let [a, b] = squared_chords((0.3, x.clone()), (0.7, y.clone())).map(total);
         let (_, c) = scaled_ascent(x.clone(), y.clone(), 0.01);
         [total(dot(x.clone(), y.clone())), a, b, total(c)].map(f64::to_bits)
-    };
-    let first = run();
-    for threads in 1..4 {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .build()
-            .unwrap();
-        assert_eq!(pool.install(run), first, "{threads} threads");
-    }
+    });
 }
 
 #[test]
 fn a_tensor_of_its_own_is_reused() {
-    let device = Device::flex();
-    let x = tensor::<1>(&random(100, 5), [100], (&device, DType::F32));
-    let place = |x: &Tensor<1>| {
-        let data = x
-            .clone()
-            .try_into_primitive::<burn::backend::Flex>()
-            .unwrap();
-        data.bytes().as_ptr()
-    };
+    let x = numbers::<1>([100], 5, (&Device::flex(), DType::F32));
     let before = place(&x);
     let y = x.zeros_like();
     assert_eq!(place(&combine((0.5, x), &[(1.0, y)])), before);
@@ -172,8 +151,9 @@ fn a_tensor_of_its_own_is_reused() {
 #[should_panic(expected = "different shapes")]
 fn other_shapes_are_refused() {
     let device = Device::flex();
-    dot(
+    let (three, one) = (
         Tensor::<1>::zeros([3], &device),
         Tensor::zeros([1], &device),
     );
+    dot(three, one);
 }

@@ -4,11 +4,13 @@
 use burn::backend::Flex;
 use burn::backend::tensor::FloatTensor;
 use burn::tensor::{Bool, Device, Int, Shape, Tensor, TensorData};
+use xsam_kernels::operations::{
+    AttentionInputs, AttentionOps, CrossEntropyOps, DropoutOps, EmbeddingOps, FeedForwardOps,
+    KeyMask, LayerNormOps, LinearOps, SoftmaxOps,
+};
 use xsam_kernels::{
-    Activation, AttentionInputs, AttentionKernels, CrossEntropyKernels, DropoutKernels,
-    EmbeddingKernels, FeedForwardKernels, LayerNormKernels, LinearKernels, SoftmaxKernels,
-    attention, bias_gelu, bias_relu, cross_entropy, dropout, embedding, layer_norm, linear,
-    softmax, tied_linear,
+    Activation, attention, bias_gelu, bias_relu, cross_entropy, dropout, embedding, layer_norm,
+    linear, softmax, tied_linear,
 };
 
 use super::{Operation, Passes};
@@ -45,6 +47,13 @@ pub(super) fn operations() -> Vec<Operation> {
 
 fn operation(name: &'static str, prepare: fn() -> Passes) -> Operation {
     Operation { name, prepare }
+}
+
+fn passes<F, B>(forward: impl Fn() -> F + 'static, backward: impl Fn() -> B + 'static) -> Passes {
+    Passes {
+        forward: Box::new(move || drop(forward())),
+        backward: Box::new(move || drop(backward())),
+    }
 }
 
 type Flat = FloatTensor<Flex>;
@@ -85,30 +94,24 @@ fn norm() -> Passes {
     let (x, weight, bias) = (tensor([ROWS, WIDTH]), tensor([WIDTH]), tensor([WIDTH]));
     let (gradient, input) = (flat([ROWS, WIDTH]), flat([ROWS, WIDTH]));
     let (scale, shift) = (flat([WIDTH]), flat([WIDTH]));
-    let (_, rows) = Flex::row_norm_value(input.clone(), scale.clone(), shift, EPSILON);
-    Passes {
-        forward: Box::new(move || {
-            layer_norm(x.clone(), weight.clone(), bias.clone(), EPSILON);
-        }),
-        backward: Box::new(move || {
+    let (_, rows) = Flex::row_norm(input.clone(), scale.clone(), shift, EPSILON);
+    passes(
+        move || layer_norm(x.clone(), weight.clone(), bias.clone(), EPSILON),
+        move || {
             let (gradient, input, scale) = (gradient.clone(), input.clone(), scale.clone());
-            Flex::row_norm_slopes(gradient, input, scale, rows.clone(), EPSILON);
-        }),
-    }
+            Flex::row_norm_backward(gradient, input, scale, rows.clone(), EPSILON)
+        },
+    )
 }
 
 fn probabilities() -> Passes {
     let shape = [SENTENCES, HEADS, TOKENS, TOKENS];
     let x = tensor(shape);
-    let (gradient, output) = (flat(shape), Flex::row_softmax_value(flat(shape)));
-    Passes {
-        forward: Box::new(move || {
-            softmax(x.clone());
-        }),
-        backward: Box::new(move || {
-            Flex::row_softmax_slope(gradient.clone(), output.clone());
-        }),
-    }
+    let (gradient, output) = (flat(shape), Flex::row_softmax(flat(shape)));
+    passes(
+        move || softmax(x.clone()),
+        move || Flex::row_softmax_backward(gradient.clone(), output.clone()),
+    )
 }
 
 fn attend(causal: bool) -> Passes {
@@ -120,25 +123,23 @@ fn attend(causal: bool) -> Passes {
     let padding: Vec<bool> = (0..ROWS).map(padding).collect();
     let padding = TensorData::new(padding, [SENTENCES, TOKENS]);
     let mask = Tensor::<2, Bool>::from_data(padding.clone(), &Device::flex());
-    let inputs = AttentionInputs {
+    let inputs = AttentionInputs::<Flex> {
         query: flat(shape),
         key: flat(shape),
         value: flat(shape),
-        mask: Some(Flat::from_data(padding)),
+        mask: KeyMask::Some(Flat::from_data(padding)),
         scale,
         causal,
     };
     let gradient = flat(shape);
-    let (_, rows) = Flex::attention_value(inputs.clone());
-    Passes {
-        forward: Box::new(move || {
+    let (_, rows) = Flex::attend(inputs.clone());
+    passes(
+        move || {
             let (query, key, value) = (query.clone(), key.clone(), value.clone());
-            attention(query, key, value, Some(mask.clone()), scale, causal);
-        }),
-        backward: Box::new(move || {
-            Flex::attention_slopes(gradient.clone(), inputs.clone(), rows.clone());
-        }),
-    }
+            attention(query, key, value, Some(mask.clone()), scale, causal)
+        },
+        move || Flex::attend_backward(gradient.clone(), inputs.clone(), rows.clone()),
+    )
 }
 
 fn entropy() -> Passes {
@@ -146,16 +147,14 @@ fn entropy() -> Passes {
     let classes = Tensor::<1, Int>::from_data(targets.clone(), &Device::flex());
     let (input, targets) = (flat([ROWS, CLASSES]), Flat::from_data(targets));
     let gradient = Flat::from_data(TensorData::new(vec![1f32], Shape::new([1])));
-    let (_, rows) = Flex::cross_entropy_value(input.clone(), targets.clone(), SMOOTHING);
-    Passes {
-        forward: Box::new(move || {
-            cross_entropy(logits.clone(), classes.clone(), SMOOTHING);
-        }),
-        backward: Box::new(move || {
+    let (_, rows) = Flex::mean_cross_entropy(input.clone(), targets.clone(), SMOOTHING);
+    passes(
+        move || cross_entropy(logits.clone(), classes.clone(), SMOOTHING),
+        move || {
             let (gradient, input, targets) = (gradient.clone(), input.clone(), targets.clone());
-            Flex::cross_entropy_slope(gradient, input, targets, rows.clone(), SMOOTHING);
-        }),
-    }
+            Flex::mean_cross_entropy_backward(gradient, input, targets, rows.clone(), SMOOTHING)
+        },
+    )
 }
 
 fn look_up() -> Passes {
@@ -163,14 +162,10 @@ fn look_up() -> Passes {
     let ids = Tensor::<2, Int>::from_data(words.clone(), &Device::flex());
     let (weight, words) = (flat([WORDS, WIDTH]), Flat::from_data(words));
     let gradient = flat([SENTENCES, TOKENS, WIDTH]);
-    Passes {
-        forward: Box::new(move || {
-            embedding(table.clone(), ids.clone(), Some(0));
-        }),
-        backward: Box::new(move || {
-            Flex::look_up_slope(gradient.clone(), weight.clone(), words.clone(), Some(0));
-        }),
-    }
+    passes(
+        move || embedding(table.clone(), ids.clone(), Some(0)),
+        move || Flex::look_up_backward(gradient.clone(), weight.clone(), words.clone(), Some(0)),
+    )
 }
 
 fn hidden(activation: Activation) -> Passes {
@@ -178,32 +173,26 @@ fn hidden(activation: Activation) -> Passes {
     let (gradient, input, shift) = (flat([ROWS, HIDDEN]), flat([ROWS, HIDDEN]), flat([HIDDEN]));
     let kept = match activation {
         Activation::Gelu => input,
-        Activation::Relu => Flex::activation_value(input, shift.clone(), activation),
+        Activation::Relu => Flex::activate(input, shift.clone(), activation),
     };
-    Passes {
-        forward: Box::new(move || {
+    passes(
+        move || {
             let (x, bias) = (x.clone(), bias.clone());
             match activation {
                 Activation::Gelu => bias_gelu(x, bias),
                 Activation::Relu => bias_relu(x, bias),
-            };
-        }),
-        backward: Box::new(move || {
-            Flex::activation_slopes(gradient.clone(), kept.clone(), shift.clone(), activation);
-        }),
-    }
+            }
+        },
+        move || Flex::activate_backward(gradient.clone(), kept.clone(), shift.clone(), activation),
+    )
 }
 
 fn thin() -> Passes {
     let (x, gradient) = (tensor([ROWS, WIDTH]), flat([ROWS, WIDTH]));
-    Passes {
-        forward: Box::new(move || {
-            dropout(x.clone(), DROPPED, 1);
-        }),
-        backward: Box::new(move || {
-            Flex::thinned(gradient.clone(), DROPPED, 1);
-        }),
-    }
+    passes(
+        move || dropout(x.clone(), DROPPED, 1),
+        move || Flex::drop_out(gradient.clone(), DROPPED, 1),
+    )
 }
 
 fn weigh() -> Passes {
@@ -211,29 +200,25 @@ fn weigh() -> Passes {
     let bias = tensor([WIDTH]);
     let (gradient, input) = (flat([LINEAR_ROWS, WIDTH]), flat([LINEAR_ROWS, WIDTH]));
     let matrix = flat([WIDTH, WIDTH]);
-    Passes {
-        forward: Box::new(move || {
-            linear(x.clone(), weight.clone(), Some(bias.clone()));
-        }),
-        backward: Box::new(move || {
-            Flex::linear_input_slope(gradient.clone(), matrix.clone(), false);
-            Flex::linear_weight_slope(gradient.clone(), input.clone(), false);
-            Flex::linear_bias_slope(gradient.clone());
-        }),
-    }
+    passes(
+        move || linear(x.clone(), weight.clone(), Some(bias.clone())),
+        move || {
+            Flex::input_gradient(gradient.clone(), matrix.clone(), false);
+            Flex::weight_gradient(gradient.clone(), input.clone(), false);
+            Flex::bias_gradient(gradient.clone())
+        },
+    )
 }
 
 fn weigh_by_table() -> Passes {
     let (x, table) = (tensor([LINEAR_ROWS, WIDTH]), tensor([WORDS, WIDTH]));
     let (gradient, input) = (flat([LINEAR_ROWS, WORDS]), flat([LINEAR_ROWS, WIDTH]));
     let matrix = flat([WORDS, WIDTH]);
-    Passes {
-        forward: Box::new(move || {
-            tied_linear(x.clone(), table.clone());
-        }),
-        backward: Box::new(move || {
-            Flex::linear_input_slope(gradient.clone(), matrix.clone(), true);
-            Flex::linear_weight_slope(gradient.clone(), input.clone(), true);
-        }),
-    }
+    passes(
+        move || tied_linear(x.clone(), table.clone()),
+        move || {
+            Flex::input_gradient(gradient.clone(), matrix.clone(), true);
+            Flex::weight_gradient(gradient.clone(), input.clone(), true)
+        },
+    )
 }

@@ -4,49 +4,57 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, TensorMetadata};
 use burn::tensor::Shape;
 
-use super::{
-    Inputs, Normalised, Residual, Saved, SavedTail, Slopes, Statistics, inverse_deviation,
-};
+use super::{Channels, InputGradients, Normalised, Saved, SavedTail, inverse_deviation};
+use crate::optional::Optional;
 
-pub(super) fn forward<B: Backend>(inputs: Inputs<B>) -> Normalised<B> {
-    let Inputs {
-        x,
+pub(super) fn forward<B: Backend>(
+    x: FloatTensor<B>,
+    channels: Channels<B>,
+    residual: Optional<B>,
+    relu: bool,
+) -> Normalised<B> {
+    let all_known = channels.are_known();
+    let Channels {
         weight,
         bias,
         epsilon,
-        ..
-    } = inputs;
-    let (mut output, mean, variance) = match inputs.statistics {
-        Statistics::OfBatch => {
-            let result = B::batch_norm_train(x, weight, bias, epsilon);
-            (result.output, result.mean, result.variance)
+        mean,
+        variance,
+    } = channels;
+    let mut result = if all_known {
+        Normalised {
+            output: B::batch_norm(x, weight, bias, mean.clone(), variance.clone(), epsilon),
+            mean,
+            variance,
         }
-        Statistics::Given { mean, variance } => {
-            let output = B::batch_norm(x, weight, bias, mean.clone(), variance.clone(), epsilon);
-            (output, mean, variance)
+    } else {
+        let result = B::batch_norm_train(x, weight, bias, epsilon);
+        Normalised {
+            output: result.output,
+            mean: result.mean,
+            variance: result.variance,
         }
     };
-    if let Residual::Added(residual) = inputs.residual {
-        output = B::float_add(output, residual);
+    if let Optional::Some(residual) = residual {
+        result.output = B::float_add(result.output, residual);
     }
-    if inputs.relu {
-        output = B::relu(output);
+    if relu {
+        result.output = B::relu(result.output);
     }
-    Normalised {
-        output,
-        mean,
-        variance,
-    }
+    result
 }
 
-pub(super) fn backward<B: Backend>(gradient: FloatTensor<B>, saved: Saved<B>) -> Slopes<B> {
+pub(super) fn backward<B: Backend>(gradient: FloatTensor<B>, saved: Saved<B>) -> InputGradients<B> {
     let Saved {
         x,
-        weight,
-        bias,
-        mean,
-        variance,
-        epsilon,
+        channels:
+            Channels {
+                weight,
+                bias,
+                epsilon,
+                mean,
+                variance,
+            },
         given,
         tail,
     } = saved;
@@ -70,14 +78,13 @@ pub(super) fn backward<B: Backend>(gradient: FloatTensor<B>, saved: Saved<B>) ->
         )
     });
     let result = B::batch_norm_train_backward(x, weight, mean, variance, epsilon, gradient.clone());
-    let x_grad = match scale {
-        Some(scale) => B::float_mul(gradient.clone(), scale),
-        None => result.x_grad,
-    };
-    Slopes {
-        x: x_grad,
+    InputGradients {
+        x: match scale {
+            Some(scale) => B::float_mul(gradient.clone(), scale),
+            None => result.x_grad,
+        },
         weight: result.gamma_grad,
         bias: result.beta_grad,
-        residual: has_residual.then_some(gradient),
+        residual: Optional::new(has_residual.then_some(gradient)),
     }
 }

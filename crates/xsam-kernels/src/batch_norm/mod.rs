@@ -6,12 +6,15 @@ mod flex;
 mod stack;
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, ExtensionType, Scalar, backend_extension};
+use burn::backend::{Backend, Dispatch, ExtensionType, Scalar, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 
 use crate::kinks;
+use crate::optional::Optional;
 
-pub use stack::{FeatureStack, Link, StackInputs, StackKernels, StackOps, StackSlopes};
+pub use stack::FeatureStack;
+#[cfg(feature = "gpu")]
+pub(crate) use stack::StackKernels;
 
 /// What batch norm does to a channel besides normalising it.
 #[derive(Clone, Debug)]
@@ -42,6 +45,17 @@ pub struct BatchNormStatistics {
     pub variance: Tensor<1>,
 }
 
+impl BatchNormStatistics {
+    /// Those of no channel of `x`.
+    fn unknown<const D: usize>(x: &Tensor<D>) -> Self {
+        let none = || Tensor::empty([0], (&x.device(), x.dtype()));
+        Self {
+            mean: none(),
+            variance: none(),
+        }
+    }
+}
+
 /// Batch norm with the statistics of the batch, which are returned as well:
 /// `act(weight * (x - mean) / sqrt(variance + epsilon) + bias + residual)`.
 ///
@@ -61,14 +75,8 @@ pub fn batch_norm_train<const D: usize>(
     params: BatchNormParams,
     tail: BatchNormTail<D>,
 ) -> (Tensor<D>, BatchNormStatistics) {
-    let relu = tail.relu;
-    let result = normalised(x, params, Statistics::OfBatch, tail);
-    let statistics = BatchNormStatistics {
-        mean: Tensor::from_dispatch(result.mean),
-        variance: Tensor::from_dispatch(result.variance),
-    };
-    let output = kinks::rest(Tensor::from_dispatch(result.output), relu);
-    (output, statistics)
+    let unknown = BatchNormStatistics::unknown(&x);
+    normalised(x, params, unknown, tail)
 }
 
 /// Batch norm with given statistics, as in evaluation; otherwise as [`batch_norm_train`].
@@ -87,40 +95,27 @@ pub fn batch_norm_inference<const D: usize>(
     for tensor in [&statistics.mean, &statistics.variance] {
         check_channels(x.dims(), tensor);
     }
-    let given = Statistics::Given {
-        mean: statistics.mean.into_dispatch(),
-        variance: statistics.variance.into_dispatch(),
-    };
-    let relu = tail.relu;
-    let output = Tensor::from_dispatch(normalised(x, params, given, tail).output);
-    kinks::rest(output, relu)
+    normalised(x, params, statistics, tail).0
 }
 
 fn normalised<const D: usize>(
     x: Tensor<D>,
     params: BatchNormParams,
-    statistics: Statistics<Dispatch>,
+    known: BatchNormStatistics,
     tail: BatchNormTail<D>,
-) -> Normalised<Dispatch> {
-    for tensor in [&params.weight, &params.bias] {
-        check_channels(x.dims(), tensor);
-    }
+) -> (Tensor<D>, BatchNormStatistics) {
+    let channels = Channels::new(x.dims(), params, known);
     if let Some(residual) = &tail.residual {
         let (actual, expected) = (residual.dims(), x.dims());
         assert_eq!(actual, expected, "the residual has another shape than x");
     }
-    <Dispatch as BatchNormOps>::normalise(Inputs {
-        x: x.into_dispatch(),
-        weight: params.weight.into_dispatch(),
-        bias: params.bias.into_dispatch(),
-        epsilon: params.epsilon,
-        statistics,
-        residual: match tail.residual {
-            Some(residual) => Residual::Added(residual.into_dispatch()),
-            None => Residual::None,
-        },
-        relu: tail.relu && !kinks::are_watched(),
-    })
+    let result = <Dispatch as BatchNormOps>::normalise(
+        x.into_dispatch(),
+        channels,
+        Optional::new(tail.residual.map(Tensor::into_dispatch)),
+        tail.relu && !kinks::are_watched(),
+    );
+    result.with_rest(tail.relu)
 }
 
 fn check_channels<const D: usize>(shape: [usize; D], per_channel: &Tensor<1>) {
@@ -138,108 +133,114 @@ fn inverse_deviation<B: Backend>(variance: FloatTensor<B>, epsilon: f64) -> Floa
     B::float_recip(B::float_sqrt(added))
 }
 
-/// The inputs of [`BatchNormOps::normalise`].
+/// Scale, shift and statistics of each channel.
 #[derive(Clone, Debug, ExtensionType)]
-pub struct Inputs<B: Backend> {
-    /// `[batch, channels, ...]`.
-    pub x: FloatTensor<B>,
-    /// See [`BatchNormParams`].
-    pub weight: FloatTensor<B>,
-    /// See [`BatchNormParams`].
-    pub bias: FloatTensor<B>,
-    /// See [`BatchNormParams`].
-    pub epsilon: f64,
-    /// What to normalise by.
-    #[extension_type]
-    pub statistics: Statistics<B>,
-    /// What to add.
-    #[extension_type]
-    pub residual: Residual<B>,
-    /// See [`BatchNormTail`].
-    pub relu: bool,
+pub(crate) struct Channels<B: Backend> {
+    weight: FloatTensor<B>,
+    bias: FloatTensor<B>,
+    epsilon: f64,
+    /// Of the first channels; those of the others are measured.
+    mean: FloatTensor<B>,
+    /// Of the same channels, biased.
+    variance: FloatTensor<B>,
 }
 
-/// Mean and variance to normalise by.
-#[derive(Clone, Debug, ExtensionType)]
-pub enum Statistics<B: Backend> {
-    /// Those of the batch.
-    OfBatch,
-    /// These.
-    Given {
-        /// See [`BatchNormStatistics`].
-        mean: FloatTensor<B>,
-        /// See [`BatchNormStatistics`].
-        variance: FloatTensor<B>,
-    },
-}
-
-/// What is added to the normalised input. (An `Option` cannot cross Burn's dispatch.)
-#[derive(Clone, Debug, ExtensionType)]
-pub enum Residual<B: Backend> {
-    /// Nothing.
-    None,
-    /// This, of the input's shape.
-    Added(FloatTensor<B>),
-}
-
-/// The result of [`BatchNormOps::normalise`].
-#[derive(Clone, Debug, ExtensionType)]
-pub struct Normalised<B: Backend> {
-    /// Of the input's shape.
-    pub output: FloatTensor<B>,
-    /// The mean that was subtracted.
-    pub mean: FloatTensor<B>,
-    /// The biased variance that was divided by.
-    pub variance: FloatTensor<B>,
-}
-
-/// Batch norm as an operation that Burn dispatches to the back end of its inputs.
-#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
-pub trait BatchNormOps: Backend {
-    /// See [`batch_norm_train`] and [`batch_norm_inference`].
-    fn normalise(#[extension_type] inputs: Inputs<Self>) -> Normalised<Self> {
-        composed::forward::<Self>(inputs)
+impl Channels<Dispatch> {
+    fn new<const D: usize>(
+        shape: [usize; D],
+        params: BatchNormParams,
+        known: BatchNormStatistics,
+    ) -> Self {
+        for tensor in [&params.weight, &params.bias] {
+            check_channels(shape, tensor);
+        }
+        Self {
+            weight: params.weight.into_dispatch(),
+            bias: params.bias.into_dispatch(),
+            epsilon: params.epsilon,
+            mean: known.mean.into_dispatch(),
+            variance: known.variance.into_dispatch(),
+        }
     }
 }
 
-/// The computations behind [`BatchNormOps`] on one back end; the provided bodies are composed of
-/// Burn's operations.
-pub trait BatchNormKernels: Backend {
-    /// See [`BatchNormOps::normalise`].
-    fn batch_norm_forward(inputs: Inputs<Self>) -> Normalised<Self> {
-        composed::forward::<Self>(inputs)
+impl<B: Backend> Channels<B> {
+    /// Whether there is nothing left to measure.
+    fn are_known(&self) -> bool {
+        self.mean.shape() == self.weight.shape()
+    }
+
+    /// The same channels, with the statistics that they were normalised by.
+    fn with_statistics_of(self, result: &Normalised<B>) -> Self {
+        Self {
+            mean: result.mean.clone(),
+            variance: result.variance.clone(),
+            ..self
+        }
+    }
+}
+
+/// The result of [`BatchNormOps::normalise`], with the mean that was subtracted and the biased variance that was
+/// divided by.
+#[derive(Clone, Debug, ExtensionType)]
+pub(crate) struct Normalised<B: Backend> {
+    output: FloatTensor<B>,
+    mean: FloatTensor<B>,
+    variance: FloatTensor<B>,
+}
+
+impl Normalised<Dispatch> {
+    /// The output, with a ReLU that is left to be done, and the statistics.
+    fn with_rest<const D: usize>(self, relu: bool) -> (Tensor<D>, BatchNormStatistics) {
+        let statistics = BatchNormStatistics {
+            mean: Tensor::from_dispatch(self.mean),
+            variance: Tensor::from_dispatch(self.variance),
+        };
+        let output = kinks::rest(Tensor::from_dispatch(self.output), relu);
+        (output, statistics)
+    }
+}
+
+/// Batch norm, as Burn dispatches it to the back end of its inputs; the provided bodies are composed of Burn's
+/// operations.
+#[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
+pub(crate) trait BatchNormOps: Backend {
+    /// See [`batch_norm_train`] and [`batch_norm_inference`].
+    fn normalise(
+        x: FloatTensor<Self>,
+        #[extension_type] channels: Channels<Self>,
+        #[extension_type] residual: Optional<Self>,
+        relu: bool,
+    ) -> Normalised<Self> {
+        composed::forward::<Self>(x, channels, residual, relu)
     }
 
     /// The gradients, from that of the output.
-    fn batch_norm_backward(gradient: FloatTensor<Self>, saved: Saved<Self>) -> Slopes<Self> {
+    fn normalise_backward(
+        gradient: FloatTensor<Self>,
+        #[extension_type] saved: Saved<Self>,
+    ) -> InputGradients<Self> {
         composed::backward::<Self>(gradient, saved)
     }
 }
 
 /// What the backward pass needs of the forward pass.
-#[derive(Clone, Debug)]
-pub struct Saved<B: Backend> {
-    /// The input.
-    pub x: FloatTensor<B>,
-    /// The scale of each channel.
-    pub weight: FloatTensor<B>,
-    /// The shift of each channel.
-    pub bias: FloatTensor<B>,
-    /// The mean of each channel.
-    pub mean: FloatTensor<B>,
-    /// The biased variance of each channel.
-    pub variance: FloatTensor<B>,
-    /// What was added to the variance.
-    pub epsilon: f64,
+#[derive(Clone, Debug, ExtensionType)]
+pub(crate) struct Saved<B: Backend> {
+    x: FloatTensor<B>,
+    /// With the statistics of all.
+    #[extension_type]
+    channels: Channels<B>,
     /// Whether mean and variance were given, and not those of the batch, which follow the input.
-    pub given: bool,
+    given: bool,
     /// What came after the normalisation.
-    pub tail: SavedTail<B>,
+    #[extension_type]
+    tail: SavedTail<B>,
 }
 
 /// What came after the normalisation, and where the sign is found that a ReLU saw.
-#[derive(Clone, Debug)]
-pub enum SavedTail<B: Backend> {
+#[derive(Clone, Debug, ExtensionType)]
+pub(crate) enum SavedTail<B: Backend> {
     /// Nothing.
     Nothing,
     /// A residual was added.
@@ -250,15 +251,21 @@ pub enum SavedTail<B: Backend> {
     ResidualRelu(FloatTensor<B>),
 }
 
-/// The gradients of batch norm.
-#[derive(Clone, Debug)]
-pub struct Slopes<B: Backend> {
-    /// Of the input.
-    pub x: FloatTensor<B>,
-    /// Of the scale.
-    pub weight: FloatTensor<B>,
-    /// Of the shift.
-    pub bias: FloatTensor<B>,
-    /// Of the residual, if there was one.
-    pub residual: Option<FloatTensor<B>>,
+impl<B: Backend> SavedTail<B> {
+    fn of_stack(relu: bool) -> Self {
+        match relu {
+            true => Self::Relu,
+            false => Self::Nothing,
+        }
+    }
+}
+
+/// The gradients of the inputs, without those of given statistics.
+#[derive(Clone, Debug, ExtensionType)]
+pub(crate) struct InputGradients<B: Backend> {
+    x: FloatTensor<B>,
+    weight: FloatTensor<B>,
+    bias: FloatTensor<B>,
+    #[extension_type]
+    residual: Optional<B>,
 }

@@ -6,10 +6,9 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::exp::{exp_lanes, exp_one};
-use super::fresh::written;
 use super::map::map;
 use super::reduce::{largest, sum, sums};
-use super::split::items_per_task;
+use super::split::{items_per_task, written_by_chunks};
 use crate::cpu::isa::arch;
 
 /// The loss, and what backward needs of each row: its largest logit and the sum of the exponentials
@@ -29,11 +28,8 @@ pub(crate) fn forward(
     classes: usize,
     smoothing: f64,
 ) -> Entropy {
-    assert_eq!(
-        logits.len(),
-        targets.len() * classes,
-        "the logits have another shape"
-    );
+    let length = targets.len() * classes;
+    assert_eq!(logits.len(), length, "the logits have another shape");
     let arch = arch();
     let group = items_per_task(targets.len(), classes);
     let mut rows = vec![0.0; 2 * targets.len()];
@@ -118,11 +114,8 @@ pub(crate) fn backward(
     smoothing: f64,
     scale: f32,
 ) -> Vec<f32> {
-    assert_eq!(
-        logits.len(),
-        targets.len() * classes,
-        "the logits have another shape"
-    );
+    let length = targets.len() * classes;
+    assert_eq!(logits.len(), length, "the logits have another shape");
     assert_eq!(rows.len(), 2 * targets.len(), "two numbers a row");
     if logits.is_empty() {
         return Vec::new();
@@ -130,26 +123,24 @@ pub(crate) fn backward(
     let arch = arch();
     let group = items_per_task(targets.len(), classes);
     let scale = f64::from(scale) / targets.len() as f64;
-    // SAFETY: the chunks cover all rows, and `BackwardRows` writes every element of a row.
-    unsafe {
-        written(logits.len(), |dx| {
-            dx.par_chunks_mut(group * classes)
-                .zip(logits.par_chunks(group * classes))
-                .zip(targets.par_chunks(group))
-                .zip(rows.par_chunks(2 * group))
-                .for_each(|(((dx, logits), targets), rows)| {
-                    arch.dispatch(BackwardRows {
-                        logits,
-                        targets,
-                        rows,
-                        classes,
-                        smoothing,
-                        scale,
-                        dx,
-                    });
-                });
+    let chunk = group * classes;
+    let inputs = logits.par_chunks(chunk).zip(targets.par_chunks(group));
+    let inputs = inputs.zip(rows.par_chunks(2 * group));
+    // SAFETY: the chunks are whole rows, and `BackwardRows` writes every element of a row.
+    let written = unsafe {
+        written_by_chunks(length, chunk, inputs, |dx, ((logits, targets), rows)| {
+            arch.dispatch(BackwardRows {
+                logits,
+                targets,
+                rows,
+                classes,
+                smoothing,
+                scale,
+                dx,
+            })
         })
-    }
+    };
+    written.0
 }
 
 struct BackwardRows<'a, 'o> {

@@ -5,8 +5,7 @@ use std::mem::MaybeUninit;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::fresh::written;
-use super::split::items_per_task;
+use super::split::{items_per_task, written_by_chunks};
 use crate::cpu::isa::arch;
 
 /// Which elements stay.
@@ -41,26 +40,22 @@ impl Mask {
         );
         let arch = arch();
         let chunk = BLOCK * items_per_task(x.len().div_ceil(BLOCK), BLOCK);
-        // SAFETY: the chunks cover all elements, and `ApplyFrom` writes every one.
-        unsafe {
-            written(x.len(), |output| {
-                output
-                    .par_chunks_mut(chunk)
-                    .zip(x.par_chunks(chunk))
-                    .enumerate()
-                    .for_each(|(i, (output, x))| {
-                        let start = i * chunk;
-                        arch.dispatch(ApplyFrom {
-                            mask: self,
-                            start,
-                            x,
-                            base: base.map(|base| &base[start..][..x.len()]),
-                            factor,
-                            output,
-                        });
-                    });
+        let chunks = x.par_chunks(chunk).enumerate();
+        // SAFETY: `ApplyFrom` writes every element.
+        let written = unsafe {
+            written_by_chunks(x.len(), chunk, chunks, |output, (i, x)| {
+                let start = i * chunk;
+                arch.dispatch(ApplyFrom {
+                    mask: self,
+                    start,
+                    x,
+                    base: base.map(|base| &base[start..][..x.len()]),
+                    factor,
+                    output,
+                })
             })
-        }
+        };
+        written.0
     }
 
     /// The factors of the block of elements that begins at `start`.

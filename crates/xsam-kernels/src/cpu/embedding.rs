@@ -4,8 +4,7 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use super::fresh::written;
-use super::split::items_per_task;
+use super::split::{items_per_task, written_by_chunks};
 
 /// The rows of `weight`, each `width` elements, that `ids` name, in their order.
 ///
@@ -15,19 +14,16 @@ pub(crate) fn forward(weight: &[f32], ids: &[usize], width: usize) -> Vec<f32> {
         return Vec::new();
     }
     let group = items_per_task(ids.len(), width);
-    // SAFETY: the chunks cover all ids, and each has its whole row written.
-    unsafe {
-        written(ids.len() * width, |output| {
-            output
-                .par_chunks_mut(group * width)
-                .zip(ids.par_chunks(group))
-                .for_each(|(output, ids)| {
-                    for (output, &id) in output.chunks_exact_mut(width).zip(ids) {
-                        output.write_copy_of_slice(&weight[id * width..(id + 1) * width]);
-                    }
-                });
+    let chunks = ids.par_chunks(group);
+    // SAFETY: each id has its whole row written.
+    let written = unsafe {
+        written_by_chunks(ids.len() * width, group * width, chunks, |output, ids| {
+            for (output, &id) in output.chunks_exact_mut(width).zip(ids) {
+                output.write_copy_of_slice(&weight[id * width..(id + 1) * width]);
+            }
         })
-    }
+    };
+    written.0
 }
 
 /// The gradient of a table of `count` rows: for each row the sum, in order, of the rows of `gradient`
@@ -47,31 +43,28 @@ pub(crate) fn backward(
     }
     let places = Places::new(ids, count);
     let group = items_per_task(count, width);
-    // SAFETY: the chunks cover all rows of the table, and each is either filled or copied to.
-    unsafe {
-        written(count * width, |table| {
-            table
-                .par_chunks_mut(group * width)
-                .enumerate()
-                .for_each(|(i, rows)| {
-                    for (r, row) in rows.chunks_exact_mut(width).enumerate() {
-                        let id = i * group + r;
-                        let mut places = places.of(id).iter();
-                        let row_at = |place: &usize| &gradient[place * width..(place + 1) * width];
-                        let Some(first) = places.next().filter(|_| padding != Some(id)) else {
-                            row.fill(MaybeUninit::new(0.0));
-                            continue;
-                        };
-                        let row = row.write_copy_of_slice(row_at(first));
-                        for place in places {
-                            for (total, x) in row.iter_mut().zip(row_at(place)) {
-                                *total += x;
-                            }
-                        }
+    let tasks = (0..count.div_ceil(group)).into_par_iter();
+    // SAFETY: each row of the table is either filled or copied to.
+    let written = unsafe {
+        written_by_chunks(count * width, group * width, tasks, |rows, i| {
+            for (r, row) in rows.chunks_exact_mut(width).enumerate() {
+                let id = i * group + r;
+                let mut places = places.of(id).iter();
+                let row_at = |place: &usize| &gradient[place * width..(place + 1) * width];
+                let Some(first) = places.next().filter(|_| padding != Some(id)) else {
+                    row.fill(MaybeUninit::new(0.0));
+                    continue;
+                };
+                let row = row.write_copy_of_slice(row_at(first));
+                for place in places {
+                    for (total, x) in row.iter_mut().zip(row_at(place)) {
+                        *total += x;
                     }
-                });
+                }
+            }
         })
-    }
+    };
+    written.0
 }
 
 /// Where each id occurs.

@@ -5,10 +5,9 @@ use std::mem::MaybeUninit;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::fresh::written;
-use super::gelu::{gelu, gelu_slope};
+use super::gelu::{gelu, gelu_derivative};
 use super::map::{map, update};
-use super::split::{items_per_task, sum_in_order};
+use super::split::{items_per_task, sum_in_order, written_by_chunks};
 use crate::cpu::isa::arch;
 
 /// What follows the bias.
@@ -29,22 +28,19 @@ pub(crate) fn forward(x: &[f32], bias: &[f32], activation: Activation) -> Vec<f3
     assert!(x.len().is_multiple_of(width), "the rows are not whole");
     let arch = arch();
     let chunk = width * items_per_task(x.len() / width, width);
-    // SAFETY: the chunks cover all rows, and `ForwardRows` writes every element of a row.
-    unsafe {
-        written(x.len(), |output| {
-            output
-                .par_chunks_mut(chunk)
-                .zip(x.par_chunks(chunk))
-                .for_each(|(output, x)| {
-                    arch.dispatch(ForwardRows {
-                        x,
-                        bias,
-                        activation,
-                        output,
-                    });
-                });
+    let rows = x.par_chunks(chunk);
+    // SAFETY: the chunks are whole rows, and `ForwardRows` writes every element of a row.
+    let written = unsafe {
+        written_by_chunks(x.len(), chunk, rows, |output, x| {
+            arch.dispatch(ForwardRows {
+                x,
+                bias,
+                activation,
+                output,
+            })
         })
-    }
+    };
+    written.0
 }
 
 struct ForwardRows<'a, 'o> {
@@ -102,24 +98,17 @@ pub(crate) fn backward(
     assert!(kept.len().is_multiple_of(width), "the rows are not whole");
     let arch = arch();
     let chunk = width * items_per_task(kept.len() / width, width);
-    let mut parts = Vec::new();
-    // SAFETY: the chunks cover all rows, and `BackwardRows` writes every element of a row.
-    let x = unsafe {
-        written(kept.len(), |dx| {
-            parts = dx
-                .par_chunks_mut(chunk)
-                .zip(gradient.par_chunks(chunk))
-                .zip(kept.par_chunks(chunk))
-                .map(|((dx, gradient), kept)| {
-                    arch.dispatch(BackwardRows {
-                        gradient,
-                        kept,
-                        bias,
-                        activation,
-                        dx,
-                    })
-                })
-                .collect();
+    let rows = gradient.par_chunks(chunk).zip(kept.par_chunks(chunk));
+    // SAFETY: the chunks are whole rows, and `BackwardRows` writes every element of a row.
+    let (x, parts) = unsafe {
+        written_by_chunks(kept.len(), chunk, rows, |dx, (gradient, kept)| {
+            arch.dispatch(BackwardRows {
+                gradient,
+                kept,
+                bias,
+                activation,
+                dx,
+            })
         })
     };
     (x, sum_in_order(parts))
@@ -141,21 +130,21 @@ impl WithSimd for BackwardRows<'_, '_> {
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
         let width = self.bias.len();
         let zero = simd.splat_f32s(0.0);
-        let mut bias_slope = vec![0.0; width];
+        let mut bias_gradient = vec![0.0; width];
         for ((gradient, kept), dx) in self
             .gradient
             .chunks_exact(width)
             .zip(self.kept.chunks_exact(width))
             .zip(self.dx.chunks_exact_mut(width))
         {
-            let slope = match self.activation {
+            let dx = match self.activation {
                 Activation::Gelu => map(
                     simd,
                     [gradient, kept, self.bias],
                     dx,
                     #[inline(always)]
                     |[gradient, x, bias]| {
-                        simd.mul_f32s(gradient, gelu_slope(simd, simd.add_f32s(x, bias)))
+                        simd.mul_f32s(gradient, gelu_derivative(simd, simd.add_f32s(x, bias)))
                     },
                 ),
                 Activation::Relu => map(
@@ -168,12 +157,12 @@ impl WithSimd for BackwardRows<'_, '_> {
             };
             update(
                 simd,
-                [slope],
-                &mut bias_slope,
+                [dx],
+                &mut bias_gradient,
                 #[inline(always)]
-                |total, [slope]| simd.add_f32s(total, slope),
+                |total, [dx]| simd.add_f32s(total, dx),
             );
         }
-        bias_slope
+        bias_gradient
     }
 }

@@ -14,7 +14,7 @@ pub(crate) fn gelu<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 
 /// The derivative of [`gelu`].
 #[inline(always)]
-pub(crate) fn gelu_slope<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+pub(crate) fn gelu_derivative<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let [below, bell] = normal(simd, x);
     let density = simd.mul_f32s(bell, simd.splat_f32s(DENSITY));
     simd.mul_add_e_f32s(x, density, below)
@@ -73,11 +73,11 @@ mod tests {
 
         #[inline(always)]
         fn with_simd<S: Simd>(self, simd: S) {
-            let All(values, slope) = self;
+            let All(values, derivative) = self;
             for x in values {
                 let lanes = simd.splat_f32s(*x);
-                let lanes = if slope {
-                    gelu_slope(simd, lanes)
+                let lanes = if derivative {
+                    gelu_derivative(simd, lanes)
                 } else {
                     gelu(simd, lanes)
                 };
@@ -86,8 +86,8 @@ mod tests {
         }
     }
 
-    fn all(mut values: Vec<f32>, slope: bool) -> Vec<f32> {
-        arch().dispatch(All(&mut values, slope));
+    fn all(mut values: Vec<f32>, derivative: bool) -> Vec<f32> {
+        arch().dispatch(All(&mut values, derivative));
         values
     }
 
@@ -105,8 +105,8 @@ mod tests {
     #[test]
     fn a_few_units_in_the_last_place() {
         let xs: Vec<f32> = (-640..640).map(|i| i as f32 / 50.0 + 0.003).collect();
-        let (values, slopes) = (all(xs.clone(), false), all(xs.clone(), true));
-        for ((x, value), slope) in xs.iter().zip(values).zip(slopes) {
+        let (values, derivatives) = (all(xs.clone(), false), all(xs.clone(), true));
+        for ((x, value), derivative) in xs.iter().zip(values).zip(derivatives) {
             let x = f64::from(*x);
             let tail = both_tails(x.abs()) / 2.0;
             let below = if x < 0.0 { tail } else { 1.0 - tail };
@@ -118,9 +118,12 @@ mod tests {
                 "gelu({x}) is off by {error}"
             );
             let density = (-x * x / 2.0).exp() / (2.0 * std::f64::consts::PI).sqrt();
-            let error = (f64::from(slope) - below - x * density).abs();
+            let error = (f64::from(derivative) - below - x * density).abs();
             let size = below + (x * density).abs();
-            assert!(error <= unit * size, "the slope at {x} is off by {error}");
+            assert!(
+                error <= unit * size,
+                "the derivative at {x} is off by {error}"
+            );
         }
     }
 
@@ -130,8 +133,8 @@ mod tests {
         let values = all(xs.clone(), false);
         assert_eq!(values[..6], [0.0, 40.0, 0.0, 1e30, 0.0, f32::INFINITY]);
         assert!(values[6].is_nan());
-        let slopes = all(xs, true);
-        assert_eq!(slopes[..5], [0.5, 1.0, 0.0, 1.0, 0.0]);
-        assert!(slopes[6].is_nan());
+        let derivatives = all(xs, true);
+        assert_eq!(derivatives[..5], [0.5, 1.0, 0.0, 1.0, 0.0]);
+        assert!(derivatives[6].is_nan());
     }
 }

@@ -2,42 +2,30 @@
 
 use std::env;
 use std::fmt;
-use std::str::FromStr;
 use std::sync::OnceLock;
 
 use pulp::Arch;
+use xsam_names::named_enum;
 
 /// The environment variable that chooses one.
 const VARIABLE: &str = "XSAM_ISA";
 
-/// Instruction sets that the kernels know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum InstructionSet {
-    /// Whatever every processor of the architecture has, a number at a time.
-    Portable,
-    /// AVX2 and FMA, 8 numbers at a time.
-    Avx2,
-    /// AVX-512 (F, BW, CD, DQ and VL), 16 numbers at a time.
-    Avx512,
-    /// Neon, 4 numbers at a time.
-    Neon,
+named_enum! {
+    /// Instruction sets that the kernels know.
+    #[non_exhaustive]
+    pub enum InstructionSet ("instruction set") {
+        /// Whatever every processor of the architecture has, a number at a time.
+        Portable = "portable",
+        /// AVX2 and FMA, 8 numbers at a time.
+        Avx2 = "avx2",
+        /// AVX-512 (F, BW, CD, DQ and VL), 16 numbers at a time.
+        Avx512 = "avx512",
+        /// Neon, 4 numbers at a time.
+        Neon = "neon",
+    }
 }
 
 impl InstructionSet {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Portable, Self::Avx2, Self::Avx512, Self::Neon];
-
-    /// The best one that this processor has.
-    pub fn best() -> Self {
-        Self::of(Arch::new())
-    }
-
-    /// Whether this processor has it.
-    pub fn is_available(self) -> bool {
-        self.arch().is_some()
-    }
-
     fn of(arch: Arch) -> Self {
         match arch {
             #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -65,54 +53,17 @@ impl InstructionSet {
     }
 }
 
-impl fmt::Display for InstructionSet {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Portable => "portable",
-            Self::Avx2 => "avx2",
-            Self::Avx512 => "avx512",
-            Self::Neon => "neon",
-        })
-    }
-}
-
 /// `XSAM_ISA` asks for what this processor does not have, or for nothing that there is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct InstructionSetError {
-    asked: String,
-}
+pub struct InstructionSetError(String);
 
 impl fmt::Display for InstructionSetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let here = InstructionSet::ALL
-            .into_iter()
-            .filter(|isa| isa.is_available());
-        let here: Vec<_> = here.map(|isa| isa.to_string()).collect();
-        let what = match InstructionSet::from_str(&self.asked) {
-            Ok(_) => "is an instruction set that this processor does not have",
-            Err(_) => "is no instruction set that the kernels know",
-        };
-        write!(
-            f,
-            "{VARIABLE}={}: {what}; it has {}",
-            self.asked,
-            here.join(", ")
-        )
+        f.write_str(&self.0)
     }
 }
 
 impl std::error::Error for InstructionSetError {}
-
-impl FromStr for InstructionSet {
-    type Err = InstructionSetError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let found = Self::ALL.into_iter().find(|isa| isa.to_string() == text);
-        found.ok_or_else(|| InstructionSetError {
-            asked: text.to_owned(),
-        })
-    }
-}
 
 /// The instruction set that the kernels run on: the best one that the processor has, or that which the environment
 /// variable `XSAM_ISA` names when the first kernel runs. With another one results differ by rounding; with the same one,
@@ -157,11 +108,24 @@ fn chosen() -> &'static Chosen {
 
 fn asked() -> Result<Arch, InstructionSetError> {
     let asked = env::var_os(VARIABLE).filter(|asked| !asked.is_empty());
-    let Some(asked) = asked.map(|asked| asked.to_string_lossy().into_owned()) else {
-        return Ok(Arch::new());
+    let asked = asked.map(|asked| asked.to_string_lossy().into_owned());
+    asked.map_or_else(|| Ok(Arch::new()), |asked| named(&asked))
+}
+
+/// What the value of [`VARIABLE`] names.
+fn named(asked: &str) -> Result<Arch, InstructionSetError> {
+    let what = match asked.parse::<InstructionSet>().map(InstructionSet::arch) {
+        Ok(Some(arch)) => return Ok(arch),
+        Ok(None) => "is an instruction set that this processor does not have",
+        Err(_) => "is no instruction set that the kernels know",
     };
-    let isa = InstructionSet::from_str(&asked)?;
-    isa.arch().ok_or(InstructionSetError { asked })
+    let here = InstructionSet::ALL.into_iter();
+    let here = here.filter(|isa| isa.arch().is_some());
+    let here = here.map(InstructionSet::as_str).collect::<Vec<_>>();
+    Err(InstructionSetError(format!(
+        "{VARIABLE}={asked}: {what}; it has {}",
+        here.join(", ")
+    )))
 }
 
 #[cfg(test)]
@@ -171,19 +135,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn instruction_sets_have_names() {
-        for isa in InstructionSet::ALL {
-            assert_eq!(isa.to_string().parse(), Ok(isa));
-        }
-        let unknown = InstructionSet::from_str("sse9").unwrap_err().to_string();
+    fn what_there_is_not_is_told() {
+        let unknown = named("sse9").unwrap_err().to_string();
         assert!(unknown.contains("XSAM_ISA=sse9") && unknown.contains("portable"));
+        #[cfg(target_arch = "x86_64")]
+        assert!(
+            named("neon")
+                .unwrap_err()
+                .to_string()
+                .contains("does not have")
+        );
     }
 
     #[test]
     fn the_best_one_is_there() {
-        assert!(InstructionSet::best().is_available());
-        assert!(InstructionSet::Portable.is_available());
-        #[cfg(target_arch = "x86_64")]
-        assert!(!InstructionSet::Neon.is_available());
+        assert!(InstructionSet::of(Arch::new()).arch().is_some());
+        assert!(named("portable").is_ok());
     }
 }

@@ -5,10 +5,9 @@ use std::mem::MaybeUninit;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::fresh::written;
 use super::map::{map, update};
 use super::reduce::{sum, sums};
-use super::split::{items_per_task, sum_in_order};
+use super::split::{items_per_task, sum_in_order, written_by_chunks};
 use crate::cpu::isa::arch;
 
 /// The output, and what backward needs of each row.
@@ -33,23 +32,19 @@ pub(crate) fn forward(x: &[f32], weight: &[f32], bias: &[f32], epsilon: f64) -> 
     let count = x.len() / width;
     let group = items_per_task(count, width);
     let mut rows = vec![0.0; 2 * count];
-    // SAFETY: the chunks cover all rows, and `ForwardRows` writes every element of a row.
-    let output = unsafe {
-        written(x.len(), |output| {
-            output
-                .par_chunks_mut(group * width)
-                .zip(rows.par_chunks_mut(2 * group))
-                .zip(x.par_chunks(group * width))
-                .for_each(|((output, rows), x)| {
-                    arch.dispatch(ForwardRows {
-                        x,
-                        weight,
-                        bias,
-                        epsilon,
-                        output,
-                        rows,
-                    });
-                });
+    let chunk = group * width;
+    let inputs = x.par_chunks(chunk).zip(rows.par_chunks_mut(2 * group));
+    // SAFETY: the chunks are whole rows, and `ForwardRows` writes every element of a row.
+    let (output, _) = unsafe {
+        written_by_chunks(x.len(), chunk, inputs, |output, (x, rows)| {
+            arch.dispatch(ForwardRows {
+                x,
+                weight,
+                bias,
+                epsilon,
+                output,
+                rows,
+            })
         })
     };
     Normalised { output, rows }
@@ -100,51 +95,34 @@ impl WithSimd for ForwardRows<'_, '_> {
     }
 }
 
-/// The gradients of `x`, weight and bias.
-pub(crate) struct Slopes {
-    pub(crate) x: Vec<f32>,
-    pub(crate) weight: Vec<f32>,
-    pub(crate) bias: Vec<f32>,
-}
-
-/// The gradients for the `gradient` of the output; `rows` is from [`forward`].
-pub(crate) fn backward(gradient: &[f32], x: &[f32], weight: &[f32], rows: &[f32]) -> Slopes {
+/// The gradients of `x`, weight and bias for the `gradient` of the output; `rows` is from [`forward`].
+pub(crate) fn backward(gradient: &[f32], x: &[f32], weight: &[f32], rows: &[f32]) -> [Vec<f32>; 3] {
     let width = weight.len();
     assert_eq!(gradient.len(), x.len(), "the gradient has another shape");
     assert_eq!(x.len(), rows.len() / 2 * width, "the rows are not whole");
     if x.is_empty() {
-        return Slopes {
-            x: Vec::new(),
-            weight: vec![0.0; width],
-            bias: vec![0.0; width],
-        };
+        return [Vec::new(), vec![0.0; width], vec![0.0; width]];
     }
     let arch = arch();
     let group = items_per_task(rows.len() / 2, width);
-    let mut parts = Vec::new();
-    // SAFETY: the chunks cover all rows, and `BackwardRows` writes every element of a row.
-    let x = unsafe {
-        written(x.len(), |dx| {
-            parts = dx
-                .par_chunks_mut(group * width)
-                .zip(gradient.par_chunks(group * width))
-                .zip(x.par_chunks(group * width))
-                .zip(rows.par_chunks(2 * group))
-                .map(|(((dx, gradient), x), rows)| {
-                    arch.dispatch(BackwardRows {
-                        gradient,
-                        x,
-                        weight,
-                        rows,
-                        dx,
-                    })
-                })
-                .collect();
+    let chunk = group * width;
+    let inputs = gradient.par_chunks(chunk).zip(x.par_chunks(chunk));
+    let inputs = inputs.zip(rows.par_chunks(2 * group));
+    // SAFETY: the chunks are whole rows, and `BackwardRows` writes every element of a row.
+    let (x, parts) = unsafe {
+        written_by_chunks(x.len(), chunk, inputs, |dx, ((gradient, x), rows)| {
+            arch.dispatch(BackwardRows {
+                gradient,
+                x,
+                weight,
+                rows,
+                dx,
+            })
         })
     };
     let mut weight = sum_in_order(parts);
     let bias = weight.split_off(width);
-    Slopes { x, weight, bias }
+    [x, weight, bias]
 }
 
 struct BackwardRows<'a, 'o> {
@@ -162,8 +140,8 @@ impl WithSimd for BackwardRows<'_, '_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> Vec<f32> {
         let width = self.weight.len();
-        let mut slopes = vec![0.0; 2 * width];
-        let (weight_slope, bias_slope) = slopes.split_at_mut(width);
+        let mut sums_of_rows = vec![0.0; 2 * width];
+        let (weight_gradient, bias_gradient) = sums_of_rows.split_at_mut(width);
         // The row as it was normalised, and its gradient: both are used twice.
         let mut normal = vec![0.0; width];
         let mut scaled = vec![0.0; width];
@@ -193,14 +171,14 @@ impl WithSimd for BackwardRows<'_, '_> {
             update(
                 simd,
                 [gradient, &normal],
-                weight_slope,
+                weight_gradient,
                 #[inline(always)]
                 |total, [gradient, normal]| simd.mul_add_e_f32s(gradient, normal, total),
             );
             update(
                 simd,
                 [gradient],
-                bias_slope,
+                bias_gradient,
                 #[inline(always)]
                 |total, [gradient]| simd.add_f32s(total, gradient),
             );
@@ -228,6 +206,6 @@ impl WithSimd for BackwardRows<'_, '_> {
                 },
             );
         }
-        slopes
+        sums_of_rows
     }
 }

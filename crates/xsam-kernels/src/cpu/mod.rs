@@ -15,6 +15,8 @@ pub(crate) mod isa;
 pub(crate) mod layer_norm;
 pub(crate) mod linear;
 pub(crate) mod map;
+pub(crate) mod matrix;
+mod panels;
 pub(crate) mod pool;
 mod product;
 pub(crate) mod reduce;

@@ -7,8 +7,52 @@ use rayon::prelude::*;
 
 use super::fresh::written;
 use super::reduce::sum;
-use super::split::items_per_task;
+use super::split::{items_per_task, written_by_chunks};
 use crate::cpu::isa::arch;
+
+/// The planes of an input that is pooled with a 2x2 window and stride 2; an odd last row or column is left out.
+#[derive(Clone, Copy)]
+pub(crate) struct Planes {
+    pub(crate) count: usize,
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
+
+impl Planes {
+    /// Elements of a plane of the input.
+    fn input(self) -> usize {
+        self.height * self.width
+    }
+
+    /// Columns of the output.
+    fn columns(self) -> usize {
+        self.width / 2
+    }
+
+    /// Elements of a plane of the output.
+    fn output(self) -> usize {
+        self.height / 2 * self.columns()
+    }
+
+    /// Planes of a task.
+    fn per_task(self) -> usize {
+        items_per_task(self.count, self.input())
+    }
+
+    /// # Panics
+    /// If the input has another size.
+    fn check_input(self, x: &[f32]) {
+        let length = self.count * self.input();
+        assert_eq!(x.len(), length, "the input has another shape");
+    }
+
+    /// # Panics
+    /// If there is not one element for each of the output.
+    fn check_output<T>(self, values: &[T]) {
+        let length = self.count * self.output();
+        assert_eq!(values.len(), length, "the gradient has another shape");
+    }
+}
 
 /// The largest element of each 2x2 window, and which of the four it was.
 pub(crate) struct Maxima {
@@ -17,50 +61,43 @@ pub(crate) struct Maxima {
     pub(crate) places: Vec<u8>,
 }
 
-/// Max pooling with a 2x2 window and stride 2 over `planes` planes; an odd last row or column is left out.
-///
-/// Among equals the first wins, and a NaN wins over every number.
-pub(crate) fn max_2x2(x: &[f32], planes: usize, height: usize, width: usize) -> Maxima {
-    assert_eq!(
-        x.len(),
-        planes * height * width,
-        "the input has another shape"
-    );
-    let (rows, columns) = (height / 2, width / 2);
-    let size = rows * columns;
-    if planes * size == 0 {
+/// Max pooling. Among equals the first wins, and a NaN wins over every number.
+pub(crate) fn max_2x2(x: &[f32], planes: Planes) -> Maxima {
+    planes.check_input(x);
+    let (input, size) = (planes.input(), planes.output());
+    if planes.count * size == 0 {
         return Maxima {
             output: Vec::new(),
             places: Vec::new(),
         };
     }
     let arch = arch();
-    let group = items_per_task(planes, height * width);
-    let mut places = Vec::new();
-    let run = |output: &mut [MaybeUninit<f32>], places: &mut [MaybeUninit<u8>]| {
-        output
-            .par_chunks_mut(group * size)
-            .zip(places.par_chunks_mut(group * size))
-            .zip(x.par_chunks(group * height * width))
-            .for_each(|((output, places), x)| {
-                arch.dispatch(
-                    #[inline(always)]
-                    || {
-                        for ((output, places), x) in output
-                            .chunks_exact_mut(size)
-                            .zip(places.chunks_exact_mut(size))
-                            .zip(x.chunks_exact(height * width))
-                        {
-                            max_plane(x, width, output, places);
-                        }
-                    },
-                );
-            });
-    };
+    let group = planes.per_task();
+    let mut output = Vec::new();
     // SAFETY: every chunk is a whole number of planes, and `max_plane` writes both outputs for each.
-    let output = unsafe {
-        written(planes * size, |output| {
-            places = written(planes * size, |places| run(output, places));
+    let places = unsafe {
+        written(planes.count * size, |places| {
+            let chunks = places.par_chunks_mut(group * size);
+            let chunks = chunks.zip(x.par_chunks(group * input));
+            (output, _) = written_by_chunks(
+                planes.count * size,
+                group * size,
+                chunks,
+                |output, (places, x)| {
+                    arch.dispatch(
+                        #[inline(always)]
+                        || {
+                            for ((output, places), x) in output
+                                .chunks_exact_mut(size)
+                                .zip(places.chunks_exact_mut(size))
+                                .zip(x.chunks_exact(input))
+                            {
+                                max_plane(x, planes.width, output, places);
+                            }
+                        },
+                    );
+                },
+            );
         })
     };
     Maxima { output, places }
@@ -145,56 +182,40 @@ fn max_windows<const N: usize>(
 }
 
 /// The gradient of [`max_2x2`]: each output's goes to the element that was the largest.
-pub(crate) fn max_2x2_backward(
-    gradient: &[f32],
-    places: &[u8],
-    planes: usize,
-    height: usize,
-    width: usize,
-) -> Vec<f32> {
-    let (rows, columns) = (height / 2, width / 2);
-    let size = rows * columns;
-    assert_eq!(
-        gradient.len(),
-        planes * size,
-        "the gradient has another shape"
-    );
-    assert_eq!(places.len(), planes * size, "the places have another shape");
-    if planes * size == 0 {
-        return vec![0.0; planes * height * width];
+pub(crate) fn max_2x2_backward(gradient: &[f32], places: &[u8], planes: Planes) -> Vec<f32> {
+    planes.check_output(gradient);
+    planes.check_output(places);
+    let (input, size, columns) = (planes.input(), planes.output(), planes.columns());
+    if planes.count * size == 0 {
+        return vec![0.0; planes.count * input];
     }
     let arch = arch();
-    let group = items_per_task(planes, height * width);
+    let group = planes.per_task();
+    let chunks = gradient.par_chunks(group * size);
+    let chunks = chunks.zip(places.par_chunks(group * size));
+    let spread = |dx: &mut [MaybeUninit<f32>], (g, places): (&[f32], &[u8])| {
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                for ((dx, g), places) in dx
+                    .chunks_exact_mut(input)
+                    .zip(g.chunks_exact(size))
+                    .zip(places.chunks_exact(size))
+                {
+                    let rows = g.chunks_exact(columns).zip(places.chunks_exact(columns));
+                    let windows = rows.map(|(g, places)| {
+                        let of_row = g.iter().zip(places);
+                        of_row.map(|(&g, &place)| {
+                            [0, 1, 2, 3].map(|at| if place == at { g } else { 0.0 })
+                        })
+                    });
+                    spread_plane(windows, planes.width, dx);
+                }
+            },
+        );
+    };
     // SAFETY: every chunk is a whole number of planes, and `spread_plane` writes all of each.
-    unsafe {
-        written(planes * height * width, |dx| {
-            dx.par_chunks_mut(group * height * width)
-                .zip(gradient.par_chunks(group * size))
-                .zip(places.par_chunks(group * size))
-                .for_each(|((dx, g), places)| {
-                    arch.dispatch(
-                        #[inline(always)]
-                        || {
-                            for ((dx, g), places) in dx
-                                .chunks_exact_mut(height * width)
-                                .zip(g.chunks_exact(size))
-                                .zip(places.chunks_exact(size))
-                            {
-                                let rows =
-                                    g.chunks_exact(columns).zip(places.chunks_exact(columns));
-                                let windows = rows.map(|(g, places)| {
-                                    let of_row = g.iter().zip(places);
-                                    of_row.map(|(&g, &place)| {
-                                        [0, 1, 2, 3].map(|at| if place == at { g } else { 0.0 })
-                                    })
-                                });
-                                spread_plane(windows, width, dx);
-                            }
-                        },
-                    );
-                });
-        })
-    }
+    unsafe { written_by_chunks(planes.count * input, group * input, chunks, spread) }.0
 }
 
 /// Writes a plane of which `rows` has the 2x2 windows; what is in no window gets zero.
@@ -219,97 +240,64 @@ fn spread_plane<Row: Iterator<Item = [f32; 4]>>(
     pairs.into_remainder().fill(MaybeUninit::new(0.0));
 }
 
-/// Average pooling with a 2x2 window and stride 2 over `planes` planes; an odd last row or column is
-/// left out.
-pub(crate) fn avg_2x2(x: &[f32], planes: usize, height: usize, width: usize) -> Vec<f32> {
-    assert_eq!(
-        x.len(),
-        planes * height * width,
-        "the input has another shape"
-    );
-    let columns = width / 2;
-    let size = height / 2 * columns;
-    if planes * size == 0 {
+/// Average pooling.
+pub(crate) fn avg_2x2(x: &[f32], planes: Planes) -> Vec<f32> {
+    planes.check_input(x);
+    let (input, size, columns) = (planes.input(), planes.output(), planes.columns());
+    if planes.count * size == 0 {
         return Vec::new();
     }
     let arch = arch();
-    let group = items_per_task(planes, height * width);
+    let group = planes.per_task();
+    let average = |output: &mut [MaybeUninit<f32>], x: &[f32]| {
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                for (output, x) in output.chunks_exact_mut(size).zip(x.chunks_exact(input)) {
+                    let pairs = x.chunks_exact(2 * planes.width);
+                    for (output, two) in output.chunks_exact_mut(columns).zip(pairs) {
+                        let (upper, lower) = two.split_at(planes.width);
+                        let (upper, _) = upper.as_chunks::<2>();
+                        let (lower, _) = lower.as_chunks::<2>();
+                        for ((output, [a, b]), [c, d]) in output.iter_mut().zip(upper).zip(lower) {
+                            output.write((a + b + (c + d)) * 0.25);
+                        }
+                    }
+                }
+            },
+        );
+    };
+    let (len, chunks) = (planes.count * size, x.par_chunks(group * input));
     // SAFETY: every chunk is a whole number of planes, and the loops write all of each: a pair of rows
     // of the input for every row of the output, a pair of columns for every column.
-    unsafe {
-        written(planes * size, |output: &mut [MaybeUninit<f32>]| {
-            output
-                .par_chunks_mut(group * size)
-                .zip(x.par_chunks(group * height * width))
-                .for_each(|(output, x)| {
-                    arch.dispatch(
-                        #[inline(always)]
-                        || {
-                            for (output, x) in output
-                                .chunks_exact_mut(size)
-                                .zip(x.chunks_exact(height * width))
-                            {
-                                let pairs = x.chunks_exact(2 * width);
-                                for (output, two) in output.chunks_exact_mut(columns).zip(pairs) {
-                                    let (upper, lower) = two.split_at(width);
-                                    let (upper, _) = upper.as_chunks::<2>();
-                                    let (lower, _) = lower.as_chunks::<2>();
-                                    for ((output, [a, b]), [c, d]) in
-                                        output.iter_mut().zip(upper).zip(lower)
-                                    {
-                                        output.write((a + b + (c + d)) * 0.25);
-                                    }
-                                }
-                            }
-                        },
-                    );
-                });
-        })
-    }
+    unsafe { written_by_chunks(len, group * size, chunks, average) }.0
 }
 
 /// The gradient of [`avg_2x2`]: a quarter of each output's to every element of its window.
-pub(crate) fn avg_2x2_backward(
-    gradient: &[f32],
-    planes: usize,
-    height: usize,
-    width: usize,
-) -> Vec<f32> {
-    let columns = width / 2;
-    let size = height / 2 * columns;
-    assert_eq!(
-        gradient.len(),
-        planes * size,
-        "the gradient has another shape"
-    );
-    if planes * size == 0 {
-        return vec![0.0; planes * height * width];
+pub(crate) fn avg_2x2_backward(gradient: &[f32], planes: Planes) -> Vec<f32> {
+    planes.check_output(gradient);
+    let (input, size, columns) = (planes.input(), planes.output(), planes.columns());
+    if planes.count * size == 0 {
+        return vec![0.0; planes.count * input];
     }
     let arch = arch();
-    let group = items_per_task(planes, height * width);
+    let group = planes.per_task();
+    let spread = |dx: &mut [MaybeUninit<f32>], g: &[f32]| {
+        arch.dispatch(
+            #[inline(always)]
+            || {
+                for (dx, g) in dx.chunks_exact_mut(input).zip(g.chunks_exact(size)) {
+                    let windows = g
+                        .chunks_exact(columns)
+                        .map(|g| g.iter().map(|g| [0.25 * g; 4]));
+                    spread_plane(windows, planes.width, dx);
+                }
+            },
+        );
+    };
+    let (len, chunks) = (planes.count * input, gradient.par_chunks(group * size));
     // SAFETY: every chunk is a whole number of planes, and `spread_plane` writes all of each.
-    unsafe {
-        written(planes * height * width, |dx| {
-            dx.par_chunks_mut(group * height * width)
-                .zip(gradient.par_chunks(group * size))
-                .for_each(|(dx, g)| {
-                    arch.dispatch(
-                        #[inline(always)]
-                        || {
-                            for (dx, g) in dx
-                                .chunks_exact_mut(height * width)
-                                .zip(g.chunks_exact(size))
-                            {
-                                let windows = g
-                                    .chunks_exact(columns)
-                                    .map(|g| g.iter().map(|g| [0.25 * g; 4]));
-                                spread_plane(windows, width, dx);
-                            }
-                        },
-                    );
-                });
-        })
-    }
+    unsafe { written_by_chunks(len, group * input, chunks, spread) }.0
 }
 
 /// The mean of each of `planes` planes of `size` elements.
@@ -352,16 +340,12 @@ pub(crate) fn mean_backward(gradient: &[f32], size: usize) -> Vec<f32> {
         return Vec::new();
     }
     let group = items_per_task(gradient.len(), size);
-    // SAFETY: the chunks cover the buffer, and each plane is filled from the gradient it has.
-    unsafe {
-        written(gradient.len() * size, |dx| {
-            dx.par_chunks_mut(group * size)
-                .zip(gradient.par_chunks(group))
-                .for_each(|(dx, g)| {
-                    for (plane, &g) in dx.chunks_exact_mut(size).zip(g) {
-                        plane.fill(MaybeUninit::new(g / size as f32));
-                    }
-                });
-        })
-    }
+    let fill = |dx: &mut [MaybeUninit<f32>], g: &[f32]| {
+        for (plane, &g) in dx.chunks_exact_mut(size).zip(g) {
+            plane.fill(MaybeUninit::new(g / size as f32));
+        }
+    };
+    let (len, chunks) = (gradient.len() * size, gradient.par_chunks(group));
+    // SAFETY: each plane is filled from the gradient it has.
+    unsafe { written_by_chunks(len, group * size, chunks, fill) }.0
 }

@@ -6,10 +6,9 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::exp::exp_lanes;
-use super::fresh::written;
 use super::map::{map, update};
 use super::reduce::{largest, sum, sums};
-use super::split::items_per_task;
+use super::split::{items_per_task, written_by_chunks};
 use crate::cpu::isa::arch;
 
 /// The softmax of each row of `width` elements.
@@ -20,15 +19,14 @@ pub(crate) fn forward(x: &[f32], width: usize) -> Vec<f32> {
     assert!(x.len().is_multiple_of(width), "the rows are not whole");
     let arch = arch();
     let chunk = width * items_per_task(x.len() / width, width);
-    // SAFETY: the chunks cover all rows, and `ForwardRows` writes every element of a row.
-    unsafe {
-        written(x.len(), |output| {
-            output
-                .par_chunks_mut(chunk)
-                .zip(x.par_chunks(chunk))
-                .for_each(|(output, x)| arch.dispatch(ForwardRows { x, width, output }));
+    let rows = x.par_chunks(chunk);
+    // SAFETY: the chunks are whole rows, and `ForwardRows` writes every element of a row.
+    let written = unsafe {
+        written_by_chunks(x.len(), chunk, rows, |output, x| {
+            arch.dispatch(ForwardRows { x, width, output })
         })
-    }
+    };
+    written.0
 }
 
 struct ForwardRows<'a, 'o> {
@@ -68,33 +66,27 @@ impl WithSimd for ForwardRows<'_, '_> {
 
 /// The gradient of `x` for that of the output, from the output.
 pub(crate) fn backward(gradient: &[f32], output: &[f32], width: usize) -> Vec<f32> {
-    assert_eq!(
-        gradient.len(),
-        output.len(),
-        "the gradient has another shape"
-    );
+    let length = output.len();
+    assert_eq!(gradient.len(), length, "the gradient has another shape");
     if output.is_empty() {
         return Vec::new();
     }
-    assert!(output.len().is_multiple_of(width), "the rows are not whole");
+    assert!(length.is_multiple_of(width), "the rows are not whole");
     let arch = arch();
-    let chunk = width * items_per_task(output.len() / width, width);
-    // SAFETY: the chunks cover all rows, and `BackwardRows` writes every element of a row.
-    unsafe {
-        written(output.len(), |dx| {
-            dx.par_chunks_mut(chunk)
-                .zip(gradient.par_chunks(chunk))
-                .zip(output.par_chunks(chunk))
-                .for_each(|((dx, gradient), output)| {
-                    arch.dispatch(BackwardRows {
-                        gradient,
-                        output,
-                        width,
-                        dx,
-                    });
-                });
+    let chunk = width * items_per_task(length / width, width);
+    let rows = gradient.par_chunks(chunk).zip(output.par_chunks(chunk));
+    // SAFETY: the chunks are whole rows, and `BackwardRows` writes every element of a row.
+    let written = unsafe {
+        written_by_chunks(output.len(), chunk, rows, |dx, (gradient, output)| {
+            arch.dispatch(BackwardRows {
+                gradient,
+                output,
+                width,
+                dx,
+            })
         })
-    }
+    };
+    written.0
 }
 
 /// Rows whose sums are taken before any of them is written.

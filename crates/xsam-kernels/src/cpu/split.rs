@@ -16,6 +16,32 @@ pub(crate) fn images_per_thread(batch: usize) -> usize {
 /// Images side by side, and the numbers of each.
 pub(crate) type Batch<'a> = (&'a [f32], usize);
 
+/// A vector of `len` numbers, of which `fill` writes `chunk` at a time from what `inputs` has for them; and what
+/// it returns.
+///
+/// # Safety
+/// `fill` must write every element of the slice it is given.
+///
+/// # Panics
+/// If there are more or fewer inputs than chunks.
+pub(crate) unsafe fn written_by_chunks<I: IndexedParallelIterator, R: Send>(
+    len: usize,
+    chunk: usize,
+    inputs: I,
+    fill: impl Fn(&mut [MaybeUninit<f32>], I::Item) -> R + Sync,
+) -> (Vec<f32>, Vec<R>) {
+    assert_eq!(inputs.len(), len.div_ceil(chunk), "an input for each chunk");
+    let mut results = Vec::new();
+    // SAFETY: the chunks cover the buffer, and the caller vouches that all of each is written.
+    let output = unsafe {
+        written(len, |output| {
+            let chunks = output.par_chunks_mut(chunk).zip(inputs);
+            results = chunks.map(|(output, input)| fill(output, input)).collect();
+        })
+    };
+    (output, results)
+}
+
 /// As many images of `image` numbers as `input` has, which `fill` writes from those of the input, the
 /// images of each thread in one call.
 ///
@@ -28,15 +54,9 @@ pub(crate) unsafe fn written_by_images(
     fill: impl Fn(&mut [MaybeUninit<f32>], &[f32]) + Sync,
 ) -> Vec<f32> {
     let images = images_per_thread(batch);
-    // SAFETY: the chunks cover the buffer, and the caller vouches that all of each is written.
-    unsafe {
-        written(batch * image, |output| {
-            output
-                .par_chunks_mut(images * image)
-                .zip(input.par_chunks(images * input_image))
-                .for_each(|(output, input)| fill(output, input));
-        })
-    }
+    let input = input.par_chunks(images * input_image);
+    // SAFETY: the caller vouches for the same.
+    unsafe { written_by_chunks(batch * image, images * image, input, fill) }.0
 }
 
 /// The sum of a vector over all images, of which `run` takes those of a thread at a time; added in the

@@ -2,6 +2,7 @@
 
 use pulp::{Simd, WithSimd};
 
+use super::map::update;
 use super::split::{PIECE, each_piece};
 use crate::cpu::isa::arch;
 
@@ -21,9 +22,9 @@ impl Sgd {
     /// The new weights.
     #[inline(always)]
     fn plain<S: Simd>(&self, simd: S, w: S::f32s, g: S::f32s) -> S::f32s {
-        let slope = simd.add_f32s(simd.mul_f32s(simd.splat_f32s(self.weight_decay), w), g);
+        let decayed = simd.add_f32s(simd.mul_f32s(simd.splat_f32s(self.weight_decay), w), g);
         simd.add_f32s(
-            simd.mul_f32s(simd.splat_f32s(-self.learning_rate), slope),
+            simd.mul_f32s(simd.splat_f32s(-self.learning_rate), decayed),
             w,
         )
     }
@@ -38,10 +39,10 @@ impl Sgd {
         v: S::f32s,
     ) -> (S::f32s, S::f32s) {
         let momentum = simd.splat_f32s(self.momentum);
-        let slope = simd.add_f32s(simd.mul_f32s(simd.splat_f32s(self.weight_decay), w), g);
-        let v = simd.add_f32s(simd.mul_f32s(momentum, v), slope);
+        let decayed = simd.add_f32s(simd.mul_f32s(simd.splat_f32s(self.weight_decay), w), g);
+        let v = simd.add_f32s(simd.mul_f32s(momentum, v), decayed);
         let direction = if self.nesterov {
-            simd.add_f32s(simd.mul_f32s(momentum, v), slope)
+            simd.add_f32s(simd.mul_f32s(momentum, v), decayed)
         } else {
             v
         };
@@ -52,11 +53,7 @@ impl Sgd {
 
 /// Plain SGD; see [`sgd_momentum`].
 pub(crate) fn sgd(step: Sgd, weight: &mut [f32], gradient: &[f32]) {
-    assert_eq!(
-        weight.len(),
-        gradient.len(),
-        "the gradient has another length"
-    );
+    check(weight, gradient);
     let arch = arch();
     let pieces = weight.chunks_mut(PIECE).zip(gradient.chunks(PIECE));
     each_piece(pieces.collect(), |(weight, gradient)| {
@@ -70,16 +67,8 @@ pub(crate) fn sgd(step: Sgd, weight: &mut [f32], gradient: &[f32]) {
 
 /// SGD with momentum; changes `weight` and `velocity`.
 pub(crate) fn sgd_momentum(step: Sgd, weight: &mut [f32], gradient: &[f32], velocity: &mut [f32]) {
-    assert_eq!(
-        weight.len(),
-        gradient.len(),
-        "the gradient has another length"
-    );
-    assert_eq!(
-        weight.len(),
-        velocity.len(),
-        "the velocity has another length"
-    );
+    check(weight, gradient);
+    check(weight, velocity);
     let arch = arch();
     let pieces = weight
         .chunks_mut(PIECE)
@@ -95,6 +84,11 @@ pub(crate) fn sgd_momentum(step: Sgd, weight: &mut [f32], gradient: &[f32], velo
     });
 }
 
+#[track_caller]
+fn check(weight: &[f32], other: &[f32]) {
+    assert_eq!(weight.len(), other.len(), "not as long as the weights");
+}
+
 struct Plain<'a> {
     step: Sgd,
     weight: &'a mut [f32],
@@ -106,16 +100,13 @@ impl WithSimd for Plain<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let (w, w_tail) = S::as_mut_simd_f32s(self.weight);
-        let (g, g_tail) = S::as_simd_f32s(self.gradient);
-        for (w, &g) in w.iter_mut().zip(g) {
-            *w = self.step.plain(simd, *w, g);
-        }
-        let (w, g) = (
-            simd.partial_load_f32s(w_tail),
-            simd.partial_load_f32s(g_tail),
+        update(
+            simd,
+            [self.gradient],
+            self.weight,
+            #[inline(always)]
+            |w, [g]| self.step.plain(simd, w, g),
         );
-        simd.partial_store_f32s(w_tail, self.step.plain(simd, w, g));
     }
 }
 
@@ -178,9 +169,12 @@ impl Adam {
         m: S::f32s,
         v: S::f32s,
     ) -> (S::f32s, S::f32s, S::f32s) {
-        let slope = simd.mul_add_e_f32s(simd.splat_f32s(self.weight_decay), w, g);
-        let m = simd.mul_add_e_f32s(simd.splat_f32s(self.share_1), simd.sub_f32s(slope, m), m);
-        let square = simd.mul_f32s(simd.splat_f32s(self.share_2), simd.mul_f32s(slope, slope));
+        let decayed = simd.mul_add_e_f32s(simd.splat_f32s(self.weight_decay), w, g);
+        let m = simd.mul_add_e_f32s(simd.splat_f32s(self.share_1), simd.sub_f32s(decayed, m), m);
+        let square = simd.mul_f32s(
+            simd.splat_f32s(self.share_2),
+            simd.mul_f32s(decayed, decayed),
+        );
         let v = simd.mul_add_e_f32s(simd.splat_f32s(self.beta_2), v, square);
         let root = simd.mul_f32s(simd.sqrt_f32s(v), simd.splat_f32s(self.root_scale));
         let root = simd.add_f32s(root, simd.splat_f32s(self.epsilon));
@@ -198,21 +192,9 @@ pub(crate) fn adam(
     first: &mut [f32],
     second: &mut [f32],
 ) {
-    assert_eq!(
-        weight.len(),
-        gradient.len(),
-        "the gradient has another length"
-    );
-    assert_eq!(
-        weight.len(),
-        first.len(),
-        "the first moment has another length"
-    );
-    assert_eq!(
-        weight.len(),
-        second.len(),
-        "the second moment has another length"
-    );
+    for other in [gradient, first, second] {
+        check(weight, other);
+    }
     let arch = arch();
     let pieces = weight
         .chunks_mut(PIECE)

@@ -10,7 +10,9 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend};
 
-use super::{Link, Normalised, StackInputs, StackKernels, StackOps};
+use super::super::{Channels, Normalised};
+use super::{Link, StackKernels, StackOps};
+use crate::tape::record;
 
 #[derive(Debug)]
 struct TieBackward;
@@ -20,37 +22,28 @@ impl<B: StackKernels> Backward<B, 2> for TieBackward {
 
     fn backward(self, ops: Ops<Link, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
         let [_, new] = ops.parents;
-        if let (Some(node), Some(slope)) = (new, ops.state.take_sum::<B>()) {
-            grads.register::<B>(node.id, slope);
+        if let (Some(node), Some(gradient)) = (new, ops.state.take_sum::<B>()) {
+            grads.register::<B>(node.id, gradient);
         }
     }
 }
 
-#[derive(Debug)]
-struct StackBackward;
-
-impl<B: StackKernels> Backward<B, 3> for StackBackward {
-    /// The inputs, with the mean and the variance of all channels, and the maps.
-    type State = (StackInputs<B>, Vec<Link>);
-
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = grads.consume::<B>(&ops.node);
-        let (inputs, links) = ops.state;
-        let maps = links.iter().map(Link::map::<B>).collect();
-        let so_far = links.iter().map(Link::take_sum::<B>).collect();
-        let slopes = B::stack_backward(gradient, maps, inputs, so_far);
-        let [last, weight, bias] = ops.parents;
-        if last.is_some() {
-            for (link, slope) in links.iter().zip(slopes.maps) {
-                link.put_sum::<B>(slope);
-            }
-        }
-        for (parent, slope) in [(weight, slopes.weight), (bias, slopes.bias)] {
-            if let Some(node) = parent {
-                grads.register::<B>(node.id, slope);
-            }
+/// The gradients of the last map, which gets none here, of the weight and of the bias; `channels` has the statistics of
+/// all.
+fn backward<B: StackKernels>(
+    gradient: FloatTensor<B>,
+    (channels, relu, links): (Channels<B>, bool, Vec<Link>),
+    [is_stack_tracked, ..]: [bool; 3],
+) -> [Option<FloatTensor<B>>; 3] {
+    let maps = links.iter().map(Link::map::<B>).collect();
+    let so_far = links.iter().map(Link::take_sum::<B>).collect();
+    let gradients = B::stack_backward(gradient, maps, channels, relu, so_far);
+    if is_stack_tracked {
+        for (link, gradient) in links.iter().zip(gradients.maps) {
+            link.put_sum::<B>(gradient);
         }
     }
+    [None, Some(gradients.weight), Some(gradients.bias)]
 }
 
 impl<B: StackKernels, C: CheckpointStrategy> StackOps for Autodiff<B, C> {
@@ -71,38 +64,25 @@ impl<B: StackKernels, C: CheckpointStrategy> StackOps for Autodiff<B, C> {
     fn normalise_stack(
         last: FloatTensor<Self>,
         links: Vec<Link>,
-        inputs: StackInputs<Self>,
+        channels: Channels<Self>,
+        relu: bool,
     ) -> Normalised<Self> {
         let (_, last) = last.into_parts();
-        let (weight, weight_node) = inputs.weight.into_parts();
-        let (bias, bias_node) = inputs.bias.into_parts();
-        let inputs = StackInputs {
+        let (weight, weight_node) = channels.weight.into_parts();
+        let (bias, bias_node) = channels.bias.into_parts();
+        let channels = Channels::<B> {
             weight,
             bias,
-            epsilon: inputs.epsilon,
-            mean: Self::inner(inputs.mean),
-            variance: Self::inner(inputs.variance),
-            relu: inputs.relu,
+            epsilon: channels.epsilon,
+            mean: Self::inner(channels.mean),
+            variance: Self::inner(channels.variance),
         };
         let maps = links.iter().map(Link::map::<B>).collect();
-        let result = B::stack_forward(maps, inputs.clone());
-        let output = match StackBackward
-            .prepare::<C>([last, weight_node, bias_node])
-            .compute_bound()
-            .stateful()
-        {
-            OpsKind::UnTracked(prep) => prep.finish(result.output),
-            OpsKind::Tracked(prep) => {
-                let saved = StackInputs {
-                    mean: result.mean.clone(),
-                    variance: result.variance.clone(),
-                    ..inputs
-                };
-                prep.finish((saved, links), result.output)
-            }
-        };
+        let result = B::stack_forward(maps, channels.clone(), relu);
+        let saved = (channels.with_statistics_of(&result), relu, links);
+        let nodes = [last, weight_node, bias_node];
         Normalised {
-            output,
+            output: record::<B, C, _, _>(nodes, saved, result.output, backward::<B>),
             mean: Self::from_inner(result.mean),
             variance: Self::from_inner(result.variance),
         }

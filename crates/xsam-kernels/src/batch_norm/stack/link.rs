@@ -13,7 +13,7 @@ use burn::backend::tensor::FloatTensor;
 /// Burn's own sum of gradients takes a tensor a layer, whereas here a layer can add to what is there in
 /// the same pass that computes its gradient.
 #[derive(Clone, Debug, Default)]
-pub struct Link(Arc<Inner>);
+pub(super) struct Link(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {

@@ -1,20 +1,19 @@
 //! Batch norm of feature maps that are never copied into one tensor.
 
 mod autodiff;
-mod flex;
 mod link;
 
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Backend, Dispatch, ExtensionType, TensorMetadata, backend_extension};
+use burn::backend::{Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::tensor::{Device, Slice, Tensor};
 
 use super::{
-    BatchNormKernels, BatchNormParams, BatchNormStatistics, BatchNormTail, Inputs, Normalised,
-    Residual, Saved, SavedTail, Statistics, batch_norm_inference, check_channels,
+    BatchNormParams, BatchNormStatistics, BatchNormTail, Channels, Normalised, Saved, SavedTail,
+    batch_norm_inference, check_channels, composed,
 };
-pub use link::Link;
-
 use crate::kinks;
+use crate::optional::Optional;
+use link::Link;
 
 /// Feature maps one behind the other along the channels, as the layers of a dense block see them:
 /// each layer normalises all that are there and appends its own.
@@ -64,15 +63,11 @@ impl<const D: usize> FeatureStack<D> {
             "channels are the second dimension, which {:?} has not",
             first.dims()
         );
-        let none = || Tensor::empty([0], (&first.device(), first.dtype()));
         let link = Link::default();
         Self {
             last: tied(&first, first.clone(), &link),
             links: vec![link],
-            measured: BatchNormStatistics {
-                mean: none(),
-                variance: none(),
-            },
+            measured: BatchNormStatistics::unknown(&first),
             maps: vec![first],
         }
     }
@@ -112,14 +107,9 @@ impl<const D: usize> FeatureStack<D> {
         params: BatchNormParams,
         relu: bool,
     ) -> (Tensor<D>, BatchNormStatistics) {
-        let known = self.measured.clone();
-        let result = self.normalised(params, known, relu);
-        self.measured = BatchNormStatistics {
-            mean: Tensor::from_dispatch(result.mean),
-            variance: Tensor::from_dispatch(result.variance),
-        };
-        let output = kinks::rest(Tensor::from_dispatch(result.output), relu);
-        (output, self.measured.clone())
+        let (output, measured) = self.normalised(params, self.measured.clone(), relu);
+        self.measured = measured.clone();
+        (output, measured)
     }
 
     /// [`batch_norm_inference`](super::batch_norm_inference) of all maps together, and a ReLU if `relu`
@@ -145,8 +135,7 @@ impl<const D: usize> FeatureStack<D> {
         for tensor in [&statistics.mean, &statistics.variance] {
             check_channels(dims, tensor);
         }
-        let output = self.normalised(params, statistics, relu).output;
-        kinks::rest(Tensor::from_dispatch(output), relu)
+        self.normalised(params, statistics, relu).0
     }
 
     fn normalised(
@@ -154,23 +143,14 @@ impl<const D: usize> FeatureStack<D> {
         params: BatchNormParams,
         known: BatchNormStatistics,
         relu: bool,
-    ) -> Normalised<Dispatch> {
-        let dims = self.dims();
-        for tensor in [&params.weight, &params.bias] {
-            check_channels(dims, tensor);
-        }
-        <Dispatch as StackOps>::normalise_stack(
+    ) -> (Tensor<D>, BatchNormStatistics) {
+        let result = <Dispatch as StackOps>::normalise_stack(
             self.last.clone().into_dispatch(),
             self.links.clone(),
-            StackInputs {
-                weight: params.weight.into_dispatch(),
-                bias: params.bias.into_dispatch(),
-                epsilon: params.epsilon,
-                mean: known.mean.into_dispatch(),
-                variance: known.variance.into_dispatch(),
-                relu: relu && !kinks::are_watched(),
-            },
-        )
+            Channels::new(self.dims(), params, known),
+            relu && !kinks::are_watched(),
+        );
+        result.with_rest(relu)
     }
 }
 
@@ -182,140 +162,111 @@ fn tied<const D: usize>(before: &Tensor<D>, new: Tensor<D>, link: &Link) -> Tens
     ))
 }
 
-/// The inputs of [`StackOps::normalise_stack`] besides the maps.
-#[derive(Clone, Debug, ExtensionType)]
-pub struct StackInputs<B: Backend> {
-    /// See [`BatchNormParams`].
-    pub weight: FloatTensor<B>,
-    /// See [`BatchNormParams`].
-    pub bias: FloatTensor<B>,
-    /// See [`BatchNormParams`].
-    pub epsilon: f64,
-    /// The mean of each of the first channels; those of the others are measured.
-    pub mean: FloatTensor<B>,
-    /// The biased variance of the same channels.
-    pub variance: FloatTensor<B>,
-    /// Whether a ReLU comes last.
-    pub relu: bool,
-}
-
-/// The parts of [`FeatureStack`] that Burn dispatches to the back end of their inputs.
+/// The parts of [`FeatureStack`], as Burn dispatches them to the back end of their inputs.
 #[backend_extension(Flex, Cube: cfg(feature = "gpu"), Autodiff)]
-pub trait StackOps: Backend {
+trait StackOps: Backend {
     /// `new`, which becomes the map of `link`. On a tape its gradient is what the backward passes of
     /// [`normalise_stack`](StackOps::normalise_stack) have added up in `link`; it comes after them in the
     /// order of the tape, and before that of `before`.
-    fn tie(before: FloatTensor<Self>, new: FloatTensor<Self>, link: Link) -> FloatTensor<Self> {
-        drop(before);
-        link.set_map::<Self>(new.clone());
-        new
-    }
+    fn tie(before: FloatTensor<Self>, new: FloatTensor<Self>, link: Link) -> FloatTensor<Self>;
 
     /// Batch norm of the maps of all links, with the statistics of the batch on a tape. The last one is
     /// given as the result of [`tie`](StackOps::tie), too.
     fn normalise_stack(
         last: FloatTensor<Self>,
         links: Vec<Link>,
-        #[extension_type] inputs: StackInputs<Self>,
-    ) -> Normalised<Self> {
-        drop(last);
-        let maps = links.iter().map(Link::map::<Self>).collect();
-        composed_forward::<Self>(maps, inputs)
+        #[extension_type] channels: Channels<Self>,
+        relu: bool,
+    ) -> Normalised<Self>;
+}
+
+impl<B: StackKernels> StackOps for B {
+    fn tie(_: FloatTensor<B>, new: FloatTensor<B>, link: Link) -> FloatTensor<B> {
+        link.set_map::<B>(new.clone());
+        new
+    }
+
+    fn normalise_stack(
+        _: FloatTensor<B>,
+        links: Vec<Link>,
+        channels: Channels<B>,
+        relu: bool,
+    ) -> Normalised<B> {
+        B::stack_forward(links.iter().map(Link::map::<B>).collect(), channels, relu)
     }
 }
 
-/// The computations behind [`StackOps`] on one back end; the provided bodies join the maps.
-pub trait StackKernels: BatchNormKernels {
+/// The computations behind [`StackOps`] on one back end, which take lists of tensors, as no dispatched operation does;
+/// the provided bodies join the maps.
+pub(crate) trait StackKernels: Backend {
     /// See [`StackOps::normalise_stack`].
-    fn stack_forward(maps: Vec<FloatTensor<Self>>, inputs: StackInputs<Self>) -> Normalised<Self> {
-        composed_forward::<Self>(maps, inputs)
+    fn stack_forward(
+        maps: Vec<FloatTensor<Self>>,
+        channels: Channels<Self>,
+        relu: bool,
+    ) -> Normalised<Self> {
+        composed_forward::<Self>(maps, channels, relu)
     }
 
-    /// The gradients, from that of the output and the inputs, of which mean and variance are those of all
-    /// channels; the gradients of the maps are added to `sums`.
+    /// The gradients, from that of the output and the inputs, with the statistics of all channels; the gradients of the
+    /// maps are added to `sums`.
     fn stack_backward(
         gradient: FloatTensor<Self>,
         maps: Vec<FloatTensor<Self>>,
-        inputs: StackInputs<Self>,
+        channels: Channels<Self>,
+        relu: bool,
         sums: Vec<Option<FloatTensor<Self>>>,
-    ) -> StackSlopes<Self> {
-        composed_backward::<Self>(gradient, maps, inputs, sums)
+    ) -> StackGradients<Self> {
+        composed_backward::<Self>(gradient, maps, channels, relu, sums)
     }
 }
 
 /// The gradients of batch norm of a stack.
 #[derive(Clone, Debug)]
-pub struct StackSlopes<B: Backend> {
+pub(crate) struct StackGradients<B: Backend> {
     /// Of each map, all that have been found so far.
-    pub maps: Vec<FloatTensor<B>>,
-    /// Of the scale.
-    pub weight: FloatTensor<B>,
-    /// Of the shift.
-    pub bias: FloatTensor<B>,
+    pub(super) maps: Vec<FloatTensor<B>>,
+    pub(super) weight: FloatTensor<B>,
+    pub(super) bias: FloatTensor<B>,
 }
 
-fn composed_forward<B: Backend>(
+pub(super) fn composed_forward<B: Backend>(
     maps: Vec<FloatTensor<B>>,
-    inputs: StackInputs<B>,
+    channels: Channels<B>,
+    relu: bool,
 ) -> Normalised<B> {
-    let x = B::float_cat(maps, 1);
-    let all_known = inputs.mean.shape()[0] == x.shape()[1];
-    super::composed::forward::<B>(Inputs {
-        weight: inputs.weight,
-        bias: inputs.bias,
-        epsilon: inputs.epsilon,
-        statistics: if all_known {
-            Statistics::Given {
-                mean: inputs.mean,
-                variance: inputs.variance,
-            }
-        } else {
-            Statistics::OfBatch
-        },
-        residual: Residual::None,
-        relu: inputs.relu,
-        x,
-    })
+    composed::forward::<B>(B::float_cat(maps, 1), channels, Optional::None, relu)
 }
 
-fn composed_backward<B: Backend>(
+pub(super) fn composed_backward<B: Backend>(
     gradient: FloatTensor<B>,
     maps: Vec<FloatTensor<B>>,
-    inputs: StackInputs<B>,
+    channels: Channels<B>,
+    relu: bool,
     sums: Vec<Option<FloatTensor<B>>>,
-) -> StackSlopes<B> {
+) -> StackGradients<B> {
     let widths: Vec<usize> = maps.iter().map(|map| map.shape()[1]).collect();
-    let slopes = super::composed::backward::<B>(
-        gradient,
-        Saved {
-            x: B::float_cat(maps, 1),
-            weight: inputs.weight,
-            bias: inputs.bias,
-            mean: inputs.mean,
-            variance: inputs.variance,
-            epsilon: inputs.epsilon,
-            given: false,
-            tail: if inputs.relu {
-                SavedTail::Relu
-            } else {
-                SavedTail::Nothing
-            },
-        },
-    );
+    let saved = Saved {
+        x: B::float_cat(maps, 1),
+        channels,
+        given: false,
+        tail: SavedTail::of_stack(relu),
+    };
+    let gradients = composed::backward::<B>(gradient, saved);
     let mut first = 0;
     let mut maps = Vec::with_capacity(widths.len());
     for (width, sum) in widths.into_iter().zip(sums) {
         let channels = Slice::new(first as isize, Some((first + width) as isize), 1);
-        let slope = B::float_slice(slopes.x.clone(), &[Slice::full(), channels]);
+        let dx = B::float_slice(gradients.x.clone(), &[Slice::full(), channels]);
         maps.push(match sum {
-            Some(sum) => B::float_add(slope, sum),
-            None => slope,
+            Some(sum) => B::float_add(dx, sum),
+            None => dx,
         });
         first += width;
     }
-    StackSlopes {
+    StackGradients {
         maps,
-        weight: slopes.weight,
-        bias: slopes.bias,
+        weight: gradients.weight,
+        bias: gradients.bias,
     }
 }

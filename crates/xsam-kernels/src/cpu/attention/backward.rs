@@ -5,30 +5,22 @@ use std::iter::repeat;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::pack::{pack, pack_turned};
-use super::panels::{Target, product_of_panels};
 use super::scores::{Scores, Softmax};
 use super::{Heads, OutputRow, Shape, by_head, write_rows};
 use crate::cpu::fresh::written;
 use crate::cpu::isa::arch;
+use crate::cpu::panels::{Panels, Target, product_of_panels};
 use crate::cpu::product::panel_width;
 use crate::cpu::split::items_per_task;
 
-/// The gradients of query, key and value, `[batch, rows, heads, width]`.
-pub(crate) struct Slopes {
-    pub(crate) query: Vec<f32>,
-    pub(crate) key: Vec<f32>,
-    pub(crate) value: Vec<f32>,
-}
-
-/// The gradients for the `gradient` of the output, `[batch, heads, queries, width]`; `rows` is from the
-/// forward pass.
+/// The gradients of query, key and value, `[batch, rows, heads, width]`, for the `gradient` of the output,
+/// `[batch, heads, queries, width]`; `rows` is from the forward pass.
 pub(crate) fn backward(
     shape: &Shape<'_>,
     gradient: Heads<'_>,
-    [query, key, value]: [Heads<'_>; 3],
+    inputs: [Heads<'_>; 3],
     rows: &[f32],
-) -> Slopes {
+) -> [Vec<f32>; 3] {
     let heads = shape.batch * shape.heads;
     assert_eq!(rows.len(), 2 * heads * shape.queries, "two numbers a row");
     let (ours, theirs) = (
@@ -36,20 +28,16 @@ pub(crate) fn backward(
         heads * shape.keys * shape.width,
     );
     if ours == 0 || theirs == 0 {
-        return Slopes {
-            query: vec![0.0; ours],
-            key: vec![0.0; theirs],
-            value: vec![0.0; theirs],
-        };
+        return [ours, theirs, theirs].map(|length| vec![0.0; length]);
     }
     let arch = arch();
     let group = items_per_task(heads, shape.product());
-    let (mut key_slope, mut value_slope) = (Vec::new(), Vec::new());
+    let (mut key_gradient, mut value_gradient) = (Vec::new(), Vec::new());
     // SAFETY: `by_head` gives away every element once, and `BackwardHeads` writes every row it is given.
-    let query_slope = unsafe {
+    let query_gradient = unsafe {
         written(ours, |dq| {
-            key_slope = written(theirs, |dk| {
-                value_slope = written(theirs, |dv| {
+            key_gradient = written(theirs, |dk| {
+                value_gradient = written(theirs, |dv| {
                     by_head(dq, shape, shape.queries)
                         .par_chunks_mut(group)
                         .zip(by_head(dk, shape, shape.keys).par_chunks_mut(group))
@@ -60,36 +48,29 @@ pub(crate) fn backward(
                             arch.dispatch(BackwardHeads {
                                 shape,
                                 gradient,
-                                query,
-                                key,
-                                value,
+                                inputs,
                                 first: i * group,
                                 rows,
-                                slopes: [dq, dk, dv],
+                                gradients: [dq, dk, dv],
                             });
                         });
                 });
             });
         })
     };
-    Slopes {
-        query: query_slope,
-        key: key_slope,
-        value: value_slope,
-    }
+    [query_gradient, key_gradient, value_gradient]
 }
 
 /// Some heads, from `first` on.
 struct BackwardHeads<'a, 'o, 'r> {
     shape: &'a Shape<'a>,
     gradient: Heads<'a>,
-    query: Heads<'a>,
-    key: Heads<'a>,
-    value: Heads<'a>,
+    /// Query, key and value.
+    inputs: [Heads<'a>; 3],
     first: usize,
     rows: &'a [f32],
     /// Of query, key and value.
-    slopes: [&'o mut [Vec<OutputRow<'r>>]; 3],
+    gradients: [&'o mut [Vec<OutputRow<'r>>]; 3],
 }
 
 impl WithSimd for BackwardHeads<'_, '_, '_> {
@@ -97,11 +78,11 @@ impl WithSimd for BackwardHeads<'_, '_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let shape = self.shape;
+        let (shape, [query, key, value]) = (self.shape, self.inputs);
         let block = Scores::block(shape);
         let wide = shape.width.next_multiple_of(panel_width::<S>());
         let mut likely = Scores::new::<S>(shape);
-        let mut slopes = Scores::new::<S>(shape);
+        let mut changes = Scores::new::<S>(shape);
         let [mut keys, mut keys_turned, mut values_turned] = [const { Vec::new() }; 3];
         let [mut queries, mut gradients] = [const { Vec::new() }; 2];
         let mut query_sums = vec![0.0; block * wide];
@@ -112,7 +93,7 @@ impl WithSimd for BackwardHeads<'_, '_, '_> {
             factor: shape.scale,
         };
         let (rows, _) = self.rows.as_chunks::<2>();
-        let [dq, dk, dv] = self.slopes;
+        let [dq, dk, dv] = self.gradients;
         for (i, (((dq, dk), dv), rows)) in dq
             .iter_mut()
             .zip(dk)
@@ -122,46 +103,46 @@ impl WithSimd for BackwardHeads<'_, '_, '_> {
         {
             let head = self.first + i;
             let open = shape.open(head / shape.heads);
-            let query = self.query.head(shape, head);
-            let gradient = self.gradient.head(shape, head);
-            let key = self.key.head(shape, head);
-            let value = self.value.head(shape, head);
-            let keys = pack::<S>(key, shape.keys, &mut keys);
-            let keys_turned = pack_turned::<S>(key, shape.keys, &mut keys_turned);
-            let values_turned = pack_turned::<S>(value, shape.keys, &mut values_turned);
+            let query = query.head(shape, head, shape.queries);
+            let gradient = self.gradient.head(shape, head, shape.queries);
+            let key = key.head(shape, head, shape.keys);
+            let value = value.head(shape, head, shape.keys);
+            let keys = Panels::new::<S>(key, &mut keys);
+            let keys_turned = Panels::new::<S>(key.turned(), &mut keys_turned);
+            let values_turned = Panels::new::<S>(value.turned(), &mut values_turned);
             key_sums.fill(0.0);
             value_sums.fill(0.0);
             for (b, (dq, rows)) in dq.chunks_mut(block).zip(rows.chunks(block)).enumerate() {
                 let (start, count) = (b * block, rows.len());
-                let (query, gradient) = (query.from(start), gradient.from(start));
+                let (query, gradient) = (query.rows(start, count), gradient.rows(start, count));
                 let reach = shape.seen(start + count - 1);
-                likely.multiply(simd, query, count, keys_turned, reach);
-                slopes.multiply(simd, gradient, count, values_turned, reach);
+                likely.multiply(simd, query, keys_turned, reach);
+                changes.multiply(simd, gradient, values_turned, reach);
                 for (r, &row) in rows.iter().enumerate() {
                     let seen = shape.seen(start + r);
                     let (likely, beyond) = likely.row_mut(r, reach).split_at_mut(seen);
                     softmax.probabilities(likely, &open[..seen], row);
                     beyond.fill(0.0);
-                    let (slopes, beyond) = slopes.row_mut(r, reach).split_at_mut(seen);
-                    softmax.slopes(slopes, likely);
+                    let (changes, beyond) = changes.row_mut(r, reach).split_at_mut(seen);
+                    softmax.gradients(changes, likely);
                     beyond.fill(0.0);
                 }
-                let queries = pack::<S>(query, count, &mut queries);
-                let gradients = pack::<S>(gradient, count, &mut gradients);
+                let queries = Panels::new::<S>(query, &mut queries);
+                let gradients = Panels::new::<S>(gradient, &mut gradients);
                 for (left, right, values) in [
                     (&likely, gradients, &mut value_sums),
-                    (&slopes, queries, &mut key_sums),
+                    (&changes, queries, &mut key_sums),
                 ] {
-                    let (left, size) = (left.over_queries(reach), [count, shape.width]);
+                    let left = left.matrix(count, reach).turned();
                     let target = Target { values, row: wide };
-                    product_of_panels::<S, true>(simd, left, right, size, target);
+                    product_of_panels::<S, true>(simd, left, right, shape.width, target);
                 }
-                let (left, size) = (slopes.over_keys(count), [reach, shape.width]);
+                let left = changes.matrix(count, reach);
                 let target = Target {
                     values: &mut query_sums,
                     row: wide,
                 };
-                product_of_panels::<S, false>(simd, left, keys, size, target);
+                product_of_panels::<S, false>(simd, left, keys, shape.width, target);
                 write_rows(simd, &query_sums, wide, dq, repeat(1.0));
             }
             write_rows(simd, &key_sums, wide, dk, repeat(1.0));

@@ -3,12 +3,11 @@
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::pack::{pack, pack_turned};
-use super::panels::{Target, product_of_panels};
 use super::scores::{Scores, Softmax};
 use super::{Heads, OutputRow, Shape, by_head, write_rows};
 use crate::cpu::fresh::written;
 use crate::cpu::isa::arch;
+use crate::cpu::panels::{Panels, Target, product_of_panels};
 use crate::cpu::product::panel_width;
 use crate::cpu::split::items_per_task;
 
@@ -20,13 +19,8 @@ pub(crate) struct Attended {
     pub(crate) rows: Vec<f32>,
 }
 
-/// Attention of `query` to `key` and `value`.
-pub(crate) fn forward(
-    shape: &Shape<'_>,
-    query: Heads<'_>,
-    key: Heads<'_>,
-    value: Heads<'_>,
-) -> Attended {
+/// Attention of a query to key and value.
+pub(crate) fn forward(shape: &Shape<'_>, inputs: [Heads<'_>; 3]) -> Attended {
     let heads = shape.batch * shape.heads;
     let mut rows = vec![0.0; 2 * heads * shape.queries];
     let length = heads * shape.queries * shape.width;
@@ -48,9 +42,7 @@ pub(crate) fn forward(
                 .for_each(|(i, (output, rows))| {
                     arch.dispatch(ForwardHeads {
                         shape,
-                        query,
-                        key,
-                        value,
+                        inputs,
                         first: i * group,
                         output,
                         rows,
@@ -64,9 +56,8 @@ pub(crate) fn forward(
 /// Some heads, from `first` on.
 struct ForwardHeads<'a, 'o, 'r> {
     shape: &'a Shape<'a>,
-    query: Heads<'a>,
-    key: Heads<'a>,
-    value: Heads<'a>,
+    /// Query, key and value.
+    inputs: [Heads<'a>; 3],
     first: usize,
     output: &'o mut [Vec<OutputRow<'r>>],
     rows: &'o mut [f32],
@@ -77,7 +68,7 @@ impl WithSimd for ForwardHeads<'_, '_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let shape = self.shape;
+        let (shape, [query, key, value]) = (self.shape, self.inputs);
         let block = Scores::block(shape);
         let mut scores = Scores::new::<S>(shape);
         let softmax = Softmax {
@@ -97,9 +88,11 @@ impl WithSimd for ForwardHeads<'_, '_, '_> {
             let head = self.first + i;
             let open = shape.open(head / shape.heads);
             let first_open = open.iter().position(|open| *open == 0.0);
-            let query = self.query.head(shape, head);
-            let keys = pack_turned::<S>(self.key.head(shape, head), shape.keys, &mut keys);
-            let values = pack::<S>(self.value.head(shape, head), shape.keys, &mut values);
+            let query = query.head(shape, head, shape.queries);
+            let key = key.head(shape, head, shape.keys);
+            let keys = Panels::new::<S>(key.turned(), &mut keys);
+            let value = value.head(shape, head, shape.keys);
+            let values = Panels::new::<S>(value, &mut values);
             for (b, (output, rows)) in output
                 .chunks_mut(block)
                 .zip(rows.chunks_mut(block))
@@ -107,7 +100,7 @@ impl WithSimd for ForwardHeads<'_, '_, '_> {
             {
                 let (start, count) = (b * block, output.len());
                 let reach = shape.seen(start + count - 1);
-                scores.multiply(simd, query.from(start), count, keys, reach);
+                scores.multiply(simd, query.rows(start, count), keys, reach);
                 for (r, row) in rows.iter_mut().enumerate() {
                     let seen = shape.seen(start + r);
                     let any = first_open.is_some_and(|first| first < seen);
@@ -119,8 +112,8 @@ impl WithSimd for ForwardHeads<'_, '_, '_> {
                     values: &mut sums,
                     row: wide,
                 };
-                let (left, size) = (scores.over_keys(count), [reach, shape.width]);
-                product_of_panels::<S, false>(simd, left, values, size, target);
+                let left = scores.matrix(count, reach);
+                product_of_panels::<S, false>(simd, left, values, shape.width, target);
                 write_rows(simd, &sums, wide, output, rows.iter().map(|row| row[1]));
             }
         }

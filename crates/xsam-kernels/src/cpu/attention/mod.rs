@@ -6,8 +6,6 @@
 
 mod backward;
 mod forward;
-mod pack;
-mod panels;
 mod scores;
 
 pub(crate) use backward::backward;
@@ -18,6 +16,7 @@ use std::mem::MaybeUninit;
 use pulp::Simd;
 
 use super::map::map;
+use super::matrix::Matrix;
 
 /// Sizes, and which scores count.
 #[derive(Clone, Copy, Debug)]
@@ -79,37 +78,10 @@ pub(crate) struct Heads<'a> {
 
 impl<'a> Heads<'a> {
     /// The rows of one head.
-    fn head(&self, shape: &Shape<'_>, index: usize) -> Rows<'a> {
+    fn head(&self, shape: &Shape<'_>, index: usize, rows: usize) -> Matrix<'a> {
         let (batch, head) = (index / shape.heads, index % shape.heads);
-        Rows {
-            values: &self.values[batch * self.strides[0] + head * self.strides[1]..],
-            stride: self.strides[2],
-            width: shape.width,
-        }
-    }
-}
-
-/// The rows of a matrix.
-#[derive(Clone, Copy)]
-struct Rows<'a> {
-    values: &'a [f32],
-    stride: usize,
-    width: usize,
-}
-
-impl<'a> Rows<'a> {
-    #[inline(always)]
-    fn row(&self, index: usize) -> &'a [f32] {
-        &self.values[index * self.stride..][..self.width]
-    }
-
-    /// The rows from `first` on.
-    #[inline(always)]
-    fn from(self, first: usize) -> Self {
-        Self {
-            values: &self.values[first * self.stride..],
-            ..self
-        }
+        let values = &self.values[batch * self.strides[0] + head * self.strides[1]..];
+        Matrix::new(values, [rows, shape.width], [self.strides[2], 1])
     }
 }
 

@@ -2,10 +2,11 @@
 
 use pulp::Simd;
 
-use super::panels::{Matrix, Panels, Target, product_of_panels};
-use super::{Rows, Shape};
+use super::Shape;
 use crate::cpu::exp::exp_lanes;
 use crate::cpu::map::update;
+use crate::cpu::matrix::Matrix;
+use crate::cpu::panels::{Panels, Target, product_of_panels};
 use crate::cpu::product::panel_width;
 use crate::cpu::reduce::{largest, sum, sums};
 
@@ -38,28 +39,20 @@ impl Scores {
         }
     }
 
-    /// The products of `rows` rows with the first `keys` of the keys in `turned`.
+    /// The products of some rows with the first `keys` of the keys in `turned`.
     #[inline(always)]
     pub(super) fn multiply<S: Simd>(
         &mut self,
         simd: S,
-        left: Rows<'_>,
-        rows: usize,
+        left: Matrix<'_>,
         turned: Panels<'_>,
         keys: usize,
     ) {
-        let size = [left.width, keys];
-        let left = Matrix {
-            values: left.values,
-            rows,
-            row: left.stride,
-            step: 1,
-        };
         let target = Target {
             values: &mut self.values,
             row: self.stride,
         };
-        product_of_panels::<S, false>(simd, left, turned, size, target);
+        product_of_panels::<S, false>(simd, left, turned, keys, target);
     }
 
     /// The first `keys` numbers of a query.
@@ -68,26 +61,10 @@ impl Scores {
         &mut self.values[query * self.stride..][..keys]
     }
 
-    /// The matrix of `rows` queries, as the left one of a product over keys.
+    /// The numbers of the first queries and keys.
     #[inline(always)]
-    pub(super) fn over_keys(&self, rows: usize) -> Matrix<'_> {
-        Matrix {
-            values: &self.values,
-            rows,
-            row: self.stride,
-            step: 1,
-        }
-    }
-
-    /// The matrix turned over, for its first `keys` keys, as the left one of a product over queries.
-    #[inline(always)]
-    pub(super) fn over_queries(&self, keys: usize) -> Matrix<'_> {
-        Matrix {
-            values: &self.values,
-            rows: keys,
-            row: 1,
-            step: self.stride,
-        }
+    pub(super) fn matrix(&self, queries: usize, keys: usize) -> Matrix<'_> {
+        Matrix::new(&self.values, [queries, keys], [self.stride, 1])
     }
 }
 
@@ -157,13 +134,13 @@ impl<S: Simd> Softmax<S> {
 
     /// Turns the gradients of probabilities into those of the scores before their factor.
     #[inline(always)]
-    pub(super) fn slopes(&self, row: &mut [f32], probabilities: &[f32]) {
+    pub(super) fn gradients(&self, row: &mut [f32], probabilities: &[f32]) {
         let simd = self.simd;
         let [level] = sums(
             simd,
             [row, probabilities],
             #[inline(always)]
-            |[slope, probability], [total]| [simd.mul_add_e_f32s(slope, probability, total)],
+            |[gradient, probability], [total]| [simd.mul_add_e_f32s(gradient, probability, total)],
         );
         let level = simd.splat_f32s(level as f32);
         let factor = simd.splat_f32s(self.factor);
@@ -172,9 +149,9 @@ impl<S: Simd> Softmax<S> {
             [probabilities],
             row,
             #[inline(always)]
-            |slope, [probability]| {
-                let slope = simd.mul_f32s(probability, simd.sub_f32s(slope, level));
-                simd.mul_f32s(slope, factor)
+            |gradient, [probability]| {
+                let gradient = simd.mul_f32s(probability, simd.sub_f32s(gradient, level));
+                simd.mul_f32s(gradient, factor)
             },
         );
     }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::{
     Affine, Dims, Part, Piece, Sink, Source, check, inverse_deviation, pieces, split_channels,
+    widths,
 };
 use crate::cpu::fresh::written_all;
 use crate::cpu::isa::arch;
@@ -42,16 +43,8 @@ pub(crate) struct Backward<'a> {
     pub(crate) mask: Mask<'a>,
 }
 
-/// Where the gradient of a part goes.
-pub(crate) enum Target<'t> {
-    /// Into a tensor of its own.
-    New,
-    /// On top of what is here.
-    Sum(&'t mut [f32]),
-}
-
 /// The gradients of a backward pass.
-pub(crate) struct Slopes {
+pub(crate) struct Gradients {
     /// Of every part whose gradient goes into a tensor of its own.
     pub(crate) parts: Vec<Vec<f32>>,
     pub(crate) weight: Vec<f32>,
@@ -60,8 +53,8 @@ pub(crate) struct Slopes {
     pub(crate) masked: Option<Vec<f32>>,
 }
 
-/// Runs the backward pass, with a target for each part.
-pub(crate) fn backward(input: Backward<'_>, targets: Vec<Target<'_>>) -> Slopes {
+/// Runs the backward pass. The gradient of a part is added to its sum, if it has one, or goes into a tensor of its own.
+pub(crate) fn backward(input: Backward<'_>, sums: Vec<Option<&mut [f32]>>) -> Gradients {
     let dims = input.dims;
     let output = match input.mask {
         Mask::FromOutput(output) => Some(output),
@@ -71,18 +64,17 @@ pub(crate) fn backward(input: Backward<'_>, targets: Vec<Target<'_>>) -> Slopes 
     for per_channel in [input.weight, input.bias, input.mean, input.variance] {
         assert_eq!(per_channel.len(), dims.channels, "one number a channel");
     }
-    assert_eq!(targets.len(), input.parts.len(), "a target for each part");
+    assert_eq!(sums.len(), input.parts.len(), "a sum or none for each part");
     let mut lens = Vec::new();
-    for (target, part) in targets.iter().zip(input.parts) {
-        match target {
-            Target::New => lens.push(part.data.len()),
-            Target::Sum(sum) => {
-                assert_eq!(sum.len(), part.data.len(), "the sum has another shape");
-            }
+    for (sum, part) in sums.iter().zip(input.parts) {
+        let length = part.data.len();
+        match sum {
+            None => lens.push(length),
+            Some(sum) => assert_eq!(sum.len(), length, "the sum has another shape"),
         }
     }
     if dims.len() == 0 {
-        return Slopes {
+        return Gradients {
             parts: vec![Vec::new(); lens.len()],
             weight: vec![0.0; dims.channels],
             bias: vec![0.0; dims.channels],
@@ -94,13 +86,13 @@ pub(crate) fn backward(input: Backward<'_>, targets: Vec<Target<'_>>) -> Slopes 
 
     let arch = arch();
     let pieces = pieces(dims, input.parts);
-    let mut sums = Vec::new();
+    let mut of_channels = Vec::new();
     // SAFETY: the pieces cover every channel of every image of each part, and of all of them together
     // those of the gradient that is kept; `Block` writes each of its channels in both.
     let mut new = unsafe {
         written_all(&lens, |mut new| {
             let masked = output.and_then(|_| new.pop());
-            sums = split_outputs(input, &pieces, targets, new, masked)
+            of_channels = split_outputs(input, &pieces, sums, new, masked)
                 .into_par_iter()
                 .zip(&pieces)
                 .flat_map_iter(|((dx, kept), piece)| {
@@ -117,8 +109,8 @@ pub(crate) fn backward(input: Backward<'_>, targets: Vec<Target<'_>>) -> Slopes 
         })
     };
     let masked = output.and_then(|_| new.pop());
-    let (weight, bias) = sums.into_iter().unzip();
-    Slopes {
+    let (weight, bias) = of_channels.into_iter().unzip();
+    Gradients {
         parts: new,
         weight,
         bias,
@@ -138,47 +130,33 @@ enum Dx<'o> {
 fn split_outputs<'o>(
     input: Backward<'_>,
     pieces: &[Piece],
-    targets: Vec<Target<'o>>,
+    sums: Vec<Option<&'o mut [f32]>>,
     new: Vec<&'o mut [MaybeUninit<f32>]>,
     masked: Option<&'o mut [MaybeUninit<f32>]>,
 ) -> Vec<(Dx<'o>, Option<New<'o>>)> {
     let dims = input.dims;
     let mut new = new.into_iter();
     let mut dxs: Vec<Dx<'o>> = Vec::with_capacity(pieces.len());
-    for (p, (target, part)) in targets.into_iter().zip(input.parts).enumerate() {
-        let of_part: Vec<usize> = pieces
-            .iter()
-            .filter(|piece| piece.part == p)
-            .map(|piece| piece.within.len())
-            .collect();
-        let widths = of_part.iter().copied();
+    for (p, (sum, part)) in sums.into_iter().zip(input.parts).enumerate() {
+        let of_part = pieces.iter().filter(|piece| piece.part == p);
+        let widths: Vec<usize> = of_part.map(|piece| piece.within.len()).collect();
         let dims = dims.with_channels(part.channels);
-        match target {
-            Target::New => {
-                let buffer = new.next().unwrap_or_default();
-                let cut = split_channels(buffer, dims, widths);
-                dxs.extend(
-                    cut.into_iter()
-                        .map(|images| Dx::New(Sink::of_new(images, dims))),
-                );
+        match sum {
+            None => {
+                let cut = split_channels(new.next().unwrap_or_default(), dims, &widths).into_iter();
+                dxs.extend(cut.map(|images| Dx::New(Sink::of_new(images, dims))));
             }
-            Target::Sum(buffer) => {
-                let cut = split_channels(buffer, dims, widths);
-                dxs.extend(
-                    cut.into_iter()
-                        .map(|images| Dx::Sum(Sink::of_old(images, dims))),
-                );
+            Some(sum) => {
+                let cut = split_channels(sum, dims, &widths).into_iter();
+                dxs.extend(cut.map(|images| Dx::Sum(Sink::of_old(images, dims))));
             }
         }
     }
-    let widths = pieces.iter().map(|piece| piece.within.len());
-    let mut kept: Vec<Option<New<'o>>> = match masked {
-        Some(masked) => split_channels(masked, dims, widths)
-            .into_iter()
-            .map(|images| Some(Sink::of_new(images, dims)))
-            .collect(),
-        None => Vec::new(),
-    };
+    let mut kept: Vec<Option<New<'o>>> = Vec::new();
+    if let Some(masked) = masked {
+        let cut = split_channels(masked, dims, &widths(pieces)).into_iter();
+        kept.extend(cut.map(|images| Some(Sink::of_new(images, dims))));
+    }
     kept.resize_with(pieces.len(), || None);
     dxs.into_iter().zip(kept).collect()
 }
@@ -256,9 +234,9 @@ impl Block<'_, '_> {
             }
             let pull = Pull {
                 constant: (-scale * total / count) as f32,
-                slope: (-scale * inverse * inverse * weighted / count) as f32,
+                factor: (-scale * inverse * inverse * weighted / count) as f32,
             };
-            let slope = InputGradient::new(simd, affine, pull);
+            let dx_of = InputGradient::new(simd, affine, pull);
             for n in 0..dims.stretches() {
                 let g = match &mut masked {
                     // SAFETY: the loop above has written every stretch of this channel.
@@ -273,7 +251,7 @@ impl Block<'_, '_> {
                             rows,
                             new.stretch(c, n),
                             #[inline(always)]
-                            |rows| slope.at::<MASK, GIVEN>(rows),
+                            |rows| dx_of.at::<MASK, GIVEN>(rows),
                         );
                     }
                     Dx::Sum(sum) => update(
@@ -281,7 +259,7 @@ impl Block<'_, '_> {
                         rows,
                         sum.stretch(c, n),
                         #[inline(always)]
-                        |sum, rows| simd.add_f32s(sum, slope.at::<MASK, GIVEN>(rows)),
+                        |sum, rows| simd.add_f32s(sum, dx_of.at::<MASK, GIVEN>(rows)),
                     ),
                 }
             }
@@ -357,11 +335,11 @@ fn gradient_sums<S: Simd, const MASK: bool>(
     )
 }
 
-/// What normalisation adds to the scaled gradient: `constant + slope * (x - mean)`.
+/// What normalisation adds to the scaled gradient: `constant + factor * (x - mean)`.
 #[derive(Clone, Copy)]
 struct Pull {
     constant: f32,
-    slope: f32,
+    factor: f32,
 }
 
 /// The gradient of the input, a register at a time.
@@ -371,7 +349,7 @@ struct InputGradient<S: Simd> {
     affine: Affine,
     scale: S::f32s,
     constant: S::f32s,
-    slope: S::f32s,
+    factor: S::f32s,
 }
 
 impl<S: Simd> InputGradient<S> {
@@ -382,7 +360,7 @@ impl<S: Simd> InputGradient<S> {
             affine,
             scale: simd.splat_f32s(affine.scale),
             constant: simd.splat_f32s(pull.constant),
-            slope: simd.splat_f32s(pull.slope),
+            factor: simd.splat_f32s(pull.factor),
         }
     }
 
@@ -395,7 +373,7 @@ impl<S: Simd> InputGradient<S> {
             return simd.mul_f32s(g, self.scale);
         }
         let centred = self.affine.centred(simd, x);
-        let pull = simd.mul_add_e_f32s(centred, self.slope, self.constant);
+        let pull = simd.mul_add_e_f32s(centred, self.factor, self.constant);
         simd.mul_add_e_f32s(g, self.scale, pull)
     }
 }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::{
     Affine, Dims, Part, Piece, Sink, Source, check, inverse_deviation, pieces, split_channels,
+    widths,
 };
 use crate::cpu::fresh::written;
 use crate::cpu::isa::arch;
@@ -64,8 +65,7 @@ pub(crate) fn forward(input: Forward<'_>) -> Normalised {
     // SAFETY: the pieces cover every channel of every image, and `Block` writes each of its channels.
     let output = unsafe {
         written(dims.len(), |output| {
-            let widths = pieces.iter().map(|piece| piece.within.len());
-            statistics = split_channels(output, dims, widths)
+            statistics = split_channels(output, dims, &widths(&pieces))
                 .into_par_iter()
                 .zip(&pieces)
                 .flat_map_iter(|(images, piece)| {

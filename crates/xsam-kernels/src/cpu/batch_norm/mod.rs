@@ -8,7 +8,7 @@
 mod backward;
 mod forward;
 
-pub(crate) use backward::{Backward, Mask, Target, backward};
+pub(crate) use backward::{Backward, Mask, backward};
 pub(crate) use forward::{Forward, forward};
 
 use std::mem::MaybeUninit;
@@ -220,16 +220,21 @@ impl<'o, T: Copy> Sink<'o, T> {
     }
 }
 
+/// How many channels each piece has.
+fn widths(pieces: &[Piece]) -> Vec<usize> {
+    pieces.iter().map(|piece| piece.within.len()).collect()
+}
+
 /// Cuts every image into pieces of so many channels; element `t` holds piece `t` of all images.
-fn split_channels<T>(
-    buffer: &mut [T],
+fn split_channels<'o, T>(
+    buffer: &'o mut [T],
     dims: Dims,
-    widths: impl ExactSizeIterator<Item = usize> + Clone,
-) -> Vec<Vec<&mut [T]>> {
+    widths: &[usize],
+) -> Vec<Vec<&'o mut [T]>> {
     let mut pieces: Vec<Vec<&mut [T]>> = Vec::new();
     pieces.resize_with(widths.len(), || Vec::with_capacity(dims.images));
     for mut image in buffer.chunks_mut(dims.image().max(1)) {
-        for (piece, width) in pieces.iter_mut().zip(widths.clone()) {
+        for (piece, width) in pieces.iter_mut().zip(widths) {
             let (head, tail) = image.split_at_mut(width * dims.plane);
             piece.push(head);
             image = tail;

@@ -5,11 +5,8 @@
 //! block of the common dimension stays in the first cache while the rows go by. Every element of the result is summed in one
 //! order, whatever the number of threads.
 
-mod matrix;
 mod pack;
 mod rows;
-
-pub(crate) use matrix::Matrix;
 
 use std::cell::RefCell;
 use std::mem::MaybeUninit;
@@ -20,6 +17,7 @@ use rayon::prelude::*;
 
 use super::fresh::written;
 use super::map::update;
+use super::matrix::Matrix;
 use super::product::panel_width_on;
 use super::split::{items_per_task, sum_in_order};
 use crate::cpu::isa::arch;

@@ -4,16 +4,15 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd};
 
-use super::Matrix;
 use crate::cpu::isa::arch;
-use crate::cpu::product::{PANEL, panel_width, panel_width_on};
-use crate::cpu::transpose::{Stretch, interleave};
+use crate::cpu::matrix::Matrix;
+use crate::cpu::panels::pack;
+use crate::cpu::product::panel_width_on;
 
 /// Panels that are packed together: of a row of the matrix they take several cache lines.
 const TOGETHER: usize = 4;
 
-/// Packs some panels of a right matrix: `[panel][row of the block][column of the panel]`, with zeros for the
-/// columns that a last panel lacks.
+/// Packs some panels of a right matrix.
 pub(super) struct PackPanels<'a, 'p> {
     matrix: Matrix<'a>,
     /// Rows of the matrix.
@@ -49,44 +48,7 @@ impl WithSimd for PackPanels<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        let Self {
-            matrix,
-            block,
-            columns,
-            panels,
-        } = self;
-        let (width, depth) = (panel_width::<S>(), block.len());
-        if columns.len() % width > 0 {
-            panels[columns.len() / width * width * depth..].fill(0.0);
-        }
-        let values = &matrix.values[block.start * matrix.row + columns.start * matrix.column..];
-        if matrix.column == 1 {
-            for k in 0..depth {
-                let row = &values[k * matrix.row..][..columns.len()];
-                for (p, x) in row.chunks(width).enumerate() {
-                    let out = &mut panels[(p * depth + k) * width..][..x.len()];
-                    let (x_registers, x_rest) = S::as_simd_f32s(x);
-                    let (registers, rest) = S::as_mut_simd_f32s(out);
-                    if x_registers.len() == PANEL {
-                        // A length known to the compiler spares a call for every few numbers.
-                        registers[..PANEL].copy_from_slice(&x_registers[..PANEL]);
-                    } else {
-                        registers.copy_from_slice(x_registers);
-                        rest.copy_from_slice(x_rest);
-                    }
-                }
-            }
-        } else {
-            for (p, panel) in panels.chunks_exact_mut(depth * width).enumerate() {
-                let stretch = Stretch {
-                    channels: width.min(columns.len() - p * width),
-                    plane: matrix.column,
-                    first: p * width * matrix.column,
-                    pixels: depth,
-                };
-                interleave::<S>(values, stretch, panel, |k| k * width);
-            }
-        }
+        pack::<S>(self.matrix, self.block, self.columns, self.panels);
     }
 }
 

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use pulp::{Simd, WithSimd, bytemuck};
 
-use super::Matrix;
 use super::pack::pack_left;
+use crate::cpu::matrix::Matrix;
 use crate::cpu::product::{Left, PANEL, Segment, Sums, panel_width, product_into};
 
 /// A block of the common dimension, and the panels of the right matrix in it.

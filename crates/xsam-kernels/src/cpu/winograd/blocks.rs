@@ -18,7 +18,7 @@ const TILES: usize = 96;
 #[inline(always)]
 fn strips_in_block<S: Simd>(shape: &Shape) -> usize {
     let [_, columns] = shape.tiles();
-    let cached = cached::<S>() / (POSITIONS * shape.input);
+    let cached = cached::<S>() / (POSITIONS * shape.channels[0]);
     (cached.min(TILES) / columns).max(1)
 }
 
@@ -26,22 +26,27 @@ pub(super) fn convolve(shape: &Shape, x: &[f32], w: &[f32], direction: Direction
     let filters = transformed(shape, w, direction);
     // SAFETY: all channels of the images are written, row of tiles by row of tiles.
     unsafe {
-        written_by_images(shape.batch, shape.target(), (x, shape.source()), |y, x| {
-            shape.arch().dispatch(Convolve {
-                shape,
-                filters: &filters,
-                x,
-                y,
-            });
-        })
+        written_by_images(
+            shape.batch,
+            shape.output_image(),
+            (x, shape.input_image()),
+            |y, x| {
+                shape.arch().dispatch(Convolve {
+                    shape,
+                    filters: &filters,
+                    x,
+                    y,
+                });
+            },
+        )
     }
 }
 
 /// All filters, transformed: `[panel][position][input][channel of panel]`.
 fn transformed(shape: &Shape, w: &[f32], direction: Direction) -> Vec<f32> {
     let width = panel_width_on(shape.arch());
-    let panel = POSITIONS * shape.input * width;
-    let mut filters = vec![0.0; shape.output.div_ceil(width) * panel];
+    let panel = POSITIONS * shape.channels[0] * width;
+    let mut filters = vec![0.0; shape.channels[1].div_ceil(width) * panel];
     filters
         .par_chunks_mut(panel)
         .enumerate()
@@ -71,7 +76,7 @@ impl WithSimd for FilterPanel<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let (out, _) = S::as_mut_simd_f32s(self.out);
-        let (filters, inputs) = ((self.w, self.direction), 0..self.shape.input);
+        let (filters, inputs) = ((self.w, self.direction), 0..self.shape.channels[0]);
         filters::transform(simd, self.shape, filters, self.first, inputs, out);
     }
 }
@@ -97,16 +102,16 @@ impl WithSimd for Convolve<'_> {
         } = self;
         let width = panel_width::<S>();
         let [tile_rows, tile_columns] = shape.tiles();
-        let strips = y.len() / shape.target() * tile_rows;
+        let strips = y.len() / shape.output_image() * tile_rows;
         let block = strips_in_block::<S>(shape);
-        let [rows, columns] = shape.output_size();
+        let [rows, columns] = shape.outputs();
 
         let mut strip = Strip::new::<S>(shape);
-        let mut tiles = Tiles::new::<S>(block * tile_columns, shape.input);
+        let mut tiles = Tiles::new::<S>(block * tile_columns, shape.channels[0]);
         let mut sums = vec![simd.splat_f32s(0.0); POSITIONS * block * tile_columns * PANEL];
         let mut output = OutputStrip::new::<S>(shape);
         let (filters, _) = S::as_simd_f32s(filters);
-        let depth = shape.input * PANEL;
+        let depth = shape.channels[0] * PANEL;
 
         for first in (0..strips).step_by(block) {
             let strips = first..strips.min(first + block);
@@ -120,7 +125,7 @@ impl WithSimd for Convolve<'_> {
                         step: 1,
                         segments: &[Segment {
                             offset: 0,
-                            depth: shape.input,
+                            depth: shape.channels[0],
                         }],
                     };
                     let c = &mut sums[position * count * PANEL..][..count * PANEL];
@@ -131,7 +136,8 @@ impl WithSimd for Convolve<'_> {
                         channel: p * width,
                         r: at % tile_rows,
                     };
-                    let image = &mut y[at / tile_rows * shape.target()..][..shape.target()];
+                    let image =
+                        &mut y[at / tile_rows * shape.output_image()..][..shape.output_image()];
                     let planes = &mut image[p * width * rows * columns..];
                     let sums = (&sums[..], count, s * tile_columns);
                     output.store(simd, shape, sums, planes, place);
@@ -142,16 +148,16 @@ impl WithSimd for Convolve<'_> {
 }
 
 pub(super) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> {
-    let (x, dy) = ((x, shape.source()), (dy, shape.target()));
+    let (x, dy) = ((x, shape.input_image()), (dy, shape.output_image()));
     let sums = sum_over_images(shape.batch, x, dy, |x, dy| {
         shape.arch().dispatch(Products { shape, x, dy })
     });
     let width = panel_width_on(shape.arch());
     // SAFETY: all taps of the filters of every panel are written.
     unsafe {
-        written(shape.filters(), |dw| {
-            dw.par_chunks_mut(width * shape.input * 9)
-                .zip(sums.par_chunks(POSITIONS * shape.input * width))
+        written(shape.weights(), |dw| {
+            dw.par_chunks_mut(width * shape.channels[0] * 9)
+                .zip(sums.par_chunks(POSITIONS * shape.channels[0] * width))
                 .for_each(|(out, sums)| {
                     shape.arch().dispatch(Inverse { shape, sums, out });
                 });
@@ -174,16 +180,16 @@ impl WithSimd for Products<'_> {
         let Self { shape, x, dy } = self;
         let width = panel_width::<S>();
         let [tile_rows, tile_columns] = shape.tiles();
-        let strips = dy.len() / shape.target() * tile_rows;
+        let strips = dy.len() / shape.output_image() * tile_rows;
         let block = strips_in_block::<S>(shape);
-        let panel = POSITIONS * shape.input * width;
+        let panel = POSITIONS * shape.channels[0] * width;
 
         let mut strip = Strip::new::<S>(shape);
-        let mut tiles = Tiles::new::<S>(block * tile_columns, shape.input);
+        let mut tiles = Tiles::new::<S>(block * tile_columns, shape.channels[0]);
         let mut output = OutputStrip::new::<S>(shape);
         let mut right = vec![simd.splat_f32s(0.0); POSITIONS * block * tile_columns * PANEL];
-        let mut sums = vec![0.0; shape.output.div_ceil(width) * panel];
-        let rows: Vec<_> = (0..shape.input).collect();
+        let mut sums = vec![0.0; shape.channels[1].div_ceil(width) * panel];
+        let rows: Vec<_> = (0..shape.channels[0]).collect();
 
         for first in (0..strips).step_by(block) {
             let strips = first..strips.min(first + block);
@@ -193,7 +199,8 @@ impl WithSimd for Products<'_> {
                 let gradient = (dy, p * width);
                 output.load(simd, shape, gradient, strips.clone(), &mut right);
                 let (sums, _) = S::as_mut_simd_f32s(sums);
-                for (position, sums) in sums.chunks_exact_mut(shape.input * PANEL).enumerate() {
+                for (position, sums) in sums.chunks_exact_mut(shape.channels[0] * PANEL).enumerate()
+                {
                     let a = Left {
                         values: tiles.position(position),
                         rows: &rows,
@@ -225,6 +232,6 @@ impl WithSimd for Inverse<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let (sums, _) = S::as_simd_f32s(self.sums);
-        filters::adjoint(simd, self.shape, sums, 0..self.shape.input, self.out);
+        filters::adjoint(simd, self.shape, sums, 0..self.shape.channels[0], self.out);
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn transform<S: Simd>(
     out: &mut [S::f32s],
 ) {
     let transforms = Transforms::new(simd);
-    let channels = panel_width::<S>().min(shape.output - first);
+    let channels = panel_width::<S>().min(shape.channels[1] - first);
     let position = inputs.len() * PANEL;
     debug_assert_eq!(out.len(), POSITIONS * position);
     let mut taps = [[simd.splat_f32s(0.0); PANEL]; 9 * INPUTS];
@@ -78,8 +78,8 @@ fn gather<S: Simd>(
         Direction::Forward => {
             let stretch = Stretch {
                 channels: outputs.len(),
-                plane: 9 * shape.input,
-                first: 9 * (outputs.start * shape.input + inputs.start),
+                plane: 9 * shape.channels[0],
+                first: 9 * (outputs.start * shape.channels[0] + inputs.start),
                 pixels: 9 * inputs.len(),
             };
             interleave::<S>(w, stretch, taps, |p| p * width);
@@ -90,7 +90,7 @@ fn gather<S: Simd>(
                 let stretch = Stretch {
                     channels: outputs.len(),
                     plane: 9,
-                    first: 9 * (i * shape.output + outputs.start),
+                    first: 9 * (i * shape.channels[1] + outputs.start),
                     pixels: 9,
                 };
                 interleave::<S>(w, stretch, taps, |p| (8 - p) * width);
@@ -111,7 +111,7 @@ pub(super) fn adjoint<S: Simd>(
 ) {
     let transforms = Transforms::new(simd);
     let width = panel_width::<S>();
-    let filter = 9 * shape.input;
+    let filter = 9 * shape.channels[0];
     let position = inputs.len() * PANEL;
     let mut taps = [[simd.splat_f32s(0.0); PANEL]; 9 * INPUTS];
     for begin in inputs.clone().step_by(INPUTS) {

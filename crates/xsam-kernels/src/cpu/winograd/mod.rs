@@ -18,6 +18,7 @@ mod transform;
 
 use pulp::{Arch, Simd};
 
+use super::shape::Shape;
 use crate::cpu::isa::arch_for;
 
 /// Positions of a transformed tile.
@@ -35,68 +36,30 @@ fn cached<S: Simd>() -> usize {
 /// The most numbers that all transformed tiles together may take, 64 MiB, to be held at once.
 const HELD: usize = 1 << 24;
 
-/// Sizes of a convolution.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Shape {
-    /// Images.
-    pub(crate) batch: usize,
-    /// Channels of the input.
-    pub(crate) input: usize,
-    /// Channels of the output.
-    pub(crate) output: usize,
-    /// Rows and columns of the input.
-    pub(crate) size: [usize; 2],
-    /// Zeros around the input, rows and columns.
-    pub(crate) padding: [usize; 2],
-}
-
 impl Shape {
-    /// Rows and columns of the output.
-    pub(crate) fn output_size(&self) -> [usize; 2] {
-        [0, 1].map(|i| self.size[i] + 2 * self.padding[i] - 2)
-    }
-
-    /// Numbers in an image of the input.
-    fn source(&self) -> usize {
-        self.input * self.size[0] * self.size[1]
-    }
-
-    /// Numbers in an image of the output.
-    fn target(&self) -> usize {
-        let [rows, columns] = self.output_size();
-        self.output * rows * columns
-    }
-
     /// Numbers in all filters.
-    fn filters(&self) -> usize {
-        self.output * self.input * 9
+    fn weights(&self) -> usize {
+        self.channels[1] * self.channels[0] * self.taps()
     }
 
     /// Rows and columns of tiles in an image.
     fn tiles(&self) -> [usize; 2] {
-        self.output_size().map(|n| n.div_ceil(TILE))
+        self.outputs().map(|n| n.div_ceil(TILE))
     }
 
     /// What it is computed on.
     fn arch(&self) -> Arch {
-        arch_for(self.output)
+        arch_for(self.channels[1])
     }
 
     /// The convolution that gives the gradient of the input, from the gradient of the output.
     fn transposed(&self) -> Self {
         Self {
-            batch: self.batch,
-            input: self.output,
-            output: self.input,
-            size: self.output_size(),
+            channels: [self.channels[1], self.channels[0]],
+            size: self.outputs(),
             padding: self.padding.map(|p| 2 - p),
+            ..*self
         }
-    }
-
-    /// Products of an input and a filter in each position of a tile.
-    pub(crate) fn products(&self) -> usize {
-        let [rows, columns] = self.tiles();
-        self.batch * rows * columns * self.input * self.output
     }
 
     /// Whether the tiles are so few that reading them again for each panel of filters costs less
@@ -104,8 +67,14 @@ impl Shape {
     fn has_few_tiles(&self) -> bool {
         let [rows, columns] = self.tiles();
         let tiles = self.batch * rows * columns;
-        tiles <= self.output && tiles * self.input * POSITIONS <= HELD
+        tiles <= self.channels[1] && tiles * self.channels[0] * POSITIONS <= HELD
     }
+}
+
+/// Products of an input and a filter in each position of a tile.
+pub(crate) fn products(shape: &Shape) -> usize {
+    let [rows, columns] = shape.tiles();
+    shape.batch * rows * columns * shape.channels[0] * shape.channels[1]
 }
 
 /// Which way the filters `[output, input, 3, 3]` are used.

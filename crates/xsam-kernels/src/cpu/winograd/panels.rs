@@ -21,7 +21,7 @@ fn strips_in_group(shape: &Shape) -> usize {
 /// Inputs whose transformed filters fit in the cache.
 fn inputs_at_once<S: Simd>(shape: &Shape) -> usize {
     let inputs = (cached::<S>() / (POSITIONS * panel_width::<S>())).next_multiple_of(S::F32_LANES);
-    inputs.min(shape.input)
+    inputs.min(shape.channels[0])
 }
 
 /// All tiles of the input, transformed, a group after the other.
@@ -54,7 +54,7 @@ impl WithSimd for Group<'_> {
     fn with_simd<S: Simd>(self, simd: S) -> Tiles {
         let Self { shape, x, strips } = self;
         let mut strip = Strip::new::<S>(shape);
-        let mut tiles = Tiles::new::<S>(strips.len() * shape.tiles()[1], shape.input);
+        let mut tiles = Tiles::new::<S>(strips.len() * shape.tiles()[1], shape.channels[0]);
         strip.transform(simd, shape, x, strips, &mut tiles);
         tiles
     }
@@ -63,14 +63,14 @@ impl WithSimd for Group<'_> {
 pub(super) fn convolve(shape: &Shape, x: &[f32], w: &[f32], direction: Direction) -> Vec<f32> {
     let groups = transformed(shape, x);
     let width = panel_width_on(shape.arch());
-    let [rows, columns] = shape.output_size();
+    let [rows, columns] = shape.outputs();
     // SAFETY: every panel writes its planes of all images, row of tiles by row of tiles.
     unsafe {
-        written(shape.batch * shape.target(), |y| {
+        written(shape.batch * shape.output_image(), |y| {
             // The planes of a panel in every image.
             let mut panels: Vec<Vec<_>> = Vec::new();
-            panels.resize_with(shape.output.div_ceil(width), Vec::new);
-            for image in y.chunks_exact_mut(shape.target()) {
+            panels.resize_with(shape.channels[1].div_ceil(width), Vec::new);
+            for image in y.chunks_exact_mut(shape.output_image()) {
                 let planes = image.chunks_mut(width * rows * columns);
                 for (panel, planes) in panels.iter_mut().zip(planes) {
                     panel.push(planes);
@@ -120,8 +120,8 @@ impl WithSimd for ConvolvePanel<'_> {
         let mut output = OutputStrip::new::<S>(shape);
         let group_sums = POSITIONS * group * tile_columns * PANEL;
 
-        for begin in (0..shape.input).step_by(inputs) {
-            let inputs = begin..shape.input.min(begin + inputs);
+        for begin in (0..shape.channels[0]).step_by(inputs) {
+            let inputs = begin..shape.channels[0].min(begin + inputs);
             let depth = inputs.len() * PANEL;
             let b = &mut transformed[..POSITIONS * depth];
             filters::transform(simd, shape, filters, channel, inputs.clone(), b);
@@ -167,8 +167,8 @@ pub(super) fn weight_gradient(shape: &Shape, x: &[f32], dy: &[f32]) -> Vec<f32> 
     let width = panel_width_on(shape.arch());
     // SAFETY: every panel writes all taps of its filters.
     unsafe {
-        written(shape.filters(), |dw| {
-            dw.par_chunks_mut(width * shape.input * 9)
+        written(shape.weights(), |dw| {
+            dw.par_chunks_mut(width * shape.channels[0] * 9)
                 .enumerate()
                 .for_each(|(p, out)| {
                     shape.arch().dispatch(GradientPanel {
@@ -216,8 +216,8 @@ impl WithSimd for GradientPanel<'_> {
         let rows: Vec<_> = (0..inputs).collect();
         let mut sums = vec![zero; POSITIONS * inputs * PANEL];
         let group = strips_in_group(shape) * tile_columns;
-        for begin in (0..shape.input).step_by(inputs) {
-            let inputs = begin..shape.input.min(begin + inputs);
+        for begin in (0..shape.channels[0]).step_by(inputs) {
+            let inputs = begin..shape.channels[0].min(begin + inputs);
             let sums = &mut sums[..POSITIONS * inputs.len() * PANEL];
             for (position, sums) in sums.chunks_exact_mut(inputs.len() * PANEL).enumerate() {
                 for (g, tiles) in groups.iter().enumerate() {

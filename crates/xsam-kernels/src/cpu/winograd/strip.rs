@@ -54,7 +54,7 @@ impl Strip {
     #[inline(always)]
     pub(super) fn new<S: Simd>(shape: &Shape) -> Self {
         let columns = TILE * shape.tiles()[1] + WINDOW - TILE;
-        let channels = shape.input.next_multiple_of(S::F32_LANES);
+        let channels = shape.channels[0].next_multiple_of(S::F32_LANES);
         Self {
             values: vec![0.0; WINDOW * columns * channels],
             columns,
@@ -74,7 +74,7 @@ impl Strip {
     ) {
         let [tile_rows, tile_columns] = shape.tiles();
         for (s, at) in strips.enumerate() {
-            let image = &x[at / tile_rows * shape.source()..][..shape.source()];
+            let image = &x[at / tile_rows * shape.input_image()..][..shape.input_image()];
             self.fill::<S>(shape, image, at % tile_rows);
             self.transform_columns(simd);
             self.transform_rows(simd, tiles, s * tile_columns);
@@ -94,7 +94,7 @@ impl Strip {
         self.values[..above * row].fill(0.0);
         self.values[(above + inside) * row..].fill(0.0);
         let stretch = Stretch {
-            channels: shape.input,
+            channels: shape.channels[0],
             plane: rows * columns,
             first: start * columns,
             pixels: inside * columns,
@@ -190,7 +190,7 @@ impl OutputStrip {
     ) {
         let transforms = Transforms::new(simd);
         let width = panel_width::<S>();
-        let [rows, columns] = shape.output_size();
+        let [rows, columns] = shape.outputs();
         let (out, _) = S::as_mut_simd_f32s(&mut self.values);
         let position = count * PANEL;
         for t in 0..self.tiles {
@@ -213,7 +213,7 @@ impl OutputStrip {
             }
         }
         let stretch = Stretch {
-            channels: width.min(shape.output - channel),
+            channels: width.min(shape.channels[1] - channel),
             plane: rows * columns,
             first: r * TILE * columns,
             pixels: TILE.min(rows - r * TILE) * columns,
@@ -239,7 +239,7 @@ impl OutputStrip {
                 channel,
                 r: at % tile_rows,
             };
-            let image = &dy[at / tile_rows * shape.target()..][..shape.target()];
+            let image = &dy[at / tile_rows * shape.output_image()..][..shape.output_image()];
             self.load_row(
                 simd,
                 shape,
@@ -260,12 +260,12 @@ impl OutputStrip {
     ) {
         let transforms = Transforms::new(simd);
         let width = panel_width::<S>();
-        let [rows, columns] = shape.output_size();
+        let [rows, columns] = shape.outputs();
         let row = TILE * self.tiles;
         let inside = TILE.min(rows - r * TILE);
         self.values[inside * row * width..].fill(0.0);
         let stretch = Stretch {
-            channels: width.min(shape.output - channel),
+            channels: width.min(shape.channels[1] - channel),
             plane: rows * columns,
             first: (channel * rows + r * TILE) * columns,
             pixels: inside * columns,

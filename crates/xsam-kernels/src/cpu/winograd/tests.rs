@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 
-use super::super::{direct, shape};
+use super::super::direct;
 use super::{Direction, Shape, blocks, panels};
 
 /// Single precision, in relation to the largest element: the transforms cost a digit.
@@ -13,14 +13,27 @@ fn shapes() -> impl Strategy<Value = Shape> {
     let image = (1usize..20, 1usize..40, 0usize..3, 0usize..3);
     (sizes, image).prop_filter_map("smaller than the filter", |(sizes, image)| {
         let ((batch, input, output), (rows, columns, down, right)) = (sizes, image);
-        (rows + 2 * down >= 3 && columns + 2 * right >= 3).then_some(Shape {
+        let fits = rows + 2 * down >= 3 && columns + 2 * right >= 3;
+        fits.then_some(shape(
             batch,
-            input,
-            output,
-            size: [rows, columns],
-            padding: [down, right],
-        })
+            [input, output],
+            [rows, columns],
+            [down, right],
+        ))
     })
+}
+
+fn shape(batch: usize, channels: [usize; 2], size: [usize; 2], padding: [usize; 2]) -> Shape {
+    Shape {
+        batch,
+        channels,
+        groups: 1,
+        size,
+        kernel: [3, 3],
+        stride: [1, 1],
+        padding,
+        dilation: [1, 1],
+    }
 }
 
 fn random(count: usize, seed: u64) -> Vec<f32> {
@@ -47,49 +60,27 @@ fn assert_close(name: &str, actual: &[f32], expected: &[f32]) {
 }
 
 fn check(shape: &Shape, seed: u64) {
-    let general = shape::Shape {
-        batch: shape.batch,
-        channels: [shape.input, shape.output],
-        groups: 1,
-        size: shape.size,
-        kernel: [3, 3],
-        stride: [1, 1],
-        padding: shape.padding,
-        dilation: [1, 1],
-    };
-    let x = random(shape.batch * shape.source(), seed);
-    let dy = random(shape.batch * shape.target(), seed ^ 0xABCD);
-    let w = random(shape.filters(), seed ^ 0x1234);
+    let x = random(shape.batch * shape.input_image(), seed);
+    let dy = random(shape.batch * shape.output_image(), seed ^ 0xABCD);
+    let w = random(shape.weights(), seed ^ 0x1234);
 
-    let y = direct::forward(&general, &x, &w);
+    let y = direct::forward(shape, &x, &w);
     let forward = Direction::Forward;
     assert_close("y by blocks", &blocks::convolve(shape, &x, &w, forward), &y);
     assert_close("y by panels", &panels::convolve(shape, &x, &w, forward), &y);
 
-    let dx = direct::input_gradient(&general, &dy, &w);
+    let dx = direct::input_gradient(shape, &dy, &w);
     let (back, turned) = (Direction::Backward, shape.transposed());
-    assert_close(
-        "dx by blocks",
-        &blocks::convolve(&turned, &dy, &w, back),
-        &dx,
-    );
-    assert_close(
-        "dx by panels",
-        &panels::convolve(&turned, &dy, &w, back),
-        &dx,
-    );
+    let by_blocks = blocks::convolve(&turned, &dy, &w, back);
+    assert_close("dx by blocks", &by_blocks, &dx);
+    let by_panels = panels::convolve(&turned, &dy, &w, back);
+    assert_close("dx by panels", &by_panels, &dx);
 
-    let dw = direct::weight_gradient(&general, &x, &dy);
-    assert_close(
-        "dw by blocks",
-        &blocks::weight_gradient(shape, &x, &dy),
-        &dw,
-    );
-    assert_close(
-        "dw by panels",
-        &panels::weight_gradient(shape, &x, &dy),
-        &dw,
-    );
+    let dw = direct::weight_gradient(shape, &x, &dy);
+    let by_blocks = blocks::weight_gradient(shape, &x, &dy);
+    assert_close("dw by blocks", &by_blocks, &dw);
+    let by_panels = panels::weight_gradient(shape, &x, &dy);
+    assert_close("dw by panels", &by_panels, &dw);
 }
 
 proptest! {
@@ -105,13 +96,6 @@ proptest! {
 #[test]
 fn many_channels() {
     for (input, output) in [(300, 40), (40, 300)] {
-        let shape = Shape {
-            batch: 3,
-            input,
-            output,
-            size: [5, 4],
-            padding: [1, 1],
-        };
-        check(&shape, 11);
+        check(&shape(3, [input, output], [5, 4], [1, 1]), 11);
     }
 }
