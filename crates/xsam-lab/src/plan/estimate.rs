@@ -95,9 +95,11 @@ impl Estimate {
             (Some(measured.records), counts.epochs - saved),
             (Some(measured.checkpoint), saved),
         ];
-        let seconds = parts.map(|(part, times)| part.map_or(0.0, |p| p.median_s) * times as f64);
-        let errors = parts
-            .map(|(part, times)| part.as_ref().map_or(0.0, Timing::standard_error) * times as f64);
+        let of_parts = |value: fn(&Timing) -> f64| {
+            parts.map(|(part, times)| part.as_ref().map_or(0.0, value) * times as f64)
+        };
+        let seconds = of_parts(|part| part.median_s);
+        let errors = of_parts(Timing::standard_error);
         let [
             start,
             ascending,

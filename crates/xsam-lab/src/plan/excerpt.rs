@@ -1,4 +1,5 @@
-//! Epochs that are cut short, while somebody takes the time.
+//! Epochs that are cut short, while a log takes the time: the first batches of each, and evaluations of samples. A run
+//! does all that it does without.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -13,30 +14,18 @@ use crate::task::{Batches, Task};
 use crate::task_error::TaskError;
 use crate::watch::Watch;
 
-/// The first batches of each epoch of a task, and evaluations of samples. A run does all that it does without, and the log
-/// has the times.
-pub(super) struct Excerpt<'a> {
-    log: &'a RefCell<Log>,
-}
-
-impl<'a> Excerpt<'a> {
-    pub(super) fn new(log: &'a RefCell<Log>) -> Self {
-        Self { log }
-    }
-}
-
-impl<T: Task> Watch<T> for Excerpt<'_> {
+impl<T: Task> Watch<T> for RefCell<Log> {
     fn batches<'a>(
         &'a self,
         task: &'a T,
         epoch: usize,
         first: usize,
     ) -> Result<Box<dyn Batches<T::Batch> + 'a>, TaskError> {
-        self.log.borrow_mut().begin_epoch();
+        self.borrow_mut().begin_epoch();
         Ok(Box::new(First {
             batches: task.batches(epoch, first)?,
             task,
-            log: self.log,
+            log: self,
         }))
     }
 
@@ -47,8 +36,8 @@ impl<T: Task> Watch<T> for Excerpt<'_> {
         batch: &T::Batch,
         noise: u64,
     ) -> (Tensor<1>, T::Output) {
-        let mut log = self.log.borrow_mut();
-        log.passes().of(|| task.loss(model, batch, Some(noise)))
+        let passes = &mut self.borrow_mut().passes;
+        passes.of(|| task.loss(model, batch, Some(noise)))
     }
 
     fn evaluate(
@@ -58,7 +47,7 @@ impl<T: Task> Watch<T> for Excerpt<'_> {
         _epochs: usize,
         _stop: &StopSignal,
     ) -> Result<Option<Scores>, TaskError> {
-        let mut log = self.log.borrow_mut();
+        let mut log = self.borrow_mut();
         log.begin_evaluation();
         let (_, share) = task.sampled_score(model)?;
         log.end_evaluation(share);
@@ -82,7 +71,7 @@ impl<T: Task> Watch<T> for Excerpt<'_> {
         probe: &Probe,
         _stop: &StopSignal,
     ) -> Result<Option<Reading>, TaskError> {
-        let mut log = self.log.borrow_mut();
+        let mut log = self.borrow_mut();
         if log.begin_sharpness() {
             let seconds = probe.seconds(task, model)?;
             log.end_sharpness(seconds);

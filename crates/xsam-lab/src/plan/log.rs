@@ -23,21 +23,6 @@ pub(super) const CHECKPOINT_EVERY: usize = 2;
 /// Epochs after which further work or the sharpness is measured, each of which takes as long as some steps.
 const COSTLY: usize = 4;
 
-/// When enough has been measured.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Goal {
-    /// After so many steps.
-    Steps(usize),
-    /// After so many seconds of steps.
-    Seconds(f64),
-}
-
-impl Goal {
-    pub(super) fn new(steps: Option<usize>) -> Self {
-        steps.map_or(Self::Seconds(SECONDS), Self::Steps)
-    }
-}
-
 /// The measurements so far, in seconds, those of the first epoch left out.
 #[derive(Debug, Default)]
 pub(super) struct Samples {
@@ -64,8 +49,8 @@ pub(super) struct Samples {
 /// Times the parts of a run as they come to pass.
 #[derive(Debug)]
 pub(super) struct Log {
-    goal: Goal,
-    begun: Instant,
+    /// Steps that are to be measured, if that is said.
+    wanted: Option<usize>,
     /// Seconds from the start to the first epoch.
     pub(super) setup_s: f64,
     pub(super) samples: Samples,
@@ -85,7 +70,8 @@ pub(super) struct Log {
     pending: f64,
     /// Seconds in which the sharpness was measured.
     probing: f64,
-    passes: PassTimes,
+    /// The passes of the step that goes on.
+    pub(super) passes: PassTimes,
     /// How a batch is split.
     parts: Parts,
     size: usize,
@@ -93,10 +79,9 @@ pub(super) struct Log {
 
 impl Log {
     /// Of a run that began at `begun`.
-    pub(super) fn new(goal: Goal, parts: Parts, begun: Instant) -> Self {
+    pub(super) fn new(wanted: Option<usize>, parts: Parts, begun: Instant) -> Self {
         Self {
-            goal,
-            begun,
+            wanted,
             setup_s: 0.0,
             samples: Samples::default(),
             gradient_passes: 0,
@@ -126,11 +111,17 @@ impl Log {
         seconds
     }
 
+    /// The same, but nothing in the first epoch.
+    fn warm_lap(&mut self) -> Option<f64> {
+        let seconds = self.lap();
+        self.is_warm().then_some(seconds)
+    }
+
     /// An epoch begins: what came after the one before it is over.
     pub(super) fn begin_epoch(&mut self) {
         let seconds = self.pending + self.lap();
         match self.epochs {
-            0 => self.setup_s = self.mark.duration_since(self.begun).as_secs_f64(),
+            0 => self.setup_s = seconds,
             1 => {}
             n if n.is_multiple_of(CHECKPOINT_EVERY) => self.samples.checkpoint.push(seconds),
             _ => self.samples.records.push(seconds),
@@ -145,24 +136,16 @@ impl Log {
     pub(super) fn receive(&mut self, size: usize) {
         self.size = size.max(1);
         if self.steps == 0 {
-            let seconds = self.lap();
-            if self.is_warm() {
-                self.samples.start.push(seconds);
-            }
+            let seconds = self.warm_lap();
+            self.samples.start.extend(seconds);
         }
-    }
-
-    /// A pass is made.
-    pub(super) fn passes(&mut self) -> &mut PassTimes {
-        &mut self.passes
     }
 
     /// A step is done, and this was measured in it.
     pub(super) fn end_step(&mut self, report: &StepReport) {
         let step_s = self.lap();
         self.steps += 1;
-        let search = self.passes.of_search(report, self.parts);
-        self.passes = PassTimes::default();
+        let search = std::mem::take(&mut self.passes).of_search(report, self.parts);
         let ascends = report.passes.gradients >= self.gradient_passes;
         self.gradient_passes = self.gradient_passes.max(report.passes.gradients);
         if search.is_some() {
@@ -190,10 +173,8 @@ impl Log {
 
     /// So large a share of an evaluation is done.
     pub(super) fn end_evaluation(&mut self, share: f64) {
-        let seconds = self.lap();
-        if self.is_warm() {
-            self.samples.evaluation.push(seconds / share);
-        }
+        let seconds = self.warm_lap().map(|seconds| seconds / share);
+        self.samples.evaluation.extend(seconds);
     }
 
     /// Whether further work is to be measured once more.
@@ -203,10 +184,9 @@ impl Log {
 
     /// So large a share of the further work is done, if there is any.
     pub(super) fn end_further(&mut self, share: Option<f64>) {
-        let seconds = self.lap();
-        if let (true, Some(share)) = (self.is_warm(), share) {
-            self.samples.further.push(seconds / share);
-        }
+        let seconds = self.warm_lap().zip(share);
+        let seconds = seconds.map(|(seconds, share)| seconds / share);
+        self.samples.further.extend(seconds);
     }
 
     /// Whether the sharpness is to be measured once more, which begins then.
@@ -230,15 +210,15 @@ impl Log {
         if !self.is_warm() {
             return self.steps >= WARM_UP;
         }
-        match self.goal {
-            Goal::Steps(n) => {
+        match self.wanted {
+            Some(n) => {
                 let epoch = (self.epochs - 1).min(EPOCHS);
                 let samples = &self.samples;
                 samples.step.len() + samples.plain_step.len() >= n * epoch / EPOCHS
             }
-            Goal::Seconds(seconds) => {
+            None => {
                 let taken = self.epoch_begun.elapsed().as_secs_f64();
-                self.steps >= LEAST_STEPS && taken >= seconds / EPOCHS as f64
+                self.steps >= LEAST_STEPS && taken >= SECONDS / EPOCHS as f64
             }
         }
     }
@@ -246,10 +226,10 @@ impl Log {
     /// Whether all that is to be measured has been, once the epoch is over.
     pub(super) fn is_enough(&self) -> bool {
         let steps = self.samples.step.len();
-        self.epochs > EPOCHS
-            && match self.goal {
-                Goal::Steps(n) => steps >= n,
-                Goal::Seconds(seconds) => steps >= LEAST_STEPS * EPOCHS && self.past >= seconds,
-            }
+        let is_enough = match self.wanted {
+            Some(n) => steps >= n,
+            None => steps >= LEAST_STEPS * EPOCHS && self.past >= SECONDS,
+        };
+        self.epochs > EPOCHS && is_enough
     }
 }

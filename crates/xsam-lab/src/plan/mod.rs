@@ -150,10 +150,10 @@ impl PlanSpec {
                 error.key = "ascent_steps".to_owned();
             }
             error
-        });
-        let entries = entries?.into_iter();
-        let planned =
-            entries.filter_map(|entry| Some((entry.label, entry.specs.into_iter().next()?)));
+        })?;
+        let planned = entries
+            .into_iter()
+            .filter_map(|entry| Some((entry.label, entry.specs.into_iter().next()?)));
         Ok(planned.collect())
     }
 }
@@ -179,14 +179,10 @@ pub fn plan<L: Tasks>(
     how.check()?;
     check_device(spec.train.device, spec.train.precision)?;
     let methods = how.methods(spec, compare)?;
-    let there = match &how.against {
-        Some(path) => {
-            let there = against::read(path)?;
-            against::same_experiment(&methods, &there)?;
-            Some(there)
-        }
-        None => None,
-    };
+    let there = how.against.as_deref().map(against::read).transpose()?;
+    if let Some(there) = &there {
+        against::same_experiment(&methods, there)?;
+    }
     scratch::sweep();
     let load = load();
     let mut measured = Vec::new();
@@ -214,15 +210,15 @@ impl Plan {
         let runs = how.runs_per_year;
         let mut methods: Vec<MethodPlan> = Vec::with_capacity(measured.len());
         for (label, spec, measured) in measured {
-            let counts = Counts::of(&spec.clone().resolved()?, measured.steps_per_epoch);
+            let resolved = spec.clone().resolved()?;
+            let counts = Counts::of(&resolved, measured.steps_per_epoch);
             let estimate = Estimate::of(&measured, &counts);
             let run = Cost::of(estimate.total_s / 3600.0, how.price_per_hour);
-            let change = methods
-                .first()
-                .map(|first| Change::of(first.run, run, runs));
+            let first = methods.first();
+            let change = first.map(|first| Change::of(first.run, run, runs));
             methods.push(MethodPlan {
                 label,
-                about: spec.clone().resolved()?.about(),
+                about: resolved.about(),
                 spec: spec.to_table()?,
                 measured,
                 counts,

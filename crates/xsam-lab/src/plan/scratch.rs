@@ -1,9 +1,10 @@
 //! Directories for temporary files, and those that plans which were killed have left.
 
+use std::env::temp_dir;
 use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use tempfile::{Builder, TempDir};
 use xsam_files::Owner;
 
 use crate::error::Error;
@@ -15,52 +16,33 @@ const PREFIX: &str = "xsam-plan-";
 /// A directory for temporary files, removed in the end. It is locked as long as this process or one that it has told
 /// to use it is there.
 pub(super) struct Scratch {
-    path: PathBuf,
-    lock: Option<Lock>,
+    // Not all systems remove files that are open: it is dropped first.
+    _lock: Lock,
+    directory: TempDir,
 }
 
 impl Scratch {
     pub(super) fn new() -> Result<Self, Error> {
-        let parent = std::env::temp_dir();
-        let mut number = 0;
         loop {
-            let path = parent.join(format!("{PREFIX}{}-{number}", std::process::id()));
-            number += 1;
-            match fs::create_dir(&path) {
-                Ok(()) => {}
-                // Of a process of the same number that was killed, and left to the sweep.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
-                Err(error) => return Err(Error::file("create the directory", &path)(error)),
-            }
-            match Lock::take(&path, &Owner::this_process()) {
-                Ok(lock) => {
-                    let lock = Some(lock);
-                    return Ok(Self { path, lock });
-                }
+            let made = Builder::new().prefix(PREFIX).tempdir();
+            let directory = made.map_err(Error::file("make a directory in", &temp_dir()))?;
+            match Lock::take(directory.path(), &Owner::this_process()) {
+                Ok(_lock) => return Ok(Self { _lock, directory }),
                 // Another plan has swept it away before it was locked.
-                Err(_) if !path.exists() => {}
+                Err(_) if !directory.path().exists() => {}
                 Err(error) => return Err(error),
             }
         }
     }
 
     pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // Not all systems remove files that are open.
-        self.lock = None;
-        // What cannot be removed is in nobody's way there.
-        let _ = fs::remove_dir_all(&self.path);
+        self.directory.path()
     }
 }
 
 /// Removes the directories of plans that were killed: those that nobody has locked any more.
 pub(super) fn sweep() {
-    sweep_in(&std::env::temp_dir());
+    sweep_in(&temp_dir());
 }
 
 fn sweep_in(parent: &Path) {
