@@ -136,17 +136,24 @@ impl Probe {
     fn largest(&self, surface: &mut dyn Surface) -> Result<Option<Eigenpair>, FlatnessError> {
         let mut hessian = Hessian::new(surface, None, DifferenceStep::Auto)?;
         let lanczos = Lanczos {
-            wanted: Wanted::Ends {
-                largest: 1,
-                smallest: 0,
-            },
             max_iterations: ITERATIONS,
             // Never before.
             tolerance: f64::MIN_POSITIVE,
-            seed: self.seed,
-            ..Lanczos::default()
+            ..of_largest(1, self.seed)
         };
         Ok(lanczos.run(&mut hessian)?.pairs.into_iter().next())
+    }
+}
+
+/// The Lanczos algorithm for so many of the largest eigenvalues.
+pub(crate) fn of_largest(largest: usize, seed: u64) -> Lanczos {
+    Lanczos {
+        wanted: Wanted::Ends {
+            largest,
+            smallest: 0,
+        },
+        seed,
+        ..Lanczos::default()
     }
 }
 
