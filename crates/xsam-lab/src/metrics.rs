@@ -1,12 +1,9 @@
 //! What is measured in an epoch, and the file that holds it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
-use serde::de::{Error as _, MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::columns::{Column, OWN, Source, Step};
 use crate::csv_file::{self, Csv};
@@ -18,11 +15,13 @@ use crate::score::{Part, Score, Scores, Tally};
 const EPOCH: &str = "epoch";
 
 /// One epoch of a run: a row of `metrics.csv`, and an object in JSON. What its columns are, [`columns`](fn@crate::columns) says.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, Option<f64>>")]
 pub struct Metrics {
     /// The epoch, counted from 1.
     pub epoch: usize,
     /// The values that it has, by the names of their columns.
+    #[serde(flatten)]
     values: BTreeMap<String, f64>,
 }
 
@@ -31,7 +30,7 @@ impl Metrics {
     pub fn new(epoch: usize) -> Self {
         Self {
             epoch,
-            values: BTreeMap::new(),
+            ..Self::default()
         }
     }
 
@@ -108,42 +107,19 @@ impl Metrics {
     }
 }
 
-impl Serialize for Metrics {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1 + self.values.len()))?;
-        map.serialize_entry(EPOCH, &self.epoch)?;
-        for (name, value) in &self.values {
-            map.serialize_entry(name, value)?;
+impl TryFrom<BTreeMap<String, Option<f64>>> for Metrics {
+    type Error = String;
+
+    fn try_from(mut row: BTreeMap<String, Option<f64>>) -> Result<Self, String> {
+        let epoch = row.remove(EPOCH).flatten().ok_or("it has no epoch")?;
+        if epoch.fract() != 0.0 || epoch < 0.0 {
+            return Err(format!("its epoch is {epoch}"));
         }
-        map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Metrics {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Row;
-
-        impl<'de> Visitor<'de> for Row {
-            type Value = Metrics;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the values of an epoch by their columns")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metrics, A::Error> {
-                let (mut epoch, mut row) = (None, Metrics::default());
-                while let Some(name) = map.next_key::<String>()? {
-                    match &*name {
-                        EPOCH => epoch = Some(map.next_value()?),
-                        name => row.set(name, map.next_value::<Option<f64>>()?),
-                    }
-                }
-                row.epoch = epoch.ok_or_else(|| A::Error::missing_field(EPOCH))?;
-                Ok(row)
-            }
-        }
-
-        deserializer.deserialize_map(Row)
+        let values = row.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        Ok(Self {
+            epoch: epoch as usize,
+            values: values.collect(),
+        })
     }
 }
 

@@ -97,16 +97,18 @@ pub(crate) fn save<M: Module, S: TaskSpec>(
     files::remove(&beside)?;
     fs::create_dir_all(&beside).map_err(Error::file("create the directory", &beside))?;
 
+    let write = |name: &str, text: String| {
+        let path = beside.join(name);
+        fs::write(&path, text).map_err(Error::file("write", &path))
+    };
     // `valid` brings the running statistics up to date; records do not.
     let path = beside.join(MODEL);
     let saved = model.valid().save_file(&path);
     saved.map_err(|e| Error::file("write", &path)(std::io::Error::other(e.to_string())))?;
     optim.save(beside.join(OPTIMIZER))?;
-    let path = beside.join(POSITION);
-    let text = json::line(position).map_err(|error| Error::damaged(&path, error))?;
-    fs::write(&path, text).map_err(Error::file("write", &path))?;
-    let path = beside.join(layout::SPEC);
-    fs::write(&path, spec.to_toml()?).map_err(Error::file("write", &path))?;
+    let text = json::line(position).map_err(|error| Error::damaged(&beside, error))?;
+    write(POSITION, text)?;
+    write(layout::SPEC, spec.to_toml()?)?;
     manifest::write(&beside)?;
     files::sync_all(&beside, logs)?;
 
@@ -202,10 +204,8 @@ fn position(checkpoint: &Path) -> Result<Position, Error> {
     if reached_by(checkpoint).is_some_and(|reached| reached != position.reached()) {
         return damaged("it is not that of its folder");
     }
-    if !(1..)
-        .zip(&position.rows)
-        .all(|(epoch, row)| row.epoch == epoch)
-    {
+    let mut rows = (1..).zip(&position.rows);
+    if rows.any(|(epoch, row)| row.epoch != epoch) {
         return damaged("its epochs are not in order");
     }
     if !(position.lr_factor > 0.0 && position.lr_factor <= 1.0) {

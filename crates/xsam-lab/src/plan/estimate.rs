@@ -128,7 +128,7 @@ pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::toy::Spec;
+    use crate::toy::{Spec, parsed};
 
     pub(in crate::plan) fn timing(median_s: f64) -> Timing {
         Timing {
@@ -162,9 +162,8 @@ pub(super) mod tests {
         }
     }
 
-    fn spec(settings: &[&str]) -> Spec {
-        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
-        Spec::parse("", &settings).unwrap().0.resolved().unwrap()
+    fn spec<S: ToString>(settings: &[S]) -> Spec {
+        parsed(settings).0.resolved().unwrap()
     }
 
     #[test]
@@ -181,14 +180,10 @@ pub(super) mod tests {
         assert_eq!(counts.measurements, 3);
         assert_eq!((counts.epochs, counts.steps, counts.searches), (10, 70, 10));
         assert_eq!(counts.further, 0);
-        assert_eq!(Counts::of(&spec(&[]), 7).measurements, 0);
-
         let counts = |settings: &[&str]| Counts::of(&spec(settings), 7);
-        let every = ["method.search={every-steps=20}"];
-        assert_eq!(
-            counts(&[&every[..], &["train.epochs=3"]].concat()).searches,
-            2
-        );
+        assert_eq!(counts(&[]).measurements, 0);
+        let every = ["method.search={every-steps=20}", "train.epochs=3"];
+        assert_eq!(counts(&every).searches, 2);
         assert_eq!(counts(&["method.search=never"]).searches, 0);
         assert_eq!(counts(&["method.alpha=1.2"]).searches, 0);
         assert_eq!(counts(&["method.name=sam"]).searches, 0);
@@ -217,7 +212,7 @@ pub(super) mod tests {
                     format!("train.checkpoint_every={save}"),
                     format!("data.further_every={further}"),
                 ];
-                let spec = Spec::parse("", &settings).unwrap().0.resolved().unwrap();
+                let spec = spec(&settings);
                 let train = &spec.train;
                 let all = 1..=epochs;
                 let evaluated = all.clone().filter(|epoch| train.is_due(evaluate, *epoch));
@@ -236,10 +231,8 @@ pub(super) mod tests {
     #[test]
     fn a_run_of_very_many_epochs_is_counted_at_once() {
         let epochs = u32::MAX as usize;
-        let many = [
-            &format!("train.epochs={epochs}"),
-            "method.search={adaptive={longest=10}}",
-        ];
+        let longest = "method.search={adaptive={longest=10}}".to_owned();
+        let many = [format!("train.epochs={epochs}"), longest];
         let counts = Counts::of(&spec(&many), 1_000_000);
         assert_eq!((counts.epochs, counts.evaluations), (epochs, epochs));
         assert_eq!(counts.steps, epochs * 1_000_000);
