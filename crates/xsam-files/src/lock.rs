@@ -132,21 +132,9 @@ impl LockFile {
     ///
     /// If another one has locked it, which is told at once; or the file cannot be made or locked.
     pub fn take(path: &Path, owner: &Owner) -> Result<Self, LockError> {
-        for attempt in 0..ATTEMPTS {
-            if attempt > 0 {
-                sleep(PAUSE);
-            }
-            if let Some(file) = attempt_at(path, File::try_lock)? {
-                let mut lock = Self {
-                    file,
-                    path: path.to_owned(),
-                    is_shared: false,
-                };
-                lock.say(owner);
-                return Ok(lock);
-            }
-        }
-        Err(LockError::Busy(Owner::read(path)))
+        let mut lock = Self::tried(path, false, File::try_lock)?;
+        lock.say(owner);
+        Ok(lock)
     }
 
     /// Locks the file at `path` for several that share it, as long as nobody has it for himself.
@@ -155,15 +143,24 @@ impl LockFile {
     ///
     /// As [`take`](Self::take).
     pub fn share(path: &Path) -> Result<Self, LockError> {
+        Self::tried(path, true, File::try_lock_shared)
+    }
+
+    fn tried(
+        path: &Path,
+        is_shared: bool,
+        lock: fn(&File) -> Result<(), TryLockError>,
+    ) -> Result<Self, LockError> {
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 sleep(PAUSE);
             }
-            if let Some(file) = attempt_at(path, File::try_lock_shared)? {
+            if let Some(file) = attempt_at(path, lock)? {
+                let path = path.to_owned();
                 return Ok(Self {
                     file,
-                    path: path.to_owned(),
-                    is_shared: true,
+                    path,
+                    is_shared,
                 });
             }
         }
@@ -218,7 +215,7 @@ impl Drop for LockFile {
 /// The file at `path`, locked, unless somebody has it.
 fn attempt_at(
     path: &Path,
-    lock: impl Fn(&File) -> Result<(), TryLockError>,
+    lock: fn(&File) -> Result<(), TryLockError>,
 ) -> io::Result<Option<File>> {
     loop {
         let mut options = OpenOptions::new();

@@ -70,22 +70,17 @@ impl Metrics {
             return Ok(rows);
         }
         csv_file::read(path, None, |columns, fields| {
-            let mut row = None;
-            for (column, field) in columns
-                .iter()
-                .zip(fields)
-                .filter(|(_, field)| !field.is_empty())
-            {
-                let wrong = || format!("its {column} is {field}");
-                match row.as_mut() {
-                    None if column == EPOCH => {
-                        row = Some(Self::new(field.parse().map_err(|_| wrong())?));
-                    }
-                    None => break,
-                    Some(row) => row.set(column, field.parse::<f64>().map_err(|_| wrong())?),
-                }
+            let wrong = |column: &str, field: &str| format!("its {column} is {field}");
+            let cells = columns.iter().zip(fields.iter().copied());
+            let mut cells = cells.filter(|(_, field)| !field.is_empty());
+            let epoch = cells.next().filter(|(column, _)| *column == EPOCH);
+            let (_, epoch) = epoch.ok_or("it does not begin with an epoch")?;
+            let mut row = Self::new(epoch.parse().map_err(|_| wrong(EPOCH, epoch))?);
+            for (column, field) in cells {
+                let value: f64 = field.parse().map_err(|_| wrong(column, field))?;
+                row.set(column, value);
             }
-            rows.push(row.ok_or("it does not begin with an epoch")?);
+            rows.push(row);
             Ok(())
         })?;
         Ok(rows)
@@ -115,7 +110,9 @@ impl TryFrom<BTreeMap<String, Option<f64>>> for Metrics {
         if epoch.fract() != 0.0 || epoch < 0.0 {
             return Err(format!("its epoch is {epoch}"));
         }
-        let values = row.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        let values = row
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
         Ok(Self {
             epoch: epoch as usize,
             values: values.collect(),
@@ -146,14 +143,6 @@ impl Sums {
         }
     }
 
-    fn value(&self, name: &str, source: Source) -> Option<f64> {
-        let (sum, count) = *self.values.get(name)?;
-        Some(match source {
-            Source::Mean(_) => sum / count.max(1) as f64,
-            _ => sum,
-        })
-    }
-
     /// The row of an epoch of a task with these scores, and what they came to after it, if it was evaluated.
     pub(crate) fn metrics(
         &self,
@@ -163,7 +152,12 @@ impl Sums {
     ) -> Metrics {
         let mut row = Metrics::new(epoch);
         for (column, source) in OWN.iter() {
-            row.set(&column.name, self.value(&column.name, *source));
+            let value = self.values.get(&*column.name);
+            let value = value.map(|&(sum, count)| match source {
+                Source::Mean(_) => sum / count.max(1) as f64,
+                _ => sum,
+            });
+            row.set(&column.name, value);
         }
         let trained = self.tally.measured(declared);
         for (part, measured) in [

@@ -19,8 +19,8 @@ use xsam_lab::landscape::{Along, LandscapeSpec, landscape};
 use xsam_lab::plan::measure;
 use xsam_lab::spec::TaskSpec;
 use xsam_lab::{
-    Average, Better, Error, Event, HeldOut, Metrics, Part, Place, Run, RunSummary, Sample, Score, Setup,
-    Status, StopSignal, Subject, Tally, Task, TaskError, Trained, scalar, sections,
+    Average, Better, Error, Event, HeldOut, Metrics, Part, Place, Run, RunSummary, Sample, Score,
+    Setup, Status, StopSignal, Subject, Tally, Task, TaskError, Trained, scalar, sections,
 };
 
 const FEATURES: usize = 3;
@@ -420,7 +420,10 @@ fn a_run_of_the_old_program_is_refused_with_a_sentence() {
         loaded.unwrap_err().to_string(),
         exported.unwrap_err().to_string(),
     ] {
-        for told in ["run.json was written by an older xsam", "use that one for it"] {
+        for told in [
+            "run.json was written by an older xsam",
+            "use that one for it",
+        ] {
             assert!(error.contains(told), "{error}");
         }
     }

@@ -18,8 +18,8 @@ use xsam_lab::files::Existing;
 use xsam_lab::plan::measure;
 use xsam_lab::spec::{Spec, TaskSpec};
 use xsam_lab::{
-    HeldOut, Metrics, Part, Place, Run, RunSummary, SampleSizes, Setup, Status, StopSignal,
-    Task, TaskError, Tasks, sections,
+    HeldOut, Metrics, Part, Place, Run, RunSummary, SampleSizes, Setup, Status, StopSignal, Task,
+    TaskError, Tasks, sections,
 };
 
 /// Runs draw from the random numbers of the one device that a process has.

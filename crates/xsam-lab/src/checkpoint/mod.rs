@@ -142,22 +142,22 @@ pub(crate) fn discard(checkpoint: &Path) -> Result<(), Error> {
 /// The checkpoint that a run goes on from, which is the latest one, and the position there, if there is any. With
 /// `recover`, checkpoints that are damaged are passed over, if an earlier one is whole.
 pub(crate) fn find(run: &Path, recover: bool) -> Result<Option<(PathBuf, Position)>, Error> {
-    let mut damage = None;
+    let (mut damage, mut whole) = (None, None);
     for (_, path) in kept(run)?.into_iter().rev() {
-        if let Err(error) = manifest::check(&path, &READ) {
-            damage.get_or_insert(error);
-            continue;
+        match manifest::check(&path, &READ) {
+            Ok(()) if damage.is_none() || recover => {
+                let position = position(&path)?;
+                return Ok(Some((path, position)));
+            }
+            Ok(()) => {
+                whole = Some(path);
+                break;
+            }
+            Err(error) => damage = damage.or(Some(Box::new(error))),
         }
-        if let Some(damage) = damage.filter(|_| !recover) {
-            return Err(damaged(damage, Some(path)));
-        }
-        let position = position(&path)?;
-        return Ok(Some((path, position)));
     }
-    match damage {
-        None => Ok(None),
-        Some(damage) => Err(damaged(damage, None)),
-    }
+    let damage = damage.map(|source| Error::DamagedCheckpoint { source, whole });
+    damage.map_or(Ok(None), Err)
 }
 
 /// The weights and the state of a checkpoint that was [found](find), in `model` and `optim`.
@@ -169,13 +169,6 @@ pub(crate) fn restore<M: Module>(
     let model = weights(checkpoint, model)?;
     contents::optimizer(&checkpoint.join(OPTIMIZER), &model, optim)?;
     Ok(model)
-}
-
-fn damaged(damage: Error, whole: Option<PathBuf>) -> Error {
-    Error::DamagedCheckpoint {
-        source: Box::new(damage),
-        whole,
-    }
 }
 
 /// The position at the latest checkpoint of a run, if it has one.

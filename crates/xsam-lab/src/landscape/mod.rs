@@ -1,6 +1,5 @@
 //! The loss around the weights of a trained model, along a line or in a plane.
 
-mod drawn;
 mod values;
 mod view;
 
@@ -11,8 +10,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use xsam_flatness::scan;
 
-pub use drawn::{Axis, Mark, Path, XsamPlaneReport};
-pub use values::{LandscapeReport, Settings};
+pub use values::{Axis, LandscapeReport, Mark, Path, Settings, XsamPlaneReport};
 
 use crate::error::Error;
 use crate::files::Existing;

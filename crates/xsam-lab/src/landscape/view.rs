@@ -12,7 +12,7 @@ use xsam_flatness::{
 };
 use xsam_weights::cast;
 
-use super::drawn::{Axis, Mark, Path, XsamPlaneReport};
+use super::values::{Axis, Mark, Path, XsamPlaneReport};
 use super::{Along, LandscapeEvent, LandscapeSpec};
 use crate::checkpoint;
 use crate::curvature::of_largest;
@@ -75,7 +75,10 @@ impl View {
                 };
                 let found = largest.run(&mut hessian)?.pairs;
                 let along = |(i, value)| format!("along eigenvector {i} ({value:.4})");
-                let names: Vec<String> = (1..).zip(found.iter().map(|pair| pair.value)).map(along).collect();
+                let names: Vec<String> = (1..)
+                    .zip(found.iter().map(|pair| pair.value))
+                    .map(along)
+                    .collect();
                 let directions = found.into_iter().map(|pair| pair.vector).collect();
                 Ok(Self::straight(hessian.loss(), directions, names, around))
             }
@@ -93,8 +96,7 @@ impl View {
                 let values = evenly(-overshoot, 1.0 + overshoot, points);
                 let name = format!("share of the way to {}", path.display());
                 let [learned, statistics] = divided(way, &here.gradient);
-                let mut view =
-                    Self::straight(here.loss, vec![learned], once(name), once(values));
+                let mut view = Self::straight(here.loss, vec![learned], once(name), once(values));
                 view.directions.push(statistics);
                 for point in &mut view.points {
                     // Beyond the models a variance could come out below zero.

@@ -92,11 +92,7 @@ pub(super) fn ordered<S: TaskSpec>(
 }
 
 /// What the process says, and how it ends, which it does at once if `stop` asks for an end.
-fn output<S: TaskSpec>(
-    program: &Path,
-    order: &Order<S>,
-    stop: &StopSignal,
-) -> io::Result<Output> {
+fn output<S: TaskSpec>(program: &Path, order: &Order<S>, stop: &StopSignal) -> io::Result<Output> {
     let threads = rayon::current_num_threads().to_string();
     let mut command = Command::new(program);
     let command = command.args(["plan", "--measure", "--threads", &threads]);

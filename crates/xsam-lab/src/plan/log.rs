@@ -1,10 +1,19 @@
-//! What took which time in a run that is measured.
+//! What takes which time in a run that is measured. Its epochs are cut short, and samples evaluated; else it does all that
+//! a run does.
 
-use std::time::Instant;
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
 
+use burn::tensor::Tensor;
 use xsam::StepReport;
 
+use crate::curvature::{Probe, Reading};
 use crate::passes::{Parts, PassTimes};
+use crate::score::{Measured, Scores};
+use crate::stop::StopSignal;
+use crate::task::{Batches, Task};
+use crate::task_error::TaskError;
+use crate::watch::Watch;
 
 /// Epochs that are measured at least: after one of them a checkpoint is written, after another none.
 const EPOCHS: usize = 3;
@@ -71,7 +80,7 @@ pub(super) struct Log {
     /// Seconds in which the sharpness was measured.
     probing: f64,
     /// The passes of the step that goes on.
-    pub(super) passes: PassTimes,
+    passes: PassTimes,
     /// How a batch is split.
     parts: Parts,
     size: usize,
@@ -118,7 +127,7 @@ impl Log {
     }
 
     /// An epoch begins: what came after the one before it is over.
-    pub(super) fn begin_epoch(&mut self) {
+    fn begin_epoch(&mut self) {
         let seconds = self.pending + self.lap();
         match self.epochs {
             0 => self.setup_s = seconds,
@@ -133,7 +142,7 @@ impl Log {
     }
 
     /// A batch of this size is there.
-    pub(super) fn receive(&mut self, size: usize) {
+    fn receive(&mut self, size: usize) {
         self.size = size.max(1);
         if self.steps == 0 {
             let seconds = self.warm_lap();
@@ -163,47 +172,9 @@ impl Log {
         }
     }
 
-    /// An evaluation begins.
-    pub(super) fn begin_evaluation(&mut self) {
-        self.pending = self.lap();
-        if self.is_warm() {
-            self.past += self.mark.duration_since(self.epoch_begun).as_secs_f64();
-        }
-    }
-
-    /// So large a share of an evaluation is done.
-    pub(super) fn end_evaluation(&mut self, share: f64) {
-        let seconds = self.warm_lap().map(|seconds| seconds / share);
-        self.samples.evaluation.extend(seconds);
-    }
-
-    /// Whether further work is to be measured once more.
-    pub(super) fn has_further(&self) -> bool {
-        self.epochs <= COSTLY
-    }
-
-    /// So large a share of the further work is done, if there is any.
-    pub(super) fn end_further(&mut self, share: Option<f64>) {
-        let seconds = self.warm_lap().zip(share);
-        let seconds = seconds.map(|(seconds, share)| seconds / share);
-        self.samples.further.extend(seconds);
-    }
-
-    /// Whether the sharpness is to be measured once more, which begins then.
-    pub(super) fn begin_sharpness(&mut self) -> bool {
-        self.pending += self.lap();
-        self.is_warm() && self.epochs <= COSTLY && self.probing < SECONDS
-    }
-
-    /// Measuring it takes so many seconds.
-    pub(super) fn end_sharpness(&mut self, seconds: f64) {
-        self.probing += self.lap();
-        self.samples.sharpness.push(seconds);
-    }
-
     /// Whether the epoch that goes on has had its steps; it has one at least, before which a run looks whether it
     /// is to stop.
-    pub(super) fn epoch_is_enough(&self) -> bool {
+    fn epoch_is_enough(&self) -> bool {
         if self.steps == 0 {
             return false;
         }
@@ -231,5 +202,113 @@ impl Log {
             None => steps >= LEAST_STEPS * EPOCHS && self.past >= SECONDS,
         };
         self.epochs > EPOCHS && is_enough
+    }
+}
+
+impl<T: Task> Watch<T> for RefCell<Log> {
+    /// The first batches of the epoch.
+    fn batches<'a>(
+        &'a self,
+        task: &'a T,
+        epoch: usize,
+        first: usize,
+    ) -> Result<Box<dyn Batches<T::Batch> + 'a>, TaskError> {
+        self.borrow_mut().begin_epoch();
+        Ok(Box::new(First {
+            batches: task.batches(epoch, first)?,
+            task,
+            log: self,
+        }))
+    }
+
+    fn loss(
+        &self,
+        task: &T,
+        model: &T::Model,
+        batch: &T::Batch,
+        noise: u64,
+    ) -> (Tensor<1>, T::Output) {
+        let passes = &mut self.borrow_mut().passes;
+        passes.of(|| task.loss(model, batch, Some(noise)))
+    }
+
+    /// Scores samples.
+    fn evaluate(
+        &self,
+        task: &T,
+        model: &T::Model,
+        _epochs: usize,
+        _stop: &StopSignal,
+    ) -> Result<Option<Scores>, TaskError> {
+        let mut log = self.borrow_mut();
+        log.pending = log.lap();
+        if log.is_warm() {
+            let epoch = log.mark.duration_since(log.epoch_begun);
+            log.past += epoch.as_secs_f64();
+        }
+        let (_, share) = task.sampled_score(model)?;
+        let seconds = log.warm_lap().map(|seconds| seconds / share);
+        log.samples.evaluation.extend(seconds);
+        if log.epochs <= COSTLY {
+            let share = task.sampled_further(model)?;
+            let seconds = log.warm_lap().zip(share);
+            let seconds = seconds.map(|(seconds, share)| seconds / share);
+            log.samples.further.extend(seconds);
+        }
+        // All alike, so that no epoch but the first is the best one, which has a checkpoint of its own.
+        let values = T::scores().into_iter().filter(|score| !score.costly);
+        let alike = Measured {
+            loss: 0.0,
+            values: values.map(|score| (score.name.into_owned(), 0.0)).collect(),
+        };
+        Ok(Some(Scores::new(alike.clone(), alike)))
+    }
+
+    /// Measures over a batch of the sample.
+    fn sharpness(
+        &self,
+        task: &T,
+        model: &T::Model,
+        probe: &Probe,
+        _stop: &StopSignal,
+    ) -> Result<Option<Reading>, TaskError> {
+        let mut log = self.borrow_mut();
+        let seconds = log.lap();
+        log.pending += seconds;
+        if log.is_warm() && log.epochs <= COSTLY && log.probing < SECONDS {
+            let seconds = probe.seconds(task, model)?;
+            log.samples.sharpness.push(seconds);
+            let probing = log.lap();
+            log.probing += probing;
+        }
+        Ok(Some(Reading::default()))
+    }
+}
+
+/// The batches of an epoch until its steps are enough.
+struct First<'a, T: Task> {
+    batches: Box<dyn Batches<T::Batch> + 'a>,
+    task: &'a T,
+    log: &'a RefCell<Log>,
+}
+
+impl<T: Task> Iterator for First<'_, T> {
+    type Item = Result<T::Batch, TaskError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.log.borrow().epoch_is_enough() {
+            return None;
+        }
+        let batch = self.batches.next()?;
+        if let Ok(batch) = &batch {
+            self.log.borrow_mut().receive(self.task.size(batch));
+        }
+        Some(batch)
+    }
+}
+
+impl<T: Task> Batches<T::Batch> for First<'_, T> {
+    fn waited(&self) -> Duration {
+        self.batches.waited()
     }
 }

@@ -4,7 +4,6 @@ mod against;
 mod child;
 mod cost;
 mod estimate;
-mod excerpt;
 mod log;
 mod measure;
 mod scratch;
@@ -150,10 +149,10 @@ impl PlanSpec {
                 error.key = "ascent_steps".to_owned();
             }
             error
-        })?;
-        let planned = entries
-            .into_iter()
-            .filter_map(|entry| Some((entry.label, entry.specs.into_iter().next()?)));
+        });
+        let entries = entries?.into_iter();
+        let planned =
+            entries.filter_map(|entry| Some((entry.label, entry.specs.into_iter().next()?)));
         Ok(planned.collect())
     }
 }
@@ -210,15 +209,14 @@ impl Plan {
         let runs = how.runs_per_year;
         let mut methods: Vec<MethodPlan> = Vec::with_capacity(measured.len());
         for (label, spec, measured) in measured {
-            let resolved = spec.clone().resolved()?;
-            let counts = Counts::of(&resolved, measured.steps_per_epoch);
+            let counts = Counts::of(&spec.clone().resolved()?, measured.steps_per_epoch);
             let estimate = Estimate::of(&measured, &counts);
             let run = Cost::of(estimate.total_s / 3600.0, how.price_per_hour);
             let first = methods.first();
             let change = first.map(|first| Change::of(first.run, run, runs));
             methods.push(MethodPlan {
                 label,
-                about: resolved.about(),
+                about: spec.clone().resolved()?.about(),
                 spec: spec.to_table()?,
                 measured,
                 counts,
