@@ -253,12 +253,7 @@ mod tests {
             loss,
             values: [("bits".to_owned(), value)].into(),
         };
-        let found = Scores {
-            validation: measured(0.5, 1.5),
-            test: measured(f64::NAN, 1.75),
-            files: Vec::new(),
-            warnings: Vec::new(),
-        };
+        let found = Scores::new(measured(0.5, 1.5), measured(f64::NAN, 1.75));
         let row = sums.metrics(7, &[bits], Some(&found));
         for (column, value) in [
             ("lr", 0.1),

@@ -7,8 +7,8 @@ use std::iter::{once, repeat};
 use burn::module::ParamId;
 use xsam::method::{Evaluation, MethodSpec, Objective, ParamVector};
 use xsam_flatness::{
-    DifferenceStep, FlatnessError, Hessian, Lanczos, XsamPlane, between, evenly, filter_normalized,
-    principal_directions,
+    DifferenceStep, Eigenpair, FlatnessError, Hessian, Lanczos, XsamPlane, between, evenly,
+    filter_normalized, principal_directions,
 };
 use xsam_weights::cast;
 
@@ -74,12 +74,11 @@ impl View {
                     ..of_largest(dimensions, spec.sample.seed)
                 };
                 let found = largest.run(&mut hessian)?.pairs;
-                let along = |(i, value)| format!("along eigenvector {i} ({value:.4})");
-                let names: Vec<String> = (1..)
-                    .zip(found.iter().map(|pair| pair.value))
-                    .map(along)
-                    .collect();
-                let directions = found.into_iter().map(|pair| pair.vector).collect();
+                let along = |(i, pair): (usize, Eigenpair)| {
+                    let name = format!("along eigenvector {i} ({:.4})", pair.value);
+                    (name, pair.vector)
+                };
+                let (names, directions): (Vec<String>, _) = (1..).zip(found).map(along).unzip();
                 Ok(Self::straight(hessian.loss(), directions, names, around))
             }
             Along::Trajectory => trajectory(scene, &weights(&mut surface)?, spec, points),
@@ -200,7 +199,8 @@ fn trajectory<T: Task>(
         Some(radius) => around(radius, points),
         None => over(principal.coordinates.iter().map(|c| c[k]), points),
     });
-    let name = |(k, share)| format!("principal direction {k} ({:.1} %)", 100.0 * share);
+    let name =
+        |(k, share): (usize, &f64)| format!("principal direction {k} ({:.1} %)", 100.0 * share);
     let names = (1..).zip(&principal.shares).map(name);
     let mut view = View::straight(here.loss, principal.directions, names, values);
     if dimensions == 2 {

@@ -105,7 +105,7 @@ fn methods_that_ascend_are_planned_with_each_number_of_steps() {
 
 #[test]
 fn what_cannot_be_is_refused_before_anything_is_measured() {
-    let (spec, compare) = (Spec::default(), Compare::default());
+    let (spec, compare) = parsed::<&str>(&[]);
     let plain = PlanSpec::default;
     let price = |price| PlanSpec {
         price_per_hour: Some(price),
