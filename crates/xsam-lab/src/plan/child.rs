@@ -68,7 +68,7 @@ pub(super) fn ordered<S: TaskSpec>(
     let order = Order {
         spec: spec.clone(),
         steps,
-        directory: scratch.path().to_owned(),
+        directory: scratch.directory.path().to_owned(),
     };
     let unable = |error| failed(format!("{}: {error}", program.display()), false);
     let output = output(program, &order, stop).map_err(unable)?;

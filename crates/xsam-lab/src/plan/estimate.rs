@@ -84,6 +84,7 @@ impl Estimate {
             Some(_) => counts.ascending,
             None => counts.steps,
         };
+        // The first four are what `metrics.csv` counts.
         let parts = [
             (Some(measured.epoch_start), counts.epochs),
             (Some(measured.step), ascending),
@@ -100,22 +101,14 @@ impl Estimate {
         };
         let seconds = of_parts(|part| part.median_s);
         let errors = of_parts(Timing::standard_error);
-        let [
-            start,
-            ascending,
-            plain,
-            searches,
-            evaluations,
-            further,
-            sharpness,
-            ..,
-        ] = seconds;
+        let of_epochs: f64 = seconds[..4].iter().sum();
+        let [_, _, _, searches, evaluations, further, sharpness, ..] = seconds;
         let total_s = measured.setup_s + seconds.iter().sum::<f64>();
         Self {
             total_s,
             // The parts were measured apart.
             margin_s: 2.0 * errors.iter().map(|error| error * error).sum::<f64>().sqrt(),
-            epoch_s: (start + ascending + plain + searches) / counts.epochs.max(1) as f64,
+            epoch_s: of_epochs / counts.epochs.max(1) as f64,
             search_share: searches / total_s,
             evaluation_share: (evaluations + further) / total_s,
             sharpness_share: sharpness / total_s,

@@ -32,26 +32,18 @@ pub(super) const CHECKPOINT_EVERY: usize = 2;
 /// Epochs after which further work or the sharpness is measured, each of which takes as long as some steps.
 const COSTLY: usize = 4;
 
-/// The measurements so far, in seconds, those of the first epoch left out.
+/// Seconds of what a [`Measurement`](super::Measurement) has of the same name, those of the first epoch left out. Of steps
+/// they are divided by the size of the batch.
 #[derive(Debug, Default)]
 pub(super) struct Samples {
-    /// From the start of an epoch to its first batch.
-    pub(super) start: Vec<f64>,
-    /// A step without search, its wait for its batch included, by the size of the batch.
+    pub(super) epoch_start: Vec<f64>,
     pub(super) step: Vec<f64>,
-    /// Such a step of a method that ascends now and then, where it did not.
     pub(super) plain_step: Vec<f64>,
-    /// A search.
     pub(super) search: Vec<f64>,
-    /// Scoring validation and test data, further work left aside.
     pub(super) evaluation: Vec<f64>,
-    /// Translating validation and test data.
     pub(super) further: Vec<f64>,
-    /// Measuring the sharpness.
     pub(super) sharpness: Vec<f64>,
-    /// What else is done after an epoch: its row, and what is written.
     pub(super) records: Vec<f64>,
-    /// The same with a checkpoint.
     pub(super) checkpoint: Vec<f64>,
 }
 
@@ -146,7 +138,7 @@ impl Log {
         self.size = size.max(1);
         if self.steps == 0 {
             let seconds = self.warm_lap();
-            self.samples.start.extend(seconds);
+            self.samples.epoch_start.extend(seconds);
         }
     }
 

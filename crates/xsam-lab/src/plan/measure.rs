@@ -153,7 +153,7 @@ impl<S: TaskSpec> Visitor<S> for Measuring<'_, S> {
             gradient_passes: log.gradient_passes,
             search_passes: log.search_passes,
             setup_s: log.setup_s,
-            epoch_start: needed(timing(&samples.start))?,
+            epoch_start: needed(timing(&samples.epoch_start))?,
             step: needed(Timing::of(&samples.step, average))?,
             plain_step: Timing::of(&samples.plain_step, average),
             search: timing(&samples.search),

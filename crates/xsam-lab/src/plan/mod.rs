@@ -182,7 +182,7 @@ pub fn plan<L: Tasks>(
     if let Some(there) = &there {
         against::same_experiment(&methods, there)?;
     }
-    scratch::sweep();
+    scratch::sweep(&std::env::temp_dir());
     let load = load();
     let mut measured = Vec::new();
     for (label, spec) in methods {

@@ -18,7 +18,7 @@ const PREFIX: &str = "xsam-plan-";
 pub(super) struct Scratch {
     // Not all systems remove files that are open: it is dropped first.
     _lock: Lock,
-    directory: TempDir,
+    pub(super) directory: TempDir,
 }
 
 impl Scratch {
@@ -34,18 +34,10 @@ impl Scratch {
             }
         }
     }
-
-    pub(super) fn path(&self) -> &Path {
-        self.directory.path()
-    }
 }
 
-/// Removes the directories of plans that were killed: those that nobody has locked any more.
-pub(super) fn sweep() {
-    sweep_in(&temp_dir());
-}
-
-fn sweep_in(parent: &Path) {
+/// Removes the directories of plans in `parent` that were killed: those that nobody has locked any more.
+pub(super) fn sweep(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
         if !ours || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -66,7 +58,8 @@ mod tests {
     #[test]
     fn what_is_used_is_not_swept_away() {
         let (one, other) = (Scratch::new().unwrap(), Scratch::new().unwrap());
-        assert_ne!(one.path(), other.path());
+        let [one_path, other_path] = [&one, &other].map(|made| made.directory.path().to_owned());
+        assert_ne!(one_path, other_path);
         let parent = tempfile::tempdir().unwrap();
         let at = |name: &str| parent.path().join(name);
         for name in ["xsam-plan-1-0", "xsam-plan-1-1", "xsam-plan-1-2", "mine"] {
@@ -78,7 +71,7 @@ mod tests {
         let leave = |name: &str| fs::write(at(name).join(".xsam.lock"), "").unwrap();
         leave("xsam-plan-1-1");
         leave("mine");
-        sweep_in(parent.path());
+        sweep(parent.path());
         // The third one is not locked yet.
         let there = ["xsam-plan-1-0", "xsam-plan-1-1", "xsam-plan-1-2", "mine"];
         let there = there.map(|name| at(name).exists());
@@ -88,16 +81,15 @@ mod tests {
         leave("xsam-plan-1-0");
         let left = at("xsam-plan-1-0");
         let working = Lock::share(&left).unwrap();
-        sweep_in(parent.path());
+        sweep(parent.path());
         assert!(left.exists());
         drop(working);
-        sweep_in(parent.path());
+        sweep(parent.path());
         assert!(!left.exists());
 
-        let path = one.path().to_owned();
-        sweep();
-        assert!(path.exists());
+        sweep(&temp_dir());
+        assert!(one_path.exists());
         drop(one);
-        assert!(!path.exists() && other.path().exists());
+        assert!(!one_path.exists() && other_path.exists());
     }
 }
