@@ -14,7 +14,7 @@ use crate::score::{Part, Score, Scores, Tally};
 /// The column that every row has.
 const EPOCH: &str = "epoch";
 
-/// One epoch of a run: a row of `metrics.csv`, and an object in JSON. What its columns are, [`columns`](fn@crate::columns) says.
+/// One epoch of a run: a row of `metrics.csv`, and an object in JSON. What its columns are, [`columns`](crate::columns::columns) says.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeMap<String, Option<f64>>")]
 pub struct Metrics {
