@@ -50,7 +50,7 @@ impl Lock {
         let file = lock(directory, &directory.join(LOCK), owner)?;
         let workers = directory.join(WORKERS);
         if workers.exists() {
-            // Not all may have noticed yet that worked for an owner who was killed.
+            // Workers of an owner who was killed may not have noticed yet.
             patiently(|| lock(directory, &workers, owner))?;
         }
         Ok(Self {
@@ -184,7 +184,7 @@ fn folders_in(directory: &Path) -> Vec<PathBuf> {
     folders.map(|entry| entry.path()).collect()
 }
 
-/// Waits a while for what somebody else has.
+/// Tries again for a while if somebody else has it.
 fn patiently<R>(take: impl Fn() -> Result<R, Error>) -> Result<R, Error> {
     let begin = Instant::now();
     loop {
@@ -218,12 +218,12 @@ fn comparison_of(directory: &Path) -> Option<PathBuf> {
     is_one.then(|| written.unwrap_or(found))
 }
 
-/// Locks `path`, which the lock of a file is for.
+/// Locks `file`, which stands for `path`.
 fn lock(path: &Path, file: &Path, owner: &Owner) -> Result<LockFile, Error> {
     LockFile::take(file, owner).map_err(refused(path, file))
 }
 
-/// Checks that nobody has locked `path`, which the lock of a file is for.
+/// Checks that nobody has locked `file`, which stands for `path`.
 fn check_free(path: &Path, file: &Path) -> Result<(), Error> {
     LockFile::check_free(file).map_err(refused(path, file))
 }

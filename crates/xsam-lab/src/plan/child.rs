@@ -91,7 +91,7 @@ pub(super) fn ordered<S: TaskSpec>(
     Ok(Some(found.map_err(unclear)?))
 }
 
-/// What the process says, and how it ends, which it does at once if `stop` asks for an end.
+/// What the process says and how it ends. It ends at once if `stop` asks for it.
 fn output<S: TaskSpec>(program: &Path, order: &Order<S>, stop: &StopSignal) -> io::Result<Output> {
     let threads = rayon::current_num_threads().to_string();
     let mut command = Command::new(program);

@@ -1,5 +1,5 @@
-//! What takes which time in a run that is measured. Its epochs are cut short, and samples evaluated; else it does all that
-//! a run does.
+//! Times the parts of a run. Its epochs are cut short and its evaluations are of samples; otherwise it does all that a run
+//! does.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -32,8 +32,8 @@ pub(super) const CHECKPOINT_EVERY: usize = 2;
 /// Epochs after which further work or the sharpness is measured, each of which takes as long as some steps.
 const COSTLY: usize = 4;
 
-/// Seconds of what a [`Measurement`](super::Measurement) has of the same name, those of the first epoch left out. Of steps
-/// they are divided by the size of the batch.
+/// Seconds of the parts, named as in a [`Measurement`](super::Measurement); the first epoch is left out. Those of steps are
+/// divided by the size of the batch.
 #[derive(Debug, Default)]
 pub(super) struct Samples {
     pub(super) epoch_start: Vec<f64>,
