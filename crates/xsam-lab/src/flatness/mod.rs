@@ -73,14 +73,10 @@ impl FlatnessSpec {
     fn check(&self) -> Result<(), SpecError> {
         self.sample.check()?;
         SpecError::unless(self.top >= 1, "top", self.top, "at least 1")?;
-        if let Some(products) = self.trace {
-            SpecError::within("trace", products, 3..=MOST_PRODUCTS)?;
-        }
-        if let Some(rho) = self.sharpness {
-            let ok = rho.is_finite() && rho > 0.0;
-            SpecError::unless(ok, "sharpness", rho, "finite and above 0")?;
-        }
-        Ok(())
+        SpecError::within("trace", self.trace.unwrap_or(3), 3..=MOST_PRODUCTS)?;
+        let rho = self.sharpness.unwrap_or(1.0);
+        let ok = rho.is_finite() && rho > 0.0;
+        SpecError::unless(ok, "sharpness", rho, "finite and above 0")
     }
 
     /// Checks that a model of so many parameters has as many eigenvalues as are wanted.

@@ -170,10 +170,8 @@ impl<S: TaskSpec> Visitor<S> for Measuring<'_, S> {
 }
 
 pub(super) fn check_steps(steps: Option<usize>) -> Result<(), SpecError> {
-    match steps {
-        None => Ok(()),
-        Some(steps) => SpecError::within("steps", steps, LEAST_STEPS..=MOST_TIMED),
-    }
+    let steps = steps.unwrap_or(LEAST_STEPS);
+    SpecError::within("steps", steps, LEAST_STEPS..=MOST_TIMED)
 }
 
 /// The spec with everything done in each of many short epochs that a run does at all.

@@ -123,10 +123,9 @@ impl MethodPlan {
 impl PlanSpec {
     fn check(&self) -> Result<(), SpecError> {
         measure::check_steps(self.steps)?;
-        if let Some(price) = self.price_per_hour {
-            let ok = price.is_finite() && price >= 0.0;
-            SpecError::unless(ok, "price_per_hour", price, "finite and at least 0")?;
-        }
+        let price = self.price_per_hour.unwrap_or_default();
+        let ok = price.is_finite() && price >= 0.0;
+        SpecError::unless(ok, "price_per_hour", price, "finite and at least 0")?;
         for &steps in &self.ascent_steps {
             check_ascent_steps("ascent_steps", steps)?;
         }
