@@ -80,27 +80,25 @@ fn rows(part: Part, noise: f64) -> Vec<[f64; FEATURES + 1]> {
 }
 
 impl Fit {
-    fn tensors(&self, rows: &[[f64; FEATURES + 1]], place: &Place) -> [Tensor<2>; 2] {
-        let tensor = |columns: std::ops::Range<usize>| {
-            let values = rows.iter().flat_map(|row| row[columns.clone()].to_vec());
-            let shape = [rows.len(), columns.len()];
-            let data = TensorData::new(values.collect::<Vec<f64>>(), shape);
-            Tensor::from_data(data, place.floats())
-        };
-        [tensor(0..FEATURES), tensor(FEATURES..FEATURES + 1)]
+    fn tensor(&self, rows: &[[f64; FEATURES + 1]], place: &Place) -> Tensor<2> {
+        let data = TensorData::new(rows.concat(), [rows.len(), FEATURES + 1]);
+        Tensor::from_data(data, place.floats())
     }
 }
 
 /// The mean squared error of a batch.
-fn error(model: &Line, [features, wanted]: &[Tensor<2>; 2]) -> Tensor<1> {
-    let found = features.clone().matmul(model.weight.val());
-    (found - wanted.clone()).square().mean()
+fn error(model: &Line, rows: &Tensor<2>) -> Tensor<1> {
+    let features = rows.clone().narrow(1, 0, FEATURES);
+    let wanted = rows.clone().narrow(1, FEATURES, 1);
+    (features.matmul(model.weight.val()) - wanted)
+        .square()
+        .mean()
 }
 
 impl Task for Fit {
     type Spec = Sections;
     type Model = Line;
-    type Batch = [Tensor<2>; 2];
+    type Batch = Tensor<2>;
     type Output = ();
 
     fn scores() -> Vec<Score> {
@@ -138,7 +136,7 @@ impl Task for Fit {
         let stride = [1, 5, 7, 11][(epoch + self.spec.train.seed as usize) % 4];
         let of = |i: usize| self.parts[0][(step * size + i) * stride % ROWS];
         let rows: Vec<_> = (0..size).map(of).collect();
-        Ok(self.tensors(&rows, &self.place))
+        Ok(self.tensor(&rows, &self.place))
     }
 
     fn loss(&self, model: &Line, batch: &Self::Batch, _noise: Option<u64>) -> (Tensor<1>, ()) {
@@ -146,7 +144,7 @@ impl Task for Fit {
     }
 
     fn held_out(&self, part: Part) -> Result<HeldOut<'_, Self::Batch>, TaskError> {
-        let batch = self.tensors(&self.parts[part as usize], &self.place.inner());
+        let batch = self.tensor(&self.parts[part as usize], &self.place.inner());
         Ok(Box::new([Ok(batch)].into_iter()))
     }
 
@@ -156,7 +154,7 @@ impl Task for Fit {
     }
 
     fn size(&self, batch: &Self::Batch) -> usize {
-        batch[0].dims()[0]
+        batch.dims()[0]
     }
 
     fn epoch_size(&self) -> Result<usize, TaskError> {
