@@ -107,6 +107,11 @@ impl Column {
         self
     }
 
+    /// With where its values come from.
+    fn value(self, source: Source) -> (Self, Source) {
+        (self, source)
+    }
+
     /// That of a score on a part of the data, or of the loss.
     pub fn of_score(score: &Score, part: Part) -> Self {
         let when = match part {
@@ -206,15 +211,16 @@ pub fn columns(scores: &[Score]) -> Vec<Column> {
         });
         [loss].into_iter().chain(first)
     });
-    let mut columns: Vec<Column> = OWN.iter().map(|(column, _)| column.clone()).collect();
-    let place = own::BEFORE_SCORES;
     let of_parts: Vec<Column> = beside.chain(others).collect();
-    columns.splice(place..place, of_parts);
-    columns
+    let own: Vec<Column> = OWN.iter().map(|(column, _)| column.clone()).collect();
+    let (asked, measured) = own.split_at(own::BEFORE_SCORES);
+    [asked, &of_parts, measured].concat()
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
 
     /// The table of `docs/columns.md`, for a score named accuracy.
@@ -279,15 +285,14 @@ mod tests {
                 "{column:?}"
             );
         }
-        let tag = |name: &str| {
-            columns
-                .iter()
-                .find(|c| c.name == name)
-                .and_then(Column::tag)
-        };
-        assert_eq!(tag("train_accuracy").as_deref(), Some("train/accuracy"));
-        assert_eq!(tag("alpha").as_deref(), Some("train/alpha"));
-        assert_eq!(tag("peak_mb").as_deref(), Some("memory/peak_mb"));
-        assert_eq!(tag("waited"), None);
+        for (name, tag) in [
+            ("train_accuracy", Some("train/accuracy")),
+            ("alpha", Some("train/alpha")),
+            ("peak_mb", Some("memory/peak_mb")),
+            ("waited", None),
+        ] {
+            let column = columns.iter().find(|column| column.name == name);
+            assert_eq!(column.unwrap().tag().as_deref(), tag, "{name}");
+        }
     }
 }

@@ -51,37 +51,28 @@ pub fn read(
     mut row: impl FnMut(&[String], &[&str]) -> Result<(), String>,
 ) -> Result<(), Error> {
     let text = files::read(path)?;
-    let damaged = |reason| Error::damaged(path, reason);
+    let damaged = |reason: String| Error::damaged(path, reason);
+    let unread = |error: csv::Error| damaged(error.to_string());
     let mut records = ReaderBuilder::new()
         .flexible(true)
-        .has_headers(false)
         .from_reader(text.as_bytes());
-    let mut columns: Option<Vec<String>> = None;
+    let columns = records.headers().map_err(unread)?;
+    let columns: Vec<String> = columns.iter().map(str::to_owned).collect();
+    if let Some(head) = head.filter(|head| columns != *head) {
+        return Err(damaged(format!("its first line is not {}", head.join(","))));
+    }
     for record in records.records() {
-        let record = record.map_err(|error| damaged(error.to_string()))?;
+        let record = record.map_err(unread)?;
         let line = record.position().map_or(0, Position::line);
         let fields: Vec<&str> = record.iter().collect();
-        let Some(columns) = &columns else {
-            if head.is_some_and(|head| head != fields) {
-                break;
-            }
-            columns = Some(fields.into_iter().map(str::to_owned).collect());
-            continue;
-        };
         if fields.len() != columns.len() {
             let (found, wanted) = (fields.len(), columns.len());
-            return Err(damaged(format!(
-                "line {line} has {found} fields, and not {wanted}"
-            )));
+            let reason = format!("line {line} has {found} fields, and not {wanted}");
+            return Err(damaged(reason));
         }
-        row(columns, &fields).map_err(|reason| damaged(format!("line {line}: {reason}")))?;
+        row(&columns, &fields).map_err(|reason| damaged(format!("line {line}: {reason}")))?;
     }
-    match head {
-        Some(head) if columns.is_none() => {
-            Err(damaged(format!("its first line is not {}", head.join(","))))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 #[cfg(test)]

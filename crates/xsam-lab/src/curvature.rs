@@ -75,10 +75,13 @@ impl Probe {
         stop: &StopSignal,
     ) -> Result<Option<Reading>, TaskError> {
         let sample = task.sample(self.sizes, self.seed)?;
-        let reading = match attended(task, model, &sample, stop) {
-            Ok(mut surface) => self.over(&mut surface),
-            Err(error) => Reading::without(&error),
-        };
+        let mut reading = Reading::default();
+        match attended(task, model, &sample, stop) {
+            Ok(mut surface) => self.over(&mut surface, &mut reading),
+            Err(error) => {
+                reading.missing(&error);
+            }
+        }
         Ok((!stop.is_set()).then_some(reading))
     }
 
@@ -94,7 +97,7 @@ impl Probe {
             return Ok(begun.elapsed().as_secs_f64());
         };
         surface.surface.select(Some(0));
-        self.over(&mut surface);
+        self.over(&mut surface, &mut Reading::default());
         let items: usize = sample.iter().map(|(_, items)| items).sum();
         let others = items as f64 / sample[0].1 as f64 - 1.0;
         let of_others = others * surface.passes.as_secs_f64();
@@ -107,9 +110,8 @@ impl Probe {
         Ok(seconds)
     }
 
-    /// What is found of a surface.
-    fn over(&self, surface: &mut dyn Surface) -> Reading {
-        let mut reading = Reading::default();
+    /// Measures a surface.
+    fn over(&self, surface: &mut dyn Surface, reading: &mut Reading) {
         let sharpness = Sharpness {
             rho: self.rho,
             // The average is not asked for.
@@ -129,22 +131,28 @@ impl Probe {
                 (missing, missing)
             }
         };
-        reading
     }
 
     /// The largest eigenvalue of the Hessian.
     fn largest(&self, surface: &mut dyn Surface) -> Result<Option<Eigenpair>, FlatnessError> {
         let mut hessian = Hessian::new(surface, None, DifferenceStep::Auto)?;
         let lanczos = Lanczos {
-            largest: 1,
-            smallest: 0,
             max_iterations: ITERATIONS,
             // Never before.
             tolerance: f64::MIN_POSITIVE,
-            seed: self.seed,
-            ..Lanczos::default()
+            ..of_largest(1, self.seed)
         };
         Ok(lanczos.run(&mut hessian)?.pairs.into_iter().next())
+    }
+}
+
+/// The Lanczos algorithm for so many of the largest eigenvalues.
+pub(crate) fn of_largest(largest: usize, seed: u64) -> Lanczos {
+    Lanczos {
+        largest,
+        smallest: 0,
+        seed,
+        ..Lanczos::default()
     }
 }
 
@@ -154,12 +162,6 @@ impl Reading {
         row.set("lambda_max", self.lambda_max);
         row.set("lambda_max_residual", self.residual);
         row.set("highest_rise", self.highest_rise);
-    }
-
-    fn without(error: &FlatnessError) -> Self {
-        let mut reading = Self::default();
-        reading.missing(error);
-        reading
     }
 
     /// What there is in place of a value. A run does not end for want of one.

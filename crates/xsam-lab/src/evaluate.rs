@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::place::Place;
-use crate::score::{Measured, Score};
+use crate::score::{Score, Scores};
 use crate::spec::{Precision, TaskSpec};
 use crate::stop::StopSignal;
 use crate::subject::Subject;
@@ -35,16 +35,7 @@ pub struct EvaluationReport {
     /// What the model is scored by, besides its loss.
     pub declared: Vec<Score>,
     /// What was found.
-    pub scores: ScoresByPart,
-}
-
-/// Scores of the parts of the data that nothing is learned from.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct ScoresByPart {
-    /// On the validation data.
-    pub validation: Measured,
-    /// On the test data.
-    pub test: Measured,
+    pub scores: Scores,
 }
 
 /// Scores a trained model on all of the validation and test data; nothing if `stop` asks for an end before that is done.
@@ -73,13 +64,13 @@ impl<S: TaskSpec> Visitor<S> for Evaluation<'_, S> {
         let (task, data) = trained.task(self.subject, &place)?;
         // As at the end of a run, when every score is due.
         let epochs = trained.spec.train.epochs;
-        let Some(found) = task.evaluate(&trained.model.valid(), epochs, self.stop)? else {
+        let Some(mut scores) = task.evaluate(&trained.model.valid(), epochs, self.stop)? else {
             return Ok(None);
         };
         let mut warnings = trained.warnings.clone();
         warnings.extend(data.warning());
         warnings.extend(task.warnings());
-        warnings.extend(found.warnings);
+        warnings.append(&mut scores.warnings);
         Ok(Some(EvaluationReport {
             epochs: trained.epochs(),
             model: trained.spec.task.model_name(),
@@ -87,10 +78,7 @@ impl<S: TaskSpec> Visitor<S> for Evaluation<'_, S> {
             data: data.digest,
             warnings,
             declared: T::scores(),
-            scores: ScoresByPart {
-                validation: found.validation,
-                test: found.test,
-            },
+            scores,
             run: trained.run,
             checkpoint: trained.checkpoint,
         }))

@@ -30,12 +30,6 @@ impl<T: Serialize> Serialize for Exact<T> {
 impl Serialize for Node<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
-            Tree::Null => serializer.serialize_unit(),
-            Tree::Integer(whole) => match (u64::try_from(*whole), i64::try_from(*whole)) {
-                (Ok(whole), _) => serializer.serialize_u64(whole),
-                (_, Ok(whole)) => serializer.serialize_i64(whole),
-                _ => serializer.serialize_i128((*whole).into()),
-            },
             Tree::Float(number) if !number.is_finite() => serializer.collect_str(number),
             // By itself it is written in single precision where that is enough, of which the text is another number.
             Tree::Float(number) => serializer.serialize_f64(*number),

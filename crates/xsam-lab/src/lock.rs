@@ -30,7 +30,7 @@ const DEPTH: usize = 3;
 /// # Errors
 /// If that takes too long.
 pub fn await_report(directory: &Path) -> Result<impl Sized + use<>, Error> {
-    Lock::await_results(directory, "report")
+    patiently(|| Lock::take_file(&directory.join("report")))
 }
 
 /// A directory in use, or the results of a name in it, until it is dropped.
@@ -47,12 +47,15 @@ impl Lock {
     /// # Errors
     /// If another process has it, which is told at once.
     pub(crate) fn take(directory: &Path, owner: &Owner) -> Result<Self, Error> {
-        let lock = LockFile::take(&directory.join(LOCK), owner);
-        let lock = lock.map_err(refused(directory, &directory.join(LOCK)))?;
-        await_workers(directory, owner)?;
+        let file = lock(directory, &directory.join(LOCK), owner)?;
+        let workers = directory.join(WORKERS);
+        if workers.exists() {
+            // Workers of an owner who was killed may not have noticed yet.
+            patiently(|| lock(directory, &workers, owner))?;
+        }
         Ok(Self {
-            _file: lock,
-            workers: Some(directory.join(WORKERS)),
+            _file: file,
+            workers: Some(workers),
         })
     }
 
@@ -70,10 +73,8 @@ impl Lock {
         loop {
             let taken = Self::take(directory, owner);
             // In this order: a comparison takes its directory first and looks at those of its runs then.
-            let comparison = match for_comparison {
-                true => None,
-                false => comparison_of(directory),
-            };
+            let comparison = (!for_comparison).then(|| comparison_of(directory));
+            let comparison = comparison.flatten();
             if let Some(comparison) = &comparison
                 && let Err(LockError::Busy(by)) = LockFile::check_free(&comparison.join(LOCK))
             {
@@ -83,54 +84,30 @@ impl Lock {
                     by,
                 });
             }
-            // Nobody makes the comparison any more, but one of its processes may not have noticed yet.
-            let is_left = |comparison: &PathBuf| is_shared(comparison);
             match taken {
+                // Nobody makes the comparison any more, but one of its processes may not have noticed yet.
                 Err(Error::Busy { .. })
-                    if begin.elapsed() < PATIENCE && comparison.as_ref().is_some_and(is_left) => {}
+                    if begin.elapsed() < PATIENCE
+                        && comparison.as_deref().is_some_and(is_shared) => {}
                 taken => return taken,
             }
         }
     }
 
-    /// Takes the results called `name` in `directory`, which exists.
+    /// Takes a file that is to be written, or results of that name, in a directory that exists.
     ///
     /// # Errors
     /// If another process is making them, which is told at once.
-    pub(crate) fn take_results(directory: &Path, name: &str) -> Result<Self, Error> {
-        Self::take_file(&directory.join(name))
-    }
-
-    /// Takes a file that is to be written, in a directory that exists.
-    ///
-    /// # Errors
-    /// As of [`take_results`](Self::take_results).
     pub(crate) fn take_file(path: &Path) -> Result<Self, Error> {
-        let file = LockFile::beside(path);
-        let lock = LockFile::take(&file, &Owner::this_process());
-        Ok(Self::of(lock.map_err(refused(path, &file))?))
-    }
-
-    /// The same for results that are made in no time: waits until another process has made them.
-    ///
-    /// # Errors
-    /// If that takes too long.
-    pub(crate) fn await_results(directory: &Path, name: &str) -> Result<Self, Error> {
-        let begin = Instant::now();
-        loop {
-            match Self::take_results(directory, name) {
-                Err(Error::Busy { .. }) if begin.elapsed() < PATIENCE => {}
-                taken => return taken,
-            }
-        }
+        let file = lock(path, &LockFile::beside(path), &Owner::this_process());
+        file.map(Self::of)
     }
 
     /// Takes a share in `directory` for a process that works for the one that has it.
     pub(crate) fn share(directory: &Path) -> Result<Self, Error> {
-        let lock = LockFile::share(&directory.join(WORKERS));
-        Ok(Self::of(
-            lock.map_err(refused(directory, &directory.join(WORKERS)))?,
-        ))
+        let path = directory.join(WORKERS);
+        let file = LockFile::share(&path).map_err(refused(directory, &path));
+        file.map(Self::of)
     }
 
     /// Takes `directory` if all who worked in it are gone; not where nobody did yet, or the system cannot tell.
@@ -139,8 +116,8 @@ impl Lock {
         if !Self::has_been(directory) || is_shared(directory) {
             return None;
         }
-        let lock = LockFile::take(&directory.join(LOCK), &Owner::this_process());
-        lock.ok().map(Self::of)
+        let file = LockFile::take(&directory.join(LOCK), &Owner::this_process());
+        file.ok().map(Self::of)
     }
 
     fn of(file: LockFile) -> Self {
@@ -174,31 +151,28 @@ impl Drop for Lock {
 pub(crate) fn check_runs(comparison: &Path) -> Result<(), Error> {
     let mut folders = folders_in(comparison);
     folders.extend(folders_in(&comparison.join(layout::TUNE)));
-    folders.iter().try_for_each(|run| {
-        let free = LockFile::check_free(&run.join(LOCK));
-        free.map_err(refused(run, &run.join(LOCK)))
-    })
+    let check = |run: &PathBuf| check_free(run, &run.join(LOCK));
+    folders.iter().try_for_each(check)
 }
 
 /// Checks that nobody writes anything in a directory that is taken, or in one below it.
 pub(crate) fn check_all(directory: &Path) -> Result<(), Error> {
-    let own = |name: &str| Lock::is_file(name);
-    check_below(directory, DEPTH, &own)
+    check_below(directory, DEPTH)
 }
 
-fn check_below(directory: &Path, depth: usize, except: &dyn Fn(&str) -> bool) -> Result<(), Error> {
+fn check_below(directory: &Path, depth: usize) -> Result<(), Error> {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     for entry in entries {
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if name.starts_with('.') && name.ends_with(".lock") && !except(&name) {
-            let free = LockFile::check_free(&entry.path());
-            free.map_err(refused(directory, &entry.path()))?;
+        let is_taken = depth == DEPTH && Lock::is_file(&name);
+        if name.starts_with('.') && name.ends_with(".lock") && !is_taken {
+            check_free(directory, &entry.path())?;
         }
     }
     if depth > 0 {
         for folder in folders_in(directory) {
-            check_below(&folder, depth - 1, &|_| false)?;
+            check_below(&folder, depth - 1)?;
         }
     }
     Ok(())
@@ -210,18 +184,13 @@ fn folders_in(directory: &Path) -> Vec<PathBuf> {
     folders.map(|entry| entry.path()).collect()
 }
 
-/// Waits until the processes have noticed that worked for an owner who was killed.
-fn await_workers(directory: &Path, owner: &Owner) -> Result<(), Error> {
-    let path = directory.join(WORKERS);
-    if !path.exists() {
-        return Ok(());
-    }
+/// Tries again for a while if somebody else has it.
+fn patiently<R>(take: impl Fn() -> Result<R, Error>) -> Result<R, Error> {
     let begin = Instant::now();
     loop {
-        match LockFile::take(&path, owner) {
-            Ok(_) => return Ok(()),
-            Err(LockError::Busy(_)) if begin.elapsed() < PATIENCE => {}
-            Err(error) => return Err(refused(directory, &directory.join(WORKERS))(error)),
+        match take() {
+            Err(Error::Busy { .. }) if begin.elapsed() < PATIENCE => {}
+            taken => return taken,
         }
     }
 }
@@ -229,8 +198,8 @@ fn await_workers(directory: &Path, owner: &Owner) -> Result<(), Error> {
 /// Whether processes work in a directory for the one that has it, or had it.
 fn is_shared(directory: &Path) -> bool {
     let path = directory.join(WORKERS);
-    let taken = |path: &Path| LockFile::take(path, &Owner::this_process());
-    path.exists() && matches!(taken(&path), Err(LockError::Busy(_)))
+    let taken = || LockFile::take(&path, &Owner::this_process());
+    path.exists() && matches!(taken(), Err(LockError::Busy(_)))
 }
 
 /// The directory of the comparison that the run in `directory` belongs to, if there is, or was, one at work.
@@ -247,6 +216,16 @@ fn comparison_of(directory: &Path) -> Option<PathBuf> {
     // As the caller has written it, where that is the same.
     let written = above(directory).filter(|path| path.canonicalize().is_ok_and(|p| p == found));
     is_one.then(|| written.unwrap_or(found))
+}
+
+/// Locks `file`, which stands for `path`.
+fn lock(path: &Path, file: &Path, owner: &Owner) -> Result<LockFile, Error> {
+    LockFile::take(file, owner).map_err(refused(path, file))
+}
+
+/// Checks that nobody has locked `file`, which stands for `path`.
+fn check_free(path: &Path, file: &Path) -> Result<(), Error> {
+    LockFile::check_free(file).map_err(refused(path, file))
 }
 
 /// The error of a lock of `path`, which is that of a file.

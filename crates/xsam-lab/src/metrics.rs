@@ -1,12 +1,9 @@
 //! What is measured in an epoch, and the file that holds it.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
 
-use serde::de::{Error as _, MapAccess, Visitor};
-use serde::ser::SerializeMap;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::columns::{Column, OWN, Source, Step};
 use crate::csv_file::{self, Csv};
@@ -18,11 +15,13 @@ use crate::score::{Part, Score, Scores, Tally};
 const EPOCH: &str = "epoch";
 
 /// One epoch of a run: a row of `metrics.csv`, and an object in JSON. What its columns are, [`columns`](crate::columns::columns) says.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeMap<String, Option<f64>>")]
 pub struct Metrics {
     /// The epoch, counted from 1.
     pub epoch: usize,
     /// The values that it has, by the names of their columns.
+    #[serde(flatten)]
     values: BTreeMap<String, f64>,
 }
 
@@ -31,7 +30,7 @@ impl Metrics {
     pub fn new(epoch: usize) -> Self {
         Self {
             epoch,
-            values: BTreeMap::new(),
+            ..Self::default()
         }
     }
 
@@ -71,22 +70,17 @@ impl Metrics {
             return Ok(rows);
         }
         csv_file::read(path, None, |columns, fields| {
-            let mut row = None;
-            for (column, field) in columns
-                .iter()
-                .zip(fields)
-                .filter(|(_, field)| !field.is_empty())
-            {
-                let wrong = || format!("its {column} is {field}");
-                match row.as_mut() {
-                    None if column == EPOCH => {
-                        row = Some(Self::new(field.parse().map_err(|_| wrong())?));
-                    }
-                    None => break,
-                    Some(row) => row.set(column, field.parse::<f64>().map_err(|_| wrong())?),
-                }
+            let wrong = |column: &str, field: &str| format!("its {column} is {field}");
+            let cells = columns.iter().zip(fields.iter().copied());
+            let mut cells = cells.filter(|(_, field)| !field.is_empty());
+            let epoch = cells.next().filter(|(column, _)| *column == EPOCH);
+            let (_, epoch) = epoch.ok_or("it does not begin with an epoch")?;
+            let mut row = Self::new(epoch.parse().map_err(|_| wrong(EPOCH, epoch))?);
+            for (column, field) in cells {
+                let value: f64 = field.parse().map_err(|_| wrong(column, field))?;
+                row.set(column, value);
             }
-            rows.push(row.ok_or("it does not begin with an epoch")?);
+            rows.push(row);
             Ok(())
         })?;
         Ok(rows)
@@ -108,42 +102,21 @@ impl Metrics {
     }
 }
 
-impl Serialize for Metrics {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1 + self.values.len()))?;
-        map.serialize_entry(EPOCH, &self.epoch)?;
-        for (name, value) in &self.values {
-            map.serialize_entry(name, value)?;
+impl TryFrom<BTreeMap<String, Option<f64>>> for Metrics {
+    type Error = String;
+
+    fn try_from(mut row: BTreeMap<String, Option<f64>>) -> Result<Self, String> {
+        let epoch = row.remove(EPOCH).flatten().ok_or("it has no epoch")?;
+        if epoch.fract() != 0.0 || epoch < 0.0 {
+            return Err(format!("its epoch is {epoch}"));
         }
-        map.end()
-    }
-}
-
-impl<'de> Deserialize<'de> for Metrics {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Row;
-
-        impl<'de> Visitor<'de> for Row {
-            type Value = Metrics;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the values of an epoch by their columns")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Metrics, A::Error> {
-                let (mut epoch, mut row) = (None, Metrics::default());
-                while let Some(name) = map.next_key::<String>()? {
-                    match &*name {
-                        EPOCH => epoch = Some(map.next_value()?),
-                        name => row.set(name, map.next_value::<Option<f64>>()?),
-                    }
-                }
-                row.epoch = epoch.ok_or_else(|| A::Error::missing_field(EPOCH))?;
-                Ok(row)
-            }
-        }
-
-        deserializer.deserialize_map(Row)
+        let values = row
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        Ok(Self {
+            epoch: epoch as usize,
+            values: values.collect(),
+        })
     }
 }
 
@@ -170,14 +143,6 @@ impl Sums {
         }
     }
 
-    fn value(&self, name: &str, source: Source) -> Option<f64> {
-        let (sum, count) = *self.values.get(name)?;
-        Some(match source {
-            Source::Mean(_) => sum / count.max(1) as f64,
-            _ => sum,
-        })
-    }
-
     /// The row of an epoch of a task with these scores, and what they came to after it, if it was evaluated.
     pub(crate) fn metrics(
         &self,
@@ -187,7 +152,12 @@ impl Sums {
     ) -> Metrics {
         let mut row = Metrics::new(epoch);
         for (column, source) in OWN.iter() {
-            row.set(&column.name, self.value(&column.name, *source));
+            let value = self.values.get(&*column.name);
+            let value = value.map(|&(sum, count)| match source {
+                Source::Mean(_) => sum / count.max(1) as f64,
+                _ => sum,
+            });
+            row.set(&column.name, value);
         }
         let trained = self.tally.measured(declared);
         for (part, measured) in [
@@ -283,12 +253,7 @@ mod tests {
             loss,
             values: [("bits".to_owned(), value)].into(),
         };
-        let found = Scores {
-            validation: measured(0.5, 1.5),
-            test: measured(f64::NAN, 1.75),
-            files: Vec::new(),
-            warnings: Vec::new(),
-        };
+        let found = Scores::new(measured(0.5, 1.5), measured(f64::NAN, 1.75));
         let row = sums.metrics(7, &[bits], Some(&found));
         for (column, value) in [
             ("lr", 0.1),

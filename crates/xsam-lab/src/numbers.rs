@@ -7,7 +7,7 @@ use crate::statistics::Spread;
 pub struct Numerals {
     /// In place of a value that is missing.
     pub missing: &'static str,
-    minus: char,
+    minus: &'static str,
     /// Whether what is not finite is shown, or missing.
     shows_all: bool,
 }
@@ -15,14 +15,14 @@ pub struct Numerals {
 /// On a terminal.
 pub const TERMINAL: Numerals = Numerals {
     missing: "-",
-    minus: '-',
+    minus: "-",
     shows_all: true,
 };
 
 /// On a page.
 pub const PAGE: Numerals = Numerals {
     missing: "–",
-    minus: '−',
+    minus: "−",
     shows_all: false,
 };
 
@@ -76,10 +76,7 @@ impl Numerals {
 
     fn of(self, value: impl Into<Option<f64>>, text: impl FnOnce(f64) -> String) -> String {
         match value.into() {
-            Some(value) if value.is_finite() => match text(value) {
-                text if self.minus == '-' => text,
-                text => text.replace('-', &self.minus.to_string()),
-            },
+            Some(value) if value.is_finite() => text(value).replace('-', self.minus),
             Some(value) if self.shows_all => value.to_string(),
             _ => self.missing.to_owned(),
         }

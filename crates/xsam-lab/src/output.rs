@@ -55,7 +55,7 @@ impl Output {
 
     /// Takes the results called `name` in `directory`, which may be in use otherwise.
     pub(crate) fn of_results(directory: &Path, name: &str) -> Result<Self, Error> {
-        let (made, lock) = make(directory, &|| Lock::take_results(directory, name))?;
+        let (made, lock) = make(directory, &|| Lock::take_file(&directory.join(name)))?;
         Ok(Self {
             directory: directory.to_owned(),
             existing: Existing::Resume,

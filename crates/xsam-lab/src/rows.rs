@@ -52,12 +52,7 @@ impl<const D: usize, K: Autodiff> Rows<D, K> {
 
     /// All rows of a part, in batches without autodiff.
     pub fn held_out(&self, part: Part) -> HeldOut<'_, Tensor<D, K>> {
-        let [train, validation, test] = &self.parts;
-        let rows = match part {
-            Part::Train => train,
-            Part::Validation => validation,
-            Part::Test => test,
-        };
+        let rows = &self.parts[part as usize];
         let count = rows.dims()[0];
         let firsts = (0..count).step_by(EVALUATED);
         Box::new(firsts.map(move |first| {

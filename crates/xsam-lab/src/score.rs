@@ -264,16 +264,18 @@ pub struct Measured {
     pub values: BTreeMap<String, f64>,
 }
 
-/// How well a model does on the data that it does not learn from.
-#[derive(Clone, Debug)]
+/// How well a model does on the data that it does not learn from. As JSON it is the two parts.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scores {
     /// On the validation data.
     pub validation: Measured,
     /// On the test data.
     pub test: Measured,
     /// Names and texts of files that tell more, for the run's directory.
+    #[serde(skip)]
     pub files: Vec<(&'static str, String)>,
     /// What a person should know of the evaluation, in sentences.
+    #[serde(skip)]
     pub warnings: Vec<String>,
 }
 

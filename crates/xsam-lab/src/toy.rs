@@ -1,13 +1,21 @@
 //! A task's sections for tests.
+#![allow(clippy::unwrap_used)]
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::spec::{self, TaskSpec, TrainSpec};
+use crate::spec::{self, Compare, TaskSpec, TrainSpec};
 use crate::task_error::TaskError;
 use crate::tasks::{Tasks, Visitor};
 
 pub(crate) type Spec = spec::Spec<Toy>;
+
+/// The spec and the comparison that settings make.
+pub(crate) fn parsed<S: ToString>(settings: &[S]) -> (Spec, Compare) {
+    let settings: Vec<String> = settings.iter().map(S::to_string).collect();
+    let (spec, compare) = Spec::parse("", &settings).unwrap();
+    (spec, compare.unwrap_or_default())
+}
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

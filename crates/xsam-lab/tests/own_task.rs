@@ -1,6 +1,8 @@
 //! A task of somebody else's: a linear model on made-up numbers goes the whole way through the laboratory.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
 use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
@@ -17,8 +19,8 @@ use xsam_lab::landscape::{Along, LandscapeSpec, landscape};
 use xsam_lab::plan::measure;
 use xsam_lab::spec::TaskSpec;
 use xsam_lab::{
-    Average, Better, Error, Event, HeldOut, Part, Place, Run, RunSummary, Sample, Score, Setup,
-    Status, StopSignal, Subject, Tally, Task, TaskError, Trained, scalar, sections,
+    Average, Better, Error, Event, HeldOut, Metrics, Part, Place, Run, RunSummary, Sample, Score,
+    Setup, Status, StopSignal, Subject, Tally, Task, TaskError, Trained, scalar, sections,
 };
 
 const FEATURES: usize = 3;
@@ -78,27 +80,25 @@ fn rows(part: Part, noise: f64) -> Vec<[f64; FEATURES + 1]> {
 }
 
 impl Fit {
-    fn tensors(&self, rows: &[[f64; FEATURES + 1]], place: &Place) -> [Tensor<2>; 2] {
-        let tensor = |columns: std::ops::Range<usize>| {
-            let values = rows.iter().flat_map(|row| row[columns.clone()].to_vec());
-            let shape = [rows.len(), columns.len()];
-            let data = TensorData::new(values.collect::<Vec<f64>>(), shape);
-            Tensor::from_data(data, place.floats())
-        };
-        [tensor(0..FEATURES), tensor(FEATURES..FEATURES + 1)]
+    fn tensor(&self, rows: &[[f64; FEATURES + 1]], place: &Place) -> Tensor<2> {
+        let data = TensorData::new(rows.concat(), [rows.len(), FEATURES + 1]);
+        Tensor::from_data(data, place.floats())
     }
 }
 
 /// The mean squared error of a batch.
-fn error(model: &Line, [features, wanted]: &[Tensor<2>; 2]) -> Tensor<1> {
-    let found = features.clone().matmul(model.weight.val());
-    (found - wanted.clone()).square().mean()
+fn error(model: &Line, rows: &Tensor<2>) -> Tensor<1> {
+    let features = rows.clone().narrow(1, 0, FEATURES);
+    let wanted = rows.clone().narrow(1, FEATURES, 1);
+    (features.matmul(model.weight.val()) - wanted)
+        .square()
+        .mean()
 }
 
 impl Task for Fit {
     type Spec = Sections;
     type Model = Line;
-    type Batch = [Tensor<2>; 2];
+    type Batch = Tensor<2>;
     type Output = ();
 
     fn scores() -> Vec<Score> {
@@ -136,7 +136,7 @@ impl Task for Fit {
         let stride = [1, 5, 7, 11][(epoch + self.spec.train.seed as usize) % 4];
         let of = |i: usize| self.parts[0][(step * size + i) * stride % ROWS];
         let rows: Vec<_> = (0..size).map(of).collect();
-        Ok(self.tensors(&rows, &self.place))
+        Ok(self.tensor(&rows, &self.place))
     }
 
     fn loss(&self, model: &Line, batch: &Self::Batch, _noise: Option<u64>) -> (Tensor<1>, ()) {
@@ -144,7 +144,7 @@ impl Task for Fit {
     }
 
     fn held_out(&self, part: Part) -> Result<HeldOut<'_, Self::Batch>, TaskError> {
-        let batch = self.tensors(&self.parts[part as usize], &self.place.inner());
+        let batch = self.tensor(&self.parts[part as usize], &self.place.inner());
         Ok(Box::new([Ok(batch)].into_iter()))
     }
 
@@ -154,7 +154,7 @@ impl Task for Fit {
     }
 
     fn size(&self, batch: &Self::Batch) -> usize {
-        batch[0].dims()[0]
+        batch.dims()[0]
     }
 
     fn epoch_size(&self) -> Result<usize, TaskError> {
@@ -163,28 +163,15 @@ impl Task for Fit {
 }
 
 fn spec(settings: &[&str]) -> Spec {
-    let short = ["train.epochs=4", "method.rho=0.05"];
-    let settings = short.iter().chain(settings).map(|s| (*s).to_owned());
-    let (spec, _) = Spec::parse("", &settings.collect::<Vec<_>>()).unwrap();
-    spec
+    common::spec(&[&["train.epochs=4", "method.rho=0.05"], settings].concat())
 }
 
-fn train(spec: &Spec, directory: &Path, existing: Existing, steps: usize) -> RunSummary {
-    let run = Run::prepare::<Fit>(spec.clone(), directory, existing).unwrap();
-    let (stop, mut done) = (StopSignal::default(), 0);
-    let summary = run.train(&stop, &mut |event| {
-        if let Event::Step { .. } = event {
-            done += 1;
-            if done == steps {
-                stop.stop();
-            }
-        }
-    });
-    summary.unwrap()
+fn train(directory: &Path, existing: Existing, steps: usize) -> RunSummary {
+    common::train::<Fit>(spec(&[]), directory, existing, steps)
 }
 
 fn trained(directory: &Path) -> RunSummary {
-    let summary = train(&spec(&[]), directory, Existing::Refuse, usize::MAX);
+    let summary = train(directory, Existing::Refuse, usize::MAX);
     assert_eq!(summary.status, Status::Finished);
     summary
 }
@@ -194,15 +181,10 @@ fn outcome(directory: &Path) -> (Vec<Vec<Option<f64>>>, Vec<f64>) {
     let trained = Trained::<Fit>::load(directory).unwrap();
     let columns = columns(&Fit::scores());
     let timed = ["seconds", "waited", "peak_mb"];
-    let names = columns
-        .iter()
-        .map(|column| &*column.name)
-        .filter(|name| !timed.contains(name));
-    let names: Vec<&str> = names.collect();
-    let values = trained
-        .rows
-        .iter()
-        .map(|row| names.iter().map(|name| row.get(name)).collect());
+    let names = columns.iter().map(|column| &*column.name);
+    let names: Vec<&str> = names.filter(|name| !timed.contains(name)).collect();
+    let values = |row: &Metrics| names.iter().map(|name| row.get(name)).collect();
+    let values = trained.rows.iter().map(values);
     let weight = trained.model.weight.val().into_data();
     (values.collect(), weight.iter::<f64>().collect())
 }
@@ -212,18 +194,18 @@ fn a_run_that_was_stopped_equals_one_that_was_not() {
     let here = tempfile::tempdir().unwrap();
     let [whole, parts] = ["whole", "parts"].map(|name| here.path().join(name));
     let summary = trained(&whole);
-    let validation = |row: &xsam_lab::Metrics| row.get("validation_error").unwrap();
+    let validation = |row: &Metrics| row.get("validation_error").unwrap();
     let rows = Trained::<Fit>::load(&whole).unwrap().rows;
     let lowest = rows.iter().map(validation).fold(f64::INFINITY, f64::min);
     assert_eq!(validation(&summary.best.unwrap()), lowest);
     assert!(lowest < 0.5 && validation(&rows[0]) > lowest);
 
     for (existing, steps, epochs) in [(Existing::Refuse, 2, 0), (Existing::Resume, 11, 2)] {
-        let summary = train(&spec(&[]), &parts, existing, steps);
+        let summary = train(&parts, existing, steps);
         let expected = (Status::Interrupted, epochs);
         assert_eq!((summary.status, summary.epochs), expected);
     }
-    train(&spec(&[]), &parts, Existing::Resume, usize::MAX);
+    train(&parts, Existing::Resume, usize::MAX);
     assert_eq!(outcome(&parts), outcome(&whole));
 }
 
@@ -308,10 +290,8 @@ fn its_minimum_is_measured_and_scored() {
     let flat = flatness::<Fit>(&subject, &how, &mut |_| {}).unwrap();
     assert_eq!((flat.parameters, flat.samples), (FEATURES, ROWS));
     let (found, expected) = (flat.eigenvalues.pairs[0].value, largest_eigenvalue());
-    assert!(
-        (found / expected - 1.0).abs() < 1e-2,
-        "{found}, not {expected}"
-    );
+    let off = (found / expected - 1.0).abs();
+    assert!(off < 1e-2, "{found}, not {expected}");
     assert!(directory.join("flatness.json").exists());
 
     let how = LandscapeSpec {
@@ -438,11 +418,12 @@ fn a_run_of_the_old_program_is_refused_with_a_sentence() {
         loaded.unwrap_err().to_string(),
         exported.unwrap_err().to_string(),
     ] {
-        assert!(
-            error.contains("run.json was written by an older xsam"),
-            "{error}"
-        );
-        assert!(error.contains("use that one for it"), "{error}");
+        for told in [
+            "run.json was written by an older xsam",
+            "use that one for it",
+        ] {
+            assert!(error.contains(told), "{error}");
+        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! Sharpness over time: what is measured after epochs, and that the run is as it is without.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod common;
+
 use std::cell::RefCell;
 use std::fs;
 use std::iter;
@@ -16,8 +18,8 @@ use xsam_lab::files::Existing;
 use xsam_lab::plan::measure;
 use xsam_lab::spec::{Spec, TaskSpec};
 use xsam_lab::{
-    Event, HeldOut, Metrics, Part, Place, Run, RunSummary, SampleSizes, Setup, Status, StopSignal,
-    Task, TaskError, Tasks, sections,
+    HeldOut, Metrics, Part, Place, Run, RunSummary, SampleSizes, Setup, Status, StopSignal, Task,
+    TaskError, Tasks, sections,
 };
 
 /// Runs draw from the random numbers of the one device that a process has.
@@ -179,9 +181,7 @@ impl Task for Quadratic {
 }
 
 fn spec(more: &[&str]) -> Spec<Own> {
-    let settings = [&["train.epochs=5"], more].concat();
-    let settings: Vec<String> = settings.into_iter().map(str::to_owned).collect();
-    Spec::parse("", &settings).unwrap().0
+    common::spec(&[&["train.epochs=5"], more].concat())
 }
 
 fn train<L: Tasks<Spec = Own>>(
@@ -189,8 +189,7 @@ fn train<L: Tasks<Spec = Own>>(
     directory: &Path,
     existing: Existing,
 ) -> (RunSummary, Vec<Metrics>) {
-    let run = Run::prepare::<L>(spec, directory, existing).unwrap();
-    let summary = run.train(&StopSignal::default(), &mut |_| {}).unwrap();
+    let summary = common::train::<L>(spec, directory, existing, usize::MAX);
     let rows = Metrics::read(&directory.join("metrics.csv")).unwrap();
     (summary, rows)
 }
@@ -215,12 +214,10 @@ fn a_run_goes_as_it_does_without() {
     // What is not evaluated has its running statistics brought up to date by nobody else.
     let seldom = ["train.evaluate_every=5", "train.checkpoint_every=5"];
     for more in [&[][..], &seldom] {
-        let name = format!("{}", more.len());
+        let name = more.len().to_string();
         let plain = of(&name, more);
-        let measuring = of(
-            &format!("{name}-measuring"),
-            &[more, &["train.measure_every=2"]].concat(),
-        );
+        let every = [more, &["train.measure_every=2"]].concat();
+        let measuring = of(&format!("{name}-measuring"), &every);
         for (epoch, (plain, measuring)) in (1..).zip(plain.iter().zip(&measuring)) {
             let due = epoch == 2 || epoch == 4 || epoch == 5;
             for column in COLUMNS {
@@ -258,17 +255,7 @@ fn a_resumed_run_measures_what_an_uninterrupted_one_does() {
     train::<Fit>(spec(), &whole, Existing::Refuse);
     for stop_at in [1, STEPS, STEPS + 1, 2 * STEPS, 2 * STEPS + 3] {
         let parted = here.path().join(format!("parted-{stop_at}"));
-        let run = Run::prepare::<Fit>(spec(), &parted, Existing::Refuse).unwrap();
-        let (stop, mut steps) = (StopSignal::default(), 0);
-        let mut listener = |event: Event<'_>| {
-            if let Event::Step { .. } = event {
-                steps += 1;
-                if steps == stop_at {
-                    stop.stop();
-                }
-            }
-        };
-        let summary = run.train(&stop, &mut listener).unwrap();
+        let summary = common::train::<Fit>(spec(), &parted, Existing::Refuse, stop_at);
         assert_eq!(summary.status, Status::Interrupted);
         train::<Fit>(spec(), &parted, Existing::Resume);
         assert_eq!(measured(&parted), measured(&whole), "{stop_at}");
@@ -311,38 +298,30 @@ fn curvature_and_rise_of_a_known_loss_are_found() {
     let _alone = alone();
     let here = tempfile::tempdir().unwrap();
     for (method, rho, settings) in [
-        ("sgd", 0.15, &[][..]),
+        ("sgd", 0.15, &["optimizer.weight_decay=0"][..]),
         ("sam", 0.15, &["method.rho=0.25"]),
         ("asam", 0.5, &["train.measure_rho=0.5", "method.rho=2.0"]),
     ] {
         let name = format!("method.name={method}");
-        let mut more = vec![
+        let all = [
             "train.epochs=1",
             "train.measure_every=7",
             "train.precision=f64",
+            "optimizer.lr=1e-12",
+            &name,
         ];
-        more.extend(["optimizer.lr=1e-12", &name]);
-        more.extend(settings);
-        if method == "sgd" {
-            more.push("optimizer.weight_decay=0");
-        }
-        let settings: Vec<String> = more.into_iter().map(str::to_owned).collect();
-        let (spec, _) = Spec::parse("", &settings).unwrap();
+        let spec = common::spec(&[&all[..], settings].concat());
         let (_, rows) = train::<Quadratic>(spec, &here.path().join(method), Existing::Refuse);
         let [largest, residual, rise] = COLUMNS.map(|name| rows[0].get(name).unwrap());
-        assert!(
-            (largest - 7.0).abs() < 1e-5 && residual < 1e-4,
-            "{largest} {residual}"
-        );
+        assert!((largest - 7.0).abs() < 1e-5, "{largest}");
+        assert!(residual < 1e-4, "{residual}");
         // At weights of 1 the gradient is the curvatures. It rises no more than with the largest of them all the way.
         let norm = CURVATURES.iter().map(|c| c * c).sum::<f64>().sqrt();
         let along = CURVATURES.iter().map(|c| c.powi(3)).sum::<f64>() / (norm * norm);
         let least = norm * rho + 0.5 * rho * rho * along;
         let most = norm * rho + 0.5 * rho * rho * 7.0;
-        assert!(
-            least - 1e-6 <= rise && rise <= most,
-            "{least} {rise} {most}"
-        );
+        let is_between = least - 1e-6 <= rise && rise <= most;
+        assert!(is_between, "{least} {rise} {most}");
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn pack<S: Simd>(
     panels: &mut [f32],
 ) {
     let (width, depth) = (panel_width::<S>(), block.len());
-    if columns.len() % width > 0 {
+    if !columns.len().is_multiple_of(width) {
         panels[columns.len() / width * width * depth..].fill(0.0);
     }
     let values = &matrix.values[block.start * matrix.row + columns.start * matrix.column..];

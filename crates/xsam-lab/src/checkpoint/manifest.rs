@@ -98,10 +98,8 @@ pub(super) fn check(checkpoint: &Path, read: &[&str]) -> Result<(), Error> {
         let reason = format!("{name:?} is not the name of a file beside it");
         return Err(Error::damaged(&path, reason));
     }
-    if let Some(name) = read
-        .iter()
-        .find(|name| !manifest.files.contains_key(**name))
-    {
+    let mut read = read.iter();
+    if let Some(name) = read.find(|name| !manifest.files.contains_key(**name)) {
         return Err(Error::damaged(&path, format!("{name} is not in it")));
     }
     for (name, written) in &manifest.files {

@@ -97,16 +97,18 @@ pub(crate) fn save<M: Module, S: TaskSpec>(
     files::remove(&beside)?;
     fs::create_dir_all(&beside).map_err(Error::file("create the directory", &beside))?;
 
+    let write = |name: &str, text: String| {
+        let path = beside.join(name);
+        fs::write(&path, text).map_err(Error::file("write", &path))
+    };
     // `valid` brings the running statistics up to date; records do not.
     let path = beside.join(MODEL);
     let saved = model.valid().save_file(&path);
     saved.map_err(|e| Error::file("write", &path)(std::io::Error::other(e.to_string())))?;
     optim.save(beside.join(OPTIMIZER))?;
-    let path = beside.join(POSITION);
-    let text = json::line(position).map_err(|error| Error::damaged(&path, error))?;
-    fs::write(&path, text).map_err(Error::file("write", &path))?;
-    let path = beside.join(layout::SPEC);
-    fs::write(&path, spec.to_toml()?).map_err(Error::file("write", &path))?;
+    let text = json::line(position).map_err(|error| Error::damaged(&beside, error))?;
+    write(POSITION, text)?;
+    write(layout::SPEC, spec.to_toml()?)?;
     manifest::write(&beside)?;
     files::sync_all(&beside, logs)?;
 
@@ -140,22 +142,22 @@ pub(crate) fn discard(checkpoint: &Path) -> Result<(), Error> {
 /// The checkpoint that a run goes on from, which is the latest one, and the position there, if there is any. With
 /// `recover`, checkpoints that are damaged are passed over, if an earlier one is whole.
 pub(crate) fn find(run: &Path, recover: bool) -> Result<Option<(PathBuf, Position)>, Error> {
-    let mut damage = None;
+    let (mut damage, mut whole) = (None, None);
     for (_, path) in kept(run)?.into_iter().rev() {
-        if let Err(error) = manifest::check(&path, &READ) {
-            damage.get_or_insert(error);
-            continue;
+        match manifest::check(&path, &READ) {
+            Ok(()) if damage.is_none() || recover => {
+                let position = position(&path)?;
+                return Ok(Some((path, position)));
+            }
+            Ok(()) => {
+                whole = Some(path);
+                break;
+            }
+            Err(error) => damage = damage.or(Some(Box::new(error))),
         }
-        if let Some(damage) = damage.filter(|_| !recover) {
-            return Err(damaged(damage, Some(path)));
-        }
-        let position = position(&path)?;
-        return Ok(Some((path, position)));
     }
-    match damage {
-        None => Ok(None),
-        Some(damage) => Err(damaged(damage, None)),
-    }
+    let damage = damage.map(|source| Error::DamagedCheckpoint { source, whole });
+    damage.map_or(Ok(None), Err)
 }
 
 /// The weights and the state of a checkpoint that was [found](find), in `model` and `optim`.
@@ -167,13 +169,6 @@ pub(crate) fn restore<M: Module>(
     let model = weights(checkpoint, model)?;
     contents::optimizer(&checkpoint.join(OPTIMIZER), &model, optim)?;
     Ok(model)
-}
-
-fn damaged(damage: Error, whole: Option<PathBuf>) -> Error {
-    Error::DamagedCheckpoint {
-        source: Box::new(damage),
-        whole,
-    }
 }
 
 /// The position at the latest checkpoint of a run, if it has one.
@@ -202,10 +197,8 @@ fn position(checkpoint: &Path) -> Result<Position, Error> {
     if reached_by(checkpoint).is_some_and(|reached| reached != position.reached()) {
         return damaged("it is not that of its folder");
     }
-    if !(1..)
-        .zip(&position.rows)
-        .all(|(epoch, row)| row.epoch == epoch)
-    {
+    let mut rows = (1..).zip(&position.rows);
+    if rows.any(|(epoch, row)| row.epoch != epoch) {
         return damaged("its epochs are not in order");
     }
     if !(position.lr_factor > 0.0 && position.lr_factor <= 1.0) {

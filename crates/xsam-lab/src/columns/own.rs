@@ -55,121 +55,91 @@ fn own() -> Vec<(Column, Source)> {
     use Source::{Last, Mean, Set, Sum};
     let column = Column::new;
     vec![
-        (
-            column("lr", "learning rate", 5, "Learning rate of the last step").chart("Learning rate"),
-            Last(|step| Some(step.lr)),
-        ),
-        (
-            column("rho", "rho", 3, "Total length of the ascent in the last step; 0 without one"),
-            Last(|step| Some(step.report.rho)),
-        ),
-        (
-            column("alpha", "alpha", 2, "Position on the arc, in the last step that had one")
-                .short("alpha")
-                .chart("Position on the arc")
-                .over_seeds(Plotted),
-            Last(|step| step.report.alpha),
-        ),
-        (
-            column("psi", "psi", 3, "Angle between displacement and gradient at the ascent point, mean over the steps")
-                .unit("radians")
-                .chart("Angle of displacement and ascent gradient")
-                .over_seeds(Plotted),
-            Mean(|step| step.report.psi),
-        ),
-        (
-            column("ascent_loss", "loss at the ascent point", 3, "Mean loss at the ascent point").chart("Loss"),
-            Mean(|step| step.report.ascent_loss),
-        ),
-        (
-            column("grad_norm", "gradient norm", 3, "Mean norm of the gradient at the weights")
-                .chart("Norm of the gradient"),
-            Mean(|step| Some(step.report.grad_norm)),
-        ),
-        (
-            column(
-                "ascent_grad_norm",
-                "gradient norm at the ascent point",
-                3,
-                "Mean norm of the gradient at the ascent point",
-            )
-            .chart("Norm of the gradient"),
-            Mean(|step| step.report.ascent_grad_norm),
-        ),
-        (
-            column("update_norm", "norm of the update", 3, "Mean norm of what the base optimizer received"),
-            Mean(|step| Some(step.report.update_norm)),
-        ),
-        (
-            column(
-                "lambda_max",
-                "largest eigenvalue",
-                2,
-                "Largest eigenvalue of the Hessian of the training loss after the epoch, on a fixed sample without augmentation",
-            )
-            .chart("Sharpness: largest eigenvalue of the Hessian")
-            .group("sharpness")
-            .over_seeds(Plotted),
-            Set,
-        ),
-        (
-            column(
-                "lambda_max_residual",
-                "residual of the largest eigenvalue",
-                4,
-                "Its residual: the Hessian has an eigenvalue that is no farther from it",
-            )
-            .group("sharpness"),
-            Set,
-        ),
-        (
-            column(
-                "highest_rise",
-                "highest rise of the loss",
-                4,
-                "By how much the loss of that sample is higher at the highest point found within `train.measure_rho`",
-            )
-            .chart("Sharpness: highest rise of the loss")
-            .group("sharpness")
-            .over_seeds(Plotted),
-            Set,
-        ),
-        (
-            column("gradient_passes", "forward-backward passes of the epoch", 0, "Forward-backward passes")
-                .group(""),
-            Sum(|step| Some(step.report.passes.gradients as f64)),
-        ),
-        (
-            column("search_passes", "forward passes of its searches", 0, "Forward passes of searches for alpha")
-                .group(""),
-            Sum(|step| Some(step.report.passes.losses as f64)),
-        ),
+        column("lr", "learning rate", 5, "Learning rate of the last step")
+            .chart("Learning rate")
+            .value(Last(|step| Some(step.lr))),
+        column("rho", "rho", 3, "Total length of the ascent in the last step; 0 without one")
+            .value(Last(|step| Some(step.report.rho))),
+        column("alpha", "alpha", 2, "Position on the arc, in the last step that had one")
+            .short("alpha")
+            .chart("Position on the arc")
+            .over_seeds(Plotted)
+            .value(Last(|step| step.report.alpha)),
+        column("psi", "psi", 3, "Angle between displacement and gradient at the ascent point, mean over the steps")
+            .unit("radians")
+            .chart("Angle of displacement and ascent gradient")
+            .over_seeds(Plotted)
+            .value(Mean(|step| step.report.psi)),
+        column("ascent_loss", "loss at the ascent point", 3, "Mean loss at the ascent point")
+            .chart("Loss")
+            .value(Mean(|step| step.report.ascent_loss)),
+        column("grad_norm", "gradient norm", 3, "Mean norm of the gradient at the weights")
+            .chart("Norm of the gradient")
+            .value(Mean(|step| Some(step.report.grad_norm))),
+        column(
+            "ascent_grad_norm",
+            "gradient norm at the ascent point",
+            3,
+            "Mean norm of the gradient at the ascent point",
+        )
+        .chart("Norm of the gradient")
+        .value(Mean(|step| step.report.ascent_grad_norm)),
+        column("update_norm", "norm of the update", 3, "Mean norm of what the base optimizer received")
+            .value(Mean(|step| Some(step.report.update_norm))),
+        column(
+            "lambda_max",
+            "largest eigenvalue",
+            2,
+            "Largest eigenvalue of the Hessian of the training loss after the epoch, on a fixed sample without augmentation",
+        )
+        .chart("Sharpness: largest eigenvalue of the Hessian")
+        .group("sharpness")
+        .over_seeds(Plotted)
+        .value(Set),
+        column(
+            "lambda_max_residual",
+            "residual of the largest eigenvalue",
+            4,
+            "Its residual: the Hessian has an eigenvalue that is no farther from it",
+        )
+        .group("sharpness")
+        .value(Set),
+        column(
+            "highest_rise",
+            "highest rise of the loss",
+            4,
+            "By how much the loss of that sample is higher at the highest point found within `train.measure_rho`",
+        )
+        .chart("Sharpness: highest rise of the loss")
+        .group("sharpness")
+        .over_seeds(Plotted)
+        .value(Set),
+        column("gradient_passes", "forward-backward passes of the epoch", 0, "Forward-backward passes")
+            .group("")
+            .value(Sum(|step| Some(step.report.passes.gradients as f64))),
+        column("search_passes", "forward passes of its searches", 0, "Forward passes of searches for alpha")
+            .group("")
+            .value(Sum(|step| Some(step.report.passes.losses as f64))),
         // Times and memory, which differ from run to run of the same spec, come last.
-        (
-            column("seconds", "time of the steps", 2, "Time for the steps, evaluation not included")
-                .unit("s")
-                .group("")
-                .rounded(4),
-            Sum(|step| Some(step.seconds)),
-        ),
-        (
-            column("waited", "time waited for data", 2, "Of that, the time for which the steps waited for their data")
-                .unit("s")
-                .group("")
-                .rounded(4),
-            Sum(|step| Some(step.waited)),
-        ),
-        (
-            column(
-                "peak_mb",
-                "peak memory",
-                0,
-                "The most memory that the process has had so far, in 10^6 bytes, where the system tells",
-            )
-            .unit("MB")
-            .group("memory")
-            .rounded(1),
-            Set,
-        ),
+        column("seconds", "time of the steps", 2, "Time for the steps, evaluation not included")
+            .unit("s")
+            .group("")
+            .rounded(4)
+            .value(Sum(|step| Some(step.seconds))),
+        column("waited", "time waited for data", 2, "Of that, the time for which the steps waited for their data")
+            .unit("s")
+            .group("")
+            .rounded(4)
+            .value(Sum(|step| Some(step.waited))),
+        column(
+            "peak_mb",
+            "peak memory",
+            0,
+            "The most memory that the process has had so far, in 10^6 bytes, where the system tells",
+        )
+        .unit("MB")
+        .group("memory")
+        .rounded(1)
+        .value(Set),
     ]
 }

@@ -21,19 +21,16 @@ pub struct MemoryUse {
     pub peak_mb: f64,
 }
 
-/// What memory is expected before it is used.
-pub(super) struct Expected {
-    pub(super) expected_mb: f64,
-    pub(super) most_mb: f64,
-}
-
-impl Expected {
-    /// After a first product: passes have taken by then what they take, and what is noted of the batches is there. What
-    /// comes on top are the algorithm's vectors.
-    pub(super) fn new(lanczos: &Lanczos, hessian: &mut Hessian<'_>) -> Result<Option<Self>, Error> {
+impl MemoryUse {
+    /// What is expected after a first product: passes have taken by then what they take, and what is noted of the batches
+    /// is there. What comes on top are the algorithm's vectors. The peak is that of before.
+    pub(super) fn expected(
+        lanczos: &Lanczos,
+        hessian: &mut Hessian<'_>,
+    ) -> Result<Option<Self>, Error> {
         let first = random_vector(hessian.space(), Elements::Normal, lanczos.seed, 0);
         hessian.apply(&first)?;
-        let Some(so_far) = peak_mb() else {
+        let Some(peak_mb) = peak_mb() else {
             return Ok(None);
         };
         let megabytes = |iterations: usize| {
@@ -41,19 +38,18 @@ impl Expected {
                 max_iterations: iterations.min(lanczos.max_iterations),
                 ..lanczos.clone()
             };
-            so_far + capped.bytes(hessian) as f64 / 1e6
+            peak_mb + capped.bytes(hessian) as f64 / 1e6
         };
         Ok(Some(Self {
             expected_mb: megabytes(ITERATIONS_EACH * lanczos.wanted()),
             most_mb: megabytes(lanczos.max_iterations),
+            peak_mb,
         }))
     }
 
-    pub(super) fn observed(self) -> Option<MemoryUse> {
-        Some(MemoryUse {
-            expected_mb: self.expected_mb,
-            most_mb: self.most_mb,
-            peak_mb: peak_mb()?,
-        })
+    /// The same with the peak that there was by now.
+    pub(super) fn observed(self) -> Option<Self> {
+        let peak_mb = peak_mb()?;
+        Some(Self { peak_mb, ..self })
     }
 }

@@ -5,15 +5,16 @@ mod memory;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use burn::module::{Module, ParamGroup};
+use burn::module::{Module, ParamGroup, ParamId};
 use serde::Serialize;
 use xsam_flatness::{
-    Density, DifferenceStep, Eigenpairs, Faithfulness, Hessian, Lanczos, LossSurface, Quadrature,
-    Reorthogonalization, SampleMean, Sharpness, SharpnessReport, SymmetricOperator,
+    Density, DifferenceStep, Eigenpairs, Faithfulness, Hessian, Lanczos, Quadrature,
+    Reorthogonalization, SampleMean, Sharpness, SharpnessReport, Surface, SymmetricOperator,
     available_memory, density, faithfulness, hutch_plus_plus, m_sharpness,
 };
 use xsam_weights::{parameter_count, state};
 
+use crate::curvature::of_largest;
 use crate::error::Error;
 use crate::files;
 use crate::json;
@@ -24,7 +25,7 @@ use crate::spec::{Precision, SpecError, TaskSpec};
 use crate::subject::{Measure, Sample, Scene, Subject, measured, mode_name};
 use crate::task::Task;
 use crate::tasks::Tasks;
-use memory::{Expected, ITERATIONS_EACH};
+use memory::ITERATIONS_EACH;
 
 pub use memory::MemoryUse;
 
@@ -72,14 +73,10 @@ impl FlatnessSpec {
     fn check(&self) -> Result<(), SpecError> {
         self.sample.check()?;
         SpecError::unless(self.top >= 1, "top", self.top, "at least 1")?;
-        if let Some(products) = self.trace {
-            SpecError::within("trace", products, 3..=MOST_PRODUCTS)?;
-        }
-        if let Some(rho) = self.sharpness {
-            let ok = rho.is_finite() && rho > 0.0;
-            SpecError::unless(ok, "sharpness", rho, "finite and above 0")?;
-        }
-        Ok(())
+        SpecError::within("trace", self.trace.unwrap_or(3), 3..=MOST_PRODUCTS)?;
+        let rho = self.sharpness.unwrap_or(1.0);
+        let ok = rho.is_finite() && rho > 0.0;
+        SpecError::unless(ok, "sharpness", rho, "finite and above 0")
     }
 
     /// Checks that a model of so many parameters has as many eigenvalues as are wanted.
@@ -268,7 +265,7 @@ impl Measure for Flatness<'_> {
         let mut hessian = Hessian::new(&mut surface, None, DifferenceStep::Auto)?;
         spec.check_top(hessian.dimension())?;
         let lanczos = lanczos(spec, &hessian);
-        let memory = Expected::new(&lanczos, &mut hessian)?;
+        let memory = MemoryUse::expected(&lanczos, &mut hessian)?;
         match &memory {
             None => listener(FlatnessEvent::Stage("eigenvalues")),
             Some(memory) => listener(FlatnessEvent::Stage(&format!(
@@ -277,7 +274,7 @@ impl Measure for Flatness<'_> {
             ))),
         }
         let eigenvalues = lanczos.run(&mut hessian)?;
-        let memory = memory.and_then(Expected::observed);
+        let memory = memory.and_then(MemoryUse::observed);
         let discretization = match eigenvalues.pairs.first() {
             Some(pair) => hessian.discretization(&pair.vector)?,
             None => 0.0,
@@ -287,29 +284,23 @@ impl Measure for Flatness<'_> {
             listener(FlatnessEvent::Warning(&warning));
             warnings.push(warning);
         }
-        let trace = match spec.trace {
-            None => None,
-            Some(products) => {
-                listener(FlatnessEvent::Stage("trace"));
-                Some(hutch_plus_plus(&mut hessian, products, seed)?)
-            }
-        };
-        let density = match spec.density {
-            false => None,
-            true => {
-                listener(FlatnessEvent::Stage("density of the eigenvalues"));
-                let quadrature = Quadrature {
-                    seed,
-                    ..Quadrature::default()
-                };
-                Some(density(&mut hessian, &quadrature)?)
-            }
-        };
+        let trace = spec.trace.map(|products| {
+            listener(FlatnessEvent::Stage("trace"));
+            hutch_plus_plus(&mut hessian, products, seed)
+        });
+        let trace = trace.transpose()?;
+        let density = spec.density.then(|| {
+            listener(FlatnessEvent::Stage("density of the eigenvalues"));
+            let quadrature = Quadrature {
+                seed,
+                ..Quadrature::default()
+            };
+            density(&mut hessian, &quadrature)
+        });
+        let density = density.transpose()?;
         let (loss, grad_norm, step) = (hessian.loss, hessian.grad_norm, hessian.step);
-        let layers = match spec.layers {
-            false => None,
-            true => Some(layers(&scene.model, &mut surface, spec, listener)?),
-        };
+        let layers = (spec.layers).then(|| layers(&scene.model, &mut surface, spec, listener));
+        let layers = layers.transpose()?;
         Ok(FlatnessReport {
             run: scene.trained.run.clone(),
             checkpoint: scene.trained.checkpoint.clone(),
@@ -356,17 +347,16 @@ fn lanczos(spec: &FlatnessSpec, operator: &dyn SymmetricOperator) -> Lanczos {
     }
 }
 
-fn layers<M: Module, F: FnMut(&M, usize) -> burn::tensor::Tensor<1>>(
+/// Each layer of a model by itself, whose parameters follow one another.
+fn layers<M: Module>(
     model: &M,
-    surface: &mut LossSurface<M, F>,
+    surface: &mut dyn Surface,
     spec: &FlatnessSpec,
     listener: &mut Listener<'_>,
 ) -> Result<Vec<Layer>, Error> {
-    let mut groups: Vec<(String, Vec<burn::module::ParamId>)> = Vec::new();
-    for entry in state::entries(model)
-        .into_iter()
-        .filter(|e| e.kind.is_learned())
-    {
+    let mut groups: Vec<(String, Vec<ParamId>)> = Vec::new();
+    let entries = state::entries(model).into_iter();
+    for entry in entries.filter(|entry| entry.kind.is_learned()) {
         let layer = entry.name.rsplit_once('.').map_or("", |(layer, _)| layer);
         match groups.last_mut() {
             Some((name, ids)) if name == layer => ids.push(entry.id),
@@ -379,12 +369,9 @@ fn layers<M: Module, F: FnMut(&M, usize) -> burn::tensor::Tensor<1>>(
         let group = ParamGroup::from_ids(ids);
         let mut hessian = Hessian::new(surface, Some(&group), DifferenceStep::Auto)?;
         let largest = Lanczos {
-            largest: 1,
-            smallest: 0,
             max_iterations: 30,
             tolerance: 1e-2,
-            seed: spec.sample.seed,
-            ..Lanczos::default()
+            ..of_largest(1, spec.sample.seed)
         };
         let found = largest.run(&mut hessian)?;
         let products = spec.trace.unwrap_or(15);

@@ -1,6 +1,5 @@
 //! The loss around the weights of a trained model, along a line or in a plane.
 
-mod drawn;
 mod values;
 mod view;
 
@@ -11,8 +10,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use xsam_flatness::scan;
 
-pub use drawn::{Axis, Mark, Path, XsamPlaneReport};
-pub use values::{LandscapeReport, Settings};
+pub use values::{Axis, LandscapeReport, Mark, Path, Settings, XsamPlaneReport};
 
 use crate::error::Error;
 use crate::files::Existing;
@@ -24,7 +22,6 @@ use crate::stop::StopSignal;
 use crate::subject::{Measure, Sample, Scene, Subject, measured};
 use crate::task::Task;
 use crate::tasks::Tasks;
-use values::Stored;
 use view::View;
 
 /// Losses are written down at least so often.
@@ -43,6 +40,18 @@ pub enum Along {
     To(PathBuf),
     /// XSAM's own plane, of the displacement and the gradient at the ascent point, in polar coordinates.
     Xsam,
+}
+
+impl Along {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Random => "random",
+            Self::Eigenvectors => "eigenvectors",
+            Self::Trajectory => "trajectory",
+            Self::To(_) => "to",
+            Self::Xsam => "xsam",
+        }
+    }
 }
 
 /// Which landscape.
@@ -92,14 +101,9 @@ impl LandscapeSpec {
         let dimensions = self.dimensions;
         let ok = matches!(dimensions, 1 | 2);
         SpecError::unless(ok, "dimensions", dimensions, "1 or 2")?;
-        if let Some(points) = self.points {
-            SpecError::unless(
-                (3..=501).contains(&points),
-                "points",
-                points,
-                "from 3 to 501",
-            )?;
-        }
+        let points = self.points.unwrap_or(3);
+        let ok = (3..=501).contains(&points);
+        SpecError::unless(ok, "points", points, "from 3 to 501")?;
         for (key, value) in [
             ("radius", self.radius),
             ("rho", self.rho),
@@ -123,15 +127,15 @@ impl LandscapeSpec {
 
     /// What the files of the landscape are called.
     fn name(&self) -> String {
-        let shape = ["line", "plane"][self.dimensions() - 1];
         match &self.along {
-            Along::Random => format!("random-{shape}"),
-            Along::Eigenvectors => format!("eigenvectors-{shape}"),
-            Along::Trajectory => format!("trajectory-{shape}"),
-            Along::Xsam => "xsam".to_owned(),
+            Along::Xsam => self.along.name().to_owned(),
             Along::To(path) => {
                 let name = path.file_name().unwrap_or_default().to_string_lossy();
                 format!("to-{name}")
+            }
+            along => {
+                let shape = ["line", "plane"][self.dimensions() - 1];
+                format!("{}-{shape}", along.name())
             }
         }
     }
@@ -219,16 +223,15 @@ impl Measure for Taking<'_> {
         for warning in &warnings {
             listener(LandscapeEvent::Warning(warning));
         }
-        let mut stored = Stored::open(directory, spec, scene)?;
-        if stored.is_complete() {
-            return stored.finish(warnings);
+        let mut landscape = Landscape::open(directory, spec, scene, warnings)?;
+        if landscape.complete {
+            return landscape.finish();
         }
 
         let view = View::new(spec, scene, listener)?;
-        let points = view.points.clone();
-        let directions = view.directions.clone();
-        stored.begin(view)?;
-        let missing = stored.missing();
+        let (points, directions) = (view.points.clone(), view.directions.clone());
+        landscape.begin(view)?;
+        let missing = landscape.report.missing();
         // Burn's random numbers are those of the whole process: what drops at random is not taken in parallel. Nor is
         // what a graphics card computes, which is parallel in itself.
         let is_parallel =
@@ -247,12 +250,12 @@ impl Measure for Taking<'_> {
         let (mut saved, mut failure) = (Instant::now(), None);
         listener(LandscapeEvent::Stage("losses"));
         scan(&mut surfaces, &directions, &wanted, |i, loss| {
-            stored.put(missing[i], loss);
+            landscape.report.put(missing[i], loss);
             done += 1;
             listener(LandscapeEvent::Points { done, of });
             if saved.elapsed() >= SAVE {
                 saved = Instant::now();
-                failure = stored.save().err();
+                failure = landscape.save().err();
             }
             match stop.is_set() || failure.is_some() {
                 true => ControlFlow::Break(()),
@@ -262,8 +265,8 @@ impl Measure for Taking<'_> {
         if let Some(failure) = failure {
             return Err(failure);
         }
-        stored.took(start.elapsed());
-        stored.save()?;
-        stored.finish(warnings)
+        landscape.report.seconds += start.elapsed().as_secs_f64();
+        landscape.save()?;
+        landscape.finish()
     }
 }

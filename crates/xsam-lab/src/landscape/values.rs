@@ -1,11 +1,9 @@
 //! The values of a landscape, as they are kept in files.
 
 use std::path::{Path as FilePath, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::drawn::{Axis, Mark, Path, XsamPlaneReport};
 use super::view::View;
 use super::{Along, Landscape, LandscapeSpec};
 use crate::checkpoint;
@@ -17,8 +15,67 @@ use crate::numbers::exact;
 use crate::subject::{Scene, mode_name};
 use crate::task::Task;
 
-/// All that decides the values of a landscape.
+/// An axis of a landscape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Axis {
+    /// What it says.
+    pub name: String,
+    /// The coordinates of the points along it.
+    pub values: Vec<f64>,
+}
+
+/// A point that means something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Mark {
+    /// What it is.
+    pub label: String,
+    /// Its coordinates; of a line, the first one counts.
+    pub at: [f64; 2],
+}
+
+impl Mark {
+    pub(super) fn new(label: impl Into<String>, at: [f64; 2]) -> Self {
+        Self {
+            label: label.into(),
+            at,
+        }
+    }
+}
+
+/// A line in a plane that means something.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Path {
+    /// What it is.
+    pub label: String,
+    /// Whether its points are something by themselves.
+    pub dots: bool,
+    /// Its points.
+    pub points: Vec<[f64; 2]>,
+}
+
+/// What XSAM does in its plane.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct XsamPlaneReport {
+    /// Length of the ascent.
+    pub rho: f64,
+    /// Distance of the arc.
+    pub rho_max: f64,
+    /// Steps of the ascent.
+    pub ascent_steps: usize,
+    /// Angle between the displacement and the gradient at the ascent point, in radians.
+    pub psi: f64,
+    /// The loss at the ascent point.
+    pub ascent_loss: f64,
+    /// Where the loss is highest on the arc.
+    pub alpha: f64,
+    /// The positions on the arc that were tried.
+    pub alphas: Vec<f64>,
+    /// The losses there.
+    pub losses: Vec<f64>,
+}
+
+/// All that decides the values of a landscape.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
     along: String,
     dimensions: usize,
@@ -41,7 +98,7 @@ pub struct Settings {
 }
 
 /// A landscape: the content of its JSON file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct LandscapeReport {
     /// Its name, which its files have.
     pub name: String,
@@ -83,6 +140,18 @@ impl LandscapeReport {
         self.losses.iter().flatten().filter(odd).count()
     }
 
+    /// The numbers of the points whose losses are not known.
+    pub(super) fn missing(&self) -> Vec<usize> {
+        let losses = self.losses.iter().enumerate();
+        let missing = losses.filter(|(_, loss)| loss.is_none());
+        missing.map(|(i, _)| i).collect()
+    }
+
+    /// Notes a loss.
+    pub(super) fn put(&mut self, point: usize, loss: f64) {
+        self.losses[point] = Some(loss);
+    }
+
     /// A line for each point: its coordinates, in a plane in polar coordinates also the straight ones, and the loss.
     fn csv(&self) -> String {
         let head: &[&str] = match (self.axes.len(), self.polar) {
@@ -116,106 +185,73 @@ impl LandscapeReport {
     }
 }
 
-/// A landscape in its file, complete or not.
-pub(super) struct Stored {
-    directory: PathBuf,
-    settings: Settings,
-    name: String,
-    items: usize,
-    changed_data: Option<String>,
-    report: Option<LandscapeReport>,
-}
-
-impl Stored {
+impl Landscape {
     /// The landscape of this spec in `directory`, with the losses that are there.
     pub(super) fn open<T: Task>(
         directory: &FilePath,
         spec: &LandscapeSpec,
         scene: &Scene<'_, T>,
+        warnings: Vec<String>,
     ) -> Result<Self, Error> {
-        let settings = Settings::new(spec, scene)?;
-        let name = spec.name();
-        let mut stored = Self {
-            directory: directory.to_owned(),
-            settings,
+        let fresh = LandscapeReport {
+            name: spec.name(),
+            settings: Settings::new(spec, scene)?,
             items: scene.counts.iter().sum(),
             changed_data: scene.data.differences.clone(),
-            report: None,
-            name,
+            ..LandscapeReport::default()
         };
-        let path = stored.file("json");
+        let mut landscape = Self {
+            directory: directory.to_owned(),
+            files: vec![format!("{}.json", fresh.name)],
+            complete: false,
+            warnings,
+            report: fresh,
+        };
+        let path = landscape.file("json");
         if spec.existing == Existing::Overwrite || !path.exists() {
-            return Ok(stored);
+            return Ok(landscape);
         }
-        let text = files::read(&path)?;
-        let report: LandscapeReport =
-            json::parse(&text).map_err(|error| Error::damaged(&path, error))?;
-        if report.settings != stored.settings {
+        let found = json::parse(&files::read(&path)?);
+        let found: LandscapeReport = found.map_err(|error| Error::damaged(&path, error))?;
+        if found.settings != landscape.report.settings {
             return Err(Error::OtherLandscape { path });
         }
-        let points: usize = report.axes.iter().map(|axis| axis.values.len()).product();
-        if report.losses.len() != points {
+        let points: usize = found.axes.iter().map(|axis| axis.values.len()).product();
+        if found.losses.len() != points {
             return Err(Error::damaged(&path, "it has not a loss for each point"));
         }
-        stored.report = Some(report);
-        Ok(stored)
+        landscape.complete = found.missing().is_empty();
+        landscape.report = match landscape.complete {
+            true => found,
+            false => LandscapeReport {
+                axes: found.axes,
+                losses: found.losses,
+                seconds: found.seconds,
+                ..landscape.report
+            },
+        };
+        Ok(landscape)
     }
 
     fn file(&self, ending: &str) -> PathBuf {
-        self.directory.join(format!("{}.{ending}", self.name))
+        self.directory
+            .join(format!("{}.{ending}", self.report.name))
     }
 
-    /// Takes over the points, unless they are there already.
+    /// Takes over the points. What is known stays known if they are the same.
     pub(super) fn begin(&mut self, view: View) -> Result<(), Error> {
-        let known = self.report.take().filter(|report| report.axes == view.axes);
-        let (losses, seconds) = match known {
-            Some(report) => (report.losses, report.seconds),
-            None => (vec![None; view.points.len()], 0.0),
-        };
-        self.report = Some(LandscapeReport {
-            name: self.name.clone(),
-            settings: self.settings.clone(),
-            loss: view.loss,
-            items: self.items,
-            axes: view.axes,
-            polar: view.polar,
-            marks: view.marks,
-            paths: view.paths,
-            plane: view.plane,
-            seconds,
-            changed_data: self.changed_data.clone(),
-            losses,
-        });
+        let report = &mut self.report;
+        if report.axes != view.axes {
+            report.losses = vec![None; view.points.len()];
+            report.seconds = 0.0;
+        }
+        report.loss = view.loss;
+        report.axes = view.axes;
+        report.polar = view.polar;
+        report.marks = view.marks;
+        report.paths = view.paths;
+        report.plane = view.plane;
         self.save()
-    }
-
-    fn losses(&self) -> &[Option<f64>] {
-        self.report.as_ref().map_or(&[], |report| &report.losses)
-    }
-
-    /// The numbers of the points whose losses are not known.
-    pub(super) fn missing(&self) -> Vec<usize> {
-        let losses = self.losses().iter().enumerate();
-        losses
-            .filter_map(|(i, loss)| loss.is_none().then_some(i))
-            .collect()
-    }
-
-    pub(super) fn is_complete(&self) -> bool {
-        self.report.is_some() && self.losses().iter().all(Option::is_some)
-    }
-
-    /// Notes a loss.
-    pub(super) fn put(&mut self, point: usize, loss: f64) {
-        if let Some(place) = self.report.as_mut().and_then(|r| r.losses.get_mut(point)) {
-            *place = Some(loss);
-        }
-    }
-
-    pub(super) fn took(&mut self, time: Duration) {
-        if let Some(report) = &mut self.report {
-            report.seconds += time.as_secs_f64();
-        }
     }
 
     pub(super) fn save(&self) -> Result<(), Error> {
@@ -224,25 +260,14 @@ impl Stored {
         files::write(&path, &text)
     }
 
-    /// Writes the table, if the landscape is complete.
-    pub(super) fn finish(self, warnings: Vec<String>) -> Result<Landscape, Error> {
-        let complete = self.is_complete();
-        let mut files = vec![format!("{}.json", self.name)];
-        let path = self.file("json");
-        let Some(report) = self.report.clone() else {
-            return Err(Error::damaged(&path, "it is empty"));
-        };
-        if complete {
-            files::write(&self.file("csv"), &report.csv())?;
-            files.push(format!("{}.csv", self.name));
+    /// Writes the table, if all losses are known.
+    pub(super) fn finish(mut self) -> Result<Self, Error> {
+        self.complete = self.report.missing().is_empty();
+        if self.complete {
+            files::write(&self.file("csv"), &self.report.csv())?;
+            self.files.push(format!("{}.csv", self.report.name));
         }
-        Ok(Landscape {
-            directory: self.directory,
-            files,
-            complete,
-            warnings,
-            report,
-        })
+        Ok(self)
     }
 }
 
@@ -250,12 +275,12 @@ impl Settings {
     /// What the landscape is of, in words.
     pub fn title(&self) -> String {
         let shape = ["a line", "a plane"][usize::from(self.dimensions > 1)];
-        match self.along.strip_prefix("to ") {
-            Some(path) => format!("Loss on the way to {path}"),
-            None if self.along == "xsam" => "Loss in XSAM's plane".to_owned(),
-            None if self.along == "random" => format!("Loss in {shape} of random directions"),
-            None if self.along == "trajectory" => format!("Loss in {shape} of the trajectory"),
-            None => format!("Loss in {shape} of {}", self.along),
+        match (&*self.along, self.along.strip_prefix("to ")) {
+            (_, Some(path)) => format!("Loss on the way to {path}"),
+            ("xsam", _) => "Loss in XSAM's plane".to_owned(),
+            ("random", _) => format!("Loss in {shape} of random directions"),
+            ("trajectory", _) => format!("Loss in {shape} of the trajectory"),
+            (along, _) => format!("Loss in {shape} of {along}"),
         }
     }
 
@@ -267,13 +292,11 @@ impl Settings {
     fn new<T: Task>(spec: &LandscapeSpec, scene: &Scene<'_, T>) -> Result<Self, Error> {
         let sample = &spec.sample;
         let checkpoint = &scene.trained.checkpoint;
+        let name = checkpoint.file_name().unwrap_or_default();
         Ok(Self {
             along: match &spec.along {
-                Along::Random => "random".to_owned(),
-                Along::Eigenvectors => "eigenvectors".to_owned(),
-                Along::Trajectory => "trajectory".to_owned(),
-                Along::Xsam => "xsam".to_owned(),
                 Along::To(path) => format!("to {}", path.display()),
+                along => along.name().to_owned(),
             },
             dimensions: spec.dimensions(),
             points: spec.points,
@@ -286,11 +309,7 @@ impl Settings {
             training: sample.training,
             precision: scene.precision.to_string(),
             seed: sample.seed,
-            checkpoint: checkpoint
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
+            checkpoint: name.to_string_lossy().into_owned(),
             crc32: checkpoint::checksum(checkpoint)?,
             data: scene.data.digest.clone(),
         })

@@ -2,19 +2,20 @@
 
 use std::collections::HashSet;
 use std::f64::consts::TAU;
+use std::iter::{once, repeat};
 
 use burn::module::ParamId;
 use xsam::method::{Evaluation, MethodSpec, Objective, ParamVector};
 use xsam_flatness::{
-    DifferenceStep, FlatnessError, Hessian, Lanczos, XsamPlane, between, evenly, filter_normalized,
-    principal_directions,
+    DifferenceStep, Eigenpair, FlatnessError, Hessian, Lanczos, XsamPlane, between, evenly,
+    filter_normalized, principal_directions,
 };
-
-use super::drawn::{Axis, Mark, Path, XsamPlaneReport};
-use super::{Along, LandscapeEvent, LandscapeSpec};
 use xsam_weights::cast;
 
+use super::values::{Axis, Mark, Path, XsamPlaneReport};
+use super::{Along, LandscapeEvent, LandscapeSpec};
 use crate::checkpoint;
+use crate::curvature::of_largest;
 use crate::error::Error;
 use crate::subject::{Scene, Subject};
 use crate::task::Task;
@@ -56,8 +57,7 @@ impl View {
         listener(LandscapeEvent::Stage("directions"));
         let dimensions = spec.dimensions();
         let points = spec.points.unwrap_or(POINTS[dimensions - 1]);
-        let radius = spec.radius.unwrap_or(1.0);
-        let around = || Range::around(radius, points);
+        let around = repeat(around(spec.radius.unwrap_or(1.0), points));
         match &spec.along {
             Along::Random => {
                 let here = weights(&mut surface)?;
@@ -65,58 +65,37 @@ impl View {
                 let direction = |i| filter_normalized(&scene.model, &here.gradient, seed, i as u64);
                 let directions = (0..dimensions).map(direction).collect::<Result<_, _>>()?;
                 let names = (1..=dimensions).map(|i| format!("random direction {i}"));
-                Ok(Self::straight(
-                    here.loss,
-                    directions,
-                    names,
-                    &[around(), around()],
-                ))
+                Ok(Self::straight(here.loss, directions, names, around))
             }
             Along::Eigenvectors => {
                 let mut hessian = Hessian::new(&mut surface, None, DifferenceStep::Auto)?;
                 let largest = Lanczos {
-                    largest: dimensions,
-                    smallest: 0,
                     tolerance: 1e-2,
-                    seed: spec.sample.seed,
-                    ..Lanczos::default()
+                    ..of_largest(dimensions, spec.sample.seed)
                 };
                 let found = largest.run(&mut hessian)?.pairs;
-                let loss = hessian.loss;
-                let names = found
-                    .iter()
-                    .enumerate()
-                    .map(|(i, pair)| format!("along eigenvector {} ({:.4})", i + 1, pair.value));
-                let names: Vec<String> = names.collect();
-                let directions = found.into_iter().map(|pair| pair.vector).collect();
-                Ok(Self::straight(
-                    loss,
-                    directions,
-                    names,
-                    &[around(), around()],
-                ))
+                let along = |(i, pair): (usize, Eigenpair)| {
+                    let name = format!("along eigenvector {i} ({:.4})", pair.value);
+                    (name, pair.vector)
+                };
+                let (names, directions): (Vec<String>, _) = (1..).zip(found).map(along).unzip();
+                Ok(Self::straight(hessian.loss, directions, names, around))
             }
-            Along::Trajectory => trajectory(scene, &weights(&mut surface)?, dimensions, spec),
+            Along::Trajectory => trajectory(scene, &weights(&mut surface)?, spec, points),
             Along::To(path) => {
-                let spec_of_file = path.is_file().then(|| scene.trained.spec.clone());
                 let other = Subject {
-                    path: path.clone(),
-                    spec: spec_of_file,
+                    spec: path.is_file().then(|| scene.trained.spec.clone()),
                     device: Some(scene.trained.spec.train.device),
-                    changed_data: false,
+                    ..Subject::run(path)
                 };
                 let other = other.load::<T>()?;
                 let way = between(&scene.model, &other.model)?;
                 let here = weights(&mut surface)?;
                 let overshoot = spec.radius.unwrap_or(OVERSHOOT);
-                let range = Range {
-                    from: -overshoot,
-                    to: 1.0 + overshoot,
-                    points,
-                };
-                let names = [format!("share of the way to {}", path.display())];
+                let values = evenly(-overshoot, 1.0 + overshoot, points);
+                let name = format!("share of the way to {}", path.display());
                 let [learned, statistics] = divided(way, &here.gradient);
-                let mut view = Self::straight(here.loss, vec![learned], names, &[range]);
+                let mut view = Self::straight(here.loss, vec![learned], once(name), once(values));
                 view.directions.push(statistics);
                 for point in &mut view.points {
                     // Beyond the models a variance could come out below zero.
@@ -130,21 +109,15 @@ impl View {
         }
     }
 
-    /// Along straight axes through the weights.
+    /// Along straight axes through the weights, with the coordinates of the points along each.
     fn straight(
         loss: f64,
         directions: Vec<ParamVector>,
         names: impl IntoIterator<Item = String>,
-        ranges: &[Range],
+        values: impl IntoIterator<Item = Vec<f64>>,
     ) -> Self {
-        let axes: Vec<Axis> = names
-            .into_iter()
-            .zip(ranges)
-            .map(|(name, range)| Axis {
-                name,
-                values: evenly(range.from, range.to, range.points),
-            })
-            .collect();
+        let axes = names.into_iter().zip(values);
+        let axes: Vec<Axis> = axes.map(|(name, values)| Axis { name, values }).collect();
         let points = match axes.as_slice() {
             [x] => x.values.iter().map(|&x| vec![x]).collect(),
             [x, y, ..] => {
@@ -180,43 +153,28 @@ fn weights(surface: &mut impl Objective) -> Result<Evaluation, FlatnessError> {
     Ok(surface.evaluate()?)
 }
 
-struct Range {
-    from: f64,
-    to: f64,
-    points: usize,
+/// Coordinates as far to both sides of zero.
+fn around(radius: f64, points: usize) -> Vec<f64> {
+    evenly(-radius, radius, points)
 }
 
-impl Range {
-    fn around(radius: f64, points: usize) -> Self {
-        Self {
-            from: -radius,
-            to: radius,
-            points,
-        }
-    }
-
-    /// All of `values` and zero, with some room.
-    fn of(values: impl Iterator<Item = f64>, points: usize) -> Self {
-        let (low, high) = values.fold((0.0, 0.0), |(low, high): (f64, f64), v| {
-            (low.min(v), high.max(v))
-        });
-        let room = MARGIN * (high - low);
-        Self {
-            from: low - room,
-            to: high + room,
-            points,
-        }
-    }
+/// Coordinates that reach over all of `values` and zero, with some room.
+fn over(values: impl Iterator<Item = f64>, points: usize) -> Vec<f64> {
+    let (low, high) = values.fold((0.0, 0.0), |(low, high): (f64, f64), v| {
+        (low.min(v), high.max(v))
+    });
+    let room = MARGIN * (high - low);
+    evenly(low - room, high + room, points)
 }
 
 /// The plane in which the run has come to its weights, as far as its checkpoints say.
 fn trajectory<T: Task>(
     scene: &Scene<'_, T>,
     here: &Evaluation,
-    dimensions: usize,
     spec: &LandscapeSpec,
+    points: usize,
 ) -> Result<View, Error> {
-    let trained = scene.trained;
+    let (trained, dimensions) = (scene.trained, spec.dimensions());
     let mut ways = Vec::new();
     let here_is = checkpoint::reached_by(&trained.checkpoint);
     for (place, path) in checkpoint::kept(&trained.run)? {
@@ -224,7 +182,7 @@ fn trajectory<T: Task>(
             break;
         }
         checkpoint::open(&path)?;
-        let model = checkpoint::weights(&path, scene.trained.model.clone())?;
+        let model = checkpoint::weights(&path, trained.model.clone())?;
         let model = cast(model, scene.dtype);
         // Running statistics are not on the way that the optimizer takes.
         let [learned, _] = divided(between(&scene.model, &model)?, &here.gradient);
@@ -237,20 +195,14 @@ fn trajectory<T: Task>(
         });
     }
     let principal = principal_directions(&ways, dimensions)?;
-    let points = spec.points.unwrap_or(POINTS[dimensions - 1]);
-    let ranges: Vec<Range> = (0..dimensions)
-        .map(|k| match spec.radius {
-            Some(radius) => Range::around(radius, points),
-            None => Range::of(principal.coordinates.iter().map(|c| c[k]), points),
-        })
-        .collect();
-    let names = principal
-        .shares
-        .iter()
-        .enumerate()
-        .map(|(k, share)| format!("principal direction {} ({:.1} %)", k + 1, 100.0 * share));
-    let names: Vec<String> = names.collect();
-    let mut view = View::straight(here.loss, principal.directions, names, &ranges);
+    let values = (0..dimensions).map(|k| match spec.radius {
+        Some(radius) => around(radius, points),
+        None => over(principal.coordinates.iter().map(|c| c[k]), points),
+    });
+    let name =
+        |(k, share): (usize, &f64)| format!("principal direction {k} ({:.1} %)", 100.0 * share);
+    let names = (1..).zip(&principal.shares).map(name);
+    let mut view = View::straight(here.loss, principal.directions, names, values);
     if dimensions == 2 {
         let mut way: Vec<[f64; 2]> = principal.coordinates.iter().map(|c| [c[0], c[1]]).collect();
         way.push([0.0, 0.0]);

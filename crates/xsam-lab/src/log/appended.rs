@@ -11,8 +11,8 @@ use crate::files;
 #[derive(Debug)]
 pub(super) struct Appended {
     file: File,
-    path: PathBuf,
-    length: u64,
+    pub(super) path: PathBuf,
+    pub(super) length: u64,
 }
 
 impl Appended {
@@ -32,18 +32,6 @@ impl Appended {
         file.seek(SeekFrom::End(0)).map_err(error)?;
         let path = path.to_owned();
         Ok(Self { file, path, length })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(super) fn length(&self) -> u64 {
-        self.length
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.length == 0
     }
 
     pub(super) fn append(&mut self, bytes: &[u8]) -> Result<(), Error> {

@@ -41,6 +41,20 @@ struct Value {
     simple_value: Option<f32>,
 }
 
+impl Event {
+    /// An empty one, of now.
+    fn now() -> Self {
+        Self {
+            wall_time: now(),
+            ..Self::default()
+        }
+    }
+
+    fn record(&self) -> Vec<u8> {
+        framed(&self.encode_to_vec())
+    }
+}
+
 /// Numbers by their names.
 #[derive(Debug, Default)]
 pub(super) struct Scalars(Vec<Value>);
@@ -55,62 +69,41 @@ impl Scalars {
             });
         }
     }
-}
 
-/// An event file.
-#[derive(Debug)]
-pub(super) struct Events(Appended);
-
-impl Events {
-    /// The first `length` bytes of a file, or a new one.
-    pub(super) fn open(path: &Path, length: u64) -> Result<Self, Error> {
-        let mut events = Self(Appended::open(path, length)?);
-        if events.0.is_empty() {
-            events.append(&Event {
-                wall_time: now(),
-                file_version: Some(FILE_VERSION.to_owned()),
-                ..Event::default()
-            })?;
-        }
-        Ok(events)
-    }
-
-    pub(super) fn write(&mut self, step: usize, scalars: Scalars) -> Result<(), Error> {
-        self.append(&Event {
-            wall_time: now(),
+    /// The record that says them of a step.
+    pub(super) fn record(self, step: usize) -> Vec<u8> {
+        let event = Event {
             step: step as i64,
-            summary: Some(Summary { value: scalars.0 }),
-            ..Event::default()
-        })
-    }
-
-    pub(super) fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    pub(super) fn length(&self) -> u64 {
-        self.0.length()
-    }
-
-    fn append(&mut self, event: &Event) -> Result<(), Error> {
-        self.0.append(&record(&event.encode_to_vec()))
+            summary: Some(Summary { value: self.0 }),
+            ..Event::now()
+        };
+        event.record()
     }
 }
 
-fn now() -> f64 {
+/// The first `length` bytes of an event file, or a new one.
+pub(super) fn open(path: &Path, length: u64) -> Result<Appended, Error> {
+    let mut events = Appended::open(path, length)?;
+    if events.length == 0 {
+        let head = Event {
+            file_version: Some(FILE_VERSION.to_owned()),
+            ..Event::now()
+        };
+        events.append(&head.record())?;
+    }
+    Ok(events)
+}
+
+/// Seconds since 1970.
+pub(super) fn now() -> f64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// Length and data, each followed by its checksum.
-fn record(data: &[u8]) -> Vec<u8> {
+/// A record: length and data, each followed by its checksum.
+fn framed(data: &[u8]) -> Vec<u8> {
     let length = (data.len() as u64).to_le_bytes();
-    let mut record = Vec::with_capacity(data.len() + 16);
-    record.extend(length);
-    record.extend(masked(&length));
-    record.extend(data);
-    record.extend(masked(data));
-    record
+    [&length[..], &masked(&length), data, &masked(data)].concat()
 }
 
 /// CRC-32C, turned and shifted: the checksum of data that hold a checksum would be a poor one.
@@ -135,18 +128,18 @@ mod tests {
         while !rest.is_empty() {
             let length = u64::from_le_bytes(rest[..8].try_into().unwrap()) as usize;
             let data = &rest[12..12 + length];
-            assert_eq!(rest[..16 + length], record(data));
+            assert_eq!(rest[..16 + length], framed(data));
             events.push(Event::decode(data).unwrap());
             rest = &rest[16 + length..];
         }
         events
     }
 
-    fn scalars(value: f64) -> Scalars {
+    fn record(step: usize, value: f64) -> Vec<u8> {
         let mut scalars = Scalars::default();
         scalars.add("loss", value);
         scalars.add("alpha", None);
-        scalars
+        scalars.record(step)
     }
 
     #[test]
@@ -160,15 +153,15 @@ mod tests {
     fn what_came_after_a_checkpoint_is_cut_off_and_comes_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events");
-        let mut events = Events::open(&path, 0).unwrap();
-        events.write(1, scalars(2.5)).unwrap();
-        let length = events.length();
-        events.write(2, scalars(2.0)).unwrap();
+        let mut events = open(&path, 0).unwrap();
+        events.append(&record(1, 2.5)).unwrap();
+        let length = events.length;
+        events.append(&record(2, 2.0)).unwrap();
         drop(events);
         assert_eq!(read(&path).len(), 3);
 
-        let mut events = Events::open(&path, length).unwrap();
-        events.write(2, scalars(1.5)).unwrap();
+        let mut events = open(&path, length).unwrap();
+        events.append(&record(2, 1.5)).unwrap();
         let found = read(&path);
         assert_eq!(found[0].file_version.as_deref(), Some(FILE_VERSION));
         let of = |event: &Event| {
@@ -185,7 +178,7 @@ mod tests {
 
         // A file that was taken away begins anew.
         fs::remove_file(&path).unwrap();
-        Events::open(&path, length).unwrap();
+        open(&path, length).unwrap();
         assert_eq!(read(&path).len(), 1);
     }
 }

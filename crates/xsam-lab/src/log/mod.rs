@@ -8,7 +8,6 @@ mod events;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 use xsam::SearchReport;
@@ -21,7 +20,7 @@ use crate::layout;
 use crate::metrics::Metrics;
 use crate::numbers::exact;
 use appended::Appended;
-use events::{Events, Scalars};
+use events::Scalars;
 
 /// The columns of the searched curves.
 pub const SEARCH_COLUMNS: [&str; 4] = ["epoch", "step", "alpha", "loss"];
@@ -40,9 +39,7 @@ pub(crate) struct LogLengths {
 /// The open logs of a run.
 #[derive(Debug)]
 pub(crate) struct Logs {
-    events_name: String,
-    events: Events,
-    search_file: PathBuf,
+    events: Appended,
     /// Not for methods that do not search.
     search: Option<Appended>,
 }
@@ -50,7 +47,7 @@ pub(crate) struct Logs {
 impl Logs {
     /// The logs in a run's directory as they were at a checkpoint, or new ones if they were not yet.
     pub(crate) fn open(run: &Path, lengths: &LogLengths) -> Result<Self, Error> {
-        let (events_name, length) = match &lengths.events {
+        let (events, length) = match &lengths.events {
             Some((name, _)) if !is_events(name) => {
                 let reason = format!("{name:?}, a log of its checkpoint, is not the name of one");
                 return Err(Error::damaged(run, reason));
@@ -58,36 +55,33 @@ impl Logs {
             Some((name, length)) => (name.clone(), *length),
             None => {
                 remove_events(run)?;
-                let now = SystemTime::now().duration_since(UNIX_EPOCH);
-                let seconds = now.map_or(0, |now| now.as_secs());
+                let seconds = events::now() as u64;
                 (format!("{}{seconds}{}", EVENTS[0], EVENTS[1]), 0)
             }
         };
-        let search_file = run.join(layout::SEARCH);
+        let search = run.join(layout::SEARCH);
         Ok(Self {
-            events: Events::open(&run.join(&events_name), length)?,
-            events_name,
+            events: events::open(&run.join(events), length)?,
             search: match lengths.search {
-                0 => files::remove(&search_file).map(|()| None)?,
-                length => Some(Appended::open(&search_file, length)?),
+                0 => files::remove(&search).map(|()| None)?,
+                length => Some(Appended::open(&search, length)?),
             },
-            search_file,
         })
     }
 
     /// How long they are now.
     pub(crate) fn lengths(&self) -> LogLengths {
+        let name = self.events.path.file_name().unwrap_or_default();
         LogLengths {
-            events: Some((self.events_name.clone(), self.events.length())),
-            search: self.search.as_ref().map_or(0, Appended::length),
+            events: Some((name.to_string_lossy().into_owned(), self.events.length)),
+            search: self.search.as_ref().map_or(0, |log| log.length),
         }
     }
 
     /// Where they are.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
-        let search = self.search.as_ref().map(Appended::path);
-        let files = [Some(self.events.path()), search];
-        files.into_iter().flatten().map(Path::to_owned).collect()
+        let logs = [&self.events].into_iter().chain(&self.search);
+        logs.map(|log| log.path.clone()).collect()
     }
 
     /// A searched curve, of a step of an epoch, both counted from 1.
@@ -100,13 +94,13 @@ impl Logs {
         let log = match &mut self.search {
             Some(log) => log,
             None => {
-                let log = Appended::open(&self.search_file, 0)?;
-                self.search.insert(log)
+                let path = self.events.path.with_file_name(layout::SEARCH);
+                self.search.insert(Appended::open(&path, 0)?)
             }
         };
-        let mut table = match log.is_empty() {
-            true => Csv::with_head(SEARCH_COLUMNS),
-            false => Csv::default(),
+        let mut table = match log.length {
+            0 => Csv::with_head(SEARCH_COLUMNS),
+            _ => Csv::default(),
         };
         let of = [epoch.to_string(), step.to_string()];
         for (alpha, loss) in found.alphas.iter().zip(&found.losses) {
@@ -120,12 +114,10 @@ impl Logs {
     pub(crate) fn step(&mut self, number: usize, step: &Step<'_>) -> Result<(), Error> {
         let mut scalars = Scalars::default();
         scalars.add("step/loss", step.report.loss);
-        for (column, source) in OWN.iter() {
-            if let Some((_, name)) = column.tag().as_deref().and_then(|tag| tag.split_once('/')) {
-                scalars.add(&format!("step/{name}"), source.of(step));
-            }
+        for (column, source) in OWN.iter().filter(|(column, _)| !column.group.is_empty()) {
+            scalars.add(&format!("step/{}", column.name), source.of(step));
         }
-        self.events.write(number, scalars)
+        self.events.append(&scalars.record(number))
     }
 
     /// What an epoch of so many steps measured, at the number of its last step in the run.
@@ -144,11 +136,9 @@ impl Logs {
             }
         }
         let seconds = metrics.get("seconds");
-        scalars.add(
-            "time/seconds_per_step",
-            seconds.map(|seconds| seconds / steps.max(1) as f64),
-        );
-        self.events.write(number, scalars)
+        let of_step = seconds.map(|seconds| seconds / steps.max(1) as f64);
+        scalars.add("time/seconds_per_step", of_step);
+        self.events.append(&scalars.record(number))
     }
 }
 

@@ -1,9 +1,9 @@
 //! Measuring in a process of its own: one method's peak of memory is not another's.
 
-use std::io::{self, Read, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
-use std::thread::{self, JoinHandle, sleep};
+use std::process::{Command, Output, Stdio};
+use std::thread::{self, sleep};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -68,22 +68,19 @@ pub(super) fn ordered<S: TaskSpec>(
     let order = Order {
         spec: spec.clone(),
         steps,
-        directory: scratch.path().to_owned(),
+        directory: scratch.directory.path().to_owned(),
     };
-    let output = output(program, &order, stop)
-        .map_err(|error| failed(format!("{}: {error}", program.display()), false))?;
+    let unable = |error| failed(format!("{}: {error}", program.display()), false);
+    let output = output(program, &order, stop).map_err(unable)?;
     // Ctrl-C on a terminal reaches both processes, of which either may be the first to notice.
-    let asked = |output: &Output| stop.is_set() || output.status.code() == Some(INTERRUPTED);
-    let Some(output) = output.filter(|output| !asked(output)) else {
+    if stop.is_set() || output.status.code() == Some(INTERRUPTED) {
         return Ok(None);
-    };
+    }
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         let said = said.trim();
-        // What it says of itself begins with its name.
         let name = program.file_stem().unwrap_or_default().to_string_lossy();
-        let own = said.strip_prefix(&*name);
-        let reason = match own.and_then(|own| own.strip_prefix(": ")).unwrap_or(said) {
+        let reason = match said.strip_prefix(&format!("{name}: ")).unwrap_or(said) {
             "" => format!("its process ended with {}", output.status),
             said => said.to_owned(),
         };
@@ -94,23 +91,8 @@ pub(super) fn ordered<S: TaskSpec>(
     Ok(Some(found.map_err(unclear)?))
 }
 
-/// A process that does not outlive its value.
-struct Process(Child);
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Of one that has ended already there is nothing to kill.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// What the process says, and how it ends; nothing if `stop` asks for an end before.
-fn output<S: TaskSpec>(
-    program: &Path,
-    order: &Order<S>,
-    stop: &StopSignal,
-) -> io::Result<Option<Output>> {
+/// What the process says and how it ends. It ends at once if `stop` asks for it.
+fn output<S: TaskSpec>(program: &Path, order: &Order<S>, stop: &StopSignal) -> io::Result<Output> {
     let threads = rayon::current_num_threads().to_string();
     let mut command = Command::new(program);
     let command = command.args(["plan", "--measure", "--threads", &threads]);
@@ -118,44 +100,21 @@ fn output<S: TaskSpec>(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let mut process = Process(pipes.spawn()?);
-    let child = &mut process.0;
-    let (stdout, stderr) = (all_of(child.stdout.take()), all_of(child.stderr.take()));
-    // Open to the end of this function: closed, it ends the process.
-    let mut input = child.stdin.take();
-    if let Some(input) = &mut input {
-        match writeln!(input, "{}", json::line(order)?) {
-            // A process that has ended already says why.
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error),
-            _ => {}
-        }
+    let mut child = pipes.spawn()?;
+    // Closed, it ends the process.
+    let mut input = child.stdin.take().ok_or(ErrorKind::BrokenPipe)?;
+    match writeln!(input, "{}", json::line(order)?) {
+        // A process that has ended already says why.
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(error),
+        _ => {}
     }
-    let status = loop {
-        if stop.is_set() {
-            return Ok(None);
-        }
-        match child.try_wait()? {
-            Some(status) => break status,
-            None => sleep(ATTENTION),
-        }
-    };
-    let joined = |reader: JoinHandle<io::Result<Vec<u8>>>| reader.join().unwrap_or(Ok(Vec::new()));
-    Ok(Some(Output {
-        status,
-        stdout: joined(stdout)?,
-        stderr: joined(stderr)?,
-    }))
-}
-
-/// Reads all of a pipe meanwhile.
-fn all_of(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<io::Result<Vec<u8>>> {
-    thread::spawn(move || {
-        let mut all = Vec::new();
-        if let Some(mut pipe) = pipe {
-            pipe.read_to_end(&mut all)?;
-        }
-        Ok(all)
-    })
+    let process = thread::spawn(move || child.wait_with_output());
+    while !stop.is_set() && !process.is_finished() {
+        sleep(ATTENTION);
+    }
+    drop(input);
+    let ended = process.join();
+    ended.unwrap_or_else(|_| Err(ErrorKind::Other.into()))
 }
 
 #[cfg(test)]

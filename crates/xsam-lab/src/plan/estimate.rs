@@ -83,6 +83,7 @@ impl Estimate {
             Some(_) => counts.ascending,
             None => counts.steps,
         };
+        // The first four are what `metrics.csv` counts.
         let parts = [
             (Some(measured.epoch_start), counts.epochs),
             (Some(measured.step), ascending),
@@ -94,25 +95,19 @@ impl Estimate {
             (Some(measured.records), counts.epochs - saved),
             (Some(measured.checkpoint), saved),
         ];
-        let seconds = parts.map(|(part, times)| part.map_or(0.0, |p| p.median_s) * times as f64);
-        let errors = parts
-            .map(|(part, times)| part.as_ref().map_or(0.0, Timing::standard_error) * times as f64);
-        let [
-            start,
-            ascending,
-            plain,
-            searches,
-            evaluations,
-            further,
-            sharpness,
-            ..,
-        ] = seconds;
+        let of_parts = |value: fn(&Timing) -> f64| {
+            parts.map(|(part, times)| part.as_ref().map_or(0.0, value) * times as f64)
+        };
+        let seconds = of_parts(|part| part.median_s);
+        let errors = of_parts(Timing::standard_error);
+        let of_epochs: f64 = seconds[..4].iter().sum();
+        let [_, _, _, searches, evaluations, further, sharpness, ..] = seconds;
         let total_s = measured.setup_s + seconds.iter().sum::<f64>();
         Self {
             total_s,
             // The parts were measured apart.
             margin_s: 2.0 * errors.iter().map(|error| error * error).sum::<f64>().sqrt(),
-            epoch_s: (start + ascending + plain + searches) / counts.epochs.max(1) as f64,
+            epoch_s: of_epochs / counts.epochs.max(1) as f64,
             search_share: searches / total_s,
             evaluation_share: (evaluations + further) / total_s,
             sharpness_share: sharpness / total_s,
@@ -125,7 +120,7 @@ pub(super) mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::toy::Spec;
+    use crate::toy::{Spec, parsed};
 
     pub(in crate::plan) fn timing(median_s: f64) -> Timing {
         Timing {
@@ -159,9 +154,8 @@ pub(super) mod tests {
         }
     }
 
-    fn spec(settings: &[&str]) -> Spec {
-        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
-        Spec::parse("", &settings).unwrap().0.resolved().unwrap()
+    fn spec<S: ToString>(settings: &[S]) -> Spec {
+        parsed(settings).0.resolved().unwrap()
     }
 
     #[test]
@@ -178,14 +172,10 @@ pub(super) mod tests {
         assert_eq!(counts.measurements, 3);
         assert_eq!((counts.epochs, counts.steps, counts.searches), (10, 70, 10));
         assert_eq!(counts.further, 0);
-        assert_eq!(Counts::of(&spec(&[]), 7).measurements, 0);
-
         let counts = |settings: &[&str]| Counts::of(&spec(settings), 7);
-        let every = ["method.search={every-steps=20}"];
-        assert_eq!(
-            counts(&[&every[..], &["train.epochs=3"]].concat()).searches,
-            2
-        );
+        assert_eq!(counts(&[]).measurements, 0);
+        let every = ["method.search={every-steps=20}", "train.epochs=3"];
+        assert_eq!(counts(&every).searches, 2);
         assert_eq!(counts(&["method.search=never"]).searches, 0);
         assert_eq!(counts(&["method.alpha=1.2"]).searches, 0);
         assert_eq!(counts(&["method.name=sam"]).searches, 0);
@@ -214,7 +204,7 @@ pub(super) mod tests {
                     format!("train.checkpoint_every={save}"),
                     format!("data.further_every={further}"),
                 ];
-                let spec = Spec::parse("", &settings).unwrap().0.resolved().unwrap();
+                let spec = spec(&settings);
                 let train = &spec.train;
                 let all = 1..=epochs;
                 let evaluated = all.clone().filter(|epoch| train.is_due(evaluate, *epoch));
@@ -233,10 +223,8 @@ pub(super) mod tests {
     #[test]
     fn a_run_of_very_many_epochs_is_counted_at_once() {
         let epochs = u32::MAX as usize;
-        let many = [
-            &format!("train.epochs={epochs}"),
-            "method.search={adaptive={longest=10}}",
-        ];
+        let longest = "method.search={adaptive={longest=10}}".to_owned();
+        let many = [format!("train.epochs={epochs}"), longest];
         let counts = Counts::of(&spec(&many), 1_000_000);
         assert_eq!((counts.epochs, counts.evaluations), (epochs, epochs));
         assert_eq!(counts.steps, epochs * 1_000_000);

@@ -1,10 +1,19 @@
-//! What took which time in a run that is measured.
+//! Times the parts of a run. Its epochs are cut short and its evaluations are of samples; otherwise it does all that a run
+//! does.
 
-use std::time::Instant;
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
 
+use burn::tensor::Tensor;
 use xsam::StepReport;
 
+use crate::curvature::{Probe, Reading};
 use crate::passes::{Parts, PassTimes};
+use crate::score::{Measured, Scores};
+use crate::stop::StopSignal;
+use crate::task::{Batches, Task};
+use crate::task_error::TaskError;
+use crate::watch::Watch;
 
 /// Epochs that are measured at least: after one of them a checkpoint is written, after another none.
 const EPOCHS: usize = 3;
@@ -23,49 +32,26 @@ pub(super) const CHECKPOINT_EVERY: usize = 2;
 /// Epochs after which further work or the sharpness is measured, each of which takes as long as some steps.
 const COSTLY: usize = 4;
 
-/// When enough has been measured.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Goal {
-    /// After so many steps.
-    Steps(usize),
-    /// After so many seconds of steps.
-    Seconds(f64),
-}
-
-impl Goal {
-    pub(super) fn new(steps: Option<usize>) -> Self {
-        steps.map_or(Self::Seconds(SECONDS), Self::Steps)
-    }
-}
-
-/// The measurements so far, in seconds, those of the first epoch left out.
+/// Seconds of the parts, named as in a [`Measurement`](super::Measurement); the first epoch is left out. Those of steps are
+/// divided by the size of the batch.
 #[derive(Debug, Default)]
 pub(super) struct Samples {
-    /// From the start of an epoch to its first batch.
-    pub(super) start: Vec<f64>,
-    /// A step without search, its wait for its batch included, by the size of the batch.
+    pub(super) epoch_start: Vec<f64>,
     pub(super) step: Vec<f64>,
-    /// Such a step of a method that ascends now and then, where it did not.
     pub(super) plain_step: Vec<f64>,
-    /// A search.
     pub(super) search: Vec<f64>,
-    /// Scoring validation and test data, further work left aside.
     pub(super) evaluation: Vec<f64>,
-    /// Translating validation and test data.
     pub(super) further: Vec<f64>,
-    /// Measuring the sharpness.
     pub(super) sharpness: Vec<f64>,
-    /// What else is done after an epoch: its row, and what is written.
     pub(super) records: Vec<f64>,
-    /// The same with a checkpoint.
     pub(super) checkpoint: Vec<f64>,
 }
 
 /// Times the parts of a run as they come to pass.
 #[derive(Debug)]
 pub(super) struct Log {
-    goal: Goal,
-    begun: Instant,
+    /// Steps that are to be measured, if that is said.
+    wanted: Option<usize>,
     /// Seconds from the start to the first epoch.
     pub(super) setup_s: f64,
     pub(super) samples: Samples,
@@ -85,6 +71,7 @@ pub(super) struct Log {
     pending: f64,
     /// Seconds in which the sharpness was measured.
     probing: f64,
+    /// The passes of the step that goes on.
     passes: PassTimes,
     /// How a batch is split.
     parts: Parts,
@@ -93,10 +80,9 @@ pub(super) struct Log {
 
 impl Log {
     /// Of a run that began at `begun`.
-    pub(super) fn new(goal: Goal, parts: Parts, begun: Instant) -> Self {
+    pub(super) fn new(wanted: Option<usize>, parts: Parts, begun: Instant) -> Self {
         Self {
-            goal,
-            begun,
+            wanted,
             setup_s: 0.0,
             samples: Samples::default(),
             gradient_passes: 0,
@@ -126,11 +112,17 @@ impl Log {
         seconds
     }
 
+    /// The same, but nothing in the first epoch.
+    fn warm_lap(&mut self) -> Option<f64> {
+        let seconds = self.lap();
+        self.is_warm().then_some(seconds)
+    }
+
     /// An epoch begins: what came after the one before it is over.
-    pub(super) fn begin_epoch(&mut self) {
+    fn begin_epoch(&mut self) {
         let seconds = self.pending + self.lap();
         match self.epochs {
-            0 => self.setup_s = self.mark.duration_since(self.begun).as_secs_f64(),
+            0 => self.setup_s = seconds,
             1 => {}
             n if n.is_multiple_of(CHECKPOINT_EVERY) => self.samples.checkpoint.push(seconds),
             _ => self.samples.records.push(seconds),
@@ -142,27 +134,19 @@ impl Log {
     }
 
     /// A batch of this size is there.
-    pub(super) fn receive(&mut self, size: usize) {
+    fn receive(&mut self, size: usize) {
         self.size = size.max(1);
         if self.steps == 0 {
-            let seconds = self.lap();
-            if self.is_warm() {
-                self.samples.start.push(seconds);
-            }
+            let seconds = self.warm_lap();
+            self.samples.epoch_start.extend(seconds);
         }
-    }
-
-    /// A pass is made.
-    pub(super) fn passes(&mut self) -> &mut PassTimes {
-        &mut self.passes
     }
 
     /// A step is done, and this was measured in it.
     pub(super) fn end_step(&mut self, report: &StepReport) {
         let step_s = self.lap();
         self.steps += 1;
-        let search = self.passes.of_search(report, self.parts);
-        self.passes = PassTimes::default();
+        let search = std::mem::take(&mut self.passes).of_search(report, self.parts);
         let ascends = report.passes.gradients >= self.gradient_passes;
         self.gradient_passes = self.gradient_passes.max(report.passes.gradients);
         if search.is_some() {
@@ -180,65 +164,24 @@ impl Log {
         }
     }
 
-    /// An evaluation begins.
-    pub(super) fn begin_evaluation(&mut self) {
-        self.pending = self.lap();
-        if self.is_warm() {
-            self.past += self.mark.duration_since(self.epoch_begun).as_secs_f64();
-        }
-    }
-
-    /// So large a share of an evaluation is done.
-    pub(super) fn end_evaluation(&mut self, share: f64) {
-        let seconds = self.lap();
-        if self.is_warm() {
-            self.samples.evaluation.push(seconds / share);
-        }
-    }
-
-    /// Whether further work is to be measured once more.
-    pub(super) fn has_further(&self) -> bool {
-        self.epochs <= COSTLY
-    }
-
-    /// So large a share of the further work is done, if there is any.
-    pub(super) fn end_further(&mut self, share: Option<f64>) {
-        let seconds = self.lap();
-        if let (true, Some(share)) = (self.is_warm(), share) {
-            self.samples.further.push(seconds / share);
-        }
-    }
-
-    /// Whether the sharpness is to be measured once more, which begins then.
-    pub(super) fn begin_sharpness(&mut self) -> bool {
-        self.pending += self.lap();
-        self.is_warm() && self.epochs <= COSTLY && self.probing < SECONDS
-    }
-
-    /// Measuring it takes so many seconds.
-    pub(super) fn end_sharpness(&mut self, seconds: f64) {
-        self.probing += self.lap();
-        self.samples.sharpness.push(seconds);
-    }
-
     /// Whether the epoch that goes on has had its steps; it has one at least, before which a run looks whether it
     /// is to stop.
-    pub(super) fn epoch_is_enough(&self) -> bool {
+    fn epoch_is_enough(&self) -> bool {
         if self.steps == 0 {
             return false;
         }
         if !self.is_warm() {
             return self.steps >= WARM_UP;
         }
-        match self.goal {
-            Goal::Steps(n) => {
+        match self.wanted {
+            Some(n) => {
                 let epoch = (self.epochs - 1).min(EPOCHS);
                 let samples = &self.samples;
                 samples.step.len() + samples.plain_step.len() >= n * epoch / EPOCHS
             }
-            Goal::Seconds(seconds) => {
+            None => {
                 let taken = self.epoch_begun.elapsed().as_secs_f64();
-                self.steps >= LEAST_STEPS && taken >= seconds / EPOCHS as f64
+                self.steps >= LEAST_STEPS && taken >= SECONDS / EPOCHS as f64
             }
         }
     }
@@ -246,10 +189,118 @@ impl Log {
     /// Whether all that is to be measured has been, once the epoch is over.
     pub(super) fn is_enough(&self) -> bool {
         let steps = self.samples.step.len();
-        self.epochs > EPOCHS
-            && match self.goal {
-                Goal::Steps(n) => steps >= n,
-                Goal::Seconds(seconds) => steps >= LEAST_STEPS * EPOCHS && self.past >= seconds,
-            }
+        let is_enough = match self.wanted {
+            Some(n) => steps >= n,
+            None => steps >= LEAST_STEPS * EPOCHS && self.past >= SECONDS,
+        };
+        self.epochs > EPOCHS && is_enough
+    }
+}
+
+impl<T: Task> Watch<T> for RefCell<Log> {
+    /// The first batches of the epoch.
+    fn batches<'a>(
+        &'a self,
+        task: &'a T,
+        epoch: usize,
+        first: usize,
+    ) -> Result<Box<dyn Batches<T::Batch> + 'a>, TaskError> {
+        self.borrow_mut().begin_epoch();
+        Ok(Box::new(First {
+            batches: task.batches(epoch, first)?,
+            task,
+            log: self,
+        }))
+    }
+
+    fn loss(
+        &self,
+        task: &T,
+        model: &T::Model,
+        batch: &T::Batch,
+        noise: u64,
+    ) -> (Tensor<1>, T::Output) {
+        let passes = &mut self.borrow_mut().passes;
+        passes.of(|| task.loss(model, batch, Some(noise)))
+    }
+
+    /// Scores samples.
+    fn evaluate(
+        &self,
+        task: &T,
+        model: &T::Model,
+        _epochs: usize,
+        _stop: &StopSignal,
+    ) -> Result<Option<Scores>, TaskError> {
+        let mut log = self.borrow_mut();
+        log.pending = log.lap();
+        if log.is_warm() {
+            let epoch = log.mark.duration_since(log.epoch_begun);
+            log.past += epoch.as_secs_f64();
+        }
+        let (_, share) = task.sampled_score(model)?;
+        let seconds = log.warm_lap().map(|seconds| seconds / share);
+        log.samples.evaluation.extend(seconds);
+        if log.epochs <= COSTLY {
+            let share = task.sampled_further(model)?;
+            let seconds = log.warm_lap().zip(share);
+            let seconds = seconds.map(|(seconds, share)| seconds / share);
+            log.samples.further.extend(seconds);
+        }
+        // All alike, so that no epoch but the first is the best one, which has a checkpoint of its own.
+        let values = T::scores().into_iter().filter(|score| !score.costly);
+        let alike = Measured {
+            loss: 0.0,
+            values: values.map(|score| (score.name.into_owned(), 0.0)).collect(),
+        };
+        Ok(Some(Scores::new(alike.clone(), alike)))
+    }
+
+    /// Measures over a batch of the sample.
+    fn sharpness(
+        &self,
+        task: &T,
+        model: &T::Model,
+        probe: &Probe,
+        _stop: &StopSignal,
+    ) -> Result<Option<Reading>, TaskError> {
+        let mut log = self.borrow_mut();
+        let seconds = log.lap();
+        log.pending += seconds;
+        if log.is_warm() && log.epochs <= COSTLY && log.probing < SECONDS {
+            let seconds = probe.seconds(task, model)?;
+            log.samples.sharpness.push(seconds);
+            let probing = log.lap();
+            log.probing += probing;
+        }
+        Ok(Some(Reading::default()))
+    }
+}
+
+/// The batches of an epoch until its steps are enough.
+struct First<'a, T: Task> {
+    batches: Box<dyn Batches<T::Batch> + 'a>,
+    task: &'a T,
+    log: &'a RefCell<Log>,
+}
+
+impl<T: Task> Iterator for First<'_, T> {
+    type Item = Result<T::Batch, TaskError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.log.borrow().epoch_is_enough() {
+            return None;
+        }
+        let batch = self.batches.next()?;
+        if let Ok(batch) = &batch {
+            self.log.borrow_mut().receive(self.task.size(batch));
+        }
+        Some(batch)
+    }
+}
+
+impl<T: Task> Batches<T::Batch> for First<'_, T> {
+    fn waited(&self) -> Duration {
+        self.batches.waited()
     }
 }

@@ -8,10 +8,8 @@ use serde::{Deserialize, Serialize};
 use toml::Value;
 use xsam_files::Owner;
 
-use super::excerpt::Excerpt;
-use super::log::{CHECKPOINT_EVERY, Goal, Log};
+use super::log::{CHECKPOINT_EVERY, Log};
 use super::timing::Timing;
-use crate::back_end::describe;
 use crate::course::Course;
 use crate::error::Error;
 use crate::event::Event;
@@ -97,93 +95,83 @@ pub fn measure<L: Tasks>(
     let begun = Instant::now();
     check_steps(steps)?;
     let spec = spec.clone().resolved()?;
-    let log = RefCell::new(Log::new(Goal::new(steps), Parts::of(&spec), begun));
     let measuring = Measuring {
+        log: Log::new(steps, Parts::of(&spec), begun),
         spec: &spec,
         directory,
-        log,
     };
     L::visit(&spec.task, measuring)
 }
 
 struct Measuring<'a, S> {
+    log: Log,
     spec: &'a Spec<S>,
     directory: &'a Path,
-    log: RefCell<Log>,
 }
 
 impl<S: TaskSpec> Visitor<S> for Measuring<'_, S> {
     type Output = Measurement;
 
     fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Measurement, Error> {
-        let place = Place::new(self.spec.train.device, self.spec.train.precision)?;
-        let task = T::new(&Setup::new(self.spec, &place, &Shared::default()))?;
-        of_task(self.spec, task, place, self.directory, self.log)
+        let Self {
+            log,
+            spec,
+            directory,
+        } = self;
+        let place = Place::new(spec.train.device, spec.train.precision)?;
+        let task = T::new(&Setup::new(spec, &place, &Shared::default()))?;
+        let steps_per_epoch = task.steps();
+        // From a batch's size to that of an average one.
+        let average = task.epoch_size()? as f64 / steps_per_epoch as f64;
+        let (log, stop) = (RefCell::new(log), StopSignal::default());
+        let mut listener = |event: Event<'_>| match event {
+            Event::Step { report, .. } => log.borrow_mut().end_step(report),
+            Event::Epoch(_) if log.borrow().is_enough() => stop.stop(),
+            _ => {}
+        };
+        let spec = measured(spec)?;
+        let owner = Owner::this_process();
+        // Whoever has ordered it has the directory above.
+        let output = Output::of_run(directory, Existing::Refuse, &owner, true)?;
+        let start = Start::find(output, &spec)?;
+        let course = Course::new(spec, task, place, start)?;
+        let summary = course.watched(&log, &stop, &mut listener)?;
+
+        let log = log.into_inner();
+        let samples = &log.samples;
+        let timing = |seconds: &[f64]| Timing::of(seconds, 1.0);
+        let needed = |timing: Option<Timing>| {
+            timing.ok_or_else(|| Error::Measuring {
+                label: summary.method.clone(),
+                reason: "the run ended before anything was measured".to_owned(),
+                usage: false,
+            })
+        };
+        Ok(Measurement {
+            parameters: summary.parameters,
+            steps_per_epoch,
+            gradient_passes: log.gradient_passes,
+            search_passes: log.search_passes,
+            setup_s: log.setup_s,
+            epoch_start: needed(timing(&samples.epoch_start))?,
+            step: needed(Timing::of(&samples.step, average))?,
+            plain_step: Timing::of(&samples.plain_step, average),
+            search: timing(&samples.search),
+            evaluation: needed(timing(&samples.evaluation))?,
+            further: timing(&samples.further),
+            sharpness: timing(&samples.sharpness),
+            records: needed(timing(&samples.records))?,
+            checkpoint: needed(timing(&samples.checkpoint))?,
+            peak_mb: peak_mb(),
+            threads: rayon::current_num_threads(),
+            kernels: summary.kernels,
+        })
     }
 }
 
 pub(super) fn check_steps(steps: Option<usize>) -> Result<(), SpecError> {
-    match steps {
-        None => Ok(()),
-        Some(steps) => SpecError::within("steps", steps, LEAST_STEPS..=MOST_TIMED),
-    }
-}
-
-fn of_task<T: Task>(
-    spec: &Spec<T::Spec>,
-    task: T,
-    place: Place,
-    directory: &Path,
-    log: RefCell<Log>,
-) -> Result<Measurement, Error> {
-    let steps_per_epoch = task.steps();
-    // From a batch's size to that of an average one.
-    let average = task.epoch_size()? as f64 / steps_per_epoch as f64;
-    let stop = StopSignal::default();
-    let mut listener = |event: Event<'_>| match event {
-        Event::Step { report, .. } => log.borrow_mut().end_step(report),
-        Event::Epoch(_) if log.borrow().is_enough() => stop.stop(),
-        _ => {}
-    };
-    let excerpt = Excerpt::new(&log);
-    let spec = measured(spec)?;
-    let kernels = describe(spec.train.device, spec.train.kernels);
-    let owner = Owner::this_process();
-    // Whoever has ordered it has the directory above.
-    let output = Output::of_run(directory, Existing::Refuse, &owner, true)?;
-    let start = Start::find(output, &spec)?;
-    let course = Course::new(spec, task, place, start)?;
-    let summary = course.watched(&excerpt, &stop, &mut listener)?;
-
-    let log = log.into_inner();
-    let samples = &log.samples;
-    let timing = |seconds: &[f64]| Timing::of(seconds, 1.0);
-    let needed = |seconds: &[f64], factor: f64| {
-        Timing::of(seconds, factor).ok_or_else(|| Error::Measuring {
-            label: summary.method.clone(),
-            reason: "the run ended before anything was measured".to_owned(),
-            usage: false,
-        })
-    };
-    Ok(Measurement {
-        parameters: summary.parameters,
-        steps_per_epoch,
-        gradient_passes: log.gradient_passes,
-        search_passes: log.search_passes,
-        setup_s: log.setup_s,
-        epoch_start: needed(&samples.start, 1.0)?,
-        step: needed(&samples.step, average)?,
-        plain_step: Timing::of(&samples.plain_step, average),
-        search: timing(&samples.search),
-        evaluation: needed(&samples.evaluation, 1.0)?,
-        further: timing(&samples.further),
-        sharpness: timing(&samples.sharpness),
-        records: needed(&samples.records, 1.0)?,
-        checkpoint: needed(&samples.checkpoint, 1.0)?,
-        peak_mb: peak_mb(),
-        threads: rayon::current_num_threads(),
-        kernels,
-    })
+    let steps = steps.unwrap_or(LEAST_STEPS);
+    SpecError::within("steps", steps, LEAST_STEPS..=MOST_TIMED)
 }
 
 /// The spec with everything done in each of many short epochs that a run does at all.

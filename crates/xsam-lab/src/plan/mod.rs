@@ -4,7 +4,6 @@ mod against;
 mod child;
 mod cost;
 mod estimate;
-mod excerpt;
 mod log;
 mod measure;
 mod scratch;
@@ -124,10 +123,9 @@ impl MethodPlan {
 impl PlanSpec {
     fn check(&self) -> Result<(), SpecError> {
         measure::check_steps(self.steps)?;
-        if let Some(price) = self.price_per_hour {
-            let ok = price.is_finite() && price >= 0.0;
-            SpecError::unless(ok, "price_per_hour", price, "finite and at least 0")?;
-        }
+        let price = self.price_per_hour.unwrap_or_default();
+        let ok = price.is_finite() && price >= 0.0;
+        SpecError::unless(ok, "price_per_hour", price, "finite and at least 0")?;
         for &steps in &self.ascent_steps {
             check_ascent_steps("ascent_steps", steps)?;
         }
@@ -179,15 +177,11 @@ pub fn plan<L: Tasks>(
     how.check()?;
     check_device(spec.train.device, spec.train.precision)?;
     let methods = how.methods(spec, compare)?;
-    let there = match &how.against {
-        Some(path) => {
-            let there = against::read(path)?;
-            against::same_experiment(&methods, &there)?;
-            Some(there)
-        }
-        None => None,
-    };
-    scratch::sweep();
+    let there = how.against.as_deref().map(against::read).transpose()?;
+    if let Some(there) = &there {
+        against::same_experiment(&methods, there)?;
+    }
+    scratch::sweep(&std::env::temp_dir());
     let load = load();
     let mut measured = Vec::new();
     for (label, spec) in methods {
@@ -217,9 +211,8 @@ impl Plan {
             let counts = Counts::of(&spec.clone().resolved()?, measured.steps_per_epoch);
             let estimate = Estimate::of(&measured, &counts);
             let run = Cost::of(estimate.total_s / 3600.0, how.price_per_hour);
-            let change = methods
-                .first()
-                .map(|first| Change::of(first.run, run, runs));
+            let first = methods.first();
+            let change = first.map(|first| Change::of(first.run, run, runs));
             methods.push(MethodPlan {
                 label,
                 about: spec.clone().resolved()?.about(),

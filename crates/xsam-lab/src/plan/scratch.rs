@@ -1,9 +1,10 @@
 //! Directories for temporary files, and those that plans which were killed have left.
 
+use std::env::temp_dir;
 use std::fs;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use tempfile::{Builder, TempDir};
 use xsam_files::Owner;
 
 use crate::error::Error;
@@ -15,55 +16,28 @@ const PREFIX: &str = "xsam-plan-";
 /// A directory for temporary files, removed in the end. It is locked as long as this process or one that it has told
 /// to use it is there.
 pub(super) struct Scratch {
-    path: PathBuf,
-    lock: Option<Lock>,
+    // Not all systems remove files that are open: it is dropped first.
+    _lock: Lock,
+    pub(super) directory: TempDir,
 }
 
 impl Scratch {
     pub(super) fn new() -> Result<Self, Error> {
-        let parent = std::env::temp_dir();
-        let mut number = 0;
         loop {
-            let path = parent.join(format!("{PREFIX}{}-{number}", std::process::id()));
-            number += 1;
-            match fs::create_dir(&path) {
-                Ok(()) => {}
-                // Of a process of the same number that was killed, and left to the sweep.
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
-                Err(error) => return Err(Error::file("create the directory", &path)(error)),
-            }
-            match Lock::take(&path, &Owner::this_process()) {
-                Ok(lock) => {
-                    let lock = Some(lock);
-                    return Ok(Self { path, lock });
-                }
+            let made = Builder::new().prefix(PREFIX).tempdir();
+            let directory = made.map_err(Error::file("make a directory in", &temp_dir()))?;
+            match Lock::take(directory.path(), &Owner::this_process()) {
+                Ok(_lock) => return Ok(Self { _lock, directory }),
                 // Another plan has swept it away before it was locked.
-                Err(_) if !path.exists() => {}
+                Err(_) if !directory.path().exists() => {}
                 Err(error) => return Err(error),
             }
         }
     }
-
-    pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // Not all systems remove files that are open.
-        self.lock = None;
-        // What cannot be removed is in nobody's way there.
-        let _ = fs::remove_dir_all(&self.path);
-    }
-}
-
-/// Removes the directories of plans that were killed: those that nobody has locked any more.
-pub(super) fn sweep() {
-    sweep_in(&std::env::temp_dir());
-}
-
-fn sweep_in(parent: &Path) {
+/// Removes the directories of plans in `parent` that were killed: those that nobody has locked any more.
+pub(super) fn sweep(parent: &Path) {
     for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
         if !ours || !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
@@ -84,7 +58,8 @@ mod tests {
     #[test]
     fn what_is_used_is_not_swept_away() {
         let (one, other) = (Scratch::new().unwrap(), Scratch::new().unwrap());
-        assert_ne!(one.path(), other.path());
+        let [one_path, other_path] = [&one, &other].map(|made| made.directory.path().to_owned());
+        assert_ne!(one_path, other_path);
         let parent = tempfile::tempdir().unwrap();
         let at = |name: &str| parent.path().join(name);
         for name in ["xsam-plan-1-0", "xsam-plan-1-1", "xsam-plan-1-2", "mine"] {
@@ -96,7 +71,7 @@ mod tests {
         let leave = |name: &str| fs::write(at(name).join(".xsam.lock"), "").unwrap();
         leave("xsam-plan-1-1");
         leave("mine");
-        sweep_in(parent.path());
+        sweep(parent.path());
         // The third one is not locked yet.
         let there = ["xsam-plan-1-0", "xsam-plan-1-1", "xsam-plan-1-2", "mine"];
         let there = there.map(|name| at(name).exists());
@@ -106,16 +81,15 @@ mod tests {
         leave("xsam-plan-1-0");
         let left = at("xsam-plan-1-0");
         let working = Lock::share(&left).unwrap();
-        sweep_in(parent.path());
+        sweep(parent.path());
         assert!(left.exists());
         drop(working);
-        sweep_in(parent.path());
+        sweep(parent.path());
         assert!(!left.exists());
 
-        let path = one.path().to_owned();
-        sweep();
-        assert!(path.exists());
+        sweep(&temp_dir());
+        assert!(one_path.exists());
         drop(one);
-        assert!(!path.exists() && other.path().exists());
+        assert!(!one_path.exists() && other_path.exists());
     }
 }

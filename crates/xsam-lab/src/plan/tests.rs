@@ -3,16 +3,10 @@
 use super::against::{beside, read, same_experiment};
 use super::estimate::tests::{measurement, timing};
 use super::*;
-use crate::toy::{NoTask, Spec};
-
-fn spec(settings: &[&str]) -> (Spec, Compare) {
-    let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
-    let (spec, compare) = Spec::parse("", &settings).unwrap();
-    (spec, compare.unwrap_or_default())
-}
+use crate::toy::{NoTask, Spec, parsed};
 
 fn planned(how: &PlanSpec, settings: &[&str]) -> Plan {
-    let (spec, compare) = spec(settings);
+    let (spec, compare) = parsed(settings);
     let methods = how.methods(&spec, &compare).unwrap();
     let of_method = |(label, spec): (String, Spec)| {
         let mut measured = measurement();
@@ -46,17 +40,18 @@ fn methods_are_priced_against_the_first() {
     assert_eq!((sgd.estimate.total_s, xsam.estimate.total_s), (94.5, 234.5));
     assert_eq!((sgd.counts.steps, sgd.counts.searches), (40, 0));
     assert_eq!(sgd.change, None);
-    let near = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} {b}");
-    near(sgd.run.money.unwrap(), 2.0 * 94.5 / 3600.0);
-    near(xsam.year.unwrap().hours, 100.0 * 234.5 / 3600.0);
     let change = xsam.change.unwrap();
-    near(change.ratio, 234.5 / 94.5);
-    near(
-        change.year.unwrap().money.unwrap(),
-        100.0 * 2.0 * 140.0 / 3600.0,
-    );
-    // Three seeds of both.
-    near(plan.comparison.hours, 3.0 * (94.5 + 234.5) / 3600.0);
+    let more = change.year.unwrap().money.unwrap();
+    for (found, expected) in [
+        (sgd.run.money.unwrap(), 2.0 * 94.5 / 3600.0),
+        (xsam.year.unwrap().hours, 100.0 * 234.5 / 3600.0),
+        (change.ratio, 234.5 / 94.5),
+        (more, 100.0 * 2.0 * 140.0 / 3600.0),
+        // Three seeds of both.
+        (plan.comparison.hours, 3.0 * (94.5 + 234.5) / 3600.0),
+    ] {
+        assert!((found - expected).abs() < 1e-9, "{found}, not {expected}");
+    }
 }
 
 /// A field of the method that is planned, as text.
@@ -71,20 +66,17 @@ fn methods_that_ascend_are_planned_with_each_number_of_steps() {
         ..PlanSpec::default()
     };
     let plan = planned(&how, &["method.rho=0.2"]);
-    let found: Vec<_> = plan
-        .methods
-        .iter()
-        .map(|method| (method.label.as_str(), of_method(method, "ascent_steps")))
-        .collect();
-    let expected = [
+    assert_eq!(plan.methods.len(), 5);
+    for (method, (label, steps)) in plan.methods.iter().zip([
         ("sgd", None),
         ("sam-k1", Some("1")),
         ("sam-k3", Some("3")),
         ("xsam-k1", Some("1")),
         ("xsam-k3", Some("3")),
-    ];
-    let expected = expected.map(|(label, steps)| (label, steps.map(str::to_owned)));
-    assert_eq!(found, expected);
+    ]) {
+        assert_eq!(method.label, label);
+        assert_eq!(of_method(method, "ascent_steps").as_deref(), steps);
+    }
     let rho = of_method(&plan.methods[2], "rho");
     assert_eq!(rho.as_deref(), Some("0.2"));
 
@@ -103,7 +95,7 @@ fn methods_that_ascend_are_planned_with_each_number_of_steps() {
         "compare.sam-k2.ascent_steps=2",
     ];
     assert_eq!(labels(&own), ["sgd", "sam-k1", "sam-k3"]);
-    let (spec, compare) = spec(&["compare.methods=[\"sgd\"]"]);
+    let (spec, compare) = parsed(&["compare.methods=[\"sgd\"]"]);
     let error = how.methods(&spec, &compare).unwrap_err().to_string();
     assert!(
         error.contains("`ascent_steps`: none of the methods has it"),
@@ -113,38 +105,39 @@ fn methods_that_ascend_are_planned_with_each_number_of_steps() {
 
 #[test]
 fn what_cannot_be_is_refused_before_anything_is_measured() {
-    let (spec, compare) = spec(&[]);
-    let refused = |how: PlanSpec| {
+    let (spec, compare) = parsed::<&str>(&[]);
+    let plain = PlanSpec::default;
+    let price = |price| PlanSpec {
+        price_per_hour: Some(price),
+        ..plain()
+    };
+    let steps = |steps| PlanSpec {
+        steps: Some(steps),
+        ..plain()
+    };
+    let no_runs = PlanSpec {
+        runs_per_year: Some(0),
+        ..plain()
+    };
+    let no_ascent = PlanSpec {
+        ascent_steps: vec![0],
+        ..plain()
+    };
+    for (how, told) in [
+        (price(-1.0), "must be finite and at least 0"),
+        (price(f64::NAN), "must be finite and at least 0"),
+        (price(f64::INFINITY), "must be finite and at least 0"),
+        (steps(0), "`steps`: "),
+        (steps(2), "`steps`: "),
+        (no_runs, "`runs_per_year`: 0 must be at least 1"),
+        (no_ascent, "ascent_steps"),
+    ] {
         let nothing = &mut |_: &str| panic!("nothing is to be measured");
         let (program, stop) = (Path::new("xsam"), StopSignal::default());
         let error = plan::<NoTask>(&spec, &compare, &how, program, &stop, nothing).unwrap_err();
         assert!(error.is_usage(), "{error}");
-        error.to_string()
-    };
-    for price in [-1.0, f64::NAN, f64::INFINITY] {
-        let said = refused(PlanSpec {
-            price_per_hour: Some(price),
-            ..PlanSpec::default()
-        });
-        assert!(said.contains("must be finite and at least 0"), "{said}");
+        assert!(error.to_string().contains(told), "{error}");
     }
-    for steps in [0, 2] {
-        let said = refused(PlanSpec {
-            steps: Some(steps),
-            ..PlanSpec::default()
-        });
-        assert!(said.contains("`steps`: "), "{said}");
-    }
-    let said = refused(PlanSpec {
-        runs_per_year: Some(0),
-        ..PlanSpec::default()
-    });
-    assert!(said.contains("`runs_per_year`: 0 must be at least 1"));
-    let said = refused(PlanSpec {
-        ascent_steps: vec![0],
-        ..PlanSpec::default()
-    });
-    assert!(said.contains("ascent_steps"), "{said}");
 }
 
 #[test]
@@ -175,7 +168,7 @@ fn a_plan_is_compared_with_one_of_another_machine() {
 
     // Where the data are does not matter, how many epochs there are does.
     let refused = |settings: &[&str]| {
-        let (spec, compare) = spec(settings);
+        let (spec, compare) = parsed(settings);
         let methods = PlanSpec::default().methods(&spec, &compare).unwrap();
         same_experiment(&methods, &slow).map_err(|error| error.to_string())
     };
