@@ -4,7 +4,7 @@
 //! the end of the input ends it at once. Both sides write JSON, a value a line.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -17,12 +17,12 @@ use crate::files::Terms;
 use crate::json;
 use crate::lock::Lock;
 use crate::metrics::Metrics;
-use crate::place::check_device;
+use crate::place::Place;
 use crate::process::{order, watch};
 use crate::run::Run;
 use crate::score::Score;
 use crate::shared::Shared;
-use crate::spec::{About, Spec, TaskSpec};
+use crate::spec::{About, Experiment, Spec, TaskSpec};
 use crate::stop::StopSignal;
 use crate::summary::RunSummary;
 use crate::tasks::Tasks;
@@ -35,14 +35,20 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 pub struct Job<S> {
     /// The label of its method, with the values of a candidate.
     pub label: String,
-    /// Its spec, as it is asked for.
-    pub spec: Spec<S>,
+    pub(super) experiment: Experiment<S>,
     /// Its directory.
     pub directory: PathBuf,
     /// Which of the methods that are compared.
     pub(super) entry: usize,
     /// Which of that method's candidates.
     pub(super) candidate: usize,
+}
+
+impl<S> Job<S> {
+    /// What its spec comes to.
+    pub fn spec(&self) -> &Spec<S> {
+        &self.experiment.spec
+    }
 }
 
 /// What the process of a run is told.
@@ -118,15 +124,10 @@ pub fn serve<L: Tasks>(stop: &StopSignal) -> Result<RunSummary, Error> {
     watch(input, stop.clone());
 
     let _lock = Lock::share(&order.comparison)?;
-    let Order {
-        spec,
-        directory,
-        terms,
-        owner,
-        ..
-    } = order;
-    check_device(spec.train.device, spec.train.precision)?;
-    let run = Run::of_comparison::<L>(spec, &directory, terms, &owner, &Shared::default())?;
+    Place::of(&order.spec)?;
+    let (experiment, shared) = (Experiment::new(order.spec)?, Shared::default());
+    let (directory, terms) = (&order.directory, order.terms);
+    let run = Run::of_comparison::<L>(experiment, directory, terms, &order.owner, &shared)?;
     let mut told = Instant::now();
     run.train(stop, &mut |event| match event {
         Event::Started {
@@ -172,17 +173,5 @@ pub fn serve<L: Tasks>(stop: &StopSignal) -> Result<RunSummary, Error> {
 fn tell(event: &JobEvent) {
     if let Ok(line) = json::line(event) {
         let _ = writeln!(io::stdout().lock(), "{line}");
-    }
-}
-
-impl<S: TaskSpec> Order<S> {
-    pub(super) fn new(job: &Job<S>, terms: Terms, comparison: &Path, owner: &Owner) -> Self {
-        Self {
-            spec: job.spec.clone(),
-            directory: job.directory.clone(),
-            terms,
-            comparison: comparison.to_owned(),
-            owner: owner.clone(),
-        }
     }
 }

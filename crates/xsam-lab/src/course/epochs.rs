@@ -1,11 +1,11 @@
 //! From epoch to epoch, and back where a run has diverged.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::module::Module;
 use xsam::StepError;
 
-use super::initial::initial;
+use super::initial;
 use super::state::State;
 use crate::checkpoint::Position;
 use crate::columns::{self, columns};
@@ -82,14 +82,13 @@ impl<S: TaskSpec> State<S> {
         if first == 0 {
             self.optim.start_epoch();
         }
-        let mut waited = Duration::ZERO;
         let mut batches = watch.batches(task, epoch, first)?;
         for i in first.. {
             let start = Instant::now();
             let Some(batch) = batches.next() else {
                 break;
             };
-            let batch = batch?;
+            let (batch, waited) = (batch?, start.elapsed());
             if stop.is_set() {
                 return Ok((model, Ended::Stopped));
             }
@@ -126,9 +125,8 @@ impl<S: TaskSpec> State<S> {
                 report: &step.report,
                 lr,
                 seconds: took.as_secs_f64(),
-                waited: (batches.waited() - waited).as_secs_f64(),
+                waited: waited.as_secs_f64(),
             };
-            waited = batches.waited();
             self.position.sums.add(&measured, &step.tally);
             self.stepping += took;
             self.last = Some([step.report.loss, step.report.grad_norm, lr]);

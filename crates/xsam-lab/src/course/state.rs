@@ -1,9 +1,11 @@
 //! Where a run is, and what it writes down.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
 use burn::module::Module;
+use serde_json::Value;
 use xsam::{SharpnessAware, StepError};
 
 use crate::back_end::describe;
@@ -22,7 +24,6 @@ use crate::place::Place;
 use crate::score::Score;
 use crate::spec::{Spec, TaskSpec};
 use crate::summary::{RunSummary, Status, best};
-use crate::task::Facts;
 
 /// All of a run but its task and the model, which is handed from step to step: a second handle on it would keep the
 /// old weights until the new ones are written, and the base optimizer from working in place.
@@ -39,7 +40,7 @@ pub(super) struct State<S> {
     /// Steps in an epoch.
     pub(super) steps: usize,
     pub(super) parameters: usize,
-    pub(super) facts: Facts,
+    pub(super) facts: BTreeMap<String, Value>,
     /// Warnings from before the first step, which nobody has heard yet.
     pub(super) unsaid: Vec<String>,
     pub(super) optim: SharpnessAware,

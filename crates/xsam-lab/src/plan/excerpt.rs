@@ -1,7 +1,7 @@
 //! Epochs that are cut short, while somebody takes the time.
 
 use std::cell::RefCell;
-use std::time::Duration;
+use std::iter;
 
 use burn::tensor::Tensor;
 
@@ -31,13 +31,20 @@ impl<T: Task> Watch<T> for Excerpt<'_> {
         task: &'a T,
         epoch: usize,
         first: usize,
-    ) -> Result<Box<dyn Batches<T::Batch> + 'a>, TaskError> {
+    ) -> Result<Batches<'a, T::Batch>, TaskError> {
         self.log.borrow_mut().begin_epoch();
-        Ok(Box::new(First {
-            batches: task.batches(epoch, first)?,
-            task,
-            log: self.log,
-        }))
+        let mut batches = task.batches(epoch, first)?;
+        // Until its steps are enough.
+        Ok(Box::new(iter::from_fn(move || {
+            if self.log.borrow().epoch_is_enough() {
+                return None;
+            }
+            let batch = batches.next()?;
+            if let Ok(batch) = &batch {
+                self.log.borrow_mut().receive(task.size(batch));
+            }
+            Some(batch)
+        })))
     }
 
     fn loss(
@@ -88,33 +95,5 @@ impl<T: Task> Watch<T> for Excerpt<'_> {
             log.end_sharpness(seconds);
         }
         Ok(Some(Reading::default()))
-    }
-}
-
-/// The batches of an epoch until its steps are enough.
-struct First<'a, T: Task> {
-    batches: Box<dyn Batches<T::Batch> + 'a>,
-    task: &'a T,
-    log: &'a RefCell<Log>,
-}
-
-impl<T: Task> Iterator for First<'_, T> {
-    type Item = Result<T::Batch, TaskError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.log.borrow().epoch_is_enough() {
-            return None;
-        }
-        let batch = self.batches.next()?;
-        if let Ok(batch) = &batch {
-            self.log.borrow_mut().receive(self.task.size(batch));
-        }
-        Some(batch)
-    }
-}
-
-impl<T: Task> Batches<T::Batch> for First<'_, T> {
-    fn waited(&self) -> Duration {
-        self.batches.waited()
     }
 }

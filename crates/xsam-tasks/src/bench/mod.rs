@@ -287,11 +287,9 @@ impl Plan {
     }
 
     fn optimizer(&self, search: bool) -> Result<SharpnessAware, SpecError> {
-        let spec = OurSpec {
-            method: self.method_searching(search)?,
-            optimizer: self.optimizer.clone(),
-            ..OurSpec::default()
-        };
+        let mut spec = OurSpec::default();
+        spec.method = self.method_searching(search)?;
+        spec.optimizer = self.optimizer.clone();
         method::optimizer(&spec)
     }
 }
