@@ -40,6 +40,7 @@ use budget::Budget;
 pub use budget::passes;
 use checks::{Checks, Finished};
 use job::Order;
+use jobs::choice;
 use tuning::Tried;
 
 /// The runs of a comparison and their directory.
@@ -237,7 +238,9 @@ impl<L: Tasks> Comparison<L> {
         };
         let mut done = Vec::new();
         if !outcome.stopped {
-            let jobs = self.compared(tuning.as_ref())?;
+            let chosen =
+                |entry: &CompareEntry<_>| choice(tuning.as_ref(), entry).map_or(0..0, |c| c..c + 1);
+            let jobs = self.jobs(&self.seeds, chosen)?;
             for (job, run) in self.finish(&jobs, &mut outcome, perform)? {
                 done.push((job.entry, run));
             }
@@ -251,7 +254,11 @@ impl<L: Tasks> Comparison<L> {
         outcome: &mut Outcome,
         perform: &mut Perform<'_, L::Spec>,
     ) -> Result<TuningSummary, Error> {
-        let jobs = self.candidates()?;
+        let several = |entry: &CompareEntry<_>| match entry.candidates.len() {
+            1 => 0..0,
+            count => 0..count,
+        };
+        let jobs = self.jobs(&self.seeds_to_tune, several)?;
         let mut trials = Outcome::default();
         let mut tried = Tried::new();
         for (job, run) in self.finish(&jobs, &mut trials, perform)? {

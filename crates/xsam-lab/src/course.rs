@@ -23,7 +23,7 @@ use crate::summary::{RunSummary, Status};
 use crate::task::Task;
 use crate::task_error::TaskError;
 use crate::trained::imported;
-use crate::watch::{Nobody, Watch};
+use crate::watch::Watch;
 use crate::{checkpoint, method};
 
 use state::State;
@@ -109,27 +109,14 @@ impl<T: Task> Course<T> {
         Ok(Self { task, model, state })
     }
 
-    /// Trains until all epochs are done, `stop` asks for an end, or an error.
-    pub(crate) fn train(
-        self,
-        stop: &StopSignal,
-        listener: &mut Listener<'_>,
-    ) -> Result<RunSummary, Error> {
-        self.watched(&Nobody, stop, listener)
-    }
-
-    /// The same with somebody who watches.
+    /// Trains until all epochs are done, `stop` asks for an end, or an error, while somebody watches.
     pub(crate) fn watched(
         self,
         watch: &dyn Watch<T>,
         stop: &StopSignal,
         listener: &mut Listener<'_>,
     ) -> Result<RunSummary, Error> {
-        let Self {
-            task,
-            model,
-            mut state,
-        } = self;
+        let (task, model, mut state) = (self.task, self.model, self.state);
         set_kernels(state.spec.train.kernels);
         listener(Event::Started {
             directory: state.output.directory(),
@@ -162,7 +149,7 @@ fn fresh<T: Task>(task: &T, spec: &Spec<T::Spec>, place: &Place) -> Result<T::Mo
 }
 
 /// The model that a run begins with, and what a person should know of it; that in `begun`, if it begins anew.
-pub(super) fn initial<T: Task>(
+fn initial<T: Task>(
     task: &T,
     spec: &Spec<T::Spec>,
     place: &Place,

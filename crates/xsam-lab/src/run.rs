@@ -19,29 +19,14 @@ use crate::stop::StopSignal;
 use crate::summary::RunSummary;
 use crate::task::Task;
 use crate::tasks::{Tasks, Visitor};
+use crate::watch::Nobody;
 
 /// A run and its directory: `spec.toml`, `metrics.csv`, `run.json`, `checkpoint/`, an event file for TensorBoard; of
 /// XSAM also `search.csv`; and what its task writes besides.
-pub struct Run(Box<dyn Prepared>);
+pub struct Run(Box<Train>);
 
-/// The course of a run of some task.
-trait Prepared {
-    fn train(
-        self: Box<Self>,
-        stop: &StopSignal,
-        listener: &mut Listener<'_>,
-    ) -> Result<RunSummary, Error>;
-}
-
-impl<T: Task> Prepared for Course<T> {
-    fn train(
-        self: Box<Self>,
-        stop: &StopSignal,
-        listener: &mut Listener<'_>,
-    ) -> Result<RunSummary, Error> {
-        (*self).train(stop, listener)
-    }
-}
+/// Goes the course of the run of some task.
+type Train = dyn FnOnce(&StopSignal, &mut Listener<'_>) -> Result<RunSummary, Error>;
 
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,7 +97,7 @@ impl Run {
         stop: &StopSignal,
         listener: &mut Listener<'_>,
     ) -> Result<RunSummary, Error> {
-        self.0.train(stop, listener)
+        (self.0)(stop, listener)
     }
 }
 
@@ -135,6 +120,9 @@ impl<S> Visitor<S> for Preparation<'_, S> {
         let start = self.start.with_data::<T>(spec, data, changed)?;
         let task = T::new(&setup.of_run(start.kept()))?;
         let course = Course::new(self.experiment, task, place, start)?;
-        Ok(Run(Box::new(course)))
+        let train = |stop: &StopSignal, listener: &mut Listener<'_>| {
+            course.watched(&Nobody, stop, listener)
+        };
+        Ok(Run(Box::new(train)))
     }
 }

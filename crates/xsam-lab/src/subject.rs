@@ -132,13 +132,6 @@ impl Sample {
         SpecError::unless(self.samples >= 1, "samples", self.samples, "at least 1")?;
         SpecError::unless(self.batch >= 1, "batch", self.batch, "at least 1")
     }
-
-    pub(crate) fn mode(&self) -> Mode {
-        match self.training {
-            false => Mode::Evaluation,
-            true => Mode::Training,
-        }
-    }
 }
 
 /// How a model computes, in a word.
@@ -207,7 +200,11 @@ impl<T: Task> Scene<'_, T> {
     ) -> Result<LossSurface<T::Model, impl FnMut(&T::Model, usize) -> Tensor<1>>, FlatnessError>
     {
         let loss = |model: &T::Model, i: usize| self.loss(model, i);
-        let surface = LossSurface::new(&self.model, self.sample.mode(), &self.counts, loss)?;
+        let mode = match self.sample.training {
+            false => Mode::Evaluation,
+            true => Mode::Training,
+        };
+        let surface = LossSurface::new(&self.model, mode, &self.counts, loss)?;
         Ok(surface.with_seed(self.sample.seed))
     }
 }

@@ -117,12 +117,14 @@ impl Task for Classification {
             ahead: AHEAD,
         };
         let loader = Loader::new(&self.pipeline, epoch as u64, order, config)?;
-        Ok(Box::new(loader.map(|batch| {
-            let batch = batch?;
-            let shape = self.shape(batch.labels.len());
-            let pixels = TensorData::new(batch.pixels, shape);
-            Ok(Batch::new(pixels, batch.labels, &self.place))
-        })))
+        Ok(Box::new(loader.map(
+            move |batch| -> Result<Batch, TaskError> {
+                let batch = batch?;
+                let shape = self.shape(batch.labels.len());
+                let pixels = TensorData::new(batch.pixels, shape);
+                Ok(Batch::new(pixels, batch.labels, &self.place))
+            },
+        )))
     }
 
     fn loss(&self, model: &Model, batch: &Batch, _noise: Option<u64>) -> (Tensor<1>, Tensor<2>) {

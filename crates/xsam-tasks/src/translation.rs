@@ -131,10 +131,12 @@ impl Task for Translation {
     fn batches(&self, epoch: usize, first: usize) -> Result<Batches<'_, Pairs>, TaskError> {
         // Put together when they are asked for: that takes a thousandth of a step.
         let order = self.epoch(epoch)?.batches.into_iter().skip(first);
-        Ok(Box::new(order.map(|batch| {
-            let batch = self.train.padded(&batch)?;
-            Ok(tensors(batch, &self.place))
-        })))
+        Ok(Box::new(order.map(
+            move |batch| -> Result<Pairs, TaskError> {
+                let batch = self.train.padded(&batch)?;
+                Ok(tensors(batch, &self.place))
+            },
+        )))
     }
 
     fn loss(&self, model: &Transformer, batch: &Pairs, noise: Option<u64>) -> (Tensor<1>, Tokens) {

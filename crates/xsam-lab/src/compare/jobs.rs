@@ -1,5 +1,7 @@
 //! Which runs a comparison has, and where.
 
+use std::ops::Range;
+
 use super::{Comparison, Job, TuningSummary};
 use crate::error::Error;
 use crate::layout;
@@ -16,29 +18,16 @@ impl<L: Tasks> Comparison<L> {
         tried + self.entries.len() * self.seeds.len() - reused.count() * tuned.len()
     }
 
-    /// The runs of all candidates of the methods that have several.
-    pub(super) fn candidates(&self) -> Result<Vec<Job<L::Spec>>, Error> {
-        let mut jobs = Vec::new();
-        for &seed in &self.seeds_to_tune {
-            for (m, entry) in self.entries.iter().enumerate() {
-                let several = (0..entry.candidates.len()).filter(|_| entry.candidates.len() > 1);
-                for c in several {
-                    jobs.push(self.job(m, c, seed)?);
-                }
-            }
-        }
-        Ok(jobs)
-    }
-
-    /// The runs that are compared, of the candidates that were chosen.
-    pub(super) fn compared(
+    /// The runs from these seeds of the candidates that are `chosen` of each method.
+    pub(super) fn jobs(
         &self,
-        tuning: Option<&TuningSummary>,
+        seeds: &[u64],
+        chosen: impl Fn(&CompareEntry<L::Spec>) -> Range<usize>,
     ) -> Result<Vec<Job<L::Spec>>, Error> {
         let mut jobs = Vec::new();
-        for &seed in &self.seeds {
+        for &seed in seeds {
             for (m, entry) in self.entries.iter().enumerate() {
-                if let Some(c) = choice(tuning, entry) {
+                for c in chosen(entry) {
                     jobs.push(self.job(m, c, seed)?);
                 }
             }

@@ -123,11 +123,8 @@ impl Compare {
                 _ => {
                     let tune = "a section [compare.tune]";
                     let label = "and a section [compare.LABEL] for a method";
-                    return Err(unknown(
-                        &path,
-                        "field",
-                        own.iter().copied().chain([tune, label]),
-                    ));
+                    let names = own.iter().copied().chain([tune, label]);
+                    return Err(unknown(&path, "field", names));
                 }
             }
         }
@@ -282,7 +279,8 @@ impl Compare {
             (rho_used, "compare.rho".to_owned()),
             (steps_used, "compare.ascent_steps".to_owned()),
         ];
-        match listed.into_iter().chain(of_section).find(|(used, _)| !used) {
+        let unused = listed.into_iter().chain(of_section).find(|(used, _)| !used);
+        match unused {
             Some((_, key)) => Err(SpecError::new(key, "none of the methods has it")),
             None => Ok(variants),
         }

@@ -11,7 +11,7 @@ use toml::{Table, Value};
 use xsam::method::MethodSpec;
 use xsam_names::hint;
 
-use super::{OptimizerSpec, ScheduleSpec, SpecError, TaskSpec, TrainSpec};
+use super::{OptimizerSpec, ScheduleSpec, SpecError, TaskSpec, TrainSpec, method};
 
 /// The section `name` from its table.
 pub(super) fn section<T: DeserializeOwned>(name: &str, table: Table) -> Result<T, SpecError> {
@@ -41,13 +41,15 @@ pub(super) fn of_fields<T>(
     for (key, value) in &table {
         let single = Table::from_iter([(key.clone(), value.clone())]);
         if let Err(error) = read(Value::Table(single)) {
-            return Err(SpecError::new(
-                format!("{name}.{key}"),
-                error.message().trim(),
-            ));
+            return Err(refused(format!("{name}.{key}"), &error));
         }
     }
-    read(Value::Table(table)).map_err(|e| SpecError::new(name, e.message().trim()))
+    read(Value::Table(table)).map_err(|error| refused(name, &error))
+}
+
+/// That the value of a key cannot be read.
+pub(super) fn refused(key: impl Into<String>, error: &toml::de::Error) -> SpecError {
+    SpecError::new(key, error.message().trim())
 }
 
 /// That the last name of `key` is that of no `what`, but what there is.
@@ -112,13 +114,9 @@ fn is_text<S: TaskSpec>(path: &[&str]) -> bool {
     let found = match *path {
         ["method", "name"] => return true,
         ["method", ref field @ ..] => {
-            let methods = MethodSpec::NAMES
-                .iter()
-                .filter_map(|name| MethodSpec::named(name));
             let wanted = |method: MethodSpec| wanted(field, |at| method.with_fields(at).map(drop));
-            return methods
-                .map(wanted)
-                .any(|found| matches!(found, Found::Text));
+            let mut found = method::all().map(wanted);
+            return found.any(|found| matches!(found, Found::Text));
         }
         // What a method has other than [method].
         ["compare", label, field] if label != "tune" => return is_text::<S>(&["method", field]),

@@ -29,11 +29,8 @@ pub(super) fn check(label: &str, mut table: Table) -> Result<(), SpecError> {
     }
     if !table.contains_key("name") {
         // Of a label that is no method's the name is missing, which is told where it is used.
-        let mut all = MethodSpec::NAMES
-            .iter()
-            .filter_map(|name| MethodSpec::named(name));
         let has_all = |method: &MethodSpec| method::fields_in(&table, method).len() == table.len();
-        if let Some(of) = MethodSpec::named(label).or_else(|| all.find(has_all)) {
+        if let Some(of) = MethodSpec::named(label).or_else(|| method::all().find(has_all)) {
             table.insert("name".to_owned(), of.name().into());
         }
     }

@@ -44,12 +44,15 @@ pub(super) fn method(key: &str, mut table: Table) -> Result<MethodSpec, SpecErro
     of_fields(key, table, |fields| named.with_fields(fields))
 }
 
+/// All methods, with their defaults.
+pub(super) fn all() -> impl Iterator<Item = MethodSpec> {
+    let names = MethodSpec::NAMES.iter();
+    names.filter_map(|name| MethodSpec::named(name))
+}
+
 /// A method that has the field.
 pub(super) fn with_field(field: &str) -> Option<MethodSpec> {
-    let mut methods = MethodSpec::NAMES
-        .iter()
-        .filter_map(|name| MethodSpec::named(name));
-    methods.find(|method| method.fields().contains(&field))
+    all().find(|method| method.fields().contains(&field))
 }
 
 /// The method with other fields.
@@ -65,9 +68,8 @@ pub fn edited(of: &MethodSpec, edit: impl FnOnce(&mut Table)) -> Result<MethodSp
 /// The fields of the method that its section has.
 pub(super) fn fields_in(section: &Table, of: &MethodSpec) -> BTreeSet<&'static str> {
     let fields = of.fields().iter().copied();
-    fields
-        .filter(|field| section.contains_key(*field))
-        .collect()
+    let fields = fields.filter(|field| section.contains_key(*field));
+    fields.collect()
 }
 
 /// Of the fields of a section that describes `from` those that go for `to` as well: all that it has. An alpha is not the

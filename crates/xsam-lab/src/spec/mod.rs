@@ -33,7 +33,7 @@ pub use sections::{
     DeviceName, OnDivergence, OptimizerName, OptimizerSpec, Precision, RhoScheduleName, ScheduleBy,
     ScheduleName, ScheduleSpec, TrainSpec,
 };
-pub use task::{Section, TaskSpec};
+pub use task::TaskSpec;
 pub use tune::{Candidate, Tune};
 pub use xsam::method::MethodSpec;
 
@@ -115,23 +115,8 @@ pub struct Spec<S> {
 
 impl<S: TaskSpec> Serialize for Spec<S> {
     fn serialize<T: Serializer>(&self, to: T) -> Result<T::Ok, T::Error> {
-        #[derive(Serialize)]
-        struct Sections<'a, S> {
-            #[serde(flatten)]
-            task: &'a S,
-            method: Table,
-            optimizer: &'a OptimizerSpec,
-            schedule: &'a ScheduleSpec,
-            train: &'a TrainSpec,
-        }
-        Sections {
-            task: &self.task,
-            method: method::asked(&self.method, &self.asked).map_err(T::Error::custom)?,
-            optimizer: &self.optimizer,
-            schedule: &self.schedule,
-            train: &self.train,
-        }
-        .serialize(to)
+        let table = self.to_table().map_err(T::Error::custom)?;
+        table.serialize(to)
     }
 }
 
@@ -154,7 +139,16 @@ impl<S: TaskSpec> Spec<S> {
     /// # Errors
     /// If a value has no form in TOML.
     pub fn to_table(&self) -> Result<Table, SpecError> {
-        Ok(Table::try_from(self)?)
+        let mut table = Table::try_from(&self.task)?;
+        for (name, section) in [
+            ("method", method::asked(&self.method, &self.asked)?),
+            ("optimizer", Table::try_from(&self.optimizer)?),
+            ("schedule", Table::try_from(&self.schedule)?),
+            ("train", Table::try_from(&self.train)?),
+        ] {
+            table.insert(name.to_owned(), Value::Table(section));
+        }
+        Ok(table)
     }
 
     /// The spec as TOML.
@@ -208,6 +202,56 @@ impl<S: TaskSpec> Spec<S> {
             words,
             method: self.method.clone(),
             train: train.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::json;
+    use crate::toy::Spec;
+
+    fn parse(text: &str, settings: &[&str]) -> (Spec, Option<Compare>) {
+        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+        Spec::parse(text, &settings).unwrap()
+    }
+
+    /// The defaults of another method are others.
+    #[test]
+    fn a_default_that_was_asked_for_is_written() {
+        for (asked, rho) in [(&["method.rho=0.15"][..], 0.15), (&[], 0.5)] {
+            let (spec, _) = parse("", asked);
+            assert_eq!(spec.method, MethodSpec::default());
+            let (again, _) = parse(&spec.to_toml().unwrap(), &[]);
+            assert_eq!(again, spec);
+            let order: Spec = json::parse(&json::line(&spec).unwrap()).unwrap();
+            assert_eq!(order, spec);
+            let label = [asked, &["compare.methods=['xsam']"]].concat();
+            let (of_label, compare) = parse("", &label);
+            let compare = compare.unwrap();
+            let run = compare
+                .entries(&of_label)
+                .unwrap()
+                .remove(0)
+                .specs
+                .remove(0);
+            let whole = compare.to_toml(&of_label).unwrap();
+            for text in [spec.to_toml(), order.to_toml(), run.to_toml(), Ok(whole)] {
+                let (changed, _) = parse(&text.unwrap(), &["method.name=asam"]);
+                assert_eq!(changed.method.rho(), Some(rho));
+            }
+        }
+        // A value of a list is asked for as well.
+        let (spec, compare) = parse("", &["compare.rho=[0.15]", "compare.ascent_steps=[1]"]);
+        for entry in &compare.unwrap().entries(&spec).unwrap()[1..] {
+            let text = entry.specs[0].to_toml().unwrap();
+            assert!(
+                text.contains("rho = 0.15\n") && text.contains("ascent_steps = 1\n"),
+                "{text}"
+            );
         }
     }
 }

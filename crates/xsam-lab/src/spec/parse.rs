@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 use xsam::method::MethodSpec;
 
-use super::fields::{check_fields, expect_table, fields_at, section, unknown, value_of};
+use super::fields::{check_fields, expect_table, fields_at, refused, section, unknown, value_of};
 use super::method::{self, method};
 use super::{Compare, Spec, SpecError, TaskSpec, renamed};
 
@@ -90,14 +90,11 @@ fn sections<S: TaskSpec>(table: Table) -> Result<S, SpecError> {
             let single = Table::from_iter([(key.clone(), value)]);
             let single = Table::from_iter([(name.clone(), Value::Table(single))]);
             if let Err(error) = S::deserialize(Value::Table(single)) {
-                return Err(SpecError::new(
-                    format!("{name}.{key}"),
-                    error.message().trim(),
-                ));
+                return Err(refused(format!("{name}.{key}"), &error));
             }
         }
     }
-    S::deserialize(Value::Table(table)).map_err(|e| SpecError::new("", e.message().trim()))
+    S::deserialize(Value::Table(table)).map_err(|error| refused("", &error))
 }
 
 /// Applies `path.to.key=value`.

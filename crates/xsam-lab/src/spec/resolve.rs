@@ -1,13 +1,14 @@
 //! From what a spec says to what a run does: defaults filled in, ranges checked.
 
+use toml::Table;
 use xsam::method::MethodConfig;
 use xsam_flatness::Sharpness;
 
 use super::{
     OptimizerName, OptimizerSpec, RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec, Spec,
-    SpecError, TaskSpec, TrainSpec,
+    SpecError, TaskSpec, TrainSpec, method,
 };
-use crate::method;
+use crate::method::build;
 
 /// What is random in a step is drawn from a number that has 32 bits for the epoch.
 const MOST_EPOCHS: usize = u32::MAX as usize;
@@ -47,9 +48,9 @@ impl<S: TaskSpec> Spec<S> {
         // Without an ascent there is none that parts could have of their own.
         let ascends = self.method.rho().is_some();
         self.train.m_sharpness = self.train.m_sharpness.filter(|_| ascends);
-        method::build(&self.method)?;
+        build(&self.method)?;
         self.method = self.method.resolved();
-        self.asked = self.method.fields().iter().copied().collect();
+        self.asked = method::fields_in(&Table::try_from(&self.method)?, &self.method);
         self.optimizer.resolve()?;
         self.train.resolve()?;
         self.schedule.resolve(self.train.epochs)?;

@@ -160,7 +160,7 @@ impl Tune {
                     section.insert((*field).to_owned(), (*value).clone());
                 }
             }
-            match Experiment::new(Spec::try_from(table)?) {
+            match Experiment::new(Spec::<S>::try_from(table)?) {
                 Ok(new) if possible.iter().any(|old| old.experiment.spec == new.spec) => {}
                 Ok(experiment) => {
                     let used = experiment.spec.to_table()?;
@@ -208,7 +208,7 @@ impl Tune {
         for ((section, field), values) in &self.fields {
             let longer = choices.iter().flat_map(|choice| {
                 let last = values.iter().map(|value| (&**section, &**field, value));
-                last.map(|last| [&choice[..], &[last]].concat())
+                last.map(move |last| [&choice[..], &[last]].concat())
             });
             choices = longer.collect();
         }
@@ -287,5 +287,48 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Float(number) => format!("{number:?}"),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::Compare;
+    use crate::toy::Spec;
+
+    fn parse(settings: &[&str]) -> Result<(Spec, Option<Compare>), super::SpecError> {
+        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+        Spec::parse("", &settings)
+    }
+
+    #[test]
+    fn where_a_run_begins_and_how_its_batches_ascend_can_be_tuned() {
+        let (spec, compare) = parse(&[
+            "compare.methods=['sgd', 'sam']",
+            "compare.tune.train.init=['a/b.pt', 'c.pt']",
+            "compare.tune.train.m_sharpness=[2, 4]",
+        ])
+        .unwrap();
+        let entries = compare.unwrap().entries(&spec).unwrap();
+        let [sgd, sam] = &entries[..] else {
+            panic!("{entries:?}");
+        };
+        assert_eq!((sgd.candidates.len(), sam.candidates.len()), (2, 4));
+        // It does not ascend.
+        assert_eq!(sgd.candidates[0].words(), "train.init = a/b.pt");
+        let words = sam.candidates[3].words();
+        assert_eq!(words, "train.init = c.pt, train.m_sharpness = 4");
+        assert_eq!(sgd.candidates[0].suffix(), "-train.inita_b.pt");
+        let train = sam.candidates[3].run(7).spec.train;
+        assert_eq!(train.init, Some("c.pt".into()));
+        assert_eq!((train.m_sharpness, train.seed), (Some(4), 7));
+
+        let error = parse(&["compare.tune.train.seed=[1]"])
+            .unwrap_err()
+            .to_string();
+        let expected =
+            "`compare.tune.train.seed`: cannot be tuned (of [train], these can: init, m_sharpness)";
+        assert_eq!(error, expected);
     }
 }
