@@ -96,9 +96,6 @@ impl Outcome {
     }
 }
 
-/// Jobs whose runs are finished, and these.
-type Done<'a, S> = Vec<(&'a Job<S>, Recorded)>;
-
 /// Makes the runs that are not finished.
 type Perform<'a, S> = dyn FnMut(&[Job<S>]) -> Result<Outcome, Error> + 'a;
 
@@ -290,7 +287,7 @@ impl<L: Tasks> Comparison<L> {
         jobs: &'a [Job<L::Spec>],
         outcome: &mut Outcome,
         perform: &mut Perform<'_, L::Spec>,
-    ) -> Result<Done<'a, L::Spec>, Error> {
+    ) -> Result<Vec<(&'a Job<L::Spec>, Recorded)>, Error> {
         let recorded = |job: &Job<L::Spec>| {
             let finished = Finished {
                 job,

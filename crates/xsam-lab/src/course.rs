@@ -9,6 +9,7 @@ use std::time::Duration;
 use xsam_kernels::set_kernels;
 use xsam_weights::{cast, parameter_count};
 
+use crate::back_end::describe;
 use crate::checkpoint::Position;
 use crate::error::Error;
 use crate::event::{Event, Listener};
@@ -84,11 +85,19 @@ impl<T: Task> Course<T> {
         let state = State {
             output,
             place,
-            data,
-            scores: T::scores(),
+            outcome: RunSummary {
+                method: optim.method().to_owned(),
+                seed: spec.train.seed,
+                scores: T::scores(),
+                parameters: parameter_count(&model),
+                kernels: describe(spec.train.device, spec.train.kernels),
+                facts: task.facts(),
+                data,
+                spec: Some(spec.to_table()?),
+                about: spec.about(),
+                ..RunSummary::default()
+            },
             steps: task.steps(),
-            parameters: parameter_count(&model),
-            facts: task.facts(),
             unsaid,
             optim,
             logs: Logs::open(&directory, &position.logs)?,
@@ -121,8 +130,8 @@ impl<T: Task> Course<T> {
         listener(Event::Started {
             directory: state.output.directory(),
             spec: &state.spec.to_table()?,
-            about: &state.spec.about(),
-            scores: &state.scores,
+            about: &state.outcome.about,
+            scores: &state.outcome.scores,
             done: state.position.rows.len(),
             step: state.position.step,
             steps: state.steps,

@@ -183,22 +183,17 @@ impl<S: TaskSpec> State<S> {
         }
         let start = Instant::now();
         let sums = std::mem::take(&mut self.position.sums);
-        let mut row = sums.metrics(epoch, &self.scores, scores.as_ref());
+        let columns = columns(&self.outcome.scores);
+        let mut row = sums.metrics(epoch, &self.outcome.scores, scores.as_ref());
         sharpness.set(&mut row);
-        self.logs
-            .epoch(epoch * self.steps, self.steps, &columns(&self.scores), &row)?;
+        let (steps, all) = (self.steps, epoch * self.steps);
+        self.logs.epoch(all, steps, &columns, &row)?;
         listener(Event::Epoch(&row));
         self.position.rows.push(row);
-        let columns = columns(&self.scores);
         self.warn(Metrics::warning(&columns, &self.position.rows), listener);
         self.position.step = 0;
-        let is_best = self.best() == Some(epoch);
-        if is_best
-            || self
-                .spec
-                .train
-                .is_due(self.spec.train.checkpoint_every, epoch)
-        {
+        let train = &self.spec.train;
+        if train.is_due(train.checkpoint_every, epoch) || self.best() == Some(epoch) {
             self.save(model)?;
         }
         self.write(Status::Running, None)?;
@@ -242,7 +237,7 @@ impl<S: TaskSpec> State<S> {
                 initial(task, &self.spec, &self.place, Some(self.directory()))?.0
             }
         };
-        self.position.data.clone_from(&self.data);
+        self.position.data.clone_from(&self.outcome.data);
         self.saved = checkpoint::latest(self.directory())?.map(|(place, _)| place);
         self.logs = Logs::open(self.directory(), &self.position.logs)?;
         self.position.lr_factor = lr_factor * LR_AFTER_DIVERGENCE;
