@@ -218,8 +218,8 @@ pub enum Error {
         step: usize,
         /// What went wrong.
         source: xsam::StepError,
-        /// What was before it.
-        before: BeforeFailure,
+        /// What was before it, in phrases that each begin with a semicolon; empty if nothing was.
+        before: String,
     },
     /// What a run costs could not be measured.
     #[error("cannot measure {label}: {reason}")]
@@ -237,31 +237,6 @@ pub enum Error {
     /// A value could not be read from the device.
     #[error("the device failed: {0}")]
     Device(String),
-}
-
-/// What a run was like before a step that failed.
-#[derive(Clone, Debug, Default)]
-pub struct BeforeFailure {
-    /// Loss, norm of the gradient, and learning rate of the step before, if there was one.
-    pub step: Option<[f64; 3]>,
-    /// The latest checkpoint, if there is one.
-    pub checkpoint: Option<PathBuf>,
-}
-
-impl std::fmt::Display for BeforeFailure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some([loss, norm, lr]) = self.step {
-            write!(
-                f,
-                "; in the step before, the loss was {loss:.4}, the norm of the gradient {norm:.4}, and the learning \
-                 rate {lr}"
-            )?;
-        }
-        match &self.checkpoint {
-            Some(path) => write!(f, "; the latest checkpoint is {}", path.display()),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Error {

@@ -69,7 +69,7 @@ pub mod tools {
 }
 
 pub use back_end::{describe, hardware};
-pub use error::{BeforeFailure, Error};
+pub use error::Error;
 pub use evaluation::{count, scalar};
 pub use event::{Event, Listener};
 pub use fingerprint::Fingerprint;

@@ -64,8 +64,8 @@ pub(super) struct Order<S> {
     pub(super) owner: Owner,
 }
 
-/// What a run that is made in another process tells.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What a run that is made in another process tells: its [`Event`]s, as they are read from there.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobEvent {
     /// It starts, or goes on.
@@ -129,48 +129,19 @@ pub fn serve<L: Tasks>(stop: &StopSignal) -> Result<RunSummary, Error> {
     let (directory, terms) = (&order.directory, order.terms);
     let run = Run::of_comparison::<L>(experiment, directory, terms, &order.owner, &shared)?;
     let mut told = Instant::now();
-    run.train(stop, &mut |event| match event {
-        Event::Started {
-            spec,
-            about,
-            scores,
-            done,
-            step,
-            steps,
-            ..
-        } => tell(&JobEvent::Started {
-            spec: Box::new(spec.clone()),
-            about: Box::new(about.clone()),
-            done,
-            step,
-            steps,
-            scores: scores.to_vec(),
-        }),
-        Event::Step { epoch, step, .. } => {
-            if told.elapsed() >= REPORT_EVERY {
-                told = Instant::now();
-                tell(&JobEvent::Step { epoch, step });
+    run.train(stop, &mut |event| {
+        if matches!(event, Event::Step { .. }) {
+            if told.elapsed() < REPORT_EVERY {
+                return;
             }
+            told = Instant::now();
         }
-        Event::Epoch(metrics) => tell(&JobEvent::Epoch(Box::new(metrics.clone()))),
-        Event::Restored {
-            reason,
-            epoch,
-            step,
-            lr_factor,
-        } => tell(&JobEvent::Restored {
-            reason: reason.to_owned(),
-            epoch,
-            step,
-            lr_factor,
-        }),
-        Event::Warning(warning) => tell(&JobEvent::Warning(warning.to_owned())),
-        Event::Ended(summary) => tell(&JobEvent::Ended(Box::new(summary.clone()))),
+        tell(&event);
     })
 }
 
 /// Whoever does not listen any more is gone, which `watch` notices.
-fn tell(event: &JobEvent) {
+fn tell(event: &Event<'_>) {
     if let Ok(line) = json::line(event) {
         let _ = writeln!(io::stdout().lock(), "{line}");
     }

@@ -9,7 +9,7 @@ use xsam::{SharpnessAware, StepError};
 use crate::checkpoint;
 use crate::checkpoint::{Position, Reached};
 use crate::columns::{self, columns};
-use crate::error::{BeforeFailure, Error};
+use crate::error::Error;
 use crate::event::{Event, Listener};
 use crate::files;
 use crate::layout;
@@ -106,15 +106,21 @@ impl<S: TaskSpec> State<S> {
 
     /// The error of a step, with what was before it.
     pub(super) fn failure(&self, epoch: usize, step: usize, source: StepError) -> Error {
-        let latest = checkpoint::latest(self.directory()).ok().flatten();
+        let mut before = String::new();
+        if let Some([loss, norm, lr]) = self.last {
+            before = format!(
+                "; in the step before, the loss was {loss:.4}, the norm of the gradient {norm:.4}, and the learning \
+                 rate {lr}"
+            );
+        }
+        if let Ok(Some((_, path))) = checkpoint::latest(self.directory()) {
+            before.push_str(&format!("; the latest checkpoint is {}", path.display()));
+        }
         Error::Step {
             epoch,
             step,
             source,
-            before: BeforeFailure {
-                step: self.last,
-                checkpoint: latest.map(|(_, path)| path),
-            },
+            before,
         }
     }
 
