@@ -101,11 +101,11 @@ impl<'a> JobProgress<'a> {
 
     fn start<S>(&mut self, job: &Job<S>, [done, step]: [usize; 2], steps: usize, scores: &[Score]) {
         self.started += 1;
-        let seed = job.spec.train.seed;
+        let seed = job.spec().train.seed;
         let name = format!("[{}/{}] {}, seed {seed}", self.started, self.of, job.label);
         // Complete before it is drawn.
         let bar = ProgressBar::hidden().with_style(style());
-        bar.set_length((job.spec.train.epochs * steps) as u64);
+        bar.set_length((job.spec().train.epochs * steps) as u64);
         bar.set_position((done * steps + step) as u64);
         bar.set_prefix(name.clone());
         bar.reset_eta();

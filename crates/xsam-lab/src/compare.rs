@@ -27,7 +27,7 @@ use crate::fingerprint::Fingerprint;
 use crate::format::check_release;
 use crate::layout;
 use crate::output::Output;
-use crate::place::check_device;
+use crate::place::Place;
 use crate::run::Run;
 use crate::score::{Score, compared};
 use crate::shared::Shared;
@@ -38,8 +38,9 @@ use crate::tasks::Tasks;
 
 use budget::Budget;
 pub use budget::passes;
-use checks::{Checked, Checks, Finished};
+use checks::{Checks, Finished};
 use job::Order;
+use jobs::choice;
 use tuning::Tried;
 
 /// The runs of a comparison and their directory.
@@ -74,10 +75,10 @@ struct Outcome {
 
 impl Outcome {
     fn fail<S>(&mut self, job: &Job<S>, reason: &str) {
-        let seed = job.spec.train.seed;
+        let (label, seed) = (&job.label, job.spec().train.seed);
         self.failed = true;
         self.failures
-            .push(format!("{}, seed {seed}: {reason}", job.label));
+            .push(format!("{label}, seed {seed}: {reason}"));
     }
 
     fn add(&mut self, other: Self) {
@@ -95,11 +96,11 @@ impl Outcome {
     }
 }
 
-/// Jobs whose runs are finished, and these.
-type Done<'a, S> = Vec<(&'a Job<S>, Recorded)>;
-
 /// Makes the runs that are not finished.
 type Perform<'a, S> = dyn FnMut(&[Job<S>]) -> Result<Outcome, Error> + 'a;
+
+/// A run, and what is recorded of it.
+type Ended<'a, S> = (&'a Job<S>, Recorded);
 
 impl<L: Tasks> Comparison<L> {
     /// Prepares the runs of `compare` on the experiment `spec`, in subdirectories of `directory`.
@@ -116,7 +117,7 @@ impl<L: Tasks> Comparison<L> {
         let terms = terms.into();
         let entries = compare.entries(spec)?;
         let text = compare.to_toml(spec)?;
-        check_device(spec.train.device, spec.train.precision)?;
+        Place::of(spec)?;
         if terms.existing.goes_on() {
             check_release(directory)?;
         }
@@ -133,16 +134,10 @@ impl<L: Tasks> Comparison<L> {
         let owner = Owner::this_process();
         let output = Output::of_comparison(directory, terms.existing, marker, &owner)?;
         let candidates = entries.iter().flat_map(|entry| &entry.candidates);
-        let specs = candidates.map(|candidate| candidate.run(0).resolved());
-        let specs = specs.collect::<Result<Vec<_>, _>>()?;
-        for spec in &specs {
+        let specs: Vec<_> = candidates.map(|candidate| candidate.run(0).spec).collect();
+        if !terms.existing.goes_on() {
             // Not after the runs before it. Those that have begun have no need of it.
-            if let Some(file) = spec
-                .train
-                .init
-                .as_ref()
-                .filter(|_| !terms.existing.goes_on())
-            {
+            for file in specs.iter().filter_map(|spec| spec.train.init.as_ref()) {
                 File::open(file).map_err(Error::file("read", file))?;
             }
         }
@@ -152,11 +147,7 @@ impl<L: Tasks> Comparison<L> {
             count_steps: compare.equal_compute,
             shared: &shared,
         };
-        let Checked {
-            data,
-            steps,
-            scores,
-        } = L::visit(&spec.task, checks)?;
+        let (data, steps, scores) = L::visit(&spec.task, checks)?;
         let budget = steps.map(|steps| Budget::of(&specs, steps));
         output.clear()?;
         let comparison = Self {
@@ -177,7 +168,7 @@ impl<L: Tasks> Comparison<L> {
         files::write(&spec_file, &text)?;
         let nothing = (comparison.is_tuned).then(|| comparison.tuning(&Tried::new(), false));
         let summary = comparison.summary(Status::Running, nothing, &[])?;
-        summary.write(&comparison.directory)?;
+        summary.write(directory)?;
         Ok(comparison)
     }
 
@@ -197,9 +188,10 @@ impl<L: Tasks> Comparison<L> {
         self.all(&mut |jobs| {
             let mut outcome = Outcome::default();
             for job in jobs {
-                let (spec, directory) = (job.spec.clone(), &job.directory);
+                let (experiment, terms) = (job.experiment.clone(), self.terms);
                 let (owner, shared) = (&self.owner, &self.shared);
-                let run = Run::of_comparison::<L>(spec, directory, self.terms, owner, shared)?;
+                let run =
+                    Run::of_comparison::<L>(experiment, &job.directory, terms, owner, shared)?;
                 match run.train(stop, listener) {
                     Ok(summary) if summary.status == Status::Finished => {}
                     Ok(_) => {
@@ -228,19 +220,27 @@ impl<L: Tasks> Comparison<L> {
         stop: &StopSignal,
         listener: &mut JobListener<'_, L::Spec>,
     ) -> Result<ComparisonSummary, Error> {
-        let order = |job: &Job<L::Spec>| Order::new(job, self.terms, &self.directory, &self.owner);
+        let order = |job: &Job<L::Spec>| Order {
+            spec: job.experiment.asked.clone(),
+            directory: job.directory.clone(),
+            terms: self.terms,
+            comparison: self.directory.clone(),
+            owner: self.owner.clone(),
+        };
         self.all(&mut |jobs| workers.perform(jobs, &order, stop, listener))
     }
 
     fn all(&self, perform: &mut Perform<'_, L::Spec>) -> Result<ComparisonSummary, Error> {
         let mut outcome = Outcome::default();
-        let mut tuning = None;
-        if self.is_tuned {
-            tuning = Some(self.tune(&mut outcome, perform)?);
-        }
+        let tuning = match self.is_tuned {
+            true => Some(self.tune(&mut outcome, perform)?),
+            false => None,
+        };
         let mut done = Vec::new();
         if !outcome.stopped {
-            let jobs = self.compared(tuning.as_ref())?;
+            let chosen =
+                |entry: &CompareEntry<_>| choice(tuning.as_ref(), entry).map_or(0..0, |c| c..c + 1);
+            let jobs = self.jobs(&self.seeds, chosen)?;
             for (job, run) in self.finish(&jobs, &mut outcome, perform)? {
                 done.push((job.entry, run));
             }
@@ -254,7 +254,11 @@ impl<L: Tasks> Comparison<L> {
         outcome: &mut Outcome,
         perform: &mut Perform<'_, L::Spec>,
     ) -> Result<TuningSummary, Error> {
-        let jobs = self.candidates()?;
+        let several = |entry: &CompareEntry<_>| match entry.candidates.len() {
+            1 => 0..0,
+            count => 0..count,
+        };
+        let jobs = self.jobs(&self.seeds_to_tune, several)?;
         let mut trials = Outcome::default();
         let mut tried = Tried::new();
         for (job, run) in self.finish(&jobs, &mut trials, perform)? {
@@ -271,9 +275,9 @@ impl<L: Tasks> Comparison<L> {
         let chosen = self.tuning(&tried, !trials.stopped);
         let none = chosen.methods.iter().map(|method| &method.label);
         let none = none.filter(|label| !trials.stopped && chosen.choice(label).is_none());
+        let reason = "none of its candidates could be run from every seed";
         for label in none {
             trials.failed = true;
-            let reason = "none of its candidates could be run from every seed";
             trials.failures.push(format!("{label}: {reason}"));
         }
         outcome.add(trials);
@@ -286,14 +290,14 @@ impl<L: Tasks> Comparison<L> {
         jobs: &'a [Job<L::Spec>],
         outcome: &mut Outcome,
         perform: &mut Perform<'_, L::Spec>,
-    ) -> Result<Done<'a, L::Spec>, Error> {
+    ) -> Result<Vec<Ended<'a, L::Spec>>, Error> {
         let recorded = |job: &Job<L::Spec>| {
             let finished = Finished {
                 job,
                 data: self.data.as_ref(),
                 terms: self.terms,
             };
-            L::visit(&job.spec.task, finished)
+            L::visit(&job.spec().task, finished)
         };
         // All of them before the first is made: a run that is in the way is told now, not after hours.
         let runs = jobs.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
@@ -302,24 +306,15 @@ impl<L: Tasks> Comparison<L> {
         outcome.add(perform(&missing)?);
         let mut finished = Vec::new();
         for (job, run) in jobs.iter().zip(runs) {
-            let run = match run {
-                Some(run) => Some(run),
-                None => recorded(job)?,
-            };
+            let run = run.map_or_else(|| recorded(job), |run| Ok(Some(run)))?;
             finished.extend(run.map(|run| (job, run)));
         }
         Ok(finished)
     }
 
     fn tuning(&self, tried: &Tried, complete: bool) -> TuningSummary {
-        let seeds = &self.seeds_to_tune;
-        tuning::summary(
-            &self.entries,
-            seeds,
-            &compared(&self.scores),
-            tried,
-            complete,
-        )
+        let (seeds, score) = (&self.seeds_to_tune, compared(&self.scores));
+        tuning::summary(&self.entries, seeds, score, tried, complete)
     }
 
     fn report(
@@ -331,24 +326,19 @@ impl<L: Tasks> Comparison<L> {
         let mut summary = self.summary(outcome.status(), tuning, done)?;
         summary.failures = outcome.failures;
         let labelled = done.iter().map(|(m, run)| (&*self.entries[*m].label, run));
-        let mut texts = vec![
-            ("methods.csv", csv::methods(&summary)),
-            ("runs.csv", csv::runs(&self.scores, labelled)),
-        ];
-        if let Some(tuning) = &summary.tuning {
-            texts.push(("tuning.csv", csv::tuning(tuning)));
-        }
-        for (file, text) in texts {
+        let methods = ("methods.csv", csv::methods(&summary));
+        let runs = ("runs.csv", csv::runs(&self.scores, labelled));
+        let tuned = summary.tuning.as_ref();
+        let tuned = tuned.map(|tuning| ("tuning.csv", csv::tuning(tuning)));
+        for (file, text) in [methods, runs].into_iter().chain(tuned) {
             files::write(&self.directory.join(file), &text)?;
             summary.files.push(file.to_owned());
         }
         summary.files.push(layout::COMPARISON.to_owned());
         summary.warnings = other_data(done);
-        let odd = summary
-            .odd_means()
-            .into_iter()
-            .filter(|(_, is_told)| !is_told);
-        summary.warnings.extend(odd.map(|(sentence, _)| sentence));
+        let odd = summary.odd_means().into_iter();
+        let odd = odd.filter_map(|(sentence, is_told)| (!is_told).then_some(sentence));
+        summary.warnings.extend(odd);
         summary.write(&self.directory)?;
         Ok(summary)
     }
@@ -356,26 +346,17 @@ impl<L: Tasks> Comparison<L> {
 
 /// What is to be told of runs whose data are not those that are there now.
 fn other_data(done: &[(usize, Recorded)]) -> Vec<String> {
-    let mut told: Vec<(&str, usize)> = Vec::new();
-    for differences in done
-        .iter()
-        .filter_map(|(_, run)| run.differences.as_deref())
-    {
-        match told.iter_mut().find(|(other, _)| *other == differences) {
-            Some((_, runs)) => *runs += 1,
-            None => told.push((differences, 1)),
-        }
-    }
-    let told = told.into_iter().map(|(differences, runs)| {
-        format!(
+    let others = || done.iter().filter_map(|(_, run)| run.differences.as_ref());
+    let mut told = Vec::new();
+    for differences in others() {
+        let runs = others().filter(|other| *other == differences).count();
+        let sentence = format!(
             "{runs} of {} runs were made from other data than are there now: {differences}",
             done.len()
-        )
-    });
-    told.collect()
-}
-
-fn of_method(done: &[(usize, Recorded)], method: usize) -> Vec<&Recorded> {
-    let of = done.iter().filter(|(m, _)| *m == method);
-    of.map(|(_, run)| run).collect()
+        );
+        if !told.contains(&sentence) {
+            told.push(sentence);
+        }
+    }
+    told
 }

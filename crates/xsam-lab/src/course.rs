@@ -1,14 +1,15 @@
 //! The course of a run: from epoch to epoch, from checkpoint to checkpoint.
 
 mod epochs;
-mod initial;
 mod state;
 
+use std::path::Path;
 use std::time::Duration;
 
 use xsam_kernels::set_kernels;
-use xsam_weights::parameter_count;
+use xsam_weights::{cast, parameter_count};
 
+use crate::back_end::describe;
 use crate::checkpoint::Position;
 use crate::error::Error;
 use crate::event::{Event, Listener};
@@ -16,15 +17,16 @@ use crate::files;
 use crate::layout;
 use crate::log::Logs;
 use crate::place::Place;
-use crate::spec::Spec;
+use crate::spec::{Experiment, Spec};
 use crate::start::Start;
 use crate::stop::StopSignal;
 use crate::summary::{RunSummary, Status};
 use crate::task::Task;
-use crate::watch::{Nobody, Watch};
+use crate::task_error::TaskError;
+use crate::trained::imported;
+use crate::watch::Watch;
 use crate::{checkpoint, method};
 
-use initial::{fresh, initial};
 use state::State;
 
 /// A run of a task, with its model.
@@ -36,9 +38,9 @@ pub(crate) struct Course<T: Task> {
 }
 
 impl<T: Task> Course<T> {
-    /// The run of a spec.
+    /// The run of an experiment.
     pub(crate) fn new(
-        asked: Spec<T::Spec>,
+        experiment: Experiment<T::Spec>,
         task: T,
         place: Place,
         start: Start,
@@ -51,7 +53,7 @@ impl<T: Task> Course<T> {
             warning,
             ..
         } = start;
-        let spec = asked.clone().resolved()?;
+        let Experiment { asked, spec } = experiment;
         let mut optim = method::optimizer(&spec)?;
         let mut unsaid = Vec::new();
         let (model, found) = match found {
@@ -83,11 +85,19 @@ impl<T: Task> Course<T> {
         let state = State {
             output,
             place,
-            data,
-            scores: T::scores(),
+            outcome: RunSummary {
+                method: optim.method().to_owned(),
+                seed: spec.train.seed,
+                scores: T::scores(),
+                parameters: parameter_count(&model),
+                kernels: describe(spec.train.device, spec.train.kernels),
+                facts: task.facts(),
+                data,
+                spec: Some(spec.to_table()?),
+                about: spec.about(),
+                ..RunSummary::default()
+            },
             steps: task.steps(),
-            parameters: parameter_count(&model),
-            facts: task.facts(),
             unsaid,
             optim,
             logs: Logs::open(&directory, &position.logs)?,
@@ -108,33 +118,20 @@ impl<T: Task> Course<T> {
         Ok(Self { task, model, state })
     }
 
-    /// Trains until all epochs are done, `stop` asks for an end, or an error.
-    pub(crate) fn train(
-        self,
-        stop: &StopSignal,
-        listener: &mut Listener<'_>,
-    ) -> Result<RunSummary, Error> {
-        self.watched(&Nobody, stop, listener)
-    }
-
-    /// The same with somebody who watches.
+    /// Trains until all epochs are done, `stop` asks for an end, or an error, while somebody watches.
     pub(crate) fn watched(
         self,
         watch: &dyn Watch<T>,
         stop: &StopSignal,
         listener: &mut Listener<'_>,
     ) -> Result<RunSummary, Error> {
-        let Self {
-            task,
-            model,
-            mut state,
-        } = self;
+        let (task, model, mut state) = (self.task, self.model, self.state);
         set_kernels(state.spec.train.kernels);
         listener(Event::Started {
             directory: state.output.directory(),
             spec: &state.spec.to_table()?,
-            about: &state.spec.about(),
-            scores: &state.scores,
+            about: &state.outcome.about,
+            scores: &state.outcome.scores,
             done: state.position.rows.len(),
             step: state.position.step,
             steps: state.steps,
@@ -151,4 +148,32 @@ impl<T: Task> Course<T> {
         listener(Event::Ended(&summary));
         Ok(summary)
     }
+}
+
+/// The model of a task as its seed makes it.
+fn fresh<T: Task>(task: &T, spec: &Spec<T::Spec>, place: &Place) -> Result<T::Model, TaskError> {
+    place.device.seed(spec.train.seed);
+    // Layers draw their values when they are first used, which this does.
+    Ok(cast(task.model()?, place.dtype))
+}
+
+/// The model that a run begins with, and what a person should know of it; that in `begun`, if it begins anew.
+fn initial<T: Task>(
+    task: &T,
+    spec: &Spec<T::Spec>,
+    place: &Place,
+    begun: Option<&Path>,
+) -> Result<(T::Model, Vec<String>), Error> {
+    let model = fresh(task, spec, place)?;
+    let Some(file) = &spec.train.init else {
+        return Ok((model, Vec::new()));
+    };
+    imported(model, file).map_err(|source| match begun {
+        None => Error::from(source),
+        Some(run) => Error::NoInit {
+            path: run.to_owned(),
+            file: file.clone(),
+            source: Box::new(source),
+        },
+    })
 }

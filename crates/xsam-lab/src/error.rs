@@ -21,7 +21,7 @@ pub enum Error {
         error: SpecError,
     },
     /// A file or directory could not be read or written.
-    #[error("cannot {action} {path}: {source}", path = path.display())]
+    #[error("cannot {action} {path}: {source}")]
     File {
         /// What was tried.
         action: &'static str,
@@ -31,7 +31,7 @@ pub enum Error {
         source: io::Error,
     },
     /// Where a file should be there is something else.
-    #[error("{path} is {what}, and only a file of its own is read there", path = path.display())]
+    #[error("{path} is {what}, and only a file of its own is read there")]
     NotAFile {
         /// Where it is.
         path: PathBuf,
@@ -41,8 +41,7 @@ pub enum Error {
     /// The output directory exists.
     #[error(
         "{path} exists: give --resume to go on with it, --overwrite to replace it, or another \
-         directory with --out",
-        path = path.display()
+         directory with --out"
     )]
     Exists {
         /// The directory.
@@ -50,8 +49,7 @@ pub enum Error {
     },
     /// A directory is to be replaced that no run has written.
     #[error(
-        "{path} was not written by xsam, and is not replaced: give another directory with --out",
-        path = path.display()
+        "{path} was not written by xsam, and is not replaced: give another directory with --out"
     )]
     NotOurs {
         /// The directory.
@@ -60,8 +58,7 @@ pub enum Error {
     /// A run is to be resumed with another spec.
     #[error(
         "{path} was run with another spec ({key}: {was}, not {is}): resume it as it was, or start \
-         anew with --overwrite or another --out",
-        path = path.display()
+         anew with --overwrite or another --out"
     )]
     OtherSpec {
         /// The run directory.
@@ -77,8 +74,7 @@ pub enum Error {
     #[error(
         "{path} is {}in use by {}: wait for it, or stop it",
         of.as_ref().map_or_else(String::new, |c| format!("a run of the comparison in {}, which is ", c.display())),
-        by.as_ref().map_or_else(|| "another process".to_owned(), Owner::to_string),
-        path = path.display()
+        by.as_ref().map_or_else(|| "another process".to_owned(), Owner::to_string)
     )]
     Busy {
         /// The directory, or the results in one.
@@ -99,7 +95,7 @@ pub enum Error {
         reason: String,
     },
     /// A file of a run directory is not as it was written.
-    #[error("{path} is damaged or not of this program: {reason}", path = path.display())]
+    #[error("{path} is damaged or not of this program: {reason}")]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -110,8 +106,7 @@ pub enum Error {
     #[error(
         "{path} was written by {} xsam, and this one cannot read it: use that one for it, or make it anew with \
          --overwrite or another --out",
-        if *older { "an older" } else { "a newer" },
-        path = path.display()
+        if *older { "an older" } else { "a newer" }
     )]
     OtherFormat {
         /// The file.
@@ -137,8 +132,7 @@ pub enum Error {
             true => "bring them back as they were, or give --changed-data to go on all the same, which is then written down",
             false => "the model does not fit them, so bring them back as they were, or start anew with --overwrite or \
                       another --out",
-        },
-        path = path.display()
+        }
     )]
     OtherData {
         /// The run.
@@ -151,7 +145,7 @@ pub enum Error {
     /// A run begins anew, and the weights that it is to begin with are gone.
     #[error(
         "{path} has no checkpoint yet, so it begins anew with the weights in {file}, its train.init, and needs that file: \
-         {source}", path = path.display(), file = file.display()
+         {source}"
     )]
     NoInit {
         /// The run directory.
@@ -164,8 +158,7 @@ pub enum Error {
     /// What was given as a run is none.
     #[error(
         "{path} is not a run: give a directory that `train` has written, one of those in a \
-         comparison's, or a folder in its checkpoint/",
-        path = path.display()
+         comparison's, or a folder in its checkpoint/"
     )]
     NotARun {
         /// What was given.
@@ -174,8 +167,7 @@ pub enum Error {
     /// A run has no checkpoint.
     #[error(
         "{path} has no checkpoint yet: the first is written after epoch {epoch} (`train \
-         --resume {path}` goes on with the run)",
-        path = path.display()
+         --resume {path}` goes on with the run)"
     )]
     NoCheckpoint {
         /// The run directory.
@@ -185,8 +177,7 @@ pub enum Error {
     },
     /// A landscape of that name has been taken with other settings.
     #[error(
-        "{path} is a landscape with other settings, or of other weights or data: give --overwrite to replace it",
-        path = path.display()
+        "{path} is a landscape with other settings, or of other weights or data: give --overwrite to replace it"
     )]
     OtherLandscape {
         /// Its file.
@@ -195,8 +186,7 @@ pub enum Error {
     /// A trajectory is looked at of which too little is left.
     #[error(
         "{path} has {found} checkpoints, too few for the directions of its trajectory: train with \
-         --set train.keep_checkpoints=N",
-        path = path.display()
+         --set train.keep_checkpoints=N"
     )]
     FewCheckpoints {
         /// The run directory.
@@ -205,10 +195,7 @@ pub enum Error {
         found: usize,
     },
     /// A file that is to be written exists.
-    #[error(
-        "{path} exists: give --overwrite to replace it, or another file with --out",
-        path = path.display()
-    )]
+    #[error("{path} exists: give --overwrite to replace it, or another file with --out")]
     FileExists {
         /// The file.
         path: PathBuf,
@@ -231,8 +218,8 @@ pub enum Error {
         step: usize,
         /// What went wrong.
         source: xsam::StepError,
-        /// What was before it.
-        before: BeforeFailure,
+        /// What was before it, in phrases that each begin with a semicolon; empty if nothing was.
+        before: String,
     },
     /// What a run costs could not be measured.
     #[error("cannot measure {label}: {reason}")]
@@ -250,31 +237,6 @@ pub enum Error {
     /// A value could not be read from the device.
     #[error("the device failed: {0}")]
     Device(String),
-}
-
-/// What a run was like before a step that failed.
-#[derive(Clone, Debug, Default)]
-pub struct BeforeFailure {
-    /// Loss, norm of the gradient, and learning rate of the step before, if there was one.
-    pub step: Option<[f64; 3]>,
-    /// The latest checkpoint, if there is one.
-    pub checkpoint: Option<PathBuf>,
-}
-
-impl std::fmt::Display for BeforeFailure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if let Some([loss, norm, lr]) = self.step {
-            write!(
-                f,
-                "; in the step before, the loss was {loss:.4}, the norm of the gradient {norm:.4}, and the learning \
-                 rate {lr}"
-            )?;
-        }
-        match &self.checkpoint {
-            Some(path) => write!(f, "; the latest checkpoint is {}", path.display()),
-            None => Ok(()),
-        }
-    }
 }
 
 impl Error {
@@ -298,19 +260,18 @@ impl Error {
 
     /// Whether it is the caller's words that are wrong, rather than what came of them.
     pub fn is_usage(&self) -> bool {
-        let usage = matches!(self, Self::Spec { .. } | Self::Exists { .. });
-        let usage = usage || matches!(self, Self::NotOurs { .. } | Self::OtherSpec { .. });
-        let usage = usage || matches!(self, Self::NotARun { .. });
-        let usage = usage || matches!(self, Self::FileExists { .. });
-        let usage = usage
-            || matches!(
-                self,
-                Self::FewCheckpoints { .. } | Self::OtherLandscape { .. }
-            );
         match self {
+            Self::Spec { .. }
+            | Self::Exists { .. }
+            | Self::NotOurs { .. }
+            | Self::OtherSpec { .. }
+            | Self::NotARun { .. }
+            | Self::FileExists { .. }
+            | Self::FewCheckpoints { .. }
+            | Self::OtherLandscape { .. } => true,
             Self::Weights(error) => matches!(error, WeightsError::Ending { .. }),
             Self::Measuring { usage, .. } => *usage,
-            _ => usage,
+            _ => false,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use serde::Serialize;
 use toml::Table;
 use xsam::StepReport;
 
@@ -11,11 +12,13 @@ use crate::spec::About;
 use crate::summary::RunSummary;
 
 /// What a run tells while it goes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event<'a> {
     /// A run starts, or goes on.
     Started {
         /// Where it is written.
+        #[serde(skip)]
         directory: &'a Path,
         /// What its spec comes to.
         spec: &'a Table,
@@ -37,8 +40,10 @@ pub enum Event<'a> {
         /// The step in it, counted from 1.
         step: usize,
         /// What was counted of the items of the batch, images or tokens, at the weights.
+        #[serde(skip)]
         tally: &'a Tally,
         /// What was measured.
+        #[serde(skip)]
         report: &'a StepReport,
     },
     /// An epoch is done.

@@ -61,7 +61,7 @@ impl<S: TaskSpec> Visitor<S> for Exporting<'_> {
     fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Export, Error> {
         let Self { directory, file } = self;
         // Wherever it was trained: nothing is computed.
-        let trained = Trained::<T>::load_on(directory, DeviceName::Cpu)?;
+        let trained = Trained::<T>::load_on(directory, Some(DeviceName::Cpu))?;
         let model = &trained.model;
         write_weights(model, file)?;
         let written = fs::metadata(file).map_err(Error::file("read", file))?;

@@ -10,7 +10,6 @@
 #![deny(clippy::disallowed_methods)]
 
 mod back_end;
-mod changed_data;
 mod checkpoint;
 pub mod columns;
 pub mod compare;
@@ -26,7 +25,6 @@ pub mod files;
 mod fingerprint;
 pub mod flatness;
 pub mod format;
-mod imported;
 pub mod json;
 pub mod landscape;
 pub mod layout;
@@ -71,7 +69,7 @@ pub mod tools {
 }
 
 pub use back_end::{describe, hardware};
-pub use error::{BeforeFailure, Error};
+pub use error::Error;
 pub use evaluation::{count, scalar};
 pub use event::{Event, Listener};
 pub use fingerprint::Fingerprint;
@@ -88,7 +86,7 @@ pub use shared::Shared;
 pub use stop::StopSignal;
 pub use subject::{Sample, Subject};
 pub use summary::{RunSummary, Status};
-pub use task::{Batches, Facts, SampleSizes, Task, split};
+pub use task::{Batches, SampleSizes, Task, split};
 pub use task_error::TaskError;
 pub use tasks::{Tasks, Visitor};
 pub use trained::Trained;

@@ -12,9 +12,7 @@ use crate::spec::{OptimizerName, OptimizerSpec, RhoScheduleName, Spec, SpecError
 /// # Errors
 /// Names the key that is out of range.
 pub fn build(method: &MethodSpec) -> Result<Box<dyn Method>, SpecError> {
-    method
-        .build()
-        .map_err(|error| config_error("method", &error))
+    method.build().map_err(config_error("method"))
 }
 
 /// Refuses more ascent steps than could be of use.
@@ -35,9 +33,8 @@ pub fn optimizer<S>(spec: &Spec<S>) -> Result<SharpnessAware, SpecError> {
     let mut optim = SharpnessAware::from_method(base(&spec.optimizer)?, method)
         .with_replay_dropout(spec.train.seed);
     if let Some(norm) = spec.optimizer.clip_norm {
-        optim = optim
-            .with_clip_norm(norm)
-            .map_err(|error| config_error("optimizer", &error))?;
+        let clipped = optim.with_clip_norm(norm);
+        optim = clipped.map_err(config_error("optimizer"))?;
     }
     let full_at = spec.optimizer.lr;
     let schedule = match spec.schedule.rho {
@@ -49,9 +46,8 @@ pub fn optimizer<S>(spec: &Spec<S>) -> Result<SharpnessAware, SpecError> {
             least: spec.schedule.rho_least.unwrap_or_default(),
         },
     };
-    optim
-        .with_rho_schedule(schedule)
-        .map_err(|error| config_error("schedule", &error))
+    let scheduled = optim.with_rho_schedule(schedule);
+    scheduled.map_err(config_error("schedule"))
 }
 
 fn base(spec: &OptimizerSpec) -> Result<ModuleOptimizer, SpecError> {
@@ -61,7 +57,7 @@ fn base(spec: &OptimizerSpec) -> Result<ModuleOptimizer, SpecError> {
         OptimizerName::Adam => FusedAdamConfig::new().with_weight_decay(decay).init(),
         OptimizerName::AdamW => FusedAdamConfig::decoupled().with_weight_decay(decay).init(),
     };
-    optimizer.map_err(|error| config_error("optimizer", &error))
+    optimizer.map_err(config_error("optimizer"))
 }
 
 /// SGD as PyTorch has it: momentum without dampening, weight decay added to the gradient.
@@ -75,7 +71,10 @@ pub fn sgd(momentum: f64, weight_decay: f64) -> Result<ModuleOptimizer, ConfigEr
         .init()
 }
 
-fn config_error(section: &str, error: &ConfigError) -> SpecError {
-    let message = format!("{} must be {}", error.value, error.range);
-    SpecError::new(format!("{section}.{}", error.field), message)
+/// What becomes of an error in a field of a section.
+fn config_error(section: &'static str) -> impl FnOnce(ConfigError) -> SpecError {
+    move |error| {
+        let message = format!("{} must be {}", error.value, error.range);
+        SpecError::new(format!("{section}.{}", error.field), message)
+    }
 }

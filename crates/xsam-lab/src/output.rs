@@ -103,9 +103,8 @@ impl Output {
         if self.existing != Existing::Overwrite {
             return Ok(());
         }
-        for entry in
-            fs::read_dir(directory).map_err(Error::file("open the directory", directory))?
-        {
+        let entries = fs::read_dir(directory);
+        for entry in entries.map_err(Error::file("open the directory", directory))? {
             let entry = entry.map_err(Error::file("read", directory))?;
             if !Lock::is_file(&entry.file_name().to_string_lossy()) {
                 files::remove(&entry.path())?;

@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Device, FloatDType};
 
 use crate::back_end::open;
-use crate::spec::{DeviceName, Precision, SpecError};
+use crate::spec::{DeviceName, Precision, Spec, SpecError};
 
 /// Where and in which format the numbers of a run are.
 #[derive(Clone, Debug)]
@@ -36,6 +36,11 @@ impl Place {
             device: device.autodiff(),
             dtype,
         })
+    }
+
+    /// For the run of a spec.
+    pub(crate) fn of<S>(spec: &Spec<S>) -> Result<Self, SpecError> {
+        Self::new(spec.train.device, spec.train.precision)
     }
 
     /// The same without autodiff, for evaluation.

@@ -10,38 +10,23 @@ use crate::error::Error;
 use crate::event::Listener;
 use crate::files::Terms;
 use crate::output::Output;
-use crate::place::{Place, check_device};
+use crate::place::Place;
 use crate::setup::Setup;
 use crate::shared::Shared;
-use crate::spec::Spec;
+use crate::spec::{Experiment, Spec};
 use crate::start::Start;
 use crate::stop::StopSignal;
 use crate::summary::RunSummary;
 use crate::task::Task;
 use crate::tasks::{Tasks, Visitor};
+use crate::watch::Nobody;
 
 /// A run and its directory: `spec.toml`, `metrics.csv`, `run.json`, `checkpoint/`, an event file for TensorBoard; of
 /// XSAM also `search.csv`; and what its task writes besides.
-pub struct Run(Box<dyn Prepared>);
+pub struct Run(Box<Train>);
 
-/// The course of a run of some task.
-trait Prepared {
-    fn train(
-        self: Box<Self>,
-        stop: &StopSignal,
-        listener: &mut Listener<'_>,
-    ) -> Result<RunSummary, Error>;
-}
-
-impl<T: Task> Prepared for Course<T> {
-    fn train(
-        self: Box<Self>,
-        stop: &StopSignal,
-        listener: &mut Listener<'_>,
-    ) -> Result<RunSummary, Error> {
-        (*self).train(stop, listener)
-    }
-}
+/// Goes the course of the run of some task.
+type Train = dyn FnOnce(&StopSignal, &mut Listener<'_>) -> Result<RunSummary, Error>;
 
 impl fmt::Debug for Run {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -62,38 +47,36 @@ impl Run {
         terms: impl Into<Terms>,
     ) -> Result<Self, Error> {
         let terms = terms.into();
-        spec.clone().resolved()?;
+        let experiment = Experiment::new(spec)?;
         // Before the data, which may take a while.
-        check_device(spec.train.device, spec.train.precision)?;
+        Place::of(&experiment.spec)?;
         let owner = Owner::this_process();
         let output = Output::of_run(directory, terms.existing, &owner, false)?;
-        Self::in_output::<L>(spec, output, terms, &Shared::default())
+        Self::in_output::<L>(experiment, output, terms, &Shared::default())
     }
 
-    /// The run of a spec in a directory of the comparison that `owner` makes.
+    /// The run of an experiment in a directory of the comparison that `owner` makes.
     pub(crate) fn of_comparison<L: Tasks>(
-        spec: Spec<L::Spec>,
+        experiment: Experiment<L::Spec>,
         directory: &Path,
         terms: Terms,
         owner: &Owner,
         shared: &Shared,
     ) -> Result<Self, Error> {
         let output = Output::of_run(directory, terms.existing, owner, true)?;
-        Self::in_output::<L>(spec, output, terms, shared)
+        Self::in_output::<L>(experiment, output, terms, shared)
     }
 
     fn in_output<L: Tasks>(
-        asked: Spec<L::Spec>,
+        experiment: Experiment<L::Spec>,
         output: Output,
         terms: Terms,
         shared: &Shared,
     ) -> Result<Self, Error> {
-        let spec = asked.clone().resolved()?;
-        let start = Start::find(output, &asked)?;
-        let task = spec.task.clone();
+        let start = Start::find(output, &experiment.spec)?;
+        let task = experiment.spec.task.clone();
         let preparation = Preparation {
-            asked,
-            spec,
+            experiment,
             start,
             terms,
             shared,
@@ -114,14 +97,13 @@ impl Run {
         stop: &StopSignal,
         listener: &mut Listener<'_>,
     ) -> Result<RunSummary, Error> {
-        self.0.train(stop, listener)
+        (self.0)(stop, listener)
     }
 }
 
 /// All that a run needs but its task.
 struct Preparation<'a, S> {
-    asked: Spec<S>,
-    spec: Spec<S>,
+    experiment: Experiment<S>,
     start: Start,
     terms: Terms,
     shared: &'a Shared,
@@ -131,18 +113,16 @@ impl<S> Visitor<S> for Preparation<'_, S> {
     type Output = Run;
 
     fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Run, Error> {
-        let Self {
-            asked,
-            spec,
-            start,
-            terms,
-            shared,
-        } = self;
-        let place = Place::new(spec.train.device, spec.train.precision)?;
-        let setup = Setup::new(&spec, &place, shared);
-        let data = T::fingerprint(&setup)?;
-        let start = start.with_data::<T>(&spec, data, terms.changed_data)?;
+        let spec = &self.experiment.spec;
+        let place = Place::of(spec)?;
+        let setup = Setup::new(spec, &place, self.shared);
+        let (data, changed) = (T::fingerprint(&setup)?, self.terms.changed_data);
+        let start = self.start.with_data::<T>(spec, data, changed)?;
         let task = T::new(&setup.of_run(start.kept()))?;
-        Ok(Run(Box::new(Course::new(asked, task, place, start)?)))
+        let course = Course::new(self.experiment, task, place, start)?;
+        let train = |stop: &StopSignal, listener: &mut Listener<'_>| {
+            course.watched(&Nobody, stop, listener)
+        };
+        Ok(Run(Box::new(train)))
     }
 }

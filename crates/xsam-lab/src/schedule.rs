@@ -55,67 +55,70 @@ mod tests {
     use super::*;
     use crate::toy::Spec;
 
-    fn rates(schedule: ScheduleName, warmup: usize) -> Vec<f64> {
+    /// Learning rates of so many of the steps, of which an epoch has `of`, where it is 0.8 at its highest.
+    fn rates<const N: usize>(steps: [usize; N], of: usize, edit: impl Fn(&mut Spec)) -> [f64; N] {
         let mut spec = Spec::default();
-        spec.schedule.name = schedule;
-        spec.schedule.warmup = warmup;
-        spec.schedule.step_size = Some(2);
-        spec.schedule.gamma = Some(0.5);
-        spec.train.epochs = 4 + warmup;
         spec.optimizer.lr = 0.8;
-        (0..spec.train.epochs)
-            // The last of the steps of an epoch.
-            .map(|epoch| (learning_rate(&spec, 7 * epoch + 6, 7) * 1e6).round() / 1e6)
-            .collect()
+        edit(&mut spec);
+        steps.map(|step| (learning_rate(&spec, step, of) * 1e6).round() / 1e6)
+    }
+
+    fn by_epoch(name: ScheduleName, warmup: usize) -> impl Fn(&mut Spec) {
+        move |spec| {
+            spec.schedule.name = name;
+            spec.schedule.warmup = warmup;
+            spec.schedule.step_size = Some(2);
+            spec.schedule.gamma = Some(0.5);
+            spec.train.epochs = 4 + warmup;
+        }
     }
 
     #[test]
     fn schedules_take_their_course() {
-        assert_eq!(rates(ScheduleName::Constant, 0), [0.8; 4]);
-        assert_eq!(rates(ScheduleName::Step, 0), [0.8, 0.8, 0.4, 0.4]);
-        assert_eq!(
-            rates(ScheduleName::Cosine, 0),
-            [0.8, 0.682843, 0.4, 0.117157]
-        );
+        // The last of the steps of each epoch.
+        let steps = [6, 13, 20, 27];
+        for (name, expected) in [
+            (ScheduleName::Constant, [0.8; 4]),
+            (ScheduleName::Step, [0.8, 0.8, 0.4, 0.4]),
+            (ScheduleName::Cosine, [0.8, 0.682843, 0.4, 0.117157]),
+        ] {
+            assert_eq!(rates(steps, 7, by_epoch(name, 0)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn warm_up_comes_before_the_whole_schedule() {
+        let steps = [6, 13, 20, 27, 34, 41, 48];
+        let warm = rates(steps, 7, by_epoch(ScheduleName::Step, 3));
+        assert_eq!(warm, [0.2, 0.4, 0.6, 0.8, 0.8, 0.4, 0.4]);
     }
 
     #[test]
     fn the_inverse_square_root_rises_and_falls_by_steps() {
-        let mut spec = Spec::default();
-        spec.schedule.name = ScheduleName::InverseSqrt;
-        spec.schedule.warmup_steps = Some(4);
-        spec.optimizer.lr = 0.8;
-        let rates: Vec<f64> = [0, 1, 3, 15, 63]
-            .map(|step| (learning_rate(&spec, step, 5) * 1e6).round() / 1e6)
-            .to_vec();
+        let rates = rates([0, 1, 3, 15, 63], 5, |spec| {
+            spec.schedule.name = ScheduleName::InverseSqrt;
+            spec.schedule.warmup_steps = Some(4);
+        });
         assert_eq!(rates, [0.2, 0.4, 0.8, 0.4, 0.2]);
     }
 
     #[test]
     fn by_steps_a_schedule_moves_within_an_epoch() {
-        let mut spec = Spec::default();
-        spec.schedule.by = Some(ScheduleBy::Step);
-        spec.schedule.warmup = 1;
-        spec.train.epochs = 3;
-        spec.optimizer.lr = 0.8;
-        let rates = |spec: &Spec| -> Vec<f64> {
-            (0..9)
-                .map(|step| (learning_rate(spec, step, 3) * 1e6).round() / 1e6)
-                .collect()
+        let rates = |name| {
+            rates([0, 1, 2, 3, 4, 5, 6, 7, 8], 3, |spec| {
+                spec.schedule.name = name;
+                spec.schedule.by = Some(ScheduleBy::Step);
+                spec.schedule.warmup = 1;
+                spec.schedule.step_size = Some(1);
+                spec.schedule.gamma = Some(0.5);
+                spec.train.epochs = 3;
+            })
         };
         let rise = [0.2, 0.4, 0.6];
         // 0.4 (1 + cos(pi i / 6)).
         let fall = [0.8, 0.74641, 0.6, 0.4, 0.2, 0.05359];
-        assert_eq!(rates(&spec), [&rise[..], &fall].concat());
-        spec.schedule.name = ScheduleName::Step;
-        spec.schedule.step_size = Some(1);
-        spec.schedule.gamma = Some(0.5);
-        assert_eq!(rates(&spec), [&rise[..], &[0.8; 3], &[0.4; 3]].concat());
-    }
-
-    #[test]
-    fn warm_up_comes_before_the_whole_schedule() {
-        let warm = rates(ScheduleName::Step, 3);
-        assert_eq!(warm, [0.2, 0.4, 0.6, 0.8, 0.8, 0.4, 0.4]);
+        assert_eq!(rates(ScheduleName::Cosine)[..], [&rise[..], &fall].concat());
+        let steps = [&rise[..], &[0.8; 3], &[0.4; 3]].concat();
+        assert_eq!(rates(ScheduleName::Step)[..], steps);
     }
 }

@@ -1,11 +1,10 @@
 //! Data that several runs of a process use.
 
 use std::any::Any;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What was loaded for one run and is the same for the next, such as those of a comparison: loaded once.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Shared {
     held: Mutex<Option<(String, Arc<dyn Any + Send + Sync>)>>,
 }
@@ -33,14 +32,6 @@ impl Shared {
         let value = Arc::new(load()?);
         *held = Some((key.to_owned(), value.clone()));
         Ok(value)
-    }
-}
-
-impl fmt::Debug for Shared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = held.as_ref().map(|(key, _)| key);
-        f.debug_struct("Shared").field("key", &key).finish()
     }
 }
 

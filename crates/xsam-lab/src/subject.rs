@@ -7,12 +7,12 @@ use xsam_flatness::{FlatnessError, LossSurface, Mode};
 use xsam_kernels::set_kernels;
 use xsam_weights::cast;
 
-use crate::changed_data::differences;
 use crate::error::Error;
 use crate::place::Place;
 use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::spec::{DeviceName, Precision, Spec, SpecError, TaskSpec};
+use crate::start::differences;
 use crate::summary::read_spec;
 use crate::task::{SampleSizes, Task};
 use crate::tasks::{Tasks, Visitor};
@@ -33,6 +33,14 @@ pub struct Subject<S> {
     pub changed_data: bool,
 }
 
+/// What there is of a subject.
+enum Found<'a, S> {
+    /// A run in this directory.
+    Run(PathBuf),
+    /// A file of weights of a model of this spec.
+    Weights(&'a Spec<S>),
+}
+
 impl<S: TaskSpec> Subject<S> {
     /// A run or one of its checkpoints.
     pub fn run(path: impl Into<PathBuf>) -> Self {
@@ -44,15 +52,15 @@ impl<S: TaskSpec> Subject<S> {
         }
     }
 
-    /// Checks that there is a model to load: a run, or a file of weights with a spec.
+    /// What there is.
     ///
     /// # Errors
-    /// If there is neither, or a spec is given with a run.
-    pub fn check(&self) -> Result<(), Error> {
+    /// If there is neither a run nor a file of weights with a spec, or a spec is given with a run.
+    fn found(&self) -> Result<Found<'_, S>, Error> {
         let path = self.path.display();
         let refused = |message: String| Err(SpecError::new("", message).into());
         match (&self.spec, self.path.is_file()) {
-            (Some(_), true) => Ok(()),
+            (Some(spec), true) => Ok(Found::Weights(spec)),
             (None, true) => refused(format!(
                 "{path} is a file of weights: say of which model they are and for which data, with --spec, --preset or \
                  --set"
@@ -60,39 +68,34 @@ impl<S: TaskSpec> Subject<S> {
             (Some(_), false) if self.path.exists() => refused(format!(
                 "{path} is not a file of weights: a run has a spec of its own"
             )),
-            (_, false) => run_of(&self.path).map(drop),
+            (_, false) => run_of(&self.path).map(Found::Run),
         }
     }
 
     /// The directory of results about it: that of the run, or one beside the file.
     pub(crate) fn directory(&self) -> Result<PathBuf, Error> {
-        self.check()?;
-        match self.spec {
-            Some(_) => Ok(folder_of(&self.path)),
-            None => run_of(&self.path),
+        match self.found()? {
+            Found::Run(directory) => Ok(directory),
+            Found::Weights(_) => Ok(folder_of(&self.path)),
         }
     }
 
     /// The sections of its task.
     pub(crate) fn task(&self) -> Result<S, Error> {
-        self.check()?;
-        match &self.spec {
-            Some(spec) => Ok(spec.task.clone()),
-            None => Ok(read_spec::<S>(&run_of(&self.path)?)?.task),
+        match self.found()? {
+            Found::Run(directory) => Ok(read_spec::<S>(&directory)?.task),
+            Found::Weights(spec) => Ok(spec.task.clone()),
         }
     }
 
-    /// Loads the model.
+    /// Loads the model of this [task](Self::task).
     pub(crate) fn load<T: Task<Spec = S>>(&self) -> Result<Trained<T>, Error> {
-        self.check()?;
-        match (&self.spec, self.device) {
-            (Some(spec), device) => {
-                let mut spec = spec.clone();
-                spec.train.device = device.unwrap_or(spec.train.device);
-                Trained::of_weights(&self.path, spec)
-            }
-            (None, device) => Trained::of_run(&self.path, device),
-        }
+        let Some(spec) = &self.spec else {
+            return Trained::load_on(&self.path, self.device);
+        };
+        let mut spec = spec.clone();
+        spec.train.device = self.device.unwrap_or(spec.train.device);
+        Trained::of_weights(&self.path, spec)
     }
 }
 
@@ -128,13 +131,6 @@ impl Sample {
     pub(crate) fn check(&self) -> Result<(), SpecError> {
         SpecError::unless(self.samples >= 1, "samples", self.samples, "at least 1")?;
         SpecError::unless(self.batch >= 1, "batch", self.batch, "at least 1")
-    }
-
-    pub(crate) fn mode(&self) -> Mode {
-        match self.training {
-            false => Mode::Evaluation,
-            true => Mode::Training,
-        }
     }
 }
 
@@ -204,7 +200,11 @@ impl<T: Task> Scene<'_, T> {
     ) -> Result<LossSurface<T::Model, impl FnMut(&T::Model, usize) -> Tensor<1>>, FlatnessError>
     {
         let loss = |model: &T::Model, i: usize| self.loss(model, i);
-        let surface = LossSurface::new(&self.model, self.sample.mode(), &self.counts, loss)?;
+        let mode = match self.sample.training {
+            false => Mode::Evaluation,
+            true => Mode::Training,
+        };
+        let surface = LossSurface::new(&self.model, mode, &self.counts, loss)?;
         Ok(surface.with_seed(self.sample.seed))
     }
 }
@@ -240,11 +240,7 @@ impl<S: TaskSpec, M: Measure> Visitor<S> for Measuring<'_, S, M> {
     type Output = M::Output;
 
     fn visit<T: Task<Spec = S> + 'static>(self) -> Result<M::Output, Error> {
-        let Self {
-            subject,
-            sample,
-            measurement,
-        } = self;
+        let (subject, sample) = (self.subject, self.sample);
         let trained = subject.load::<T>()?;
         let precision = sample.precision.unwrap_or(trained.spec.train.precision);
         let place = Place::new(trained.spec.train.device, precision)?;
@@ -254,7 +250,7 @@ impl<S: TaskSpec, M: Measure> Visitor<S> for Measuring<'_, S, M> {
             batch: sample.batch,
         };
         let (batches, counts) = task.sample(sizes, sample.seed)?.into_iter().unzip();
-        measurement.of(&Scene {
+        self.measurement.of(&Scene {
             trained: &trained,
             precision,
             dtype: place.dtype,

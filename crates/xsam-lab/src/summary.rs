@@ -1,11 +1,12 @@
 //! The outcome of a run, as it is in its directory.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use toml::Table;
 
-use crate::changed_data::differences;
 use crate::checkpoint;
 use crate::error::Error;
 use crate::files::{self, Terms};
@@ -16,8 +17,9 @@ use crate::layout;
 use crate::metrics::Metrics;
 use crate::score::{Part, Score, of_epochs};
 use crate::spec::{About, Spec, TaskSpec};
+use crate::start::differences;
 use crate::statistics::{mean, median};
-use crate::task::{Facts, Task};
+use crate::task::Task;
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,8 +65,8 @@ pub struct RunSummary {
     /// Learned values of the model.
     pub parameters: usize,
     /// What its task says of its data.
-    #[serde(default, skip_serializing_if = "Facts::is_empty")]
-    pub facts: Facts,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub facts: BTreeMap<String, Value>,
     /// The kernels of the process that went on with it last, with their instruction set: `fast (avx512)`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub kernels: String,
@@ -162,7 +164,7 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
-    /// The finished run of `spec` in `directory`, if there is one. Whether it is finished or not, other data than `data`
+    /// The finished run of a resolved `spec` in `directory`, if there is one. Whether it is finished or not, other data than `data`
     /// are refused unless that is on these `terms`.
     pub(crate) fn finished<T: Task>(
         directory: &Path,
@@ -192,23 +194,19 @@ impl Recorded {
     }
 }
 
-/// Checks that a run directory is of the spec that is to be run.
+/// Checks that a run directory is of the resolved spec that is to be run.
 fn same_spec<S: TaskSpec>(directory: &Path, spec: &Spec<S>) -> Result<(), Error> {
-    let other = other_fields(directory, read_spec(directory)?, spec)?;
-    let other = other
-        .into_iter()
-        .find(|[key, ..]| !S::PLACES.contains(&key.as_str()));
-    refuse(directory, other)
+    let was = read_spec(directory)?;
+    same_but_for(directory, was, spec, |key| S::PLACES.contains(&key))
 }
 
-/// Checks that a run can go on with this spec: it comes to the same but for the fields that leave the steps as they are,
-/// and has at least as many epochs. What depends on their number is that of the longer run.
+/// Checks that a run can go on with this resolved spec: its own comes to the same but for the fields that leave the steps
+/// as they are, and has no more epochs. What depends on their number is that of the longer run.
 pub(crate) fn goes_on<S: TaskSpec>(directory: &Path, spec: &Spec<S>) -> Result<(), Error> {
     let mut was = read_spec(directory)?;
     was.train.epochs = was.train.epochs.max(spec.train.epochs);
-    let other = other_fields(directory, was, spec)?;
-    let other = other.into_iter().find(|[key, ..]| !is_free::<S>(key));
-    refuse(directory, other)
+    let free = |key: &str| [&FREE[..], S::PLACES, S::FREE].concat().contains(&key);
+    same_but_for(directory, was, spec, free)
 }
 
 /// What of a spec may change when a run goes on, besides what its task says.
@@ -222,10 +220,6 @@ const FREE: [&str; 7] = [
     "train.on_divergence",
 ];
 
-fn is_free<S: TaskSpec>(key: &str) -> bool {
-    FREE.contains(&key) || S::PLACES.contains(&key) || S::FREE.contains(&key)
-}
-
 /// The spec that a run directory is of.
 pub(crate) fn read_spec<S: TaskSpec>(directory: &Path) -> Result<Spec<S>, Error> {
     // A spec of another release may be written otherwise: that it is damaged would be wrong.
@@ -235,19 +229,17 @@ pub(crate) fn read_spec<S: TaskSpec>(directory: &Path) -> Result<Spec<S>, Error>
     Ok(spec)
 }
 
-/// The fields in which what `spec` comes to is not what the one in a run directory comes to, with both values.
-fn other_fields<S: TaskSpec>(
+/// Refuses `spec` if what the one in a run directory comes to differs from it, but for the fields that are `free`.
+fn same_but_for<S: TaskSpec>(
     directory: &Path,
     was: Spec<S>,
     spec: &Spec<S>,
-) -> Result<Vec<[String; 3]>, Error> {
+    free: impl Fn(&str) -> bool,
+) -> Result<(), Error> {
     let damaged = |error| Error::damaged(&directory.join(layout::SPEC), error);
     let was = was.resolved().map_err(damaged)?;
-    Ok(was.differences(&spec.clone().resolved()?)?)
-}
-
-fn refuse(directory: &Path, difference: Option<[String; 3]>) -> Result<(), Error> {
-    match difference {
+    let mut differences = was.differences(spec)?.into_iter();
+    match differences.find(|[key, ..]| !free(key)) {
         None => Ok(()),
         Some([key, was, is]) => Err(Error::OtherSpec {
             path: directory.to_owned(),

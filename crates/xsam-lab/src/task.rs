@@ -1,10 +1,11 @@
 //! What a run learns: a model, its batches, its loss, and how well it does.
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use serde_json::Value;
 
 use crate::evaluation::{evaluate, scalar};
 use crate::fingerprint::Fingerprint;
@@ -138,17 +139,9 @@ pub trait Task: Sized + Sync {
     ///
     /// # Errors
     /// If they cannot be made.
-    fn batches(
-        &self,
-        epoch: usize,
-        first: usize,
-    ) -> Result<Box<dyn Batches<Self::Batch> + '_>, TaskError> {
-        Ok(Box::new(OneByOne {
-            task: self,
-            epoch,
-            next: first,
-            waited: Duration::ZERO,
-        }))
+    fn batches(&self, epoch: usize, first: usize) -> Result<Batches<'_, Self::Batch>, TaskError> {
+        let steps = first..self.steps();
+        Ok(Box::new(steps.map(move |step| self.batch(epoch, step))))
     }
 
     /// A batch in `count` parts of about the same size, or as many as it can be split into, and for each the number of
@@ -161,7 +154,8 @@ pub trait Task: Sized + Sync {
         _batch: Self::Batch,
         _count: usize,
     ) -> Result<Vec<(Self::Batch, f64)>, TaskError> {
-        Err(missing("train.micro_batches and m_sharpness", "parts"))
+        let message = "this task cannot split a batch: its author has not written `Task::parts`";
+        Err(SpecError::new("train.micro_batches and m_sharpness", message).into())
     }
 
     /// Some of the training data as they are, without augmentation, in batches of about `sizes.batch`, and of each over
@@ -232,8 +226,8 @@ pub trait Task: Sized + Sync {
     }
 
     /// What else the run's `run.json` says of its data, by name.
-    fn facts(&self) -> Facts {
-        Facts::new()
+    fn facts(&self) -> BTreeMap<String, Value> {
+        BTreeMap::new()
     }
 
     /// Writes into the run's directory what the model is of no use without; of a run that `goes_on` from a checkpoint,
@@ -281,9 +275,6 @@ pub trait Task: Sized + Sync {
     }
 }
 
-/// Facts about the data of a run by name, as in its `run.json`.
-pub type Facts = serde_json::Map<String, serde_json::Value>;
-
 /// Where each of `count` parts of `items` items begins, and how many it has: all alike, or one more in the first
 /// ones.
 pub fn split(items: usize, count: usize) -> Vec<(usize, usize)> {
@@ -303,47 +294,8 @@ pub struct SampleSizes {
     pub batch: usize,
 }
 
-/// The batches of an epoch.
-pub trait Batches<B>: Iterator<Item = Result<B, TaskError>> {
-    /// How long the iterator has kept its caller waiting so far.
-    fn waited(&self) -> Duration;
-}
-
-/// Batches that are made when they are asked for.
-struct OneByOne<'a, T> {
-    task: &'a T,
-    epoch: usize,
-    next: usize,
-    waited: Duration,
-}
-
-impl<T: Task> Iterator for OneByOne<'_, T> {
-    type Item = Result<T::Batch, TaskError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.next >= self.task.steps() {
-            return None;
-        }
-        let start = std::time::Instant::now();
-        let batch = self.task.batch(self.epoch, self.next);
-        self.waited += start.elapsed();
-        self.next += 1;
-        Some(batch)
-    }
-}
-
-impl<T: Task> Batches<T::Batch> for OneByOne<'_, T> {
-    fn waited(&self) -> Duration {
-        self.waited
-    }
-}
-
-fn missing(key: &str, function: &str) -> TaskError {
-    TaskError::from(SpecError::new(
-        key,
-        format!("this task cannot split a batch: its author has not written `Task::{function}`"),
-    ))
-}
+/// The batches of an epoch, one after another.
+pub type Batches<'a, B> = Box<dyn Iterator<Item = Result<B, TaskError>> + 'a>;
 
 #[cfg(test)]
 mod tests {

@@ -2,18 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use xsam_weights::cast;
+use burn::module::Module;
+use xsam_weights::{WeightsError, cast, load_weights, read_weights};
 
 use crate::checkpoint::{self, Position};
 use crate::error::Error;
 use crate::fingerprint::Fingerprint;
-use crate::imported::imported;
 use crate::layout;
 use crate::metrics::Metrics;
 use crate::place::Place;
 use crate::setup::Setup;
 use crate::shared::Shared;
-use crate::spec::{DeviceName, MethodSpec, Spec};
+use crate::spec::{DeviceName, Experiment, MethodSpec, Spec};
 use crate::summary::read_spec;
 use crate::task::Task;
 
@@ -51,36 +51,33 @@ impl<T: Task> Trained<T> {
     /// If `directory` is neither, the run has no checkpoint yet, a file is damaged or of another version,
     /// or this build or this machine does not have the run's device (see [`load_on`](Self::load_on)).
     pub fn load(directory: &Path) -> Result<Self, Error> {
-        Self::of_run(directory, None)
+        Self::load_on(directory, None)
     }
 
-    /// [`load`](Self::load), but to another device than the run's own, which need not be here then. The spec says the
-    /// other one.
+    /// [`load`](Self::load), but to another device than the run's own if one is given: that of the run need not be here
+    /// then, and the spec says the other one.
     ///
     /// # Errors
     /// As [`load`](Self::load).
-    pub fn load_on(directory: &Path, device: DeviceName) -> Result<Self, Error> {
-        Self::of_run(directory, Some(device))
-    }
-
-    pub(crate) fn of_run(directory: &Path, device: Option<DeviceName>) -> Result<Self, Error> {
+    pub fn load_on(directory: &Path, device: Option<DeviceName>) -> Result<Self, Error> {
         let run = run_of(directory)?;
-        let file = run.join(layout::SPEC);
-        let spec = read_spec(&run)?;
-        let asked = spec.method.clone();
-        let mut spec = spec.resolved().map_err(|e| Error::damaged(&file, e))?;
-        spec.train.device = device.unwrap_or(spec.train.device);
+        let asked = read_spec(&run)?;
+        let damaged = |error| Error::damaged(&run.join(layout::SPEC), error);
+        let mut experiment = Experiment::new(asked).map_err(damaged)?;
+        let train = &mut experiment.spec.train;
+        train.device = device.unwrap_or(train.device);
+        let epoch = train.checkpoint_every.min(train.epochs);
         if run != directory {
-            return Self::of_checkpoint(run, directory.to_owned(), spec, asked);
+            return Self::of_checkpoint(run, directory.to_owned(), experiment);
         }
         let mut attempt = 1;
         loop {
             let latest = checkpoint::latest(&run)?.map(|(_, path)| path);
             let latest = latest.ok_or_else(|| Error::NoCheckpoint {
                 path: run.clone(),
-                epoch: spec.train.checkpoint_every.min(spec.train.epochs),
+                epoch,
             })?;
-            match Self::of_checkpoint(run.clone(), latest.clone(), spec.clone(), asked.clone()) {
+            match Self::of_checkpoint(run.clone(), latest.clone(), experiment.clone()) {
                 Err(_) if !latest.exists() && attempt < ATTEMPTS => attempt += 1,
                 loaded => return loaded,
             }
@@ -90,11 +87,10 @@ impl<T: Task> Trained<T> {
     fn of_checkpoint(
         run: PathBuf,
         checkpoint: PathBuf,
-        spec: Spec<T::Spec>,
-        asked: MethodSpec,
+        Experiment { asked, spec }: Experiment<T::Spec>,
     ) -> Result<Self, Error> {
         let Position { rows, data, .. } = checkpoint::open(&checkpoint)?;
-        let place = Place::new(spec.train.device, spec.train.precision)?;
+        let place = Place::of(&spec)?;
         let shared = Shared::default();
         let setup = Setup::new(&spec, &place, &shared).of_run(Some(&run));
         let model = cast(T::model_of(&setup, data.as_ref())?, place.dtype);
@@ -103,7 +99,7 @@ impl<T: Task> Trained<T> {
             run,
             checkpoint,
             spec,
-            asked,
+            asked: asked.method,
             rows,
             data,
             model,
@@ -118,9 +114,8 @@ impl<T: Task> Trained<T> {
     /// If the spec cannot be, its task needs more than weights, this build or this machine does not have its device, the
     /// data that say how large the model is cannot be loaded, or the file does not fit the model.
     pub fn of_weights(file: &Path, spec: Spec<T::Spec>) -> Result<Self, Error> {
-        let asked = spec.method.clone();
-        let spec = spec.resolved()?;
-        let place = Place::new(spec.train.device, spec.train.precision)?;
+        let Experiment { asked, spec } = Experiment::new(spec)?;
+        let place = Place::of(&spec)?;
         let shared = Shared::default();
         let model = T::model_of(&Setup::new(&spec, &place, &shared), None)?;
         let (model, warnings) = imported(cast(model, place.dtype), file)?;
@@ -128,7 +123,7 @@ impl<T: Task> Trained<T> {
             run: folder_of(file),
             checkpoint: file.to_owned(),
             spec,
-            asked,
+            asked: asked.method,
             rows: Vec::new(),
             data: None,
             model,
@@ -140,6 +135,16 @@ impl<T: Task> Trained<T> {
     pub fn epochs(&self) -> usize {
         self.rows.len()
     }
+}
+
+/// The model with the weights in `file`, and what a person should know of them, in sentences.
+pub(crate) fn imported<M: Module>(model: M, file: &Path) -> Result<(M, Vec<String>), WeightsError> {
+    let weights = read_weights(file)?;
+    let unwrapped = weights.unwrapped(&model);
+    let model = load_weights(model, &weights)?;
+    let name = file.display();
+    let warnings = unwrapped.iter().map(|what| format!("{name}: {what}"));
+    Ok((model, warnings.collect()))
 }
 
 /// The run directory that `directory` is, or is a checkpoint of.

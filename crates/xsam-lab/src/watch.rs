@@ -16,7 +16,7 @@ pub(crate) trait Watch<T: Task> {
         task: &'a T,
         epoch: usize,
         first: usize,
-    ) -> Result<Box<dyn Batches<T::Batch> + 'a>, TaskError> {
+    ) -> Result<Batches<'a, T::Batch>, TaskError> {
         task.batches(epoch, first)
     }
 

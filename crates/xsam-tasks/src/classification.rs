@@ -1,7 +1,7 @@
 //! Telling classes of images apart.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use burn::tensor::{Tensor, TensorData};
 use xsam_data::{
@@ -10,8 +10,8 @@ use xsam_data::{
 };
 use xsam_kernels::cross_entropy;
 use xsam_lab::{
-    Batches, Facts, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score, Setup, Tally,
-    Task, TaskError, count, scalar,
+    Batches, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score, Setup, Tally, Task,
+    TaskError, count, scalar,
 };
 use xsam_models::{ImageClassifier, Model, ModelConfig};
 
@@ -107,11 +107,7 @@ impl Task for Classification {
         batch.unwrap_or_else(|| Err(TaskError::new("the epoch has no such step")))
     }
 
-    fn batches(
-        &self,
-        epoch: usize,
-        first: usize,
-    ) -> Result<Box<dyn Batches<Batch> + '_>, TaskError> {
+    fn batches(&self, epoch: usize, first: usize) -> Result<Batches<'_, Batch>, TaskError> {
         let images = self.pipeline.images().len();
         let mut order = order(images, self.spec.train.seed, epoch as u64);
         order.drain(..images.min(first * self.batch_size()));
@@ -120,10 +116,15 @@ impl Task for Classification {
             workers: self.spec.task.data.workers.unwrap_or_default(),
             ahead: AHEAD,
         };
-        Ok(Box::new(Loading {
-            loader: Loader::new(&self.pipeline, epoch as u64, order, config)?,
-            task: self,
-        }))
+        let loader = Loader::new(&self.pipeline, epoch as u64, order, config)?;
+        Ok(Box::new(loader.map(
+            move |batch| -> Result<Batch, TaskError> {
+                let batch = batch?;
+                let shape = self.shape(batch.labels.len());
+                let pixels = TensorData::new(batch.pixels, shape);
+                Ok(Batch::new(pixels, batch.labels, &self.place))
+            },
+        )))
     }
 
     fn loss(&self, model: &Model, batch: &Batch, _noise: Option<u64>) -> (Tensor<1>, Tensor<2>) {
@@ -149,8 +150,8 @@ impl Task for Classification {
         Ok(Tally::new(self.size(batch), 0.0).with(ACCURACY, right as f64))
     }
 
-    fn facts(&self) -> Facts {
-        Facts::from_iter([("changed_labels".to_owned(), self.changed_labels.into())])
+    fn facts(&self) -> BTreeMap<String, serde_json::Value> {
+        BTreeMap::from_iter([("changed_labels".to_owned(), self.changed_labels.into())])
     }
 
     fn sample(&self, sizes: SampleSizes, seed: u64) -> Result<Vec<(Batch, usize)>, TaskError> {
@@ -235,32 +236,5 @@ impl Task for Classification {
         };
         let config = spec.task.classifier_config(sizes)?;
         Ok(config.init(spec.train.seed, &setup.place.device)?)
-    }
-}
-
-/// The loader's batches, as tensors.
-struct Loading<'a> {
-    loader: Loader,
-    task: &'a Classification,
-}
-
-impl Iterator for Loading<'_> {
-    type Item = Result<Batch, TaskError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        Some(match self.loader.next()? {
-            Ok(batch) => {
-                let shape = self.task.shape(batch.labels.len());
-                let pixels = TensorData::new(batch.pixels, shape);
-                Ok(Batch::new(pixels, batch.labels, &self.task.place))
-            }
-            Err(error) => Err(error.into()),
-        })
-    }
-}
-
-impl Batches<Batch> for Loading<'_> {
-    fn waited(&self) -> Duration {
-        self.loader.waited()
     }
 }

@@ -66,7 +66,9 @@ mod tests {
     /// They would not follow when the other field is changed.
     #[test]
     fn no_preset_writes_a_default_that_depends_on_another_field() {
-        let plain = OurSpec::default().to_table().unwrap();
+        let mut plain = OurSpec::default().to_table().unwrap();
+        let method = Value::try_from(MethodSpec::default()).unwrap();
+        plain.insert("method".to_owned(), method);
         for preset in PRESETS {
             let name = preset.name();
             let mut all: Table = preset.toml().parse().unwrap();

@@ -2,12 +2,11 @@
 
 mod bleu;
 mod encoding;
-mod gathering;
 mod lengths;
 mod pairs;
 
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::time::Duration;
 use std::vec;
 
 use burn::tensor::{Int, Tensor};
@@ -15,7 +14,7 @@ use xsam_data::text::{BatchSize, EncodedPairs, PAD, PairBatches, Tokenizer, trai
 use xsam_data::{DatasetPrint, batches, order};
 use xsam_lab::spec::{SpecError, TrainSpec};
 use xsam_lab::{
-    Batches, Better, Error, Facts, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score,
+    Batches, Better, Error, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score,
     Scores, Setup, StopSignal, Tally, Task, TaskError, count, files, scalar,
 };
 use xsam_models::{Hypothesis, ModelError, Transformer, TransformerConfig, TransformerLoss};
@@ -24,7 +23,6 @@ use crate::data::{changes, text};
 use crate::loss::correct;
 use crate::spec::{DataSpec, OurSections, TranslationSpec};
 use encoding::Text;
-use gathering::Gathering;
 pub use lengths::TrainingPairs;
 pub use pairs::Pairs;
 use pairs::{padded_size, scored_batches, searched_batches, tensors};
@@ -130,16 +128,15 @@ impl Task for Translation {
         batch.unwrap_or_else(|| Err(TaskError::new("the epoch has no such step")))
     }
 
-    fn batches(
-        &self,
-        epoch: usize,
-        first: usize,
-    ) -> Result<Box<dyn Batches<Pairs> + '_>, TaskError> {
-        Ok(Box::new(Gathering {
-            task: self,
-            order: self.epoch(epoch)?.batches.into_iter().skip(first),
-            waited: Duration::ZERO,
-        }))
+    fn batches(&self, epoch: usize, first: usize) -> Result<Batches<'_, Pairs>, TaskError> {
+        // Put together when they are asked for: that takes a thousandth of a step.
+        let order = self.epoch(epoch)?.batches.into_iter().skip(first);
+        Ok(Box::new(order.map(
+            move |batch| -> Result<Pairs, TaskError> {
+                let batch = self.train.padded(&batch)?;
+                Ok(tensors(batch, &self.place))
+            },
+        )))
     }
 
     fn loss(&self, model: &Transformer, batch: &Pairs, noise: Option<u64>) -> (Tensor<1>, Tokens) {
@@ -177,9 +174,9 @@ impl Task for Translation {
     }
 
     #[allow(clippy::disallowed_methods, reason = "they are counts")]
-    fn facts(&self) -> Facts {
+    fn facts(&self) -> BTreeMap<String, serde_json::Value> {
         let pairs = serde_json::json!(self.pairs);
-        Facts::from_iter([("pairs".to_owned(), pairs)])
+        BTreeMap::from_iter([("pairs".to_owned(), pairs)])
     }
 
     fn warnings(&self) -> Vec<String> {

@@ -68,7 +68,7 @@ fn a_run_has_the_losses_that_it_has_on_the_processor_and_goes_on() {
             );
         }
         // And the weights are had without the device.
-        let trained = Trained::load_on(&at(device), DeviceName::Cpu).unwrap();
+        let trained = Trained::load_on(&at(device), Some(DeviceName::Cpu)).unwrap();
         assert_eq!(trained.spec.train.device, DeviceName::Cpu);
     }
 }

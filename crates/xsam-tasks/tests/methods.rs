@@ -35,7 +35,7 @@ fn a_resolved_spec_has_the_fields_of_its_method_and_no_others() {
         let beside = ["method.gamma=0.8", "method.every=3", "compare.seeds=[0]"];
         let settings = [&[setting.as_str()], &beside[..]].concat();
         let resolved = spec(&settings).resolved().unwrap();
-        let text = resolved.to_full_toml().unwrap();
+        let text = resolved.to_toml().unwrap();
         let written = text.parse::<toml::Table>().unwrap();
         let has = |field: &str| written["method"].get(field).cloned();
         assert_eq!(has("rho").is_some(), *name != "sgd");

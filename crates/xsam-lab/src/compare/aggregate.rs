@@ -22,6 +22,20 @@ pub(super) struct Aggregate {
 }
 
 impl Aggregate {
+    /// Of a column of the epochs, under a name of its own.
+    fn new(of: &Column, name: &str, when: When, words: &'static str, short: Text) -> Self {
+        Self {
+            of: of.name.clone(),
+            column: Column {
+                name: name.to_owned().into(),
+                when: words.into(),
+                short,
+                ..of.clone()
+            },
+            when,
+        }
+    }
+
     /// The value of a run.
     pub(super) fn of(&self, run: &RunSummary) -> Option<f64> {
         match self.when {
@@ -42,99 +56,59 @@ impl Aggregate {
     }
 }
 
-/// The name in comparisons of a score after the last epoch. The one that epochs are chosen by has a short name.
-pub(super) fn name_of(scores: &[Score], score: &Score, part: Part) -> String {
-    match part {
-        Part::Test if *score == of_epochs(scores) => "last".to_owned(),
-        Part::Validation if *score == of_epochs(scores) => "validation".to_owned(),
-        part => score.column(part),
+/// The name in comparisons of what methods are compared by, on the test data after the last epoch. The score that epochs
+/// are chosen by has a short one.
+pub(super) fn compared_name(scores: &[Score]) -> String {
+    let compared = compared(scores);
+    match compared == of_epochs(scores) {
+        true => "last".to_owned(),
+        false => compared.column(Part::Test),
     }
 }
 
 /// All columns of a comparison of models that are scored so: the score that epochs are chosen by, in several ways, the
 /// others after the last epoch, and what else is shown over seeds.
 pub(super) fn aggregates(scores: &[Score]) -> Vec<Aggregate> {
-    let first = of_epochs(scores);
-    let all = columns(scores);
-    let find = |name: &str| all.iter().find(|column| column.name == name);
-    let aggregate = |column: &Column, name: &str, when: When, words: &'static str| Aggregate {
-        of: column.name.clone(),
-        column: Column {
-            name: name.to_owned().into(),
-            when: words.into(),
-            ..column.clone()
-        },
-        when,
-    };
-    let short = |mut aggregate: Aggregate, short: &str| {
-        aggregate.column.short = short.to_owned().into();
-        aggregate
-    };
+    let (first, compared, all) = (of_epochs(scores), compared(scores), columns(scores));
     let mut aggregates = Vec::new();
-    let last = "last epoch";
+    // Without a short heading it is the title.
+    let mut add =
+        |of: &str, name: &str, (when, words): (When, &'static str), short: Option<&'static str>| {
+            if let Some(column) = all.iter().find(|column| column.name == of) {
+                let short = short.map_or_else(|| column.title.clone(), Text::from);
+                aggregates.push(Aggregate::new(column, name, when, words, short));
+            }
+        };
+    let last = (When::Last, "last epoch");
+    let best = (When::Best, "best epoch on validation");
+    let mean = (When::MeanOfLast5, "mean of last 5");
     // On a terminal there is room for one score in all ways, or for several in one.
-    let is_alone = compared(scores) == first;
-    if let Some(test) = find(&first.column(Part::Test)) {
-        for (name, when, words, alone) in [
-            ("last", When::Last, last, "last epoch"),
-            (
-                "best",
-                When::Best,
-                "best epoch on validation",
-                "best on validation",
-            ),
-            (
-                "mean_of_last_5",
-                When::MeanOfLast5,
-                "mean of last 5",
-                "mean of last 5",
-            ),
-        ] {
-            let shown = match (is_alone, when) {
-                (true, _) => alone,
-                (false, When::Last) => &test.title,
-                (false, _) => "",
-            };
-            aggregates.push(short(aggregate(test, name, when, words), shown));
-        }
-    }
-    let others = scores.iter().filter(|score| **score != first);
-    let mut rest = vec![(&first, Part::Validation)];
-    rest.extend(others.flat_map(|score| [(score, Part::Validation), (score, Part::Test)]));
-    for (score, part) in rest {
-        if let Some(column) = find(&score.column(part)) {
-            let shown = match (*score == first, part) {
-                (true, _) if is_alone => part.name(),
-                (false, Part::Test) => &column.title,
-                (false, _) if *score == compared(scores) => &column.title,
-                _ => "",
-            };
-            let name = name_of(scores, score, part);
-            aggregates.push(short(aggregate(column, &name, When::Last, last), shown));
-        }
+    let is_alone = compared == first;
+    let shown = |short| Some(if is_alone { short } else { "" });
+    let (test, validation) = (first.column(Part::Test), first.column(Part::Validation));
+    add(&test, "last", last, is_alone.then_some("last epoch"));
+    add(&test, "best", best, shown("best on validation"));
+    add(&test, "mean_of_last_5", mean, shown("mean of last 5"));
+    add(&validation, "validation", last, shown("validation"));
+    for score in scores.iter().filter(|score| **score != first) {
+        let (test, validation) = (score.column(Part::Test), score.column(Part::Validation));
+        let beside = (*score != compared).then_some("");
+        add(&validation, &validation, last, beside);
+        add(&test, &test, last, None);
     }
     for column in &all {
-        let is_there = aggregates
-            .iter()
-            .any(|aggregate| aggregate.of == column.name);
+        let is_there = aggregates.iter().any(|other| other.of == column.name);
         if column.over_seeds == OverSeeds::Nothing || is_there {
             continue;
         }
-        aggregates.push(match &column.score {
-            None => aggregate(column, &column.name, When::Last, last),
-            // Only the training values of scores are left.
-            Some(score) => {
-                let shown = if is_alone && *score == first.name {
-                    "train"
-                } else {
-                    ""
-                };
-                short(
-                    aggregate(column, &column.name, When::Last, "while learned"),
-                    shown,
-                )
-            }
-        });
+        // Only the training values of scores are left.
+        let (words, short) = match &column.score {
+            None => (last.1, column.short.clone()),
+            Some(score) if is_alone && *score == first.name => ("while learned", "train".into()),
+            Some(_) => ("while learned", Text::default()),
+        };
+        let name = &column.name;
+        aggregates.push(Aggregate::new(column, name, When::Last, words, short));
     }
     aggregates
 }
@@ -145,10 +119,8 @@ mod tests {
     use crate::score::Better;
 
     fn names(scores: &[Score]) -> Vec<String> {
-        let aggregates = aggregates(scores).into_iter();
-        aggregates
-            .map(|aggregate| aggregate.column.name.into_owned())
-            .collect()
+        let names = aggregates(scores).into_iter().map(|of| of.column.name);
+        names.map(Text::into_owned).collect()
     }
 
     #[test]
@@ -166,11 +138,11 @@ mod tests {
             names(std::slice::from_ref(&accuracy)),
             [&short[..], &rest].concat()
         );
-        let both = [accuracy.clone(), bleu.clone()];
+        let both = [accuracy, bleu];
         let bleus = ["validation_bleu", "test_bleu"];
         assert_eq!(names(&both), [&short[..], &bleus, &rest].concat());
-        assert_eq!(name_of(&both, &bleu, Part::Test), "test_bleu");
-        assert_eq!(name_of(&both, &accuracy, Part::Test), "last");
+        assert_eq!(compared_name(&both), "test_bleu");
+        assert_eq!(compared_name(&both[..1]), "last");
         let of_runs = aggregates(&both);
         let of_runs: Vec<String> = of_runs.iter().map(Aggregate::run_name).collect();
         let first = [

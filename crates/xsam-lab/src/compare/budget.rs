@@ -4,7 +4,7 @@
 //! takes about twice the time of a forward pass.
 
 use crate::error::Error;
-use crate::spec::{Spec, TaskSpec};
+use crate::spec::{Experiment, Spec, TaskSpec};
 
 /// What a forward pass is of a forward-backward pass.
 const FORWARD: f64 = 1.0 / 3.0;
@@ -33,15 +33,18 @@ impl Budget {
         budget
     }
 
-    /// The spec with as many epochs as come nearest to the budget, and its schedule stretched to them.
-    pub(super) fn stretched<S: TaskSpec>(&self, mut asked: Spec<S>) -> Result<Spec<S>, Error> {
-        let spec = asked.clone().resolved()?;
-        let before = spec.train.epochs;
-        let in_an_epoch = self.of_epochs(&spec, before) / before as f64;
+    /// The experiment with as many epochs as come nearest to the budget, and its schedule stretched to them.
+    pub(super) fn stretched<S: TaskSpec>(
+        &self,
+        experiment: Experiment<S>,
+    ) -> Result<Experiment<S>, Error> {
+        let before = experiment.spec.train.epochs;
+        let in_an_epoch = self.of_epochs(&experiment.spec, before) / before as f64;
         let epochs = (self.passes / in_an_epoch).round() as usize;
         if epochs <= before {
-            return Ok(asked);
+            return Ok(experiment);
         }
+        let Experiment { mut asked, spec } = experiment;
         asked.train.epochs = epochs;
         let ratio = epochs as f64 / before as f64;
         let schedule = &mut asked.schedule;
@@ -51,8 +54,7 @@ impl Budget {
             schedule.warmup_steps = Some(times(steps, ratio));
         }
         schedule.step_size = schedule.step_size.map(|size| times(size, ratio));
-        asked.clone().resolved()?;
-        Ok(asked)
+        Ok(Experiment::new(asked)?)
     }
 
     /// Passes of so many epochs.

@@ -20,21 +20,14 @@ pub(super) struct Checks<'a, S> {
     pub(super) shared: &'a Shared,
 }
 
-/// What was found.
-pub(super) struct Checked {
-    pub(super) data: Option<Fingerprint>,
-    /// Steps in an epoch, if they were counted.
-    pub(super) steps: Option<usize>,
-    pub(super) scores: Vec<Score>,
-}
-
 impl<S: TaskSpec> Visitor<S> for Checks<'_, S> {
-    type Output = Checked;
+    /// What the data are, the steps in an epoch, if they were counted, and what models are scored by.
+    type Output = (Option<Fingerprint>, Option<usize>, Vec<Score>);
 
-    fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Checked, Error> {
+    fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Self::Output, Error> {
         let mut data = None;
         for spec in self.specs {
-            let place = Place::new(spec.train.device, spec.train.precision)?;
+            let place = Place::of(spec)?;
             let setup = Setup::new(spec, &place, self.shared);
             if data.is_none() {
                 data = T::fingerprint(&setup)?;
@@ -43,17 +36,12 @@ impl<S: TaskSpec> Visitor<S> for Checks<'_, S> {
         }
         let steps = match self.specs.first() {
             Some(spec) if self.count_steps => {
-                let place = Place::new(spec.train.device, spec.train.precision)?;
-                let task = T::new(&Setup::new(spec, &place, self.shared))?;
-                Some(task.steps())
+                let place = Place::of(spec)?;
+                Some(T::new(&Setup::new(spec, &place, self.shared))?.steps())
             }
             _ => None,
         };
-        Ok(Checked {
-            data,
-            steps,
-            scores: T::scores(),
-        })
+        Ok((data, steps, T::scores()))
     }
 }
 
@@ -68,7 +56,7 @@ impl<S: TaskSpec> Visitor<S> for Finished<'_, S> {
     type Output = Option<Recorded>;
 
     fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Option<Recorded>, Error> {
-        let Self { job, data, terms } = self;
-        Recorded::finished::<T>(&job.directory, &job.spec, data, terms)
+        let (directory, spec) = (&self.job.directory, self.job.spec());
+        Recorded::finished::<T>(directory, spec, self.data, self.terms)
     }
 }

@@ -13,11 +13,10 @@ fn columns(name: &str) -> [String; 2] {
     [format!("{name}_mean"), format!("{name}_deviation")]
 }
 
-fn values(spread: Option<Spread>) -> [String; 2] {
-    [
-        exact(spread.map(|spread| spread.mean)),
-        exact(spread.map(|spread| spread.deviation)),
-    ]
+fn values(spread: Option<&Spread>) -> [String; 2] {
+    let mean = spread.map(|spread| spread.mean);
+    let deviation = spread.map(|spread| spread.deviation);
+    [mean, deviation].map(exact)
 }
 
 /// A line for each method: the table.
@@ -25,12 +24,11 @@ pub(super) fn methods(summary: &ComparisonSummary) -> String {
     let mut table = Csv::default();
     for (i, method) in summary.methods.iter().enumerate() {
         let test = method.test_against_first;
+        let rho = method.method.as_ref().and_then(|method| method.rho());
+        let epochs = method.epochs.map(|epochs| epochs as f64);
         let before = [
             ("label", method.label.clone()),
-            (
-                "rho",
-                exact(method.method.as_ref().and_then(|method| method.rho())),
-            ),
+            ("rho", exact(rho)),
             ("runs", method.runs.to_string()),
         ];
         let after = [
@@ -40,28 +38,19 @@ pub(super) fn methods(summary: &ComparisonSummary) -> String {
             ("search_passes", exact(method.search_passes)),
             ("passes", exact(method.passes)),
             ("seconds", exact(method.seconds)),
-            (
-                "epochs",
-                method.epochs.map_or_else(String::new, |n| n.to_string()),
-            ),
+            ("epochs", exact(epochs)),
             ("difference", exact(test.map(|test| test.difference))),
             ("t", exact(test.map(|test| test.t))),
             ("p", exact(test.map(|test| test.p))),
         ];
+        let aggregated = summary.columns.iter().map(|column| &*column.name);
         if i == 0 {
-            let names = summary
-                .columns
-                .iter()
-                .flat_map(|column| columns(&column.name));
             let name = |(name, _): &(&str, String)| (*name).to_owned();
-            let head = before.iter().map(name).chain(names);
+            let head = before.iter().map(name);
+            let head = head.chain(aggregated.clone().flat_map(columns));
             table.row(head.chain(after.iter().map(name)));
         }
-        let spread = |name: &str| values(method.spreads.get(name).copied());
-        let spreads = summary
-            .columns
-            .iter()
-            .flat_map(|column| spread(&column.name));
+        let spreads = aggregated.flat_map(|name| values(method.spreads.get(name)));
         let value = |(_, value)| value;
         let row = before.into_iter().map(value).chain(spreads);
         table.row(row.chain(after.into_iter().map(value)));
@@ -76,21 +65,14 @@ pub(super) fn runs<'a>(
 ) -> String {
     let aggregates = aggregates(scores);
     let names = aggregates.iter().map(|aggregate| aggregate.run_name());
-    let around = ["label", "seed", "seconds_per_epoch"].map(str::to_owned);
-    let [label, seed, seconds] = around;
+    let [label, seed, seconds] = ["label", "seed", "seconds_per_epoch"].map(str::to_owned);
     let mut table = Csv::with_head([label, seed].into_iter().chain(names).chain([seconds]));
     for (label, run) in done {
         let summary = &run.summary;
-        let before = [label.to_owned(), summary.seed.to_string()];
-        let values = aggregates
-            .iter()
-            .map(|aggregate| exact(aggregate.of(summary)));
-        table.row(
-            before
-                .into_iter()
-                .chain(values)
-                .chain([exact(summary.seconds_per_epoch)]),
-        );
+        let before = [label.to_owned(), summary.seed.to_string()].into_iter();
+        let values = aggregates.iter().map(|aggregate| aggregate.of(summary));
+        let values = values.chain([summary.seconds_per_epoch]).map(exact);
+        table.row(before.chain(values));
     }
     table.text()
 }
@@ -101,7 +83,7 @@ pub(super) fn tuning(tuning: &TuningSummary) -> String {
     let mut table = Csv::with_head(["label", "values", "runs", &mean, &deviation, "chosen"]);
     for method in &tuning.methods {
         for candidate in &method.candidates {
-            let [mean, deviation] = values(candidate.validation);
+            let [mean, deviation] = values(candidate.validation.as_ref());
             table.row([
                 method.label.clone(),
                 candidate.words.clone(),
@@ -121,11 +103,9 @@ mod tests {
 
     use super::*;
     use crate::compare::MethodSummary;
-    use crate::format::Format;
     use crate::metrics::Metrics;
-    use crate::summary::{RunSummary, Status};
+    use crate::summary::RunSummary;
     use crate::{csv_file, files};
-    use xsam::SgdOnlyConfig;
 
     fn summary(label: &str) -> ComparisonSummary {
         let run = |alpha: f64| {
@@ -139,23 +119,12 @@ mod tests {
         };
         let runs = [run(1.0), run(f64::NAN)];
         let mut summary = ComparisonSummary {
-            format: Format::default(),
-            status: Status::Finished,
-            failures: Vec::new(),
-            warnings: Vec::new(),
-            seeds: vec![0, 1],
-            equal_compute: false,
-            about: crate::spec::About::default(),
             scores: vec![Score::percent("accuracy", "")],
-            columns: Vec::new(),
-            tuning: None,
-            methods: vec![MethodSummary::new(
-                label.to_owned(),
-                Some(SgdOnlyConfig::new().into()),
-                Some(2),
-                Vec::new(),
-            )],
-            files: Vec::new(),
+            methods: vec![MethodSummary {
+                label: label.to_owned(),
+                ..MethodSummary::default()
+            }],
+            ..ComparisonSummary::default()
         };
         summary.aggregate(&[runs.iter().collect()]);
         summary

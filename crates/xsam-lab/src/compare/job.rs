@@ -4,7 +4,7 @@
 //! the end of the input ends it at once. Both sides write JSON, a value a line.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -17,12 +17,12 @@ use crate::files::Terms;
 use crate::json;
 use crate::lock::Lock;
 use crate::metrics::Metrics;
-use crate::place::check_device;
+use crate::place::Place;
 use crate::process::{order, watch};
 use crate::run::Run;
 use crate::score::Score;
 use crate::shared::Shared;
-use crate::spec::{About, Spec, TaskSpec};
+use crate::spec::{About, Experiment, Spec, TaskSpec};
 use crate::stop::StopSignal;
 use crate::summary::RunSummary;
 use crate::tasks::Tasks;
@@ -35,14 +35,20 @@ const REPORT_EVERY: Duration = Duration::from_millis(200);
 pub struct Job<S> {
     /// The label of its method, with the values of a candidate.
     pub label: String,
-    /// Its spec, as it is asked for.
-    pub spec: Spec<S>,
+    pub(super) experiment: Experiment<S>,
     /// Its directory.
     pub directory: PathBuf,
     /// Which of the methods that are compared.
     pub(super) entry: usize,
     /// Which of that method's candidates.
     pub(super) candidate: usize,
+}
+
+impl<S> Job<S> {
+    /// What its spec comes to.
+    pub fn spec(&self) -> &Spec<S> {
+        &self.experiment.spec
+    }
 }
 
 /// What the process of a run is told.
@@ -58,8 +64,8 @@ pub(super) struct Order<S> {
     pub(super) owner: Owner,
 }
 
-/// What a run that is made in another process tells.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// What a run that is made in another process tells: its [`Event`]s, as they are read from there.
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobEvent {
     /// It starts, or goes on.
@@ -118,71 +124,25 @@ pub fn serve<L: Tasks>(stop: &StopSignal) -> Result<RunSummary, Error> {
     watch(input, stop.clone());
 
     let _lock = Lock::share(&order.comparison)?;
-    let Order {
-        spec,
-        directory,
-        terms,
-        owner,
-        ..
-    } = order;
-    check_device(spec.train.device, spec.train.precision)?;
-    let run = Run::of_comparison::<L>(spec, &directory, terms, &owner, &Shared::default())?;
+    Place::of(&order.spec)?;
+    let (experiment, shared) = (Experiment::new(order.spec)?, Shared::default());
+    let (directory, terms) = (&order.directory, order.terms);
+    let run = Run::of_comparison::<L>(experiment, directory, terms, &order.owner, &shared)?;
     let mut told = Instant::now();
-    run.train(stop, &mut |event| match event {
-        Event::Started {
-            spec,
-            about,
-            scores,
-            done,
-            step,
-            steps,
-            ..
-        } => tell(&JobEvent::Started {
-            spec: Box::new(spec.clone()),
-            about: Box::new(about.clone()),
-            done,
-            step,
-            steps,
-            scores: scores.to_vec(),
-        }),
-        Event::Step { epoch, step, .. } => {
-            if told.elapsed() >= REPORT_EVERY {
-                told = Instant::now();
-                tell(&JobEvent::Step { epoch, step });
+    run.train(stop, &mut |event| {
+        if matches!(event, Event::Step { .. }) {
+            if told.elapsed() < REPORT_EVERY {
+                return;
             }
+            told = Instant::now();
         }
-        Event::Epoch(metrics) => tell(&JobEvent::Epoch(Box::new(metrics.clone()))),
-        Event::Restored {
-            reason,
-            epoch,
-            step,
-            lr_factor,
-        } => tell(&JobEvent::Restored {
-            reason: reason.to_owned(),
-            epoch,
-            step,
-            lr_factor,
-        }),
-        Event::Warning(warning) => tell(&JobEvent::Warning(warning.to_owned())),
-        Event::Ended(summary) => tell(&JobEvent::Ended(Box::new(summary.clone()))),
+        tell(&event);
     })
 }
 
 /// Whoever does not listen any more is gone, which `watch` notices.
-fn tell(event: &JobEvent) {
+fn tell(event: &Event<'_>) {
     if let Ok(line) = json::line(event) {
         let _ = writeln!(io::stdout().lock(), "{line}");
-    }
-}
-
-impl<S: TaskSpec> Order<S> {
-    pub(super) fn new(job: &Job<S>, terms: Terms, comparison: &Path, owner: &Owner) -> Self {
-        Self {
-            spec: job.spec.clone(),
-            directory: job.directory.clone(),
-            terms,
-            comparison: comparison.to_owned(),
-            owner: owner.clone(),
-        }
     }
 }

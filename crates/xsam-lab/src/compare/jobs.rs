@@ -1,47 +1,33 @@
 //! Which runs a comparison has, and where.
 
+use std::ops::Range;
+
 use super::{Comparison, Job, TuningSummary};
 use crate::error::Error;
 use crate::layout;
-use crate::spec::{Candidate, CompareEntry, Spec};
+use crate::spec::CompareEntry;
 use crate::tasks::Tasks;
 
 impl<L: Tasks> Comparison<L> {
     /// How many runs there are, those that hyper-parameters are chosen by included.
     pub fn runs(&self) -> usize {
-        let tuned = |entry: &&CompareEntry<L::Spec>| entry.candidates.len() > 1;
-        let runs =
-            |entry: &CompareEntry<L::Spec>| entry.candidates.len() * self.seeds_to_tune.len();
-        let tried: usize = self.entries.iter().filter(tuned).map(runs).sum();
+        let candidates = self.entries.iter().map(|entry| entry.candidates.len());
+        let tuned: Vec<usize> = candidates.filter(|count| *count > 1).collect();
+        let tried = tuned.iter().sum::<usize>() * self.seeds_to_tune.len();
         let reused = self.seeds.iter().filter(|s| self.seeds_to_tune.contains(s));
-        let reused = reused.count() * self.entries.iter().filter(tuned).count();
-        tried + self.entries.len() * self.seeds.len() - reused
+        tried + self.entries.len() * self.seeds.len() - reused.count() * tuned.len()
     }
 
-    /// The runs of all candidates of the methods that have several.
-    pub(super) fn candidates(&self) -> Result<Vec<Job<L::Spec>>, Error> {
-        let mut jobs = Vec::new();
-        for &seed in &self.seeds_to_tune {
-            for (m, entry) in self.entries.iter().enumerate() {
-                for c in 0..entry.candidates.len() {
-                    if entry.candidates.len() > 1 {
-                        jobs.push(self.job(m, c, seed)?);
-                    }
-                }
-            }
-        }
-        Ok(jobs)
-    }
-
-    /// The runs that are compared, of the candidates that were chosen.
-    pub(super) fn compared(
+    /// The runs from these seeds of the candidates that are `chosen` of each method.
+    pub(super) fn jobs(
         &self,
-        tuning: Option<&TuningSummary>,
+        seeds: &[u64],
+        chosen: impl Fn(&CompareEntry<L::Spec>) -> Range<usize>,
     ) -> Result<Vec<Job<L::Spec>>, Error> {
         let mut jobs = Vec::new();
-        for &seed in &self.seeds {
+        for &seed in seeds {
             for (m, entry) in self.entries.iter().enumerate() {
-                if let Some(c) = choice(tuning, entry) {
+                for c in chosen(entry) {
                     jobs.push(self.job(m, c, seed)?);
                 }
             }
@@ -54,38 +40,27 @@ impl<L: Tasks> Comparison<L> {
         let candidate = &entry.candidates[c];
         // A run that a choice was made by is not made again to be compared.
         let tuned = entry.candidates.len() > 1 && self.seeds_to_tune.contains(&seed);
-        let (label, folder) = match tuned {
+        let own = &entry.label;
+        let (label, folder, suffix) = match tuned {
             true => (
-                format!("{} with {}", entry.label, candidate.words()),
+                format!("{own} with {}", candidate.words()),
                 self.directory.join(layout::TUNE),
+                candidate.suffix(),
             ),
-            false => (entry.label.clone(), self.directory.clone()),
+            false => (own.clone(), self.directory.clone(), String::new()),
         };
-        let suffix = if tuned {
-            candidate.suffix()
-        } else {
-            String::new()
-        };
+        let experiment = candidate.run(seed);
         Ok(Job {
+            directory: folder.join(format!("{own}{suffix}-seed{seed}")),
             label,
-            spec: self.spec(candidate, seed)?,
-            directory: folder.join(format!("{}{suffix}-seed{seed}", entry.label)),
+            // With the epochs that it is to have.
+            experiment: match &self.budget {
+                Some(budget) => budget.stretched(experiment)?,
+                None => experiment,
+            },
             entry: m,
             candidate: c,
         })
-    }
-
-    /// The run of a candidate, as it is asked for, with the epochs that it is to have.
-    pub(super) fn spec(
-        &self,
-        candidate: &Candidate<L::Spec>,
-        seed: u64,
-    ) -> Result<Spec<L::Spec>, Error> {
-        let spec = candidate.run(seed);
-        match &self.budget {
-            Some(budget) => budget.stretched(spec),
-            None => Ok(spec),
-        }
     }
 }
 

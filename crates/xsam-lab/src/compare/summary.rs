@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::aggregate::{Aggregate, aggregates, name_of};
+use super::aggregate::{Aggregate, aggregates, compared_name};
 use super::budget::passes;
 use super::jobs::choice;
-use super::{Comparison, TuningSummary, of_method};
+use super::{Comparison, TuningSummary};
 use crate::columns::Column;
 use crate::error::Error;
 use crate::files;
@@ -22,7 +22,7 @@ use crate::summary::{Recorded, RunSummary, Status};
 use crate::tasks::Tasks;
 
 /// The outcome of a comparison, as in `compare.json`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct ComparisonSummary {
     /// The format of the file.
     pub format: Format,
@@ -54,14 +54,13 @@ pub struct ComparisonSummary {
 }
 
 /// A row of the table: a method over all seeds.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MethodSummary {
     /// Its label.
     pub label: String,
     /// The method, with the values that were chosen for it; none before they are.
     pub method: Option<MethodSpec>,
     /// Epochs of a run; none before its hyper-parameters are chosen.
-    #[serde(default)]
     pub epochs: Option<usize>,
     /// Directories of its runs, within that of the comparison; none before its hyper-parameters are chosen.
     #[serde(default)]
@@ -74,32 +73,24 @@ pub struct MethodSummary {
     pub warnings: Vec<RunWarnings>,
     /// Whether what it is compared by, on the test data after the last epoch, differs from the first method's from the
     /// same seeds.
-    #[serde(default)]
     pub test_against_first: Option<PairedTest>,
     /// Mean and deviation over the seeds, by the names of the comparison's [`columns`](ComparisonSummary::columns); of
     /// those that a run has.
     #[serde(default)]
     pub spreads: BTreeMap<String, Spread>,
     /// Median time for the steps of an epoch.
-    #[serde(default)]
     pub seconds_per_epoch: Option<f64>,
     /// That time in relation to the first method's.
-    #[serde(default)]
     pub time_ratio: Option<f64>,
     /// Time for the steps of a run, in seconds: mean over the seeds.
-    #[serde(default)]
     pub seconds: Option<f64>,
     /// The most memory that the process of a run had, in 10^6 bytes: mean over the seeds.
-    #[serde(default)]
     pub peak_mb: Option<f64>,
     /// Forward-backward passes of a run.
-    #[serde(default)]
     pub gradient_passes: Option<f64>,
     /// Forward passes of its searches.
-    #[serde(default)]
     pub search_passes: Option<f64>,
     /// What a run costs in forward-backward passes: a forward pass of a search counts as a third of one.
-    #[serde(default)]
     pub passes: Option<f64>,
 }
 
@@ -112,13 +103,47 @@ pub struct RunWarnings {
     pub warnings: Vec<String>,
 }
 
-impl RunWarnings {
-    fn of(run: &RunSummary) -> Option<Self> {
-        let RunSummary { seed, warnings, .. } = run;
-        (!warnings.is_empty()).then(|| Self {
-            seed: *seed,
-            warnings: warnings.clone(),
-        })
+impl<L: Tasks> Comparison<L> {
+    pub(super) fn summary(
+        &self,
+        status: Status,
+        tuning: Option<TuningSummary>,
+        done: &[(usize, Recorded)],
+    ) -> Result<ComparisonSummary, Error> {
+        let mut methods = Vec::new();
+        for (m, entry) in self.entries.iter().enumerate() {
+            let mut method = MethodSummary {
+                label: entry.label.clone(),
+                ..MethodSummary::default()
+            };
+            if let Some(c) = choice(tuning.as_ref(), entry) {
+                for &seed in &self.seeds {
+                    let job = self.job(m, c, seed)?;
+                    let within = job.directory.strip_prefix(&self.directory);
+                    let folder = within.unwrap_or(&job.directory).to_owned();
+                    method.folders.push(folder);
+                    method.epochs = Some(job.spec().train.epochs);
+                    method.method = Some(job.experiment.spec.method);
+                }
+            }
+            methods.push(method);
+        }
+        let mut summary = ComparisonSummary {
+            status,
+            seeds: self.seeds.clone(),
+            equal_compute: self.budget.is_some(),
+            about: self.about.clone(),
+            scores: self.scores.clone(),
+            tuning,
+            methods,
+            ..ComparisonSummary::default()
+        };
+        let runs = (0..self.entries.len()).map(|m| {
+            let of_method = done.iter().filter(|(method, _)| *method == m);
+            of_method.map(|(_, run)| &run.summary).collect()
+        });
+        summary.aggregate(&runs.collect::<Vec<_>>());
+        Ok(summary)
     }
 }
 
@@ -132,59 +157,7 @@ impl ComparisonSummary {
         let text = json::pretty(self).map_err(|e| Error::damaged(&path, e))?;
         files::write(&path, &text)
     }
-}
 
-impl<L: Tasks> Comparison<L> {
-    pub(super) fn summary(
-        &self,
-        status: Status,
-        tuning: Option<TuningSummary>,
-        done: &[(usize, Recorded)],
-    ) -> Result<ComparisonSummary, Error> {
-        let mut methods = Vec::new();
-        for (m, entry) in self.entries.iter().enumerate() {
-            let (mut spec, mut folders) = (None, Vec::new());
-            if let Some(c) = choice(tuning.as_ref(), entry) {
-                let asked = self.spec(&entry.candidates[c], self.seeds[0])?;
-                spec = Some(asked.resolved()?);
-                for &seed in &self.seeds {
-                    let directory = self.job(m, c, seed)?.directory;
-                    let within = directory.strip_prefix(&self.directory);
-                    folders.push(within.unwrap_or(&directory).to_owned());
-                }
-            }
-            let epochs = spec.as_ref().map(|spec| spec.train.epochs);
-            let method = spec.map(|spec| spec.method);
-            methods.push(MethodSummary::new(
-                entry.label.clone(),
-                method,
-                epochs,
-                folders,
-            ));
-        }
-        let mut summary = ComparisonSummary {
-            format: Format::default(),
-            status,
-            seeds: self.seeds.clone(),
-            equal_compute: self.budget.is_some(),
-            about: self.about.clone(),
-            scores: self.scores.clone(),
-            columns: Vec::new(),
-            tuning,
-            methods,
-            failures: Vec::new(),
-            warnings: Vec::new(),
-            files: Vec::new(),
-        };
-        let runs = |m: usize| of_method(done, m).into_iter().map(|run| &run.summary);
-        let runs: Vec<Vec<&RunSummary>> =
-            (0..self.entries.len()).map(|m| runs(m).collect()).collect();
-        summary.aggregate(&runs);
-        Ok(summary)
-    }
-}
-
-impl ComparisonSummary {
     /// Reads `compare.json`.
     ///
     /// # Errors
@@ -203,7 +176,7 @@ impl ComparisonSummary {
         let first = self
             .methods
             .first()
-            .and_then(|method| method.seconds_per_epoch);
+            .and_then(|first| first.seconds_per_epoch);
         for (m, method) in self.methods.iter_mut().enumerate() {
             let seconds = method.seconds_per_epoch;
             method.time_ratio = seconds.zip(first).map(|(seconds, first)| seconds / first);
@@ -213,38 +186,37 @@ impl ComparisonSummary {
                 paired_t_test(&first, &second)
             });
         }
-        self.columns = aggregates
-            .into_iter()
-            .map(|aggregate| aggregate.column)
-            .collect();
+        let columns = aggregates.into_iter().map(|aggregate| aggregate.column);
+        self.columns = columns.collect();
     }
 
     /// A sentence for each mean over the seeds that is not finite, and whether the runs warn of the column themselves.
     pub fn odd_means(&self) -> Vec<(String, bool)> {
-        let of_method = |method: &MethodSummary| -> Vec<(String, bool)> {
-            let warned = |name: &str| {
-                let mut warnings = method.warnings.iter().flat_map(|run| &run.warnings);
-                warnings.any(|warning| warning.contains(&format!(" {name} is ")))
-            };
-            let means = method
-                .spreads
-                .iter()
-                .map(|(name, spread)| (name, spread.mean));
-            let told = means.filter(|(_, mean)| !mean.is_finite()).map(|(name, mean)| {
-                let label = &method.label;
-                let sentence = format!(
-                    "{label}: {name} is not finite in every run, its mean over the seeds is {mean}"
-                );
-                (sentence, warned(name))
-            });
-            told.collect()
-        };
-        self.methods.iter().flat_map(of_method).collect()
+        let mut odd = Vec::new();
+        for MethodSummary {
+            label,
+            spreads,
+            warnings,
+            ..
+        } in &self.methods
+        {
+            for (name, Spread { mean, .. }) in spreads {
+                if !mean.is_finite() {
+                    let sentence = format!(
+                        "{label}: {name} is not finite in every run, its mean over the seeds is {mean}"
+                    );
+                    let mut warnings = warnings.iter().flat_map(|run| &run.warnings);
+                    let told = format!(" {name} is ");
+                    odd.push((sentence, warnings.any(|warning| warning.contains(&told))));
+                }
+            }
+        }
+        odd
     }
 
     /// The column of the score that methods are compared by, after the last epoch.
     pub fn compared(&self) -> Option<&Column> {
-        let name = name_of(&self.scores, &compared(&self.scores), Part::Test);
+        let name = compared_name(&self.scores);
         self.columns.iter().find(|column| column.name == name)
     }
 }
@@ -256,38 +228,17 @@ fn by_seed(runs: &[&RunSummary], column: &str) -> impl Iterator<Item = (u64, f64
 }
 
 impl MethodSummary {
-    /// Of a method without runs.
-    pub(super) fn new(
-        label: String,
-        method: Option<MethodSpec>,
-        epochs: Option<usize>,
-        folders: Vec<PathBuf>,
-    ) -> Self {
-        Self {
-            label,
-            method,
-            epochs,
-            folders,
-            runs: 0,
-            warnings: Vec::new(),
-            test_against_first: None,
-            spreads: BTreeMap::new(),
-            seconds_per_epoch: None,
-            time_ratio: None,
-            seconds: None,
-            peak_mb: None,
-            gradient_passes: None,
-            search_passes: None,
-            passes: None,
-        }
-    }
-
     /// Fills in what follows from its finished runs.
     fn aggregate(&mut self, aggregates: &[Aggregate], runs: &[&RunSummary]) {
         let of_run =
             |value: fn(&RunSummary) -> Option<f64>| mean(runs.iter().filter_map(|run| value(run)));
         self.runs = runs.len();
-        self.warnings = runs.iter().filter_map(|run| RunWarnings::of(run)).collect();
+        let warned = runs.iter().filter(|run| !run.warnings.is_empty());
+        let warnings = warned.map(|run| RunWarnings {
+            seed: run.seed,
+            warnings: run.warnings.clone(),
+        });
+        self.warnings = warnings.collect();
         let spreads = aggregates.iter().filter_map(|aggregate| {
             let values = runs.iter().filter_map(|run| aggregate.of(run));
             Some((aggregate.column.name.to_string(), Spread::of(values)?))

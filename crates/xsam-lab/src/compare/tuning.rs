@@ -57,7 +57,7 @@ pub(super) type Tried = BTreeMap<(usize, usize), Vec<Recorded>>;
 pub(super) fn summary<S: TaskSpec>(
     entries: &[CompareEntry<S>],
     seeds: &[u64],
-    score: &Score,
+    score: Score,
     tried: &Tried,
     complete: bool,
 ) -> TuningSummary {
@@ -68,7 +68,7 @@ pub(super) fn summary<S: TaskSpec>(
         if entry.candidates.len() == 1 && first.values.is_empty() && entry.omitted.is_empty() {
             continue;
         }
-        let mut best: Option<(usize, f64)> = None;
+        let mut best = (None, f64::NAN);
         let mut candidates = Vec::new();
         for (c, candidate) in entry.candidates.iter().enumerate() {
             let runs = tried.get(&(m, c)).map_or(&[][..], Vec::as_slice);
@@ -77,11 +77,9 @@ pub(super) fn summary<S: TaskSpec>(
             let all = values.len() == seeds.len();
             let validation = Spread::of(values);
             if let Some(Spread { mean, .. }) = validation.filter(|_| all)
-                && score
-                    .better
-                    .beats(mean, best.map_or(f64::NAN, |(_, best)| best))
+                && score.better.beats(mean, best.1)
             {
-                best = Some((c, mean));
+                best = (Some(c), mean);
             }
             candidates.push(CandidateSummary {
                 values: candidate.values.iter().cloned().collect(),
@@ -93,7 +91,7 @@ pub(super) fn summary<S: TaskSpec>(
         }
         let chosen = match candidates.len() {
             1 => Some(0),
-            _ => best.filter(|_| complete).map(|(c, _)| c),
+            _ => best.0.filter(|_| complete),
         };
         if let Some(c) = chosen {
             candidates[c].chosen = true;
@@ -105,7 +103,7 @@ pub(super) fn summary<S: TaskSpec>(
         });
     }
     TuningSummary {
-        score: score.clone(),
+        score,
         seeds: seeds.to_vec(),
         methods,
     }
@@ -158,7 +156,7 @@ mod tests {
             .collect();
         for (better, chosen) in [(Better::Lower, 2), (Better::Higher, 1)] {
             let score = Score::new("perplexity", better, "");
-            let summary = summary(&entries, &[0, 1], &score, &tried, true);
+            let summary = summary(&entries, &[0, 1], score, &tried, true);
             assert_eq!(summary.choice("sam"), Some(chosen), "{better:?}");
             assert_eq!(
                 summary.methods[0].candidates[1].validation.unwrap().mean,

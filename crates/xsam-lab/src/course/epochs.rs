@@ -1,11 +1,11 @@
 //! From epoch to epoch, and back where a run has diverged.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::module::Module;
 use xsam::StepError;
 
-use super::initial::initial;
+use super::initial;
 use super::state::State;
 use crate::checkpoint::Position;
 use crate::columns::{self, columns};
@@ -82,14 +82,13 @@ impl<S: TaskSpec> State<S> {
         if first == 0 {
             self.optim.start_epoch();
         }
-        let mut waited = Duration::ZERO;
         let mut batches = watch.batches(task, epoch, first)?;
         for i in first.. {
             let start = Instant::now();
             let Some(batch) = batches.next() else {
                 break;
             };
-            let batch = batch?;
+            let (batch, waited) = (batch?, start.elapsed());
             if stop.is_set() {
                 return Ok((model, Ended::Stopped));
             }
@@ -126,9 +125,8 @@ impl<S: TaskSpec> State<S> {
                 report: &step.report,
                 lr,
                 seconds: took.as_secs_f64(),
-                waited: (batches.waited() - waited).as_secs_f64(),
+                waited: waited.as_secs_f64(),
             };
-            waited = batches.waited();
             self.position.sums.add(&measured, &step.tally);
             self.stepping += took;
             self.last = Some([step.report.loss, step.report.grad_norm, lr]);
@@ -185,22 +183,17 @@ impl<S: TaskSpec> State<S> {
         }
         let start = Instant::now();
         let sums = std::mem::take(&mut self.position.sums);
-        let mut row = sums.metrics(epoch, &self.scores, scores.as_ref());
+        let columns = columns(&self.outcome.scores);
+        let mut row = sums.metrics(epoch, &self.outcome.scores, scores.as_ref());
         sharpness.set(&mut row);
-        self.logs
-            .epoch(epoch * self.steps, self.steps, &columns(&self.scores), &row)?;
+        let (steps, all) = (self.steps, epoch * self.steps);
+        self.logs.epoch(all, steps, &columns, &row)?;
         listener(Event::Epoch(&row));
         self.position.rows.push(row);
-        let columns = columns(&self.scores);
         self.warn(Metrics::warning(&columns, &self.position.rows), listener);
         self.position.step = 0;
-        let is_best = self.best() == Some(epoch);
-        if is_best
-            || self
-                .spec
-                .train
-                .is_due(self.spec.train.checkpoint_every, epoch)
-        {
+        let train = &self.spec.train;
+        if train.is_due(train.checkpoint_every, epoch) || self.best() == Some(epoch) {
             self.save(model)?;
         }
         self.write(Status::Running, None)?;
@@ -244,7 +237,7 @@ impl<S: TaskSpec> State<S> {
                 initial(task, &self.spec, &self.place, Some(self.directory()))?.0
             }
         };
-        self.position.data.clone_from(&self.data);
+        self.position.data.clone_from(&self.outcome.data);
         self.saved = checkpoint::latest(self.directory())?.map(|(place, _)| place);
         self.logs = Logs::open(self.directory(), &self.position.logs)?;
         self.position.lr_factor = lr_factor * LR_AFTER_DIVERGENCE;

@@ -6,23 +6,19 @@ use std::time::Duration;
 use burn::module::Module;
 use xsam::{SharpnessAware, StepError};
 
-use crate::back_end::describe;
 use crate::checkpoint;
 use crate::checkpoint::{Position, Reached};
 use crate::columns::{self, columns};
-use crate::error::{BeforeFailure, Error};
+use crate::error::Error;
 use crate::event::{Event, Listener};
 use crate::files;
-use crate::fingerprint::Fingerprint;
 use crate::layout;
 use crate::log::Logs;
 use crate::metrics::Metrics;
 use crate::output::Output;
 use crate::place::Place;
-use crate::score::Score;
 use crate::spec::{Spec, TaskSpec};
 use crate::summary::{RunSummary, Status, best};
-use crate::task::Facts;
 
 /// All of a run but its task and the model, which is handed from step to step: a second handle on it would keep the
 /// old weights until the new ones are written, and the base optimizer from working in place.
@@ -34,12 +30,10 @@ pub(super) struct State<S> {
     pub(super) spec: Spec<S>,
     pub(super) output: Output,
     pub(super) place: Place,
-    pub(super) data: Option<Fingerprint>,
-    pub(super) scores: Vec<Score>,
+    /// What its outcome says from the start on.
+    pub(super) outcome: RunSummary,
     /// Steps in an epoch.
     pub(super) steps: usize,
-    pub(super) parameters: usize,
-    pub(super) facts: Facts,
     /// Warnings from before the first step, which nobody has heard yet.
     pub(super) unsaid: Vec<String>,
     pub(super) optim: SharpnessAware,
@@ -107,20 +101,26 @@ impl<S: TaskSpec> State<S> {
 
     /// The best epoch so far.
     pub(super) fn best(&self) -> Option<usize> {
-        best(&self.position.rows, &self.scores).map(|row| row.epoch)
+        best(&self.position.rows, &self.outcome.scores).map(|row| row.epoch)
     }
 
     /// The error of a step, with what was before it.
     pub(super) fn failure(&self, epoch: usize, step: usize, source: StepError) -> Error {
-        let latest = checkpoint::latest(self.directory()).ok().flatten();
+        let mut before = String::new();
+        if let Some([loss, norm, lr]) = self.last {
+            before = format!(
+                "; in the step before, the loss was {loss:.4}, the norm of the gradient {norm:.4}, and the learning \
+                 rate {lr}"
+            );
+        }
+        if let Ok(Some((_, path))) = checkpoint::latest(self.directory()) {
+            before.push_str(&format!("; the latest checkpoint is {}", path.display()));
+        }
         Error::Step {
             epoch,
             step,
             source,
-            before: BeforeFailure {
-                step: self.last,
-                checkpoint: latest.map(|(_, path)| path),
-            },
+            before,
         }
     }
 
@@ -131,24 +131,13 @@ impl<S: TaskSpec> State<S> {
             status,
             error,
             warnings: self.position.warnings.clone(),
-            method: self.optim.method().to_owned(),
-            seed: self.spec.train.seed,
-            scores: self.scores.clone(),
-            parameters: self.parameters,
-            kernels: describe(self.spec.train.device, self.spec.train.kernels),
-            facts: self.facts.clone(),
-            data: self.data.clone(),
             bookkeeping_share: share.is_finite().then_some(share),
             restored: self.position.restored,
-            spec: Some(self.spec.to_table()?),
-            about: self.spec.about(),
-            ..RunSummary::default()
+            ..self.outcome.clone()
         };
         let summary = summary.with_rows(rows);
-        files::write_again(
-            &self.directory().join(layout::METRICS),
-            &Metrics::csv(&columns(&self.scores), rows),
-        )?;
+        let metrics = Metrics::csv(&columns(&summary.scores), rows);
+        files::write_again(&self.directory().join(layout::METRICS), &metrics)?;
         summary.write(self.directory())?;
         Ok(summary)
     }

@@ -9,7 +9,7 @@ use super::cost::{Change, Cost};
 use super::{MethodPlan, Plan};
 use crate::error::Error;
 use crate::json;
-use crate::spec::{Spec, SpecError, TaskSpec};
+use crate::spec::{Experiment, Spec, SpecError, TaskSpec};
 
 /// Fields of a spec that may differ from machine to machine, besides what its task says.
 const OF_THE_MACHINE: [&str; 2] = ["train.device", "train.kernels"];
@@ -33,18 +33,18 @@ pub(super) fn read(path: &Path) -> Result<Plan, Error> {
 
 /// Checks that the other plan has one of the methods at least, and that those it has are of the same experiment.
 pub(super) fn same_experiment<S: TaskSpec>(
-    methods: &[(String, Spec<S>)],
+    methods: &[(String, Experiment<S>)],
     there: &Plan,
 ) -> Result<(), SpecError> {
     let refused = |message: String| Err(SpecError::new("against", message));
     let mut found = false;
-    for (label, spec) in methods {
+    for (label, experiment) in methods {
         let Some(there) = there.method(label) else {
             continue;
         };
         found = true;
-        let was = Spec::from_table(there.spec.clone())?;
-        let differences = was.resolved()?.differences(&spec.clone().resolved()?)?;
+        let was = Spec::try_from(there.spec.clone())?;
+        let differences = was.resolved()?.differences(&experiment.spec)?;
         let mut free = OF_THE_MACHINE.to_vec();
         free.extend(S::PLACES.iter().chain(S::FREE));
         let differs = differences

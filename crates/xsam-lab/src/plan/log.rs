@@ -2,7 +2,8 @@
 //! does.
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
+use std::iter;
+use std::time::Instant;
 
 use burn::tensor::Tensor;
 use xsam::StepReport;
@@ -204,13 +205,19 @@ impl<T: Task> Watch<T> for RefCell<Log> {
         task: &'a T,
         epoch: usize,
         first: usize,
-    ) -> Result<Box<dyn Batches<T::Batch> + 'a>, TaskError> {
+    ) -> Result<Batches<'a, T::Batch>, TaskError> {
         self.borrow_mut().begin_epoch();
-        Ok(Box::new(First {
-            batches: task.batches(epoch, first)?,
-            task,
-            log: self,
-        }))
+        let mut batches = task.batches(epoch, first)?;
+        Ok(Box::new(iter::from_fn(move || {
+            if self.borrow().epoch_is_enough() {
+                return None;
+            }
+            let batch = batches.next()?;
+            if let Ok(batch) = &batch {
+                self.borrow_mut().receive(task.size(batch));
+            }
+            Some(batch)
+        })))
     }
 
     fn loss(
@@ -274,33 +281,5 @@ impl<T: Task> Watch<T> for RefCell<Log> {
             log.probing += probing;
         }
         Ok(Some(Reading::default()))
-    }
-}
-
-/// The batches of an epoch until its steps are enough.
-struct First<'a, T: Task> {
-    batches: Box<dyn Batches<T::Batch> + 'a>,
-    task: &'a T,
-    log: &'a RefCell<Log>,
-}
-
-impl<T: Task> Iterator for First<'_, T> {
-    type Item = Result<T::Batch, TaskError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.log.borrow().epoch_is_enough() {
-            return None;
-        }
-        let batch = self.batches.next()?;
-        if let Ok(batch) = &batch {
-            self.log.borrow_mut().receive(self.task.size(batch));
-        }
-        Some(batch)
-    }
-}
-
-impl<T: Task> Batches<T::Batch> for First<'_, T> {
-    fn waited(&self) -> Duration {
-        self.batches.waited()
     }
 }

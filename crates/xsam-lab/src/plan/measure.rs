@@ -20,7 +20,7 @@ use crate::passes::Parts;
 use crate::place::Place;
 use crate::setup::Setup;
 use crate::shared::Shared;
-use crate::spec::{Spec, SpecError, TaskSpec, edited};
+use crate::spec::{Experiment, Spec, SpecError, TaskSpec, edited};
 use crate::start::Start;
 use crate::stop::StopSignal;
 use crate::task::Task;
@@ -129,12 +129,12 @@ impl<S: TaskSpec> Visitor<S> for Measuring<'_, S> {
             Event::Epoch(_) if log.borrow().is_enough() => stop.stop(),
             _ => {}
         };
-        let spec = measured(spec)?;
+        let experiment = Experiment::new(measured(spec)?)?;
         let owner = Owner::this_process();
         // Whoever has ordered it has the directory above.
         let output = Output::of_run(directory, Existing::Refuse, &owner, true)?;
-        let start = Start::find(output, &spec)?;
-        let course = Course::new(spec, task, place, start)?;
+        let start = Start::find(output, &experiment.spec)?;
+        let course = Course::new(experiment, task, place, start)?;
         let summary = course.watched(&log, &stop, &mut listener)?;
 
         let log = log.into_inner();

@@ -24,7 +24,7 @@ pub use timing::Timing;
 use crate::error::Error;
 use crate::method::check_ascent_steps;
 use crate::place::check_device;
-use crate::spec::{About, Compare, Spec, SpecError, TaskSpec};
+use crate::spec::{About, Compare, Experiment, Spec, SpecError, TaskSpec};
 use crate::stop::StopSignal;
 use crate::tasks::Tasks;
 
@@ -138,7 +138,7 @@ impl PlanSpec {
         &self,
         spec: &Spec<S>,
         compare: &Compare,
-    ) -> Result<Vec<(String, Spec<S>)>, SpecError> {
+    ) -> Result<Vec<(String, Experiment<S>)>, SpecError> {
         let mut compare = compare.clone();
         if !self.ascent_steps.is_empty() {
             compare.ascent_steps.clone_from(&self.ascent_steps);
@@ -150,8 +150,8 @@ impl PlanSpec {
             error
         });
         let entries = entries?.into_iter();
-        let planned =
-            entries.filter_map(|entry| Some((entry.label, entry.specs.into_iter().next()?)));
+        let seed = compare.seeds[0];
+        let planned = entries.map(|entry| (entry.label, entry.candidates[0].run(seed)));
         Ok(planned.collect())
     }
 }
@@ -184,12 +184,13 @@ pub fn plan<L: Tasks>(
     scratch::sweep(&std::env::temp_dir());
     let load = load();
     let mut measured = Vec::new();
-    for (label, spec) in methods {
+    for (label, experiment) in methods {
         listener(&label);
-        let Some(found) = child::ordered(program, &label, &spec, how.steps, stop)? else {
+        let asked = &experiment.asked;
+        let Some(found) = child::ordered(program, &label, asked, how.steps, stop)? else {
             return Ok(None);
         };
-        measured.push((label, spec, found));
+        measured.push((label, experiment, found));
     }
     let mut plan = Plan::new(how, compare.seeds.len(), measured)?;
     plan.load = load;
@@ -203,20 +204,20 @@ impl Plan {
     fn new<S: TaskSpec>(
         how: &PlanSpec,
         seeds: usize,
-        measured: Vec<(String, Spec<S>, Measurement)>,
+        measured: Vec<(String, Experiment<S>, Measurement)>,
     ) -> Result<Self, SpecError> {
         let runs = how.runs_per_year;
         let mut methods: Vec<MethodPlan> = Vec::with_capacity(measured.len());
-        for (label, spec, measured) in measured {
-            let counts = Counts::of(&spec.clone().resolved()?, measured.steps_per_epoch);
+        for (label, Experiment { asked, spec }, measured) in measured {
+            let counts = Counts::of(&spec, measured.steps_per_epoch);
             let estimate = Estimate::of(&measured, &counts);
             let run = Cost::of(estimate.total_s / 3600.0, how.price_per_hour);
             let first = methods.first();
             let change = first.map(|first| Change::of(first.run, run, runs));
             methods.push(MethodPlan {
                 label,
-                about: spec.clone().resolved()?.about(),
-                spec: spec.to_table()?,
+                about: spec.about(),
+                spec: asked.to_table()?,
                 measured,
                 counts,
                 estimate,

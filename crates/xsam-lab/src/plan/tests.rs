@@ -3,18 +3,18 @@
 use super::against::{beside, read, same_experiment};
 use super::estimate::tests::{measurement, timing};
 use super::*;
-use crate::toy::{NoTask, Spec, parsed};
+use crate::toy::{NoTask, parsed};
 
 fn planned(how: &PlanSpec, settings: &[&str]) -> Plan {
     let (spec, compare) = parsed(settings);
     let methods = how.methods(&spec, &compare).unwrap();
-    let of_method = |(label, spec): (String, Spec)| {
+    let of_method = |(label, experiment): (String, Experiment<_>)| {
         let mut measured = measurement();
-        if spec.method.name() == "sgd" {
+        if experiment.spec.method.name() == "sgd" {
             measured.step = timing(1.0);
             measured.search = None;
         }
-        (label, spec, measured)
+        (label, experiment, measured)
     };
     Plan::new(
         how,

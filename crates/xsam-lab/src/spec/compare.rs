@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::fields::expect_table;
-use super::list::{distinct, list, not_empty};
+use super::fields::{check_filled, distinct, expect_table, fields_at, of_fields, unknown};
 use super::tune::{Candidate, Tune};
-use super::{MethodSpec, Spec, SpecError, TaskSpec, method, overrides};
+use super::{Experiment, Spec, SpecError, TaskSpec, check_seed, label, method};
 
 /// Runs of a comparison, those that hyper-parameters are chosen by left aside.
 const MOST_RUNS: usize = 100_000;
@@ -28,7 +28,8 @@ const MOST_RUNS: usize = 100_000;
 /// ```
 ///
 /// Its other fields are those of this struct; [`Tune`] is its section `[compare.tune]`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Compare {
     /// Labels, in the order of the table; the first one is what the others are measured against.
     pub methods: Vec<String>,
@@ -36,19 +37,26 @@ pub struct Compare {
     pub seeds: Vec<u64>,
     /// Values of rho: each method that has it is compared with each of them, in place of its own. As many
     /// rows, labelled `sam-rho0.1` and so on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rho: Vec<f64>,
     /// Numbers of ascent steps, in the same way: `sam-k2`, or `sam-rho0.1-k2` with both. In a label that ends in the
     /// method's own number they replace it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ascent_steps: Vec<usize>,
     /// Whether methods with fewer passes an epoch get more epochs, so that all have as many passes.
     pub equal_compute: bool,
-    /// Hyper-parameters that are chosen on the validation data, for each method by itself, before it is compared.
-    pub tune: Tune,
-    /// Seeds that they are chosen on; those of the comparison if there are none.
+    /// Seeds that hyper-parameters are chosen on; those of the comparison if there are none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tune_seeds: Vec<u64>,
+    /// Hyper-parameters that are chosen on the validation data, for each method by itself, before it is compared.
+    #[serde(skip_deserializing, skip_serializing_if = "Tune::is_empty")]
+    pub tune: Tune,
+    /// The sections of labels.
+    #[serde(flatten, skip_deserializing)]
     pub(super) overrides: BTreeMap<String, Table>,
     /// The section `[method]` as it was given, with fields that its own method may lack.
-    given: Option<Table>,
+    #[serde(skip)]
+    pub(super) given: Option<Table>,
 }
 
 /// One of the methods that are compared.
@@ -67,11 +75,11 @@ pub struct CompareEntry<S> {
 }
 
 /// A method, with values of the listed fields.
-struct Variant {
+struct Variant<S> {
     label: String,
     /// The label that it is made from.
     own: String,
-    method: MethodSpec,
+    spec: Spec<S>,
 }
 
 impl Default for Compare {
@@ -82,8 +90,8 @@ impl Default for Compare {
             rho: Vec::new(),
             ascent_steps: Vec::new(),
             equal_compute: false,
-            tune: Tune::default(),
             tune_seeds: Vec::new(),
+            tune: Tune::default(),
             overrides: BTreeMap::new(),
             given: None,
         }
@@ -92,57 +100,47 @@ impl Default for Compare {
 
 impl Compare {
     pub(super) fn from_table<S: TaskSpec>(mut table: Table) -> Result<Self, SpecError> {
-        let mut compare = Self::default();
-        if let Some(methods) = table.remove("methods") {
-            compare.methods = list("compare.methods", methods)?;
-        }
-        if let Some(seeds) = table.remove("seeds") {
-            compare.seeds = list("compare.seeds", seeds)?;
-        }
-        if let Some(rho) = table.remove("rho") {
-            compare.rho = list("compare.rho", rho)?;
-        }
-        if let Some(steps) = table.remove("ascent_steps") {
-            compare.ascent_steps = list("compare.ascent_steps", steps)?;
-        }
-        if let Some(equal) = table.remove("equal_compute") {
-            let not = || SpecError::new("compare.equal_compute", "must be true or false");
-            compare.equal_compute = equal.as_bool().ok_or_else(not)?;
-        }
-        if let Some(tune) = table.remove("tune") {
-            compare.tune = Tune::from_table::<S>(expect_table("compare.tune", tune)?)?;
-        }
-        if let Some(seeds) = table.remove("tune_seeds") {
-            compare.tune_seeds = list("compare.tune_seeds", seeds)?;
-        }
-        for (label, value) in table {
-            let key = format!("compare.{label}");
-            if !value.is_table() {
-                let message = "there is no such field (there are: methods, seeds, rho, ascent_steps, \
-                               equal_compute, tune_seeds, a section [compare.tune], and a section \
-                               [compare.LABEL] for a method)";
-                return Err(SpecError::new(key, message));
+        let tune = match table.remove("tune") {
+            Some(tune) => Tune::from_table::<S>(expect_table("compare.tune", tune)?)?,
+            None => Tune::default(),
+        };
+        let own = fields_at::<Self>(&[]);
+        let (mut fields, mut overrides) = (Table::new(), BTreeMap::new());
+        for (key, value) in table {
+            let path = format!("compare.{key}");
+            match value {
+                value if own.contains(&key.as_str()) => {
+                    if let Value::Array(list) = &value {
+                        check_filled(&path, list)?;
+                    }
+                    fields.insert(key, value);
+                }
+                Value::Table(section) => {
+                    // Now, even if the label is not used: a wrong key is wrong in any case.
+                    label::check(&key, section.clone())?;
+                    overrides.insert(key, section);
+                }
+                _ => {
+                    let tune = "a section [compare.tune]";
+                    let label = "and a section [compare.LABEL] for a method";
+                    let names = own.iter().copied().chain([tune, label]);
+                    return Err(unknown(&path, "field", names));
+                }
             }
-            let own = expect_table(&key, value)?;
-            // Now, even if the label is not used: a wrong key is wrong in any case.
-            overrides::check(&key, &label, own.clone())?;
-            compare.overrides.insert(label, own);
         }
-        Ok(compare)
+        Ok(Self {
+            tune,
+            overrides,
+            ..of_fields("compare", fields, Self::deserialize)?
+        })
     }
 
-    /// With the section `[method]` as it was given.
-    pub(super) fn with_given(self, given: Table) -> Self {
-        Self {
-            given: Some(given),
-            ..self
+    /// What the methods inherit from the section `[method]` of `spec`.
+    pub(super) fn given<S>(&self, spec: &Spec<S>) -> Result<Table, SpecError> {
+        match &self.given {
+            Some(given) => Ok(given.clone()),
+            None => method::asked(&spec.method, &spec.asked),
         }
-    }
-
-    /// What the methods inherit from the section `[method]`, of the method `base`.
-    pub(super) fn given(&self, base: &MethodSpec) -> Result<Table, SpecError> {
-        let given = self.given.clone();
-        given.map_or_else(|| method::apart_from_defaults(base), Ok)
     }
 
     /// All methods with their runs, with everything but method, seed and what is tuned as in `spec`.
@@ -152,13 +150,19 @@ impl Compare {
     /// be, or no method has a field that is to be varied or tuned.
     pub fn entries<S: TaskSpec>(&self, spec: &Spec<S>) -> Result<Vec<CompareEntry<S>>, SpecError> {
         self.check_size()?;
-        not_empty("compare.methods", &self.methods)?;
-        not_empty("compare.seeds", &self.seeds)?;
+        check_filled("compare.methods", &self.methods)?;
+        check_filled("compare.seeds", &self.seeds)?;
         distinct("compare.methods", &self.methods)?;
         distinct("compare.seeds", &self.seeds)?;
         distinct("compare.rho", &self.rho)?;
         distinct("compare.ascent_steps", &self.ascent_steps)?;
         distinct("compare.tune_seeds", &self.tune_seeds)?;
+        for (key, seeds) in [
+            ("compare.seeds", &self.seeds),
+            ("compare.tune_seeds", &self.tune_seeds),
+        ] {
+            seeds.iter().try_for_each(|seed| check_seed(key, *seed))?;
+        }
         if self.tune.is_empty() && !self.tune_seeds.is_empty() {
             let message = "is of no use without values to choose from, in [compare.tune]";
             return Err(SpecError::new("compare.tune_seeds", message));
@@ -172,9 +176,9 @@ impl Compare {
                 return Err(SpecError::new(format!("compare.{field}"), message));
             }
         }
-        let variants = self.variants(&spec.method)?;
-        let entry = |variant: Variant| self.entry(spec, variant);
-        let entries: Vec<_> = variants.into_iter().map(entry).collect::<Result<_, _>>()?;
+        let variants = self.variants(spec)?.into_iter();
+        let entries = variants.map(|variant| self.entry(variant));
+        let entries = entries.collect::<Result<Vec<_>, _>>()?;
         let candidates = entries.iter().flat_map(|entry| &entry.candidates);
         self.tune.check_used(candidates)?;
         Ok(entries)
@@ -204,61 +208,53 @@ impl Compare {
         }
     }
 
-    fn entry<S: TaskSpec>(
-        &self,
-        spec: &Spec<S>,
-        variant: Variant,
-    ) -> Result<CompareEntry<S>, SpecError> {
-        let mut spec = self.with_train(spec.clone(), &variant.own);
-        let label = variant.label;
-        spec.method = variant.method;
+    fn entry<S: TaskSpec>(&self, variant: Variant<S>) -> Result<CompareEntry<S>, SpecError> {
+        let Variant { label, spec, .. } = variant;
         let (candidates, omitted) = match self.tune.is_empty() {
-            true => (vec![Candidate::plain(spec)], Vec::new()),
-            false => {
-                let found = self.tune.candidates(&spec, &label)?;
-                (found.possible, found.omitted)
+            true => {
+                let plain = Experiment::new(spec).map_err(|mut error| {
+                    // A value from a list is no field of the method's own section.
+                    if !self.methods.contains(&label) {
+                        error.message.push_str(&format!(" (in {label})"));
+                    }
+                    error
+                })?;
+                (vec![Candidate::plain(plain)], Vec::new())
             }
+            false => self.tune.candidates(&spec, &label)?,
         };
-        let first = candidates.iter().take(1);
-        let runs = first.flat_map(|candidate| self.seeds.iter().map(|&seed| candidate.run(seed)));
-        let specs: Vec<Spec<S>> = runs.collect();
-        for spec in &specs {
-            spec.clone().resolved().map_err(|mut error| {
-                // A value from a list is no field of the method's own section.
-                if !self.methods.contains(&label) {
-                    error.message.push_str(&format!(" (in {label})"));
-                }
-                error
-            })?;
-        }
+        let first = &candidates[0];
+        let runs = self.seeds.iter().map(|&seed| first.run(seed).asked);
         Ok(CompareEntry {
+            specs: runs.collect(),
             label,
-            specs,
             candidates,
             omitted,
         })
     }
 
     /// The methods with each of the listed values of the fields that they have.
-    fn variants(&self, base: &MethodSpec) -> Result<Vec<Variant>, SpecError> {
-        let mut variants: Vec<Variant> = Vec::new();
+    fn variants<S: TaskSpec>(&self, spec: &Spec<S>) -> Result<Vec<Variant<S>>, SpecError> {
+        let mut variants: Vec<Variant<S>> = Vec::new();
         let (mut rho_used, mut steps_used) = (self.rho.is_empty(), self.ascent_steps.is_empty());
         for own in &self.methods {
-            let method = self.method(base, own)?;
-            let (has_rho, own_steps) = (method.rho().is_some(), method.ascent_steps());
-            let rhos = choices(&self.rho, has_rho, &mut rho_used);
+            let of_label = self.of_label(spec, own)?;
+            let own_steps = of_label.method.ascent_steps();
+            let rhos = choices(&self.rho, of_label.method.rho().is_some(), &mut rho_used);
             let steps = choices(&self.ascent_steps, own_steps.is_some(), &mut steps_used);
             for &rho in &rhos {
                 for &steps in &steps {
                     let mut label = stem(own, steps.and(own_steps)).to_owned();
-                    let mut method = method.clone();
+                    let mut spec = of_label.clone();
                     if let Some(rho) = rho {
                         label.push_str(&format!("-rho{rho}"));
-                        method.set_rho(rho);
+                        spec.method.set_rho(rho);
+                        spec.asked.insert("rho");
                     }
                     if let Some(steps) = steps {
                         label.push_str(&format!("-k{steps}"));
-                        method.set_ascent_steps(steps);
+                        spec.method.set_ascent_steps(steps);
+                        spec.asked.insert("ascent_steps");
                     }
                     if let Some(first) = variants.iter().find(|other| other.label == label) {
                         let message = format!(
@@ -267,30 +263,27 @@ impl Compare {
                         );
                         return Err(SpecError::new("compare.methods", message));
                     }
-                    variants.push(Variant {
-                        label,
-                        own: own.clone(),
-                        method,
-                    });
+                    let own = own.clone();
+                    variants.push(Variant { label, own, spec });
                 }
             }
         }
-        for (used, key) in [
-            (rho_used, "compare.rho"),
-            (steps_used, "compare.ascent_steps"),
-        ] {
-            if !used {
-                return Err(SpecError::new(key, "none of the methods has it"));
-            }
+        let given = self.given(spec)?;
+        let has = |field: &str| {
+            let methods = variants.iter().map(|variant| &variant.spec.method);
+            let mut methods = methods.chain([&spec.method]);
+            field == "name" || methods.any(|method| method.fields().contains(&field))
+        };
+        let of_section = given.keys().map(|key| (has(key), format!("method.{key}")));
+        let listed = [
+            (rho_used, "compare.rho".to_owned()),
+            (steps_used, "compare.ascent_steps".to_owned()),
+        ];
+        let unused = listed.into_iter().chain(of_section).find(|(used, _)| !used);
+        match unused {
+            Some((_, key)) => Err(SpecError::new(key, "none of the methods has it")),
+            None => Ok(variants),
         }
-        for field in self.given(base)?.keys().filter(|field| *field != "name") {
-            let mut methods = variants.iter().map(|variant| &variant.method).chain([base]);
-            if !methods.any(|method| method.fields().contains(&field.as_str())) {
-                let key = format!("method.{field}");
-                return Err(SpecError::new(key, "none of the methods has it"));
-            }
-        }
-        Ok(variants)
     }
 
     /// The experiment `spec` with this section, as TOML.
@@ -298,36 +291,10 @@ impl Compare {
     /// # Errors
     /// If a value has no form in TOML.
     pub fn to_toml<S: TaskSpec>(&self, spec: &Spec<S>) -> Result<String, SpecError> {
-        let error = |error: toml::ser::Error| SpecError::new("", error.to_string());
-        let mut section = Table::new();
-        let mut insert = |key: &str, value: Result<Value, toml::ser::Error>, there: bool| {
-            if there {
-                section.insert(key.to_owned(), value.map_err(error)?);
-            }
-            Ok::<_, SpecError>(())
-        };
-        let (rho, steps, tune_seeds) = (&self.rho, &self.ascent_steps, &self.tune_seeds);
-        let (equal, tune) = (self.equal_compute, self.tune.to_table());
-        insert("methods", Value::try_from(&self.methods), true)?;
-        insert("seeds", Value::try_from(&self.seeds), true)?;
-        insert("rho", Value::try_from(rho), !rho.is_empty())?;
-        insert("ascent_steps", Value::try_from(steps), !steps.is_empty())?;
-        insert("equal_compute", Ok(Value::Boolean(equal)), equal)?;
-        insert(
-            "tune_seeds",
-            Value::try_from(tune_seeds),
-            !tune_seeds.is_empty(),
-        )?;
-        let tuned = !tune.is_empty();
-        insert("tune", Ok(Value::Table(tune)), tuned)?;
-        for (label, overrides) in &self.overrides {
-            section.insert(label.clone(), Value::Table(overrides.clone()));
-        }
-        let mut table = Table::try_from(spec).map_err(error)?;
-        let given = Value::Table(self.given(&spec.method)?);
-        table.insert("method".to_owned(), given);
-        table.insert("compare".to_owned(), Value::Table(section));
-        toml::to_string(&table).map_err(error)
+        let mut table = spec.to_table()?;
+        table.insert("method".to_owned(), Value::Table(self.given(spec)?));
+        table.insert("compare".to_owned(), Value::try_from(self)?);
+        Ok(toml::to_string(&table)?)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The fields of sections: which there are, what they take, and errors that name the one that is wrong.
 
 use std::cell::Cell;
+use std::fmt;
 use std::iter::once;
 
 use serde::de::value::{Error as ValueError, MapDeserializer};
@@ -10,7 +11,13 @@ use toml::{Table, Value};
 use xsam::method::MethodSpec;
 use xsam_names::hint;
 
-use super::{OptimizerSpec, ScheduleSpec, SpecError, TaskSpec, TrainSpec, renamed};
+use super::{OptimizerSpec, ScheduleSpec, SpecError, TaskSpec, TrainSpec, method};
+
+/// The section `name` from its table.
+pub(super) fn section<T: DeserializeOwned>(name: &str, table: Table) -> Result<T, SpecError> {
+    check_fields(name, &table, fields_at::<T>(&[]))?;
+    of_fields(name, table, T::deserialize)
+}
 
 /// Refuses keys that are not those of the fields of a section.
 pub(super) fn check_fields(name: &str, section: &Table, fields: &[&str]) -> Result<(), SpecError> {
@@ -21,15 +28,6 @@ pub(super) fn check_fields(name: &str, section: &Table, fields: &[&str]) -> Resu
             Err(unknown(&format!("{name}.{key}"), "field", fields))
         }
     }
-}
-
-/// The section `name` from its table.
-pub(super) fn section<T: DeserializeOwned>(name: &str, table: Table) -> Result<T, SpecError> {
-    for (key, value) in &table {
-        renamed::check(&format!("{name}.{key}"), name, key, value)?;
-    }
-    check_fields(name, &table, fields_at::<T>(&[]))?;
-    of_fields(name, table, T::deserialize)
 }
 
 /// What `read` makes of the fields of the section `name`.
@@ -43,13 +41,18 @@ pub(super) fn of_fields<T>(
     for (key, value) in &table {
         let single = Table::from_iter([(key.clone(), value.clone())]);
         if let Err(error) = read(Value::Table(single)) {
-            let message = error.message().trim().to_owned();
-            return Err(SpecError::new(format!("{name}.{key}"), message));
+            return Err(refused(format!("{name}.{key}"), &error));
         }
     }
-    read(Value::Table(table)).map_err(|e| SpecError::new(name, e.message().trim()))
+    read(Value::Table(table)).map_err(|error| refused(name, &error))
 }
 
+/// That the value of a key cannot be read.
+pub(super) fn refused(key: impl Into<String>, error: &toml::de::Error) -> SpecError {
+    SpecError::new(key, error.message().trim())
+}
+
+/// That the last name of `key` is that of no `what`, but what there is.
 pub(super) fn unknown<'a>(
     key: &str,
     what: &str,
@@ -58,23 +61,39 @@ pub(super) fn unknown<'a>(
     let given = key.rsplit('.').next().unwrap_or(key);
     let hint = hint(given, names.clone());
     let names = names.collect::<Vec<_>>().join(", ");
-    SpecError::new(
-        key,
-        format!("there is no such {what}{hint} (there are: {names})"),
-    )
+    let message = format!("there is no such {what}{hint} (there are: {names})");
+    SpecError::new(key, message)
 }
 
 pub(super) fn expect_table(key: &str, value: Value) -> Result<Table, SpecError> {
     match value {
         Value::Table(table) => Ok(table),
         other => {
-            let found = other.type_str();
-            Err(SpecError::new(
-                key,
-                format!("must be a section, [{key}], not a {found}"),
-            ))
+            let message = format!("must be a section, [{key}], not a {}", other.type_str());
+            Err(SpecError::new(key, message))
         }
     }
+}
+
+/// Refuses a list without values.
+pub(super) fn check_filled<T>(key: &str, values: &[T]) -> Result<(), SpecError> {
+    match values {
+        [] => Err(SpecError::new(key, "must name at least one")),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses a value that is there twice.
+pub(super) fn distinct<T: PartialEq + fmt::Display>(
+    key: &str,
+    values: &[T],
+) -> Result<(), SpecError> {
+    for (i, value) in values.iter().enumerate() {
+        if values[..i].contains(value) {
+            return Err(SpecError::new(key, format!("`{value}` is there twice")));
+        }
+    }
+    Ok(())
 }
 
 /// What `text` is for the field at `path`: a value of TOML, or a text if it is none or the field takes no other. A text in
@@ -92,18 +111,15 @@ pub(super) fn value_of<S: TaskSpec>(path: &[&str], text: &str) -> Value {
 
 /// Whether the field at `path` takes a text and nothing else.
 fn is_text<S: TaskSpec>(path: &[&str]) -> bool {
-    let of_method = |field| {
-        let methods = MethodSpec::NAMES.iter();
-        let mut methods = methods.filter_map(|name| MethodSpec::named(name));
-        methods.any(|method| matches!(method_at(&method, &[field]), Found::Text))
-    };
     let found = match *path {
         ["method", "name"] => return true,
-        ["method", field] => return of_method(field),
-        // What a method has other than [method].
-        ["compare", label, field] if label != "tune" => {
-            return self::is_text::<S>(&["method", field]);
+        ["method", ref field @ ..] => {
+            let wanted = |method: MethodSpec| wanted(field, |at| method.with_fields(at).map(drop));
+            let mut found = method::all().map(wanted);
+            return found.any(|found| matches!(found, Found::Text));
         }
+        // What a method has other than [method].
+        ["compare", label, field] if label != "tune" => return is_text::<S>(&["method", field]),
         ["optimizer", ref field @ ..] => at::<OptimizerSpec>(field),
         ["schedule", ref field @ ..] => at::<ScheduleSpec>(field),
         ["train", ref field @ ..] => at::<TrainSpec>(field),
@@ -122,19 +138,14 @@ pub(super) fn fields_at<T: DeserializeOwned>(path: &[&str]) -> &'static [&'stati
 
 /// What serde wants to read at a path.
 fn at<T: DeserializeOwned>(path: &[&str]) -> Found {
-    let found = Cell::new(Found::Other);
-    // It ends with an error, by design: only the type is wanted.
-    let _ = T::deserialize(Field {
-        path,
-        found: &found,
-    });
-    found.get()
+    wanted(path, |at| T::deserialize(at).map(drop))
 }
 
-/// The same of a field of a method.
-fn method_at(method: &MethodSpec, path: &[&str]) -> Found {
+/// What `read` wants to read at a path.
+fn wanted(path: &[&str], read: impl FnOnce(Field<'_>) -> Result<(), ValueError>) -> Found {
     let found = Cell::new(Found::Other);
-    let _ = method.with_fields(Field {
+    // It ends with an error, by design: only the type is wanted.
+    let _ = read(Field {
         path,
         found: &found,
     });

@@ -1,37 +1,57 @@
-//! The labels of a comparison: which there are, and the method of each.
+//! The labels of a comparison: which there are, and what the section `[compare.LABEL]` of each says.
 
 use serde::Deserialize;
-use toml::Value;
+use toml::{Table, Value};
 
+use super::fields::{expect_table, section};
 use super::method::{self, method};
-use super::overrides::{TRAIN, TrainOfLabel};
 use super::{Compare, MethodSpec, Spec, SpecError, TaskSpec, method_named};
 
 /// A run's folder has the label of its method and what was varied of it in its name, of which file systems allow 255 bytes.
 const LONGEST_LABEL: usize = 100;
 
+/// The section of a label that has what its runs have other than `[train]`.
+const TRAIN: &str = "train";
+
+/// What the runs of a label can have other than `[train]`.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct TrainOfLabel {
+    m_sharpness: Option<usize>,
+}
+
+/// Checks the section of a label.
+pub(super) fn check(label: &str, mut table: Table) -> Result<(), SpecError> {
+    let key = format!("compare.{label}");
+    if let Some(train) = table.remove(TRAIN) {
+        let key = format!("{key}.{TRAIN}");
+        section::<TrainOfLabel>(&key, expect_table(&key, train)?)?;
+    }
+    if !table.contains_key("name") {
+        // Of a label that is no method's the name is missing, which is told where it is used.
+        let has_all = |method: &MethodSpec| method::fields_in(&table, method).len() == table.len();
+        if let Some(of) = MethodSpec::named(label).or_else(|| method::all().find(has_all)) {
+            table.insert("name".to_owned(), of.name().into());
+        }
+    }
+    method(&key, table).map(drop)
+}
+
 impl Compare {
     /// The labels that there are: the methods, and those of its sections.
-    pub(super) fn labels(&self) -> Vec<String> {
-        let methods = MethodSpec::NAMES.iter();
-        let mut labels: Vec<String> = methods.map(|name| (*name).to_owned()).collect();
-        let own = self
-            .overrides
-            .keys()
-            .filter(|label| !labels.contains(label));
-        let own: Vec<String> = own.cloned().collect();
-        labels.extend(own);
+    pub(super) fn labels(&self) -> Vec<&str> {
+        let mut labels = MethodSpec::NAMES.to_vec();
+        let own = self.overrides.keys().map(String::as_str);
+        labels.extend(own.filter(|label| !MethodSpec::NAMES.contains(label)));
         labels
     }
 
-    /// The same with one method.
-    pub(super) fn only(mut self, label: &str) -> Self {
-        self.methods = vec![label.to_owned()];
-        self
-    }
-
-    /// The method of this label.
-    pub(super) fn method(&self, base: &MethodSpec, label: &str) -> Result<MethodSpec, SpecError> {
+    /// The section `[method]` of this label, when the experiment is `spec`.
+    pub(super) fn method<S: TaskSpec>(
+        &self,
+        spec: &Spec<S>,
+        label: &str,
+    ) -> Result<Table, SpecError> {
         let error = |message: String| SpecError::new("compare.methods", message);
         // Its runs have folders with this name, and it is printed in tables, on plots and on terminals.
         let odd = |c: char| c.is_control() || matches!(c, '/' | '\\');
@@ -51,18 +71,24 @@ impl Compare {
             let section = format!("or give it a section [compare.{label}] with a name");
             error(format!("{message}; {section}"))
         })?;
-        let mut table = method::inherited(&self.given(base)?, base, &named);
-        table.insert("name".to_owned(), Value::String(named.name().to_owned()));
+        let mut table = method::inherited(&self.given(spec)?, &spec.method, &named);
+        table.insert("name".to_owned(), named.name().into());
         table.extend(overrides);
-        method(&format!("compare.{label}"), table)
+        Ok(table)
     }
 
-    /// The spec with what the section of a label has for `[train]`.
-    pub(super) fn with_train<S: TaskSpec>(&self, mut spec: Spec<S>, label: &str) -> Spec<S> {
+    /// The experiment `spec` with the method of this label and what its section has for `[train]`.
+    pub(super) fn of_label<S: TaskSpec>(
+        &self,
+        spec: &Spec<S>,
+        label: &str,
+    ) -> Result<Spec<S>, SpecError> {
+        let mut of_label = spec.clone();
+        of_label.set_method(&format!("compare.{label}"), self.method(spec, label)?)?;
         let own = self.overrides.get(label).and_then(|own| own.get(TRAIN));
         if let Some(own) = own.and_then(|own| TrainOfLabel::deserialize(own.clone()).ok()) {
-            spec.train.m_sharpness = own.m_sharpness;
+            of_label.train.m_sharpness = own.m_sharpness;
         }
-        spec
+        Ok(of_label)
     }
 }

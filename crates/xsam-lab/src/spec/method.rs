@@ -1,5 +1,7 @@
 //! The `[method]` section: a method of `xsam`, told by its name.
 
+use std::collections::BTreeSet;
+
 use toml::{Table, Value};
 use xsam::method::MethodSpec;
 
@@ -25,36 +27,32 @@ pub(super) fn method(key: &str, mut table: Table) -> Result<MethodSpec, SpecErro
     let named = named.map_err(|message| SpecError::new(format!("{key}.name"), message))?;
     for (field, value) in &table {
         let path = format!("{key}.{field}");
-        renamed::check(&path, "method", field, value)?;
+        renamed::check(&path, field, value)?;
         if named.fields().contains(&field.as_str()) {
             continue;
         }
-        let (name, fields) = (named.name(), named.fields().join(", "));
-        return Err(match (has(field), fields.as_str()) {
-            (true, "") => SpecError::new(path, format!("{name} has no fields")),
-            (true, _) => {
+        let (name, fields) = (named.name(), named.fields());
+        return Err(match with_field(field) {
+            Some(_) if fields.is_empty() => SpecError::new(path, format!("{name} has no fields")),
+            Some(_) => {
+                let fields = fields.join(", ");
                 SpecError::new(path, format!("{name} has no such field (it has: {fields})"))
             }
-            (false, _) => unknown(
-                &path,
-                "field",
-                named.fields().iter().copied().chain(["name"]),
-            ),
+            None => unknown(&path, "field", fields.iter().copied().chain(["name"])),
         });
     }
     of_fields(key, table, |fields| named.with_fields(fields))
 }
 
-/// Whether any method has the field.
-pub(super) fn has(field: &str) -> bool {
-    with_field(field).is_some()
+/// All methods, with their defaults.
+pub(super) fn all() -> impl Iterator<Item = MethodSpec> {
+    let names = MethodSpec::NAMES.iter();
+    names.filter_map(|name| MethodSpec::named(name))
 }
 
 /// A method that has the field.
-pub(super) fn with_field(field: &str) -> Option<&'static str> {
-    let mut names = MethodSpec::NAMES.iter();
-    let has = |name: &&&str| MethodSpec::named(name).is_some_and(|m| m.fields().contains(&field));
-    names.find(has).copied()
+pub(super) fn with_field(field: &str) -> Option<MethodSpec> {
+    all().find(|method| method.fields().contains(&field))
 }
 
 /// The method with other fields.
@@ -62,14 +60,16 @@ pub(super) fn with_field(field: &str) -> Option<&'static str> {
 /// # Errors
 /// If it lacks one, or a value is of the wrong type.
 pub fn edited(of: &MethodSpec, edit: impl FnOnce(&mut Table)) -> Result<MethodSpec, SpecError> {
-    let mut table = fields(of)?;
+    let mut table = Table::try_from(of)?;
     edit(&mut table);
     method("method", table)
 }
 
-/// The section that describes a method.
-pub(super) fn fields(of: &MethodSpec) -> Result<Table, SpecError> {
-    Table::try_from(of).map_err(|error| SpecError::new("method", error.to_string()))
+/// The fields of the method that its section has.
+pub(super) fn fields_in(section: &Table, of: &MethodSpec) -> BTreeSet<&'static str> {
+    let fields = of.fields().iter().copied();
+    let fields = fields.filter(|field| section.contains_key(*field));
+    fields.collect()
 }
 
 /// Of the fields of a section that describes `from` those that go for `to` as well: all that it has. An alpha is not the
@@ -77,19 +77,19 @@ pub(super) fn fields(of: &MethodSpec) -> Result<Table, SpecError> {
 pub(super) fn inherited(given: &Table, from: &MethodSpec, to: &MethodSpec) -> Table {
     let searches = |method: &MethodSpec| method.fields().contains(&"search");
     let same = from.name() == to.name() || searches(from) && searches(to);
-    let goes = |field: &str| to.fields().contains(&field) && (same || field != "alpha");
-    let fields = given.iter().filter(|(field, _)| goes(field));
-    fields
-        .map(|(field, value)| (field.clone(), value.clone()))
-        .collect()
+    let mut given = given.clone();
+    given.retain(|field, _| to.fields().contains(&field) && (same || field != "alpha"));
+    given
 }
 
-/// The section that describes a method, without its defaults: what was asked for.
-pub(super) fn apart_from_defaults(of: &MethodSpec) -> Result<Table, SpecError> {
-    let mut table = fields(of)?;
+/// The section that describes a method: what was asked for, the `fields` and all that are not the defaults.
+pub(super) fn asked(of: &MethodSpec, fields: &BTreeSet<&str>) -> Result<Table, SpecError> {
+    let mut table = Table::try_from(of)?;
     if let Some(plain) = MethodSpec::named(of.name()) {
-        let plain = fields(&plain)?;
-        table.retain(|field, value| field == "name" || plain.get(field) != Some(value));
+        let plain = Table::try_from(plain)?;
+        table.retain(|field, value| {
+            field == "name" || fields.contains(field) || plain.get(field) != Some(value)
+        });
     }
     Ok(table)
 }

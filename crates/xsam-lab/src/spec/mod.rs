@@ -5,38 +5,37 @@
 //! are changed.
 
 mod compare;
-mod difference;
 mod fields;
 mod label;
-mod list;
 mod method;
-mod overrides;
 mod parse;
 mod preset;
 mod renamed;
 mod resolve;
+mod sections;
 mod task;
 mod tune;
-mod words;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
 use toml::{Table, Value};
-use xsam_kernels::Kernels;
 
 pub use compare::{Compare, CompareEntry};
 pub use method::{edited, method_named};
 pub use preset::Preset;
+pub(crate) use resolve::Experiment;
 pub use resolve::check_seed;
-pub use task::{Section, TaskSpec};
+pub use sections::{
+    DeviceName, OnDivergence, OptimizerName, OptimizerSpec, Precision, RhoScheduleName, ScheduleBy,
+    ScheduleName, ScheduleSpec, TrainSpec,
+};
+pub use task::TaskSpec;
 pub use tune::{Candidate, Tune};
-pub use words::About;
 pub use xsam::method::MethodSpec;
-
-use xsam_names::named_enum;
 
 /// Something in a spec that cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,14 +48,21 @@ pub struct SpecError {
 }
 
 fn key_prefix(key: &str) -> String {
-    if key.is_empty() {
-        String::new()
-    } else {
-        format!("`{key}`: ")
+    match key {
+        "" => String::new(),
+        _ => format!("`{key}`: "),
     }
 }
 
 impl SpecError {
+    /// Of a key, as `section.field`, or of none if that is empty.
+    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            key: key.into(),
+            message: message.into(),
+        }
+    }
+
     /// Refuses a value that is not in its range, in words, unless `ok`.
     ///
     /// # Errors
@@ -77,22 +83,23 @@ impl SpecError {
         Self::unless(value >= least, key, value, &format!("at least {least}"))?;
         Self::unless(value <= most, key, value, &format!("at most {most}"))
     }
+}
 
-    /// Of a key, as `section.field`, or of none if that is empty.
-    pub fn new(key: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            key: key.into(),
-            message: message.into(),
-        }
+impl From<toml::ser::Error> for SpecError {
+    /// That a value has no form in TOML.
+    fn from(error: toml::ser::Error) -> Self {
+        Self::new("", error.to_string())
     }
 }
 
 /// The spec of an experiment: what was asked for, or what that comes to ([`Spec::resolved`]).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(bound = "S: TaskSpec")]
+///
+/// It is written with the fields of its method that were asked for, even if they are the defaults, and with no others: the
+/// defaults are not the same for every method.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(try_from = "Table", bound = "S: TaskSpec")]
 pub struct Spec<S> {
     /// The sections of the task: what is learned, and what learns it.
-    #[serde(flatten)]
     pub task: S,
     /// Which gradient is taken.
     pub method: MethodSpec,
@@ -102,251 +109,28 @@ pub struct Spec<S> {
     pub schedule: ScheduleSpec,
     /// How long, and from which seed.
     pub train: TrainSpec,
+    /// Fields of the method that were asked for. So are those that are not the defaults.
+    asked: BTreeSet<&'static str>,
 }
 
-named_enum! {
-    /// The base optimizers.
-    pub enum OptimizerName ("optimizer") {
-        /// SGD with momentum, and weight decay added to the gradient.
-        Sgd = "sgd",
-        /// Adam, with weight decay added to the gradient.
-        Adam = "adam",
-        /// AdamW, with weight decay apart from the gradient.
-        AdamW = "adamw",
+impl<S: TaskSpec> Serialize for Spec<S> {
+    fn serialize<T: Serializer>(&self, to: T) -> Result<T::Ok, T::Error> {
+        let table = self.to_table().map_err(T::Error::custom)?;
+        table.serialize(to)
     }
 }
 
-/// `[optimizer]`: the base optimizer, with the conventions and defaults of PyTorch.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OptimizerSpec {
-    /// Which one.
-    pub name: OptimizerName,
-    /// Learning rate at its highest.
-    pub lr: f64,
-    /// sgd: momentum, without dampening; 0.9.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub momentum: Option<f64>,
-    /// Weight decay.
-    pub weight_decay: f64,
-    /// Clips the final gradient to this norm, over all parameters together.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub clip_norm: Option<f64>,
-}
-
-impl Default for OptimizerSpec {
-    fn default() -> Self {
-        Self {
-            name: OptimizerName::Sgd,
-            lr: 0.05,
-            momentum: None,
-            weight_decay: 1e-3,
-            clip_norm: None,
-        }
-    }
-}
-
-named_enum! {
-    /// Schedules of the learning rate.
-    pub enum ScheduleName ("schedule") {
-        /// Half a cosine, from the full learning rate to zero.
-        Cosine = "cosine",
-        /// Always the full learning rate.
-        Constant = "constant",
-        /// Times `gamma` every `step_size` epochs.
-        Step = "step",
-        /// In proportion to the inverse square root of the step, after `warmup_steps` steps in which it
-        /// rises.
-        InverseSqrt = "inverse-sqrt",
-    }
-}
-
-named_enum! {
-    /// Schedules of rho.
-    pub enum RhoScheduleName ("schedule of rho") {
-        /// Always the full rho.
-        Constant = "constant",
-        /// In proportion to the learning rate.
-        Proportional = "proportional",
-        /// On a straight line with the learning rate, from `rho_least` of it where that is 0.
-        Linear = "linear",
-    }
-}
-
-named_enum! {
-    /// When a schedule moves.
-    pub enum ScheduleBy ("unit of a schedule") {
-        /// From epoch to epoch.
-        Epoch = "epoch",
-        /// From step to step.
-        Step = "step",
-    }
-}
-
-/// `[schedule]`: learning rate and rho.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ScheduleSpec {
-    /// Which one.
-    pub name: ScheduleName,
-    /// When the learning rate changes: from epoch to epoch, as in the paper, unless given; inverse-sqrt from
-    /// step to step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub by: Option<ScheduleBy>,
-    /// Epochs in which the learning rate rises to its full value, before the schedule proper. Not for
-    /// inverse-sqrt.
-    pub warmup: usize,
-    /// inverse-sqrt: steps in which the learning rate rises to its full value; 4000.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub warmup_steps: Option<usize>,
-    /// step: epochs from one reduction to the next; a third of the epochs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub step_size: Option<usize>,
-    /// step: factor of a reduction; 0.1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub gamma: Option<f64>,
-    /// Schedule of rho.
-    pub rho: RhoScheduleName,
-    /// rho = "linear": the least rho over the full one; 0.5.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rho_least: Option<f64>,
-}
-
-impl Default for ScheduleSpec {
-    fn default() -> Self {
-        Self {
-            name: ScheduleName::Cosine,
-            by: None,
-            warmup: 0,
-            warmup_steps: None,
-            step_size: None,
-            gamma: None,
-            rho: RhoScheduleName::Constant,
-            rho_least: None,
-        }
-    }
-}
-
-named_enum! {
-    /// Number formats.
-    pub enum Precision ("precision") {
-        /// Single precision.
-        F32 = "f32",
-        /// Double precision.
-        F64 = "f64",
-    }
-}
-
-named_enum! {
-    /// What becomes of a run whose loss or gradient is not finite.
-    pub enum OnDivergence ("way out of a divergence") {
-        /// It ends with an error.
-        Stop = "stop",
-        /// It goes back to its latest checkpoint and on with half the learning rate.
-        Restore = "restore",
-    }
-}
-
-named_enum! {
-    /// Devices. Every build knows them all; one besides the processor can be computed on if the feature of its name
-    /// was on in the build.
-    pub enum DeviceName ("device") {
-        /// The processor, by Burn's Flex back end and the kernels of `xsam-kernels`.
-        Cpu = "cpu",
-        /// Any graphics card, in WebGPU's shading language, on whichever of Vulkan, Metal, DirectX 12 and OpenGL there
-        /// is. (In a build that has `vulkan` too, it compiles for Vulkan as that does.)
-        WebGpu = "webgpu",
-        /// A graphics card by Vulkan, in SPIR-V.
-        Vulkan = "vulkan",
-        /// A graphics card of NVIDIA, by CUDA.
-        Cuda = "cuda",
-        /// A graphics card of AMD, by ROCm.
-        Rocm = "rocm",
-        /// A graphics card of Apple, by Metal.
-        Metal = "metal",
-    }
-}
-
-/// `[train]`: length, batches, seed and machine.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainSpec {
-    /// Number of epochs.
-    pub epochs: usize,
-    /// Items in a batch, of which the last of an epoch may have fewer; the task's own if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub batch_size: Option<usize>,
-    /// A file with the weights that the run begins with, in place of those that the seed gives: `.safetensors`, or a state
-    /// dict by `torch.save`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub init: Option<PathBuf>,
-    /// Parts that every batch is run in, one after another, for batches too large for memory: each pass of a step
-    /// goes over all of them.
-    pub micro_batches: usize,
-    /// m-sharpness: the number of parts of a batch that have an ascent of their own each; one for the whole batch if
-    /// not given. Nothing to a method that does not ascend.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub m_sharpness: Option<usize>,
-    /// Decides everything random: initial weights, label noise, order of the
-    /// batches, augmentation, dropout.
-    pub seed: u64,
-    /// Number format of weights and activations.
-    pub precision: Precision,
-    /// Where to compute.
-    pub device: DeviceName,
-    /// Which kernels compute on the processor in single precision.
-    pub kernels: Kernels,
-    /// Epochs from one evaluation on validation and test data to the next; the last epoch has one in any case.
-    pub evaluate_every: usize,
-    /// Epochs from one measurement of the sharpness to the next; the last epoch has one in any case. None if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub measure_every: Option<usize>,
-    /// The distance from the weights within which it takes the highest rise of the loss; 0.15 for every method if not
-    /// given, so that methods compare.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub measure_rho: Option<f64>,
-    /// Epochs from one checkpoint to the next; the last epoch has one in any case, and the best one so far.
-    pub checkpoint_every: usize,
-    /// Besides, steps from one checkpoint to the next within an epoch.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub checkpoint_steps: Option<usize>,
-    /// How many checkpoints are kept: the latest ones, and that of the best epoch.
-    pub keep_checkpoints: usize,
-    /// Steps from one to the next of those that the event file for TensorBoard has numbers of.
-    pub log_every: usize,
-    /// What becomes of a run whose loss or gradient is not finite.
-    pub on_divergence: OnDivergence,
-}
-
-impl TrainSpec {
-    /// Whether what is done `every` so many epochs, and at the end, is done after `epochs` of them.
-    pub fn is_due(&self, every: usize, epochs: usize) -> bool {
-        epochs == self.epochs || epochs.is_multiple_of(every)
-    }
-}
-
-impl Default for TrainSpec {
-    fn default() -> Self {
-        Self {
-            epochs: 200,
-            batch_size: None,
-            init: None,
-            micro_batches: 1,
-            m_sharpness: None,
-            seed: 0,
-            precision: Precision::F32,
-            device: DeviceName::Cpu,
-            kernels: Kernels::Fast,
-            evaluate_every: 1,
-            measure_every: None,
-            measure_rho: None,
-            checkpoint_every: 1,
-            checkpoint_steps: None,
-            keep_checkpoints: 2,
-            log_every: 10,
-            on_divergence: OnDivergence::Stop,
-        }
-    }
+/// What is told of an experiment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct About {
+    /// What is learned.
+    pub learned: String,
+    /// The experiment but for its method and seed, in a line.
+    pub words: String,
+    /// The method, with all its values.
+    pub method: MethodSpec,
+    /// How long it is, from which seed, and where.
+    pub train: TrainSpec,
 }
 
 impl<S: TaskSpec> Spec<S> {
@@ -355,7 +139,16 @@ impl<S: TaskSpec> Spec<S> {
     /// # Errors
     /// If a value has no form in TOML.
     pub fn to_table(&self) -> Result<Table, SpecError> {
-        Table::try_from(self).map_err(|error| SpecError::new("", error.to_string()))
+        let mut table = Table::try_from(&self.task)?;
+        for (name, section) in [
+            ("method", method::asked(&self.method, &self.asked)?),
+            ("optimizer", Table::try_from(&self.optimizer)?),
+            ("schedule", Table::try_from(&self.schedule)?),
+            ("train", Table::try_from(&self.train)?),
+        ] {
+            table.insert(name.to_owned(), Value::Table(section));
+        }
+        Ok(table)
     }
 
     /// The spec as TOML.
@@ -363,18 +156,102 @@ impl<S: TaskSpec> Spec<S> {
     /// # Errors
     /// If a value has no form in TOML.
     pub fn to_toml(&self) -> Result<String, SpecError> {
-        let error = |error: toml::ser::Error| SpecError::new("", error.to_string());
-        let mut table = Table::try_from(self).map_err(error)?;
-        let asked = Value::Table(method::apart_from_defaults(&self.method)?);
-        table.insert("method".to_owned(), asked);
-        toml::to_string(&table).map_err(error)
+        Ok(toml::to_string(self)?)
     }
 
-    /// The spec as TOML, of the method all values.
+    /// The fields in which two specs differ, with both values.
     ///
     /// # Errors
     /// If a value has no form in TOML.
-    pub fn to_full_toml(&self) -> Result<String, SpecError> {
-        toml::to_string(self).map_err(|error| SpecError::new("", error.to_string()))
+    pub fn differences(&self, other: &Self) -> Result<Vec<[String; 3]>, SpecError> {
+        let (mine, theirs) = (self.to_table()?, other.to_table()?);
+        let show = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
+        let mut differences = Vec::new();
+        for (section, fields) in mine.iter().chain(&theirs) {
+            let Value::Table(fields) = fields else {
+                continue;
+            };
+            for field in fields.keys() {
+                let [a, b] = [&mine, &theirs].map(|spec| spec.get(section)?.get(field));
+                if a != b {
+                    let difference = [format!("{section}.{field}"), show(a), show(b)];
+                    if !differences.contains(&difference) {
+                        differences.push(difference);
+                    }
+                }
+            }
+        }
+        Ok(differences)
+    }
+
+    /// What is told of it, once it is [resolved](Spec::resolved).
+    pub fn about(&self) -> About {
+        let (task, train) = (&self.task, &self.train);
+        let learned = task.learned();
+        let batch = task.batch_in_words(train);
+        let batch = batch.map_or_else(String::new, |batch| format!(", {batch}"));
+        let words = format!(
+            "{learned}, {}, {} epochs{batch}, {} with lr {}",
+            task.model_name(),
+            train.epochs,
+            self.optimizer.name,
+            self.optimizer.lr,
+        );
+        About {
+            learned,
+            words,
+            method: self.method.clone(),
+            train: train.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::json;
+    use crate::toy::Spec;
+
+    fn parse(text: &str, settings: &[&str]) -> (Spec, Option<Compare>) {
+        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+        Spec::parse(text, &settings).unwrap()
+    }
+
+    /// The defaults of another method are others.
+    #[test]
+    fn a_default_that_was_asked_for_is_written() {
+        for (asked, rho) in [(&["method.rho=0.15"][..], 0.15), (&[], 0.5)] {
+            let (spec, _) = parse("", asked);
+            assert_eq!(spec.method, MethodSpec::default());
+            let (again, _) = parse(&spec.to_toml().unwrap(), &[]);
+            assert_eq!(again, spec);
+            let order: Spec = json::parse(&json::line(&spec).unwrap()).unwrap();
+            assert_eq!(order, spec);
+            let label = [asked, &["compare.methods=['xsam']"]].concat();
+            let (of_label, compare) = parse("", &label);
+            let compare = compare.unwrap();
+            let run = compare
+                .entries(&of_label)
+                .unwrap()
+                .remove(0)
+                .specs
+                .remove(0);
+            let whole = compare.to_toml(&of_label).unwrap();
+            for text in [spec.to_toml(), order.to_toml(), run.to_toml(), Ok(whole)] {
+                let (changed, _) = parse(&text.unwrap(), &["method.name=asam"]);
+                assert_eq!(changed.method.rho(), Some(rho));
+            }
+        }
+        // A value of a list is asked for as well.
+        let (spec, compare) = parse("", &["compare.rho=[0.15]", "compare.ascent_steps=[1]"]);
+        for entry in &compare.unwrap().entries(&spec).unwrap()[1..] {
+            let text = entry.specs[0].to_toml().unwrap();
+            assert!(
+                text.contains("rho = 0.15\n") && text.contains("ascent_steps = 1\n"),
+                "{text}"
+            );
+        }
     }
 }

@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 use xsam::method::MethodSpec;
 
-use super::fields::{check_fields, expect_table, fields_at, section, unknown, value_of};
+use super::fields::{check_fields, expect_table, fields_at, refused, section, unknown, value_of};
 use super::method::{self, method};
 use super::{Compare, Spec, SpecError, TaskSpec, renamed};
 
@@ -25,23 +25,36 @@ impl<S: TaskSpec> Spec<S> {
             set::<S>(&mut table, setting)?;
         }
         let Some(section) = table.remove("compare") else {
-            return Ok((Self::from_table(table)?, None));
+            return Ok((Self::try_from(table)?, None));
         };
-        let compare = Compare::from_table::<S>(expect_table("compare", section)?)?;
+        let mut compare = Compare::from_table::<S>(expect_table("compare", section)?)?;
         // Beside its own [method] has the fields of the methods that it is compared with.
         let mut given = Table::new();
         if let Some(Value::Table(section)) = table.get_mut("method") {
             given.clone_from(section);
             let name = section.get("name").and_then(Value::as_str);
             if let Some(own) = name.map_or_else(|| Some(MethodSpec::default()), MethodSpec::named) {
-                let goes = |field: &str| own.fields().contains(&field) || !method::has(field);
-                section.retain(|field, _| field == "name" || goes(field));
+                let is_own = |field: &str| field == "name" || own.fields().contains(&field);
+                section.retain(|field, _| is_own(field) || method::with_field(field).is_none());
             }
         }
-        Ok((Self::from_table(table)?, Some(compare.with_given(given))))
+        compare.given = Some(given);
+        Ok((Self::try_from(table)?, Some(compare)))
     }
 
-    pub(crate) fn from_table(mut table: Table) -> Result<Self, SpecError> {
+    /// Takes the method that the section `key` describes.
+    pub(super) fn set_method(&mut self, key: &str, section: Table) -> Result<(), SpecError> {
+        self.method = method(key, section.clone())?;
+        self.asked = method::fields_in(&section, &self.method);
+        Ok(())
+    }
+}
+
+impl<S: TaskSpec> TryFrom<Table> for Spec<S> {
+    type Error = SpecError;
+
+    /// The spec that the sections of a table describe.
+    fn try_from(mut table: Table) -> Result<Self, SpecError> {
         renamed::check_task::<S>(&table)?;
         let of_task = fields_at::<S>(&[]);
         for key in table.keys() {
@@ -55,13 +68,13 @@ impl<S: TaskSpec> Spec<S> {
             Some(value) => expect_table(name, value),
             None => Ok(Table::new()),
         };
-        Ok(Self {
-            method: method("method", take("method")?)?,
-            optimizer: section("optimizer", take("optimizer")?)?,
-            schedule: section("schedule", take("schedule")?)?,
-            train: section("train", take("train")?)?,
-            task: sections(table)?,
-        })
+        let mut spec = Self::default();
+        spec.set_method("method", take("method")?)?;
+        spec.optimizer = section("optimizer", take("optimizer")?)?;
+        spec.schedule = section("schedule", take("schedule")?)?;
+        spec.train = section("train", take("train")?)?;
+        spec.task = sections(table)?;
+        Ok(spec)
     }
 }
 
@@ -77,12 +90,11 @@ fn sections<S: TaskSpec>(table: Table) -> Result<S, SpecError> {
             let single = Table::from_iter([(key.clone(), value)]);
             let single = Table::from_iter([(name.clone(), Value::Table(single))]);
             if let Err(error) = S::deserialize(Value::Table(single)) {
-                let message = error.message().trim().to_owned();
-                return Err(SpecError::new(format!("{name}.{key}"), message));
+                return Err(refused(format!("{name}.{key}"), &error));
             }
         }
     }
-    S::deserialize(Value::Table(table)).map_err(|e| SpecError::new("", e.message().trim()))
+    S::deserialize(Value::Table(table)).map_err(|error| refused("", &error))
 }
 
 /// Applies `path.to.key=value`.

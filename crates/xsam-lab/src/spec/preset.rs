@@ -1,7 +1,8 @@
 //! The specs that come with the program.
 
+use xsam_names::unknown;
+
 use super::{Compare, Spec, SpecError, TaskSpec};
-use xsam_names::hint;
 
 /// A spec that comes with the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,28 +33,19 @@ impl Preset {
             return Ok(whole.clone());
         }
         // The longest one that the name begins with: names begin with one another.
-        let begins = |preset: &str| {
-            name.strip_prefix(preset)?
-                .strip_prefix('-')
-                .map(str::to_owned)
-        };
-        let parts = among
-            .iter()
-            .filter_map(|preset| Some((preset, begins(preset.name)?)));
-        if let Some((preset, method)) = parts.max_by_key(|(preset, _)| preset.name.len()) {
-            return Ok(Self {
-                method: Some(method),
+        let begun = among.iter().filter_map(|preset| {
+            let method = name.strip_prefix(preset.name)?.strip_prefix('-')?;
+            Some(Self {
+                method: Some(method.to_owned()),
                 ..*preset
-            });
+            })
+        });
+        if let Some(preset) = begun.max_by_key(|preset| preset.name.len()) {
+            return Ok(preset);
         }
-        let names = among.iter().map(|preset| preset.name);
-        let hint = hint(name, names.clone());
         let message = match among.is_empty() {
             true => format!("there is no preset `{name}`, and no other"),
-            false => {
-                let names = names.collect::<Vec<_>>().join(", ");
-                format!("there is no preset `{name}`{hint} (there are: {names})")
-            }
+            false => unknown("preset", name, among.iter().map(|preset| preset.name)),
         };
         Err(SpecError::new("", message))
     }
@@ -77,16 +69,17 @@ impl Preset {
         &self,
         settings: &[String],
     ) -> Result<(Spec<S>, Option<Compare>), SpecError> {
-        let (mut spec, compare) = Spec::<S>::parse(self.toml, settings)?;
+        let (spec, compare) = Spec::<S>::parse(self.toml, settings)?;
         let Some(label) = &self.method else {
             return Ok((spec, compare));
         };
-        let compare = compare.unwrap_or_default();
-        spec.method = compare.method(&spec.method, label).map_err(|_| {
+        let mut compare = compare.unwrap_or_default();
+        let spec = compare.of_label(&spec, label).map_err(|_| {
             let (name, labels) = (self.name, compare.labels().join(", "));
             let message = format!("the preset {name} has no method `{label}` (it has: {labels})");
             SpecError::new("", message)
         })?;
-        Ok((spec, Some(compare.only(label))))
+        compare.methods = vec![label.clone()];
+        Ok((spec, Some(compare)))
     }
 }

@@ -4,89 +4,56 @@ use toml::{Table, Value};
 
 use super::{SpecError, TaskSpec};
 
-/// A field that is written otherwise now.
-struct Renamed {
-    section: &'static str,
-    field: &'static str,
-    /// Of a field that is still there, the value that is no longer.
-    value: Option<&'static str>,
-    now: &'static str,
-}
-
-const fn field(section: &'static str, field: &'static str, now: &'static str) -> Renamed {
-    Renamed {
-        section,
-        field,
-        value: None,
-        now,
-    }
-}
-
-const fn value(
-    section: &'static str,
-    field: &'static str,
-    value: &'static str,
-    now: &'static str,
-) -> Renamed {
-    Renamed {
-        section,
-        field,
-        value: Some(value),
-        now,
-    }
-}
-
-const RENAMED: [Renamed; 13] = [
-    field("method", "search_every", "search = { every-steps = 20 }"),
-    field(
-        "method",
+/// Fields of a method that are written otherwise now, with the new way; of those that are still there, with the value that
+/// is no longer.
+const RENAMED: [(&str, Option<&str>, &str); 13] = [
+    ("search_every", None, "search = { every-steps = 20 }"),
+    (
         "search_shortest",
+        None,
         "search = { adaptive = { shortest = 10 } }",
     ),
-    field(
-        "method",
+    (
         "search_longest",
+        None,
         "search = { adaptive = { longest = 1000 } }",
     ),
-    field(
-        "method",
+    (
         "search_tolerance",
+        None,
         "search = { adaptive = { tolerance = 0.1 } }",
     ),
-    field("method", "search_kind", "parabola = true"),
-    field("method", "gsam_alpha", "alpha"),
-    field("method", "look_alpha", "alpha"),
-    field("method", "look_every", "every"),
-    field(
-        "method",
+    ("search_kind", None, "parabola = true"),
+    ("gsam_alpha", None, "alpha"),
+    ("look_alpha", None, "alpha"),
+    ("look_every", None, "every"),
+    (
         "m_sharpness",
+        None,
         "train.m_sharpness, or of one method in [compare.LABEL] train = { m_sharpness = 2 }",
     ),
-    value(
-        "method",
+    (
         "search",
-        "\"every-steps\"",
+        Some("\"every-steps\""),
         "search = { every-steps = 20 }",
     ),
-    value(
-        "method",
+    (
         "friendly",
-        "true",
+        Some("true"),
         "friendly = { sigma = 1.0, lambda = 0.9 }",
     ),
-    value("method", "friendly", "false", "left out"),
-    field("method", "scaling", "adaptive"),
+    ("friendly", Some("false"), "left out"),
+    ("scaling", None, "adaptive"),
 ];
 
-/// Refuses a field of `section` that is written otherwise now; `key` is where it stands.
-pub(super) fn check(key: &str, section: &str, field: &str, value: &Value) -> Result<(), SpecError> {
+/// Refuses a field of a method that is written otherwise now; `key` is where it stands.
+pub(super) fn check(key: &str, field: &str, value: &Value) -> Result<(), SpecError> {
     let text = value.to_string();
-    let old = RENAMED.iter().find(|old| {
-        let same = (old.section, old.field) == (section, field);
-        same && old.value.is_none_or(|value| value == text)
-    });
-    match old {
-        Some(old) => Err(SpecError::new(key, format!("is now {}", old.now))),
+    let is_old = |&&(old, gone, _): &&(&str, Option<&str>, &str)| {
+        old == field && gone.is_none_or(|gone| gone == text)
+    };
+    match RENAMED.iter().find(is_old) {
+        Some((.., now)) => Err(SpecError::new(key, format!("is now {now}"))),
         None => Ok(()),
     }
 }

@@ -1,17 +1,39 @@
 //! From what a spec says to what a run does: defaults filled in, ranges checked.
 
+use toml::Table;
 use xsam_flatness::Sharpness;
 
-use super::{OptimizerName, RhoScheduleName, ScheduleBy, ScheduleName, Spec, SpecError, TaskSpec};
-use crate::method;
+use super::{
+    OptimizerName, OptimizerSpec, RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec, Spec,
+    SpecError, TaskSpec, TrainSpec, method,
+};
+use crate::method::build;
 
 /// What is random in a step is drawn from a number that has 32 bits for the epoch.
 const MOST_EPOCHS: usize = u32::MAX as usize;
 
-const ABOVE_ZERO: &str = "finite and above 0";
+/// A spec as it was asked for, and what it comes to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Experiment<S> {
+    /// What is written down.
+    pub(crate) asked: Spec<S>,
+    /// What is done.
+    pub(crate) spec: Spec<S>,
+}
 
-fn positive(value: f64) -> bool {
-    value.is_finite() && value > 0.0
+impl<S: TaskSpec> Experiment<S> {
+    pub(crate) fn new(asked: Spec<S>) -> Result<Self, SpecError> {
+        let spec = asked.clone().resolved()?;
+        Ok(Self { asked, spec })
+    }
+
+    /// The same from another seed, one that [can be](check_seed).
+    pub(crate) fn with_seed(&self, seed: u64) -> Self {
+        let mut other = self.clone();
+        other.asked.train.seed = seed;
+        other.spec.train.seed = seed;
+        other
+    }
 }
 
 impl<S: TaskSpec> Spec<S> {
@@ -25,105 +47,103 @@ impl<S: TaskSpec> Spec<S> {
         // Without an ascent there is none that parts could have of their own.
         let ascends = self.method.rho().is_some();
         self.train.m_sharpness = self.train.m_sharpness.filter(|_| ascends);
-        method::build(&self.method)?;
+        build(&self.method)?;
         self.method = self.method.resolved();
+        self.asked = method::fields_in(&Table::try_from(&self.method)?, &self.method);
+        self.optimizer.resolve()?;
+        self.train.resolve()?;
+        self.schedule.resolve(self.train.epochs)?;
+        Ok(self)
+    }
+}
 
-        let optimizer = &mut self.optimizer;
-        SpecError::unless(
-            positive(optimizer.lr),
-            "optimizer.lr",
-            optimizer.lr,
-            ABOVE_ZERO,
-        )?;
-        let decay = optimizer.weight_decay;
+impl OptimizerSpec {
+    fn resolve(&mut self) -> Result<(), SpecError> {
+        positive("optimizer.lr", self.lr)?;
+        let decay = self.weight_decay;
         let ok = decay.is_finite() && decay >= 0.0;
         SpecError::unless(ok, "optimizer.weight_decay", decay, "finite and at least 0")?;
-        optimizer.momentum = match optimizer.name {
-            OptimizerName::Sgd => Some(optimizer.momentum.unwrap_or(0.9)),
-            OptimizerName::Adam | OptimizerName::AdamW => None,
-        };
-        if let Some(momentum) = optimizer.momentum {
+        let has_momentum = self.name == OptimizerName::Sgd;
+        self.momentum = has_momentum.then(|| self.momentum.unwrap_or(0.9));
+        if let Some(momentum) = self.momentum {
             let ok = (0.0..1.0).contains(&momentum);
             SpecError::unless(ok, "optimizer.momentum", momentum, "at least 0 and below 1")?;
         }
-        if let Some(norm) = optimizer.clip_norm {
-            SpecError::unless(positive(norm), "optimizer.clip_norm", norm, ABOVE_ZERO)?;
-        }
+        self.clip_norm
+            .map_or(Ok(()), |norm| positive("optimizer.clip_norm", norm))
+    }
+}
 
-        let train = &self.train;
-        SpecError::within("train.epochs", train.epochs, 1..=MOST_EPOCHS)?;
+impl TrainSpec {
+    fn resolve(&mut self) -> Result<(), SpecError> {
+        SpecError::within("train.epochs", self.epochs, 1..=MOST_EPOCHS)?;
         for (key, value) in [
-            ("train.batch_size", train.batch_size.unwrap_or(1)),
-            ("train.micro_batches", train.micro_batches),
-            ("train.evaluate_every", train.evaluate_every),
-            ("train.measure_every", train.measure_every.unwrap_or(1)),
-            ("train.checkpoint_every", train.checkpoint_every),
-            (
-                "train.checkpoint_steps",
-                train.checkpoint_steps.unwrap_or(1),
-            ),
-            ("train.keep_checkpoints", train.keep_checkpoints),
-            ("train.log_every", train.log_every),
+            ("train.batch_size", self.batch_size),
+            ("train.micro_batches", Some(self.micro_batches)),
+            ("train.evaluate_every", Some(self.evaluate_every)),
+            ("train.measure_every", self.measure_every),
+            ("train.checkpoint_every", Some(self.checkpoint_every)),
+            ("train.checkpoint_steps", self.checkpoint_steps),
+            ("train.keep_checkpoints", Some(self.keep_checkpoints)),
+            ("train.log_every", Some(self.log_every)),
+            ("train.m_sharpness", self.m_sharpness),
         ] {
-            SpecError::unless(value >= 1, key, value, "at least 1")?;
+            at_least_1(key, value.unwrap_or(1))?;
         }
-        if let Some(parts) = train.m_sharpness {
-            SpecError::unless(parts >= 1, "train.m_sharpness", parts, "at least 1")?;
-            if train.micro_batches > 1 {
-                let message = "splits a batch, as train.m_sharpness does: leave out one of them";
-                return Err(SpecError::new("train.micro_batches", message));
-            }
+        if self.m_sharpness.is_some() && self.micro_batches > 1 {
+            let message = "splits a batch, as train.m_sharpness does: leave out one of them";
+            return Err(SpecError::new("train.micro_batches", message));
         }
-        check_seed("train.seed", train.seed)?;
-        if let Some(rho) = train.measure_rho {
-            SpecError::unless(positive(rho), "train.measure_rho", rho, ABOVE_ZERO)?;
-        }
-        let rho = train.measure_rho.unwrap_or(Sharpness::default().rho);
-        self.train.measure_rho = train.measure_every.map(|_| rho);
+        check_seed("train.seed", self.seed)?;
+        let rho = self.measure_rho.unwrap_or(Sharpness::default().rho);
+        positive("train.measure_rho", rho)?;
+        self.measure_rho = self.measure_every.map(|_| rho);
+        Ok(())
+    }
+}
 
-        let schedule = &mut self.schedule;
-        let (warmup, epochs) = (schedule.warmup, self.train.epochs);
+impl ScheduleSpec {
+    fn resolve(&mut self, epochs: usize) -> Result<(), SpecError> {
+        let warmup = self.warmup;
         let below = format!("below train.epochs = {epochs}");
         SpecError::unless(warmup < epochs, "schedule.warmup", warmup, &below)?;
-        let is_inverse_sqrt = schedule.name == ScheduleName::InverseSqrt;
-        if is_inverse_sqrt && warmup > 0 {
+        let goes_by_steps = self.name == ScheduleName::InverseSqrt;
+        if goes_by_steps && warmup > 0 {
             let message = "inverse-sqrt warms up by steps: leave it out, or set warmup_steps";
             return Err(SpecError::new("schedule.warmup", message));
         }
-        let by = if is_inverse_sqrt {
-            ScheduleBy::Step
-        } else {
-            ScheduleBy::Epoch
-        };
-        if is_inverse_sqrt && schedule.by == Some(ScheduleBy::Epoch) {
+        if goes_by_steps && self.by == Some(ScheduleBy::Epoch) {
             let message = "inverse-sqrt goes by steps: leave it out";
             return Err(SpecError::new("schedule.by", message));
         }
-        schedule.by.get_or_insert(by);
-        schedule.warmup_steps = is_inverse_sqrt.then(|| schedule.warmup_steps.unwrap_or(4000));
-        if let Some(steps) = schedule.warmup_steps {
-            SpecError::unless(steps >= 1, "schedule.warmup_steps", steps, "at least 1")?;
-        }
-        let is_linear = schedule.rho == RhoScheduleName::Linear;
-        schedule.rho_least = is_linear.then(|| schedule.rho_least.unwrap_or(0.5));
-        if let Some(least) = schedule.rho_least {
+        self.by.get_or_insert(match goes_by_steps {
+            true => ScheduleBy::Step,
+            false => ScheduleBy::Epoch,
+        });
+        self.warmup_steps = goes_by_steps.then(|| self.warmup_steps.unwrap_or(4000));
+        at_least_1("schedule.warmup_steps", self.warmup_steps.unwrap_or(1))?;
+
+        let is_linear = self.rho == RhoScheduleName::Linear;
+        self.rho_least = is_linear.then(|| self.rho_least.unwrap_or(0.5));
+        if let Some(least) = self.rho_least {
             let ok = (0.0..=1.0).contains(&least);
             SpecError::unless(ok, "schedule.rho_least", least, "from 0 to 1")?;
         }
-        let is_step = schedule.name == ScheduleName::Step;
-        schedule.step_size = is_step.then(|| schedule.step_size.unwrap_or(epochs.div_ceil(3)));
-        schedule.gamma = is_step.then(|| schedule.gamma.unwrap_or(0.1));
-        if let (Some(step_size), Some(gamma)) = (schedule.step_size, schedule.gamma) {
-            SpecError::unless(
-                step_size >= 1,
-                "schedule.step_size",
-                step_size,
-                "at least 1",
-            )?;
-            SpecError::unless(positive(gamma), "schedule.gamma", gamma, ABOVE_ZERO)?;
-        }
-        Ok(self)
+        let is_step = self.name == ScheduleName::Step;
+        self.step_size = is_step.then(|| self.step_size.unwrap_or(epochs.div_ceil(3)));
+        self.gamma = is_step.then(|| self.gamma.unwrap_or(0.1));
+        at_least_1("schedule.step_size", self.step_size.unwrap_or(1))?;
+        positive("schedule.gamma", self.gamma.unwrap_or(1.0))
     }
+}
+
+fn positive(key: &str, value: f64) -> Result<(), SpecError> {
+    let ok = value.is_finite() && value > 0.0;
+    SpecError::unless(ok, key, value, "finite and above 0")
+}
+
+fn at_least_1(key: &str, value: usize) -> Result<(), SpecError> {
+    SpecError::unless(value >= 1, key, value, "at least 1")
 }
 
 /// Refuses a seed that TOML, as which the spec is written, has no number for.

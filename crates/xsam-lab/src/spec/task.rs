@@ -7,18 +7,6 @@ use serde::de::DeserializeOwned;
 
 use super::{SpecError, TrainSpec};
 
-/// A section of a spec: a struct whose fields all have defaults, with `#[serde(default, deny_unknown_fields)]`, as
-/// [`sections!`](crate::sections) declares it.
-pub trait Section:
-    Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
-{
-}
-
-impl<T> Section for T where
-    T: Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
-{
-}
-
 /// Declares the sections of a spec: structs with the default of each field, that of its type if none is given. The crate
 /// where it stands depends on `serde`.
 #[macro_export]
@@ -50,7 +38,9 @@ macro_rules! sections {
     };
 }
 
-/// The sections of a spec that are a task's own: a struct with a field for each, such as `data` and `model`.
+/// The sections of a spec that are a task's own: a struct with a field for each, such as `data` and `model`. A section is a
+/// struct whose fields all have defaults, with `#[serde(default, deny_unknown_fields)]`, as
+/// [`sections!`](crate::sections) declares it.
 ///
 /// ```
 /// use xsam_lab::sections;
@@ -67,7 +57,9 @@ macro_rules! sections {
 ///     const BATCH_SIZE: Option<usize> = Some(32);
 /// }
 /// ```
-pub trait TaskSpec: Section {
+pub trait TaskSpec:
+    Clone + Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// What is learned, in a few words, unless [`learned`](Self::learned) says more.
     const LEARNED: &'static str = "own data";
 

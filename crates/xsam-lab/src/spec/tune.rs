@@ -2,16 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Serialize, Serializer};
 use toml::{Table, Value};
 
 use xsam_names::hint;
 
-use super::fields::{expect_table, value_of};
-use super::list::{distinct, not_empty};
-use super::{Spec, SpecError, TaskSpec, method, renamed};
+use super::fields::{check_filled, distinct, expect_table, value_of};
+use super::{Experiment, Spec, SpecError, TaskSpec, method, renamed};
 
 /// Sections of every spec whose fields can be tuned.
 const SECTIONS: [&str; 3] = ["method", "optimizer", "schedule"];
+
+/// Fields of `[train]` that can be: where a run begins, and how its batches ascend. The others say how long it is, or leave
+/// its steps as they are; another size of a batch would be another number of steps in an epoch, and runs of as many epochs
+/// are not of as many passes then.
+const OF_TRAIN: [&str; 2] = ["init", "m_sharpness"];
 
 const KEY: &str = "compare.tune";
 
@@ -39,19 +44,9 @@ pub struct Candidate<S> {
     /// The values of the tuned fields that the method has, by `section.field`, without the section if that is
     /// `method`.
     pub values: Vec<(String, Value)>,
-    /// The experiment with these values, as it is asked for, with the seed of the spec.
-    pub(crate) spec: Spec<S>,
+    /// The experiment with these values, with the seed of the spec.
+    experiment: Experiment<S>,
 }
-
-/// The candidates of a method, and what cannot be one.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Candidates<S> {
-    pub(super) possible: Vec<Candidate<S>>,
-    /// Combinations that cannot be run, and why.
-    pub(super) omitted: Vec<String>,
-}
-
-type Choice = Vec<(String, String, Value)>;
 
 impl Tune {
     /// Values to try of one field, `section.field` or a field of the method, each written as after `--set`.
@@ -106,93 +101,74 @@ impl Tune {
         values: Value,
     ) -> Result<(), SpecError> {
         let key = format!("{KEY}.{section}.{field}");
+        let refused = |message: &str| SpecError::new(&key, message);
         let Value::Array(values) = values else {
-            return Err(SpecError::new(key, "must be a list of values to try"));
+            return Err(refused("must be a list of values to try"));
         };
-        not_empty(&key, &values)?;
+        check_filled(&key, &values)?;
         distinct(&key, &values)?;
         if (section, field) == ("method", "name") {
             let message = "cannot be tuned: methods are compared by naming them in compare.methods";
-            return Err(SpecError::new(key, message));
+            return Err(refused(message));
         }
         for value in &values {
-            renamed::check(&key, section, field, value)?;
             // Whether there is such a field, and the value is of its type.
-            let fields = Table::from_iter([(field.to_owned(), value.clone())]);
+            let mut fields = Table::from_iter([(field.to_owned(), value.clone())]);
+            if section == "method" {
+                renamed::check(&key, field, value)?;
+                let method = method::with_field(field).unwrap_or_default();
+                fields.insert("name".to_owned(), method.name().into());
+            }
             let sections = Table::from_iter([(section.to_owned(), Value::Table(fields))]);
-            let read = match (section, method::with_field(field)) {
-                ("method", Some(name)) => {
-                    let name = ("name".to_owned(), Value::String(name.to_owned()));
-                    let own = Table::from_iter([name, (field.to_owned(), value.clone())]);
-                    method::method("method", own).map(|_| ())
-                }
-                _ => Spec::<S>::from_table(sections).map(|_| ()),
-            };
-            read.map_err(|error| SpecError {
-                key: key.clone(),
-                message: error.message,
-            })?;
+            Spec::<S>::try_from(sections).map_err(|error| refused(&error.message))?;
+        }
+        if section == "train" && !OF_TRAIN.contains(&field) {
+            let fields = OF_TRAIN.join(", ");
+            return Err(refused(&format!(
+                "cannot be tuned (of [train], these can: {fields})"
+            )));
         }
         let place = (section.to_owned(), field.to_owned());
         match self.fields.insert(place, values) {
             None => Ok(()),
-            Some(_) => Err(SpecError::new(key, "is there with its section and without")),
+            Some(_) => Err(refused("is there with its section and without")),
         }
     }
 
-    pub(super) fn to_table(&self) -> Table {
-        let mut table = Table::new();
-        for ((section, field), values) in &self.fields {
-            let section = table
-                .entry(section)
-                .or_insert_with(|| Value::Table(Table::new()));
-            if let Value::Table(section) = section {
-                section.insert(field.clone(), Value::Array(values.clone()));
-            }
-        }
-        table
-    }
-
-    /// What can be made of the experiment `spec` with the method `label`. Combinations that come to the same
-    /// because the method lacks a field are one candidate.
+    /// What can be made of the experiment `spec` with the method `label`, one at least, and the combinations that cannot be
+    /// run, with the reason. Those that come to the same because the method lacks a field are one candidate.
     pub(super) fn candidates<S: TaskSpec>(
         &self,
         spec: &Spec<S>,
         label: &str,
-    ) -> Result<Candidates<S>, SpecError> {
-        let error = |error: toml::ser::Error| SpecError::new(KEY, error.to_string());
+    ) -> Result<(Vec<Candidate<S>>, Vec<String>), SpecError> {
         let counts = self.fields.values().map(Vec::len);
         let count = counts.fold(1, usize::saturating_mul);
         if count > MOST_CANDIDATES {
             let message = format!("{count} combinations are more than {MOST_CANDIDATES}");
             return Err(SpecError::new(KEY, message));
         }
-        let base = Table::try_from(spec).map_err(error)?;
-        let (mut possible, mut omitted) = (Vec::new(), Vec::new());
-        let mut resolved: Vec<Spec<S>> = Vec::new();
+        let base = spec.to_table()?;
+        let (mut possible, mut omitted) = (Vec::<Candidate<S>>::new(), Vec::new());
         for choice in self.choices() {
             let mut table = base.clone();
-            let fields = spec.method.fields();
-            let has = |section: &str, field: &str| section != "method" || fields.contains(&field);
-            for (section, field, value) in choice.iter().filter(|(s, f, _)| has(s, f)) {
-                if let Some(Value::Table(section)) = table.get_mut(section) {
-                    section.insert(field.clone(), value.clone());
+            for (section, field, value) in &choice {
+                if *section == "method" && !spec.method.fields().contains(field) {
+                    continue;
+                }
+                if let Some(Value::Table(section)) = table.get_mut(*section) {
+                    section.insert((*field).to_owned(), (*value).clone());
                 }
             }
-            let candidate = Spec::<S>::from_table(table)?;
-            match candidate.clone().resolved() {
-                Ok(spec) if resolved.contains(&spec) => {}
-                Ok(spec) => {
-                    let used = Table::try_from(&spec).map_err(error)?;
-                    let has = |(section, field, _): &(String, String, Value)| {
-                        used.get(section).is_some_and(|s| s.get(field).is_some())
+            match Experiment::new(Spec::<S>::try_from(table)?) {
+                Ok(new) if possible.iter().any(|old| old.experiment.spec == new.spec) => {}
+                Ok(experiment) => {
+                    let used = experiment.spec.to_table()?;
+                    let has = |(section, field, _): &(&str, &str, &Value)| {
+                        used.get(*section).is_some_and(|s| s.get(*field).is_some())
                     };
                     let values = choice.into_iter().filter(has).map(named).collect();
-                    possible.push(Candidate {
-                        values,
-                        spec: candidate,
-                    });
-                    resolved.push(spec);
+                    possible.push(Candidate { values, experiment });
                 }
                 Err(error) => {
                     let values: Vec<_> = choice.into_iter().map(named).collect();
@@ -205,7 +181,7 @@ impl Tune {
                 let message = format!("no combination of the values is possible: {reason}");
                 Err(SpecError::new(KEY, message))
             }
-            _ => Ok(Candidates { possible, omitted }),
+            _ => Ok((possible, omitted)),
         }
     }
 
@@ -227,26 +203,32 @@ impl Tune {
 
     /// All combinations of the values, the last field varying fastest; a single one of nothing if there are no
     /// fields.
-    fn choices(&self) -> Vec<Choice> {
+    fn choices(&self) -> Vec<Vec<(&str, &str, &Value)>> {
         let mut choices = vec![Vec::new()];
         for ((section, field), values) in &self.fields {
-            choices = choices
-                .iter()
-                .flat_map(|choice| {
-                    values.iter().map(move |value| {
-                        let mut longer: Choice = choice.clone();
-                        longer.push((section.clone(), field.clone(), value.clone()));
-                        longer
-                    })
-                })
-                .collect();
+            let longer = choices.iter().flat_map(|choice| {
+                let last = values.iter().map(|value| (&**section, &**field, value));
+                last.map(move |last| [&choice[..], &[last]].concat())
+            });
+            choices = longer.collect();
         }
         choices
     }
 }
 
+impl Serialize for Tune {
+    /// As the section that it is read from.
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let mut sections: BTreeMap<&str, BTreeMap<&str, &[Value]>> = BTreeMap::new();
+        for ((section, field), values) in &self.fields {
+            sections.entry(section).or_default().insert(field, values);
+        }
+        sections.serialize(to)
+    }
+}
+
 fn check_section<S: TaskSpec>(section: &str) -> Result<(), SpecError> {
-    let sections = SECTIONS.iter().chain(S::TUNED).copied();
+    let sections = SECTIONS.iter().chain(&["train"]).chain(S::TUNED).copied();
     if sections.clone().any(|tuned| tuned == section) {
         return Ok(());
     }
@@ -258,18 +240,16 @@ fn check_section<S: TaskSpec>(section: &str) -> Result<(), SpecError> {
 
 impl<S: TaskSpec> Candidate<S> {
     /// The method of the experiment as it is.
-    pub(super) fn plain(spec: Spec<S>) -> Self {
+    pub(super) fn plain(experiment: Experiment<S>) -> Self {
         Self {
             values: Vec::new(),
-            spec,
+            experiment,
         }
     }
 
-    /// Its run from `seed`, as it is asked for.
-    pub(crate) fn run(&self, seed: u64) -> Spec<S> {
-        let mut run = self.spec.clone();
-        run.train.seed = seed;
-        run
+    /// Its run from `seed`.
+    pub(crate) fn run(&self, seed: u64) -> Experiment<S> {
+        self.experiment.with_seed(seed)
     }
 
     /// The values in words: `rho = 0.1, optimizer.lr = 0.05`.
@@ -285,8 +265,8 @@ impl<S: TaskSpec> Candidate<S> {
     }
 }
 
-fn named((section, field, value): (String, String, Value)) -> (String, Value) {
-    (field_name(&section, &field), value)
+fn named((section, field, value): (&str, &str, &Value)) -> (String, Value) {
+    (field_name(section, field), value.clone())
 }
 
 fn field_name(section: &str, field: &str) -> String {
@@ -307,5 +287,48 @@ fn plain(value: &Value) -> String {
         Value::String(text) => text.clone(),
         Value::Float(number) => format!("{number:?}"),
         other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::Compare;
+    use crate::toy::Spec;
+
+    fn parse(settings: &[&str]) -> Result<(Spec, Option<Compare>), super::SpecError> {
+        let settings: Vec<String> = settings.iter().map(|s| (*s).to_owned()).collect();
+        Spec::parse("", &settings)
+    }
+
+    #[test]
+    fn where_a_run_begins_and_how_its_batches_ascend_can_be_tuned() {
+        let (spec, compare) = parse(&[
+            "compare.methods=['sgd', 'sam']",
+            "compare.tune.train.init=['a/b.pt', 'c.pt']",
+            "compare.tune.train.m_sharpness=[2, 4]",
+        ])
+        .unwrap();
+        let entries = compare.unwrap().entries(&spec).unwrap();
+        let [sgd, sam] = &entries[..] else {
+            panic!("{entries:?}");
+        };
+        assert_eq!((sgd.candidates.len(), sam.candidates.len()), (2, 4));
+        // It does not ascend.
+        assert_eq!(sgd.candidates[0].words(), "train.init = a/b.pt");
+        let words = sam.candidates[3].words();
+        assert_eq!(words, "train.init = c.pt, train.m_sharpness = 4");
+        assert_eq!(sgd.candidates[0].suffix(), "-train.inita_b.pt");
+        let train = sam.candidates[3].run(7).spec.train;
+        assert_eq!(train.init, Some("c.pt".into()));
+        assert_eq!((train.m_sharpness, train.seed), (Some(4), 7));
+
+        let error = parse(&["compare.tune.train.seed=[1]"])
+            .unwrap_err()
+            .to_string();
+        let expected =
+            "`compare.tune.train.seed`: cannot be tuned (of [train], these can: init, m_sharpness)";
+        assert_eq!(error, expected);
     }
 }

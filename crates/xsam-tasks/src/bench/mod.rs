@@ -20,7 +20,7 @@ use xsam_lab::plan::MOST_TIMED;
 use xsam_lab::spec::{DeviceName, MethodSpec, OptimizerSpec, Precision, SpecError, edited};
 use xsam_lab::statistics::median;
 use xsam_lab::tools::{Parts, PassTimes, peak_mb};
-use xsam_lab::{BeforeFailure, Error, Place, describe, method};
+use xsam_lab::{Error, Place, describe, method};
 
 use crate::spec::{ModelName, OurSpec};
 
@@ -287,11 +287,9 @@ impl Plan {
     }
 
     fn optimizer(&self, search: bool) -> Result<SharpnessAware, SpecError> {
-        let spec = OurSpec {
-            method: self.method_searching(search)?,
-            optimizer: self.optimizer.clone(),
-            ..OurSpec::default()
-        };
+        let mut spec = OurSpec::default();
+        spec.method = self.method_searching(search)?;
+        spec.optimizer = self.optimizer.clone();
         method::optimizer(&spec)
     }
 }
@@ -320,7 +318,7 @@ impl<M: Module, L: Fn(&M, usize) -> Tensor<1>> Trainee<M, L> {
                 epoch: 1,
                 step: self.steps,
                 source: failure.into(),
-                before: BeforeFailure::default(),
+                before: String::new(),
             })?;
         let synced = self.place.device.sync();
         let seconds = start.elapsed().as_secs_f64();

@@ -1,0 +1,202 @@
+//! The sections that every spec has.
+
+use std::path::PathBuf;
+
+use xsam_kernels::Kernels;
+use xsam_names::named_enum;
+
+use crate::sections;
+
+named_enum! {
+    /// The base optimizers.
+    pub enum OptimizerName ("optimizer") {
+        /// SGD with momentum, and weight decay added to the gradient.
+        Sgd = "sgd",
+        /// Adam, with weight decay added to the gradient.
+        Adam = "adam",
+        /// AdamW, with weight decay apart from the gradient.
+        AdamW = "adamw",
+    }
+}
+
+sections! {
+    /// `[optimizer]`: the base optimizer, with the conventions and defaults of PyTorch.
+    pub struct OptimizerSpec {
+        /// Which one.
+        pub name: OptimizerName = OptimizerName::Sgd,
+        /// Learning rate at its highest.
+        pub lr: f64 = 0.05,
+        /// sgd: momentum, without dampening; 0.9.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub momentum: Option<f64>,
+        /// Weight decay.
+        pub weight_decay: f64 = 1e-3,
+        /// Clips the final gradient to this norm, over all parameters together.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub clip_norm: Option<f64>,
+    }
+}
+
+named_enum! {
+    /// Schedules of the learning rate.
+    pub enum ScheduleName ("schedule") {
+        /// Half a cosine, from the full learning rate to zero.
+        Cosine = "cosine",
+        /// Always the full learning rate.
+        Constant = "constant",
+        /// Times `gamma` every `step_size` epochs.
+        Step = "step",
+        /// In proportion to the inverse square root of the step, after `warmup_steps` steps in which it
+        /// rises.
+        InverseSqrt = "inverse-sqrt",
+    }
+}
+
+named_enum! {
+    /// Schedules of rho.
+    pub enum RhoScheduleName ("schedule of rho") {
+        /// Always the full rho.
+        Constant = "constant",
+        /// In proportion to the learning rate.
+        Proportional = "proportional",
+        /// On a straight line with the learning rate, from `rho_least` of it where that is 0.
+        Linear = "linear",
+    }
+}
+
+named_enum! {
+    /// When a schedule moves.
+    pub enum ScheduleBy ("unit of a schedule") {
+        /// From epoch to epoch.
+        Epoch = "epoch",
+        /// From step to step.
+        Step = "step",
+    }
+}
+
+sections! {
+    /// `[schedule]`: learning rate and rho.
+    pub struct ScheduleSpec {
+        /// Which one.
+        pub name: ScheduleName = ScheduleName::Cosine,
+        /// When the learning rate changes: from epoch to epoch, as in the paper, unless given; inverse-sqrt from
+        /// step to step.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub by: Option<ScheduleBy>,
+        /// Epochs in which the learning rate rises to its full value, before the schedule proper. Not for
+        /// inverse-sqrt.
+        pub warmup: usize,
+        /// inverse-sqrt: steps in which the learning rate rises to its full value; 4000.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub warmup_steps: Option<usize>,
+        /// step: epochs from one reduction to the next; a third of the epochs.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub step_size: Option<usize>,
+        /// step: factor of a reduction; 0.1.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub gamma: Option<f64>,
+        /// Schedule of rho.
+        pub rho: RhoScheduleName = RhoScheduleName::Constant,
+        /// rho = "linear": the least rho over the full one; 0.5.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub rho_least: Option<f64>,
+    }
+}
+
+named_enum! {
+    /// Number formats.
+    pub enum Precision ("precision") {
+        /// Single precision.
+        F32 = "f32",
+        /// Double precision.
+        F64 = "f64",
+    }
+}
+
+named_enum! {
+    /// What becomes of a run whose loss or gradient is not finite.
+    pub enum OnDivergence ("way out of a divergence") {
+        /// It ends with an error.
+        Stop = "stop",
+        /// It goes back to its latest checkpoint and on with half the learning rate.
+        Restore = "restore",
+    }
+}
+
+named_enum! {
+    /// Devices. Every build knows them all; one besides the processor can be computed on if the feature of its name
+    /// was on in the build.
+    pub enum DeviceName ("device") {
+        /// The processor, by Burn's Flex back end and the kernels of `xsam-kernels`.
+        Cpu = "cpu",
+        /// Any graphics card, in WebGPU's shading language, on whichever of Vulkan, Metal, DirectX 12 and OpenGL there
+        /// is. (In a build that has `vulkan` too, it compiles for Vulkan as that does.)
+        WebGpu = "webgpu",
+        /// A graphics card by Vulkan, in SPIR-V.
+        Vulkan = "vulkan",
+        /// A graphics card of NVIDIA, by CUDA.
+        Cuda = "cuda",
+        /// A graphics card of AMD, by ROCm.
+        Rocm = "rocm",
+        /// A graphics card of Apple, by Metal.
+        Metal = "metal",
+    }
+}
+
+sections! {
+    /// `[train]`: length, batches, seed and machine.
+    pub struct TrainSpec {
+        /// Number of epochs.
+        pub epochs: usize = 200,
+        /// Items in a batch, of which the last of an epoch may have fewer; the task's own if not given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub batch_size: Option<usize>,
+        /// A file with the weights that the run begins with, in place of those that the seed gives: `.safetensors`, or a state
+        /// dict by `torch.save`.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub init: Option<PathBuf>,
+        /// Parts that every batch is run in, one after another, for batches too large for memory: each pass of a step
+        /// goes over all of them.
+        pub micro_batches: usize = 1,
+        /// m-sharpness: the number of parts of a batch that have an ascent of their own each; one for the whole batch if
+        /// not given. Nothing to a method that does not ascend.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub m_sharpness: Option<usize>,
+        /// Decides everything random: initial weights, label noise, order of the
+        /// batches, augmentation, dropout.
+        pub seed: u64,
+        /// Number format of weights and activations.
+        pub precision: Precision = Precision::F32,
+        /// Where to compute.
+        pub device: DeviceName = DeviceName::Cpu,
+        /// Which kernels compute on the processor in single precision.
+        pub kernels: Kernels = Kernels::Fast,
+        /// Epochs from one evaluation on validation and test data to the next; the last epoch has one in any case.
+        pub evaluate_every: usize = 1,
+        /// Epochs from one measurement of the sharpness to the next; the last epoch has one in any case. None if not given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub measure_every: Option<usize>,
+        /// The distance from the weights within which it takes the highest rise of the loss; 0.15 for every method if not
+        /// given, so that methods compare.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub measure_rho: Option<f64>,
+        /// Epochs from one checkpoint to the next; the last epoch has one in any case, and the best one so far.
+        pub checkpoint_every: usize = 1,
+        /// Besides, steps from one checkpoint to the next within an epoch.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        pub checkpoint_steps: Option<usize>,
+        /// How many checkpoints are kept: the latest ones, and that of the best epoch.
+        pub keep_checkpoints: usize = 2,
+        /// Steps from one to the next of those that the event file for TensorBoard has numbers of.
+        pub log_every: usize = 10,
+        /// What becomes of a run whose loss or gradient is not finite.
+        pub on_divergence: OnDivergence = OnDivergence::Stop,
+    }
+}
+
+impl TrainSpec {
+    /// Whether what is done `every` so many epochs, and at the end, is done after `epochs` of them.
+    pub fn is_due(&self, every: usize, epochs: usize) -> bool {
+        epochs == self.epochs || epochs.is_multiple_of(every)
+    }
+}
