@@ -5,8 +5,8 @@ mod data;
 mod model;
 mod translation;
 
-use serde::{Deserialize, Serialize};
 use xsam_data::Sizes;
+use xsam_lab::sections;
 use xsam_lab::spec::{Spec, SpecError, TaskSpec, TrainSpec};
 use xsam_models::ModelConfig;
 
@@ -18,18 +18,18 @@ pub use translation::{BleuWords, TranslationSpec};
 /// The spec of a run of one of our tasks.
 pub type OurSpec = Spec<OurSections>;
 
-/// The sections of our tasks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OurSections {
-    /// What is learned.
-    pub data: DataSpec,
-    /// What is varied in it from epoch to epoch.
-    pub augmentation: AugmentationSpec,
-    /// What learns it.
-    pub model: ModelSpec,
-    /// How text is cut up, translated and scored.
-    pub translation: TranslationSpec,
+sections! {
+    /// The sections of our tasks.
+    pub struct OurSections {
+        /// What is learned.
+        pub data: DataSpec,
+        /// What is varied in it from epoch to epoch.
+        pub augmentation: AugmentationSpec,
+        /// What learns it.
+        pub model: ModelSpec,
+        /// How text is cut up, translated and scored.
+        pub translation: TranslationSpec,
+    }
 }
 
 impl TaskSpec for OurSections {
