@@ -17,7 +17,7 @@ use crate::score::{Part, Score, Scores, Tally};
 /// The column that every row has.
 const EPOCH: &str = "epoch";
 
-/// One epoch of a run: a row of `metrics.csv`, and an object in JSON. What its columns are, [`columns`](fn@crate::columns) says.
+/// One epoch of a run: a row of `metrics.csv`, and an object in JSON. What its columns are, [`columns`](crate::columns::columns) says.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Metrics {
     /// The epoch, counted from 1.

@@ -111,7 +111,7 @@ impl<T: Task> Trained<T> {
         })
     }
 
-    /// The weights in `file`, written by PyTorch or [`export`](crate::export()), as the model that `spec` says. The
+    /// The weights in `file`, written by PyTorch or [`export`](crate::export::export), as the model that `spec` says. The
     /// run directory is where results about it go.
     ///
     /// # Errors

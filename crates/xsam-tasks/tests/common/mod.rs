@@ -178,7 +178,7 @@ pub fn rows(directory: &Path) -> Vec<String> {
 }
 
 pub fn export(directory: &Path, file: &Path, overwrite: bool) -> Result<Export, Error> {
-    xsam_lab::export::<OurTasks>(directory, file, overwrite)
+    xsam_lab::export::export::<OurTasks>(directory, file, overwrite)
 }
 
 pub fn flatness(
@@ -186,7 +186,7 @@ pub fn flatness(
     spec: &FlatnessSpec,
     listener: &mut dyn FnMut(FlatnessEvent<'_>),
 ) -> Result<FlatnessReport, Error> {
-    xsam_lab::flatness::<OurTasks>(subject, spec, listener)
+    xsam_lab::flatness::flatness::<OurTasks>(subject, spec, listener)
 }
 
 pub fn landscape(
@@ -195,7 +195,7 @@ pub fn landscape(
     stop: &StopSignal,
     listener: &mut dyn FnMut(LandscapeEvent<'_>),
 ) -> Result<Landscape, Error> {
-    xsam_lab::landscape::<OurTasks>(subject, spec, stop, listener)
+    xsam_lab::landscape::landscape::<OurTasks>(subject, spec, stop, listener)
 }
 
 /// The page on a run or a comparison.
