@@ -7,14 +7,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{
-    Comparison, Runs, Subject, Trained, export, flatness, landscape, parse, prepare, read, train,
+    Comparison, Runs, Subject, Trained, export, flatness, landscape, parse, prepare, train,
 };
 use image::GrayImage;
 use xsam_data::DatasetPrint;
 use xsam_lab::files::{Existing, Terms};
 use xsam_lab::flatness::{FlatnessReport, FlatnessSpec};
 use xsam_lab::landscape::{Along, LandscapeSpec};
-use xsam_lab::{Error, RunSummary, Sample, Status, StopSignal};
+use xsam_lab::{Error, Sample, Status, StopSignal};
 use xsam_report::draw_landscape;
 
 const CHANGED: Terms = Terms {

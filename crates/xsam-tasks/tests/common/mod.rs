@@ -95,6 +95,13 @@ impl Runs {
         spec(&common, settings)
     }
 
+    /// A comparison that is written so.
+    pub fn parse(&self, text: &str) -> (Spec, Compare) {
+        let common: Vec<&str> = self.common.iter().map(String::as_str).collect();
+        let (spec, compare) = parse(text, &common).unwrap();
+        (spec, compare.unwrap())
+    }
+
     /// A run from its beginning to its end.
     pub fn run(&self, name: &str, settings: &[&str]) -> RunSummary {
         let spec = self.spec(settings);
