@@ -78,7 +78,7 @@ impl Task for Classification {
         let task = &spec.task;
         let sizes = data.sizes();
         task.check_data(sizes)?;
-        let config = task.classifier_config(sizes)?;
+        let config = task.model_config(sizes)?;
         let mut train = data.train.clone();
         if let Some(n) = task.data.subset {
             train = subset(&train, n)?;
@@ -221,7 +221,7 @@ impl Task for Classification {
             Some(sizes) => sizes,
             None => images(setup)?.sizes(),
         };
-        let config = spec.task.classifier_config(sizes)?;
+        let config = spec.task.model_config(sizes)?;
         Ok(config.init(spec.train.seed, &setup.place.device)?)
     }
 }

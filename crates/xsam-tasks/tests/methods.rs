@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 
-use common::{Runs, assert_refused, parse, resolved};
+use common::{Runs, assert_refused, parse, resolved, settings};
 use xsam::method::MethodConfig;
 use xsam::{Friendly, SearchSchedule, XsamConfig};
 use xsam_lab::spec::MethodSpec;
@@ -131,7 +131,7 @@ fn a_run_of_every_method_that_is_interrupted_goes_on_as_if_nothing_had_been() {
     ];
     variants.extend(others.map(str::to_owned));
     for variant in variants {
-        let settings: Vec<&str> = variant.split(" and ").collect();
+        let settings = settings(&variant);
         let (whole, parts) = (format!("{variant}, whole"), format!("{variant}, in parts"));
         let summary = runs.run(&whole, &settings);
         assert_eq!(summary.status, Status::Finished, "{variant}");

@@ -5,7 +5,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{OurTasks, Spec, assert_refused, parse, resolved};
+use common::{OurTasks, Spec, assert_refused, parse, resolved, settings, table};
 use xsam::{
     LookSamConfig, LookXsamConfig, SamConfig, Scaling, SearchSchedule, WsamConfig, XsamConfig,
 };
@@ -43,23 +43,15 @@ fn every_field_has_a_default_and_the_papers_where_it_has_one() {
 
 #[test]
 fn a_resolved_spec_survives_its_file() {
-    for settings in [
-        &[][..],
-        &["method.name=sgd"],
-        &["method.name=asam", "method.adaptive=weights"],
-        &["method.search={every-steps=7}"],
-        &[
-            "method.alpha=0.5",
-            "optimizer.name=adamw",
-            "schedule.name=step",
-        ],
-        &[
-            "model.name=densenet121",
-            "data.name=digits",
-            "data.subset=100",
-        ],
+    for asked in [
+        "method.name=xsam",
+        "method.name=sgd",
+        "method.name=asam and method.adaptive=weights",
+        "method.search={every-steps=7}",
+        "method.alpha=0.5 and optimizer.name=adamw and schedule.name=step",
+        "model.name=densenet121 and data.name=digits and data.subset=100",
     ] {
-        let spec = resolved(settings).unwrap();
+        let spec = resolved(&settings(asked)).unwrap();
         let text = spec.to_toml().unwrap();
         let (again, _) = parse(&text, &[]).unwrap();
         assert_eq!(again, spec);
@@ -70,13 +62,9 @@ fn a_resolved_spec_survives_its_file() {
 
 #[test]
 fn image_folders_are_told_where_they_are() {
-    let settings = [
-        "data.name=image-folder",
-        "data.dir=a/b",
-        "data.image_size=32",
-    ];
-    let more = ["train.kernels=precise", "data.subset=7"];
-    let spec = resolved(&[&settings[..], &more].concat()).unwrap();
+    let folder = "data.name=image-folder and data.dir=a/b and data.image_size=32";
+    let more = "train.kernels=precise and data.subset=7";
+    let spec = resolved(&[settings(folder), settings(more)].concat()).unwrap();
     assert_eq!(spec.task.data.dir.as_deref(), Some("a/b".as_ref()));
     assert_eq!(
         (spec.task.data.image_size, spec.train.kernels),
@@ -138,55 +126,41 @@ fn a_resolved_spec_has_no_field_that_does_nothing() {
 /// free to follow as one that never was in a file.
 #[test]
 fn a_default_that_depends_on_another_field_follows_it() {
-    let iwslt = ["data.name=iwslt14-de-en", "model.name=transformer"];
-    for (asked, change) in [
-        (&[][..], &["method.rho=0.6"][..]),
-        (&["method.rho=0.3"], &["method.rho=0.6"]),
-        (
-            &["method.rho=0.3", "method.rho_max=0.5"],
-            &["method.rho=0.6"],
-        ),
-        (&[], &["method.name=asam"]),
-        (&["method.name=asam"], &["method.name=lookbehind-sam"]),
-        (&["method.name=sgd"], &["method.name=sam"]),
-        (
-            &["method.name=sam", "method.rho=0.3"],
-            &["method.name=gsam"],
-        ),
-        (&["method.name=msam"], &["method.name=gsam"]),
-        (&["method.name=looksam"], &["method.name=lookbehind-sam"]),
-        (&["method.alpha=1"], &["method.name=look-xsam"]),
-        (&[], &["method.parabola=true"]),
-        (&["method.friendly={}"], &["method.name=look-xsam"]),
-        (&["schedule.name=step"], &["train.epochs=12"]),
-        (&["schedule.name=inverse-sqrt"], &["schedule.name=cosine"]),
-        (&["schedule.rho=linear"], &["schedule.rho=constant"]),
-        (&["optimizer.name=adam"], &["optimizer.name=sgd"]),
-        (&["data.name=cifar10"], &["data.name=tiny-imagenet"]),
-        (&["data.name=cifar10"], &["data.name=mnist"]),
-        (&["data.name=cifar10"], &["data.name=digits"]),
-        (
-            &["data.name=tiny-imagenet"],
-            &["augmentation.crop_padding=8"],
-        ),
-        (&["model.name=cnn"], &["model.name=resnet18"]),
-        (&[], &iwslt),
-        (&iwslt, &["data.name=digits", "model.name=cnn"]),
-        (&iwslt, &["model.width=64"]),
-        (&iwslt, &["train.batch_size=32"]),
-        (
-            &iwslt,
-            &[
-                "data.name=parallel-text",
-                "data.dir=d",
-                "data.source=a",
-                "data.target=b",
-            ],
-        ),
-    ] {
-        let (spec, _) = parse("", asked).unwrap();
-        let (changed, _) = parse(&spec.to_toml().unwrap(), change).unwrap();
-        let fresh = resolved(&[asked, change].concat()).unwrap();
+    for (asked, change) in table(
+        "
+        method.rho=0.3 => method.rho=0.6
+        method.rho=0.3 and method.rho_max=0.5 => method.rho=0.6
+        method.name=asam => method.name=lookbehind-sam
+        method.name=sgd => method.name=sam
+        method.name=sam and method.rho=0.3 => method.name=gsam
+        method.name=msam => method.name=gsam
+        method.name=looksam => method.name=lookbehind-sam
+        method.alpha=1 => method.name=look-xsam
+        method.friendly={} => method.name=look-xsam
+        schedule.name=step => train.epochs=12
+        schedule.name=inverse-sqrt => schedule.name=cosine
+        schedule.rho=linear => schedule.rho=constant
+        optimizer.name=adam => optimizer.name=sgd
+        data.name=cifar10 => data.name=tiny-imagenet
+        data.name=cifar10 => data.name=mnist
+        data.name=cifar10 => data.name=digits
+        data.name=tiny-imagenet => augmentation.crop_padding=8
+        model.name=cnn => model.name=resnet18
+        => method.rho=0.6
+        => method.name=asam
+        => method.parabola=true
+        => data.name=iwslt14-de-en and model.name=transformer
+        data.name=iwslt14-de-en and model.name=transformer => data.name=digits and model.name=cnn
+        data.name=iwslt14-de-en and model.name=transformer => model.width=64
+        data.name=iwslt14-de-en and model.name=transformer => train.batch_size=32
+        data.name=iwslt14-de-en and model.name=transformer => \
+            data.name=parallel-text and data.dir=d and data.source=a and data.target=b
+        ",
+    ) {
+        let [asked, change] = [asked, change].map(settings);
+        let (spec, _) = parse("", &asked).unwrap();
+        let (changed, _) = parse(&spec.to_toml().unwrap(), &change).unwrap();
+        let fresh = resolved(&[&asked[..], &change].concat()).unwrap();
         assert_eq!(changed.resolved().unwrap(), fresh, "{asked:?}, {change:?}");
     }
     let of = |settings: &[&str]| config_of(resolved(settings).unwrap()).rho_max;
@@ -225,23 +199,9 @@ fn rows_of_several_rhos_search_at_twice_their_own() {
 
 #[test]
 fn a_text_is_a_text_whatever_it_looks_like() {
-    for text in [
-        "20240101",
-        "1e5",
-        "true",
-        "nan",
-        "inf",
-        "-inf",
-        "2024-01-01",
-        "0x10",
-        "1,2",
-        "[1]",
-        "[a, b]",
-        "{a = 1}",
-        "1#2",
-        "a b",
-        "it's",
-    ] {
+    let texts = "20240101 | 1e5 | true | nan | inf | -inf | 2024-01-01 | 0x10 | 1,2 | [1] | [a, b] | {a = 1} | 1#2 | \
+                 a b | it's";
+    for text in texts.split(" | ") {
         let settings = [
             format!("data.dir={text}"),
             format!("data.source={text}"),
@@ -266,36 +226,23 @@ fn a_text_is_a_text_whatever_it_looks_like() {
     let error = parse("", &["compare.a.adaptive=true"]).unwrap_err();
     assert!(error.contains("unknown variant `true`"), "{error}");
     // Numbers, lists and truth values are what they were.
-    let settings = [
-        "method.rho=1",
-        "method.grid=[0, 1]",
-        "method.parabola=false",
-    ];
-    let method = config_of(resolved(&settings).unwrap());
+    let plain = "method.rho=1 and method.grid=[0, 1] and method.parabola=false";
+    let method = config_of(resolved(&settings(plain)).unwrap());
     assert_eq!((method.rho, method.parabola), (1.0, false));
     assert_eq!(method.grid, Some(vec![0.0, 1.0]));
-    for (field, value, text) in [
-        ("model.norm", "post", true),
-        ("optimizer.name", "sgd", true),
-        ("method.adaptive", "weights", true),
-        ("method.search", "every-epoch", true),
-        ("rho", "0.1", false),
-        ("method.grid", "[0.5]", false),
-        ("schedule.warmup", "2", false),
+    for (field, value, written) in [
+        ("model.norm", "post", "\"post\""),
+        ("optimizer.name", "sgd", "\"sgd\""),
+        ("method.adaptive", "weights", "\"weights\""),
+        ("method.search", "every-epoch", "\"every-epoch\""),
+        ("rho", "0.1", "0.1"),
+        ("method.grid", "[0.5]", "[0.5]"),
+        ("schedule.warmup", "2", "2"),
     ] {
-        let tune = Tune::of::<OurSections>(field, &[value.to_owned()]).unwrap();
         let mut compare = Compare::default();
-        compare.tune = tune;
-        let written = compare.to_toml(&Spec::default()).unwrap();
-        let text = if text {
-            format!("\"{value}\"")
-        } else {
-            value.to_owned()
-        };
-        assert!(
-            written.contains(&format!("= [{text}]")),
-            "{field}: {written}"
-        );
+        compare.tune = Tune::of::<OurSections>(field, &[value.to_owned()]).unwrap();
+        let text = compare.to_toml(&Spec::default()).unwrap();
+        assert!(text.contains(&format!("= [{written}]")), "{field}: {text}");
     }
     let tried = ["every-epoch", "{ every-steps = 2 }"].map(str::to_owned);
     let tune = Tune::of::<OurSections>("search", &tried).unwrap();
@@ -573,46 +520,35 @@ fn a_label_may_have_an_ascent_for_each_part() {
 
 #[test]
 fn what_is_written_otherwise_now_is_told_how() {
-    for (old, now) in [
-        ("search_every=7", "search = { every-steps = 20 }"),
-        (
-            "search_shortest=7",
-            "search = { adaptive = { shortest = 10 } }",
-        ),
-        (
-            "search_longest=7",
-            "search = { adaptive = { longest = 1000 } }",
-        ),
-        (
-            "search_tolerance=0.2",
-            "search = { adaptive = { tolerance = 0.1 } }",
-        ),
-        ("search_kind=parabola", "parabola = true"),
-        ("gsam_alpha=0.3", "alpha"),
-        ("look_alpha=0.3", "alpha"),
-        ("look_every=3", "every"),
-        ("m_sharpness=3", "train.m_sharpness"),
-        ("friendly=true", "friendly = { sigma = 1.0, lambda = 0.9 }"),
-        ("friendly=false", "left out"),
-        ("scaling=3", "adaptive"),
-    ] {
+    for (old, now) in table(
+        "
+        search_every=7 => search = { every-steps = 20 }
+        search_shortest=7 => search = { adaptive = { shortest = 10 } }
+        search_longest=7 => search = { adaptive = { longest = 1000 } }
+        search_tolerance=0.2 => search = { adaptive = { tolerance = 0.1 } }
+        search_kind=parabola => parabola = true
+        gsam_alpha=0.3 => alpha
+        look_alpha=0.3 => alpha
+        look_every=3 => every
+        m_sharpness=3 => train.m_sharpness
+        friendly=true => friendly = { sigma = 1.0, lambda = 0.9 }
+        friendly=false => left out
+        scaling=3 => adaptive
+        ",
+    ) {
         let (field, value) = old.split_once('=').unwrap();
+        let value = value.replace("parabola", "'x'");
         for (key, setting) in [
             (format!("method.{field}"), format!("method.{old}")),
             (format!("compare.own.{field}"), format!("compare.own.{old}")),
             (
                 format!("compare.tune.method.{field}"),
-                format!(
-                    "compare.tune.{field}=[{}]",
-                    if value == "parabola" { "'x'" } else { value }
-                ),
+                format!("compare.tune.{field}=[{value}]"),
             ),
         ] {
             let error = parse("", &[&setting, "compare.own.name=look-xsam"]).unwrap_err();
-            assert!(
-                error.starts_with(&format!("`{key}`: is now {now}")),
-                "{error}"
-            );
+            let told = format!("`{key}`: is now {now}");
+            assert!(error.starts_with(&told), "{error}");
         }
     }
 }

@@ -143,21 +143,21 @@ impl ModelSpec {
         self.transformer_config(SMALLEST_VOCABULARY, 0)
             .check()
             .map_err(|error| {
-                let field = match &error {
+                let key = match &error {
                     TransformerError::OutOfRange { field, .. }
                     | TransformerError::NotInRange { field, .. } => match *field {
-                        "dim" => ".width",
-                        "encoder_layers" | "decoder_layers" => ".layers",
-                        "feed_forward" => ".feed_forward",
-                        "heads" => ".heads",
-                        "dropout" => ".dropout",
-                        _ => "",
+                        "dim" => "model.width",
+                        "encoder_layers" | "decoder_layers" => "model.layers",
+                        "feed_forward" => "model.feed_forward",
+                        "heads" => "model.heads",
+                        "dropout" => "model.dropout",
+                        _ => "model",
                     },
-                    TransformerError::Heads { .. } => ".heads",
-                    TransformerError::TooLarge { .. } => ".width",
-                    _ => "",
+                    TransformerError::Heads { .. } => "model.heads",
+                    TransformerError::TooLarge { .. } => "model.width",
+                    _ => "model",
                 };
-                SpecError::new(format!("model{field}"), error.to_string())
+                SpecError::new(key, error.to_string())
             })
     }
 

@@ -31,15 +31,29 @@ pub fn spec(settings: &[&str], more: &[&str]) -> Spec {
     parse("", &[settings, more].concat()).unwrap().0
 }
 
+/// Those of a line such as `a.b=1 and c.d=2`.
+pub fn settings(line: &str) -> Vec<&str> {
+    let settings = line.trim().split(" and ");
+    settings.filter(|setting| !setting.is_empty()).collect()
+}
+
 pub fn resolved(settings: &[&str]) -> Result<Spec, String> {
     let (spec, _) = parse("", settings)?;
     spec.resolved().map_err(|error| error.to_string())
 }
 
+/// The lines of a table of `left => right`.
+pub fn table(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    text.trim().lines().map(|line| {
+        let (left, right) = line.split_once("=> ").unwrap();
+        (left.trim(), right)
+    })
+}
+
 /// Every line of the table is of settings that are refused beside others, and how the error begins: `a.b=1 and c.d=2 =>
 /// error`.
 #[track_caller]
-pub fn assert_refused(beside: &[&str], table: &str) {
+pub fn assert_refused(beside: &[&str], lines: &str) {
     let refused = |settings: &[&str]| {
         let (spec, compare) = match parse("", settings) {
             Ok(parsed) => parsed,
@@ -49,11 +63,9 @@ pub fn assert_refused(beside: &[&str], table: &str) {
         let outcome = compared.unwrap_or_else(|| spec.resolved().map(drop));
         outcome.map_or_else(|error| error.to_string(), |()| "nothing".to_owned())
     };
-    for line in table.trim().lines() {
-        let (settings, expected) = line.trim().split_once(" => ").unwrap();
-        let settings: Vec<&str> = settings.split(" and ").collect();
-        let error = refused(&[beside, &settings].concat());
-        assert!(error.starts_with(expected), "{line}, not {error}");
+    for (asked, expected) in table(lines) {
+        let error = refused(&[beside, &settings(asked)].concat());
+        assert!(error.starts_with(expected), "{asked} => {error}");
     }
 }
 
