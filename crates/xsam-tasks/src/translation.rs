@@ -47,8 +47,6 @@ pub struct Translation {
     batches: Shared,
     tokenizer: Tokenizer,
     text: Arc<Loaded<ParallelText>>,
-    /// The language of the translations, where it is known what it is.
-    language: String,
     train: EncodedPairs,
     validation: EncodedPairs,
     test: EncodedPairs,

@@ -58,7 +58,8 @@ impl Translation {
         if self.spec.detokenize != Some(true) {
             return Ok(Some((bleu(&raw, &references, &config)?, raw)));
         }
-        let join = |line: &str| detokenize(line, &self.language);
+        let language = self.data_spec.target.as_deref().unwrap_or("en");
+        let join = |line: &str| detokenize(line, language);
         let joined: Vec<String> = raw.iter().map(|line| join(line)).collect();
         let score = match self.spec.scores_joined_text() {
             true => {

@@ -41,7 +41,6 @@ impl Translation {
             train: tokenizer.encode_pairs(&train),
             validation: tokenizer.encode_pairs(&text.validation),
             test: tokenizer.encode_pairs(&text.test),
-            language: spec.data.target.clone().unwrap_or_else(|| "en".to_owned()),
             pairs: TrainingPairs::default(),
             warnings: Vec::new(),
             tokenizer,
