@@ -122,8 +122,8 @@ fn main() {
     let mut trainees: Vec<_> = trainees
         .map(|(_, config)| Trainee::new(&**config))
         .collect();
-    let round = |_| trainees.iter_mut().map(Trainee::seconds).collect();
-    let rounds: Vec<Vec<f64>> = (0..ROUNDS).map(round).collect();
+    let mut round = || -> Vec<f64> { trainees.iter_mut().map(Trainee::seconds).collect() };
+    let rounds: Vec<Vec<f64>> = (0..ROUNDS).map(|_| round()).collect();
     drop(trainees);
     println!("method               s/step  times sgd   (medians of {ROUNDS} rounds)");
     for (i, (name, _)) in methods.iter().enumerate() {

@@ -99,7 +99,7 @@ impl Task for CharLm {
     fn loss(&self, model: &Lm, windows: &Tensor<2, Int>, _: Option<u64>) -> (Tensor<1>, Tensor<1>) {
         let (device, count) = (windows.device(), windows.dims()[0]);
         let from = |first| windows.clone().narrow(1, first, WINDOW);
-        let x = model.characters.forward(from(0)) + model.positions.weight.val().unsqueeze();
+        let x = model.characters.forward(from(0)) + model.positions.weight.val().unsqueeze::<3>();
         let mask = attention::generate_autoregressive_mask(count, WINDOW, &device);
         let x = model
             .transformer
