@@ -15,6 +15,7 @@ use xsam::{
     AsamConfig, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
     MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware, WsamConfig, XsamConfig,
 };
+use xsam_lab::statistics::median;
 use xsam_models::{ClassifierName, ImageClassifier, Model, ModelConfig, reference};
 
 const BATCH: usize = 64;
@@ -88,8 +89,8 @@ fn refining() -> XsamConfig {
 /// Every which step of a method that looks back is a whole one: after the first, none that is timed.
 const NEVER: usize = usize::MAX;
 
-fn main() {
-    let methods: Vec<(&str, Box<dyn MethodConfig>)> = vec![
+fn methods() -> Vec<(&'static str, Box<dyn MethodConfig>)> {
+    vec![
         ("sgd", Box::new(SgdOnlyConfig::new())),
         ("sam", Box::new(SamConfig::new())),
         ("asam", Box::new(AsamConfig::new())),
@@ -112,51 +113,31 @@ fn main() {
         ("xsam", Box::new(xsam())),
         ("xsam, parabola", Box::new(refining())),
         ("xsam, searching", Box::new(searching())),
-    ];
-    let mut trainees: Vec<_> = methods
-        .iter()
-        .map(|(name, config)| (*name, Trainee::new(&**config)))
+    ]
+}
+
+fn main() {
+    let methods = methods();
+    let trainees = methods.iter();
+    let mut trainees: Vec<_> = trainees
+        .map(|(_, config)| Trainee::new(&**config))
         .collect();
-    let rounds: Vec<Vec<f64>> = (0..ROUNDS)
-        .map(|_| {
-            trainees
-                .iter_mut()
-                .map(|(_, trainee)| trainee.seconds())
-                .collect()
-        })
-        .collect();
+    let mut round = || -> Vec<f64> { trainees.iter_mut().map(Trainee::seconds).collect() };
+    let rounds: Vec<Vec<f64>> = (0..ROUNDS).map(|_| round()).collect();
+    drop(trainees);
     println!("method               s/step  times sgd   (medians of {ROUNDS} rounds)");
-    for (i, (name, _)) in trainees.iter().enumerate() {
-        let seconds = median(rounds.iter().map(|round| round[i]));
-        let ratio = median(rounds.iter().map(|round| round[i] / round[0]));
+    for (i, (name, _)) in methods.iter().enumerate() {
+        let seconds = median(rounds.iter().map(|round| round[i])).unwrap();
+        let ratio = median(rounds.iter().map(|round| round[i] / round[0])).unwrap();
         println!("{name:19}  {seconds:6.3}  {ratio:9.2}");
     }
-    drop(trainees);
     divan::main();
 }
 
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-fn bench(bencher: Bencher<'_, '_>, config: &dyn MethodConfig) {
-    let mut trainee = Trainee::new(config);
+#[divan::bench(args = ["sgd", "sam", "xsam"], sample_count = 15, sample_size = 1)]
+fn step(bencher: Bencher<'_, '_>, name: &str) {
+    let mut methods = methods().into_iter();
+    let (_, config) = methods.find(|(known, _)| *known == name).unwrap();
+    let mut trainee = Trainee::new(&*config);
     bencher.bench_local(|| trainee.step());
-}
-
-#[divan::bench(sample_count = 15, sample_size = 1)]
-fn step_sgd(bencher: Bencher<'_, '_>) {
-    bench(bencher, &SgdOnlyConfig::new());
-}
-
-#[divan::bench(sample_count = 15, sample_size = 1)]
-fn step_sam(bencher: Bencher<'_, '_>) {
-    bench(bencher, &SamConfig::new());
-}
-
-#[divan::bench(sample_count = 15, sample_size = 1)]
-fn step_xsam(bencher: Bencher<'_, '_>) {
-    bench(bencher, &xsam());
 }

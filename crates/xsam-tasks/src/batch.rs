@@ -1,8 +1,10 @@
 //! Batches of images.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Element, Int, Tensor, TensorData};
 use xsam_data::{DataError, Images, Normalization, gather};
+use xsam_kernels::cross_entropy;
 use xsam_lab::{Place, split};
+use xsam_models::{ImageClassifier, Model};
 
 /// A batch: images `[batch, channels, height, width]` and the class of each, `[batch]`.
 #[derive(Clone, Debug)]
@@ -12,12 +14,18 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Images and targets on a device.
-    pub(crate) fn new(images: TensorData, targets: Vec<i64>, place: &Place) -> Self {
+    /// Images `[channels, height, width]`, one after another, and the class of each, on a device.
+    pub(crate) fn new<E: Element>(
+        pixels: Vec<E>,
+        [channels, height, width]: [usize; 3],
+        targets: Vec<i64>,
+        place: &Place,
+    ) -> Self {
         let count = targets.len();
+        let pixels = TensorData::new(pixels, [count, channels, height, width]);
         let targets = TensorData::new(targets, [count]);
         Self {
-            images: Tensor::from_data(images, place.floats()),
+            images: Tensor::from_data(pixels, place.floats()),
             targets: Tensor::from_data(targets, &place.device),
         }
     }
@@ -30,9 +38,25 @@ impl Batch {
         place: &Place,
     ) -> Result<Self, DataError> {
         let (pixels, labels) = gather(images, normalization, indices)?;
-        let (channels, height, width) = (images.channels(), images.height(), images.width());
-        let shape = [labels.len(), channels, height, width];
-        Ok(Self::new(TensorData::new(pixels, shape), labels, place))
+        Ok(Self::new(pixels, shape(images), labels, place))
+    }
+
+    /// How many images.
+    pub(crate) fn size(&self) -> usize {
+        self.targets.dims()[0]
+    }
+
+    /// The mean cross entropy of a model, and its logits, `[batch, classes]`.
+    pub(crate) fn loss(&self, model: &Model, smoothing: f64) -> (Tensor<1>, Tensor<2>) {
+        let logits = model.forward(self.images.clone());
+        let loss = cross_entropy(logits.clone(), self.targets.clone(), smoothing);
+        (loss, logits)
+    }
+
+    /// How many of the logits `[batch, classes]`, without autodiff, are highest at the class.
+    pub(crate) fn correct(&self, logits: Tensor<2>) -> Tensor<1, Int> {
+        let chosen = logits.argmax(1).squeeze_dim::<1>(1);
+        chosen.equal(self.targets.clone().inner()).int().sum()
     }
 
     /// In `count` parts as even as can be, one after another, or as many as there are images.
@@ -41,7 +65,33 @@ impl Batch {
             images: self.images.clone().narrow(0, begin, size),
             targets: self.targets.clone().narrow(0, begin, size),
         };
-        let parts = split(self.targets.dims()[0], count);
-        parts.into_iter().map(part).collect()
+        split(self.size(), count).into_iter().map(part).collect()
+    }
+}
+
+/// Of one of the images: channels, height, width.
+pub(crate) fn shape(images: &Images) -> [usize; 3] {
+    [images.channels(), images.height(), images.width()]
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn values_by_hand() {
+        let device = Device::flex();
+        let logits = Tensor::<2>::from_floats([[2.0, 1.0], [0.0, 0.0], [-1.0, 3.0]], &device);
+        let batch = Batch {
+            images: Tensor::zeros([3, 1, 1, 1], &device),
+            targets: Tensor::from_ints([0, 1, 0], &device),
+        };
+        let loss = cross_entropy(logits.clone(), batch.targets.clone(), 0.0).into_scalar::<f32>();
+        let e = std::f32::consts::E;
+        let expected = ((1.0 + 1.0 / e).ln() + 2f32.ln() + (1.0 + e.powi(4)).ln()) / 3.0;
+        assert!((loss - expected).abs() < 1e-6);
+        assert_eq!(batch.correct(logits).into_scalar::<i64>(), 1);
     }
 }

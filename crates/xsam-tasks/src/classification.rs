@@ -3,21 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use xsam_data::{
-    DatasetPrint, Loader, LoaderConfig, Pipeline, Sizes, Splits, batches, order, subset,
+    DatasetPrint, Images, Loader, LoaderConfig, Pipeline, Splits, batches, order, subset,
     with_label_noise,
 };
-use xsam_kernels::cross_entropy;
 use xsam_lab::{
     Batches, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score, Setup, Tally, Task,
     TaskError, count, scalar,
 };
-use xsam_models::{ImageClassifier, Model, ModelConfig};
+use xsam_models::{Model, ModelConfig};
 
-use crate::batch::Batch;
+use crate::batch::{Batch, shape};
 use crate::data::{Loaded, changes, images, sizes};
-use crate::loss::correct;
 use crate::spec::{OurSections, OurSpec};
 
 /// Images in a batch when a model is evaluated. The result does not depend on it.
@@ -47,14 +45,19 @@ impl Classification {
         self.spec.train.batch_size.unwrap_or(1).max(1)
     }
 
-    fn shape(&self, images: usize) -> [usize; 4] {
-        let Sizes {
-            channels,
-            height,
-            width,
-            ..
-        } = self.data.sizes();
-        [images, channels, height, width]
+    /// Those of the images that are chosen, as they are, in batches of this size.
+    fn in_batches<'a>(
+        &'a self,
+        images: &'a Images,
+        chosen: &[usize],
+        size: usize,
+        place: Place,
+    ) -> Result<HeldOut<'a, Batch>, TaskError> {
+        let chosen: Vec<Vec<usize>> = batches(chosen, size)?.map(<[usize]>::to_vec).collect();
+        Ok(Box::new(chosen.into_iter().map(move |indices| {
+            let normalization = &self.data.normalization;
+            Ok(Batch::of(images, normalization, &indices, &place)?)
+        })))
     }
 }
 
@@ -75,7 +78,7 @@ impl Task for Classification {
         let task = &spec.task;
         let sizes = data.sizes();
         task.check_data(sizes)?;
-        let config = task.classifier_config(sizes)?;
+        let config = task.model_config(sizes)?;
         let mut train = data.train.clone();
         if let Some(n) = task.data.subset {
             train = subset(&train, n)?;
@@ -117,37 +120,31 @@ impl Task for Classification {
             ahead: AHEAD,
         };
         let loader = Loader::new(&self.pipeline, epoch as u64, order, config)?;
-        Ok(Box::new(loader.map(
-            move |batch| -> Result<Batch, TaskError> {
-                let batch = batch?;
-                let shape = self.shape(batch.labels.len());
-                let pixels = TensorData::new(batch.pixels, shape);
-                Ok(Batch::new(pixels, batch.labels, &self.place))
-            },
-        )))
+        let shape = shape(self.pipeline.images());
+        Ok(Box::new(loader.map(move |batch| {
+            let batch = batch?;
+            Ok(Batch::new(batch.pixels, shape, batch.labels, &self.place))
+        })))
     }
 
     fn loss(&self, model: &Model, batch: &Batch, _noise: Option<u64>) -> (Tensor<1>, Tensor<2>) {
-        let logits = model.forward(batch.images.clone());
         let smoothing = self.spec.task.data.label_smoothing.unwrap_or_default();
-        let loss = cross_entropy(logits.clone(), batch.targets.clone(), smoothing);
-        (loss, logits)
+        batch.loss(model, smoothing)
     }
 
     fn parts(&self, batch: Batch, count: usize) -> Result<Vec<(Batch, f64)>, TaskError> {
         let parts = batch.parts(count);
-        let average = self.size(&batch) as f64 / parts.len() as f64;
+        let average = batch.size() as f64 / parts.len() as f64;
         let weighed = parts.into_iter().map(|part| {
-            let share = self.size(&part) as f64 / average;
+            let share = part.size() as f64 / average;
             (part, share)
         });
         Ok(weighed.collect())
     }
 
     fn tally(&self, batch: &Batch, logits: Tensor<2>) -> Result<Tally, TaskError> {
-        let targets = batch.targets.clone().inner();
-        let right = count(correct(logits.inner(), targets))?;
-        Ok(Tally::new(self.size(batch), 0.0).with(ACCURACY, right as f64))
+        let right = count(batch.correct(logits.inner()))?;
+        Ok(Tally::new(batch.size(), 0.0).with(ACCURACY, right as f64))
     }
 
     fn facts(&self) -> BTreeMap<String, serde_json::Value> {
@@ -158,12 +155,12 @@ impl Task for Classification {
         let images = self.pipeline.images();
         let mut chosen = order(images.len(), seed, 0);
         chosen.truncate(sizes.all);
-        let batches = batches(&chosen, sizes.batch)?.map(|indices| {
-            let normalization = self.pipeline.normalization();
-            let batch = Batch::of(images, normalization, indices, &self.place)?;
-            Ok((batch, indices.len()))
-        });
-        batches.collect()
+        let batches = self.in_batches(images, &chosen, sizes.batch, self.place.clone())?;
+        let sized = |batch: Batch| {
+            let size = batch.size();
+            (batch, size)
+        };
+        batches.map(|batch| batch.map(sized)).collect()
     }
 
     fn held_out(&self, part: Part) -> Result<HeldOut<'_, Batch>, TaskError> {
@@ -172,31 +169,19 @@ impl Task for Classification {
             Part::Validation => &self.data.validation,
             Part::Test => &self.data.test,
         };
-        let place = self.place.inner();
-        let firsts = (0..images.len()).step_by(EVALUATION_BATCH);
-        Ok(Box::new(firsts.map(move |first| {
-            let last = images.len().min(first + EVALUATION_BATCH);
-            let indices: Vec<usize> = (first..last).collect();
-            Ok(Batch::of(
-                images,
-                &self.data.normalization,
-                &indices,
-                &place,
-            )?)
-        })))
+        let all: Vec<usize> = (0..images.len()).collect();
+        self.in_batches(images, &all, EVALUATION_BATCH, self.place.inner())
     }
 
     fn evaluated(&self, model: &Model, batch: &Batch) -> Result<Tally, TaskError> {
-        let logits = model.forward(batch.images.clone());
-        let loss = cross_entropy(logits.clone(), batch.targets.clone(), 0.0);
-        let right = count(correct(logits, batch.targets.clone()))?;
-        let items = self.size(batch);
-        let tally = Tally::new(items, scalar(loss)? * items as f64);
-        Ok(tally.with(ACCURACY, right as f64))
+        let (loss, logits) = batch.loss(model, 0.0);
+        let mut tally = self.tally(batch, logits)?;
+        tally.loss = scalar(loss)? * tally.items as f64;
+        Ok(tally)
     }
 
     fn size(&self, batch: &Batch) -> usize {
-        batch.targets.dims()[0]
+        batch.size()
     }
 
     fn epoch_size(&self) -> Result<usize, TaskError> {
@@ -234,7 +219,7 @@ impl Task for Classification {
             Some(sizes) => sizes,
             None => images(setup)?.sizes(),
         };
-        let config = spec.task.classifier_config(sizes)?;
+        let config = spec.task.model_config(sizes)?;
         Ok(config.init(spec.train.seed, &setup.place.device)?)
     }
 }

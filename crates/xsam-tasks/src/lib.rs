@@ -21,7 +21,6 @@ mod batch;
 mod bench;
 mod classification;
 mod data;
-mod loss;
 mod presets;
 pub mod spec;
 mod translation;
@@ -40,7 +39,7 @@ pub use bench::{
 };
 pub use classification::Classification;
 pub use spec::{OurSections, OurSpec};
-pub use translation::{Pairs, Tokens, TrainingPairs, Translation};
+pub use translation::{Pairs, TrainingPairs, Translation};
 pub use verify::{Case, CaseOutcome, Verdict, verify};
 
 /// Our tasks: [`Translation`] of data that are text, [`Classification`] of others.

@@ -7,25 +7,25 @@ mod pairs;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::vec;
+use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor};
-use xsam_data::text::{BatchSize, EncodedPairs, PAD, PairBatches, Tokenizer, training_batches};
+use xsam_data::text::{
+    BatchSize, EncodedPairs, PAD, PairBatches, ParallelText, Tokenizer, training_batches,
+};
 use xsam_data::{DatasetPrint, batches, order};
 use xsam_lab::spec::{SpecError, TrainSpec};
 use xsam_lab::{
-    Batches, Better, Error, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score,
-    Scores, Setup, StopSignal, Tally, Task, TaskError, count, files, scalar,
+    Better, Error, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score, Scores, Setup,
+    Shared, StopSignal, Tally, Task, TaskError, count, files, scalar,
 };
 use xsam_models::{Hypothesis, ModelError, Transformer, TransformerConfig, TransformerLoss};
 
-use crate::data::{changes, text};
-use crate::loss::correct;
+use crate::data::{Loaded, changes, text};
 use crate::spec::{DataSpec, OurSections, TranslationSpec};
-use encoding::Text;
 pub use lengths::TrainingPairs;
 pub use pairs::Pairs;
-use pairs::{padded_size, scored_batches, searched_batches, tensors};
+use pairs::{padded_size, scored_batches, searched_batches};
 
 /// The tokenizer of a run, in its directory.
 pub(crate) const TOKENIZER: &str = "tokenizer.json";
@@ -44,22 +44,15 @@ pub struct Translation {
     spec: TranslationSpec,
     /// Pairs are sorted by their lengths before they are cut into batches, so that every epoch has as many.
     steps: usize,
+    /// Those of the epoch that was asked for last.
+    batches: Shared,
     tokenizer: Tokenizer,
-    text: Text,
-    /// The language of the translations, where it is known what it is.
-    language: String,
+    text: Arc<Loaded<ParallelText>>,
     train: EncodedPairs,
     validation: EncodedPairs,
     test: EncodedPairs,
     pairs: TrainingPairs,
     warnings: Vec<String>,
-}
-
-/// The tokens of a batch that are not padding: what was said of each, `[tokens, vocabulary]` without a
-/// graph, and which one it is.
-pub struct Tokens {
-    logits: Tensor<2>,
-    targets: Tensor<1, Int>,
 }
 
 impl Translation {
@@ -68,28 +61,18 @@ impl Translation {
         self.spec.max_length.unwrap_or(usize::MAX)
     }
 
-    /// What the model finds of a batch, with what `masks` decide dropped out.
-    fn found(&self, model: &Transformer, batch: &Pairs, masks: Option<u64>) -> TransformerLoss {
-        let smoothing = self.data_spec.label_smoothing.unwrap_or_default();
-        let (source, target) = (batch.source.clone(), batch.target.clone());
-        model.loss(source, target, smoothing, masks)
-    }
-
     /// The pairs of each batch of an epoch, and how many are in none.
-    fn epoch(&self, epoch: usize) -> Result<PairBatches, TaskError> {
+    fn epoch(&self, epoch: usize) -> Result<Arc<PairBatches>, TaskError> {
         let size = match (self.train_spec.batch_size, self.data_spec.batch_tokens) {
             (Some(pairs), _) => BatchSize::Sentences(pairs),
             (None, tokens) => BatchSize::Tokens(tokens.unwrap_or_default()),
         };
-        let seed = self.train_spec.seed;
-        let lengths = self.train.lengths();
-        Ok(training_batches(
-            &lengths,
-            size,
-            self.longest(),
-            seed,
-            epoch as u64,
-        )?)
+        let (seed, longest) = (self.train_spec.seed, self.longest());
+        let batches = self.batches.get_or(&epoch.to_string(), || {
+            let lengths = self.train.lengths();
+            training_batches(&lengths, size, longest, seed, epoch as u64)
+        });
+        Ok(batches?)
     }
 }
 
@@ -97,7 +80,7 @@ impl Task for Translation {
     type Spec = OurSections;
     type Model = Transformer;
     type Batch = Pairs;
-    type Output = Tokens;
+    type Output = TransformerLoss;
 
     fn scores() -> Vec<Score> {
         let accuracy = "Share of tokens that are the likeliest after the right ones before them";
@@ -124,28 +107,21 @@ impl Task for Translation {
     }
 
     fn batch(&self, epoch: usize, step: usize) -> Result<Pairs, TaskError> {
-        let batch = self.batches(epoch, step)?.next();
-        batch.unwrap_or_else(|| Err(TaskError::new("the epoch has no such step")))
+        let epoch = self.epoch(epoch)?;
+        let pairs = epoch.batches.get(step);
+        let pairs = pairs.ok_or_else(|| TaskError::new("the epoch has no such step"))?;
+        Ok(Pairs::of(&self.train, pairs, &self.place)?)
     }
 
-    fn batches(&self, epoch: usize, first: usize) -> Result<Batches<'_, Pairs>, TaskError> {
-        // Put together when they are asked for: that takes a thousandth of a step.
-        let order = self.epoch(epoch)?.batches.into_iter().skip(first);
-        Ok(Box::new(order.map(
-            move |batch| -> Result<Pairs, TaskError> {
-                let batch = self.train.padded(&batch)?;
-                Ok(tensors(batch, &self.place))
-            },
-        )))
-    }
-
-    fn loss(&self, model: &Transformer, batch: &Pairs, noise: Option<u64>) -> (Tensor<1>, Tokens) {
-        let TransformerLoss {
-            loss,
-            logits,
-            targets,
-        } = self.found(model, batch, noise);
-        (loss, Tokens { logits, targets })
+    fn loss(
+        &self,
+        model: &Transformer,
+        batch: &Pairs,
+        noise: Option<u64>,
+    ) -> (Tensor<1>, TransformerLoss) {
+        let smoothing = self.data_spec.label_smoothing.unwrap_or_default();
+        let found = batch.loss(model, smoothing, noise);
+        (found.loss.clone(), found)
     }
 
     fn sample(&self, sizes: SampleSizes, seed: u64) -> Result<Vec<(Pairs, usize)>, TaskError> {
@@ -155,7 +131,7 @@ impl Task for Translation {
         chosen.retain(|&pair| lengths[pair].0.max(lengths[pair].1) <= longest);
         chosen.truncate(sizes.all);
         let batches = batches(&chosen, sizes.batch)?.map(|indices| {
-            let batch = tensors(self.train.padded(indices)?, &self.place);
+            let batch = Pairs::of(&self.train, indices, &self.place)?;
             let padding = batch.target.output.clone().equal_elem(PAD).int().sum();
             let tokens = batch.target.output.shape().num_elements() as i64 - count(padding)?;
             Ok((batch, tokens.max(1) as usize))
@@ -167,10 +143,9 @@ impl Task for Translation {
         batch.parts(count)
     }
 
-    fn tally(&self, _batch: &Pairs, tokens: Tokens) -> Result<Tally, TaskError> {
-        let items = tokens.targets.dims()[0];
-        let right = count(correct(tokens.logits, tokens.targets))?;
-        Ok(Tally::new(items, 0.0).with(ACCURACY, right as f64))
+    fn tally(&self, _batch: &Pairs, found: TransformerLoss) -> Result<Tally, TaskError> {
+        let right = count(found.correct())?;
+        Ok(Tally::new(found.tokens(), 0.0).with(ACCURACY, right as f64))
     }
 
     #[allow(clippy::disallowed_methods, reason = "they are counts")]
@@ -205,16 +180,17 @@ impl Task for Translation {
         };
         let place = self.place.inner();
         let batches = scored_batches(pairs)?.into_iter();
-        Ok(Box::new(batches.map(move |batch| {
-            Ok(tensors(pairs.padded(&batch)?, &place))
-        })))
+        Ok(Box::new(
+            batches.map(move |batch| Ok(Pairs::of(pairs, &batch, &place)?)),
+        ))
     }
 
     fn evaluated(&self, model: &Transformer, batch: &Pairs) -> Result<Tally, TaskError> {
-        let found = model.loss(batch.source.clone(), batch.target.clone(), 0.0, None);
-        let loss = scalar(found.loss.clone())? * found.tokens() as f64;
-        let right = count(found.correct())?;
-        Ok(Tally::new(found.tokens(), loss).with(ACCURACY, right as f64))
+        let found = batch.loss(model, 0.0, None);
+        let loss = found.loss.clone();
+        let mut tally = self.tally(batch, found)?;
+        tally.loss = scalar(loss)? * tally.items as f64;
+        Ok(tally)
     }
 
     fn evaluate(
@@ -263,7 +239,7 @@ impl Task for Translation {
         let sample = batches.get(batches.len() / 2);
         let tally = match sample {
             Some(sample) => {
-                let batch = tensors(self.test.padded(sample)?, &self.place.inner());
+                let batch = Pairs::of(&self.test, sample, &self.place.inner())?;
                 self.evaluated(model, &batch)?
             }
             None => Tally::default(),
@@ -281,7 +257,7 @@ impl Task for Translation {
         let Some(sample) = batches.get(batches.len() / 2) else {
             return Ok(None);
         };
-        let Pairs { source, .. } = tensors(self.test.padded(sample)?, &self.place.inner());
+        let Pairs { source, .. } = Pairs::of(&self.test, sample, &self.place.inner())?;
         let targets = |pairs: &EncodedPairs| pairs.lengths().iter().map(|(_, t)| t).sum::<usize>();
         let (mut from, mut to) = (0, 0);
         for &pair in sample {

@@ -4,18 +4,17 @@
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use common::{
-    Comparison, Spec, Subject, Trained, export, flatness, interrupted, landscape, prepare, report,
-    rows, train,
+    Comparison, Runs, Subject, Trained, export, flatness, landscape, parse, prepare, train,
 };
 use image::GrayImage;
 use xsam_data::DatasetPrint;
 use xsam_lab::files::{Existing, Terms};
 use xsam_lab::flatness::{FlatnessReport, FlatnessSpec};
 use xsam_lab::landscape::{Along, LandscapeSpec};
-use xsam_lab::{Error, RunSummary, Sample, Status, StopSignal};
+use xsam_lab::{Error, Sample, Status, StopSignal};
 use xsam_report::draw_landscape;
 
 const CHANGED: Terms = Terms {
@@ -43,48 +42,44 @@ fn write_images(data: &Path) {
     }
 }
 
-fn spec(data: &Path, settings: &[&str]) -> Spec {
-    let dir = format!("data.dir={}", data.display());
-    let small = [
-        dir.as_str(),
+/// Data in a folder, and small runs on them.
+fn on_images() -> (Runs, PathBuf) {
+    let mut runs = Runs::new(&[
         "data.name=image-folder",
         "model.name=mlp",
         "model.width=8",
         "train.batch_size=4",
         "train.epochs=2",
         "method.name=sam",
-    ];
-    common::spec(&small, settings)
-}
-
-#[track_caller]
-fn resume(spec: &Spec, directory: &Path, terms: Terms) -> Result<RunSummary, Error> {
-    let run = prepare(spec.clone(), directory, terms)?;
-    run.train(&StopSignal::default(), &mut |_| {})
+    ]);
+    let data = runs.path("data");
+    runs.set(format!("data.dir={}", data.display()));
+    write_images(&data);
+    (runs, data)
 }
 
 /// The error of a run that is not to go on.
 #[track_caller]
-fn refused(spec: &Spec, directory: &Path) -> String {
-    let error = resume(spec, directory, Existing::Resume.into()).unwrap_err();
-    assert!(matches!(error, Error::OtherData { .. }), "{error}");
-    let recover = resume(spec, directory, Existing::Recover.into()).unwrap_err();
-    assert_eq!(recover.to_string(), error.to_string());
-    error.to_string()
+fn refused(runs: &Runs, settings: &[&str]) -> String {
+    let told = [Existing::Resume, Existing::Recover].map(|existing| {
+        let error = train(&runs.spec(settings), &runs.path("run"), existing).unwrap_err();
+        assert!(matches!(error, Error::OtherData { .. }), "{error}");
+        error.to_string()
+    });
+    assert_eq!(told[0], told[1]);
+    told[0].clone()
 }
 
 #[test]
 fn changed_images_are_noticed_and_told() {
-    let parent = tempfile::tempdir().unwrap();
-    let (data, directory) = (parent.path().join("data"), parent.path().join("run"));
-    write_images(&data);
-    let spec = spec(&data, &["train.epochs=3"]);
-    interrupted(&spec, &directory, Existing::Refuse, 5);
-    let before = fs::read(directory.join("run.json")).unwrap();
+    let (mut runs, data) = on_images();
+    let longer = ["train.epochs=3"];
+    runs.interrupted("run", &longer, 5);
+    let before = runs.text("run/run.json");
 
     let extra = data.join("train/cat/9.png");
     write_image(&extra, 1);
-    let error = refused(&spec, &directory);
+    let error = refused(&runs, &longer);
     assert!(error.contains("train/cat has 9 images, not 8"), "{error}");
     assert!(error.contains("give --changed-data"), "{error}");
     fs::remove_file(&extra).unwrap();
@@ -94,7 +89,7 @@ fn changed_images_are_noticed_and_told() {
     let (a, b) = (fs::read(&one).unwrap(), fs::read(&other).unwrap());
     fs::write(&one, &b).unwrap();
     fs::write(&other, &a).unwrap();
-    let error = refused(&spec, &directory);
+    let error = refused(&runs, &longer);
     assert!(error.contains("(the test part has other images"), "{error}");
     fs::write(&one, a).unwrap();
     fs::write(&other, b).unwrap();
@@ -106,49 +101,43 @@ fn changed_images_are_noticed_and_told() {
         }
     };
     rename("cat", "zebra");
-    let error = refused(&spec, &directory);
+    let error = refused(&runs, &longer);
     let told = "class \"cat\" is gone; class \"zebra\" is new";
     assert!(error.contains(told), "{error}");
     rename("zebra", "cat");
-    assert_eq!(fs::read(directory.join("run.json")).unwrap(), before);
+    assert_eq!(runs.text("run/run.json"), before);
 
     // Other files of the same content are the same data, wherever they are.
-    let moved = parent.path().join("moved");
+    let moved = runs.path("moved");
     fs::rename(&data, &moved).unwrap();
-    let spec = self::spec(&moved, &["train.epochs=3"]);
-    let summary = train(&spec, &directory, Existing::Resume).unwrap();
-    assert_eq!(
-        (summary.status, summary.warnings.len()),
-        (Status::Finished, 0)
-    );
-    let whole = parent.path().join("whole");
-    train(&spec, &whole, Existing::Refuse).unwrap();
-    assert_eq!(rows(&directory), rows(&whole));
+    runs.set(format!("data.dir={}", moved.display()));
+    let summary = runs.resume("run", &longer).unwrap();
+    let reached = (summary.status, summary.warnings.len());
+    assert_eq!(reached, (Status::Finished, 0));
+    runs.run("whole", &longer);
+    assert_eq!(runs.rows("run"), runs.rows("whole"));
 }
 
 #[test]
 fn a_run_goes_on_with_changed_images_if_it_is_told_to_and_says_so() {
-    let parent = tempfile::tempdir().unwrap();
-    let (data, directory) = (parent.path().join("data"), parent.path().join("run"));
-    write_images(&data);
-    train(&spec(&data, &[]), &directory, Existing::Refuse).unwrap();
+    let (runs, data) = on_images();
+    let directory = runs.path("run");
+    runs.run("run", &[]);
     write_image(&data.join("test/dog/9.png"), 1);
+    let go_on = |settings: &[&str]| train(&runs.spec(settings), &directory, CHANGED);
     // Of a run that is over, nothing is learned from them.
-    let over = resume(&spec(&data, &[]), &directory, CHANGED).unwrap();
+    let over = go_on(&[]).unwrap();
     assert!(over.warnings.is_empty() && over.epochs == 2);
-    let longer = spec(&data, &["train.epochs=4"]);
     let warning = "from epoch 3 on the data are not those of before: test/dog has 3 images, not 2";
-    let summary = resume(&longer, &directory, CHANGED).unwrap();
+    let summary = go_on(&["train.epochs=4"]).unwrap();
     assert_eq!(summary.warnings, [warning]);
-    let written = fs::read_to_string(directory.join("run.json")).unwrap();
-    let written: RunSummary = serde_json::from_str(&written).unwrap();
-    assert_eq!(written, summary);
-    let page = fs::read_to_string(report(&directory).unwrap()).unwrap();
+    assert_eq!(common::summary(&directory), summary);
+    let page = runs.page("run");
     assert!(page.contains("from epoch 3 on the data are not those of before"));
 
     // From there on these are its data.
-    let longest = spec(&data, &["train.epochs=5"]);
-    let summary = train(&longest, &directory, Existing::Resume).unwrap();
+    let longest = ["train.epochs=5"];
+    let summary = runs.resume("run", &longest).unwrap();
     assert_eq!(summary.warnings, [warning]);
 
     // A model for two classes cannot go on with three.
@@ -158,26 +147,21 @@ fn a_run_goes_on_with_changed_images_if_it_is_told_to_and_says_so() {
             write_image(&data.join(part).join(format!("emu/{i}.png")), 200 + i);
         }
     }
-    let error = resume(&longest, &directory, CHANGED)
-        .unwrap_err()
-        .to_string();
+    let error = go_on(&longest).unwrap_err().to_string();
     assert!(error.contains("class \"emu\" is new"), "{error}");
     assert!(error.contains("the model does not fit them"), "{error}");
 }
 
 #[test]
 fn a_run_without_a_checkpoint_begins_anew_on_the_data_that_are_there() {
-    let parent = tempfile::tempdir().unwrap();
-    let (data, directory) = (parent.path().join("data"), parent.path().join("run"));
-    write_images(&data);
-    let spec = spec(&data, &[]);
-    drop(prepare(spec.clone(), &directory, Existing::Refuse).unwrap());
+    let (runs, data) = on_images();
+    let run = prepare(runs.spec(&[]), &runs.path("run"), Existing::Refuse);
+    drop(run.unwrap());
     write_image(&data.join("train/cat/9.png"), 1);
-    let summary = train(&spec, &directory, Existing::Resume).unwrap();
+    let summary = runs.resume("run", &[]).unwrap();
     assert!(summary.warnings.is_empty());
-    let whole = parent.path().join("whole");
-    train(&spec, &whole, Existing::Refuse).unwrap();
-    assert_eq!(rows(&directory), rows(&whole));
+    runs.run("whole", &[]);
+    assert_eq!(runs.rows("run"), runs.rows("whole"));
 }
 
 /// What is measured in no time.
@@ -199,10 +183,9 @@ fn measured(subject: &Subject) -> Result<FlatnessReport, Error> {
 
 #[test]
 fn what_is_measured_on_changed_data_says_so() {
-    let parent = tempfile::tempdir().unwrap();
-    let (data, directory) = (parent.path().join("data"), parent.path().join("run"));
-    write_images(&data);
-    train(&spec(&data, &[]), &directory, Existing::Refuse).unwrap();
+    let (runs, data) = on_images();
+    let directory = runs.path("run");
+    runs.run("run", &[]);
     let subject = Subject::run(&directory);
     let mut line = LandscapeSpec {
         along: Along::Random,
@@ -238,23 +221,19 @@ fn what_is_measured_on_changed_data_says_so() {
     let taken = take(&subject, &line).unwrap();
     assert_eq!(taken.warnings, [told]);
     draw_landscape(&taken).unwrap();
-    let page = fs::read_to_string(report(&directory).unwrap()).unwrap();
+    let page = runs.page("run");
     assert!(page.contains("measured on other data than it was trained on"));
     assert!(page.contains("landscape random-line: taken on other data"));
 }
 
 #[test]
 fn a_comparison_is_not_finished_on_other_data_than_it_was_begun_on() {
-    let parent = tempfile::tempdir().unwrap();
-    let (data, directory) = (parent.path().join("data"), parent.path().join("c"));
-    write_images(&data);
-    let spec = spec(&data, &[]);
-    let prepare = |terms: Terms| {
-        let settings = ["compare.methods=['sgd', 'sam']", "compare.seeds=[0]"];
-        let settings = settings.map(str::to_owned);
-        let (_, compare) = Spec::parse("[compare]", &settings).unwrap();
-        Comparison::prepare(&spec, &compare.unwrap(), &directory, terms)
-    };
+    let (runs, data) = on_images();
+    let directory = runs.path("c");
+    let settings = ["compare.methods=['sgd', 'sam']", "compare.seeds=[0]"];
+    let (_, compare) = parse("[compare]", &settings).unwrap();
+    let (spec, compare) = (runs.spec(&[]), compare.unwrap());
+    let prepare = |terms: Terms| Comparison::prepare(&spec, &compare, &directory, terms);
     let comparison = prepare(Existing::Refuse.into()).unwrap();
     comparison.run(&StopSignal::default(), &mut |_| {}).unwrap();
     drop(comparison);
@@ -274,19 +253,18 @@ fn a_comparison_is_not_finished_on_other_data_than_it_was_begun_on() {
     assert_eq!(summary.status, Status::Finished);
     let told = "1 of 2 runs were made from other data than are there now: train/dog has 9";
     assert!(summary.warnings[0].starts_with(told), "{summary:?}");
-    let page = fs::read_to_string(report(&directory).unwrap()).unwrap();
+    let page = runs.page("c");
     assert!(page.contains("1 of 2 runs were made from other data than are there now"));
 }
 
 #[test]
 fn a_trained_model_needs_no_data_to_be_loaded() {
-    let parent = tempfile::tempdir().unwrap();
-    let (data, directory) = (parent.path().join("data"), parent.path().join("run"));
-    write_images(&data);
-    train(&spec(&data, &[]), &directory, Existing::Refuse).unwrap();
+    let (runs, data) = on_images();
+    let directory = runs.path("run");
+    runs.run("run", &[]);
     fs::remove_dir_all(&data).unwrap();
     let trained = Trained::load(&directory).unwrap();
     let data: DatasetPrint = trained.data.unwrap().get().unwrap();
     assert_eq!(data.sizes().unwrap().classes, 2);
-    export(&directory, &parent.path().join("w.pt"), false).unwrap();
+    export(&directory, &runs.path("w.pt"), false).unwrap();
 }

@@ -5,9 +5,8 @@ mod common;
 
 use std::cell::RefCell;
 use std::fs;
-use std::path::Path;
 
-use common::{Comparison, Spec, rows};
+use common::{Comparison, Runs, parse, read};
 use serde_json::Value;
 use xsam_lab::compare::{ComparisonSummary, MethodSummary};
 use xsam_lab::files::Existing;
@@ -15,30 +14,30 @@ use xsam_lab::{Error, Event, RunSummary, Status, StopSignal};
 use xsam_report::draw_comparison;
 
 /// Two steps an epoch.
-const SMALL: &str = "
-    [data]
-    subset = 100
-    [model]
-    name = 'mlp'
-    width = 8
-    [train]
-    epochs = 4
-    batch_size = 50
-";
-
-fn prepare(text: &str, directory: &Path, existing: Existing) -> Result<Comparison, Error> {
-    let (spec, compare) = Spec::parse(&format!("{SMALL}\n{text}"), &[])?;
-    Comparison::prepare(&spec, &compare.unwrap(), directory, existing)
+fn small() -> Runs {
+    Runs::new(&[
+        "data.subset=100",
+        "model.name=mlp",
+        "model.width=8",
+        "train.epochs=4",
+        "train.batch_size=50",
+    ])
 }
 
-/// The summary of a comparison, and the directories of the runs that it has made.
-fn run(text: &str, directory: &Path, existing: Existing) -> (ComparisonSummary, Vec<String>) {
-    let comparison = prepare(text, directory, existing).unwrap();
-    let made = RefCell::new(Vec::new());
+/// The comparison `c`.
+fn prepare(runs: &Runs, text: &str, existing: Existing) -> Result<Comparison, Error> {
+    let (spec, compare) = runs.parse(text);
+    Comparison::prepare(&spec, &compare, &runs.path("c"), existing)
+}
+
+/// Its summary, and the directories of the runs that it has made.
+fn run(runs: &Runs, text: &str, existing: Existing) -> (ComparisonSummary, Vec<String>) {
+    let (directory, made) = (runs.path("c"), RefCell::new(Vec::new()));
+    let comparison = prepare(runs, text, existing).unwrap();
     let summary = comparison
         .run(&StopSignal::default(), &mut |event| {
             if let Event::Started { directory: run, .. } = event {
-                let name = run.strip_prefix(directory).unwrap();
+                let name = run.strip_prefix(&directory).unwrap();
                 made.borrow_mut().push(name.display().to_string());
             }
         })
@@ -50,8 +49,8 @@ fn run(text: &str, directory: &Path, existing: Existing) -> (ComparisonSummary, 
     (summary, made)
 }
 
-fn json(path: &Path) -> Value {
-    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+fn json(runs: &Runs, file: &str) -> Value {
+    read(runs.path("c").join(file))
 }
 
 fn rho(row: &MethodSummary) -> Option<f64> {
@@ -60,8 +59,7 @@ fn rho(row: &MethodSummary) -> Option<f64> {
 
 #[test]
 fn lists_of_values_are_rows() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("c");
+    let runs = small();
     let text = "
         [compare]
         methods = ['sgd', 'sam']
@@ -69,7 +67,7 @@ fn lists_of_values_are_rows() {
         rho = [0.1, 0.2]
         ascent_steps = [1, 2]
     ";
-    let (summary, made) = run(text, &directory, Existing::Refuse);
+    let (summary, made) = run(&runs, text, Existing::Refuse);
     let labels: Vec<&str> = summary.methods.iter().map(|m| m.label.as_str()).collect();
     let expected = [
         "sgd",
@@ -96,33 +94,31 @@ fn lists_of_values_are_rows() {
     assert_eq!(last.test_against_first, None);
 
     // What was asked for is in the spec of a run, and what it came to beside its results.
-    let run_directory = directory.join("sam-rho0.2-k2-seed3");
-    let asked = fs::read_to_string(run_directory.join("spec.toml")).unwrap();
+    let asked = runs.text("c/sam-rho0.2-k2-seed3/spec.toml");
     let method = asked.parse::<toml::Table>().unwrap()["method"].to_string();
     assert_eq!(method, "{ ascent_steps = 2, name = \"sam\", rho = 0.2 }");
-    let (asked, _) = Spec::parse(&asked, &[]).unwrap();
+    let (asked, _) = parse(&asked, &[]).unwrap();
     assert_eq!(asked.task.augmentation.flip, None);
-    let came_to = &json(&run_directory.join("run.json"))["spec"];
+    let came_to = &json(&runs, "sam-rho0.2-k2-seed3/run.json")["spec"];
     assert_eq!(came_to["method"]["rho"], 0.2);
     assert_eq!(came_to["augmentation"]["flip"], 0.0);
 
     // More of them are added to what there is.
     let longer = text.replace("rho = [0.1, 0.2]", "rho = [0.1, 0.2, 0.3]");
-    let (_, made) = run(&longer, &directory, Existing::Resume);
+    let (_, made) = run(&runs, &longer, Existing::Resume);
     assert_eq!(made, ["sam-rho0.3-k1-seed3", "sam-rho0.3-k2-seed3"]);
 }
 
 #[test]
 fn a_run_of_another_spec_is_refused_before_the_first_one() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("c");
+    let runs = small();
     let text = "
         [compare]
         methods = ['sgd', 'sam']
         seeds = [0]
     ";
-    run(text, &directory, Existing::Refuse);
-    let before = rows(&directory.join("sam-seed0"));
+    run(&runs, text, Existing::Refuse);
+    let before = runs.rows("c/sam-seed0");
     let other = "
         [method]
         rho = 0.3
@@ -130,7 +126,7 @@ fn a_run_of_another_spec_is_refused_before_the_first_one() {
         methods = ['sgd', 'sam']
         seeds = [7, 0]
     ";
-    let comparison = prepare(other, &directory, Existing::Resume).unwrap();
+    let comparison = prepare(&runs, other, Existing::Resume).unwrap();
     let error = comparison
         .run(&StopSignal::default(), &mut |_| {})
         .unwrap_err();
@@ -139,14 +135,13 @@ fn a_run_of_another_spec_is_refused_before_the_first_one() {
         error.to_string().contains("method.rho: 0.15, not 0.3"),
         "{error}"
     );
-    assert!(!directory.join("sgd-seed7").exists());
-    assert_eq!(rows(&directory.join("sam-seed0")), before);
+    assert!(!runs.path("c/sgd-seed7").exists());
+    assert_eq!(runs.rows("c/sam-seed0"), before);
 }
 
 #[test]
 fn methods_are_tested_against_the_first_one_over_the_seeds() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("c");
+    let runs = small();
     let text = "
         [compare]
         methods = ['sam', 'sgd']
@@ -154,11 +149,11 @@ fn methods_are_tested_against_the_first_one_over_the_seeds() {
         [compare.sam]
         rho = 2.0
     ";
-    let (summary, _) = run(text, &directory, Existing::Refuse);
+    let (summary, _) = run(&runs, text, Existing::Refuse);
     assert_eq!(summary.methods[0].test_against_first, None);
     let test = summary.methods[1].test_against_first.unwrap();
     let accuracy = |label: &str, seed: u64| {
-        let run = json(&directory.join(format!("{label}-seed{seed}/run.json")));
+        let run = json(&runs, &format!("{label}-seed{seed}/run.json"));
         run["last"]["test_accuracy"].as_f64().unwrap()
     };
     let differences: Vec<f64> = (0..3)
@@ -173,21 +168,20 @@ fn methods_are_tested_against_the_first_one_over_the_seeds() {
     let p = 1.0 - t.abs() / (2.0 + t * t).sqrt();
     assert!((test.p - p).abs() < 1e-9, "{} and {p}", test.p);
 
-    let csv = fs::read_to_string(directory.join("methods.csv")).unwrap();
+    let csv = runs.text("c/methods.csv");
     let mut lines = csv.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let head = lines.next().unwrap();
     let sgd = lines.nth(1).unwrap();
     assert_eq!(head.len(), sgd.len());
     let column = head.iter().position(|name| *name == "p").unwrap();
     assert_eq!(sgd[column].parse(), Ok(test.p));
-    let written = json(&directory.join("compare.json"));
+    let written = json(&runs, "compare.json");
     assert_eq!(written["methods"][1]["test_against_first"]["p"], test.p);
 }
 
 #[test]
 fn at_equal_compute_all_have_as_many_passes() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("c");
+    let runs = small();
     let text = "
         [schedule]
         name = 'step'
@@ -207,7 +201,7 @@ fn at_equal_compute_all_have_as_many_passes() {
         name = 'sam'
         rho = 0.0
     ";
-    let (summary, _) = run(text, &directory, Existing::Refuse);
+    let (summary, _) = run(&runs, text, Existing::Refuse);
     assert!(summary.equal_compute);
     // xsam: 2 steps of 2 passes, and a search of 21 / 3 of one, in each of 4 epochs.
     let budget: f64 = 4.0 * (2.0 * 2.0 + 7.0);
@@ -221,22 +215,21 @@ fn at_equal_compute_all_have_as_many_passes() {
         assert!((passes - budget).abs() <= in_an_epoch / 2.0, "{label}");
     }
     // The schedule spans the 22 epochs of sgd as it spans the 4 of the spec.
-    let spec = fs::read_to_string(directory.join("sgd-seed0/spec.toml")).unwrap();
-    let (spec, _) = Spec::parse(&spec, &[]).unwrap();
+    let spec = runs.text("c/sgd-seed0/spec.toml");
+    let (spec, _) = parse(&spec, &[]).unwrap();
     assert_eq!(spec.train.epochs, 22);
     let schedule = (spec.schedule.warmup, spec.schedule.step_size);
     assert_eq!(schedule, (6, Some(11)));
     // Curves are over passes then.
-    draw_comparison(&directory).unwrap();
-    let plot = fs::read_to_string(directory.join("train-loss.svg")).unwrap();
+    draw_comparison(&runs.path("c")).unwrap();
+    let plot = runs.text("c/train-loss.svg");
     assert!(plot.contains("forward-backward passes"));
 }
 
 /// The default of the steps is a share of the epochs that a method gets, as for a run of its own.
 #[test]
 fn at_equal_compute_a_default_follows_the_epochs() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("c");
+    let runs = small();
     let text = "
         [schedule]
         name = 'step'
@@ -247,36 +240,34 @@ fn at_equal_compute_a_default_follows_the_epochs() {
         [compare.sam]
         ascent_steps = 2
     ";
-    let (summary, _) = run(text, &directory, Existing::Refuse);
+    let (summary, _) = run(&runs, text, Existing::Refuse);
     assert_eq!(summary.methods[0].epochs, Some(12));
     let spec = |label: &str| {
-        let path = directory.join(format!("{label}-seed0/spec.toml"));
-        let (spec, _) = Spec::parse(&fs::read_to_string(path).unwrap(), &[]).unwrap();
+        let spec = runs.text(&format!("c/{label}-seed0/spec.toml"));
+        let (spec, _) = parse(&spec, &[]).unwrap();
         assert_eq!(spec.schedule.step_size, None, "{label}");
         spec.resolved().unwrap()
     };
     let (sgd, sam) = (spec("sgd"), spec("sam"));
     assert_eq!((sgd.train.epochs, sgd.schedule.step_size), (12, Some(4)));
     assert_eq!((sam.train.epochs, sam.schedule.step_size), (4, Some(2)));
-    let (_, made) = run(text, &directory, Existing::Resume);
+    let (_, made) = run(&runs, text, Existing::Resume);
     assert!(made.is_empty(), "{made:?}");
 }
 
 #[test]
 fn initial_weights_that_are_nowhere_are_missed_before_the_first_run() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("c");
+    let runs = small();
     let text = "
+        [train]
+        init = 'nowhere.safetensors'
         [compare]
         methods = ['sgd']
-        seeds = [0]
     ";
-    let settings = ["train.init=nowhere.safetensors".to_owned()];
-    let (spec, compare) = Spec::parse(&format!("{SMALL}\n{text}"), &settings).unwrap();
-    let error = Comparison::prepare(&spec, &compare.unwrap(), &directory, Existing::Refuse);
-    let error = error.unwrap_err();
-    assert!(error.to_string().contains("nowhere.safetensors"), "{error}");
-    assert!(!directory.exists());
+    let error = prepare(&runs, text, Existing::Refuse);
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("nowhere.safetensors"), "{error}");
+    assert!(!runs.path("c").exists());
 }
 
 const TUNED: &str = "
@@ -291,9 +282,8 @@ const TUNED: &str = "
 
 #[test]
 fn hyper_parameters_are_chosen_on_validation_data() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("c");
-    let (summary, made) = run(TUNED, &directory, Existing::Refuse);
+    let runs = small();
+    let (summary, made) = run(&runs, TUNED, Existing::Refuse);
     assert_eq!(summary.status, Status::Finished);
     let tuning = summary.tuning.as_ref().unwrap();
     assert_eq!(tuning.score.name, "accuracy");
@@ -326,8 +316,8 @@ fn hyper_parameters_are_chosen_on_validation_data() {
     for method in &tuning.methods {
         let label = &method.label;
         let validation = |suffix: &str, seed: u64| {
-            let path = directory.join(format!("tune/{label}{suffix}-seed{seed}/run.json"));
-            json(&path)["last"]["validation_accuracy"].as_f64().unwrap()
+            let run = json(&runs, &format!("tune/{label}{suffix}-seed{seed}/run.json"));
+            run["last"]["validation_accuracy"].as_f64().unwrap()
         };
         let mut best = (0, f64::MIN);
         for (c, candidate) in method.candidates.iter().enumerate() {
@@ -359,20 +349,19 @@ fn hyper_parameters_are_chosen_on_validation_data() {
         compared,
         ["sgd-seed0", "sam-seed0", "xsam-seed0", "sgd-seed1"]
     );
-    let csv = fs::read_to_string(directory.join("tuning.csv")).unwrap();
+    let csv = runs.text("c/tuning.csv");
     assert_eq!(csv.lines().count(), 1 + 6);
     assert_eq!(csv.matches(",true").count(), 2);
 
-    let (again, made) = run(TUNED, &directory, Existing::Resume);
+    let (again, made) = run(&runs, TUNED, Existing::Resume);
     assert!(made.is_empty(), "{made:?}");
     assert_eq!(again.tuning, summary.tuning);
 }
 
 #[test]
 fn nothing_is_chosen_before_everything_is_tried() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("c");
-    let comparison = prepare(TUNED, &directory, Existing::Refuse).unwrap();
+    let runs = small();
+    let comparison = prepare(&runs, TUNED, Existing::Refuse).unwrap();
     let stop = StopSignal::default();
     let mut ended = 0;
     let summary = comparison
@@ -392,9 +381,8 @@ fn nothing_is_chosen_before_everything_is_tried() {
     assert_eq!(chosen.filter(|candidate| candidate.chosen).count(), 0);
     assert_eq!(summary.methods[1].method, None);
 
-    let (resumed, _) = run(TUNED, &directory, Existing::Resume);
-    let whole = parent.path().join("whole");
-    let (undisturbed, _) = run(TUNED, &whole, Existing::Refuse);
+    let (resumed, _) = run(&runs, TUNED, Existing::Resume);
+    let (undisturbed, _) = run(&small(), TUNED, Existing::Refuse);
     assert_eq!(resumed.tuning, undisturbed.tuning);
     for (resumed, undisturbed) in resumed.methods.iter().zip(&undisturbed.methods) {
         assert_eq!(resumed.spreads, undisturbed.spreads);
@@ -403,7 +391,6 @@ fn nothing_is_chosen_before_everything_is_tried() {
 
 #[test]
 fn a_candidate_that_diverges_is_not_chosen() {
-    let parent = tempfile::tempdir().unwrap();
     let text = "
         [compare]
         methods = ['sgd']
@@ -411,19 +398,17 @@ fn a_candidate_that_diverges_is_not_chosen() {
         [compare.tune.optimizer]
         lr = [1e30, 0.05]
     ";
-    let (summary, _) = run(text, &parent.path().join("c"), Existing::Refuse);
+    let (summary, _) = run(&small(), text, Existing::Refuse);
     assert_eq!(summary.status, Status::Finished);
-    assert!(
-        summary.failures[0].starts_with("sgd with optimizer.lr = 1e30, seed 0: epoch 1"),
-        "{:?}",
-        summary.failures
-    );
+    let failure = &summary.failures[0];
+    let told = "sgd with optimizer.lr = 1e30, seed 0: epoch 1";
+    assert!(failure.starts_with(told), "{failure}");
     let candidates = &summary.tuning.unwrap().methods[0].candidates;
     assert_eq!((candidates[0].runs, candidates[0].chosen), (0, false));
     assert_eq!((candidates[1].runs, candidates[1].chosen), (1, true));
 
     let text = text.replace(", 0.05", ", 2e30");
-    let (summary, _) = run(&text, &parent.path().join("d"), Existing::Refuse);
+    let (summary, _) = run(&small(), &text, Existing::Refuse);
     assert_eq!(summary.status, Status::Failed);
     assert_eq!(summary.methods[0].runs, 0);
     assert_eq!(
@@ -434,39 +419,37 @@ fn a_candidate_that_diverges_is_not_chosen() {
 
 #[test]
 fn one_comparison_at_a_time_is_at_work_in_a_directory() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("c");
+    let runs = small();
     let text = "[compare]\nmethods = ['sgd']\nseeds = [0]";
-    let first = prepare(text, &directory, Existing::Refuse).unwrap();
+    let first = prepare(&runs, text, Existing::Refuse).unwrap();
     for existing in [Existing::Resume, Existing::Overwrite] {
-        let error = prepare(text, &directory, existing).unwrap_err();
+        let error = prepare(&runs, text, existing).unwrap_err();
         assert!(matches!(error, Error::Busy { .. }), "{error}");
     }
-    assert!(directory.join("compare.json").exists());
+    assert!(runs.path("c/compare.json").exists());
     drop(first);
-    run(text, &directory, Existing::Overwrite);
+    run(&runs, text, Existing::Overwrite);
 }
 
 #[test]
 fn a_comparison_that_was_killed_at_its_very_start_can_be_resumed() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("c");
+    let runs = small();
     let text = "[compare]\nmethods = ['sgd']\nseeds = [0]";
-    drop(prepare(text, &directory, Existing::Refuse).unwrap());
+    drop(prepare(&runs, text, Existing::Refuse).unwrap());
     // The spec is written before the marker.
-    fs::remove_file(directory.join("compare.json")).unwrap();
+    fs::remove_file(runs.path("c/compare.json")).unwrap();
     // Of a run, the marker before the spec.
-    let run_directory = directory.join("sgd-seed0");
+    let run_directory = runs.path("c/sgd-seed0");
     fs::create_dir(&run_directory).unwrap();
     let begun = serde_json::to_string(&RunSummary::default()).unwrap();
     fs::write(run_directory.join("run.json"), begun).unwrap();
-    let (summary, made) = run(text, &directory, Existing::Resume);
+    let (summary, made) = run(&runs, text, Existing::Resume);
     assert_eq!((summary.status, made.len()), (Status::Finished, 1));
 
     // What somebody else has written is not ours to go on with.
-    let foreign = parent.path().join("foreign");
-    fs::create_dir(&foreign).unwrap();
-    fs::write(foreign.join("spec.toml"), "mine").unwrap();
-    let error = prepare(text, &foreign, Existing::Resume).unwrap_err();
+    let foreign = small();
+    fs::create_dir(foreign.path("c")).unwrap();
+    fs::write(foreign.path("c/spec.toml"), "mine").unwrap();
+    let error = prepare(&foreign, text, Existing::Resume).unwrap_err();
     assert!(matches!(error, Error::NotOurs { .. }), "{error}");
 }

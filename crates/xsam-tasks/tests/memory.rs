@@ -5,7 +5,7 @@ mod common;
 
 use std::fs;
 
-use common::prepare;
+use common::{Runs, prepare};
 use xsam_lab::files::Existing;
 use xsam_lab::{Event, StopSignal};
 
@@ -23,19 +23,17 @@ fn resident_mb() -> Option<f64> {
 fn memory_does_not_grow_over_two_thousand_steps() {
     // A tensor of the batch is 50 kB: one that is kept in every step would be 100 MB.
     const GROWTH_MB: f64 = 10.0;
-    let parent = tempfile::tempdir().unwrap();
-    let spec = common::spec(
-        &[
-            "data.subset=400",
-            "train.batch_size=20",
-            "train.epochs=125",
-            "train.evaluate_every=25",
-            "train.checkpoint_every=25",
-            "train.log_every=1",
-        ],
-        &["augmentation.crop_padding=1", "method.name=xsam"],
-    );
-    let run = prepare(spec, &parent.path().join("run"), Existing::Refuse).unwrap();
+    let runs = Runs::new(&[
+        "data.subset=400",
+        "train.batch_size=20",
+        "train.epochs=125",
+        "train.evaluate_every=25",
+        "train.checkpoint_every=25",
+        "train.log_every=1",
+        "augmentation.crop_padding=1",
+        "method.name=xsam",
+    ]);
+    let run = prepare(runs.spec(&[]), &runs.path("run"), Existing::Refuse).unwrap();
     let (mut steps, mut early, mut late) = (0, None, None);
     run.train(&StopSignal::default(), &mut |event| {
         if let Event::Step { .. } = event {

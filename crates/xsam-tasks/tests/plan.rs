@@ -2,20 +2,20 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod common;
+
+use common::{OurTasks, Runs};
 use xsam_lab::plan::measure;
-use xsam_tasks::{OurSpec, OurTasks};
 
 #[test]
 fn every_part_of_a_short_run_is_measured() {
-    let settings = [
+    let runs = Runs::new(&[
         "data.subset=60",
         "train.batch_size=16",
         "model.name=mlp",
         "method.search={every-steps=5}",
-    ];
-    let (spec, _) = OurSpec::parse("", &settings.map(str::to_owned)).unwrap();
-    let directory = tempfile::tempdir().unwrap();
-    let measured = measure::<OurTasks>(&spec, Some(7), directory.path()).unwrap();
+    ]);
+    let measured = measure::<OurTasks>(&runs.spec(&[]), Some(7), &runs.path("plan")).unwrap();
     assert_eq!((measured.steps_per_epoch, measured.step.count), (4, 7));
     assert_eq!((measured.gradient_passes, measured.search_passes), (2, 21));
     let search = measured.search.unwrap();

@@ -12,31 +12,30 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{Comparison, Spec, report, train};
+use common::{Runs, compared, read, report, summary, train};
 use serde_json::{Value, json};
 use xsam_lab::columns::columns;
 use xsam_lab::files::Existing;
 use xsam_lab::format::Format;
 use xsam_lab::spec::About;
 use xsam_lab::statistics::paired_t_test;
-use xsam_lab::{Better, Error, Metrics, Part, RunSummary, Score, Status, StopSignal};
+use xsam_lab::{Better, Error, Metrics, Part, RunSummary, Score, Status};
 
-/// A run of a second or less.
-const SHORT: [&str; 4] = [
-    "data.subset=100",
-    "train.epochs=3",
-    "train.batch_size=50",
-    "data.label_noise=0.4",
-];
+/// Runs of a second or less.
+fn short() -> Runs {
+    Runs::new(&[
+        "data.subset=100",
+        "train.epochs=3",
+        "train.batch_size=50",
+        "data.label_noise=0.4",
+    ])
+}
 
-/// A comparison that has been run, in `directory`.
-fn compared(directory: &Path, text: &str) {
-    let settings = SHORT.map(str::to_owned);
-    let (spec, compare) = Spec::parse(text, &settings).unwrap();
-    let existing = Existing::Refuse;
-    let comparison = Comparison::prepare(&spec, &compare.unwrap(), directory, existing).unwrap();
-    let summary = comparison.run(&StopSignal::default(), &mut |_| {}).unwrap();
-    assert_eq!(summary.status, Status::Finished);
+/// A comparison that has been run, in the folder of that name.
+fn compare(runs: &Runs, name: &str, text: &str) -> PathBuf {
+    let ((spec, compare), directory) = (runs.parse(text), runs.path(name));
+    compared(&spec, &compare, &directory);
+    directory
 }
 
 /// The page of a directory, checked to be well-formed, without `NaN`, and without anything to load.
@@ -144,15 +143,17 @@ fn start(text: &str) -> String {
 
 #[test]
 fn the_numbers_are_those_of_the_files() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("c");
-    compared(
-        &directory,
-        "[compare]\nmethods = [\"sgd\", \"xsam\"]\nseeds = [3, 4]\n[method]\nrho = 0.125\n",
-    );
+    let runs = short();
+    let text = "
+        [compare]
+        methods = ['sgd', 'xsam']
+        seeds = [3, 4]
+        [method]
+        rho = 0.125
+    ";
+    let directory = compare(&runs, "c", text);
     let html = page(&directory);
-    let text = fs::read_to_string(directory.join("compare.json")).unwrap();
-    let summary: Value = serde_json::from_str(&text).unwrap();
+    let compared: Value = read(directory.join("compare.json"));
     for (heading, key, factor, digits) in [
         ("test accuracy %, last epoch", "last", 100.0, 1),
         (
@@ -177,15 +178,12 @@ fn the_numbers_are_those_of_the_files() {
         ("training loss, last epoch", "train_loss", 1.0, 3),
         ("alpha, last epoch", "alpha", 1.0, 2),
     ] {
-        let told = |m: usize| match &summary["methods"][m]["spreads"][key] {
+        let told = |m: usize| match &compared["methods"][m]["spreads"][key] {
             Value::Null => "–".to_owned(),
             spread => {
                 let value = |key: &str| factor * spread[key].as_f64().unwrap();
-                format!(
-                    "{:.digits$} ± {:.digits$}",
-                    value("mean"),
-                    value("deviation")
-                )
+                let (mean, deviation) = (value("mean"), value("deviation"));
+                format!("{mean:.digits$} ± {deviation:.digits$}")
             }
         };
         assert_eq!(cells(&html, heading), [told(0), told(1)], "{heading}");
@@ -197,8 +195,7 @@ fn the_numbers_are_those_of_the_files() {
     // The difference and its p value, from the runs.
     let accuracies = |label: &str| {
         [3, 4].map(|seed| {
-            let run = directory.join(format!("{label}-seed{seed}/run.json"));
-            let run: RunSummary = serde_json::from_str(&fs::read_to_string(run).unwrap()).unwrap();
+            let run = summary(&directory.join(format!("{label}-seed{seed}")));
             100.0 * run.last.unwrap().get("test_accuracy").unwrap()
         })
     };
@@ -389,20 +386,22 @@ fn results_of_an_older_release_are_refused() {
 
 #[test]
 fn what_is_hostile_is_only_text() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("it's <i>here<");
+    let runs = short();
     let label = "<b onload=\"x\">&'s";
-    let section = json!(label).to_string();
-    compared(
-        &directory,
-        &format!(
-            "[compare]\nmethods = [\"sgd\", {section}]\nseeds = [0]\n[compare.{section}]\nname = \"sam\"\n"
-        ),
+    let section = json!(label);
+    let text = format!(
+        "
+        [compare]
+        methods = ['sgd', {section}]
+        seeds = [0]
+        [compare.{section}]
+        name = 'sam'
+        "
     );
+    let directory = compare(&runs, "it's <i>here<", &text);
     let run = directory.join(format!("{label}-seed0"));
     let error = "</script><script>alert(1)</script>";
-    let mut summary: Value =
-        serde_json::from_str(&fs::read_to_string(run.join("run.json")).unwrap()).unwrap();
+    let mut summary: Value = read(run.join("run.json"));
     summary["status"] = json!("failed");
     summary["error"] = json!(error);
     fs::write(run.join("run.json"), summary.to_string()).unwrap();
@@ -442,9 +441,8 @@ fn what_is_hostile_is_only_text() {
 
 #[test]
 fn what_else_is_known_of_a_run_is_on_its_page() {
-    let parent = tempfile::tempdir().unwrap();
-    let run = parent.path().join("run");
-    let summary = train(&common::spec(&SHORT, &[]), &run, Existing::Refuse).unwrap();
+    let runs = short();
+    let (summary, run) = (runs.run("run", &[]), runs.path("run"));
     let html = page(&run);
     let last = summary.last.unwrap();
     assert_eq!(
@@ -462,7 +460,7 @@ fn what_else_is_known_of_a_run_is_on_its_page() {
     let searches =
         "epoch,step,alpha,loss\n1,1,0,2.5\n1,1,1,3.5\n1,1,2,NaN\n3,1,0,2\n3,1,1,1.5\n3,1,2,1.75\n";
     fs::write(run.join("search.csv"), searches).unwrap();
-    let metrics = fs::read_to_string(run.join("metrics.csv")).unwrap();
+    let metrics = runs.text("run/metrics.csv");
     let columns = ["peak_mb", "100.5", "200.0", "321.4"];
     let metrics = metrics.lines().zip(columns);
     let metrics: Vec<String> = metrics
@@ -497,10 +495,10 @@ fn what_else_is_known_of_a_run_is_on_its_page() {
 
 #[test]
 fn a_run_that_diverged_says_so() {
-    let parent = tempfile::tempdir().unwrap();
-    let run = parent.path().join("run");
-    let spec = common::spec(&SHORT, &["optimizer.lr=1e30"]);
-    let error = train(&spec, &run, Existing::Refuse).unwrap_err();
+    let runs = short();
+    let run = runs.path("run");
+    let diverging = runs.spec(&["optimizer.lr=1e30"]);
+    let error = train(&diverging, &run, Existing::Refuse).unwrap_err();
     assert!(matches!(error, Error::Step { .. }));
     let html = unescaped(&page(&run));
     assert!(html.contains(&format!("It failed: {error}")), "{error}");
@@ -568,13 +566,13 @@ fn a_browser_draws_it() {
         eprintln!("skipped: there is no chromium here");
         return;
     };
-    let parent = tempfile::tempdir().unwrap();
-    let directory: PathBuf = parent.path().join("c");
-    compared(
-        &directory,
-        "[compare]\nmethods = [\"sgd\", \"sam\", \"xsam\"]\nseeds = [0, 1]\n",
-    );
-    let page = report(&directory).unwrap();
+    let runs = short();
+    let text = "
+        [compare]
+        methods = ['sgd', 'sam', 'xsam']
+        seeds = [0, 1]
+    ";
+    let page = report(&compare(&runs, "c", text)).unwrap();
     // Paper, and the colours of the methods in light and dark.
     let light = [[255, 255, 255], [28, 33, 39], [0, 114, 178], [213, 94, 0]];
     let dark = [

@@ -6,47 +6,45 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{Comparison, Spec, export, interrupted, prepare, report, rows, train};
+use burn::module::Module;
+use burn::tensor::Device;
+use common::{Comparison, Runs, export, parse, prepare, train, warned};
+use xsam_lab::compare::ComparisonSummary;
 use xsam_lab::files::Existing;
 use xsam_lab::spec::Compare;
-use xsam_lab::{Error, Event, Metrics, RunSummary, Status, StopSignal};
+use xsam_lab::{Error, Event, RunSummary, Status, StopSignal};
+use xsam_models::state;
 
-fn spec(settings: &[&str]) -> Spec {
-    let short = ["data.subset=200", "train.epochs=4", "train.batch_size=50"];
-    common::spec(&short, settings)
+fn short() -> Runs {
+    Runs::new(&["data.subset=200", "train.epochs=4", "train.batch_size=50"])
 }
 
 #[test]
 fn a_run_leaves_its_files() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("run");
-    let summary = train(&spec(&[]), &directory, Existing::Refuse).unwrap();
+    let runs = short();
+    let summary = runs.run("run", &[]);
     assert_eq!((summary.status, summary.epochs), (Status::Finished, 4));
     assert_eq!(summary.gradient_passes, 4 * 4 * 2);
     assert_eq!(summary.search_passes, 4 * 21);
 
-    let rows = rows(&directory);
+    let rows = runs.rows("run");
     assert_eq!(rows.len(), 1 + 4);
     let columns = rows[0].split(',').count();
     assert!(rows.iter().all(|row| row.split(',').count() == columns));
-    let read = fs::read_to_string(directory.join("run.json")).unwrap();
-    let read: RunSummary = serde_json::from_str(&read).unwrap();
-    assert_eq!(read, summary);
-    let written = fs::read_to_string(directory.join("spec.toml")).unwrap();
-    let (written, _) = Spec::parse(&written, &[]).unwrap();
+    assert_eq!(common::summary(&runs.path("run")), summary);
     // What was asked for, beside what it came to.
-    assert_eq!(written, spec(&[]));
-    let came_to = spec(&[]).resolved().unwrap().to_table().unwrap();
+    let (written, _) = parse(&runs.text("run/spec.toml"), &[]).unwrap();
+    assert_eq!(written, runs.spec(&[]));
+    let came_to = written.resolved().unwrap().to_table().unwrap();
     assert_eq!(summary.spec, Some(came_to));
 }
 
 #[test]
 fn the_same_seed_gives_the_same_run_and_another_one_another() {
-    let parent = tempfile::tempdir().unwrap();
+    let runs = short();
     let run = |name: &str, settings: &[&str]| {
-        let directory = parent.path().join(name);
-        train(&spec(settings), &directory, Existing::Refuse).unwrap();
-        rows(&directory)
+        runs.run(name, settings);
+        runs.rows(name)
     };
     assert_eq!(run("a", &[]), run("b", &[]));
     assert_ne!(run("c", &["train.seed=1"])[1..], run("d", &[])[1..]);
@@ -54,27 +52,19 @@ fn the_same_seed_gives_the_same_run_and_another_one_another() {
 
 #[test]
 fn epochs_that_are_not_evaluated_train_as_the_others() {
-    let parent = tempfile::tempdir().unwrap();
-    let run = |name: &str, settings: &[&str]| {
-        let directory = parent.path().join(name);
-        let summary = train(&spec(settings), &directory, Existing::Refuse).unwrap();
-        (rows(&directory), summary)
-    };
-    let (all, _) = run("all", &[]);
-    let (some, summary) = run("some", &["train.evaluate_every=3"]);
+    let runs = short();
+    runs.run("all", &[]);
+    let summary = runs.run("some", &["train.evaluate_every=3"]);
+    let (all, some) = (runs.rows("all"), runs.rows("some"));
     for (epoch, (all, some)) in all.iter().zip(&some).enumerate() {
         // The head, the third epoch and the last.
         if [0, 3, 4].contains(&epoch) {
             assert_eq!(all, some);
             continue;
         }
-        let fields = all.split(',').zip(some.split(','));
-        let left_out: Vec<usize> = fields
-            .enumerate()
-            .filter(|(_, (_, some))| some.is_empty())
-            .filter(|(_, (all, some))| all != some)
-            .map(|(column, _)| column)
-            .collect();
+        let fields = all.split(',').zip(some.split(',')).enumerate();
+        let left_out = fields.filter(|(_, (all, some))| some.is_empty() && all != some);
+        let left_out: Vec<usize> = left_out.map(|(column, _)| column).collect();
         assert_eq!(left_out, [5, 6, 7, 8], "{some}");
     }
     assert!([3, 4].contains(&summary.best.unwrap().epoch));
@@ -83,9 +73,17 @@ fn epochs_that_are_not_evaluated_train_as_the_others() {
     assert!((summary.mean_of_last_5.unwrap() - mean).abs() < 1e-12);
 }
 
+/// A run that was interrupted has the rows, weights and searches of one that was not.
+#[track_caller]
+fn assert_same(runs: &Runs, parts: &str, whole: &str) {
+    assert_eq!(runs.rows(parts), runs.rows(whole));
+    let of = |name: &str| (weights_of(runs, name), searched(&runs.path(name)));
+    assert_eq!(of(parts), of(whole));
+}
+
 #[test]
 fn an_interrupted_run_goes_on_as_if_nothing_had_been() {
-    let parent = tempfile::tempdir().unwrap();
+    let runs = short();
     for (name, settings) in [
         ("xsam", &["method.name=xsam", "data.label_noise=0.3"][..]),
         ("xsam-steps", &["method.search={every-steps=3}"]),
@@ -98,55 +96,45 @@ fn an_interrupted_run_goes_on_as_if_nothing_had_been() {
             ],
         ),
     ] {
-        let spec = spec(settings);
-        let whole = parent.path().join(format!("{name}-whole"));
-        let summary = train(&spec, &whole, Existing::Refuse).unwrap();
-
-        let parts = parent.path().join(format!("{name}-parts"));
+        let (whole, parts) = (format!("{name}-whole"), format!("{name}-parts"));
+        let summary = runs.run(&whole, settings);
         // Within the first epoch, within the third, and after one more step.
-        let first = interrupted(&spec, &parts, Existing::Refuse, 2);
+        let first = runs.interrupted(&parts, settings, 2);
         assert_eq!((first.status, first.epochs), (Status::Interrupted, 0));
-        let second = interrupted(&spec, &parts, Existing::Resume, 2 + 4 + 1);
+        let second = runs.interrupted(&parts, settings, 2 + 4 + 1);
         assert_eq!((second.status, second.epochs), (Status::Interrupted, 2));
-        interrupted(&spec, &parts, Existing::Resume, 1);
-        let place = parts.join("checkpoint/epoch-00002-step-000002");
+        runs.interrupted(&parts, settings, 1);
+        let place = runs.path(&parts);
+        let place = place.join("checkpoint/epoch-00002-step-000002");
         assert!(place.exists());
-        let last = train(&spec, &parts, Existing::Resume).unwrap();
+        let last = runs.resume(&parts, settings).unwrap();
 
-        assert_eq!(rows(&parts), rows(&whole));
+        assert_same(&runs, &parts, &whole);
         let best = |summary: &RunSummary| summary.best.as_ref().map(|row| row.epoch);
         assert_eq!(best(&last), best(&summary));
-        assert_eq!(weights_of(&parts, &spec), weights_of(&whole, &spec));
-        assert_eq!(searched(&parts), searched(&whole));
         // A finished run has nothing left to do.
-        let again = train(&spec, &parts, Existing::Resume).unwrap();
-        assert_eq!(again.epochs, 4);
-        assert_eq!(rows(&parts), rows(&whole));
+        assert_eq!(runs.resume(&parts, settings).unwrap().epochs, 4);
+        assert_eq!(runs.rows(&parts), runs.rows(&whole));
     }
 }
 
 #[test]
 fn an_evaluation_that_was_stopped_is_made_again() {
-    let parent = tempfile::tempdir().unwrap();
-    let spec = spec(&["train.evaluate_every=2", "data.label_noise=0.3"]);
-    let whole = parent.path().join("whole");
-    train(&spec, &whole, Existing::Refuse).unwrap();
+    let runs = short();
+    let settings = ["train.evaluate_every=2", "data.label_noise=0.3"];
+    runs.run("whole", &settings);
 
     // After the last step of an epoch that is evaluated, of one that is not, and of the last one.
-    let parts = parent.path().join("parts");
-    let second = interrupted(&spec, &parts, Existing::Refuse, 2 * 4);
-    assert_eq!((second.status, second.epochs), (Status::Interrupted, 1));
-    assert!(parts.join("checkpoint/epoch-00001-step-000004").exists());
-    let third = interrupted(&spec, &parts, Existing::Resume, 4);
-    assert_eq!((third.status, third.epochs), (Status::Interrupted, 3));
-    let fourth = interrupted(&spec, &parts, Existing::Resume, 4);
-    assert_eq!((fourth.status, fourth.epochs), (Status::Interrupted, 3));
-    let last = train(&spec, &parts, Existing::Resume).unwrap();
-
+    for (steps, epochs) in [(2 * 4, 1), (4, 3), (4, 3)] {
+        let summary = runs.interrupted("parts", &settings, steps);
+        let reached = (summary.status, summary.epochs);
+        assert_eq!(reached, (Status::Interrupted, epochs));
+        let again = runs.path("parts/checkpoint/epoch-00001-step-000004");
+        assert!(epochs > 1 || again.exists());
+    }
+    let last = runs.resume("parts", &settings).unwrap();
     assert_eq!(last.status, Status::Finished);
-    assert_eq!(rows(&parts), rows(&whole));
-    assert_eq!(weights_of(&parts, &spec), weights_of(&whole, &spec));
-    assert_eq!(searched(&parts), searched(&whole));
+    assert_same(&runs, "parts", "whole");
 }
 
 /// The curves that XSAM searched, of which nothing is there twice and nothing missing.
@@ -164,33 +152,23 @@ fn searched(directory: &Path) -> String {
 }
 
 /// The weights after the last epoch: ids of parameters differ between runs, values must not.
-fn weights_of(directory: &Path, spec: &Spec) -> Vec<Vec<f64>> {
-    use burn::module::Module;
-    use burn::tensor::Device;
-    use xsam_models::state;
-    let model = spec
-        .task
-        .model_config(spec.task.data.name.sizes().unwrap())
-        .unwrap()
-        .init(0, &Device::flex())
-        .unwrap();
-    let path = directory.join("checkpoint/epoch-00004/model.bpk");
-    let model = model.try_load_file(path).unwrap();
-    state::values(&model)
-        .into_iter()
-        .map(|(_, values)| values)
-        .collect()
+fn weights_of(runs: &Runs, name: &str) -> Vec<Vec<f64>> {
+    let task = runs.spec(&[]).task;
+    let sizes = task.data.name.sizes().unwrap();
+    let model = task.model_config(sizes).unwrap();
+    let model = model.init(0, &Device::flex()).unwrap();
+    let path = runs.path(name).join("checkpoint/epoch-00004/model.bpk");
+    let values = state::values(&model.try_load_file(path).unwrap());
+    values.into_iter().map(|(_, values)| values).collect()
 }
 
 #[test]
 fn augmented_images_are_the_same_whoever_prepares_them() {
-    let parent = tempfile::tempdir().unwrap();
+    let runs = short();
     let run = |name: &str, settings: &[&str]| {
-        let directory = parent.path().join(name);
-        let summary = train(&spec(settings), &directory, Existing::Refuse).unwrap();
-        let share = summary.waiting_share.unwrap();
+        let share = runs.run(name, settings).waiting_share.unwrap();
         assert!((0.0..1.0).contains(&share), "{share}");
-        rows(&directory)
+        runs.rows(name)
     };
     let shifted = ["augmentation.crop_padding=1", "augmentation.cutout=2"];
     let with = |workers| run(workers, &[&shifted[..], &[workers]].concat());
@@ -202,48 +180,45 @@ fn augmented_images_are_the_same_whoever_prepares_them() {
 
 #[test]
 fn a_directory_is_not_taken_without_a_word() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("run");
-    train(&spec(&[]), &directory, Existing::Refuse).unwrap();
-    let before = rows(&directory);
-    let error = train(&spec(&["train.seed=1"]), &directory, Existing::Refuse).unwrap_err();
+    let runs = short();
+    runs.run("run", &[]);
+    let before = runs.rows("run");
+    let (directory, other) = (runs.path("run"), runs.spec(&["train.seed=1"]));
+    let error = train(&other, &directory, Existing::Refuse).unwrap_err();
     assert!(matches!(error, Error::Exists { .. }) && error.is_usage());
 
-    let error = train(&spec(&["method.rho=0.3"]), &directory, Existing::Resume).unwrap_err();
+    let error = runs.resume("run", &["method.rho=0.3"]).unwrap_err();
     let message = error.to_string();
     assert!(message.contains("method.rho: 0.15, not 0.3"), "{message}");
-    assert_eq!(rows(&directory), before);
+    assert_eq!(runs.rows("run"), before);
 
-    train(&spec(&["train.seed=1"]), &directory, Existing::Overwrite).unwrap();
-    assert_ne!(rows(&directory), before);
+    train(&other, &directory, Existing::Overwrite).unwrap();
+    assert_ne!(runs.rows("run"), before);
 }
 
 #[test]
 fn a_run_that_diverges_says_where_and_keeps_what_there_was() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("run");
-    let spec = spec(&[
+    let runs = short();
+    let spec = runs.spec(&[
         "optimizer.lr=1e30",
         "method.name=sgd",
         "schedule.name=constant",
     ]);
-    let error = train(&spec, &directory, Existing::Refuse).unwrap_err();
+    let error = train(&spec, &runs.path("run"), Existing::Refuse).unwrap_err();
     assert!(matches!(error, Error::Step { epoch: 1, .. }), "{error}");
-    assert!(
-        error.to_string().contains("lower the learning rate"),
-        "{error}"
-    );
-    let summary = fs::read_to_string(directory.join("run.json")).unwrap();
+    let error = error.to_string();
+    assert!(error.contains("lower the learning rate"), "{error}");
+    let summary = runs.text("run/run.json");
     assert!(summary.contains(r#""status": "failed""#), "{summary}");
 }
 
 #[test]
 fn damaged_checkpoints_are_named() {
-    let parent = tempfile::tempdir().unwrap();
+    let runs = short();
     for file in ["model.bpk", "optimizer.bpk", "position.json"] {
-        let directory = parent.path().join(file);
-        interrupted(&spec(&[]), &directory, Existing::Refuse, 6);
-        let path = directory
+        runs.interrupted(file, &[], 6);
+        let path = runs
+            .path(file)
             .join("checkpoint/epoch-00001-step-000002")
             .join(file);
         let bytes = fs::read(&path).unwrap();
@@ -251,76 +226,60 @@ fn damaged_checkpoints_are_named() {
         flipped[bytes.len() / 3] ^= 1;
         for damaged in [&bytes[..bytes.len() / 2], &flipped] {
             fs::write(&path, damaged).unwrap();
-            let error = train(&spec(&[]), &directory, Existing::Resume).unwrap_err();
-            let error = error.to_string();
-            assert!(error.contains(file), "{error}");
-            assert!(
-                error.contains("epoch-00001 is whole, and --recover goes on from there"),
-                "{error}"
-            );
+            let error = runs.resume(file, &[]).unwrap_err().to_string();
+            let whole = "epoch-00001 is whole, and --recover goes on from there";
+            assert!(error.contains(file) && error.contains(whole), "{error}");
         }
     }
 }
 
 #[test]
 fn a_run_recovers_from_a_damaged_checkpoint() {
-    let parent = tempfile::tempdir().unwrap();
-    let whole = parent.path().join("whole");
-    train(&spec(&[]), &whole, Existing::Refuse).unwrap();
+    let runs = short();
+    runs.run("whole", &[]);
+    let recovered = |name: &str| train(&runs.spec(&[]), &runs.path(name), Existing::Recover);
 
-    let directory = parent.path().join("run");
-    interrupted(&spec(&[]), &directory, Existing::Refuse, 6);
-    let latest = directory.join("checkpoint/epoch-00001-step-000002");
+    runs.interrupted("run", &[], 6);
+    let latest = runs.path("run/checkpoint/epoch-00001-step-000002");
     fs::remove_file(latest.join("optimizer.bpk")).unwrap();
-    train(&spec(&[]), &directory, Existing::Recover).unwrap();
-    assert_eq!(rows(&directory), rows(&whole));
-    assert_eq!(
-        weights_of(&directory, &spec(&[])),
-        weights_of(&whole, &spec(&[]))
-    );
+    recovered("run").unwrap();
+    assert_same(&runs, "run", "whole");
 
     // Where nothing is whole there is nothing to go on from.
-    let other = parent.path().join("other");
-    interrupted(&spec(&[]), &other, Existing::Refuse, 2);
-    fs::write(
-        other.join("checkpoint/epoch-00000-step-000002/model.bpk"),
-        "",
-    )
-    .unwrap();
-    let error = train(&spec(&[]), &other, Existing::Recover).unwrap_err();
-    let error = error.to_string();
+    runs.interrupted("other", &[], 2);
+    let model = runs.path("other/checkpoint/epoch-00000-step-000002/model.bpk");
+    fs::write(model, "").unwrap();
+    let error = recovered("other").unwrap_err().to_string();
     assert!(error.contains("it has 0 of"), "{error}");
     assert!(error.contains("no other checkpoint is whole"), "{error}");
 }
 
 #[test]
 fn a_checkpoint_of_another_model_or_version_is_refused() {
-    let parent = tempfile::tempdir().unwrap();
-    let small = spec(&["model.name=mlp"]);
-    let (a, b) = (parent.path().join("a"), parent.path().join("b"));
-    train(&small, &a, Existing::Refuse).unwrap();
-    train(&spec(&[]), &b, Existing::Refuse).unwrap();
-    let latest = "checkpoint/epoch-00004";
-    fs::remove_dir_all(a.join(latest)).unwrap();
-    fs::rename(b.join(latest), a.join(latest)).unwrap();
-    let error = train(&small, &a, Existing::Resume).unwrap_err();
+    let runs = short();
+    let small = ["model.name=mlp"];
+    runs.run("a", &small);
+    runs.run("b", &[]);
+    let latest = runs.path("a/checkpoint/epoch-00004");
+    fs::remove_dir_all(&latest).unwrap();
+    fs::rename(runs.path("b/checkpoint/epoch-00004"), &latest).unwrap();
+    let error = runs.resume("a", &small).unwrap_err();
     assert!(error.to_string().contains("model.bpk"), "{error}");
 
-    let manifest = a.join("checkpoint/epoch-00003/manifest.json");
-    let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(&manifest, text.replace(r#""version":3"#, r#""version":1"#)).unwrap();
-    fs::remove_dir_all(a.join(latest)).unwrap();
-    let error = train(&small, &a, Existing::Resume).unwrap_err().to_string();
+    let manifest = "a/checkpoint/epoch-00003/manifest.json";
+    let other = runs.text(manifest);
+    let other = other.replace(r#""version":3"#, r#""version":1"#);
+    fs::write(runs.path(manifest), other).unwrap();
+    fs::remove_dir_all(latest).unwrap();
+    let error = runs.resume("a", &small).unwrap_err().to_string();
     assert!(error.contains("its version is 1"), "{error}");
 }
 
 #[test]
 fn the_latest_checkpoints_and_the_best_are_kept() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("run");
-    let spec = spec(&["train.epochs=12", "train.checkpoint_steps=2"]);
-    let summary = train(&spec, &directory, Existing::Refuse).unwrap();
-    let folder = fs::read_dir(directory.join("checkpoint")).unwrap();
+    let runs = short();
+    let summary = runs.run("run", &["train.epochs=12", "train.checkpoint_steps=2"]);
+    let folder = fs::read_dir(runs.path("run/checkpoint")).unwrap();
     let names = folder.map(|entry| entry.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<String> = names.collect();
     names.sort();
@@ -335,46 +294,44 @@ fn the_latest_checkpoints_and_the_best_are_kept() {
 
 #[test]
 fn a_run_goes_on_longer_and_otherwise_as_it_was() {
-    let parent = tempfile::tempdir().unwrap();
-    let constant = ["schedule.name=constant"];
-    let more = |settings: &[&'static str]| spec(&[&constant[..], settings].concat());
-    let whole = parent.path().join("whole");
-    train(&more(&["train.epochs=6"]), &whole, Existing::Refuse).unwrap();
-
-    let directory = parent.path().join("run");
-    train(&more(&[]), &directory, Existing::Refuse).unwrap();
-    let longer = more(&[
+    let runs = short();
+    let constant = "schedule.name=constant";
+    runs.run("whole", &[constant, "train.epochs=6"]);
+    runs.run("run", &[constant]);
+    let longer = [
+        constant,
         "train.epochs=6",
         "data.workers=2",
         "train.checkpoint_every=3",
-    ]);
-    train(&longer, &directory, Existing::Resume).unwrap();
-    assert_eq!(rows(&directory), rows(&whole));
-    let written = fs::read_to_string(directory.join("spec.toml")).unwrap();
+    ];
+    runs.resume("run", &longer).unwrap();
+    assert_eq!(runs.rows("run"), runs.rows("whole"));
+    let written = runs.text("run/spec.toml");
     assert!(written.contains("epochs = 6"), "{written}");
 
     for (other, message) in [
         ("train.epochs=5", "train.epochs: 6, not 5"),
         ("optimizer.lr=0.2", "optimizer.lr: 0.05, not 0.2"),
     ] {
-        let other = more(&["train.epochs=6", other]);
-        let error = train(&other, &directory, Existing::Resume).unwrap_err();
-        assert!(error.to_string().contains(message), "{error}");
+        let error = runs.resume("run", &[constant, "train.epochs=6", other]);
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(message), "{error}");
     }
 }
 
 /// The default of its steps is a share of the epochs, and goes with them; steps that were asked for stay.
 #[test]
 fn a_longer_run_takes_the_steps_of_its_own_schedule() {
-    let parent = tempfile::tempdir().unwrap();
-    let step = [
+    let runs = Runs::new(&[
+        "data.subset=200",
+        "train.batch_size=50",
         "schedule.name=step",
         "model.name=mlp",
         "method.name=sgd",
         "optimizer.lr=0.5",
-    ];
-    let rates = |directory: &Path| -> Vec<f64> {
-        let rows = rows(directory).into_iter().skip(1);
+    ]);
+    let rates = |name: &str| -> Vec<f64> {
+        let rows = runs.rows(name).into_iter().skip(1);
         rows.map(|row| row.split(',').nth(1).unwrap().parse().unwrap())
             .collect()
     };
@@ -383,42 +340,35 @@ fn a_longer_run_takes_the_steps_of_its_own_schedule() {
         ("default", &[][..], 0.5e-2),
         ("asked", &["schedule.step_size=2"], 0.5e-5),
     ] {
-        let of = |epochs: &'static str| spec(&[&step[..], asked, &[epochs]].concat());
-        let fresh = parent.path().join(format!("{name}-fresh"));
-        train(&of("train.epochs=12"), &fresh, Existing::Refuse).unwrap();
-        let resumed = parent.path().join(name);
-        train(&of("train.epochs=6"), &resumed, Existing::Refuse).unwrap();
+        let fresh = format!("{name}-fresh");
+        runs.run(&fresh, &[asked, &["train.epochs=12"]].concat());
+        runs.run(name, &[asked, &["train.epochs=6"]].concat());
         // As the program does it: the file, and what is set.
-        let text = fs::read_to_string(resumed.join("spec.toml")).unwrap();
-        let (spec, _) = Spec::parse(&text, &["train.epochs=12".to_owned()]).unwrap();
-        train(&spec, &resumed, Existing::Resume).unwrap();
+        let text = runs.text(&format!("{name}/spec.toml"));
+        let (spec, _) = parse(&text, &["train.epochs=12"]).unwrap();
+        train(&spec, &runs.path(name), Existing::Resume).unwrap();
 
-        let (fresh, resumed) = (rates(&fresh), rates(&resumed));
+        let (fresh, resumed) = (rates(&fresh), rates(name));
         assert_eq!(resumed[6..], fresh[6..], "{name}");
-        assert!(
-            (resumed[11] / last - 1.0).abs() < 1e-9,
-            "{name}: {resumed:?}"
-        );
+        let off = (resumed[11] / last - 1.0).abs();
+        assert!(off < 1e-9, "{name}: {resumed:?}");
     }
 }
 
 /// Earlier versions wrote all values down: they count as asked for.
 #[test]
 fn a_run_with_all_values_in_its_spec_goes_on_and_keeps_them() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("run");
+    let runs = short();
     let settings = ["model.name=mlp", "schedule.name=step"];
-    train(&spec(&settings), &directory, Existing::Refuse).unwrap();
-    let file = directory.join("spec.toml");
-    let old = spec(&settings).resolved().unwrap();
-    fs::write(&file, old.to_toml().unwrap()).unwrap();
+    runs.run("run", &settings);
+    let old = runs.spec(&settings).resolved().unwrap().to_toml().unwrap();
+    fs::write(runs.path("run/spec.toml"), &old).unwrap();
     // The same by other words.
-    train(&spec(&settings), &directory, Existing::Resume).unwrap();
+    runs.resume("run", &settings).unwrap();
 
-    fs::write(&file, old.to_toml().unwrap()).unwrap();
-    let longer = ["train.epochs=6".to_owned()];
-    let (longer, _) = Spec::parse(&fs::read_to_string(&file).unwrap(), &longer).unwrap();
-    let summary = train(&longer, &directory, Existing::Resume).unwrap();
+    fs::write(runs.path("run/spec.toml"), &old).unwrap();
+    let (longer, _) = parse(&old, &["train.epochs=6"]).unwrap();
+    let summary = train(&longer, &runs.path("run"), Existing::Resume).unwrap();
     let spec = summary.spec.unwrap();
     assert_eq!(spec["train"]["epochs"], 6.into());
     assert_eq!(spec["schedule"]["step_size"], 2.into());
@@ -426,64 +376,52 @@ fn a_run_with_all_values_in_its_spec_goes_on_and_keeps_them() {
 
 #[test]
 fn a_batch_has_no_more_parts_than_items() {
-    let parent = tempfile::tempdir().unwrap();
-    for (i, setting) in ["train.micro_batches", "train.m_sharpness"]
-        .iter()
-        .enumerate()
-    {
-        let run = |count: &str, name: &str| {
-            let setting = format!("{setting}={count}");
-            let directory = parent.path().join(format!("{i}{name}"));
-            let short = [
-                "model.name=mlp",
-                "train.epochs=1",
-                "data.subset=20",
-                &setting,
-            ];
-            train(&spec(&short), &directory, Existing::Refuse).unwrap();
-            rows(&directory)
+    let runs = short();
+    for setting in ["train.micro_batches", "train.m_sharpness"] {
+        let run = |count: &str| {
+            let parts = format!("{setting}={count}");
+            let small = ["model.name=mlp", "train.epochs=1", "data.subset=20"];
+            runs.run(&parts, &[&small[..], &[&parts]].concat());
+            runs.rows(&parts)
         };
         // Memory for as many parts as are asked for there is nowhere.
-        assert_eq!(run("9000000000000000000", "most"), run("20", "as-many"));
+        assert_eq!(run("9000000000000000000"), run("20"));
     }
 }
 
 #[test]
 fn a_run_goes_on_without_the_file_that_it_began_with() {
-    let parent = tempfile::tempdir().unwrap();
-    let (first, file) = (parent.path().join("first"), parent.path().join("w.pt"));
-    let short = ["model.name=mlp", "train.epochs=2"];
-    train(&spec(&short), &first, Existing::Refuse).unwrap();
-    export(&first, &file, false).unwrap();
+    let runs = short();
+    let file = runs.path("w.pt");
+    runs.run("first", &["model.name=mlp", "train.epochs=2"]);
+    export(&runs.path("first"), &file, false).unwrap();
     let init = format!("train.init={}", file.display());
-    let spec = |epochs| spec(&["model.name=mlp", &init, epochs]);
-    let whole = parent.path().join("whole");
-    train(&spec("train.epochs=4"), &whole, Existing::Refuse).unwrap();
+    let settings = ["model.name=mlp", &init];
+    runs.run("whole", &settings);
 
     // Nothing to go on from yet: the file is needed, and named.
-    let directory = parent.path().join("run");
-    let run = prepare(spec("train.epochs=4"), &directory, Existing::Refuse);
+    let run = prepare(runs.spec(&settings), &runs.path("run"), Existing::Refuse);
     drop(run.unwrap());
-    let gone = parent.path().join("gone");
+    let gone = runs.path("gone");
     fs::rename(&file, &gone).unwrap();
-    let error = train(&spec("train.epochs=4"), &directory, Existing::Resume).unwrap_err();
+    let error = runs.resume("run", &settings).unwrap_err();
     assert!(matches!(error, Error::NoInit { .. }), "{error}");
     let told = format!("the weights in {}, its train.init", file.display());
     assert!(error.to_string().contains(&told), "{error}");
     fs::rename(&gone, &file).unwrap();
 
-    interrupted(&spec("train.epochs=4"), &directory, Existing::Resume, 6);
+    runs.interrupted("run", &settings, 6);
     fs::remove_file(&file).unwrap();
-    train(&spec("train.epochs=4"), &directory, Existing::Resume).unwrap();
-    assert_eq!(rows(&directory), rows(&whole));
+    runs.resume("run", &settings).unwrap();
+    assert_eq!(runs.rows("run"), runs.rows("whole"));
 }
 
 #[test]
 fn a_divergence_can_be_left_behind() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("run");
+    let runs = short();
+    let directory = runs.path("run");
     let wild = |lr: &str| {
-        spec(&[
+        runs.spec(&[
             "model.name=mlp",
             "method.name=sgd",
             "schedule.name=constant",
@@ -495,7 +433,7 @@ fn a_divergence_can_be_left_behind() {
     // A thousandth of it is still too much.
     let error = summary.unwrap_err();
     assert!(matches!(error, Error::Step { .. }), "{error}");
-    let summary = fs::read_to_string(directory.join("run.json")).unwrap();
+    let summary = runs.text("run/run.json");
     assert!(summary.contains(r#""restored": 10"#), "{summary}");
 
     let (mut told, mut lrs) = (0, Vec::new());
@@ -516,7 +454,7 @@ fn a_divergence_can_be_left_behind() {
     assert_eq!(lrs, factors);
     let last = summary.last.unwrap();
     assert_eq!(last.get("lr"), Some(1e5 * 0.5f64.powi(told as i32)));
-    assert_eq!(rows(&directory).len(), 1 + 4);
+    assert_eq!(runs.rows("run").len(), 1 + 4);
 }
 
 #[test]
@@ -532,7 +470,7 @@ fn a_comparison_repeats_nothing_that_is_finished() {
         methods = ['sgd', 'xsam']
         seeds = [0, 1]
     ";
-    let (spec, compare) = Spec::parse(text, &[]).unwrap();
+    let (spec, compare) = parse(text, &[]).unwrap();
     let compare = compare.unwrap();
     let run = |existing, stop_after: usize| {
         let comparison = Comparison::prepare(&spec, &compare, &directory, existing).unwrap();
@@ -552,18 +490,15 @@ fn a_comparison_repeats_nothing_that_is_finished() {
     };
     let (summary, _) = run(Existing::Refuse, 3);
     assert_eq!(summary.status, Status::Interrupted);
-    assert_eq!(
-        summary.methods.iter().map(|m| m.runs).collect::<Vec<_>>(),
-        [1, 0]
-    );
+    let made = |summary: &ComparisonSummary| summary.methods.iter().map(|m| m.runs).collect();
+    let runs: Vec<usize> = made(&summary);
+    assert_eq!(runs, [1, 0]);
 
     let (summary, epochs) = run(Existing::Resume, usize::MAX);
     assert_eq!(summary.status, Status::Finished);
     assert_eq!(epochs, 8 - 3);
-    assert_eq!(
-        summary.methods.iter().map(|m| m.runs).collect::<Vec<_>>(),
-        [2, 2]
-    );
+    let runs: Vec<usize> = made(&summary);
+    assert_eq!(runs, [2, 2]);
     assert_eq!(summary.methods[0].time_ratio, Some(1.0));
     assert!(!summary.methods[0].spreads.contains_key("alpha"));
     for file in &summary.files {
@@ -576,10 +511,8 @@ fn a_comparison_repeats_nothing_that_is_finished() {
 
     // The table is what the runs say.
     let accuracy = |seed: usize| {
-        let path = directory.join(format!("xsam-seed{seed}/run.json"));
-        let run: RunSummary = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-        let last: Metrics = run.last.unwrap();
-        last.get("test_accuracy").unwrap()
+        let run = common::summary(&directory.join(format!("xsam-seed{seed}")));
+        run.last.unwrap().get("test_accuracy").unwrap()
     };
     let last = summary.methods[1].spreads["last"];
     assert!((last.mean - (accuracy(0) + accuracy(1)) / 2.0).abs() < 1e-12);
@@ -589,55 +522,42 @@ fn a_comparison_repeats_nothing_that_is_finished() {
 
 #[test]
 fn a_loss_that_is_not_finite_is_told_and_stays_what_it_was() {
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("run");
     // One step from the first weights, which leaves others of a size that overflows.
-    let overflow = [
+    let runs = Runs::new(&[
         "method.name=sgd",
         "optimizer.lr=1e30",
         "train.epochs=1",
         "train.batch_size=200",
         "data.subset=100",
-    ];
-    let run = |existing| {
-        let mut told = Vec::new();
-        let run = prepare(spec(&overflow), &directory, existing).unwrap();
-        let summary = run.train(&StopSignal::default(), &mut |event| {
-            if let Event::Warning(warning) = event {
-                told.push(warning.to_owned());
-            }
-        });
-        (summary.unwrap(), told)
-    };
-    let (summary, told) = run(Existing::Refuse);
-    assert_eq!(told, summary.warnings);
+    ]);
     let warning = "after epoch 1 validation_loss is NaN and test_loss is NaN";
-    assert_eq!(told, [warning]);
-    let before = rows(&directory);
+    let run = |existing| {
+        let run = prepare(runs.spec(&[]), &runs.path("run"), existing).unwrap();
+        let (summary, before, after) = warned(run);
+        assert_eq!(summary.warnings, [warning]);
+        [before, after].concat()
+    };
+    assert_eq!(run(Existing::Refuse), [warning]);
+    let before = runs.rows("run");
     assert!(before[1].contains(",NaN,"), "{before:?}");
-    let text = fs::read_to_string(directory.join("run.json")).unwrap();
+    let text = runs.text("run/run.json");
     assert!(text.contains("\"test_loss\": \"NaN\""), "{text}");
 
     // What was told once is not told again, and is not forgotten.
-    let (resumed, told) = run(Existing::Resume);
-    assert!(told.is_empty());
-    assert_eq!(resumed.warnings, [warning]);
-    assert_eq!(rows(&directory), before);
-    let html = fs::read_to_string(report(&directory).unwrap()).unwrap();
-    assert!(html.contains(warning));
+    assert!(run(Existing::Resume).is_empty());
+    assert_eq!(runs.rows("run"), before);
+    assert!(runs.page("run").contains(warning));
 
     // The same from a process of a comparison, and from its files.
     let mut compare = Compare::default();
     (compare.methods, compare.seeds) = (vec!["sgd".to_owned()], vec![0]);
-    let directory = parent.path().join("compared");
-    let prepared =
-        |existing| Comparison::prepare(&spec(&overflow), &compare, &directory, existing).unwrap();
-    let stop = StopSignal::default();
+    let (spec, directory) = (runs.spec(&[]), runs.path("compared"));
     for existing in [Existing::Refuse, Existing::Resume] {
-        let summary = prepared(existing).run(&stop, &mut |_| {}).unwrap();
-        let warnings = &summary.methods[0].warnings;
+        let comparison = Comparison::prepare(&spec, &compare, &directory, existing).unwrap();
+        let summary = comparison.run(&StopSignal::default(), &mut |_| {});
+        let warnings = &summary.unwrap().methods[0].warnings;
         assert_eq!((warnings[0].seed, &*warnings[0].warnings[0]), (0, warning));
     }
-    let html = fs::read_to_string(report(&directory).unwrap()).unwrap();
+    let html = runs.page("compared");
     assert!(html.contains(warning) && html.contains("sgd: test_loss is not finite in every run"));
 }

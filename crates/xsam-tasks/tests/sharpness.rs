@@ -1,14 +1,15 @@
 //! Sharpness over time of a real model.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use xsam_lab::files::Existing;
-use xsam_lab::flatness::{FlatnessSpec, flatness};
-use xsam_lab::plan::measure;
-use xsam_lab::{Metrics, Run, Sample, StopSignal, Subject};
-use xsam_tasks::{OurSpec, OurTasks};
+mod common;
 
-fn spec(more: &[&str]) -> OurSpec {
-    let settings = [
+use common::{OurTasks, Runs, Subject, flatness};
+use xsam_lab::flatness::FlatnessSpec;
+use xsam_lab::plan::measure;
+use xsam_lab::{Metrics, Sample};
+
+fn runs() -> Runs {
+    Runs::new(&[
         "data.subset=600",
         "model.name=small_cnn",
         "model.width=4",
@@ -20,19 +21,15 @@ fn spec(more: &[&str]) -> OurSpec {
         "train.measure_every=1",
         "train.measure_rho=0.1",
         "train.seed=3",
-    ];
-    let settings = settings.iter().chain(more);
-    let settings: Vec<String> = settings.map(|s| (*s).to_owned()).collect();
-    OurSpec::parse("", &settings).unwrap().0
+    ])
 }
 
 #[test]
 fn it_is_what_flatness_finds_afterwards() {
-    let here = tempfile::tempdir().unwrap();
-    let directory = here.path().join("run");
-    let run = Run::prepare::<OurTasks>(spec(&[]), &directory, Existing::Refuse).unwrap();
-    let summary = run.train(&StopSignal::default(), &mut |_| {}).unwrap();
+    let runs = runs();
+    let summary = runs.run("run", &[]);
     assert!(summary.warnings.is_empty(), "{:?}", summary.warnings);
+    let directory = runs.path("run");
     let rows = Metrics::read(&directory.join("metrics.csv")).unwrap();
     let of = |row: &Metrics| {
         ["lambda_max", "lambda_max_residual", "highest_rise"].map(|name| row.get(name).unwrap())
@@ -53,7 +50,7 @@ fn it_is_what_flatness_finds_afterwards() {
         },
         ..FlatnessSpec::default()
     };
-    let report = flatness::<OurTasks>(&Subject::run(&directory), &how, &mut |_| {}).unwrap();
+    let report = flatness(&Subject::run(&directory), &how, &mut |_| {}).unwrap();
     let [largest, residual, rise] = of(&rows[1]);
     assert_eq!(rise, report.sharpness.unwrap().worst);
     let converged = report.eigenvalues.pairs[0].value;
@@ -65,20 +62,15 @@ fn it_is_what_flatness_finds_afterwards() {
 
 #[test]
 fn a_run_in_small_batches_is_measured_in_such() {
-    let here = tempfile::tempdir().unwrap();
-    let rise = |name: &str, more: &[&str]| {
-        let directory = here.path().join(name);
-        let run = Run::prepare::<OurTasks>(spec(more), &directory, Existing::Refuse).unwrap();
-        let summary = run.train(&StopSignal::default(), &mut |_| {}).unwrap();
-        summary.last.unwrap().get("highest_rise").unwrap()
-    };
-    // A plan of one batch of the sample is as one of all.
+    let runs = runs();
     let small = [
         "train.batch_size=100",
         "train.micro_batches=4",
         "train.epochs=1",
     ];
-    assert!(rise("small", &small) > 0.0);
-    let measured = measure::<OurTasks>(&spec(&small), Some(3), &here.path().join("plan")).unwrap();
+    let last = runs.run("small", &small).last.unwrap();
+    assert!(last.get("highest_rise").unwrap() > 0.0);
+    // A plan of one batch of the sample is as one of all.
+    let measured = measure::<OurTasks>(&runs.spec(&small), Some(3), &runs.path("plan")).unwrap();
     assert!(measured.sharpness.unwrap().median_s > 0.0);
 }

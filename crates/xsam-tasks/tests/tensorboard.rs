@@ -7,9 +7,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::process::Command;
 
-use common::{prepare, spec, train};
-use xsam_lab::files::Existing;
-use xsam_lab::{Metrics, StopSignal};
+use common::Runs;
 
 /// Prints the scalars of an event file: by its name, steps and values.
 const READ: &str = "
@@ -33,37 +31,25 @@ fn tensorboard_reads_what_a_run_has_measured() {
         eprintln!("left out: {python} has no tensorboard");
         return;
     }
-    let parent = tempfile::tempdir().unwrap();
-    let directory = parent.path().join("run");
-    let settings = ["data.subset=200", "train.epochs=3", "train.batch_size=50"];
-    let spec = spec(&settings, &["train.log_every=2"]);
+    let runs = Runs::new(&[
+        "data.subset=200",
+        "train.epochs=3",
+        "train.batch_size=50",
+        "train.log_every=2",
+    ]);
     // Interrupted once, so that there are numbers to be cut off.
-    let stop = StopSignal::default();
-    let run = prepare(spec.clone(), &directory, Existing::Refuse).unwrap();
-    let mut steps = 0;
-    run.train(&stop, &mut |event| {
-        if let xsam_lab::Event::Step { .. } = event {
-            steps += 1;
-            if steps == 6 {
-                stop.stop();
-            }
-        }
-    })
-    .unwrap();
-    train(&spec, &directory, Existing::Resume).unwrap();
+    runs.interrupted("run", &[], 6);
+    let last = runs.resume("run", &[]).unwrap().last.unwrap();
 
     let output = Command::new(&python)
         .args(["-c", READ])
-        .arg(&directory)
+        .arg(runs.path("run"))
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     let scalars: Scalars = serde_json::from_slice(&output.stdout).unwrap();
 
-    let text = std::fs::read_to_string(directory.join("run.json")).unwrap();
-    let summary: serde_json::Value = serde_json::from_str(&text).unwrap();
-    let last: Metrics = serde_json::from_value(summary["last"].clone()).unwrap();
     let numbers = |tag: &str| -> Vec<usize> {
         let of = scalars.get(tag).unwrap_or_else(|| panic!("no {tag}"));
         of.iter().map(|(step, _)| *step).collect()

@@ -8,26 +8,16 @@ use std::path::{Path, PathBuf};
 
 use burn::module::Module;
 use burn::tensor::FloatDType;
-use common::{Spec, Subject, Trained, export, flatness, prepare};
+use common::{Runs, Subject, Trained, export, flatness, prepare, warned};
 use xsam_data::DatasetName;
 use xsam_lab::files::Existing;
 use xsam_lab::flatness::{FlatnessEvent, FlatnessSpec};
-use xsam_lab::{Error, Event, Sample, StopSignal};
+use xsam_lab::{Error, Sample};
 use xsam_models::{Model, cast, load_weights, read_weights, state};
 
-fn spec(settings: &[&str]) -> Spec {
-    let settings = ["data.subset=200", "train.epochs=2", "train.batch_size=50"]
-        .iter()
-        .chain(settings)
-        .map(|s| (*s).to_owned())
-        .collect::<Vec<_>>();
-    Spec::parse("", &settings).unwrap().0
-}
-
-/// A run of two epochs.
-fn trained(directory: &Path, settings: &[&str]) {
-    let run = prepare(spec(settings), directory, Existing::Refuse).unwrap();
-    run.train(&StopSignal::default(), &mut |_| {}).unwrap();
+/// Runs of two epochs.
+fn short() -> Runs {
+    Runs::new(&["data.subset=200", "train.epochs=2", "train.batch_size=50"])
 }
 
 fn checkpoint(run: &Path) -> PathBuf {
@@ -42,23 +32,23 @@ fn values(model: &Model) -> Vec<Vec<f64>> {
 /// A model of the run's sizes that has nothing to do with it.
 fn untrained() -> Model {
     let sizes = DatasetName::Digits.sizes().unwrap();
-    let config = spec(&[]).task.model_config(sizes).unwrap();
+    let config = short().spec(&[]).task.model_config(sizes).unwrap();
     config.init(99, &burn::tensor::Device::flex()).unwrap()
 }
 
 #[test]
 fn the_model_of_a_run_is_that_of_its_checkpoint() {
-    let parent = tempfile::tempdir().unwrap();
+    let runs = short();
     for (name, settings, dtype) in [
         ("f32", &["method.name=sam"][..], FloatDType::F32),
         ("f64", &["train.precision=f64"], FloatDType::F64),
     ] {
-        let run = parent.path().join(name);
-        trained(&run, settings);
+        let run = runs.path(name);
+        runs.run(name, settings);
         let loaded = Trained::load(&run).unwrap();
         assert_eq!((&loaded.run, loaded.epochs()), (&run, 2));
         assert_eq!(loaded.checkpoint, checkpoint(&run));
-        assert_eq!(loaded.spec, spec(settings).resolved().unwrap());
+        assert_eq!(loaded.spec, runs.spec(settings).resolved().unwrap());
 
         let saved = checkpoint(&run).join("model.bpk");
         let saved: Model = cast(untrained(), dtype).try_load_file(saved).unwrap();
@@ -75,12 +65,12 @@ fn the_model_of_a_run_is_that_of_its_checkpoint() {
 
 #[test]
 fn exported_weights_are_the_models() {
-    let parent = tempfile::tempdir().unwrap();
-    let run = parent.path().join("run");
-    trained(&run, &[]);
+    let runs = short();
+    let run = runs.path("run");
+    runs.run("run", &[]);
     let model = Trained::load(&run).unwrap().model;
     for name in ["model.pt", "model.safetensors"] {
-        let file = parent.path().join(name);
+        let file = runs.path(name);
         let written = export(&run, &file, false).unwrap();
         assert_eq!(written.bytes, fs::metadata(&file).unwrap().len());
         assert_eq!(written.tensors, state::entries(&model).len());
@@ -93,7 +83,7 @@ fn exported_weights_are_the_models() {
         assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
         assert_eq!(export(&run, &file, true).unwrap(), written);
     }
-    let error = export(&run, &parent.path().join("model.npz"), false).unwrap_err();
+    let error = export(&run, &runs.path("model.npz"), false).unwrap_err();
     assert!(error.is_usage() && error.to_string().contains("must end in .safetensors"));
 }
 
@@ -116,17 +106,12 @@ fn prefixed(file: &Path, prefix: &str) {
 
 #[test]
 fn what_is_taken_off_weights_is_told() {
-    let parent = tempfile::tempdir().unwrap();
-    let run = parent.path().join("run");
-    trained(&run, &[]);
-    let file = parent.path().join("model.safetensors");
-    export(&run, &file, false).unwrap();
-    assert!(
-        Trained::of_weights(&file, spec(&[]))
-            .unwrap()
-            .warnings
-            .is_empty()
-    );
+    let runs = short();
+    let file = runs.path("model.safetensors");
+    runs.run("run", &[]);
+    export(&runs.path("run"), &file, false).unwrap();
+    let weights = Trained::of_weights(&file, runs.spec(&[])).unwrap();
+    assert!(weights.warnings.is_empty());
     prefixed(&file, "model.");
     let sentence = format!(
         "{}: the prefix `model.` is taken off all names",
@@ -135,30 +120,23 @@ fn what_is_taken_off_weights_is_told() {
 
     // A run that begins with them.
     let init = format!("train.init={:?}", file.display().to_string());
-    let directory = parent.path().join("again");
-    let again = prepare(spec(&[&init]), &directory, Existing::Refuse).unwrap();
-    let mut told = Vec::new();
-    let summary = again.train(&StopSignal::default(), &mut |event| {
-        if let Event::Warning(warning) = event {
-            told.push(warning.to_owned());
-        }
-    });
+    let again = prepare(runs.spec(&[&init]), &runs.path("again"), Existing::Refuse);
+    let (summary, told, _) = warned(again.unwrap());
     assert_eq!(told, [sentence.as_str()]);
-    assert_eq!(summary.unwrap().warnings, told);
+    assert_eq!(summary.warnings, told);
 
     // What is measured of them.
     let subject = Subject {
-        spec: Some(spec(&[])),
+        spec: Some(runs.spec(&[])),
         ..Subject::run(&file)
-    };
-    let sample = Sample {
-        samples: 20,
-        ..Sample::default()
     };
     let mut told = Vec::new();
     let measured = FlatnessSpec {
         top: 1,
-        sample: sample.clone(),
+        sample: Sample {
+            samples: 20,
+            ..Sample::default()
+        },
         ..FlatnessSpec::default()
     };
     let report = flatness(&subject, &measured, &mut |event| {
@@ -172,51 +150,50 @@ fn what_is_taken_off_weights_is_told() {
 
 #[test]
 fn what_a_run_lacks_is_said() {
-    let parent = tempfile::tempdir().unwrap();
-    let run = parent.path().join("run");
-    let error = |path: &Path| Trained::load(path).unwrap_err().to_string();
-    assert!(error(&run).contains("cannot open the directory"));
-    assert!(error(parent.path()).contains("is not a run"));
+    let runs = short();
+    let run = runs.path("run");
+    let assert_said = |path: &Path, said: &str| {
+        let error = Trained::load(path).unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    };
+    assert_said(&run, "cannot open the directory");
+    assert_said(run.parent().unwrap(), "is not a run");
 
-    trained(&run, &["model.width=16"]);
-    assert!(error(&run.join("checkpoint")).contains("is not a run"));
+    runs.run("run", &["model.width=16"]);
+    assert_said(&run.join("checkpoint"), "is not a run");
 
-    let manifest = checkpoint(&run).join("manifest.json");
-    let text = fs::read_to_string(&manifest).unwrap();
-    fs::write(
-        &manifest,
-        text.replacen("\"version\":3", "\"version\":0", 1),
-    )
-    .unwrap();
-    assert!(
-        error(&run).contains("its version is 0, written by xsam 0.1.0, not 3"),
-        "{}",
-        error(&run)
-    );
-    fs::write(&manifest, text).unwrap();
-
-    // The spec of another model.
-    let spec = fs::read_to_string(run.join("spec.toml")).unwrap();
-    assert!(spec.contains("width = 16"));
-    fs::write(
-        run.join("spec.toml"),
-        spec.replace("width = 16", "width = 8"),
-    )
-    .unwrap();
-    assert!(
-        error(&run).contains("model.bpk is damaged"),
-        "{}",
-        error(&run)
-    );
-    fs::write(
-        run.join("spec.toml"),
-        spec.replace("width = 16", "weight = 8"),
-    )
-    .unwrap();
-    assert!(error(&run).contains("spec.toml is damaged or not of this program"));
-    fs::write(run.join("spec.toml"), spec).unwrap();
+    // Another version, the spec of another model, and no spec.
+    for (file, was, is, said) in [
+        (
+            "run/checkpoint/epoch-00002/manifest.json",
+            "\"version\":3",
+            "\"version\":0",
+            "its version is 0, written by xsam 0.1.0, not 3",
+        ),
+        (
+            "run/spec.toml",
+            "width = 16",
+            "width = 8",
+            "model.bpk is damaged",
+        ),
+        (
+            "run/spec.toml",
+            "width = 16",
+            "weight = 8",
+            "spec.toml is damaged or not of this program",
+        ),
+    ] {
+        let whole = runs.text(file);
+        assert!(whole.contains(was));
+        fs::write(runs.path(file), whole.replacen(was, is, 1)).unwrap();
+        assert_said(&run, said);
+        fs::write(runs.path(file), whole).unwrap();
+    }
     Trained::load(&run).unwrap();
 
     fs::remove_dir_all(run.join("checkpoint")).unwrap();
-    assert!(error(&run).contains("has no checkpoint yet: the first is written after epoch 1"));
+    assert_said(
+        &run,
+        "has no checkpoint yet: the first is written after epoch 1",
+    );
 }

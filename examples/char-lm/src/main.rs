@@ -4,18 +4,15 @@ use std::f64::consts::LN_2;
 use std::process::ExitCode;
 
 use burn::module::Module;
-use burn::nn::attention::generate_autoregressive_mask;
-use burn::nn::loss::CrossEntropyLossConfig;
-use burn::nn::transformer::TransformerEncoderInput as Input;
-use burn::nn::transformer::{TransformerEncoder, TransformerEncoderConfig as Config};
-use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig};
+use burn::nn::loss::CrossEntropyLoss;
+use burn::nn::transformer::TransformerEncoderInput as EncoderInput;
+use burn::nn::transformer::{TransformerEncoder, TransformerEncoderConfig as EncoderConfig};
+use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig, attention};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use xsam_lab::spec::{Preset, TaskSpec};
-use xsam_lab::{
-    Better, HeldOut, Part, Rows, Score, Setup, Tally, Task, TaskError, scalar, sections, shuffled,
-};
+use xsam_lab::{Better, HeldOut, Part, Rows, Score, Setup, Tally, Task, TaskError, scalar};
 
-const TEXT: &str = include_str!("../constitution.txt");
+const TEXT: &[u8] = include_bytes!("../constitution.txt");
 const WINDOW: usize = 64;
 const CHARACTERS: usize = 128; // of ASCII
 const SCORE: &str = "bits per character";
@@ -32,19 +29,7 @@ struct Lm {
     output: Linear,
 }
 
-impl Lm {
-    /// Of characters `[windows, WINDOW]`, logits `[windows * WINDOW, characters]`.
-    fn forward(&self, input: Tensor<2, Int>) -> Tensor<2> {
-        let (device, windows) = (input.device(), input.dims()[0]);
-        let positions = Tensor::<1, Int>::arange(0..WINDOW as i64, &device).unsqueeze();
-        let x = self.characters.forward(input) + self.positions.forward(positions);
-        let mask = generate_autoregressive_mask(windows, WINDOW, &device);
-        let x = self.transformer.forward(Input::new(x).mask_attn(mask));
-        self.output.forward(x).flatten(0, 1)
-    }
-}
-
-sections! {
+xsam_lab::sections! {
     struct Sections { model: ModelSection }
     struct ModelSection { width: usize = 32, layers: usize = 1 }
 }
@@ -58,8 +43,7 @@ impl TaskSpec for Sections {
 struct CharLm {
     model: ModelSection,
     device: Device,
-    /// Windows of the text, each with the character after it.
-    rows: Rows<2, Int>,
+    rows: Rows<2, Int>, // windows of the text, each with the character after it
 }
 
 impl Task for CharLm {
@@ -76,24 +60,22 @@ impl Task for CharLm {
     }
 
     fn new(setup: &Setup<'_, Sections>) -> Result<Self, TaskError> {
-        let ids = TEXT.as_bytes();
-        let windows = (ids.len() - 1) / WINDOW;
+        let windows: Vec<&[u8]> = TEXT.windows(WINDOW + 1).step_by(WINDOW).collect();
         // In an order that is the same for all seeds, so that the parts are.
-        let rows = shuffled(windows, 0, 0).into_iter();
-        let rows = rows.flat_map(|i| &ids[i * WINDOW..=(i + 1) * WINDOW]);
-        let rows = rows.map(|id| i64::from(*id)).collect();
-        let rows = TensorData::new(rows, [windows, WINDOW + 1]);
+        let order = xsam_lab::shuffled(windows.len(), 0, 0).into_iter();
+        let ids = order.flat_map(|i| windows[i]).map(|id| i64::from(*id));
+        let rows = TensorData::new(ids.collect(), [windows.len(), WINDOW + 1]);
         let rows = Tensor::<2, Int>::from_data(rows, &setup.place.device);
         Ok(Self {
             model: setup.spec.task.model.clone(),
             device: setup.place.device.clone(),
-            rows: setup.rows(rows, windows / 2, windows / 4),
+            rows: setup.rows(rows, windows.len() / 2, windows.len() / 4),
         })
     }
 
     fn model(&self) -> Result<Lm, TaskError> {
-        let (device, width) = (&self.device, self.model.width);
-        let transformer = Config::new(width, 4 * width, 4, self.model.layers).with_dropout(0.0);
+        let (device, width, layers) = (&self.device, self.model.width, self.model.layers);
+        let transformer = EncoderConfig::new(width, 4 * width, 4, layers).with_dropout(0.0);
         Ok(Lm {
             characters: EmbeddingConfig::new(CHARACTERS, width).init(device),
             positions: EmbeddingConfig::new(WINDOW, width).init(device),
@@ -115,10 +97,15 @@ impl Task for CharLm {
     }
 
     fn loss(&self, model: &Lm, windows: &Tensor<2, Int>, _: Option<u64>) -> (Tensor<1>, Tensor<1>) {
-        let logits = model.forward(windows.clone().narrow(1, 0, WINDOW));
-        let next = windows.clone().narrow(1, 1, WINDOW).flatten(0, 1);
-        let loss = CrossEntropyLossConfig::new().init(&logits.device());
-        let loss = loss.forward(logits, next);
+        let (device, count) = (windows.device(), windows.dims()[0]);
+        let from = |first| windows.clone().narrow(1, first, WINDOW);
+        let x = model.characters.forward(from(0)) + model.positions.weight.val().unsqueeze::<3>();
+        let mask = attention::generate_autoregressive_mask(count, WINDOW, &device);
+        let x = model
+            .transformer
+            .forward(EncoderInput::new(x).mask_attn(mask));
+        let logits = model.output.forward(x).flatten(0, 1);
+        let loss = CrossEntropyLoss::new(None, &device).forward(logits, from(1).flatten(0, 1));
         (loss.clone(), loss)
     }
 

@@ -1,14 +1,13 @@
 //! Steps of the image classifiers.
 
-use burn::tensor::{Tensor, TensorData};
-use xsam_models::{ClassifierName, ImageClassifier, Model, ModelConfig, cast, reference};
+use burn::tensor::Tensor;
+use xsam_models::{ClassifierName, Model, ModelConfig, cast, reference};
 
-use super::{LEARNING_RATE, SEED, check_values};
+use super::{LEARNING_RATE, SEED, Timed, check_values};
 use xsam_lab::spec::{OptimizerSpec, SpecError};
 use xsam_lab::{Error, Place, TaskError};
 
 use crate::batch::Batch;
-use crate::loss::cross_entropy;
 
 /// An image classifier and the images it is given.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,16 +36,6 @@ impl Default for ImageBench {
     }
 }
 
-/// SGD with momentum and weight decay.
-pub(super) fn optimizer() -> OptimizerSpec {
-    OptimizerSpec {
-        lr: LEARNING_RATE,
-        momentum: Some(0.9),
-        weight_decay: 1e-3,
-        ..OptimizerSpec::default()
-    }
-}
-
 impl ImageBench {
     /// The width of the model, if it can be scaled.
     pub(super) fn resolved_width(&self) -> Option<usize> {
@@ -62,8 +51,12 @@ impl ImageBench {
             width: self.resolved_width(),
         }
     }
+}
 
-    pub(super) fn check(&self, batch: usize) -> Result<(), SpecError> {
+impl Timed for ImageBench {
+    type Model = Model;
+
+    fn check(&self, batch: usize) -> Result<(), SpecError> {
         self.config().check().map_err(|error| {
             SpecError::new(error.field().unwrap_or_default(), error.to_string())
         })?;
@@ -72,22 +65,27 @@ impl ImageBench {
         check_values(batch, image, "images")
     }
 
-    /// The model, and its loss on the batch.
-    pub(super) fn start(
+    /// SGD with momentum and weight decay.
+    fn optimizer(&self) -> OptimizerSpec {
+        OptimizerSpec {
+            lr: LEARNING_RATE,
+            momentum: Some(0.9),
+            weight_decay: 1e-3,
+            ..OptimizerSpec::default()
+        }
+    }
+
+    fn start(
         &self,
         batch: usize,
         place: &Place,
-    ) -> Result<(Model, impl Fn(&Model, usize) -> Tensor<1> + use<>), Error> {
+    ) -> Result<(Model, impl Fn(&Model, usize) -> Tensor<1>), Error> {
         let model = self.config().init(SEED, &place.device);
         let model = cast(model.map_err(TaskError::from)?, place.dtype);
-        let shape = [batch, self.channels, self.image_size, self.image_size];
-        let images = reference::images(SEED, shape.iter().product());
+        let shape = [self.channels, self.image_size, self.image_size];
+        let images = reference::images(SEED, batch * shape.iter().product::<usize>());
         let targets = reference::targets(SEED, batch, self.classes);
-        let Batch { images, targets } = Batch::new(TensorData::new(images, shape), targets, place);
-        let loss = move |model: &Model, _| {
-            let logits = model.forward(images.clone());
-            cross_entropy(logits, targets.clone())
-        };
-        Ok((model, loss))
+        let batch = Batch::new(images, shape, targets, place);
+        Ok((model, move |model: &Model, _| batch.loss(model, 0.0).0))
     }
 }

@@ -2,22 +2,23 @@
 
 mod images;
 mod profile;
+mod spec;
 mod transformer;
 
 use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use serde::Serialize;
 use xsam::SharpnessAware;
-use xsam_kernels::{Kernels, set_kernels};
+use xsam_kernels::set_kernels;
 
 pub use images::ImageBench;
 pub use profile::ProfileRow;
+pub use spec::{BenchModel, BenchResult, BenchSpec};
 pub use transformer::TransformerBench;
 
 use xsam_lab::plan::MOST_TIMED;
-use xsam_lab::spec::{DeviceName, MethodSpec, OptimizerSpec, Precision, SpecError, edited};
+use xsam_lab::spec::{MethodSpec, OptimizerSpec, Precision, SpecError, edited};
 use xsam_lab::statistics::median;
 use xsam_lab::tools::{Parts, PassTimes, peak_mb};
 use xsam_lab::{Error, Place, describe, method};
@@ -41,127 +42,6 @@ const MOST_VALUES: usize = 1 << 31;
 /// Seed of weights and batch.
 const SEED: u64 = 1;
 
-/// What [`bench()`] measures.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BenchSpec {
-    /// The model and what it is given.
-    pub model: BenchModel,
-    /// The method. The fields of its search (`alpha`, `search`, `grid`, `rho_max`) are not used.
-    pub method: MethodSpec,
-    /// Images in the batch, or pairs of sentences.
-    pub batch: usize,
-    /// Timed steps, after two that are not.
-    pub steps: usize,
-    /// The kernels that compute.
-    pub kernels: Kernels,
-    /// Where to compute, in single precision.
-    pub device: DeviceName,
-    /// Whether to tell, from as many further steps, what takes their time.
-    pub profile: bool,
-}
-
-/// A model whose steps are timed, and what it is given.
-#[derive(Clone, Debug, PartialEq)]
-pub enum BenchModel {
-    /// An image classifier, trained by SGD with momentum and weight decay.
-    Images(ImageBench),
-    /// The Transformer, trained by AdamW.
-    Transformer(TransformerBench),
-}
-
-impl BenchModel {
-    /// Checks all that does not depend on the batch, and that a batch of that size can be.
-    fn check(&self, batch: usize) -> Result<(), SpecError> {
-        match self {
-            Self::Images(images) => images.check(batch),
-            Self::Transformer(sentences) => sentences.check(batch),
-        }
-    }
-
-    fn name(&self) -> ModelName {
-        match self {
-            Self::Images(images) => ModelName::Image(images.name),
-            Self::Transformer(_) => ModelName::Transformer,
-        }
-    }
-
-    /// Its width, if it can be scaled.
-    fn width(&self) -> Option<usize> {
-        match self {
-            Self::Images(images) => images.resolved_width(),
-            Self::Transformer(_) => None,
-        }
-    }
-
-    /// Tokens of each sentence, if that is what it is given.
-    fn tokens(&self) -> Option<usize> {
-        match self {
-            Self::Images(_) => None,
-            Self::Transformer(sentences) => Some(sentences.tokens),
-        }
-    }
-
-    /// Its base optimizer.
-    fn optimizer(&self) -> OptimizerSpec {
-        match self {
-            Self::Images(_) => images::optimizer(),
-            Self::Transformer(_) => transformer::optimizer(),
-        }
-    }
-}
-
-/// What a step costs, as [`bench()`] found it.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct BenchResult {
-    /// `xsam`, to tell these lines from those of another program.
-    pub side: &'static str,
-    /// The model.
-    pub model: String,
-    /// The method.
-    pub method: String,
-    /// Images in the batch, or pairs of sentences.
-    pub batch: usize,
-    /// Width of a model that can be scaled.
-    pub width: Option<usize>,
-    /// Tokens of each sentence, if that is what the batch is made of.
-    pub tokens: Option<usize>,
-    /// Ascent steps of a method that ascends.
-    pub ascent_steps: Option<usize>,
-    /// Median seconds of a step.
-    pub median_s: f64,
-    /// Least seconds of a step.
-    pub min_s: f64,
-    /// Seconds of one search of 21 candidates, measured directly: from its first forward pass to
-    /// its last, the making of the candidates between them included. Nothing for a method that does
-    /// not search.
-    pub search_s: Option<f64>,
-    /// Most memory the process has held up to the last timed step, in 10^6 bytes; nothing where the
-    /// system does not tell.
-    pub peak_rss_mb: Option<f64>,
-    /// Threads that compute.
-    pub threads: usize,
-    /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`, or the device, as in
-    /// `composed (cuda)`.
-    pub kernels: String,
-    /// What takes the time of a step, if that was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub profile: Option<Vec<ProfileRow>>,
-}
-
-impl Default for BenchSpec {
-    fn default() -> Self {
-        Self {
-            model: BenchModel::Images(ImageBench::default()),
-            method: MethodSpec::default(),
-            batch: 32,
-            steps: 10,
-            device: DeviceName::Cpu,
-            kernels: Kernels::Fast,
-            profile: false,
-        }
-    }
-}
-
 /// Times steps of training in seconds: the passes, the method's arithmetic and the base optimizer, but
 /// neither loading of data nor searches. A search is timed by itself.
 ///
@@ -169,29 +49,45 @@ impl Default for BenchSpec {
 /// If `spec` cannot be, with the field and what it could be; if this build or this machine does not have the device; or
 /// if a step fails.
 pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
-    let plan = Plan::new(spec)?;
-    set_kernels(spec.kernels);
-    let place = Place::new(spec.device, Precision::F32)?;
     match &spec.model {
-        BenchModel::Images(images) => {
-            let (model, loss) = images.start(spec.batch, &place)?;
-            measure(spec, &plan, place, model, loss)
-        }
-        BenchModel::Transformer(sentences) => {
-            let (model, loss) = sentences.start(spec.batch, &place)?;
-            measure(spec, &plan, place, model, loss)
-        }
+        BenchModel::Images(images) => Ok(BenchResult {
+            model: images.name.to_string(),
+            width: images.resolved_width(),
+            ..measure(spec, images)?
+        }),
+        BenchModel::Transformer(sentences) => Ok(BenchResult {
+            model: ModelName::Transformer.to_string(),
+            tokens: Some(sentences.tokens),
+            ..measure(spec, sentences)?
+        }),
     }
 }
 
-/// Times the steps of `model`, whose `loss` is that of the batch; it is told which step it is.
-fn measure<M: Module>(
-    spec: &BenchSpec,
-    plan: &Plan,
-    place: Place,
-    model: M,
-    loss: impl Fn(&M, usize) -> Tensor<1>,
-) -> Result<BenchResult, Error> {
+/// A model whose steps are timed, and a batch for it.
+trait Timed {
+    type Model: Module;
+
+    /// Checks all that does not depend on the batch, and that a batch of that size can be.
+    fn check(&self, batch: usize) -> Result<(), SpecError>;
+
+    /// Its base optimizer.
+    fn optimizer(&self) -> OptimizerSpec;
+
+    /// The model, and its loss on the batch in a step, which it is told the number of.
+    #[allow(clippy::type_complexity, reason = "a type cannot name a closure")]
+    fn start(
+        &self,
+        batch: usize,
+        place: &Place,
+    ) -> Result<(Self::Model, impl Fn(&Self::Model, usize) -> Tensor<1>), Error>;
+}
+
+/// Times the steps; which model it is, the result does not say.
+fn measure<T: Timed>(spec: &BenchSpec, timed: &T) -> Result<BenchResult, Error> {
+    let plan = Plan::new(spec, timed)?;
+    set_kernels(spec.kernels);
+    let place = &Place::new(spec.device, Precision::F32)?;
+    let (model, loss) = timed.start(spec.batch, place)?;
     let mut trainee = Trainee {
         place,
         optim: plan.optimizer(false)?,
@@ -232,11 +128,11 @@ fn measure<M: Module>(
     }
     Ok(BenchResult {
         side: "xsam",
-        model: spec.model.name().to_string(),
+        model: String::new(),
         method: plan.method.name().to_owned(),
         batch: spec.batch,
-        width: spec.model.width(),
-        tokens: spec.model.tokens(),
+        width: None,
+        tokens: None,
         ascent_steps: plan.method.ascent_steps(),
         median_s,
         min_s: seconds.into_iter().fold(f64::INFINITY, f64::min),
@@ -255,13 +151,13 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(spec: &BenchSpec) -> Result<Self, SpecError> {
+    fn new(spec: &BenchSpec, timed: &impl Timed) -> Result<Self, SpecError> {
         SpecError::within("batch", spec.batch, 1..=usize::MAX)?;
         SpecError::within("steps", spec.steps, 1..=MOST_TIMED)?;
-        spec.model.check(spec.batch)?;
+        timed.check(spec.batch)?;
         let plan = Self {
             method: spec.method.clone(),
-            optimizer: spec.model.optimizer(),
+            optimizer: timed.optimizer(),
         };
         let method = plan.method_searching(false)?;
         Ok(Self { method, ..plan })
@@ -295,15 +191,15 @@ impl Plan {
 }
 
 /// A model in the middle of training.
-struct Trainee<M, L> {
-    place: Place,
+struct Trainee<'a, M, L> {
+    place: &'a Place,
     optim: SharpnessAware,
     model: M,
     loss: L,
     steps: usize,
 }
 
-impl<M: Module, L: Fn(&M, usize) -> Tensor<1>> Trainee<M, L> {
+impl<M: Module, L: Fn(&M, usize) -> Tensor<1>> Trainee<'_, M, L> {
     /// A step, the seconds it took, and those of the search in it if there was one.
     fn step(mut self) -> Result<(Self, f64, Option<f64>), Error> {
         self.steps += 1;
@@ -400,7 +296,7 @@ mod tests {
 
     #[test]
     fn a_timed_step_of_xsam_has_all_its_arithmetic_and_no_search() {
-        let plan = Plan::new(&tiny(XsamConfig::new())).unwrap();
+        let plan = Plan::new(&tiny(XsamConfig::new()), &images()).unwrap();
         let timed = plan.method_searching(false).unwrap();
         assert_eq!(timed, XsamConfig::new().with_alpha(ALPHA).into());
         let searching = plan.method_searching(true).unwrap();
@@ -410,9 +306,10 @@ mod tests {
     #[test]
     fn a_search_costs_less_than_the_step_it_is_in() {
         let spec = tiny(XsamConfig::new());
-        let plan = Plan::new(&spec).unwrap();
-        let place = Place::new(spec.device, Precision::F32).unwrap();
-        let (model, loss) = images().start(spec.batch, &place).unwrap();
+        let images = images();
+        let plan = Plan::new(&spec, &images).unwrap();
+        let place = &Place::new(spec.device, Precision::F32).unwrap();
+        let (model, loss) = images.start(spec.batch, place).unwrap();
         let trainee = Trainee {
             optim: plan.optimizer(true).unwrap(),
             model,

@@ -3,9 +3,9 @@
 use burn::tensor::{Int, Tensor, TensorData};
 use xsam_models::{ModelError, TargetBatch, Transformer, TransformerConfig, reference};
 
-use super::{LEARNING_RATE, SEED, check_values};
-use xsam_lab::Place;
+use super::{LEARNING_RATE, SEED, Timed, check_values};
 use xsam_lab::spec::{OptimizerName, OptimizerSpec, SpecError};
+use xsam_lab::{Error, Place};
 
 const LABEL_SMOOTHING: f64 = 0.1;
 /// The id that fills up a sentence, of which a batch here has none.
@@ -32,43 +32,38 @@ impl Default for TransformerBench {
     }
 }
 
-/// AdamW.
-pub(super) fn optimizer() -> OptimizerSpec {
-    OptimizerSpec {
-        name: OptimizerName::AdamW,
-        lr: LEARNING_RATE,
-        momentum: None,
-        weight_decay: 1e-4,
-        ..OptimizerSpec::default()
-    }
-}
-
 impl TransformerBench {
     fn config(&self) -> TransformerConfig {
         TransformerConfig::new(self.vocabulary, PADDING)
     }
+}
 
-    pub(super) fn check(&self, batch: usize) -> Result<(), SpecError> {
+impl Timed for TransformerBench {
+    type Model = Transformer;
+
+    fn check(&self, batch: usize) -> Result<(), SpecError> {
         self.config().check().map_err(refused)?;
-        if self.tokens == 0 {
-            return Err(SpecError::new("tokens", "0 must be at least 1"));
-        }
+        SpecError::within("tokens", self.tokens, 1..=usize::MAX)?;
         let logits = self.tokens.saturating_mul(self.vocabulary);
         check_values(batch, logits, "pairs of sentences")
     }
 
-    /// The model, and its loss on the batch. The passes of a step see the same masks.
-    pub(super) fn start(
+    /// AdamW.
+    fn optimizer(&self) -> OptimizerSpec {
+        OptimizerSpec {
+            name: OptimizerName::AdamW,
+            lr: LEARNING_RATE,
+            weight_decay: 1e-4,
+            ..OptimizerSpec::default()
+        }
+    }
+
+    /// The passes of a step see the same masks.
+    fn start(
         &self,
         batch: usize,
         place: &Place,
-    ) -> Result<
-        (
-            Transformer,
-            impl Fn(&Transformer, usize) -> Tensor<1> + use<>,
-        ),
-        SpecError,
-    > {
+    ) -> Result<(Transformer, impl Fn(&Transformer, usize) -> Tensor<1>), Error> {
         let model = self.config().init(SEED, &place.device).map_err(refused)?;
         let ids = |seed| -> Tensor<2, Int> {
             let words = reference::targets(seed, batch * self.tokens, self.vocabulary - SPECIAL);

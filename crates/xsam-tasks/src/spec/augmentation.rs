@@ -1,32 +1,27 @@
 //! `[augmentation]`: what is varied in training images.
 
-use serde::{Deserialize, Serialize};
 use xsam_data::{Augmentation, DataError, DatasetName, Erasing, Kind, ResizedCrop, Sizes};
 
+use xsam_lab::sections;
 use xsam_lab::spec::SpecError;
 
-/// `[augmentation]`: what is varied in training images from epoch to epoch, in this order. What is not
-/// given is as the data set has it: as in the paper (arXiv 2603.10048) for its data sets, and off for others.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct AugmentationSpec {
-    /// Zeros put around the image, of which a window of its size is then taken anywhere; 0 is off. Paper:
-    /// 4 for CIFAR.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub crop_padding: Option<usize>,
-    /// The least share of the image that a random window has, which is resized to the image's size; 1 is
-    /// off. Not together with `crop_padding`. Paper: 0.8 for Tiny-ImageNet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resized_crop: Option<f64>,
-    /// How likely the image is mirrored left and right; 0 is off. Paper: 0.5.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub flip: Option<f64>,
-    /// The side of a square that is set to the mean colour; 0 is off. Paper: 16 for CIFAR.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cutout: Option<usize>,
-    /// How likely a rectangle is set to the mean colour; 0 is off. Paper: 0.5 for Tiny-ImageNet.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub erasing: Option<f64>,
+sections! {
+    /// `[augmentation]`: what is varied in training images from epoch to epoch, in this order. What is not
+    /// given is as the data set has it: as in the paper (arXiv 2603.10048) for its data sets, and off for others.
+    pub struct AugmentationSpec {
+        /// Zeros put around the image, of which a window of its size is then taken anywhere; 0 is off. Paper:
+        /// 4 for CIFAR.
+        pub crop_padding: Option<usize>,
+        /// The least share of the image that a random window has, which is resized to the image's size; 1 is
+        /// off. Not together with `crop_padding`. Paper: 0.8 for Tiny-ImageNet.
+        pub resized_crop: Option<f64>,
+        /// How likely the image is mirrored left and right; 0 is off. Paper: 0.5.
+        pub flip: Option<f64>,
+        /// The side of a square that is set to the mean colour; 0 is off. Paper: 16 for CIFAR.
+        pub cutout: Option<usize>,
+        /// How likely a rectangle is set to the mean colour; 0 is off. Paper: 0.5 for Tiny-ImageNet.
+        pub erasing: Option<f64>,
+    }
 }
 
 impl AugmentationSpec {

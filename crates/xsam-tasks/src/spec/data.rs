@@ -2,73 +2,46 @@
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
 use xsam_data::{DataError, Dataset, DatasetName, Request, RequestError, Sizes, Validation, load};
 
-use xsam_lab::TaskError;
 use xsam_lab::spec::{SpecError, TrainSpec, check_seed};
+use xsam_lab::{TaskError, sections};
 
-/// `[data]`: the data set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct DataSpec {
-    /// Which one.
-    pub name: DatasetName,
-    /// Where it is, unless it is built in; data/NAME if it is published and this is not given. Relative
-    /// to the current directory unless it begins at the root.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dir: Option<PathBuf>,
-    /// image-folder: height and width to which images are resized, up to 16384; their own, which must then
-    /// all be equal, if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub image_size: Option<usize>,
-    /// The share of the training images that is held out for validation, of each class; 0.1 if not given.
-    /// Not for data with a validation part of their own.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub validation: Option<f64>,
-    /// Decides which images are held out, for all seeds of a run alike; 10 if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub split_seed: Option<u64>,
-    /// parallel-text: the language to translate, which its files end in, as `de` of train.de.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<String>,
-    /// parallel-text: the language of the translations.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub target: Option<String>,
-    /// Fraction of training labels that are replaced by random ones.
-    pub label_noise: f64,
-    /// Only so many training images: the first of each class, in proportion; of text the first pairs.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subset: Option<usize>,
-    /// How much of a target's probability is spread over all classes; 0 if not given, for text 0.1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label_smoothing: Option<f64>,
-    /// Text: in place of `train.batch_size` the most tokens of a batch, pairs times the longest side of any; 4096
-    /// if neither is given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub batch_tokens: Option<usize>,
-    /// Images: threads that prepare batches while others are used, which does not change what is in them;
-    /// 1 if not given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub workers: Option<usize>,
-}
+/// More could never be of use: one prepares some 10^5 images of CIFAR a second.
+const MOST_WORKERS: usize = 64;
 
-impl Default for DataSpec {
-    fn default() -> Self {
-        Self {
-            name: DatasetName::Digits,
-            dir: None,
-            image_size: None,
-            validation: None,
-            split_seed: None,
-            source: None,
-            target: None,
-            label_noise: 0.0,
-            subset: None,
-            label_smoothing: None,
-            batch_tokens: None,
-            workers: None,
-        }
+sections! {
+    /// `[data]`: the data set.
+    pub struct DataSpec {
+        /// Which one.
+        pub name: DatasetName = DatasetName::Digits,
+        /// Where it is, unless it is built in; data/NAME if it is published and this is not given. Relative
+        /// to the current directory unless it begins at the root.
+        pub dir: Option<PathBuf>,
+        /// image-folder: height and width to which images are resized, up to 16384; their own, which must then
+        /// all be equal, if not given.
+        pub image_size: Option<usize>,
+        /// The share of the training images that is held out for validation, of each class; 0.1 if not given.
+        /// Not for data with a validation part of their own.
+        pub validation: Option<f64>,
+        /// Decides which images are held out, for all seeds of a run alike; 10 if not given.
+        pub split_seed: Option<u64>,
+        /// parallel-text: the language to translate, which its files end in, as `de` of train.de.
+        pub source: Option<String>,
+        /// parallel-text: the language of the translations.
+        pub target: Option<String>,
+        /// Fraction of training labels that are replaced by random ones.
+        pub label_noise: f64,
+        /// Only so many training images: the first of each class, in proportion; of text the first pairs.
+        pub subset: Option<usize>,
+        /// How much of a target's probability is spread over all classes; 0 if not given, for text 0.1.
+        pub label_smoothing: Option<f64>,
+        /// Text: in place of `train.batch_size` the most tokens of a batch, pairs times the longest side of any; 4096
+        /// if neither is given.
+        pub batch_tokens: Option<usize>,
+        /// Images: threads that prepare batches while others are used, which does not change what is in them;
+        /// 1 if not given.
+        pub workers: Option<usize>,
     }
 }
 
@@ -129,10 +102,7 @@ impl DataSpec {
             self.split_seed.get_or_insert(Validation::SEED);
         }
     }
-}
 
-/// An error with the name that the field has in a spec.
-impl DataSpec {
     /// Fills in what the kind of data decides of batches and labels, and refuses what it has no use for.
     pub(super) fn resolve_batches(
         &mut self,
@@ -165,7 +135,7 @@ impl DataSpec {
             }
         }
         if let Some(tokens) = self.batch_tokens {
-            SpecError::unless(tokens >= 1, "data.batch_tokens", tokens, "at least 1")?;
+            SpecError::within("data.batch_tokens", tokens, 1..=usize::MAX)?;
             if let Some(longest) = longest.filter(|longest| tokens < *longest) {
                 let message =
                     format!("{tokens} must be at least translation.max_length = {longest}");
@@ -173,8 +143,7 @@ impl DataSpec {
             }
         }
         let workers = self.workers.unwrap_or_default();
-        let ok = workers <= MOST_WORKERS;
-        SpecError::unless(ok, "data.workers", workers, "at most 64")?;
+        SpecError::within("data.workers", workers, 0..=MOST_WORKERS)?;
         let smoothing = self.label_smoothing.unwrap_or_default();
         let ok = (0.0..1.0).contains(&smoothing);
         let range = "at least 0 and below 1";
@@ -186,9 +155,7 @@ impl DataSpec {
     }
 }
 
-/// More could never be of use: one prepares some 10^5 images of CIFAR a second.
-const MOST_WORKERS: usize = 64;
-
+/// An error with the name that the field has in a spec.
 fn of_field(error: RequestError) -> SpecError {
     SpecError::new(format!("data.{}", error.field), error.message)
 }

@@ -5,8 +5,8 @@ mod data;
 mod model;
 mod translation;
 
-use serde::{Deserialize, Serialize};
 use xsam_data::Sizes;
+use xsam_lab::sections;
 use xsam_lab::spec::{Spec, SpecError, TaskSpec, TrainSpec};
 use xsam_models::ModelConfig;
 
@@ -18,18 +18,18 @@ pub use translation::{BleuWords, TranslationSpec};
 /// The spec of a run of one of our tasks.
 pub type OurSpec = Spec<OurSections>;
 
-/// The sections of our tasks.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OurSections {
-    /// What is learned.
-    pub data: DataSpec,
-    /// What is varied in it from epoch to epoch.
-    pub augmentation: AugmentationSpec,
-    /// What learns it.
-    pub model: ModelSpec,
-    /// How text is cut up, translated and scored.
-    pub translation: TranslationSpec,
+sections! {
+    /// The sections of our tasks.
+    pub struct OurSections {
+        /// What is learned.
+        pub data: DataSpec,
+        /// What is varied in it from epoch to epoch.
+        pub augmentation: AugmentationSpec,
+        /// What learns it.
+        pub model: ModelSpec,
+        /// How text is cut up, translated and scored.
+        pub translation: TranslationSpec,
+    }
 }
 
 impl TaskSpec for OurSections {
@@ -58,8 +58,19 @@ impl TaskSpec for OurSections {
         }
     }
 
+    /// The data, where they are if that is not by their name, and the noise in their labels.
     fn learned(&self) -> String {
-        self.data_in_words()
+        let data = &self.data;
+        let folder = match &data.dir {
+            None => String::new(),
+            Some(dir) => format!(" {}", dir.display()),
+        };
+        let noise = match data.label_noise {
+            0.0 => String::new(),
+            // Without what rounding adds: 100 times 0.07 is a little more than 7.
+            noise => format!(" with {} % label noise", (1e8 * noise).round() / 1e6),
+        };
+        format!("{}{folder}{noise}", data.name)
     }
 
     fn model_name(&self) -> String {
@@ -100,21 +111,6 @@ impl OurSections {
         }
     }
 
-    /// What is learned: the data, where they are if that is not by their name, and the noise in their labels.
-    pub fn data_in_words(&self) -> String {
-        let data = &self.data;
-        let folder = match &data.dir {
-            None => String::new(),
-            Some(dir) => format!(" {}", dir.display()),
-        };
-        let noise = match data.label_noise {
-            0.0 => String::new(),
-            // Without what rounding adds: 100 times 0.07 is a little more than 7.
-            noise => format!(" with {} % label noise", (1e8 * noise).round() / 1e6),
-        };
-        format!("{}{folder}{noise}", data.name)
-    }
-
     /// Checks what depends on how large the data are.
     pub(crate) fn check_data(&self, sizes: Sizes) -> Result<(), SpecError> {
         self.data.check_subset(sizes.train)?;
@@ -127,31 +123,26 @@ impl OurSections {
             return Err(SpecError::new("data.image_size", message));
         }
         self.augmentation.check_size(sizes)?;
-        match self.model_config(sizes) {
-            None => Ok(()),
-            Some(config) => config.check().map_err(|error| {
-                let key = match error.field() {
-                    Some("width") => "model.width",
-                    _ => "model",
-                };
-                SpecError::new(key, error.to_string())
-            }),
-        }
-    }
-
-    /// The model for images of these sizes.
-    pub(crate) fn classifier_config(&self, sizes: Sizes) -> Result<ModelConfig, SpecError> {
-        self.model_config(sizes).ok_or_else(|| {
-            let message = format!("{} is not for images", self.model.name);
-            SpecError::new("model.name", message)
+        self.model_config(sizes)?.check().map_err(|error| {
+            let key = match error.field() {
+                Some("width") => "model.width",
+                _ => "model",
+            };
+            SpecError::new(key, error.to_string())
         })
     }
 
-    /// The model for data of these sizes, if it is one for images.
-    pub fn model_config(&self, sizes: Sizes) -> Option<ModelConfig> {
+    /// The model for images of these sizes.
+    ///
+    /// # Errors
+    /// If it is not for images.
+    pub fn model_config(&self, sizes: Sizes) -> Result<ModelConfig, SpecError> {
         match self.model.name {
-            ModelName::Transformer => None,
-            ModelName::Image(name) => Some(ModelConfig {
+            name @ ModelName::Transformer => {
+                let message = format!("{name} is not for images");
+                Err(SpecError::new("model.name", message))
+            }
+            ModelName::Image(name) => Ok(ModelConfig {
                 name,
                 channels: sizes.channels,
                 image_size: sizes.height,
@@ -179,11 +170,12 @@ mod tests {
         .map(str::to_owned);
         let (spec, _) = OurSpec::parse("", &settings).unwrap();
         assert_eq!(
-            spec.in_words(),
+            spec.resolved().unwrap().about().words,
             "digits with 7 % label noise, cnn, 60 epochs, batch 100, sgd with lr 0.05"
         );
         // As many as there are by default, though nobody said so.
         let (spec, _) = OurSpec::parse("", &settings[..3]).unwrap();
-        assert!(spec.in_words().contains("60 epochs, batch 125, sgd"));
+        let words = spec.resolved().unwrap().about().words;
+        assert!(words.contains("60 epochs, batch 125, sgd"), "{words}");
     }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
 use xsam_data::DatasetName;
 use xsam_models::{
     ClassifierName as ImageModel, NormPlacement, SharedEmbeddings, TransformerConfig,
 };
 
+use xsam_lab::sections;
 use xsam_lab::spec::SpecError;
 use xsam_names::{Named, named_enum};
 
@@ -65,51 +65,30 @@ named_enum! {
     }
 }
 
-/// `[model]`: the model. Fields that a model does not have are left out of the resolved spec.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelSpec {
-    /// Which one.
-    pub name: ModelName,
-    /// Its width, for models that can be scaled; of the transformer, columns of the vector of a token:
-    /// 512.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub width: Option<usize>,
-    /// transformer: layers of the encoder, and of the decoder; 6.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub layers: Option<usize>,
-    /// transformer: heads of every attention; 4.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub heads: Option<usize>,
-    /// transformer: hidden units of a feed-forward network; twice the width.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub feed_forward: Option<usize>,
-    /// transformer: probability to drop an element of a residual branch or an embedded token; 0.3.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub dropout: Option<f64>,
-    /// transformer: where a residual branch is normalized; post.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub norm: Option<NormName>,
-    /// transformer: which tables of the vocabulary are one; target.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub shared: Option<SharedName>,
+sections! {
+    /// `[model]`: the model. Fields that a model does not have are left out of the resolved spec.
+    pub struct ModelSpec {
+        /// Which one.
+        pub name: ModelName = ModelName::Image(ImageModel::Cnn),
+        /// Its width, for models that can be scaled; of the transformer, columns of the vector of a token:
+        /// 512.
+        pub width: Option<usize>,
+        /// transformer: layers of the encoder, and of the decoder; 6.
+        pub layers: Option<usize>,
+        /// transformer: heads of every attention; 4.
+        pub heads: Option<usize>,
+        /// transformer: hidden units of a feed-forward network; twice the width.
+        pub feed_forward: Option<usize>,
+        /// transformer: probability to drop an element of a residual branch or an embedded token; 0.3.
+        pub dropout: Option<f64>,
+        /// transformer: where a residual branch is normalized; post.
+        pub norm: Option<NormName>,
+        /// transformer: which tables of the vocabulary are one; target.
+        pub shared: Option<SharedName>,
+    }
 }
 
 impl ModelSpec {
-    /// The model of default sizes.
-    pub fn new(name: ModelName) -> Self {
-        Self {
-            name,
-            width: None,
-            layers: None,
-            heads: None,
-            feed_forward: None,
-            dropout: None,
-            norm: None,
-            shared: None,
-        }
-    }
-
     /// Fills in what is not given, and refuses what the model does not have or `data` is not for.
     pub(super) fn resolve(&mut self, data: DatasetName) -> Result<(), SpecError> {
         let (name, error) = (self.name, |message| SpecError::new("model.name", message));
@@ -164,15 +143,15 @@ impl ModelSpec {
         self.transformer_config(SMALLEST_VOCABULARY, 0)
             .check()
             .map_err(|error| {
-                let field = match error.field() {
-                    Some("dim") => ".width",
-                    Some("encoder_layers" | "decoder_layers") => ".layers",
-                    Some("feed_forward") => ".feed_forward",
-                    Some("heads") => ".heads",
-                    Some("dropout") => ".dropout",
-                    _ => "",
+                let key = match error.field() {
+                    Some("dim") => "model.width",
+                    Some("encoder_layers" | "decoder_layers") => "model.layers",
+                    Some("feed_forward") => "model.feed_forward",
+                    Some("heads") => "model.heads",
+                    Some("dropout") => "model.dropout",
+                    _ => "model",
                 };
-                SpecError::new(format!("model{field}"), error.to_string())
+                SpecError::new(key, error.to_string())
             })
     }
 
@@ -200,11 +179,5 @@ impl ModelSpec {
             Some(SharedName::Target) | None => SharedEmbeddings::Target,
         };
         config
-    }
-}
-
-impl Default for ModelSpec {
-    fn default() -> Self {
-        Self::new(ModelName::Image(ImageModel::Cnn))
     }
 }

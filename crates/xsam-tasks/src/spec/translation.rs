@@ -1,10 +1,10 @@
 //! `[translation]`: subwords, lengths, and how translations are found and scored.
 
-use serde::{Deserialize, Serialize};
 use xsam_data::text::{BOS, BleuConfig, BleuTokenization, EOS};
 use xsam_data::{DatasetName, Kind};
 use xsam_models::{ModelError, SearchConfig};
 
+use xsam_lab::sections;
 use xsam_lab::spec::{SpecError, TrainSpec};
 use xsam_names::named_enum;
 
@@ -18,34 +18,27 @@ named_enum! {
     }
 }
 
-/// `[translation]`: for data of sentences. Left out of the resolved spec for images.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TranslationSpec {
-    /// Merges of the joint byte pair encoding; 10,000.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub merges: Option<usize>,
-    /// Training pairs with a longer side, in subwords and with the end of the sentence, are left out; 256.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub max_length: Option<usize>,
-    /// Translations that the search follows at a time, at most 1,000 and two fewer than there are subwords; 5. One is a
-    /// greedy search.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub beam: Option<usize>,
-    /// The power of the length that a translation's score is divided by; 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub length_penalty: Option<f64>,
-    /// Epochs from one BLEU to the next; the last epoch has one in any case, and no other if this is not
-    /// given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bleu_every: Option<usize>,
-    /// What counts as a word for BLEU; 13a, for data of tokens none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bleu: Option<BleuWords>,
-    /// Whether the text is tokenized and translations are to be written as people write: joined to
-    /// punctuation. BLEU by 13a is then of the joined text. No; for data of tokens yes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detokenize: Option<bool>,
+sections! {
+    /// `[translation]`: for data of sentences. Left out of the resolved spec for images.
+    pub struct TranslationSpec {
+        /// Merges of the joint byte pair encoding; 10,000.
+        pub merges: Option<usize>,
+        /// Training pairs with a longer side, in subwords and with the end of the sentence, are left out; 256.
+        pub max_length: Option<usize>,
+        /// Translations that the search follows at a time, at most 1,000 and two fewer than there are subwords; 5. One is a
+        /// greedy search.
+        pub beam: Option<usize>,
+        /// The power of the length that a translation's score is divided by; 1.
+        pub length_penalty: Option<f64>,
+        /// Epochs from one BLEU to the next; the last epoch has one in any case, and no other if this is not
+        /// given.
+        pub bleu_every: Option<usize>,
+        /// What counts as a word for BLEU; 13a, for data of tokens none.
+        pub bleu: Option<BleuWords>,
+        /// Whether the text is tokenized and translations are to be written as people write: joined to
+        /// punctuation. BLEU by 13a is then of the joined text. No; for data of tokens yes.
+        pub detokenize: Option<bool>,
+    }
 }
 
 impl TranslationSpec {
@@ -71,13 +64,9 @@ impl TranslationSpec {
         };
         self.bleu.get_or_insert(words);
         self.detokenize.get_or_insert(is_tokenized);
-        let counts = [
-            ("translation.max_length", max_length),
-            ("translation.bleu_every", self.bleu_every.unwrap_or(1)),
-        ];
-        for (key, value) in counts {
-            SpecError::unless(value >= 1, key, value, "at least 1")?;
-        }
+        let every = self.bleu_every.unwrap_or(1);
+        SpecError::within("translation.max_length", max_length, 1..=usize::MAX)?;
+        SpecError::within("translation.bleu_every", every, 1..=usize::MAX)?;
         // Logits and caches are in proportion to it.
         let ok = (1..=1000).contains(&beam);
         SpecError::unless(ok, "translation.beam", beam, "from 1 to 1000")?;

@@ -7,7 +7,7 @@ use xsam_data::text::{Bleu, EncodedPairs, SentencePairs, bleu, detokenize};
 use xsam_lab::{Error, Scores, StopSignal, TaskError, json};
 use xsam_models::Transformer;
 
-use super::pairs::{Pairs, searched_batches, tensors};
+use super::pairs::{Pairs, searched_batches};
 use super::{BLEU, Translation};
 
 /// The translations of the test part, one a line.
@@ -27,7 +27,7 @@ impl Translation {
         let config = self.spec.search_config();
         let mut translations = vec![String::new(); pairs.len()];
         for batch in searched_batches(pairs, config.beam)? {
-            let Pairs { source, .. } = tensors(pairs.padded(&batch)?, &place);
+            let Pairs { source, .. } = Pairs::of(pairs, &batch, &place)?;
             let Some(found) = model.search_while(source, &config, || !stop.is_set())? else {
                 return Ok(None);
             };
@@ -58,7 +58,8 @@ impl Translation {
         if self.spec.detokenize != Some(true) {
             return Ok(Some((bleu(&raw, &references, &config)?, raw)));
         }
-        let join = |line: &str| detokenize(line, &self.language);
+        let language = self.data_spec.target.as_deref().unwrap_or("en");
+        let join = |line: &str| detokenize(line, language);
         let joined: Vec<String> = raw.iter().map(|line| join(line)).collect();
         let score = match self.spec.scores_joined_text() {
             true => {

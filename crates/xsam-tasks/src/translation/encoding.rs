@@ -1,20 +1,12 @@
 //! From sentences to what is learned.
 
-use xsam_data::text::{PAD, SentencePairs, Tokenizer};
-use xsam_lab::{Setup, TaskError};
+use xsam_data::text::{PAD, Tokenizer};
+use xsam_lab::{Setup, Shared, TaskError};
 
 use super::Translation;
-use super::lengths::{self, AllTooLong, TrainingPairs};
+use super::lengths::{self, TrainingPairs};
 use crate::data::text;
 use crate::spec::OurSections;
-
-/// What is left of the sentences once they are encoded: how many pairs were left out, and what is translated.
-#[derive(Debug)]
-pub(super) struct Text {
-    pub(super) left_out: usize,
-    pub(super) validation: SentencePairs,
-    pub(super) test: SentencePairs,
-}
 
 impl Translation {
     /// With the tokenizer of a run, if it is given, or that which the training text makes.
@@ -22,17 +14,11 @@ impl Translation {
         setup: &Setup<'_, OurSections>,
         tokenizer: Option<Tokenizer>,
     ) -> Result<Self, TaskError> {
-        let (spec, all) = (&setup.spec.task, text(setup)?);
-        spec.data.check_subset(all.train.len())?;
-        let lines = all.train.len() + all.left_out;
+        let (spec, text) = (&setup.spec.task, text(setup)?);
+        spec.data.check_subset(text.train.len())?;
         let train = match spec.data.subset {
-            Some(n) => all.train.first(n)?,
-            None => all.train.clone(),
-        };
-        let text = Text {
-            left_out: all.left_out,
-            validation: all.validation.clone(),
-            test: all.test.clone(),
+            Some(n) => text.train.first(n)?,
+            None => text.train.clone(),
         };
         let merges = spec.translation.merges.unwrap_or_default();
         let tokenizer = match tokenizer {
@@ -46,6 +32,7 @@ impl Translation {
         config.check()?;
         let mut task = Self {
             steps: 0,
+            batches: Shared::default(),
             place: setup.place.clone(),
             config,
             train_spec: setup.spec.train.clone(),
@@ -54,7 +41,6 @@ impl Translation {
             train: tokenizer.encode_pairs(&train),
             validation: tokenizer.encode_pairs(&text.validation),
             test: tokenizer.encode_pairs(&text.test),
-            language: spec.data.target.clone().unwrap_or_else(|| "en".to_owned()),
             pairs: TrainingPairs::default(),
             warnings: Vec::new(),
             tokenizer,
@@ -64,10 +50,11 @@ impl Translation {
         let epoch = task.epoch(0)?;
         task.steps = epoch.batches.len();
         if task.steps == 0 {
-            return Err(AllTooLong { longest }.into());
+            let message = "every training pair has a side of more than translation.max_length";
+            return Err(TaskError::new(format!("{message} = {longest} subwords")));
         }
         task.pairs = TrainingPairs {
-            lines,
+            lines: task.text.train.len() + task.text.left_out,
             empty: task.text.left_out,
             too_long: epoch.left_out,
             used: task.train.len() - epoch.left_out,

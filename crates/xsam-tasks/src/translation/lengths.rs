@@ -25,14 +25,6 @@ pub struct TrainingPairs {
     pub used: usize,
 }
 
-/// No training pair is short enough.
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("every training pair has a side of more than translation.max_length = {longest} subwords")]
-pub(super) struct AllTooLong {
-    /// The longest allowed.
-    pub(super) longest: usize,
-}
-
 /// Cuts the pairs of a validation or test part, where they are longer than what is read, and warns of each file with lines
 /// that are longer than a training pair may be.
 ///

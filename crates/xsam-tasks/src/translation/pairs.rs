@@ -1,8 +1,9 @@
 //! Pairs of sentences as batches: on a device, and by their size.
 
 use burn::tensor::{Int, Tensor, TensorData};
-use xsam_data::text::{BatchSize, EncodedPairs, PAD, PaddedBatch, evaluation_batches};
-use xsam_models::TargetBatch;
+use xsam_data::DataError;
+use xsam_data::text::{BatchSize, EncodedPairs, PAD, evaluation_batches};
+use xsam_models::{TargetBatch, Transformer, TransformerLoss};
 
 use xsam_lab::{Error, Place, TaskError, split};
 
@@ -22,6 +23,37 @@ pub struct Pairs {
 }
 
 impl Pairs {
+    /// Those of `pairs` with these indices.
+    pub(super) fn of(
+        pairs: &EncodedPairs,
+        indices: &[usize],
+        place: &Place,
+    ) -> Result<Self, DataError> {
+        let batch = pairs.padded(indices)?;
+        let matrix = |ids: Vec<i64>, width: usize| {
+            let data = TensorData::new(ids, [batch.size, width]);
+            Tensor::<2, Int>::from_data(data, &place.device)
+        };
+        Ok(Self {
+            source: matrix(batch.source, batch.source_width),
+            target: TargetBatch {
+                input: matrix(batch.target_input, batch.target_width),
+                output: matrix(batch.target_output, batch.target_width),
+            },
+        })
+    }
+
+    /// What the model finds of them, with what `masks` decide dropped out.
+    pub(super) fn loss(
+        &self,
+        model: &Transformer,
+        smoothing: f64,
+        masks: Option<u64>,
+    ) -> TransformerLoss {
+        let (source, target) = (self.source.clone(), self.target.clone());
+        model.loss(source, target, smoothing, masks)
+    }
+
     /// In parts, and for each how many tokens it has, over those of an average part.
     pub(super) fn parts(&self, count: usize) -> Result<Vec<(Self, f64)>, TaskError> {
         let parts = split(self.source.dims()[0], count);
@@ -46,21 +78,6 @@ impl Pairs {
             (part, tokens / average)
         };
         Ok(parts.into_iter().map(part).collect())
-    }
-}
-
-/// The batch on a device.
-pub(super) fn tensors(batch: PaddedBatch, place: &Place) -> Pairs {
-    let matrix = |ids: Vec<i64>, width: usize| {
-        let data = TensorData::new(ids, [batch.size, width]);
-        Tensor::<2, Int>::from_data(data, &place.device)
-    };
-    Pairs {
-        source: matrix(batch.source, batch.source_width),
-        target: TargetBatch {
-            input: matrix(batch.target_input, batch.target_width),
-            output: matrix(batch.target_output, batch.target_width),
-        },
     }
 }
 

@@ -2,9 +2,10 @@
 
 use serde::Deserialize;
 use xsam_data::text::{BleuConfig, BleuTokenization, Smoothing, bleu};
+use xsam_lab::Place;
 
 use super::Stop;
-use super::deviation::Deviations;
+use super::deviation::{Deviations, Quantity};
 
 /// A file of corpora and their scores. Fields of the file that say how it came about are not read.
 #[derive(Debug, Deserialize)]
@@ -22,7 +23,8 @@ struct Corpus {
     bleu_none_unsmoothed: f64,
 }
 
-pub(super) fn replay(case: &BleuCase, mut deviations: Deviations) -> Result<Deviations, Stop> {
+pub(super) fn replay(case: &BleuCase, place: &Place) -> Result<Deviations, Stop> {
+    let mut deviations = Deviations::new(place.dtype, 0.0);
     for corpus in &case.cases {
         for (tokenization, smoothing, expected) in [
             (BleuTokenization::V13a, Smoothing::Exp, corpus.bleu_13a),
@@ -40,8 +42,8 @@ pub(super) fn replay(case: &BleuCase, mut deviations: Deviations) -> Result<Devi
             };
             let score = bleu(&corpus.hypotheses, &corpus.references, &config)
                 .map_err(|error| Stop::Fail(format!("{}: {error}", corpus.name)))?;
-            let what = || format!("{}, {}", corpus.name, config.signature());
-            deviations.score(what, score.score, expected);
+            let what = format_args!("{}, {}", corpus.name, config.signature());
+            deviations.compare(Quantity::Score, what, score.score, expected);
         }
     }
     Ok(deviations)

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::TensorData;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use xsam::method::MethodSpec;
 use xsam_models::{ClassifierName, Model, ModelConfig, cast, reference};
 
-use super::{Stop, malformed};
+use super::{Stop, read};
 use xsam_lab::Place;
 
 use crate::batch::Batch;
@@ -31,7 +30,13 @@ pub(super) struct ModelCase {
 }
 
 impl ModelCase {
-    fn config(&self, image_size: usize) -> Result<ModelConfig, Stop> {
+    /// The model with the values of the formula.
+    pub(super) fn filled(
+        &self,
+        image_size: usize,
+        seed: u64,
+        place: &Place,
+    ) -> Result<Model, Stop> {
         let name: ClassifierName = self
             .name
             .parse()
@@ -43,25 +48,9 @@ impl ModelCase {
             classes: self.classes,
             width: self.width,
         };
-        config
-            .parameters()
-            .map_err(|error| Stop::Fail(error.to_string()))
-            .and_then(|parameters| at_most("parameters", parameters, MOST_PARAMETERS))?;
-        Ok(config)
-    }
-
-    /// The model with the values of the formula.
-    pub(super) fn filled(
-        &self,
-        image_size: usize,
-        seed: u64,
-        place: &Place,
-    ) -> Result<Model, Stop> {
-        let config = self.config(image_size)?;
-        let model = config.init(0, &place.device);
-        let model = model.map_err(|error| Stop::Fail(error.to_string()))?;
-        let filled = reference::fill(cast(model, place.dtype), seed);
-        filled.map_err(|error| Stop::Fail(error.to_string()))
+        at_most("parameters", config.parameters()?, MOST_PARAMETERS)?;
+        let model = config.init(0, &place.device)?;
+        Ok(reference::fill(cast(model, place.dtype), seed)?)
     }
 }
 
@@ -135,7 +124,7 @@ impl TrainCase {
                 return Err(Stop::Skip(format!("there is no method `{name}` yet")));
             }
         }
-        serde_json::from_value(value).map_err(malformed)
+        read(value)
     }
 
     /// Checks that it comes to an end, and to as many steps as it expects.
@@ -147,15 +136,10 @@ impl TrainCase {
             self.optimizer.ascent_steps().unwrap_or_default(),
             MOST_ASCENT_STEPS,
         )?;
-        let Batches {
-            batch_size,
-            image_size,
-            ..
-        } = self.batches;
-        image_values(steps, batch_size, image_size)?;
-        match self.expected.steps.len() > steps {
-            true => Err(Stop::Fail(format!("expects more than its {steps} steps"))),
-            false => Ok(()),
+        image_values(steps, self.batches.batch_size, self.batches.image_size)?;
+        match self.expected.steps.len() <= steps {
+            true => Ok(()),
+            false => Err(Stop::Fail(format!("expects more than its {steps} steps"))),
         }
     }
 }
@@ -224,7 +208,7 @@ pub(super) struct HessianCase {
 #[derive(Debug, Deserialize)]
 pub(super) struct HessianExpected {
     pub(super) loss: Option<f64>,
-    pub(super) parameters: Option<usize>,
+    pub(super) parameters: Option<f64>,
     /// The largest eigenvalues, descending.
     #[serde(default)]
     pub(super) top: Vec<f64>,
@@ -263,14 +247,13 @@ impl Batches {
         let values = image_values(self.count, self.batch_size, self.image_size)?;
         let images = reference::images(seed, values);
         let targets = reference::targets(seed, self.count * self.batch_size, classes);
-        let shape = batch_shape(self.batch_size, self.image_size);
+        let shape = [CHANNELS, self.image_size, self.image_size];
         let images = images.chunks(values / self.count);
         let targets = targets.chunks(self.batch_size);
-        let batches = images.zip(targets).map(|(images, targets)| {
-            let images = TensorData::new(images.to_vec(), shape);
-            Batch::new(images, targets.to_vec(), place)
-        });
-        Ok(batches.collect())
+        let batch = |(images, targets): (&[f64], &[i64])| {
+            Batch::new(images.to_vec(), shape, targets.to_vec(), place)
+        };
+        Ok(images.zip(targets).map(batch).collect())
     }
 }
 
@@ -284,11 +267,7 @@ fn at_most(what: &str, count: usize, most: usize) -> Result<(), Stop> {
 }
 
 /// Number of values of a batch of images, if it is one that can be.
-pub(super) fn image_values(
-    batches: usize,
-    batch_size: usize,
-    image_size: usize,
-) -> Result<usize, Stop> {
+fn image_values(batches: usize, batch_size: usize, image_size: usize) -> Result<usize, Stop> {
     [batches, batch_size, CHANNELS, image_size, image_size]
         .iter()
         .try_fold(1usize, |product, &n| product.checked_mul(n))
@@ -297,9 +276,4 @@ pub(super) fn image_values(
             let sizes = format!("{batches} x {batch_size} images of {image_size} x {image_size}");
             Stop::Fail(format!("cannot be run with {sizes}"))
         })
-}
-
-/// The shape of one batch.
-pub(super) fn batch_shape(batch_size: usize, image_size: usize) -> [usize; 4] {
-    [batch_size, CHANNELS, image_size, image_size]
 }

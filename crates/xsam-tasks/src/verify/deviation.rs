@@ -1,5 +1,7 @@
 //! How far values are off, and how far they may be.
 
+use std::fmt;
+
 use burn::tensor::FloatDType;
 
 use super::{CaseOutcome, Verdict};
@@ -43,6 +45,23 @@ const TRACE_F32: f64 = 2e-2;
 /// Of all of these in double precision: the differences of which they are made leave as much.
 const CURVATURE_F64: f64 = 1e-6;
 
+/// What is compared, and with it how far it may be off.
+#[derive(Clone, Copy)]
+pub(super) enum Quantity {
+    /// In relation to what is expected, or to this if that is larger.
+    Relative(f64),
+    /// An eigenvalue, in relation to this one, the largest.
+    Eigenvalue(f64),
+    /// A sum over all eigenvalues or their squares, in relation to what is expected.
+    Sum,
+    /// An angle, in radians.
+    Angle,
+    /// A position on the arc.
+    Position,
+    /// A score from 0 to 100.
+    Score,
+}
+
 /// Deviations of a case, and the worst of them in relation to its tolerance.
 pub(super) struct Deviations {
     relative: f64,
@@ -57,15 +76,9 @@ pub(super) struct Deviations {
 struct Worst {
     deviation: f64,
     tolerance: f64,
+    /// Of the two. Not a number is worse than anything.
+    ratio: f64,
     what: String,
-}
-
-impl Worst {
-    /// Not a number is worse than anything.
-    fn ratio(&self) -> f64 {
-        let ratio = self.deviation / self.tolerance;
-        if ratio.is_nan() { f64::INFINITY } else { ratio }
-    }
 }
 
 impl Deviations {
@@ -99,99 +112,53 @@ impl Deviations {
         self
     }
 
-    fn add(&mut self, what: impl FnOnce() -> String, deviation: f64, tolerance: f64) {
-        self.compared += 1;
-        let mut new = Worst {
-            deviation,
-            tolerance,
-            what: String::new(),
+    /// Compares a value, of which `what` is the name, if one is expected. What is missing is infinitely far off.
+    pub(super) fn compare(
+        &mut self,
+        quantity: Quantity,
+        what: fmt::Arguments<'_>,
+        actual: impl Into<Option<f64>>,
+        expected: impl Into<Option<f64>>,
+    ) {
+        let Some(expected) = expected.into() else {
+            return;
         };
-        if self
-            .worst
-            .as_ref()
-            .is_none_or(|worst| new.ratio() > worst.ratio())
-        {
-            new.what = what();
-            self.worst = Some(new);
+        let (scale, tolerance) = match quantity {
+            Quantity::Relative(least) => (expected.abs().max(least), self.relative),
+            Quantity::Eigenvalue(largest) => (largest.abs(), self.eigenvalue),
+            Quantity::Sum => (expected.abs(), self.trace),
+            Quantity::Angle => (1.0, self.psi),
+            Quantity::Position => (1.0, self.alpha),
+            Quantity::Score => (1.0, BLEU),
+        };
+        let difference = actual.into().map(|actual| (actual - expected).abs());
+        let deviation = difference.unwrap_or(f64::INFINITY) / scale.max(f64::MIN_POSITIVE);
+        let ratio = match deviation / tolerance {
+            ratio if ratio.is_nan() => f64::INFINITY,
+            ratio => ratio,
+        };
+        self.compared += 1;
+        if self.worst.as_ref().is_none_or(|worst| ratio > worst.ratio) {
+            self.worst = Some(Worst {
+                deviation,
+                tolerance,
+                ratio,
+                what: what.to_string(),
+            });
         }
-    }
-
-    /// A value, relative to what is expected, or to `scale` if that is larger.
-    pub(super) fn relative(
-        &mut self,
-        what: impl FnOnce() -> String,
-        actual: Option<f64>,
-        expected: f64,
-        scale: f64,
-    ) {
-        let scale = expected.abs().max(scale).max(f64::MIN_POSITIVE);
-        let deviation = difference(actual, expected) / scale;
-        self.add(what, deviation, self.relative);
-    }
-
-    /// An eigenvalue, relative to the largest.
-    pub(super) fn eigenvalue(
-        &mut self,
-        what: impl FnOnce() -> String,
-        actual: Option<f64>,
-        expected: f64,
-        largest: f64,
-    ) {
-        let scale = largest.abs().max(f64::MIN_POSITIVE);
-        let deviation = difference(actual, expected) / scale;
-        self.add(what, deviation, self.eigenvalue);
-    }
-
-    /// A sum over all eigenvalues or their squares.
-    pub(super) fn sum(&mut self, what: &str, actual: f64, expected: f64) {
-        let scale = expected.abs().max(f64::MIN_POSITIVE);
-        let deviation = difference(Some(actual), expected) / scale;
-        self.add(|| what.to_owned(), deviation, self.trace);
-    }
-
-    /// An angle, in radians.
-    pub(super) fn angle(
-        &mut self,
-        what: impl FnOnce() -> String,
-        actual: Option<f64>,
-        expected: f64,
-    ) {
-        self.add(what, difference(actual, expected), self.psi);
-    }
-
-    /// A position on the arc.
-    pub(super) fn position(
-        &mut self,
-        what: impl FnOnce() -> String,
-        actual: Option<f64>,
-        expected: f64,
-    ) {
-        self.add(what, difference(actual, expected), self.alpha);
-    }
-
-    /// A score from 0 to 100.
-    pub(super) fn score(&mut self, what: impl FnOnce() -> String, actual: f64, expected: f64) {
-        self.add(what, difference(Some(actual), expected), BLEU);
     }
 
     pub(super) fn judge(self, outcome: &mut CaseOutcome) {
         outcome.compared = self.compared;
         let Some(worst) = self.worst else {
-            outcome.verdict = Verdict::Fail;
             "it expects nothing".clone_into(&mut outcome.detail);
             return;
         };
-        outcome.verdict = match worst.ratio() <= 1.0 {
-            true => Verdict::Pass,
-            false => Verdict::Fail,
-        };
+        if worst.ratio <= 1.0 {
+            outcome.verdict = Verdict::Pass;
+        }
         outcome.worst = Some(worst.deviation);
         outcome.tolerance = Some(worst.tolerance);
         outcome.detail = worst.what;
     }
-}
-
-/// What is missing is infinitely far off.
-fn difference(actual: Option<f64>, expected: f64) -> f64 {
-    actual.map_or(f64::INFINITY, |actual| (actual - expected).abs())
 }

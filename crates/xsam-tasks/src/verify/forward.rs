@@ -1,64 +1,46 @@
 //! Cases of kind `forward`: logits of a batch.
 
 use burn::module::Module;
-use burn::tensor::{Tensor, TensorData};
-use xsam_models::{ImageClassifier, Model, reference};
+use xsam_lab::Place;
+use xsam_models::ImageClassifier;
 
 use super::Stop;
-use super::case::{ForwardCase, batch_shape, image_values};
-use super::deviation::Deviations;
-use xsam_lab::Place;
-
-use crate::batch::Batch;
-
-pub(super) fn replay(case: &ForwardCase, place: &Place) -> Result<Deviations, Stop> {
-    let model = case.model.filled(case.image_size, case.seed, place)?;
-    let count = image_values(1, case.batch_size, case.image_size)?;
-    let shape = batch_shape(case.batch_size, case.image_size);
-    let images = TensorData::new(reference::images(case.seed, count), shape);
-
-    let mut deviations = Deviations::new(place.dtype, case.float32_deviation);
-    if let Some(expected) = &case.expected.logits_eval {
-        let batch = Batch::new(images.clone(), Vec::new(), &place.inner());
-        compare(
-            &mut deviations,
-            "eval",
-            &model.valid(),
-            batch.images,
-            expected,
-        );
-    }
-    if let Some(expected) = &case.expected.logits_train {
-        let batch = Batch::new(images, Vec::new(), place);
-        compare(
-            &mut deviations,
-            "train",
-            &model.no_grad(),
-            batch.images,
-            expected,
-        );
-    }
-    Ok(deviations)
-}
+use super::case::{Batches, ForwardCase};
+use super::deviation::{Deviations, Quantity};
 
 /// Logits are compared in relation to the largest of them.
-fn compare(
-    deviations: &mut Deviations,
-    mode: &str,
-    model: &Model,
-    images: Tensor<4>,
-    expected: &[Vec<f64>],
-) {
-    let data = model.forward(images).into_data();
-    let mut actual = data.iter::<f64>();
-    let largest = expected
-        .iter()
-        .flatten()
-        .fold(0.0, |m: f64, x| m.max(x.abs()));
-    for (i, row) in expected.iter().enumerate() {
-        for (class, &logit) in row.iter().enumerate() {
-            let what = || format!("logit {class} of image {i} in {mode} mode");
-            deviations.relative(what, actual.next(), logit, largest);
+pub(super) fn replay(case: &ForwardCase, place: &Place) -> Result<Deviations, Stop> {
+    let model = case.model.filled(case.image_size, case.seed, place)?;
+    let batches = Batches {
+        count: 1,
+        batch_size: case.batch_size,
+        image_size: case.image_size,
+    };
+    let mut deviations = Deviations::new(place.dtype, case.float32_deviation);
+    for (mode, model, place, expected) in [
+        (
+            "eval",
+            model.valid(),
+            &place.inner(),
+            &case.expected.logits_eval,
+        ),
+        ("train", model.no_grad(), place, &case.expected.logits_train),
+    ] {
+        let Some(expected) = expected else {
+            continue;
+        };
+        let largest = expected.iter().flatten();
+        let largest = largest.fold(0.0, |most: f64, x| most.max(x.abs()));
+        for batch in batches.filled(case.seed, case.model.classes, place)? {
+            let logits = model.forward(batch.images).into_data();
+            let mut actual = logits.iter::<f64>();
+            for (i, row) in expected.iter().enumerate() {
+                for (class, &logit) in row.iter().enumerate() {
+                    let what = format_args!("logit {class} of image {i} in {mode} mode");
+                    deviations.compare(Quantity::Relative(largest), what, actual.next(), logit);
+                }
+            }
         }
     }
+    Ok(deviations)
 }

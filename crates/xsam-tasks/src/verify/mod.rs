@@ -18,14 +18,14 @@ use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use xsam_kernels::{Kernels, set_kernels};
 
 use xsam_lab::spec::{DeviceName, Precision};
 use xsam_lab::{Error, Place, TaskError};
 
-use bleu::BleuCase;
-use case::{ForwardCase, HessianCase, TrainCase};
+use case::TrainCase;
 use deviation::Deviations;
 
 /// A reference case as text.
@@ -102,10 +102,7 @@ impl Case {
         let mut cases = Vec::new();
         for entry in entries {
             let path = entry.map_err(Error::file("read", directory))?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json")
-            {
+            if path.extension().is_some_and(|ending| ending == "json") {
                 let stem = path.file_stem().unwrap_or_default();
                 cases.push(Self {
                     name: stem.to_string_lossy().into_owned(),
@@ -114,8 +111,7 @@ impl Case {
             }
         }
         if cases.is_empty() {
-            let path = directory.to_owned();
-            let path = path.display();
+            let path = directory.display();
             let message = format!("{path} holds no case: a case is a .json file with a `kind`");
             return Err(TaskError::new(message).into());
         }
@@ -125,19 +121,20 @@ impl Case {
 }
 
 /// What became of a case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// Everything within its tolerance.
     Pass,
     /// Something beyond its tolerance, or the case could not be replayed.
+    #[default]
     Fail,
     /// Its kind, model or method is not there yet.
     Skipped,
 }
 
 /// The result of a case.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub struct CaseOutcome {
     /// Name of the case.
     pub name: String,
@@ -165,6 +162,12 @@ enum Stop {
     Fail(String),
 }
 
+impl<E: std::error::Error> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Fail(error.to_string())
+    }
+}
+
 /// Replays a case, on these kernels. Where it cannot be computed (see [`check_device`](xsam_lab::check_device)) it fails.
 pub fn verify(
     case: &Case,
@@ -175,17 +178,10 @@ pub fn verify(
     set_kernels(kernels);
     let mut outcome = CaseOutcome {
         name: case.name.clone(),
-        kind: String::new(),
-        verdict: Verdict::Fail,
-        worst: None,
-        tolerance: None,
-        steps: 0,
-        detail: String::new(),
-        compared: 0,
+        ..CaseOutcome::default()
     };
-    let place = Place::new(device, precision).map_err(|error| Stop::Fail(error.to_string()));
-    let replayed = place.and_then(|place| replay(case, &place, &mut outcome));
-    match replayed {
+    let place = Place::new(device, precision).map_err(Stop::from);
+    match place.and_then(|place| replay(case, &place, &mut outcome)) {
         Ok(deviations) => deviations.judge(&mut outcome),
         Err(Stop::Skip(reason)) => {
             outcome.verdict = Verdict::Skipped;
@@ -200,6 +196,10 @@ fn malformed(error: serde_json::Error) -> Stop {
     Stop::Fail(format!("is not a case: {error}"))
 }
 
+fn read<T: DeserializeOwned>(value: Value) -> Result<T, Stop> {
+    serde_json::from_value(value).map_err(malformed)
+}
+
 fn replay(case: &Case, place: &Place, outcome: &mut CaseOutcome) -> Result<Deviations, Stop> {
     let text = case.text.as_ref();
     let text = text.map_err(|error| Stop::Fail(format!("cannot be read: {error}")))?;
@@ -212,22 +212,10 @@ fn replay(case: &Case, place: &Place, outcome: &mut CaseOutcome) -> Result<Devia
     };
     outcome.kind.clone_from(&kind);
     match kind.as_str() {
-        "train" => {
-            let case = TrainCase::read(value)?;
-            train::replay(&case, place, &mut outcome.steps)
-        }
-        "forward" => {
-            let case: ForwardCase = serde_json::from_value(value).map_err(malformed)?;
-            forward::replay(&case, place)
-        }
-        "hessian" => {
-            let case: HessianCase = serde_json::from_value(value).map_err(malformed)?;
-            hessian::replay(&case, place)
-        }
-        "bleu" => {
-            let case: BleuCase = serde_json::from_value(value).map_err(malformed)?;
-            bleu::replay(&case, Deviations::new(place.dtype, 0.0))
-        }
+        "train" => train::replay(&TrainCase::read(value)?, place, &mut outcome.steps),
+        "forward" => forward::replay(&read(value)?, place),
+        "hessian" => hessian::replay(&read(value)?, place),
+        "bleu" => bleu::replay(&read(value)?, place),
         other => Err(Stop::Skip(format!(
             "cases of kind `{other}` are not replayed yet"
         ))),
@@ -265,15 +253,12 @@ mod tests {
         };
         skipped(r#"{"kind": "landscape"}"#, "`landscape`");
         skipped(r#"{"cases": []}"#, "no `kind`");
+        skipped("[]", "no `kind`");
         let case = embedded("mlp-sgd");
-        skipped(
-            &case.replace(r#""name": "mlp""#, r#""name": "vit""#),
-            "`vit`",
-        );
-        skipped(
-            &case.replace(r#""name": "sgd""#, r#""name": "esam""#),
-            "`esam`",
-        );
+        for (there, yet) in [("mlp", "vit"), ("sgd", "esam")] {
+            let name = |name| format!("\"name\": \"{name}\"");
+            skipped(&case.replace(&name(there), &name(yet)), &format!("`{yet}`"));
+        }
     }
 
     /// The keys that the first cases had.
@@ -308,28 +293,17 @@ mod tests {
 
     #[test]
     fn what_cannot_be_replayed_fails() {
-        for text in ["", "{", "[]", r#"{"kind": "train"}"#] {
-            let outcome = outcome(text);
-            let expected = if text == "[]" {
-                Verdict::Skipped
-            } else {
-                Verdict::Fail
-            };
-            assert_eq!(outcome.verdict, expected, "{outcome:?}");
-        }
         let broken = embedded("mlp-sgd").replace(r#""batch_size": 16"#, r#""batch_size": 0"#);
-        assert_eq!(outcome(&broken).verdict, Verdict::Fail);
+        for text in ["", "{", r#"{"kind": "train"}"#, &broken] {
+            let outcome = outcome(text);
+            assert_eq!(outcome.verdict, Verdict::Fail, "{outcome:?}");
+        }
     }
 
     #[test]
     fn a_number_that_is_off_fails() {
-        let mut case: Value = serde_json::from_str(&embedded("mlp-xsam")).unwrap();
+        let case: Value = serde_json::from_str(&embedded("mlp-xsam")).unwrap();
         assert_eq!(outcome(&case.to_string()).verdict, Verdict::Pass);
-        let good = case.clone();
-        let change = |case: &mut Value, path: &str, by: f64| {
-            let value = case.pointer_mut(path).unwrap();
-            *value = (value.as_f64().unwrap() + by).into();
-        };
         for (path, by) in [
             ("/expected/steps/7/loss", 1e-3),
             ("/expected/steps/3/update_norm", 3e-3),
@@ -339,10 +313,11 @@ mod tests {
             ("/expected/final/fc2.bias/first/1", 1e-3),
             ("/expected/final/fc1.weight/norm", 1e-2),
         ] {
-            change(&mut case, path, by);
+            let mut case = case.clone();
+            let value = case.pointer_mut(path).unwrap();
+            *value = (value.as_f64().unwrap() + by).into();
             let outcome = outcome(&case.to_string());
             assert_eq!(outcome.verdict, Verdict::Fail, "{path}: {outcome:?}");
-            case = good.clone();
         }
     }
 }

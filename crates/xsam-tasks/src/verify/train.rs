@@ -1,17 +1,16 @@
 //! Cases of kind `train`: every step of a short training, and the weights after it.
 
 use xsam::{SharpnessAware, StepReport};
-use xsam_models::{ImageClassifier, Model, state};
+use xsam_models::{Model, state};
 
 use super::Stop;
 use super::case::{StepExpected, TrainCase};
-use super::deviation::Deviations;
+use super::deviation::{Deviations, Quantity};
 use xsam_lab::Place;
 use xsam_lab::method::sgd;
 use xsam_lab::tools::cosine;
 
 use crate::batch::Batch;
-use crate::loss::cross_entropy;
 
 pub(super) fn replay(
     case: &TrainCase,
@@ -22,8 +21,8 @@ pub(super) fn replay(
     let mut model = case
         .model
         .filled(case.batches.image_size, case.seed, place)?;
-    let mut optim = optimizer(case)?;
-
+    let base = sgd(case.base.momentum, case.base.weight_decay)?;
+    let mut optim = SharpnessAware::new(base, &case.optimizer)?;
     let batches = case.batches.filled(case.seed, case.model.classes, place)?;
 
     let mut deviations = Deviations::new(place.dtype, case.float32_deviation)
@@ -33,9 +32,7 @@ pub(super) fn replay(
         let lr = cosine(case.base.lr, epoch as f64, case.epochs);
         optim.start_epoch();
         for batch in &batches {
-            let loss = |m: &Model, batch: &Batch| {
-                cross_entropy(m.forward(batch.images.clone()), batch.targets.clone())
-            };
+            let loss = |m: &Model, batch: &Batch| batch.loss(m, 0.0).0;
             let (together, each) = (case.micro_batches, case.m_sharpness);
             let made = match (together, each) {
                 (None, None) => optim
@@ -70,51 +67,50 @@ fn compare_step(
     report: &StepReport,
     expected: &StepExpected,
 ) {
-    for (name, actual, expected) in [
-        ("loss", Some(report.loss), expected.loss),
-        ("grad_norm", Some(report.grad_norm), expected.grad_norm),
-        ("ascent_loss", report.ascent_loss, expected.ascent_loss),
+    let (relative, position) = (Quantity::Relative(0.0), Quantity::Position);
+    let search = report.search.as_ref();
+    let losses = search.map_or(&[][..], |search| &search.losses);
+    let best = search.and_then(xsam::SearchReport::best);
+    let highest = losses.iter().copied().reduce(f64::max);
+    let refined = expected.refined.as_ref();
+    let (refined_alpha, refined_loss) = refined.map(|r| (r.alpha, r.loss)).unzip();
+    for (name, quantity, actual, expected) in [
+        ("loss", relative, Some(report.loss), expected.loss),
+        (
+            "grad_norm",
+            relative,
+            Some(report.grad_norm),
+            expected.grad_norm,
+        ),
+        (
+            "ascent_loss",
+            relative,
+            report.ascent_loss,
+            expected.ascent_loss,
+        ),
         (
             "ascent_grad_norm",
+            relative,
             report.ascent_grad_norm,
             expected.ascent_grad_norm,
         ),
         (
             "update_norm",
+            relative,
             Some(report.update_norm),
             expected.update_norm,
         ),
+        ("psi", Quantity::Angle, report.psi, expected.psi),
+        ("alpha", position, report.alpha, expected.alpha),
+        ("refined alpha", position, best, refined_alpha),
+        ("refined loss", relative, highest, refined_loss),
     ] {
-        if let Some(expected) = expected {
-            let what = || format!("{name} of step {number}");
-            deviations.relative(what, actual, expected, 0.0);
-        }
+        let what = format_args!("{name} of step {number}");
+        deviations.compare(quantity, what, actual, expected);
     }
-    if let Some(psi) = expected.psi {
-        deviations.angle(|| format!("psi of step {number}"), report.psi, psi);
-    }
-    if let Some(alpha) = expected.alpha {
-        deviations.position(|| format!("alpha of step {number}"), report.alpha, alpha);
-    }
-    if let Some(refined) = &expected.refined {
-        let search = report.search.as_ref();
-        let best = search.and_then(xsam::SearchReport::best);
-        deviations.position(
-            || format!("refined alpha of step {number}"),
-            best,
-            refined.alpha,
-        );
-        let highest = search.and_then(|search| search.losses.iter().copied().reduce(f64::max));
-        let what = || format!("refined loss of step {number}");
-        deviations.relative(what, highest, refined.loss, 0.0);
-    }
-    if let Some(losses) = &expected.search_losses {
-        let actual = report.search.as_ref().map(|search| &search.losses);
-        for (i, &loss) in losses.iter().enumerate() {
-            let actual = actual.and_then(|losses| losses.get(i).copied());
-            let what = || format!("search_losses[{i}] of step {number}");
-            deviations.relative(what, actual, loss, 0.0);
-        }
+    for (i, &loss) in expected.search_losses.iter().flatten().enumerate() {
+        let what = format_args!("search_losses[{i}] of step {number}");
+        deviations.compare(relative, what, losses.get(i).copied(), loss);
     }
 }
 
@@ -132,26 +128,21 @@ fn compare_tensors(
             return Err(Stop::Fail(format!("the model has no tensor `{name}`")));
         };
         let norm = values.iter().map(|x| x * x).sum::<f64>().sqrt();
-        deviations.relative(|| format!("norm of {name}"), Some(norm), expected.norm, 0.0);
+        let what = format_args!("norm of {name}");
+        deviations.compare(Quantity::Relative(0.0), what, norm, expected.norm);
         let largest = values.iter().fold(0.0, |m: f64, x| m.max(x.abs()));
         for (i, &element) in expected.first.iter().enumerate() {
-            let what = || format!("{name}[{i}]");
-            deviations.relative(what, values.get(i).copied(), element, largest);
+            let found = values.get(i).copied();
+            let what = format_args!("{name}[{i}]");
+            deviations.compare(Quantity::Relative(largest), what, found, element);
         }
     }
     Ok(())
 }
 
-fn optimizer(case: &TrainCase) -> Result<SharpnessAware, Stop> {
-    let base = sgd(case.base.momentum, case.base.weight_decay)
-        .map_err(|error| Stop::Fail(error.to_string()))?;
-    let built = SharpnessAware::new(base, &case.optimizer);
-    built.map_err(|error| Stop::Fail(error.to_string()))
-}
-
 /// A batch in equal parts, one after another.
 fn split(batch: &Batch, parts: usize) -> Result<Vec<Batch>, Stop> {
-    let items = batch.targets.dims()[0];
+    let items = batch.size();
     if parts == 0 || !items.is_multiple_of(parts) {
         let message = format!("a batch of {items} cannot be split into {parts} equal parts");
         return Err(Stop::Fail(message));

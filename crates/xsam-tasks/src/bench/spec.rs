@@ -1,0 +1,87 @@
+//! What is timed, and what comes of it.
+
+use serde::Serialize;
+use xsam_kernels::Kernels;
+use xsam_lab::spec::{DeviceName, MethodSpec};
+
+use super::{ImageBench, ProfileRow, TransformerBench};
+
+/// What [`bench()`](super::bench) measures.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BenchSpec {
+    /// The model and what it is given.
+    pub model: BenchModel,
+    /// The method. The fields of its search (`alpha`, `search`, `grid`, `rho_max`) are not used.
+    pub method: MethodSpec,
+    /// Images in the batch, or pairs of sentences.
+    pub batch: usize,
+    /// Timed steps, after two that are not.
+    pub steps: usize,
+    /// The kernels that compute.
+    pub kernels: Kernels,
+    /// Where to compute, in single precision.
+    pub device: DeviceName,
+    /// Whether to tell, from as many further steps, what takes their time.
+    pub profile: bool,
+}
+
+impl Default for BenchSpec {
+    fn default() -> Self {
+        Self {
+            model: BenchModel::Images(ImageBench::default()),
+            method: MethodSpec::default(),
+            batch: 32,
+            steps: 10,
+            device: DeviceName::Cpu,
+            kernels: Kernels::Fast,
+            profile: false,
+        }
+    }
+}
+
+/// A model whose steps are timed, and what it is given.
+#[derive(Clone, Debug, PartialEq)]
+pub enum BenchModel {
+    /// An image classifier, trained by SGD with momentum and weight decay.
+    Images(ImageBench),
+    /// The Transformer, trained by AdamW.
+    Transformer(TransformerBench),
+}
+
+/// What a step costs, as [`bench()`](super::bench) found it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BenchResult {
+    /// `xsam`, to tell these lines from those of another program.
+    pub side: &'static str,
+    /// The model.
+    pub model: String,
+    /// The method.
+    pub method: String,
+    /// Images in the batch, or pairs of sentences.
+    pub batch: usize,
+    /// Width of a model that can be scaled.
+    pub width: Option<usize>,
+    /// Tokens of each sentence, if that is what the batch is made of.
+    pub tokens: Option<usize>,
+    /// Ascent steps of a method that ascends.
+    pub ascent_steps: Option<usize>,
+    /// Median seconds of a step.
+    pub median_s: f64,
+    /// Least seconds of a step.
+    pub min_s: f64,
+    /// Seconds of one search of 21 candidates, measured directly: from its first forward pass to
+    /// its last, the making of the candidates between them included. Nothing for a method that does
+    /// not search.
+    pub search_s: Option<f64>,
+    /// Most memory the process has held up to the last timed step, in 10^6 bytes; nothing where the
+    /// system does not tell.
+    pub peak_rss_mb: Option<f64>,
+    /// Threads that compute.
+    pub threads: usize,
+    /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`, or the device, as in
+    /// `composed (cuda)`.
+    pub kernels: String,
+    /// What takes the time of a step, if that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Vec<ProfileRow>>,
+}
