@@ -5,7 +5,9 @@
 mod common;
 
 use std::path::Path;
-use std::process::{Child, Output};
+#[cfg(target_os = "linux")]
+use std::process::Child;
+use std::process::Output;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
