@@ -1,37 +1,32 @@
 //! Rows of text in columns.
 
-/// The rows with their columns aligned, the first to the left and the others to the right, and a rule
-/// below the first row, the heading.
-pub fn aligned(rows: &[impl AsRef<[String]>]) -> String {
+/// The rows below their heading and a rule, with their columns aligned: the first to the left and the others to the right.
+pub fn aligned(
+    head: &[impl AsRef<str>],
+    rows: impl IntoIterator<Item = impl AsRef<[String]>>,
+) -> String {
+    let head = head.iter().map(|cell| cell.as_ref().to_owned()).collect();
+    let mut all: Vec<Vec<String>> = vec![head];
+    all.extend(rows.into_iter().map(|row| row.as_ref().to_vec()));
     let mut widths: Vec<usize> = Vec::new();
-    for row in rows {
-        let row = row.as_ref();
+    for row in &all {
         widths.resize(widths.len().max(row.len()), 0);
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = cell.chars().count().max(*width);
         }
     }
-    let mut text = String::new();
-    for (i, row) in rows.iter().enumerate() {
-        let cells: Vec<String> = row
-            .as_ref()
-            .iter()
-            .zip(&widths)
-            .enumerate()
-            .map(|(column, (cell, width))| match column {
-                0 => format!("{cell:width$}"),
-                _ => format!("{cell:>width$}"),
-            })
-            .collect();
-        text.push_str(cells.join("  ").trim_end());
-        text.push('\n');
-        if i == 0 {
-            let rule = widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1);
-            text.push_str(&"-".repeat(rule));
-            text.push('\n');
-        }
-    }
-    text
+    let mut lines = all.iter().map(|row| {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(column, (cell, width))| match column {
+            0 => format!("{cell:width$}"),
+            _ => format!("{cell:>width$}"),
+        });
+        let cells: Vec<String> = cells.collect();
+        format!("{}\n", cells.join("  ").trim_end())
+    });
+    let head = lines.next().unwrap_or_default();
+    let rule = "-".repeat(widths.iter().sum::<usize>() + 2 * widths.len().saturating_sub(1));
+    format!("{head}{rule}\n{}", lines.collect::<String>())
 }
 
 #[cfg(test)]
@@ -40,7 +35,7 @@ mod tests {
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
-        let rows = [["a", "bb"], ["ccc", "d"]].map(|row| row.map(str::to_owned));
-        assert_eq!(aligned(&rows), "a    bb\n-------\nccc   d\n");
+        let row = ["ccc", "d"].map(str::to_owned);
+        assert_eq!(aligned(&["a", "bb"], [row]), "a    bb\n-------\nccc   d\n");
     }
 }

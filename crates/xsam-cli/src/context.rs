@@ -1,8 +1,4 @@
-//! What a program is, as its commands know it, and how a command ends.
-
-use std::marker::PhantomData;
-
-use xsam_lab::spec::Preset;
+//! What a program is, and how a command of it ends.
 
 /// Whose program it is; [`package!`](crate::package) makes it of the package that is being compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,12 +32,4 @@ pub enum Outcome {
     Failed,
     /// It was asked to stop, and has written what there was.
     Interrupted,
-}
-
-/// What commands know of the program that they are of.
-pub(crate) struct Context<L> {
-    pub(crate) package: Package,
-    /// The first one is what is compared and planned if nothing else is said.
-    pub(crate) presets: &'static [Preset],
-    pub(crate) tasks: PhantomData<fn() -> L>,
 }

@@ -7,8 +7,7 @@ use indicatif::{MultiProgress, ProgressBar};
 use xsam_lab::compare::{Job, JobEvent};
 use xsam_lab::{Event, Score};
 
-use crate::output::OutputArguments;
-use crate::print;
+use crate::print::{self, OutputArguments};
 use crate::progress::{self, json_line, outcome, restored, short, style};
 
 /// Shows the events of runs in parallel.
@@ -62,7 +61,7 @@ impl<'a> JobProgress<'a> {
         {
             self.start(job, [*done, *step], *steps, scores);
         }
-        let Some(shown) = self.shown.get_mut(&job.directory) else {
+        let Some(shown) = self.shown.get(&job.directory) else {
             return;
         };
         let of_run = of_run(job, event);
@@ -90,8 +89,8 @@ impl<'a> JobProgress<'a> {
                 let position = epoch * shown.steps + step;
                 shown.bar.set_position(position as u64);
                 if let Some(line) = of_run.as_ref().and_then(restored) {
-                    let name = shown.name.clone();
-                    self.say(&format!("{name}: {line}"));
+                    let line = format!("{}: {line}", shown.name);
+                    self.say(&line);
                 }
             }
             JobEvent::Ended(summary) => self.end(job, &outcome(summary)),
@@ -116,12 +115,11 @@ impl<'a> JobProgress<'a> {
         if done + step > 0 {
             self.say(&format!("{name}: going on after epoch {done}"));
         }
-        let scores = scores.to_vec();
         let shown = Shown {
             name,
             bar,
             steps,
-            scores,
+            scores: scores.to_vec(),
         };
         self.shown.insert(job.directory.clone(), shown);
     }

@@ -30,7 +30,6 @@ mod context;
 mod flags;
 mod job_progress;
 mod names;
-mod output;
 pub mod print;
 mod program;
 mod progress;

@@ -8,14 +8,8 @@ use clap::{Arg, Command};
 use xsam_names::Named;
 
 /// Reads the name of a `T`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Name<T>(PhantomData<fn() -> T>);
-
-impl<T> Clone for Name<T> {
-    fn clone(&self) -> Self {
-        Self(PhantomData)
-    }
-}
 
 /// A parser of the names of `T`, for `#[arg(value_parser = named::<T>())]`: help lists them all, and an error tells which
 /// one is nearest.

@@ -6,9 +6,22 @@ use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::sync::OnceLock;
 
+use clap::Args;
 use indicatif::MultiProgress;
 use serde::Serialize;
 use xsam_lab::json::Exact;
+
+/// How much, and for whom.
+#[derive(Args, Debug)]
+pub(crate) struct OutputArguments {
+    /// No progress, only the result, and what to be warned of.
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+
+    /// For machines: one JSON object a line.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
 
 /// Name of the program.
 static NAME: OnceLock<&str> = OnceLock::new();
@@ -34,6 +47,14 @@ pub fn json(value: &impl Serialize) {
     match serde_json::to_string(&Exact(value)) {
         Ok(text) => line(text),
         Err(problem) => error(problem),
+    }
+}
+
+/// Prints what came out: with `as_json` for machines, otherwise for people.
+pub fn result(as_json: bool, value: &impl Serialize, text: impl FnOnce() -> String) {
+    match as_json {
+        true => json(value),
+        false => line(text()),
     }
 }
 

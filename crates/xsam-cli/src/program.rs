@@ -1,14 +1,14 @@
 //! A program: its commands, and how it begins and ends.
 
-use std::marker::PhantomData;
 use std::process::ExitCode;
 
 use clap::builder::RangedU64ValueParser;
 use clap::{ArgMatches, Command, CommandFactory, Parser};
+use xsam_lab::spec::Preset;
 use xsam_lab::{Error, Tasks};
 
 use crate::commands::{compare, eval, export, flatness, job, landscape, plan, report, train};
-use crate::context::{Context, Outcome, Package};
+use crate::context::{Outcome, Package};
 use crate::{flags, print, source};
 
 /// Bytes of stack for each thread: what a main thread usually has.
@@ -19,24 +19,20 @@ const NAME: &str = "{program}";
 
 /// The whole program for the tasks `L`, with the commands that every program has.
 pub fn program<L: Tasks>(package: Package) -> ExitCode {
-    Program::<L>::new(package).run()
+    Program::new::<L>(package).run()
 }
 
-/// A program for the tasks `L`, which may have more than every program has.
+/// A program, which may have more than every program has.
 ///
 /// Texts of help may say `{program}` where they mean its name.
-pub struct Program<L> {
-    context: Context<L>,
+pub struct Program {
+    package: Package,
+    presets: &'static [Preset],
     examples: Option<&'static str>,
-    commands: Vec<Entry<L>>,
+    commands: Vec<(Command, Box<Run>)>,
 }
 
-type Run<L> = dyn Fn(&ArgMatches, &Context<L>) -> Result<Outcome, Error> + Send + Sync;
-
-struct Entry<L> {
-    command: Command,
-    run: Box<Run<L>>,
-}
+type Run = dyn Fn(&ArgMatches) -> Result<Outcome, Error> + Send + Sync;
 
 /// What stands before any command.
 #[derive(Debug, Parser)]
@@ -51,29 +47,25 @@ struct Arguments {
     threads: Option<usize>,
 }
 
-impl<L: Tasks> Program<L> {
-    /// The program of `package`, with the commands that every program has.
-    pub fn new(package: Package) -> Self {
-        let context = Context {
+impl Program {
+    /// The program of `package` for the tasks `L`, with the commands that every program has.
+    pub fn new<L: Tasks>(package: Package) -> Self {
+        let program = Self {
             package,
             presets: L::PRESETS,
-            tasks: PhantomData,
-        };
-        let program = Self {
-            context,
             examples: None,
             commands: Vec::new(),
         };
         program
-            .with(train::run)
-            .with(compare::run)
-            .with(eval::run)
-            .with(flatness::run)
-            .with(landscape::run)
-            .with(plan::run)
-            .with(report::run)
-            .with(export::run)
-            .with(job::run)
+            .with_command(train::run::<L>)
+            .with_command(compare::run::<L>)
+            .with_command(eval::run::<L>)
+            .with_command(flatness::run::<L>)
+            .with_command(landscape::run::<L>)
+            .with_command(plan::run::<L>)
+            .with_command(report::run)
+            .with_command(export::run::<L>)
+            .with_command(job::run::<L>)
     }
 
     /// What `--help` shows below the commands.
@@ -88,30 +80,21 @@ impl<L: Tasks> Program<L> {
     /// named in its place: that of the field that it sets.
     #[must_use]
     pub fn with_command<A: Parser + 'static, E: Into<Error> + 'static>(
-        self,
+        mut self,
         run: fn(A) -> Result<Outcome, E>,
     ) -> Self {
-        self.with(move |arguments, _: &Context<L>| run(arguments).map_err(E::into))
-    }
-
-    pub(crate) fn with<A: Parser + 'static>(
-        mut self,
-        run: impl Fn(A, &Context<L>) -> Result<Outcome, Error> + Send + Sync + 'static,
-    ) -> Self {
-        self.commands.push(Entry {
-            command: A::command(),
-            run: Box::new(move |matches, context| {
-                // Clap has checked them already, but for what it checks here alone.
-                let arguments = A::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
-                run(arguments, context)
-            }),
-        });
+        let run = move |matches: &ArgMatches| {
+            // Clap has checked them already, but for what it checks here alone.
+            let arguments = A::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
+            run(arguments).map_err(E::into)
+        };
+        self.commands.push((A::command(), Box::new(run)));
         self
     }
 
     /// Does what the command line says.
     pub fn run(self) -> ExitCode {
-        print::set_name(self.context.package.name);
+        print::set_name(self.package.name);
         #[cfg(feature = "mimalloc")]
         xsam_kernels::keep_freed_memory();
         let mut command = self.command();
@@ -144,15 +127,13 @@ impl<L: Tasks> Program<L> {
     }
 
     fn obey(&self, matches: &ArgMatches) -> Result<Outcome, Error> {
+        let found = matches.subcommand().and_then(|(name, matches)| {
+            let mut commands = self.commands.iter();
+            let (_, run) = commands.find(|(command, _)| command.get_name() == name)?;
+            Some(run(matches))
+        });
         // Clap ends the program if there is no such command.
-        let Some((name, matches)) = matches.subcommand() else {
-            return Ok(Outcome::Failed);
-        };
-        let mut entries = self.commands.iter();
-        match entries.find(|entry| entry.command.get_name() == name) {
-            Some(entry) => (entry.run)(matches, &self.context),
-            None => Ok(Outcome::Failed),
-        }
+        found.unwrap_or(Ok(Outcome::Failed))
     }
 
     fn command(&self) -> Command {
@@ -160,9 +141,9 @@ impl<L: Tasks> Program<L> {
             name,
             version,
             about,
-        } = self.context.package;
-        let commands = self.commands.iter().map(|entry| {
-            let command = source::presets_in(entry.command.clone(), self.context.presets);
+        } = self.package;
+        let commands = self.commands.iter().map(|(command, _)| {
+            let command = source::presets_in(command.clone(), self.presets);
             of_program(command, name)
         });
         let command = Arguments::command()
@@ -229,13 +210,13 @@ mod tests {
         of: Option<usize>,
     }
 
-    fn more<const PRESETS: usize>() -> Program<Nothing<PRESETS>> {
+    fn more<const PRESETS: usize>() -> Program {
         let package = Package {
             name: "mine",
             version: "1.2.3",
             about: "Mine.",
         };
-        Program::new(package).with_command(|more: More| match more.of {
+        Program::new::<Nothing<PRESETS>>(package).with_command(|more: More| match more.of {
             None => Ok::<_, Error>(Outcome::Done),
             Some(_) => Ok(Outcome::Failed),
         })
@@ -247,14 +228,8 @@ mod tests {
         let mut command = program.command();
         command.clone().debug_assert();
         let help = command.render_help().to_string();
-        for words in [
-            "Mine.",
-            "Usage: mine",
-            "  train ",
-            "  eval ",
-            "  more ",
-            "--threads",
-        ] {
+        let words = ["Mine.", "Usage: mine", "  train ", "  eval ", "  more "];
+        for words in words.into_iter().chain(["--threads"]) {
             assert!(help.contains(words), "{words}: {help}");
         }
         assert!(!help.contains("job"), "{help}");
@@ -279,12 +254,12 @@ mod tests {
 
     #[test]
     fn presets_are_of_the_program() {
-        fn help<L: Tasks>(program: &Program<L>) -> String {
+        let help = |program: Program| {
             let mut command = program.command();
             let compare = command.find_subcommand_mut("compare").unwrap();
             compare.render_long_help().to_string()
-        }
-        assert!(!help(&more::<0>()).contains("--preset"));
-        assert!(help(&more::<2>()).contains("first, second"));
+        };
+        assert!(!help(more::<0>()).contains("--preset"));
+        assert!(help(more::<2>()).contains("first, second"));
     }
 }

@@ -8,7 +8,6 @@ use xsam_lab::format::check_release;
 use xsam_lab::spec::{Compare, DeviceName, Preset, Spec, SpecError, TaskSpec};
 use xsam_lab::{Error, Tasks, layout};
 
-use crate::context::Context;
 use crate::names::named;
 
 /// Which spec.
@@ -18,17 +17,24 @@ pub(crate) struct SpecArguments {
     #[arg(value_name = "SPEC.toml", conflicts_with = "preset")]
     pub(crate) spec: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub(crate) options: SpecOptions,
+}
+
+/// Which spec, if not one in a file, and with which changes.
+#[derive(Args, Debug)]
+pub(crate) struct SpecOptions {
     /// A spec that comes with the program.
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
 
     /// Changes a field of the spec (repeatable). A text needs no quotation marks, whatever it looks like.
     #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
-    settings: Vec<String>,
+    pub(crate) settings: Vec<String>,
 
     /// Where to compute; all but cpu need a build with the feature of that name.
     #[arg(id = "train.device", long = "device", value_name = "DEVICE", value_parser = named::<DeviceName>())]
-    device: Option<DeviceName>,
+    pub(crate) device: Option<DeviceName>,
 }
 
 /// A spec, not resolved yet, and where it is from.
@@ -42,13 +48,11 @@ impl SpecArguments {
     /// The spec that these arguments say.
     pub(crate) fn source<L: Tasks>(
         &self,
-        program: &Context<L>,
         otherwise: Otherwise<'_>,
     ) -> Result<Source<L::Spec>, Error> {
-        let of = |file, preset| Source::of(program, file, preset, &self.settings);
-        let mut source = match (self.spec.as_deref(), self.preset.as_deref(), otherwise) {
-            (Some(file), ..) => of(Some(file), None)?,
-            (None, Some(preset), _) => of(None, Some(preset))?,
+        let of = |file, preset| Source::of::<L>(file, preset, &self.options.settings);
+        let preset = self.options.preset.as_deref();
+        let mut source = match (self.spec.as_deref(), preset, otherwise) {
             (None, None, Otherwise::Resumed(directory)) => {
                 check_release(directory)?;
                 of(Some(&directory.join(layout::SPEC)), None)?
@@ -56,11 +60,11 @@ impl SpecArguments {
             // Whose name nobody has said.
             (None, None, Otherwise::FirstPreset) => Source {
                 origin: None,
-                ..of(None, program.presets.first().map(Preset::name))?
+                ..of(None, L::PRESETS.first().map(Preset::name))?
             },
-            (None, None, Otherwise::Defaults) => of(None, None)?,
+            (file, preset, _) => of(file, preset)?,
         };
-        if let Some(device) = self.device {
+        if let Some(device) = self.options.device {
             source.spec.train.device = device;
         }
         Ok(source)
@@ -81,7 +85,6 @@ pub(crate) enum Otherwise<'a> {
 impl<S: TaskSpec> Source<S> {
     /// The spec in a file or a preset, or one of defaults if there is neither, with `settings`.
     pub(crate) fn of<L: Tasks<Spec = S>>(
-        program: &Context<L>,
         file: Option<&Path>,
         preset: Option<&str>,
         settings: &[String],
@@ -92,7 +95,7 @@ impl<S: TaskSpec> Source<S> {
                 (Spec::parse(&read(path)?, settings), origin)
             }
             (None, Some(name)) => {
-                let preset = Preset::find(name, program.presets)?;
+                let preset = Preset::find(name, L::PRESETS)?;
                 (preset.parse(settings), Some(format!("preset {name}")))
             }
             (None, None) => (Spec::parse("", settings), None),
@@ -122,13 +125,11 @@ impl<S: TaskSpec> Source<S> {
     }
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+/// The text of a spec. Unlike a file in a directory of results it may be a pipe.
+fn read(path: &Path) -> Result<String, SpecError> {
     fs::read_to_string(path).map_err(|error| {
         let message = format!("cannot read the spec {}: {error}", path.display());
-        Error::from(SpecError {
-            key: String::new(),
-            message,
-        })
+        SpecError::new("", message)
     })
 }
 

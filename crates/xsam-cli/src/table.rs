@@ -79,7 +79,7 @@ pub(crate) fn candidates(tuning: &TuningSummary) -> String {
         named(&tuning.score),
         seeds.join(", ")
     );
-    let mut rows = vec![["method", "values", "validation", ""].map(str::to_owned)];
+    let mut rows = Vec::new();
     for method in &tuning.methods {
         for candidate in &method.candidates {
             let runs = match candidate.runs {
@@ -98,7 +98,7 @@ pub(crate) fn candidates(tuning: &TuningSummary) -> String {
             ]);
         }
     }
-    text.push_str(&aligned(&rows));
+    text.push_str(&aligned(&["method", "values", "validation", ""], rows));
     for omitted in tuning.methods.iter().flat_map(|method| &method.omitted) {
         text.push_str(&format!("left out: {omitted}\n"));
     }
@@ -109,14 +109,13 @@ pub(crate) fn candidates(tuning: &TuningSummary) -> String {
 pub(crate) fn methods(summary: &ComparisonSummary) -> String {
     let shown = shown(summary);
     let is_compared = |column: &Column| Some(column) == summary.compared();
-    let mut head: Vec<String> = ["method", "rho", "epochs"].map(str::to_owned).into();
+    let mut head = vec!["method", "rho", "epochs"];
     for column in &shown {
-        head.push(column.short.to_string());
-        head.extend(is_compared(column).then(|| "p".to_owned()));
+        head.push(&column.short);
+        head.extend(is_compared(column).then_some("p"));
     }
-    head.extend(["passes", "s/run", "s/epoch", "ratio"].map(str::to_owned));
-    let mut rows = vec![head];
-    for method in &summary.methods {
+    head.extend(["passes", "s/run", "s/epoch", "ratio"]);
+    let rows = summary.methods.iter().map(|method| {
         let mut row: Vec<String> = what(method, summary.seeds.len()).into();
         for column in &shown {
             let spread = method.spreads.get(&*column.name).copied();
@@ -129,9 +128,9 @@ pub(crate) fn methods(summary: &ComparisonSummary) -> String {
             TERMINAL.fixed(method.seconds_per_epoch, 3),
             TERMINAL.fixed(method.time_ratio, 2),
         ]);
-        rows.push(row);
-    }
-    aligned(&rows)
+        row
+    });
+    aligned(&head, rows)
 }
 
 /// The columns that are shown: what is compared, the other scores, and the rest; training, validation and test data.

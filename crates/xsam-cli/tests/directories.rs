@@ -6,22 +6,14 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
-use common::{SHORT, assert_fails, await_that, metrics, text, xsam};
+use common::{SHORT, assert_fails, await_that, command, fails, metrics, succeeds, xsam};
 use xsam_files::{LockFile, Owner};
 
 /// Runs that last until they are killed, with a checkpoint after every fifth of a second or so.
-const LONG: [&str; 8] = [
-    "--set",
-    "train.epochs=100000",
-    "--set",
-    "train.batch_size=20",
-    "--set",
-    "data.subset=300",
-    "--threads",
-    "1",
-];
+const LONG: &str =
+    "--set train.epochs=100000 --set train.batch_size=20 --set data.subset=300 --threads 1 --quiet";
 
 /// A process that is killed when the test is over, whatever becomes of it.
 struct Running(Child);
@@ -40,16 +32,10 @@ fn has_checkpoint(run: &Path) -> bool {
 }
 
 /// Starts a long one, and waits until it is at work in `run`, which has a checkpoint.
-fn start(here: &Path, arguments: &[&str], run: &str) -> Running {
-    let child = Command::new(env!("CARGO_BIN_EXE_xsam"))
-        .args(arguments)
-        .args(LONG)
-        .arg("--quiet")
-        .current_dir(here)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+fn start(here: &Path, line: &str, run: &str) -> Running {
+    let mut command = command(here, &format!("{line} {LONG}"));
+    let command = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().unwrap();
     let running = Running(child);
     let run = here.join(run);
     await_that(|| {
@@ -59,52 +45,43 @@ fn start(here: &Path, arguments: &[&str], run: &str) -> Running {
     running
 }
 
-#[track_caller]
-fn assert_done(here: &Path, arguments: &[&str]) {
-    let output = xsam(here, arguments);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-}
-
 #[test]
 fn a_run_under_way_is_left_to_the_one_who_makes_it() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
-    let first = start(here, &["train", "--out", "a"], "a");
+    let first = start(here, "train --out a", "a");
     let who = "a is in use by `xsam train --out a --set train.epochs=100000";
     let process = format!("process {} on ", first.0.id());
-    for arguments in [
-        &["train", "--resume", "a"][..],
-        &["train", "--resume", "a", "--recover"],
-        &["train", "--out", "a"],
-        &["train", "--out", "a", "--overwrite"],
+    for line in [
+        "train --resume a",
+        "train --resume a --recover",
+        "train --out a",
+        "train --out a --overwrite",
     ] {
-        let refused = xsam(here, arguments);
+        let refused = xsam(here, line);
         assert_fails(&refused, 1, who);
         assert_fails(&refused, 1, &process);
     }
     // Whoever only looks, or adds what was measured, may do so.
-    assert_done(here, &["report", "a"]);
-    assert_done(here, &["export", "a", "--out", "w.safetensors"]);
-    let few = ["--samples", "20", "--quiet"];
-    assert_done(here, &[&["flatness", "a"], &few[..]].concat());
-    let line = ["landscape", "a", "--line", "--points", "3"];
-    assert_done(here, &[&line[..], &few].concat());
+    succeeds(here, "report a");
+    succeeds(here, "export a --out w.safetensors");
+    succeeds(here, "flatness a --samples 20 --quiet");
+    succeeds(here, "landscape a --line --points 3 --samples 20 --quiet");
     drop(first);
 
     // The one who has it is dead, and nobody waits for him.
-    let short = ["train", "--out", "a", "--overwrite", "--quiet"];
-    assert_done(here, &[&short[..], &SHORT].concat());
+    succeeds(here, &format!("train --out a --overwrite --quiet {SHORT}"));
     assert_eq!(metrics(&here.join("a")).len(), 1 + 2);
     assert!(!here.join("a/.xsam.lock").exists() && !here.join("a/flatness.json").exists());
 }
 
 #[test]
 fn a_run_of_a_comparison_is_left_to_the_comparison() {
-    for how in [&[][..], &["--jobs", "2"]] {
+    for how in ["", "--jobs 2"] {
         let here = tempfile::tempdir().unwrap();
         let here = here.path();
-        let compare = ["compare", "--out", "c", "--methods", "sgd,sam"];
-        let first = start(here, &[&compare[..], how].concat(), "c/sgd-seed0");
+        let compare = format!("compare --out c --methods sgd,sam {how}");
+        let first = start(here, &compare, "c/sgd-seed0");
         let process = format!("process {} on ", first.0.id());
         // One that is being made, and one whose turn comes yet.
         for run in ["c/sgd-seed0", "c/sam-seed2"] {
@@ -112,25 +89,20 @@ fn a_run_of_a_comparison_is_left_to_the_comparison() {
                 "{run} is a run of the comparison in c, which is in use by `xsam compare --out c"
             );
             let made = here.join(run).exists();
-            for arguments in [
-                &["train", "--out", run, "--overwrite"][..],
-                &["train", "--resume", run],
-            ] {
-                if arguments[1] == "--resume" && !made {
-                    continue;
-                }
-                let refused = xsam(here, arguments);
+            let mut lines = vec![format!("train --out {run} --overwrite")];
+            lines.extend(made.then(|| format!("train --resume {run}")));
+            for line in lines {
+                let refused = xsam(here, &line);
                 assert_fails(&refused, 1, &told);
                 assert_fails(&refused, 1, &process);
             }
             assert_eq!(here.join(run).exists(), made);
         }
-        let refused = xsam(here, &["compare", "--resume", "c"]);
-        assert_fails(&refused, 1, "c is in use by `xsam compare --out c");
-        assert_done(here, &["report", "c"]);
-        assert_done(here, &["report", "c/sgd-seed0"]);
-        let flatness = ["flatness", "c/sgd-seed0", "--samples", "20", "--quiet"];
-        assert_done(here, &flatness);
+        let in_use = "c is in use by `xsam compare --out c";
+        fails(here, "compare --resume c", 1, in_use);
+        succeeds(here, "report c");
+        succeeds(here, "report c/sgd-seed0");
+        succeeds(here, "flatness c/sgd-seed0 --samples 20 --quiet");
     }
 }
 
@@ -138,42 +110,39 @@ fn a_run_of_a_comparison_is_left_to_the_comparison() {
 fn a_comparison_leaves_a_run_to_the_one_who_makes_it() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
-    let compare = ["compare", "--out", "c", "--methods", "sgd", "--seeds", "0"];
-    drop(start(here, &compare, "c/sgd-seed0"));
-    let first = start(here, &["train", "--resume", "c/sgd-seed0"], "c/sgd-seed0");
-    let again = [&compare[..], &["--overwrite"]].concat();
-    let resumed = ["compare", "--resume", "c"];
-    for arguments in [&resumed[..], &again] {
-        let refused = xsam(here, arguments);
-        let told = "c/sgd-seed0 is in use by `xsam train --resume c/sgd-seed0";
-        assert_fails(&refused, 1, told);
+    let compare = "compare --out c --methods sgd --seeds 0";
+    drop(start(here, compare, "c/sgd-seed0"));
+    let first = start(here, "train --resume c/sgd-seed0", "c/sgd-seed0");
+    let again = format!("{compare} --overwrite");
+    let told = "c/sgd-seed0 is in use by `xsam train --resume c/sgd-seed0";
+    for line in ["compare --resume c", &again] {
+        fails(here, line, 1, told);
     }
     assert!(here.join("c/sgd-seed0/checkpoint").exists());
     drop(first);
-    let finished = [&again[..], &SHORT, &["--quiet"]].concat();
-    assert_done(here, &finished);
+    succeeds(here, &format!("{again} {SHORT} --quiet"));
 }
 
 #[test]
 fn the_same_results_are_not_made_twice_at_once() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
-    let train = ["train", "--out", "a", "--set", "model.name=mlp", "--quiet"];
-    assert_done(here, &[&train[..], &SHORT].concat());
+    let train = format!("train --out a --set model.name=mlp --quiet {SHORT}");
+    succeeds(here, &train);
     fs::create_dir(here.join("a/landscape")).unwrap();
-    let line = ["landscape", "a", "--line", "--points", "3", "--samples"];
-    let eigen = ["--along", "eigenvectors"];
-    let line = [&line[..], &["20", "--quiet"]].concat();
-    let flatness = ["flatness", "a", "--samples", "20", "--quiet"];
-    let export = ["export", "a", "--out", "w.pt", "--overwrite"];
-    for (lock, arguments, what) in [
-        ("a/.flatness.lock", &flatness[..], "a/flatness"),
+    let line = "landscape a --line --points 3 --samples 20 --quiet";
+    for (lock, made, what) in [
+        (
+            "a/.flatness.lock",
+            "flatness a --samples 20 --quiet",
+            "a/flatness",
+        ),
         (
             "a/landscape/.random-line.lock",
-            &line,
+            line,
             "a/landscape/random-line",
         ),
-        (".w.pt.lock", &export, "w.pt"),
+        (".w.pt.lock", "export a --out w.pt --overwrite", "w.pt"),
     ] {
         let other = Owner {
             command: "xsam by somebody".to_owned(),
@@ -181,14 +150,14 @@ fn the_same_results_are_not_made_twice_at_once() {
         };
         let held = LockFile::take(&here.join(lock), &other).unwrap();
         let told = format!("{what} is in use by `xsam by somebody`");
-        assert_fails(&xsam(here, arguments), 1, &told);
+        fails(here, made, 1, &told);
         // Other results are another matter; what they are of is not replaced meanwhile.
-        assert_done(here, &["report", "a"]);
-        assert_done(here, &[&line[..], &eigen].concat());
-        let again = xsam(here, &[&train[..], &["--overwrite"], &SHORT].concat());
+        succeeds(here, "report a");
+        succeeds(here, &format!("{line} --along eigenvectors"));
+        let again = xsam(here, &format!("{train} --overwrite"));
         assert_eq!(again.status.success(), lock == ".w.pt.lock");
         drop(held);
-        assert_done(here, arguments);
+        succeeds(here, made);
         fs::create_dir_all(here.join("a/landscape")).unwrap();
     }
 }

@@ -6,11 +6,11 @@ mod common;
 
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use common::{metrics, weights};
+use common::{assert_succeeds, metrics, read, weights};
 
 /// How often a run is killed before it may end.
 const KILLS: usize = 50;
@@ -33,21 +33,12 @@ const SPEC: &str = "
     log_every = 2
 ";
 
-fn start(here: &Path, arguments: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_xsam"))
-        .args(arguments)
-        .args(["--quiet", "--threads", "1"])
-        .current_dir(here)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
+fn start(here: &Path, line: &str) -> Child {
+    common::start(here, &format!("{line} --quiet --threads 1"))
 }
 
 fn finish(child: Child) {
-    let output = child.wait_with_output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    assert_succeeds(&child.wait_with_output().unwrap());
 }
 
 /// The events in the event file: steps, names and values, without times and memory.
@@ -84,10 +75,10 @@ fn runs_that_are_killed_fifty_times_equal_one_that_was_not() {
     let here = here.path();
     fs::write(here.join("spec.toml"), SPEC).unwrap();
     let start_time = Instant::now();
-    finish(start(here, &["train", "spec.toml", "--out", "whole"]));
+    finish(start(here, "train spec.toml --out whole"));
     let whole = start_time.elapsed();
 
-    let mut child = start(here, &["train", "spec.toml", "--out", "killed"]);
+    let mut child = start(here, "train spec.toml --out killed");
     // Multiples of the golden ratio: moments that are spread evenly, and none of them twice.
     let mut moment = 0.0f64;
     let mut kills = 0;
@@ -99,15 +90,15 @@ fn runs_that_are_killed_fifty_times_equal_one_that_was_not() {
             finish(child);
             assert_equal(here, "killed", "whole");
             fs::remove_dir_all(here.join("killed")).unwrap();
-            child = start(here, &["train", "spec.toml", "--out", "killed"]);
+            child = start(here, "train spec.toml --out killed");
             continue;
         }
         child.kill().unwrap();
         child.wait().unwrap();
         kills += 1;
-        let again: &[&str] = match here.join("killed/run.json").exists() {
-            true => &["train", "--resume", "killed"],
-            false => &["train", "spec.toml", "--out", "killed"],
+        let again = match here.join("killed/run.json").exists() {
+            true => "train --resume killed",
+            false => "train spec.toml --out killed",
         };
         child = start(here, again);
     }
@@ -119,7 +110,7 @@ fn runs_that_are_killed_fifty_times_equal_one_that_was_not() {
 fn assert_equal(here: &Path, run: &str, other: &str) {
     let (a, b) = (here.join(run), here.join(other));
     assert_eq!(metrics(&a), metrics(&b));
-    let searched = |run: &Path| fs::read_to_string(run.join("search.csv")).unwrap();
+    let searched = |run: &Path| read(run.join("search.csv"));
     assert_eq!(searched(&a), searched(&b));
     assert_eq!(events(&a), events(&b));
     assert_eq!(weights(here, run), weights(here, other));

@@ -4,172 +4,140 @@
 
 mod common;
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use common::{SHORT, await_that, lines, signal, text, xsam};
-use serde_json::Value;
+use common::{
+    SHORT, assert_status, await_that, command, json, lines, signal, succeeds, text, xsam,
+};
+use signal_hook::consts::SIGHUP;
 
 /// A file on a disk that is full.
 fn full() -> Stdio {
-    File::options()
-        .write(true)
-        .open("/dev/full")
-        .unwrap()
-        .into()
+    let full = File::options().write(true).open("/dev/full");
+    full.unwrap().into()
 }
 
-fn start(here: &Path, arguments: &[&str], stdout: Stdio, stderr: Stdio) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_xsam"))
-        .args(arguments)
-        .current_dir(here)
-        .stdin(Stdio::null())
-        .stdout(stdout)
-        .stderr(stderr)
-        .spawn()
-        .unwrap()
+fn start(here: &Path, line: &str, stdout: Stdio, stderr: Stdio) -> Child {
+    let mut command = command(here, line);
+    let command = command.stdin(Stdio::null()).stdout(stdout).stderr(stderr);
+    command.spawn().unwrap()
 }
 
-/// The exit codes with outputs that are full, that nobody reads, and that are closed.
-fn codes(here: &Path, arguments: &[&str]) -> [Option<i32>; 4] {
+/// The program after some words of a shell.
+fn in_shell(here: &Path, script: &str, line: &str) -> Command {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", script, "sh", env!("CARGO_BIN_EXE_xsam")])
+        .args(line.split_whitespace())
+        .current_dir(here);
+    command
+}
+
+/// Asserts the exit code with outputs that are full, that nobody reads, and that are closed.
+#[track_caller]
+fn assert_ends(here: &Path, line: &str, code: i32) {
     let wait = |mut child: Child| child.wait().unwrap().code();
-    let error_full = wait(start(here, arguments, Stdio::null(), full()));
-    let both_full = wait(start(here, arguments, full(), full()));
-    let mut child = start(here, arguments, Stdio::piped(), Stdio::piped());
+    let error_full = wait(start(here, line, Stdio::null(), full()));
+    let both_full = wait(start(here, line, full(), full()));
+    let mut child = start(here, line, Stdio::piped(), Stdio::piped());
     drop((child.stdout.take(), child.stderr.take()));
     let nobody_reads = wait(child);
-    let closed = Command::new("sh")
-        .args([
-            "-c",
-            "exec \"$@\" >&- 2>&-",
-            "sh",
-            env!("CARGO_BIN_EXE_xsam"),
-        ])
-        .args(arguments)
-        .current_dir(here)
-        .status();
-    [error_full, both_full, nobody_reads, closed.unwrap().code()]
-}
-
-#[track_caller]
-fn assert_ends(here: &Path, arguments: &[&str], code: i32) {
-    assert_eq!(codes(here, arguments), [Some(code); 4], "{arguments:?}");
-}
-
-#[track_caller]
-fn assert_status(file: &Path, status: &str) {
-    let value: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
-    assert_eq!(value["status"], status, "{}", file.display());
+    let closed = in_shell(here, "exec \"$@\" >&- 2>&-", line).status();
+    let codes = [error_full, both_full, nobody_reads, closed.unwrap().code()];
+    assert_eq!(codes, [Some(code); 4], "{line}");
 }
 
 #[test]
 fn a_run_ends_well_whatever_its_outputs() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
-    let train = [&["train", "--out", "r", "--overwrite"], &SHORT[..]].concat();
-    xsam(here, &train);
+    let train = format!("train --out r --overwrite {SHORT}");
+    succeeds(here, &train);
     assert_ends(here, &train, 0);
     assert_status(&here.join("r/run.json"), "finished");
-    assert_ends(here, &[&train[..], &["--json"]].concat(), 0);
-    assert_ends(here, &["report", "r"], 0);
-    assert_ends(
-        here,
-        &["export", "r", "--out", "w.safetensors", "--overwrite"],
-        0,
-    );
-    assert_ends(here, &["flatness", "r", "--samples", "40", "--top", "1"], 0);
-    let landscape = [
-        "landscape",
-        "r",
-        "--line",
-        "--points",
-        "3",
-        "--samples",
-        "40",
-    ];
-    assert_ends(here, &[&landscape[..], &["--overwrite"]].concat(), 0);
-    assert_ends(here, &["data", "show", "digits"], 0);
-    assert_ends(here, &["data", "list"], 0);
+    assert_ends(here, &format!("{train} --json"), 0);
+    for line in [
+        "report r",
+        "export r --out w.safetensors --overwrite",
+        "flatness r --samples 40 --top 1",
+        "landscape r --line --points 3 --samples 40 --overwrite",
+        "data show digits",
+        "data list",
+    ] {
+        assert_ends(here, line, 0);
+    }
 }
 
 #[test]
 fn a_comparison_ends_well_whatever_its_outputs() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
-    let compare = [
-        "compare",
-        "--out",
-        "c",
-        "--methods",
-        "sgd,sam",
-        "--seeds",
-        "0",
-    ];
-    let compare = [&compare[..], &SHORT, &["--threads", "2"]].concat();
+    let compare = format!("compare --out c --methods sgd,sam --seeds 0 {SHORT} --threads 2");
     for jobs in ["1", "2"] {
-        for json in [&[][..], &["--json"]] {
+        for json in ["", "--json"] {
             xsam(here, &compare);
-            let how = ["--overwrite", "--jobs", jobs];
-            assert_ends(here, &[&compare[..], &how, json].concat(), 0);
+            assert_ends(
+                here,
+                &format!("{compare} --overwrite --jobs {jobs} {json}"),
+                0,
+            );
             assert_status(&here.join("c/compare.json"), "finished");
         }
     }
-    let plan = ["plan", "--methods", "sgd,sam", "--steps", "6"];
-    let plan = [&plan[..], &SHORT].concat();
-    assert_ends(here, &plan, 0);
+    assert_ends(
+        here,
+        &format!("plan --methods sgd,sam --steps 6 {SHORT}"),
+        0,
+    );
 }
 
 #[test]
 fn wrong_usage_and_failures_keep_their_exit_codes() {
     let here = tempfile::tempdir().unwrap();
-    let here = here.path();
-    for wrong in [
-        &["train", "--nonsense"][..],
-        &["train", "--set", "method.rho=-1"],
-        &["train", "--set", "model.nam=mlp"],
-        &["compare", "--methods", "samm"],
-        &["report", "nowhere"],
-        &["plan", "--steps", "x"],
-        &[],
+    for (line, code) in [
+        ("train --nonsense", 2),
+        ("train --set method.rho=-1", 2),
+        ("train --set model.nam=mlp", 2),
+        ("compare --methods samm", 2),
+        ("report nowhere", 2),
+        ("plan --steps x", 2),
+        ("", 2),
+        ("train --init no.safetensors", 1),
+        ("flatness nowhere", 1),
+        ("landscape nowhere", 1),
+        ("export nowhere --out w.safetensors", 1),
+        ("--help", 0),
+        ("--version", 0),
     ] {
-        assert_ends(here, wrong, 2);
+        assert_ends(here.path(), line, code);
     }
-    for failing in [
-        &["train", "--init", "no.safetensors"][..],
-        &["flatness", "nowhere"],
-        &["landscape", "nowhere"],
-        &["export", "nowhere", "--out", "w.safetensors"],
-    ] {
-        assert_ends(here, failing, 1);
-    }
-    assert_ends(here, &["--help"], 0);
-    assert_ends(here, &["--version"], 0);
 }
 
-/// A run that takes some seconds, of which there is something already.
-fn under_way(here: &Path, before: &str) -> Child {
+/// What becomes of a run of some seconds whose terminal is closed when there is something of it.
+fn closed_terminal(here: &Path, before: &str) -> Output {
     let script = format!("{before} exec \"$@\"");
-    let child = Command::new("sh")
-        .args(["-c", &script, "sh", env!("CARGO_BIN_EXE_xsam")])
-        .args(["train", "--out", "r", "--set", "data.subset=100"])
-        .args(["--set", "train.epochs=60", "--set", "model.name=small_cnn"])
-        .current_dir(here)
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
+    let run =
+        "train --out r --set data.subset=100 --set train.epochs=60 --set model.name=small_cnn";
+    let mut command = in_shell(here, &script, run);
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let child = child.unwrap();
     await_that(|| here.join("r/checkpoint").exists());
-    child
+    signal("HUP", child.id());
+    child.wait_with_output().unwrap()
 }
 
 #[test]
 fn a_terminal_that_is_closed_stops_a_run_with_a_checkpoint() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
-    let child = under_way(here, "");
-    signal("HUP", &child.id().to_string());
-    let output = child.wait_with_output().unwrap();
+    // These tests may be run with nohup, and a signal that is ignored would be so by the program, too. One that is heeded is
+    // not ignored by it.
+    signal_hook::flag::register(SIGHUP, Arc::new(AtomicBool::new(false))).unwrap();
+    let output = closed_terminal(here, "");
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{said}");
     assert_status(&here.join("r/run.json"), "interrupted");
@@ -179,63 +147,47 @@ fn a_terminal_that_is_closed_stops_a_run_with_a_checkpoint() {
 fn with_nohup_a_run_outlives_its_terminal() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
-    let child = under_way(here, "trap '' HUP;");
-    signal("HUP", &child.id().to_string());
-    let output = child.wait_with_output().unwrap();
+    let output = closed_terminal(here, "trap '' HUP;");
     let said = text(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert_status(&here.join("r/run.json"), "finished");
 }
 
-/// One step of a size that leaves weights with which a loss overflows.
-const OVERFLOW: [&str; 10] = [
-    "--set",
-    "data.subset=100",
-    "--set",
-    "train.batch_size=100",
-    "--set",
-    "train.epochs=1",
-    "--set",
-    "optimizer.lr=1e30",
-    "--set",
-    "method.name=sgd",
-];
-
 #[test]
 fn a_warning_is_told_even_quietly() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
+    // One step of a size that leaves weights with which a loss overflows.
+    let overflow = common::set(
+        "data.subset=100 train.batch_size=100 train.epochs=1 optimizer.lr=1e30 method.name=sgd",
+    );
     let warning = "after epoch 1 validation_loss is NaN and test_loss is NaN";
-    let train = [&["train", "--out", "r", "--overwrite"], &OVERFLOW[..]].concat();
+    let train = format!("train --out r --overwrite {overflow}");
     let of_run = format!("xsam: warning: sgd, seed 0: {warning}\n");
-    let quiet = xsam(here, &[&train[..], &["--quiet"]].concat());
+    let quiet = xsam(here, &format!("{train} --quiet"));
     assert_eq!(text(&quiet.stderr), of_run);
-    let json = xsam(here, &[&train[..], &["--json"]].concat());
-    assert_eq!(text(&json.stderr), of_run);
+    let told = xsam(here, &format!("{train} --json"));
+    assert_eq!(text(&told.stderr), of_run);
     let of = |event: &str| {
-        let lines = lines(&json);
-        let mut of = lines.into_iter().filter(|line| line["event"] == event);
-        of.next().unwrap()
+        let mut lines = lines(&told).into_iter();
+        lines.find(|line| line["event"] == event).unwrap()
     };
     assert_eq!(of("warning")["warning"], warning);
     assert_eq!(of("epoch")["metrics"]["test_loss"], "NaN");
     assert_eq!(of("ended")["summary"]["warnings"][0], warning);
 
-    let compare = ["compare", "--methods", "sgd", "--seeds", "0,1"];
-    let compare = [&compare[..], &OVERFLOW, &["--threads", "2"]].concat();
+    let compare = format!(
+        "compare --methods sgd --seeds 0,1 {overflow} --threads 2 --out c --overwrite --quiet"
+    );
     for jobs in ["1", "2"] {
-        let how = ["--out", "c", "--overwrite", "--quiet", "--jobs", jobs];
-        let output = xsam(here, &[&compare[..], &how].concat());
+        let output = succeeds(here, &format!("{compare} --jobs {jobs}"));
         let said = text(&output.stderr);
-        assert!(output.status.success(), "{said}");
         for seed in [0, 1] {
             let of_run = format!("sgd, seed {seed}: {warning}\n");
             assert_eq!(said.matches(&of_run).count(), 1, "{said}");
         }
         assert_eq!(said.lines().count(), 2, "{said}");
-        let summary = fs::read_to_string(here.join("c/compare.json")).unwrap();
-        let summary: Value = serde_json::from_str(&summary).unwrap();
-        let warnings = &summary["methods"][0]["warnings"];
+        let warnings = &json(here.join("c/compare.json"))["methods"][0]["warnings"];
         assert_eq!(warnings[1]["seed"], 1);
         assert_eq!(warnings[1]["warnings"][0], warning);
     }

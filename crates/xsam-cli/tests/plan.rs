@@ -5,8 +5,9 @@ mod common;
 
 use std::fs;
 use std::path::Path;
+use std::process::Output;
 
-use common::{assert_fails, lines, text, xsam};
+use common::{assert_contains, assert_fails, assert_succeeds, fails, lines, text, xsam};
 #[cfg(target_os = "linux")]
 use common::{await_that, children, is_running, signal};
 use serde_json::Value;
@@ -23,17 +24,14 @@ evaluate_every = 4
 ";
 
 /// A plan of a second or so.
-fn plan(here: &Path, more: &[&str]) -> std::process::Output {
+fn plan(here: &Path, more: &str) -> Output {
     fs::write(here.join("spec.toml"), SPEC).unwrap();
-    xsam(
-        here,
-        &[&["plan", "spec.toml", "--steps", "6"], more].concat(),
-    )
+    xsam(here, &format!("plan spec.toml --steps 6 {more}"))
 }
 
-fn planned(here: &Path, more: &[&str]) -> Value {
-    let output = plan(here, &[more, &["--json"]].concat());
-    assert!(output.status.success(), "{}", text(&output.stderr));
+fn planned(here: &Path, more: &str) -> Value {
+    let output = plan(here, &format!("{more} --json"));
+    assert_succeeds(&output);
     let lines = lines(&output);
     assert_eq!((lines.len(), text(&output.stderr).as_str()), (1, ""));
     lines[0].clone()
@@ -48,21 +46,11 @@ fn number(value: &Value) -> f64 {
 #[test]
 fn machines_get_every_part_of_each_method() {
     let here = tempfile::tempdir().unwrap();
-    let more = [
-        "--methods",
-        "sgd,sam,xsam",
-        "--ascent-steps",
-        "2",
-        "--threads",
-        "1",
-    ];
-    let plan = planned(here.path(), &more);
+    let more = "--methods sgd,sam,xsam --ascent-steps 2 --threads 1";
+    let plan = planned(here.path(), more);
     let methods = plan["methods"].as_array().unwrap();
-    let labels: Vec<_> = methods
-        .iter()
-        .map(|m| m["label"].as_str().unwrap())
-        .collect();
-    assert_eq!(labels, ["sgd", "sam-k2", "xsam-k2"]);
+    let labels = methods.iter().map(|method| &method["label"]);
+    assert!(labels.eq(["sgd", "sam-k2", "xsam-k2"]), "{plan}");
 
     // Three steps an epoch; evaluations after epochs 4 and 6.
     for (method, passes, searches) in [
@@ -104,16 +92,9 @@ fn each_method_has_the_peak_of_its_own_process() {
     }
     let here = tempfile::tempdir().unwrap();
     // XSAM holds more copies of the weights, which are most of the peak here. In one process, sgd after it would have its peak.
-    let mut more = vec!["--methods", "xsam,sgd"];
-    for setting in [
-        "model.name=resnet18",
-        "model.width=64",
-        "train.batch_size=20",
-        "data.subset=60",
-    ] {
-        more.extend(["--set", setting]);
-    }
-    let plan = planned(here.path(), &more);
+    let settings =
+        common::set("model.name=resnet18 model.width=64 train.batch_size=20 data.subset=60");
+    let plan = planned(here.path(), &format!("--methods xsam,sgd {settings}"));
     let peak = |method: usize| number(&plan["methods"][method]["measured"]["peak_mb"]);
     assert!(peak(1) < 0.95 * peak(0), "{} {}", peak(1), peak(0));
 }
@@ -122,29 +103,23 @@ fn each_method_has_the_peak_of_its_own_process() {
 fn people_get_a_table_and_what_a_change_costs() {
     let here = tempfile::tempdir().unwrap();
     // Its own method, xsam, after sgd.
-    let costs = [
-        "--price-per-hour",
-        "2.5",
-        "--currency",
-        "EUR",
-        "--runs-per-year",
-        "400",
-    ];
-    let output = plan(here.path(), &costs);
-    assert!(output.status.success(), "{}", text(&output.stderr));
+    let costs = "--price-per-hour 2.5 --currency EUR --runs-per-year 400";
+    let output = plan(here.path(), costs);
+    assert_succeeds(&output);
     assert_eq!(text(&output.stderr), "measuring sgd\nmeasuring xsam\n");
     let told = text(&output.stdout);
-    for part in [
-        "digits, mlp, 6 epochs, batch 50, sgd with lr 0.05;",
-        "3 steps an epoch",
-        "\nmethod  passes",
-        "Medians of 6 steps after a warm-up.",
-        "400 runs a year, 2.50 EUR an hour:",
-        "more a year",
-        "All 2 runs, 1 of each: ",
-    ] {
-        assert!(told.contains(part), "{part}: {told}");
-    }
+    assert_contains(
+        &told,
+        &[
+            "digits, mlp, 6 epochs, batch 50, sgd with lr 0.05;",
+            "3 steps an epoch",
+            "\nmethod  passes",
+            "Medians of 6 steps after a warm-up.",
+            "400 runs a year, 2.50 EUR an hour:",
+            "more a year",
+            "All 2 runs, 1 of each: ",
+        ],
+    );
     assert!(!told.contains("NaN") && !told.contains("inf"), "{told}");
     let left = fs::read_dir(here.path()).unwrap().count();
     assert_eq!(left, 1, "nothing is written beside the spec");
@@ -153,17 +128,10 @@ fn people_get_a_table_and_what_a_change_costs() {
 #[test]
 fn a_plan_is_set_against_another_one() {
     let here = tempfile::tempdir().unwrap();
-    let there = planned(here.path(), &["--methods", "sgd,sam"]);
+    let there = planned(here.path(), "--methods sgd,sam");
     fs::write(here.path().join("there.json"), there.to_string()).unwrap();
-    let against = [
-        "--methods",
-        "sam",
-        "--against",
-        "there.json",
-        "--runs-per-year",
-        "10",
-    ];
-    let here_and_there = planned(here.path(), &against);
+    let against = "--methods sam --against there.json --runs-per-year 10";
+    let here_and_there = planned(here.path(), against);
     let sam = &here_and_there["against"][0];
     assert_eq!(sam["label"], "sam");
     assert_eq!(sam["run"], there["methods"][1]["run"]);
@@ -171,31 +139,19 @@ fn a_plan_is_set_against_another_one() {
         number(&here_and_there["methods"][0]["run"]["hours"]) / number(&sam["run"]["hours"]);
     assert!((number(&sam["change"]["ratio"]) - ratio).abs() < 1e-9);
 
-    let other = plan(
-        here.path(),
-        &[&against[..], &["--set", "train.epochs=7"]].concat(),
-    );
+    let other = plan(here.path(), &format!("{against} --set train.epochs=7"));
     assert_fails(&other, 2, "xsam: `--against`: a plan of another experiment");
-    let missing = plan(here.path(), &["--against", "nowhere.json"]);
+    let missing = plan(here.path(), "--against nowhere.json");
     assert_fails(&missing, 1, "cannot read nowhere.json");
 }
 
 #[test]
 fn data_that_are_not_there_are_told_with_the_method() {
     let here = tempfile::tempdir().unwrap();
-    let set = "data.dir=nowhere";
-    let arguments = [
-        "plan",
-        "--preset",
-        "cifar10-resnet18",
-        "--set",
-        set,
-        "--methods",
-        "sgd",
-    ];
-    let output = xsam(here.path(), &arguments);
+    let line = "plan --preset cifar10-resnet18 --set data.dir=nowhere --methods sgd";
+    let output = xsam(&here, line);
     assert_fails(&output, 1, "xsam: cannot measure sgd: ");
-    assert!(text(&output.stderr).contains("nowhere"));
+    assert_fails(&output, 1, "nowhere");
 }
 
 /// A plan of many steps that is measuring, in a process group of its own with its temporary files in `here/temporary`,
@@ -203,17 +159,13 @@ fn data_that_are_not_there_are_told_with_the_method() {
 #[cfg(target_os = "linux")]
 fn measuring(here: &Path) -> (std::process::Child, u32) {
     use std::os::unix::process::CommandExt;
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
 
     fs::write(here.join("spec.toml"), SPEC).unwrap();
     let temporary = here.join("temporary");
     fs::create_dir_all(&temporary).unwrap();
     let before = left(here);
-    let long = ["plan", "spec.toml", "--methods", "sgd"];
-    let child = Command::new(env!("CARGO_BIN_EXE_xsam"))
-        .args(long)
-        .args(["--steps", "1000000"])
-        .current_dir(here)
+    let child = common::command(here, "plan spec.toml --methods sgd --steps 1000000")
         .env("TMPDIR", &temporary)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -247,7 +199,7 @@ fn a_plan_that_is_stopped_leaves_nothing() {
         let id = child.id();
         signal(
             name,
-            &if to_all {
+            if to_all {
                 format!("-{id}")
             } else {
                 id.to_string()
@@ -277,7 +229,7 @@ fn what_a_killed_plan_has_left_is_removed_by_the_next() {
     let now = left(here.path());
     assert!(now.len() == 2 && now.contains(&of_other[0]), "{now:?}");
     for child in [&mut other, &mut next] {
-        signal("TERM", &child.id().to_string());
+        signal("TERM", child.id());
         child.wait().unwrap();
     }
     assert_eq!(left(here.path()), [""; 0]);
@@ -286,6 +238,6 @@ fn what_a_killed_plan_has_left_is_removed_by_the_next() {
 #[test]
 fn measuring_is_for_plans_alone() {
     let here = tempfile::tempdir().unwrap();
-    let output = xsam(here.path(), &["plan", "--measure"]);
-    assert_fails(&output, 1, "`xsam plan --measure` is for `xsam plan` alone");
+    let alone = "`xsam plan --measure` is for `xsam plan` alone";
+    fails(&here, "plan --measure", 1, alone);
 }

@@ -52,10 +52,14 @@ impl<S: TaskSpec> Subject<S> {
         }
     }
 
-    /// What there is.
+    /// Checks that there is such a subject, before others are measured.
     ///
     /// # Errors
     /// If there is neither a run nor a file of weights with a spec, or a spec is given with a run.
+    pub fn check(&self) -> Result<(), Error> {
+        self.found().map(drop)
+    }
+
     fn found(&self) -> Result<Found<'_, S>, Error> {
         let path = self.path.display();
         let refused = |message: String| Err(SpecError::new("", message).into());

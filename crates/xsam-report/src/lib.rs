@@ -4,13 +4,12 @@
 
 #![deny(clippy::disallowed_methods)]
 
-mod curve;
 mod flatness;
 mod landscape;
 mod plot;
 mod report;
 
-pub use flatness::draw::draw as draw_flatness;
+pub use flatness::draw_flatness;
 pub use landscape::draw_landscape;
 pub use plot::Drawn;
 pub use report::plots::draw_comparison;

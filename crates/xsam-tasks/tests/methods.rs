@@ -6,7 +6,6 @@ mod common;
 use std::fs;
 
 use common::{Runs, assert_refused, parse, resolved, settings};
-use xsam::method::MethodConfig;
 use xsam::{Friendly, SearchSchedule, XsamConfig};
 use xsam_lab::spec::MethodSpec;
 use xsam_lab::{RunSummary, Status};

@@ -375,7 +375,7 @@ fn training_pairs_that_are_left_out_are_counted_and_said() {
         },
         ..FlatnessSpec::default()
     };
-    flatness(&Subject::run(&runs.path("run")), &flat, &mut |_| {}).unwrap();
+    flatness(&Subject::run(runs.path("run")), &flat, &mut |_| {}).unwrap();
 }
 
 #[test]

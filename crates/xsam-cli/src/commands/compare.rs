@@ -13,7 +13,8 @@ use xsam_lab::{Error, Status, Tasks};
 use xsam_report::{draw_comparison, report};
 
 use super::train::TrainingArguments;
-use crate::context::{Context, Outcome};
+use super::{MethodsArgument, interrupted};
+use crate::context::Outcome;
 use crate::job_progress::JobProgress;
 use crate::progress::Progress;
 use crate::signals::stop_below;
@@ -41,14 +42,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     training: TrainingArguments,
 
-    /// The methods, or labels of sections [compare.LABEL], in the order of the table.
-    #[arg(
-        id = "compare.methods",
-        long = "methods",
-        value_name = "A,B,..",
-        value_delimiter = ','
-    )]
-    methods: Vec<String>,
+    #[command(flatten)]
+    compared: MethodsArgument,
 
     /// The seeds; each method runs once from each.
     #[arg(
@@ -116,7 +111,7 @@ fn tried(text: &str) -> Result<(String, Vec<String>), String> {
 impl Arguments {
     /// Changes the section `[compare]` to what the flags say.
     fn apply<S: TaskSpec>(&self, compare: &mut Compare) -> Result<(), SpecError> {
-        given(&mut compare.methods, &self.methods);
+        given(&mut compare.methods, &self.compared.methods);
         given(&mut compare.seeds, &self.seeds);
         given(&mut compare.rho, &self.rho);
         given(&mut compare.ascent_steps, &self.ascent_steps);
@@ -140,13 +135,13 @@ fn given<T: Clone>(list: &mut Vec<T>, values: &[T]) {
     }
 }
 
-pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Result<Outcome, Error> {
+pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
     let training = &arguments.training;
-    let source = training.source(program, Otherwise::FirstPreset)?;
+    let source = training.source::<L>(Otherwise::FirstPreset)?;
     let spec = &source.spec;
     let mut compare = source.compare.clone().unwrap_or_default();
     arguments.apply::<L::Spec>(&mut compare)?;
-    let directory = directory(training, program);
+    let directory = directory::<L>(training);
 
     let comparison = Comparison::<L>::prepare(spec, &compare, &directory, training.terms())
         .map_err(|error| source.blame(error))?;
@@ -170,21 +165,16 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Resul
     summary.files.push(name.to_string_lossy().into_owned());
 
     if output.json {
-        let path = directory.display().to_string();
-        print::json(
-            &json!({ "event": "comparison", "directory": path, "summary": Exact(&summary) }),
-        );
+        let (path, summary) = (directory.display().to_string(), Exact(&summary));
+        print::json(&json!({ "event": "comparison", "directory": path, "summary": summary }));
     } else {
         if let Some(tuning) = &summary.tuning {
             print::line(table::candidates(tuning));
         }
         print::line(table::heading(&summary));
         print::line(table::methods(&summary));
-        print::line(format!(
-            "In {}: {}",
-            directory.display(),
-            summary.files.join(", ")
-        ));
+        let (path, files) = (directory.display(), summary.files.join(", "));
+        print::line(format!("In {path}: {files}"));
     }
     for warning in &summary.warnings {
         print::warning(None, "", warning);
@@ -195,14 +185,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Resul
     Ok(match summary.status {
         Status::Finished => Outcome::Done,
         Status::Failed => Outcome::Failed,
-        Status::Running | Status::Interrupted => {
-            print::error(format_args!(
-                "to go on: {} compare --resume {}",
-                print::name(),
-                directory.display()
-            ));
-            Outcome::Interrupted
-        }
+        Status::Running | Status::Interrupted => interrupted("compare", &directory),
     })
 }
 
@@ -216,11 +199,11 @@ fn workers(count: usize) -> Result<Workers, Error> {
     })
 }
 
-fn directory<L: Tasks>(training: &TrainingArguments, program: &Context<L>) -> PathBuf {
+fn directory<L: Tasks>(training: &TrainingArguments) -> PathBuf {
     training.directory().unwrap_or_else(|| {
         let stem = training.spec.spec.as_deref().and_then(Path::file_stem);
-        let preset = training.spec.preset.as_deref();
-        let first = program.presets.first().map(Preset::name);
+        let preset = training.spec.options.preset.as_deref();
+        let first = L::PRESETS.first().map(Preset::name);
         let name = match stem {
             Some(stem) => stem.to_string_lossy(),
             None => preset.or(first).unwrap_or("comparison").into(),

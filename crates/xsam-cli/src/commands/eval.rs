@@ -3,11 +3,11 @@
 use clap::Parser;
 use xsam_lab::evaluate::{EvaluationReport, evaluate_trained};
 use xsam_lab::numbers::TERMINAL;
-use xsam_lab::{Error, Measured, Score, Tasks};
+use xsam_lab::{Error, Measured, Tasks};
 
 use super::subject::SubjectArguments;
 use crate::columns::aligned;
-use crate::context::{Context, Outcome};
+use crate::context::Outcome;
 use crate::print;
 use crate::signals::stop_on_interrupt;
 
@@ -29,22 +29,15 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run<L: Tasks>(
-    Arguments { subject, json }: Arguments,
-    program: &Context<L>,
-) -> Result<Outcome, Error> {
+pub(crate) fn run<L: Tasks>(Arguments { subject, json }: Arguments) -> Result<Outcome, Error> {
     let stop = stop_on_interrupt();
-    let Some(report) = evaluate_trained::<L>(&subject.model(program, &subject.run)?, &stop)? else {
+    let Some(report) = evaluate_trained::<L>(&subject.model::<L>(&subject.run)?, &stop)? else {
         return Ok(Outcome::Interrupted);
     };
     for warning in &report.warnings {
         print::warning(None, "", warning);
     }
-    if json {
-        print::json(&report);
-    } else {
-        print::line(told(&report));
-    }
+    print::result(json, &report, || told(&report));
     Ok(Outcome::Done)
 }
 
@@ -57,19 +50,16 @@ fn told(report: &EvaluationReport) -> String {
     let scores = &report.scores;
     let [validation, test] = [&scores.validation, &scores.test];
     let loss = |of: &Measured| TERMINAL.significant(of.loss, 5);
-    let mut rows = vec![
-        ["score", "validation", "test"].map(str::to_owned),
-        ["loss".to_owned(), loss(validation), loss(test)],
-    ];
-    rows.extend(report.declared.iter().map(|score| {
-        let of = |part: &Measured| told_of(score, part);
+    let losses = ["loss".to_owned(), loss(validation), loss(test)];
+    let others = report.declared.iter().map(|score| {
+        // A dash if it was not computed.
+        let of = |part: &Measured| {
+            let value = part.values.get(&*score.name);
+            value.map_or_else(|| "-".to_owned(), |value| score.told(*value))
+        };
         [score.name.to_string(), of(validation), of(test)]
-    }));
-    format!("{from}: {model}{epochs}\n{}", aligned(&rows).trim_end())
-}
-
-/// A score of a part of the data with its unit; a dash if it was not computed.
-fn told_of(score: &Score, part: &Measured) -> String {
-    let value = part.values.get(&*score.name);
-    value.map_or_else(|| "-".to_owned(), |value| score.told(*value))
+    });
+    let rows = [losses].into_iter().chain(others);
+    let table = aligned(&["score", "validation", "test"], rows);
+    format!("{from}: {model}{epochs}\n{}", table.trim_end())
 }

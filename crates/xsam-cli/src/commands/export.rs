@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::Parser;
-use xsam_lab::Error;
 use xsam_lab::export::export;
+use xsam_lab::{Error, Tasks};
 
-use crate::context::{Context, Outcome};
+use crate::context::Outcome;
 use crate::print;
-use xsam_lab::Tasks;
 
 /// The weights of a trained model in a file for PyTorch.
 #[derive(Debug, Parser)]
@@ -38,18 +37,10 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run<L: Tasks>(arguments: Arguments, _program: &Context<L>) -> Result<Outcome, Error> {
-    let Arguments {
-        from,
-        out,
-        overwrite,
-        json,
-    } = arguments;
-    let written = export::<L>(&from, &out, overwrite)?;
-    if json {
-        print::json(&written);
-    } else {
-        print::line(format!(
+pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
+    let written = export::<L>(&arguments.from, &arguments.out, arguments.overwrite)?;
+    print::result(arguments.json, &written, || {
+        format!(
             "{} after {} epochs in {}: {} tensors, {} parameters, {:.1} MB",
             written.model,
             written.epochs,
@@ -57,7 +48,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments, _program: &Context<L>) -> Resu
             written.tensors,
             written.parameters,
             written.bytes as f64 / 1e6,
-        ));
-    }
+        )
+    });
     Ok(Outcome::Done)
 }

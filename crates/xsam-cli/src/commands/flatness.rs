@@ -10,9 +10,8 @@ use xsam_report::draw_flatness;
 
 use super::subject::{SampleArguments, SubjectArguments};
 use crate::columns::aligned;
-use crate::context::{Context, Outcome};
-use crate::output::OutputArguments;
-use crate::print;
+use crate::context::Outcome;
+use crate::print::{self, OutputArguments};
 
 /// How flat the minimum of a run is: curvature of its training loss, and by how much that rises nearby.
 #[derive(Debug, Parser)]
@@ -61,7 +60,7 @@ pub(crate) struct Arguments {
     output: OutputArguments,
 }
 
-pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Result<Outcome, Error> {
+pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
     let Arguments {
         subject,
         sample,
@@ -82,7 +81,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Resul
     let runs = [&subject.run].into_iter().chain(compare);
     // All of them before the first is measured.
     for run in runs.clone() {
-        subject.model(program, run)?.check()?;
+        subject.model::<L>(run)?.check()?;
     }
     for run in runs {
         let name = run.display().to_string();
@@ -91,7 +90,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Resul
             FlatnessEvent::Stage(what) => print::note(format_args!("{name}: {what}")),
             FlatnessEvent::Warning(warning) => print::warning(None, &name, warning),
         };
-        let mut report = flatness::<L>(&subject.model(program, run)?, &spec, &mut listener)?;
+        let mut report = flatness::<L>(&subject.model::<L>(run)?, &spec, &mut listener)?;
         let drawn = draw_flatness(&report)?;
         if !drawn.warnings.is_empty() {
             for warning in &drawn.warnings {
@@ -100,11 +99,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Resul
             report.warnings.extend(drawn.warnings);
             report.write()?;
         }
-        if output.json {
-            print::json(&report);
-        } else {
-            print::line(told(&report));
-        }
+        print::result(output.json, &report, || told(&report));
         reports.push(report);
     }
     if reports.len() > 1 && !output.json {
@@ -127,55 +122,10 @@ fn told(report: &FlatnessReport) -> String {
         report.mode,
         report.precision,
     );
-    let mut rows = vec![["measured", "value", "error", ""].map(str::to_owned)];
-    let mut row = |what: &str, value: f64, error: String, note: &str| {
-        rows.push([what.to_owned(), number(value), error, note.to_owned()]);
-    };
-    row("loss", report.loss, String::new(), "");
-    row("gradient norm", report.grad_norm, String::new(), "");
-    let pairs = &report.eigenvalues.pairs;
-    for (i, pair) in pairs.iter().enumerate() {
-        let name = if i + 1 == pairs.len() {
-            "smallest eigenvalue".to_owned()
-        } else {
-            format!("eigenvalue {}", i + 1)
-        };
-        let note = not_converged(pair.converged);
-        row(&name, pair.value, short(pair.residual), &note);
-    }
-    if let Some(trace) = &report.trace {
-        let error = trace.standard_error.map(short);
-        row("trace", trace.value, error.unwrap_or_default(), "");
-    }
-    if let Some(sharpness) = &report.sharpness {
-        let at = format!("at distance {}", sharpness.rho);
-        row(
-            "rise along the gradient",
-            sharpness.ascent,
-            String::new(),
-            &at,
-        );
-        let (several, searched) = (sharpness.ascent_steps, sharpness.searched);
-        row("rise after several steps", several, String::new(), &at);
-        row("rise at XSAM's point", searched, String::new(), &at);
-        row("highest rise found", sharpness.worst, String::new(), &at);
-        let average = &sharpness.average;
-        let error = average.standard_error.map(short);
-        row(
-            "average rise",
-            average.value,
-            error.unwrap_or_default(),
-            &at,
-        );
-        if let Some(of_batches) = &report.m_sharpness {
-            let error = of_batches.standard_error.map(short);
-            let what = "rise along a batch's gradient";
-            row(what, of_batches.value, error.unwrap_or_default(), &at);
-        }
-        let at = format!("at adaptive distance {}", sharpness.adaptive_rho);
-        row("adaptive rise", sharpness.adaptive, String::new(), &at);
-    }
-    text.push_str(&aligned(&rows));
+    text.push_str(&aligned(
+        &["measured", "value", "error", ""],
+        values(report),
+    ));
     text.push_str(&format!(
         "\nSecond derivatives are differences over {} to either side; twice that changes the product with the first \
          eigenvector by {} %.\n",
@@ -189,8 +139,7 @@ fn told(report: &FlatnessReport) -> String {
             found.ascent_steps, found.rho
         ));
         let head = ["distance", "g0", "g1", "gk", "v(alpha)", "alpha", "highest"];
-        let mut rows = vec![head.map(str::to_owned)];
-        rows.extend(found.distances.iter().map(|at| {
+        let rows = found.distances.iter().map(|at| {
             [
                 at.distance,
                 at.gradient,
@@ -201,8 +150,8 @@ fn told(report: &FlatnessReport) -> String {
                 at.highest,
             ]
             .map(number)
-        }));
-        text.push_str(&aligned(&rows));
+        });
+        text.push_str(&aligned(&head, rows));
     }
     if let Some(density) = &report.density {
         let (low, high) = density.range();
@@ -225,22 +174,64 @@ fn told(report: &FlatnessReport) -> String {
             "error",
             "",
         ];
-        let mut rows = vec![head.map(str::to_owned)];
-        rows.extend(layers.iter().map(|layer| {
-            let error = layer.trace.standard_error;
+        let rows = layers.iter().map(|layer| {
             [
                 layer.name.clone(),
                 layer.parameters.to_string(),
                 number(layer.largest),
                 number(layer.trace.value),
-                error.map_or_else(String::new, short),
+                error(layer.trace.standard_error),
                 not_converged(layer.converged),
             ]
-        }));
+        });
         text.push('\n');
-        text.push_str(&aligned(&rows));
+        text.push_str(&aligned(&head, rows));
     }
     text
+}
+
+/// What was measured of the whole model: name, value, error and a note.
+fn values(report: &FlatnessReport) -> Vec<[String; 4]> {
+    let row = |what: &str, value: f64, error: String, note: &str| {
+        [what.to_owned(), number(value), error, note.to_owned()]
+    };
+    let plain = |what: &str, value: f64, note: &str| row(what, value, String::new(), note);
+    let mut rows = vec![
+        plain("loss", report.loss, ""),
+        plain("gradient norm", report.grad_norm, ""),
+    ];
+    let pairs = &report.eigenvalues.pairs;
+    rows.extend(pairs.iter().zip(1..).map(|(pair, number)| {
+        let name = match number == pairs.len() {
+            true => "smallest eigenvalue".to_owned(),
+            false => format!("eigenvalue {number}"),
+        };
+        let note = not_converged(pair.converged);
+        row(&name, pair.value, short(pair.residual), &note)
+    }));
+    let trace = report.trace.iter();
+    rows.extend(trace.map(|trace| row("trace", trace.value, error(trace.standard_error), "")));
+    if let Some(found) = &report.sharpness {
+        let at = format!("at distance {}", found.rho);
+        rows.extend([
+            plain("rise along the gradient", found.ascent, &at),
+            plain("rise after several steps", found.ascent_steps, &at),
+            plain("rise at XSAM's point", found.searched, &at),
+            plain("highest rise found", found.worst, &at),
+        ]);
+        let of_batches = report.m_sharpness.as_ref();
+        let of_batches = of_batches.map(|rise| ("rise along a batch's gradient", rise));
+        let average = ("average rise", &found.average);
+        rows.extend(
+            [average]
+                .into_iter()
+                .chain(of_batches)
+                .map(|(what, rise)| row(what, rise.value, error(rise.standard_error), &at)),
+        );
+        let at = format!("at adaptive distance {}", found.adaptive_rho);
+        rows.push(plain("adaptive rise", found.adaptive, &at));
+    }
+    rows
 }
 
 fn not_converged(converged: bool) -> String {
@@ -258,21 +249,25 @@ fn table(reports: &[FlatnessReport]) -> String {
         "highest rise",
         "average rise",
     ];
-    let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(reports.iter().map(|report| {
-        let pairs = &report.eigenvalues.pairs;
-        let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
+    let optional = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
+    let rows = reports.iter().map(|report| {
+        let (pairs, rises) = (&report.eigenvalues.pairs, report.sharpness.as_ref());
         [
             report.run.display().to_string(),
             number(report.loss),
             optional(pairs.first().map(|pair| pair.value)),
             optional(pairs.last().map(|pair| pair.value)),
             optional(report.trace.as_ref().map(|trace| trace.value)),
-            optional(report.sharpness.as_ref().map(|sharpness| sharpness.worst)),
-            optional(report.sharpness.as_ref().map(|s| s.average.value)),
+            optional(rises.map(|rises| rises.worst)),
+            optional(rises.map(|rises| rises.average.value)),
         ]
-    }));
-    aligned(&rows)
+    });
+    aligned(&head, rows)
+}
+
+/// A standard error, if there is one.
+fn error(of: Option<f64>) -> String {
+    of.map_or_else(String::new, short)
 }
 
 /// Five significant digits.

@@ -2,21 +2,17 @@
 
 use clap::Parser;
 use xsam_lab::compare::serve;
-use xsam_lab::{Error, Status};
+use xsam_lab::{Error, Status, Tasks};
 
-use crate::context::{Context, Outcome};
+use crate::context::Outcome;
 use crate::signals::stop_on_interrupt;
-use xsam_lab::Tasks;
 
 /// One run of a comparison with --jobs, ordered on standard input.
 #[derive(Debug, Parser)]
 #[command(name = "job", hide = true)]
 pub(crate) struct Arguments {}
 
-pub(crate) fn run<L: Tasks>(
-    _arguments: Arguments,
-    _program: &Context<L>,
-) -> Result<Outcome, Error> {
+pub(crate) fn run<L: Tasks>(_: Arguments) -> Result<Outcome, Error> {
     let summary = serve::<L>(&stop_on_interrupt())?;
     Ok(match summary.status {
         Status::Finished => Outcome::Done,

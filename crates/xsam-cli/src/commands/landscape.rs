@@ -10,9 +10,8 @@ use xsam_lab::{Error, Tasks};
 use xsam_report::draw_landscape;
 
 use super::subject::{SampleArguments, SubjectArguments};
-use crate::context::{Context, Outcome};
-use crate::output::OutputArguments;
-use crate::print;
+use crate::context::Outcome;
+use crate::print::{self, OutputArguments};
 use crate::progress::{multi_progress, style};
 use crate::signals::stop_below;
 
@@ -89,14 +88,14 @@ pub(crate) struct Arguments {
     output: OutputArguments,
 }
 
-pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Result<Outcome, Error> {
+pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
     let Arguments {
         subject, output, ..
     } = &arguments;
     let spec = arguments.spec();
     let mut progress = Progress::new(output.quiet || output.json);
     let stop = stop_below(progress.bars());
-    let subject = subject.model(program, &subject.run)?;
+    let subject = subject.model::<L>(&subject.run)?;
     let taken = take::<L>(&subject, &spec, &stop, &mut |event| progress.show(event));
     progress.end();
     let mut taken = taken?;
@@ -106,11 +105,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Resul
     }
     taken.files.extend(drawn.files);
     taken.warnings.extend(drawn.warnings);
-    if output.json {
-        print::json(&taken);
-    } else {
-        print::line(told(&taken));
-    }
+    print::result(output.json, &taken, || told(&taken));
     Ok(match taken.complete {
         true => Outcome::Done,
         false => {
@@ -150,9 +145,8 @@ fn told(taken: &Landscape) -> String {
     let report = &taken.report;
     let losses = report.losses();
     let known = losses.iter().copied().filter(|loss| loss.is_finite());
-    let (low, high) = known.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), loss| {
-        (low.min(loss), high.max(loss))
-    });
+    let low = known.clone().fold(f64::INFINITY, f64::min);
+    let high = known.fold(f64::NEG_INFINITY, f64::max);
     let mut text = format!(
         "loss {:.5} at the weights, over {} samples; from {low:.5} to {high:.5} at {} points\n",
         report.loss,
@@ -169,50 +163,46 @@ fn told(taken: &Landscape) -> String {
             plane.psi, plane.ascent_loss, plane.rho, plane.rho_max, plane.alpha
         ));
     }
-    text.push_str(&format!(
-        "in {}: {}",
-        taken.directory.display(),
-        taken.files.join(", ")
-    ));
-    text
+    let (path, files) = (taken.directory.display(), taken.files.join(", "));
+    text + &format!("in {path}: {files}")
 }
 
 /// A bar on a terminal, a line every so often elsewhere.
-enum Progress {
-    Quiet,
-    Bar(MultiProgress, ProgressBar),
-    Lines { tenths: usize },
+struct Progress {
+    quiet: bool,
+    bar: Option<(MultiProgress, ProgressBar)>,
+    /// Tenths of the points of which there was a line.
+    tenths: usize,
 }
 
 impl Progress {
     fn new(quiet: bool) -> Self {
-        match (quiet, print::is_terminal()) {
-            (true, _) => Self::Quiet,
-            (false, true) => {
-                let all = multi_progress();
-                let bar = all.add(ProgressBar::new(0).with_style(style()));
-                Self::Bar(all, bar)
-            }
-            (false, false) => Self::Lines { tenths: 0 },
+        let bar = || {
+            let all = multi_progress();
+            let bar = all.add(ProgressBar::new(0).with_style(style()));
+            (all, bar)
+        };
+        Self {
+            quiet,
+            bar: (!quiet && print::is_terminal()).then(bar),
+            tenths: 0,
         }
     }
 
     fn show(&mut self, event: LandscapeEvent<'_>) {
-        match (self, event) {
-            (progress, LandscapeEvent::Warning(warning)) => {
-                print::warning(progress.bars(), "", warning);
-            }
-            (Self::Quiet, _) => {}
-            (Self::Bar(_, bar), LandscapeEvent::Stage(what)) => bar.set_message(what.to_owned()),
-            (Self::Bar(_, bar), LandscapeEvent::Points { done, of }) => {
+        match (event, &self.bar) {
+            (LandscapeEvent::Warning(warning), _) => print::warning(self.bars(), "", warning),
+            (LandscapeEvent::Stage(what), Some((_, bar))) => bar.set_message(what.to_owned()),
+            (LandscapeEvent::Points { done, of }, Some((_, bar))) => {
                 bar.set_length(of as u64);
                 bar.set_position(done as u64);
             }
-            (Self::Lines { .. }, LandscapeEvent::Stage(what)) => print::note(what),
-            (Self::Lines { tenths }, LandscapeEvent::Points { done, of }) => {
+            _ if self.quiet => {}
+            (LandscapeEvent::Stage(what), None) => print::note(what),
+            (LandscapeEvent::Points { done, of }, None) => {
                 let now = 10 * done / of.max(1);
-                if now > *tenths {
-                    *tenths = now;
+                if now > self.tenths {
+                    self.tenths = now;
                     print::note(format_args!("{done} of {of} points"));
                 }
             }
@@ -220,14 +210,11 @@ impl Progress {
     }
 
     fn bars(&self) -> Option<&MultiProgress> {
-        match self {
-            Self::Bar(all, _) => Some(all),
-            _ => None,
-        }
+        self.bar.as_ref().map(|(all, _)| all)
     }
 
     fn end(&self) {
-        if let Self::Bar(_, bar) = self {
+        if let Some((_, bar)) = &self.bar {
             bar.finish_and_clear();
         }
     }

@@ -10,3 +10,33 @@ pub(crate) mod plan;
 pub(crate) mod report;
 mod subject;
 pub(crate) mod train;
+
+use std::path::Path;
+
+use clap::Args;
+
+use crate::context::Outcome;
+use crate::print;
+
+/// Which methods.
+#[derive(Args, Debug)]
+struct MethodsArgument {
+    /// The methods, or labels of sections [compare.LABEL], in the order of the table.
+    #[arg(
+        id = "compare.methods",
+        long = "methods",
+        value_name = "A,B,..",
+        value_delimiter = ','
+    )]
+    methods: Vec<String>,
+}
+
+/// Says how to go on with the interrupted results in a directory.
+fn interrupted(command: &str, directory: &Path) -> Outcome {
+    print::error(format_args!(
+        "to go on: {} {command} --resume {}",
+        print::name(),
+        directory.display()
+    ));
+    Outcome::Interrupted
+}

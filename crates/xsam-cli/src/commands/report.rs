@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use serde_json::json;
-use xsam_lab::{Error, Tasks};
+use xsam_lab::Error;
 use xsam_report::report;
 
-use crate::context::{Context, Outcome};
+use crate::context::Outcome;
 use crate::print;
 
 /// The report on a run or a comparison, made anew from what is in its directory.
@@ -29,15 +29,9 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-pub(crate) fn run<L: Tasks>(
-    Arguments { directory, json }: Arguments,
-    _program: &Context<L>,
-) -> Result<Outcome, Error> {
-    let file = report(&directory, print::name())?;
-    if json {
-        print::json(&json!({ "event": "report", "file": file.display().to_string() }));
-    } else {
-        print::line(file.display());
-    }
+pub(crate) fn run(Arguments { directory, json }: Arguments) -> Result<Outcome, Error> {
+    let file = report(&directory, print::name())?.display().to_string();
+    let event = json!({ "event": "report", "file": file });
+    print::result(json, &event, || file);
     Ok(Outcome::Done)
 }

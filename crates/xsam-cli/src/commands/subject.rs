@@ -3,15 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use xsam_lab::spec::{DeviceName, Precision};
+use xsam_lab::spec::Precision;
 use xsam_lab::{Error, Sample, Subject, Tasks};
 
-use crate::context::Context;
 use crate::names::named;
-use crate::source::Source;
+use crate::source::{Source, SpecOptions};
 
 /// Which trained model.
 #[derive(Args, Debug)]
+#[command(
+    mut_arg("settings", |arg| arg.help("Changes a field of that spec (repeatable)")),
+    mut_arg("train.device", |arg| arg.help("Where to compute; where the run did if not given"))
+)]
 pub(crate) struct SubjectArguments {
     /// Directory of a run, for its latest checkpoint; a folder in its checkpoint/; or a file of weights for PyTorch
     /// (.safetensors, or a state dict by torch.save), with the spec of its model and data.
@@ -22,17 +25,8 @@ pub(crate) struct SubjectArguments {
     #[arg(long, value_name = "SPEC.toml", conflicts_with = "preset")]
     spec: Option<PathBuf>,
 
-    /// The same, from a spec that comes with the program.
-    #[arg(long, value_name = "NAME")]
-    preset: Option<String>,
-
-    /// Changes a field of that spec (repeatable).
-    #[arg(long = "set", value_name = "SECTION.FIELD=VALUE")]
-    settings: Vec<String>,
-
-    /// Where to compute; where the run did if not given.
-    #[arg(id = "train.device", long = "device", value_name = "DEVICE", value_parser = named::<DeviceName>())]
-    device: Option<DeviceName>,
+    #[command(flatten)]
+    options: SpecOptions,
 
     /// Measures although the data are not those that the run was trained on. What has changed is then in the results.
     #[arg(long)]
@@ -65,18 +59,18 @@ pub(crate) struct SampleArguments {
 
 impl SubjectArguments {
     /// The model in `path`, with the same spec for each that is a file of weights.
-    pub(crate) fn model<L: Tasks>(
-        &self,
-        program: &Context<L>,
-        path: &Path,
-    ) -> Result<Subject<L::Spec>, Error> {
-        let given = self.spec.is_some() || self.preset.is_some() || !self.settings.is_empty();
-        let (file, preset) = (self.spec.as_deref(), self.preset.as_deref());
-        let source = || Source::of(program, file, preset, &self.settings);
+    pub(crate) fn model<L: Tasks>(&self, path: &Path) -> Result<Subject<L::Spec>, Error> {
+        let SpecOptions {
+            preset,
+            settings,
+            device,
+        } = &self.options;
+        let given = self.spec.is_some() || preset.is_some() || !settings.is_empty();
+        let source = || Source::of::<L>(self.spec.as_deref(), preset.as_deref(), settings);
         Ok(Subject {
             path: path.to_owned(),
             spec: given.then(source).transpose()?.map(|source| source.spec),
-            device: self.device,
+            device: *device,
             changed_data: self.changed_data,
         })
     }

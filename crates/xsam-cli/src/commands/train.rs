@@ -11,9 +11,9 @@ use xsam_lab::spec::TaskSpec;
 use xsam_lab::{Error, Part, Run, RunSummary, Status, Tasks, of_epochs};
 use xsam_report::report;
 
-use crate::context::{Context, Outcome};
-use crate::output::OutputArguments;
-use crate::print;
+use super::interrupted;
+use crate::context::Outcome;
+use crate::print::{self, OutputArguments};
 use crate::progress::Progress;
 use crate::signals::stop_below;
 use crate::source::{Otherwise, Source, SpecArguments};
@@ -90,12 +90,10 @@ impl TrainingArguments {
     /// The spec that is asked for, or `otherwise`, unless results go on that have one.
     pub(crate) fn source<L: Tasks>(
         &self,
-        program: &Context<L>,
         otherwise: Otherwise<'_>,
     ) -> Result<Source<L::Spec>, Error> {
         let resumed = self.resume.as_deref().map(Otherwise::Resumed);
-        let otherwise = resumed.unwrap_or(otherwise);
-        let mut source = self.spec.source(program, otherwise)?;
+        let mut source = self.spec.source::<L>(resumed.unwrap_or(otherwise))?;
         if let Some(file) = &self.init {
             source.spec.train.init = Some(file.clone());
         }
@@ -121,11 +119,8 @@ impl TrainingArguments {
     }
 }
 
-pub(crate) fn run<L: Tasks>(
-    Arguments { training }: Arguments,
-    program: &Context<L>,
-) -> Result<Outcome, Error> {
-    let source = training.source(program, Otherwise::Defaults)?;
+pub(crate) fn run<L: Tasks>(Arguments { training }: Arguments) -> Result<Outcome, Error> {
+    let source = training.source::<L>(Otherwise::Defaults)?;
     let resolved = source.spec.clone().resolved();
     let spec = resolved.map_err(|error| source.blame(error.into()))?;
     let directory = training.directory().unwrap_or_else(|| {
@@ -153,14 +148,7 @@ pub(crate) fn run<L: Tasks>(
     }
     Ok(match summary.status {
         Status::Finished => Outcome::Done,
-        _ => {
-            print::error(format_args!(
-                "to go on: {} train --resume {}",
-                print::name(),
-                directory.display()
-            ));
-            Outcome::Interrupted
-        }
+        _ => interrupted("train", &directory),
     })
 }
 
@@ -171,45 +159,37 @@ fn outcome(summary: &RunSummary) -> Vec<String> {
         let first = of_epochs(&summary.scores);
         let test = first.column(Part::Test);
         let told = |value: f64| with_unit(value, &first.unit, first.digits + 1);
-        let mut numbers = Vec::new();
-        if let Some(value) = last.get(&test) {
-            numbers.push(format!("last epoch {}", told(value)));
-        }
-        if let Some(best) = &summary.best
-            && let Some(value) = best.get(&test)
-        {
-            let (value, epoch) = (told(value), best.epoch);
-            numbers.push(format!("best on validation {value} (epoch {epoch})"));
-        }
-        if let Some(mean) = summary.mean_of_last_5 {
-            numbers.push(format!("mean of last 5 {}", told(mean)));
-        }
+        let of_last = last.get(&test);
+        let of_best = summary.best.as_ref();
+        let of_best = of_best.and_then(|best| Some((told(best.get(&test)?), best.epoch)));
+        let mean = summary.mean_of_last_5;
+        let numbers = [
+            of_last.map(|value| format!("last epoch {}", told(value))),
+            of_best.map(|(value, epoch)| format!("best on validation {value} (epoch {epoch})")),
+            mean.map(|mean| format!("mean of last 5 {}", told(mean))),
+        ];
+        let numbers: Vec<String> = numbers.into_iter().flatten().collect();
         if !numbers.is_empty() {
             lines.push(format!("test {}: {}", first.name, numbers.join(", ")));
         }
-        for score in summary.scores.iter().filter(|score| **score != first) {
-            let [validation, test] =
-                [Part::Validation, Part::Test].map(|part| last.get(&score.column(part)));
-            if let (Some(validation), Some(test)) = (validation, test) {
-                let (name, validation, test) =
-                    (&score.name, score.told(validation), score.told(test));
-                lines.push(format!(
-                    "{name} of the last epoch: validation {validation}, test {test}"
-                ));
-            }
-        }
+        lines.extend(summary.scores.iter().filter_map(|score| {
+            let told = |part: Part| Some(score.told(last.get(&score.column(part))?));
+            let (validation, test) = (told(Part::Validation)?, told(Part::Test)?);
+            (*score != first).then(|| {
+                let name = &score.name;
+                format!("{name} of the last epoch: validation {validation}, test {test}")
+            })
+        }));
     }
-    if let Some(share) = summary.waiting_share {
-        let share = percent(share, 2);
-        lines.push(format!(
-            "waited for data for {share} of the time of the steps"
-        ));
-    }
-    if let Some(share) = summary.bookkeeping_share {
-        let share = percent(share, 2);
-        lines.push(format!(
-            "checkpoints, logs and progress took {share} of the time of the steps"
-        ));
+    for (share, took) in [
+        (summary.waiting_share, "waited for data for"),
+        (
+            summary.bookkeeping_share,
+            "checkpoints, logs and progress took",
+        ),
+    ] {
+        let line = |share| format!("{took} {} of the time of the steps", percent(share, 2));
+        lines.extend(share.map(line));
     }
     if summary.restored > 0 {
         let times = summary.restored;

@@ -16,7 +16,6 @@ pub(crate) struct Bars {
     all: MultiProgress,
     run: ProgressBar,
     epoch: ProgressBar,
-    epochs: usize,
     /// Steps in an epoch.
     steps: usize,
     so_far: SoFar,
@@ -67,7 +66,6 @@ impl Bars {
             run,
             epoch,
             all,
-            epochs: 0,
             steps: 0,
             so_far: SoFar::new(),
         }
@@ -80,17 +78,13 @@ impl Bars {
     pub(super) fn show(&mut self, runs: &Runs, event: &Event<'_>) {
         match event {
             Event::Started {
-                about,
-                done,
-                step,
-                steps,
-                ..
+                done, step, steps, ..
             } => {
-                (self.epochs, self.steps) = (about.train.epochs, *steps);
+                self.steps = *steps;
                 self.run.set_prefix(runs.label.clone());
-                self.run.set_length((self.epochs * steps) as u64);
+                self.run.set_length((runs.epochs * steps) as u64);
                 self.run.set_message("");
-                self.place(*done, *step);
+                self.place(runs, *done, *step);
             }
             Event::Step { tally, report, .. } => {
                 self.run.inc(1);
@@ -100,13 +94,13 @@ impl Bars {
             }
             Event::Epoch(metrics) => {
                 self.run.set_message(short(metrics, &runs.scores));
-                self.start_epoch(metrics.epoch, 0);
+                self.start_epoch(runs, metrics.epoch, 0);
             }
             Event::Restored { epoch, step, .. } => {
                 if let Some(line) = restored(event) {
                     self.tell(runs, &line);
                 }
-                self.place(*epoch, *step);
+                self.place(runs, *epoch, *step);
             }
             Event::Warning(_) => {}
             Event::Ended(summary) => {
@@ -120,16 +114,16 @@ impl Bars {
     }
 
     /// Sets both bars to where a run is.
-    fn place(&mut self, epochs: usize, step: usize) {
+    fn place(&mut self, runs: &Runs, epochs: usize, step: usize) {
         self.run.set_position((epochs * self.steps + step) as u64);
         self.run.reset_eta();
-        self.start_epoch(epochs, step);
+        self.start_epoch(runs, epochs, step);
     }
 
-    fn start_epoch(&mut self, done: usize, step: usize) {
-        let epoch = (done + 1).min(self.epochs);
+    fn start_epoch(&mut self, runs: &Runs, done: usize, step: usize) {
+        let epoch = (done + 1).min(runs.epochs);
         self.epoch
-            .set_prefix(format!("epoch {epoch}/{}", self.epochs));
+            .set_prefix(format!("epoch {epoch}/{}", runs.epochs));
         self.epoch.set_length(self.steps as u64);
         self.epoch.set_position(step as u64);
         self.epoch.set_message("");

@@ -13,11 +13,9 @@ use xsam_lab::numbers::TERMINAL;
 use xsam_lab::spec::About;
 use xsam_lab::{Event, Metrics, Part, RunSummary, Score, Status, of_epochs};
 
-use crate::output::OutputArguments;
-use crate::print;
+use crate::print::{self, OutputArguments};
 use bars::Bars;
 pub(crate) use bars::style;
-use lines::Lines;
 pub(crate) use screen::multi_progress;
 
 /// Shows the events of one run or of several.
@@ -35,7 +33,7 @@ enum Kind {
     /// Bars on a terminal.
     Bars(Bars),
     /// Lines elsewhere.
-    Lines(Lines),
+    Lines,
 }
 
 impl Progress {
@@ -47,13 +45,11 @@ impl Progress {
             },
             _ if output.quiet => Kind::Quiet,
             true => Kind::Bars(Bars::new()),
-            false => Kind::Lines(Lines::default()),
+            false => Kind::Lines,
         };
         let runs = Runs {
-            started: 0,
             of: runs,
-            label: String::new(),
-            scores: Vec::new(),
+            ..Runs::default()
         };
         Self { runs, kind }
     }
@@ -82,12 +78,13 @@ impl Progress {
                 json_line(run, event);
             }
             Kind::Bars(bars) => bars.show(&self.runs, event),
-            Kind::Lines(lines) => lines.show(&self.runs, event),
+            Kind::Lines => lines::show(&self.runs, event),
         }
     }
 }
 
 /// Which run of how many.
+#[derive(Default)]
 struct Runs {
     started: usize,
     of: usize,
@@ -95,12 +92,13 @@ struct Runs {
     label: String,
     /// What its model is scored by.
     scores: Vec<Score>,
+    epochs: usize,
 }
 
 impl Runs {
     /// The next run is under way.
     fn next(&mut self, about: &About, scores: &[Score]) {
-        self.scores = scores.to_vec();
+        (self.scores, self.epochs) = (scores.to_vec(), about.train.epochs);
         self.started += 1;
         let name = format!("{}, seed {}", about.method.name(), about.train.seed);
         self.label = match self.of {
@@ -171,7 +169,7 @@ pub(crate) fn restored(event: &Event<'_>) -> Option<String> {
 /// An event of the run in this directory, for machines.
 pub(crate) fn json_line(run: &Path, event: &Event<'_>) {
     let run = run.display().to_string();
-    match event {
+    let line = match event {
         Event::Started {
             spec,
             scores,
@@ -179,32 +177,23 @@ pub(crate) fn json_line(run: &Path, event: &Event<'_>) {
             step,
             steps,
             ..
-        } => {
-            print::json(&json!({
-                "event": "started", "run": run, "spec": spec, "scores": scores, "done": done, "step": step,
-                "steps": steps,
-            }));
-        }
-        Event::Step { .. } => {}
-        Event::Epoch(metrics) => {
-            print::json(&json!({ "event": "epoch", "run": run, "metrics": Exact(metrics) }));
-        }
+        } => json!({
+            "event": "started", "run": run, "spec": spec, "scores": scores, "done": done, "step": step,
+            "steps": steps,
+        }),
+        Event::Step { .. } => return,
+        Event::Epoch(metrics) => json!({ "event": "epoch", "run": run, "metrics": Exact(metrics) }),
         Event::Restored {
             reason,
             epoch,
             step,
             lr_factor,
-        } => {
-            print::json(&json!({
-                "event": "restored", "run": run, "reason": reason, "epoch": epoch, "step": step,
-                "lr_factor": lr_factor,
-            }));
-        }
-        Event::Warning(warning) => {
-            print::json(&json!({ "event": "warning", "run": run, "warning": warning }));
-        }
-        Event::Ended(summary) => {
-            print::json(&json!({ "event": "ended", "run": run, "summary": Exact(summary) }));
-        }
-    }
+        } => json!({
+            "event": "restored", "run": run, "reason": reason, "epoch": epoch, "step": step,
+            "lr_factor": lr_factor,
+        }),
+        Event::Warning(warning) => json!({ "event": "warning", "run": run, "warning": warning }),
+        Event::Ended(summary) => json!({ "event": "ended", "run": run, "summary": Exact(summary) }),
+    };
+    print::json(&line);
 }

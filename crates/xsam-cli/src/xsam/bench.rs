@@ -4,7 +4,7 @@ use xsam_cli::clap::builder::PossibleValuesParser;
 use xsam_cli::clap::{self, Parser};
 use xsam_cli::{Outcome, TaskError, aligned, named, print};
 use xsam_kernels::Kernels;
-use xsam_lab::numbers::percent;
+use xsam_lab::numbers::{count, percent};
 use xsam_lab::spec::{DeviceName, MethodSpec, SpecError, method_named};
 use xsam_tasks::spec::ModelName;
 use xsam_tasks::{
@@ -89,11 +89,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: Arguments) -> Result<Outcome, TaskError> {
     let spec = spec(&arguments)?;
     let result = bench(&spec)?;
-    if arguments.json {
-        print::json(&result);
-    } else {
-        print::line(report(&spec, &result));
-    }
+    print::result(arguments.json, &result, || report(&spec, &result));
     Ok(Outcome::Done)
 }
 
@@ -133,10 +129,10 @@ fn model(arguments: &Arguments) -> Result<BenchModel, SpecError> {
     let none_of =
         |fields: &[(&str, Option<usize>)]| match fields.iter().find(|(_, value)| value.is_some()) {
             None => Ok(()),
-            Some((field, _)) => Err(SpecError {
-                key: (*field).to_owned(),
-                message: format!("{model} has none: leave it out, or choose another model"),
-            }),
+            Some((field, _)) => {
+                let message = format!("{model} has none: leave it out, or choose another model");
+                Err(SpecError::new(*field, message))
+            }
         };
     match model {
         ModelName::Image(name) => {
@@ -163,11 +159,8 @@ fn model(arguments: &Arguments) -> Result<BenchModel, SpecError> {
 
 fn report(spec: &BenchSpec, result: &BenchResult) -> String {
     let width = result.width.map(|width| format!(" of width {width}"));
-    let ascent = match result.ascent_steps {
-        None => String::new(),
-        Some(1) => " with 1 ascent step".to_owned(),
-        Some(steps) => format!(" with {steps} ascent steps"),
-    };
+    let ascent = result.ascent_steps;
+    let ascent = ascent.map(|n| format!(" with {}", count(n, "ascent step", "ascent steps")));
     let batch = match &spec.model {
         BenchModel::Images(images) => {
             let size = images.image_size;
@@ -183,10 +176,11 @@ fn report(spec: &BenchSpec, result: &BenchResult) -> String {
     };
     let mut lines = vec![
         format!(
-            "{}{}, {}{ascent}, batch {batch}",
+            "{}{}, {}{}, batch {batch}",
             result.model,
             width.unwrap_or_default(),
             result.method,
+            ascent.unwrap_or_default(),
         ),
         format!(
             "step         {} s median, {} s least, of {}",
@@ -195,40 +189,29 @@ fn report(spec: &BenchSpec, result: &BenchResult) -> String {
             spec.steps
         ),
     ];
-    if let Some(search) = result.search_s {
-        lines.push(format!(
-            "search       {} s for 21 candidates",
-            seconds(search)
-        ));
-    }
-    if let Some(peak) = result.peak_rss_mb {
-        lines.push(format!("peak memory  {peak:.0} MB"));
-    }
+    let search = |search| format!("search       {} s for 21 candidates", seconds(search));
+    lines.extend(result.search_s.map(search));
+    let peak = |peak| format!("peak memory  {peak:.0} MB");
+    lines.extend(result.peak_rss_mb.map(peak));
     lines.push(format!("threads      {}", result.threads));
     lines.push(format!("kernels      {}", result.kernels));
-    if let Some(rows) = &result.profile {
-        lines.push(format!("\n{}", profile(rows)));
-    }
+    let profile = |rows: &Vec<ProfileRow>| format!("\n{}", profile(rows));
+    lines.extend(result.profile.as_ref().map(profile));
     lines.join("\n")
 }
 
 fn profile(rows: &[ProfileRow]) -> String {
-    let mut table = vec![[
-        "operation".to_owned(),
-        "calls a step".to_owned(),
-        "ms a step".to_owned(),
-        "share".to_owned(),
-    ]];
-    table.extend(rows.iter().map(|row| {
+    let rows = rows.iter().map(|row| {
+        let calls = row.calls.map(|calls| calls.to_string());
         [
             row.operation.to_owned(),
-            row.calls
-                .map_or_else(|| "-".to_owned(), |calls| calls.to_string()),
+            calls.unwrap_or_else(|| "-".to_owned()),
             format!("{:.3}", 1e3 * row.seconds),
             percent(row.share, 1),
         ]
-    }));
-    aligned(&table).trim_end().to_owned()
+    });
+    let head = ["operation", "calls a step", "ms a step", "share"];
+    aligned(&head, rows).trim_end().to_owned()
 }
 
 /// To the millisecond, or to three digits below one.

@@ -16,7 +16,7 @@ fn main() -> ExitCode {
         about: "Sharpness-aware training: train a model, compare methods, check this build's numbers",
         ..package!()
     };
-    Program::<OurTasks>::new(package)
+    Program::new::<OurTasks>(package)
         .with_examples(
             "Example:\n  {program} compare                 SGD, SAM and XSAM on noisy digits\n  \
              {program} compare --set method.rho=0.3 --seeds 0,1",

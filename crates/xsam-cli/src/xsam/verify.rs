@@ -59,28 +59,19 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, TaskError> {
     let mut outcomes = Vec::with_capacity(cases.len());
     for case in &cases {
         let outcome = verify(case, device, precision, kernels);
-        if arguments.json {
-            print::json(&outcome);
-        } else {
-            print::line(line(&outcome, width));
-        }
+        print::result(arguments.json, &outcome, || line(&outcome, width));
         outcomes.push(outcome);
     }
     let count = |verdict| outcomes.iter().filter(|o| o.verdict == verdict).count();
-    let (passed, failed, skipped) = (
-        count(Verdict::Pass),
-        count(Verdict::Fail),
-        count(Verdict::Skipped),
-    );
+    let [passed, failed, skipped] = [Verdict::Pass, Verdict::Fail, Verdict::Skipped].map(count);
     if !arguments.json {
         print::line(format!(
             "{passed} passed, {failed} failed, {skipped} skipped"
         ));
     }
-    Ok(if failed > 0 {
-        Outcome::Failed
-    } else {
-        Outcome::Done
+    Ok(match failed {
+        0 => Outcome::Done,
+        _ => Outcome::Failed,
     })
 }
 

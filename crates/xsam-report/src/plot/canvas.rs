@@ -1,16 +1,17 @@
-//! What figures are drawn on: back ends, fonts, the places of title, plot and legend.
+//! What figures are drawn on: back ends, fonts, the places of title, plot, marks and legend.
 
-use std::fmt::Display;
+use std::error::Error;
+use std::ops::Range;
 use std::sync::OnceLock;
 
-use image::ExtendedColorType;
-use image::ImageEncoder;
 use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 use plotters::style::{FontStyle, register_font};
 
-use super::Words;
+use super::{Mark, Words};
 
 /// Size of a figure in points, of which a PNG has [`DENSITY`] pixels each.
 const SIZE: (u32, u32) = (1000, 680);
@@ -21,56 +22,57 @@ const SIDE: i32 = 270;
 const LEGEND_WIDTH: usize = 29;
 /// Height of text in the legend and at axes: as large as body text where a figure is as wide as a column.
 pub(super) const TEXT: i32 = 18;
+/// Room for what is written at the axes, in points.
+pub(super) const LEFT: i32 = 84;
+pub(super) const BELOW: i32 = 58;
 
-pub(super) type Area<'a, DB> = DrawingArea<DB, Shift>;
+/// What is drawn, or why it cannot be.
+pub(super) type Drawing<T = ()> = Result<T, Box<dyn Error>>;
+
+/// A back end whose errors can be told.
+pub(crate) trait Backend: DrawingBackend<ErrorType: 'static> {}
+
+impl<DB: DrawingBackend<ErrorType: 'static>> Backend for DB {}
+
+pub(super) type Area<DB> = DrawingArea<DB, Shift>;
+
+pub(super) type Chart<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
 /// Something that can be drawn on any back end, with `unit` pixels a point.
 pub(crate) trait Figure {
-    fn draw<DB: DrawingBackend>(&self, area: &Area<'_, DB>, unit: i32) -> Result<(), String>;
+    fn draw<DB: Backend>(&self, area: &Area<DB>, unit: i32) -> Drawing;
 }
 
-/// The figure as the text of an SVG file.
-pub(super) fn svg(figure: &impl Figure) -> Result<String, String> {
-    fonts()?;
+/// The figure as the content of an SVG file.
+pub(super) fn svg(figure: &impl Figure) -> Drawing<String> {
     let mut text = String::new();
-    let area = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-    area.fill(&WHITE).map_err(reason)?;
-    figure.draw(&area, 1)?;
-    area.present().map_err(reason)?;
-    drop(area);
+    draw(figure, SVGBackend::with_string(&mut text, SIZE), 1)?;
     Ok(text)
 }
 
 /// The figure as the content of a PNG file.
-pub(super) fn png(figure: &impl Figure) -> Result<Vec<u8>, String> {
-    fonts()?;
+pub(super) fn png(figure: &impl Figure) -> Drawing<Vec<u8>> {
     let (width, height) = (SIZE.0 * DENSITY, SIZE.1 * DENSITY);
     let mut pixels = vec![0; (width * height * 3) as usize];
-    {
-        let area = BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area();
-        area.fill(&WHITE).map_err(reason)?;
-        figure.draw(&area, DENSITY as i32)?;
-        area.present().map_err(reason)?;
-    }
+    let backend = BitMapBackend::with_buffer(&mut pixels, (width, height));
+    draw(figure, backend, DENSITY as i32)?;
     let mut file = Vec::new();
-    PngEncoder::new(&mut file)
-        .write_image(&pixels, width, height, ExtendedColorType::Rgb8)
-        .map_err(reason)?;
+    PngEncoder::new(&mut file).write_image(&pixels, width, height, ExtendedColorType::Rgb8)?;
     Ok(file)
 }
 
-/// A machine need not have any font.
-fn fonts() -> Result<(), String> {
+fn draw(figure: &impl Figure, backend: impl Backend, unit: i32) -> Drawing {
+    // A machine need not have any font.
     static FONTS: OnceLock<bool> = OnceLock::new();
     let font = epaint_default_fonts::UBUNTU_LIGHT;
     let known = FONTS.get_or_init(|| register_font("sans-serif", FontStyle::Normal, font).is_ok());
-    known
-        .then_some(())
-        .ok_or_else(|| "the font is damaged".to_owned())
-}
-
-pub(super) fn reason(error: impl Display) -> String {
-    error.to_string()
+    if !known {
+        return Err("the font is damaged".into());
+    }
+    let area = backend.into_drawing_area();
+    area.fill(&WHITE)?;
+    figure.draw(&area, unit)?;
+    Ok(area.present()?)
 }
 
 pub(super) fn font(size: i32, unit: i32) -> FontDesc<'static> {
@@ -78,20 +80,33 @@ pub(super) fn font(size: i32, unit: i32) -> FontDesc<'static> {
 }
 
 /// Writes title and subtitle, and returns the places of the plot and of the legend.
-pub(super) fn places<'a, DB: DrawingBackend>(
-    area: &Area<'a, DB>,
+pub(super) fn places<DB: Backend>(
+    area: &Area<DB>,
     words: Words<'_>,
     unit: i32,
-) -> Result<(Area<'a, DB>, Area<'a, DB>), String> {
+) -> Drawing<(Area<DB>, Area<DB>)> {
     let (width, _) = area.dim_in_pixel();
     let grey = font(16, unit).color(&BLACK.mix(0.7));
     let at = |y: i32| (20 * unit, y * unit);
-    area.draw(&Text::new(words.title.to_owned(), at(14), font(26, unit)))
-        .map_err(reason)?;
-    area.draw(&Text::new(words.subtitle.to_owned(), at(46), grey))
-        .map_err(reason)?;
+    area.draw(&Text::new(words.title, at(14), font(26, unit)))?;
+    area.draw(&Text::new(words.subtitle, at(46), grey))?;
     let (_, below) = area.split_vertically(72 * unit);
     Ok(below.split_horizontally(width as i32 - SIDE * unit))
+}
+
+/// A chart that fills a place but for the room at its axes.
+pub(super) fn chart<'a, DB: Backend>(
+    plot: &'a Area<DB>,
+    x: Range<f64>,
+    y: Range<f64>,
+    unit: i32,
+) -> Drawing<Chart<'a, DB>> {
+    let chart = ChartBuilder::on(plot)
+        .margin(12 * unit)
+        .x_label_area_size(BELOW * unit)
+        .y_label_area_size(LEFT * unit)
+        .build_cartesian_2d(x, y)?;
+    Ok(chart)
 }
 
 /// How an entry of the legend looks in the plot.
@@ -104,37 +119,42 @@ pub(super) enum Symbol {
     Patch(RGBColor),
 }
 
+/// Entries of the legend for these marks.
+pub(super) fn of_marks(marks: &[Mark]) -> impl Iterator<Item = (Symbol, String)> {
+    let marks = marks.iter().enumerate();
+    marks.map(|(number, mark)| (Symbol::Mark(number), mark.label.clone()))
+}
+
 /// The legend, from `top` points down.
-pub(super) fn legend<DB: DrawingBackend>(
-    side: &Area<'_, DB>,
+pub(super) fn legend<DB: Backend>(
+    side: &Area<DB>,
     top: i32,
-    entries: &[(Symbol, String)],
+    entries: impl Iterator<Item = (Symbol, String)>,
     unit: i32,
-) -> Result<(), String> {
+) -> Drawing {
     let mut y = top;
     for (symbol, label) in entries {
         let middle = (y + TEXT / 2) * unit;
         let line = [(8 * unit, middle), (36 * unit, middle)];
         let centre = (22 * unit, middle);
-        match *symbol {
-            Symbol::Line(colour) => side.draw(&path(&line, colour, unit)),
-            Symbol::Dots(colour) => side
-                .draw(&path(&line, colour, unit))
-                .and_then(|()| side.draw(&Circle::new(centre, 4 * unit, colour.filled()))),
-            Symbol::Mark(number) => mark(side, centre, number, unit),
+        match symbol {
+            Symbol::Line(colour) => side.draw(&path(&line, colour, unit))?,
+            Symbol::Dots(colour) => {
+                side.draw(&path(&line, colour, unit))?;
+                side.draw(&Circle::new(centre, 4 * unit, colour.filled()))?;
+            }
+            Symbol::Mark(number) => mark(side, centre, number, unit)?,
             Symbol::Patch(colour) => {
                 let corners = [
                     (10 * unit, middle - 8 * unit),
                     (34 * unit, middle + 8 * unit),
                 ];
-                side.draw(&Rectangle::new(corners, colour.filled()))
+                side.draw(&Rectangle::new(corners, colour.filled()))?;
             }
         }
-        .map_err(reason)?;
-        for line in wrapped(label, LEGEND_WIDTH) {
+        for line in wrapped(&label, LEGEND_WIDTH) {
             let at = (46 * unit, y * unit);
-            side.draw(&Text::new(line, at, font(TEXT - 1, unit)))
-                .map_err(reason)?;
+            side.draw(&Text::new(line, at, font(TEXT - 1, unit)))?;
             y += TEXT + 3;
         }
         y += 7;
@@ -146,14 +166,26 @@ fn path(points: &[(i32, i32)], colour: RGBColor, unit: i32) -> PathElement<(i32,
     PathElement::new(points.to_vec(), colour.stroke_width(3 * unit as u32))
 }
 
+/// Marks points of a chart. The chart fills `plot`, which is a part of the whole canvas.
+pub(super) fn draw_marks<DB: Backend>(
+    plot: &Area<DB>,
+    chart: &Chart<'_, DB>,
+    marks: &[Mark],
+    unit: i32,
+) -> Drawing {
+    let (left, top) = plot.get_base_pixel();
+    for (number, at) in marks.iter().enumerate() {
+        if at.x.is_finite() && at.y.is_finite() {
+            let (x, y) = chart.backend_coord(&(at.x, at.y));
+            mark(plot, (x - left, y - top), number, unit)?;
+        }
+    }
+    Ok(())
+}
+
 /// A mark of its own kind for each number: disc, diamond, square, triangle, with a light rim that is seen on any
 /// ground, and a ring, through which another mark is seen.
-pub(super) fn mark<DB: DrawingBackend>(
-    area: &Area<'_, DB>,
-    (x, y): (i32, i32),
-    number: usize,
-    unit: i32,
-) -> Result<(), DrawingAreaErrorKind<DB::ErrorType>> {
+fn mark<DB: Backend>(area: &Area<DB>, (x, y): (i32, i32), number: usize, unit: i32) -> Drawing {
     for (size, colour) in [(10, WHITE), (7, mark_colour(number))] {
         let r = size * unit;
         let corners: &[(i32, i32)] = match number % 5 {

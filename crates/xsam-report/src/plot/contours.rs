@@ -3,10 +3,12 @@
 use contour::ContourBuilder;
 use plotters::prelude::*;
 
-use super::canvas::{Area, Figure, Symbol, TEXT, font, legend, mark, places, reason};
+use super::canvas::{
+    Area, BELOW, Backend, Drawing, Figure, LEFT, Symbol, TEXT, chart, draw_marks, font, legend,
+    of_marks, places,
+};
 use super::grid::Grid;
 use super::levels::{colour as band_colour, levels};
-use super::lines::within;
 use super::{Mark, Words, colour};
 use xsam_lab::numbers::short;
 
@@ -21,14 +23,14 @@ pub(crate) struct Way {
 }
 
 /// Filled contours, with lines and marks on them. Where a value is not finite it is grey.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Contours<'a> {
     pub(crate) words: Words<'a>,
-    pub(crate) grid: &'a Grid,
+    pub(crate) grid: Grid,
     /// What the values are.
     pub(crate) what: &'a str,
-    pub(crate) ways: &'a [Way],
-    pub(crate) marks: &'a [Mark],
+    pub(crate) ways: Vec<Way>,
+    pub(crate) marks: Vec<Mark>,
     /// Radius of the disc about the origin beyond which nothing is drawn.
     pub(crate) clip: Option<f64>,
 }
@@ -36,14 +38,10 @@ pub(crate) struct Contours<'a> {
 /// Where the bar of colours is in the legend: its left end and top, and its width and height, in points.
 const BAR: [i32; 4] = [16, 44, 26, 250];
 
-/// Room for what is written at the axes, in points.
-const LEFT: i32 = 84;
-const BELOW: i32 = 58;
-
 const GREY: RGBColor = RGBColor(160, 160, 160);
 
 impl Figure for Contours<'_> {
-    fn draw<DB: DrawingBackend>(&self, area: &Area<'_, DB>, unit: i32) -> Result<(), String> {
+    fn draw<DB: Backend>(&self, area: &Area<DB>, unit: i32) -> Drawing {
         self.grid.check()?;
         let levels = levels(&self.grid.finite());
         let (plot, side) = places(area, self.words, unit)?;
@@ -58,34 +56,26 @@ impl Figure for Contours<'_> {
         };
         let (xs, ys) = (Grid::range(&self.grid.xs)?, Grid::range(&self.grid.ys)?);
         let (x, y) = ((xs.start, xs.end), (ys.start, ys.end));
-        let mut chart = ChartBuilder::on(&plot)
-            .margin(12 * unit)
-            .x_label_area_size(BELOW * unit)
-            .y_label_area_size(LEFT * unit)
-            .build_cartesian_2d(xs, ys)
-            .map_err(reason)?;
-        let ground = Rectangle::new(
-            [(x.0, y.0), (x.1, y.1)],
-            band_colour(0, levels.len()).filled(),
-        );
-        chart.draw_series([ground]).map_err(reason)?;
+        let mut chart = chart(&plot, xs, ys, unit)?;
+        let lowest = band_colour(0, levels.len()).filled();
+        chart.draw_series([Rectangle::new([(x.0, y.0), (x.1, y.1)], lowest)])?;
         let line = BLACK.mix(0.35).stroke_width(unit as u32);
         for (number, level) in levels.iter().enumerate() {
             let fill = band_colour(number + 1, levels.len()).filled();
-            let areas = above(self.grid, *level)?;
-            let filled = areas.iter().map(|a| Polygon::new(a.outline(), fill));
-            chart.draw_series(filled).map_err(reason)?;
-            let rings = areas.iter().flat_map(|area| &area.rings);
+            let areas = above(&self.grid, *level)?;
+            let filled = areas.iter().map(|a| Polygon::new(outline(a), fill));
+            chart.draw_series(filled)?;
+            let rings = areas.iter().flatten();
             let stretches = rings.flat_map(|ring| off_the_edge(ring, x, y));
             let lines = stretches.map(|points| PathElement::new(points, line));
-            chart.draw_series(lines).map_err(reason)?;
+            chart.draw_series(lines)?;
         }
         let odd = self.grid.odd_cells();
         let cells = odd.iter().map(|cell| Rectangle::new(*cell, GREY.filled()));
-        chart.draw_series(cells).map_err(reason)?;
+        chart.draw_series(cells)?;
         if let Some(radius) = self.clip {
             let outside = Polygon::new(outside(radius, x, y), WHITE.filled());
-            chart.draw_series([outside]).map_err(reason)?;
+            chart.draw_series([outside])?;
         }
         chart
             .configure_mesh()
@@ -99,45 +89,43 @@ impl Figure for Contours<'_> {
             .y_label_formatter(&|y| short(*y))
             .axis_desc_style(font(TEXT, unit))
             .label_style(font(TEXT - 1, unit))
-            .draw()
-            .map_err(reason)?;
-        for way in self.ways {
+            .draw()?;
+        for way in &self.ways {
             let style = colour(way.colour).stroke_width(3 * unit as u32);
             let light = WHITE.mix(0.9).stroke_width(6 * unit as u32);
             for style in [light, style] {
                 let line = LineSeries::new(way.points.iter().copied(), style);
-                chart.draw_series(line).map_err(reason)?;
+                chart.draw_series(line)?;
             }
             if way.dots {
                 let dots = way.points.iter();
                 let dots = dots.map(|at| Circle::new(*at, 5 * unit, style.color.filled()));
-                chart.draw_series(dots).map_err(reason)?;
+                chart.draw_series(dots)?;
             }
         }
-        for (number, at) in self.marks.iter().enumerate() {
-            let place = chart.backend_coord(&(at.x, at.y));
-            mark(&plot, within(&plot, place), number, unit).map_err(reason)?;
-        }
+        draw_marks(&plot, &chart, &self.marks, unit)?;
         let below = self.bar(&side, &levels, unit)?;
-        legend(&side, below, &self.entries(!odd.is_empty()), unit)
+        let ways = self.ways.iter().map(|way| {
+            let colour = colour(way.colour);
+            let symbol = if way.dots {
+                Symbol::Dots(colour)
+            } else {
+                Symbol::Line(colour)
+            };
+            (symbol, way.label.clone())
+        });
+        let grey = (!odd.is_empty()).then(|| (Symbol::Patch(GREY), "not finite".to_owned()));
+        let entries = of_marks(&self.marks).chain(ways).chain(grey);
+        legend(&side, below, entries, unit)
     }
 }
 
 impl Contours<'_> {
     /// The colours and their levels, and where there is room below them.
-    fn bar<DB: DrawingBackend>(
-        &self,
-        side: &Area<'_, DB>,
-        levels: &[f64],
-        unit: i32,
-    ) -> Result<i32, String> {
+    fn bar<DB: Backend>(&self, side: &Area<DB>, levels: &[f64], unit: i32) -> Drawing<i32> {
         let [left, top, width, height] = BAR;
-        let title = Text::new(
-            self.what.to_owned(),
-            (left * unit, 12 * unit),
-            font(TEXT, unit),
-        );
-        side.draw(&title).map_err(reason)?;
+        let at = (left * unit, 12 * unit);
+        side.draw(&Text::new(self.what, at, font(TEXT, unit)))?;
         let bands = levels.len() as i32 + 1;
         // From the bottom up.
         let edge = |band: i32| top + height - height * band / bands;
@@ -147,54 +135,31 @@ impl Contours<'_> {
                 ((left + width) * unit, edge(band) * unit),
             ];
             let fill = band_colour(band as usize, levels.len()).filled();
-            side.draw(&Rectangle::new(corners, fill)).map_err(reason)?;
+            side.draw(&Rectangle::new(corners, fill))?;
         }
         // Not more numbers than there is room for.
         let every = (bands * (TEXT + 2)) / height + 1;
         for (band, level) in (1..).zip(levels).filter(|(band, _)| band % every == 0) {
             let at = ((left + width + 8) * unit, (edge(band) - TEXT / 2) * unit);
             let text = Text::new(short(*level), at, font(TEXT - 2, unit));
-            side.draw(&text).map_err(reason)?;
+            side.draw(&text)?;
         }
         Ok(top + height + 22)
     }
-
-    fn entries(&self, odd: bool) -> Vec<(Symbol, String)> {
-        let marks = self.marks.iter().enumerate();
-        let marks = marks.map(|(number, mark)| (Symbol::Mark(number), mark.label.clone()));
-        let ways = self.ways.iter().map(|way| {
-            let symbol = match way.dots {
-                true => Symbol::Dots(colour(way.colour)),
-                false => Symbol::Line(colour(way.colour)),
-            };
-            (symbol, way.label.clone())
-        });
-        let grey = odd.then(|| (Symbol::Patch(GREY), "not finite".to_owned()));
-        marks.chain(ways).chain(grey).collect()
-    }
 }
 
-/// A connected area: its outer ring, and those of its holes.
-struct Above {
-    rings: Vec<Vec<(f64, f64)>>,
-}
+/// The outer ring of a connected area, and those of its holes.
+type Rings = Vec<Vec<(f64, f64)>>;
 
-impl Above {
-    /// One closed line around the area: the holes are joined to the outer ring by ways there and back.
-    fn outline(&self) -> Vec<(f64, f64)> {
-        let mut outline = Vec::new();
-        let mut start = None;
-        for ring in &self.rings {
-            outline.extend(ring);
-            start = start.or(ring.first().copied());
-            outline.extend(start);
-        }
-        outline
-    }
+/// One closed line around an area: the holes are joined to the outer ring by ways there and back.
+fn outline(rings: &[Vec<(f64, f64)>]) -> Vec<(f64, f64)> {
+    let start = rings.first().and_then(|ring| ring.first());
+    let closed = rings.iter().flat_map(|ring| ring.iter().chain(start));
+    closed.copied().collect()
 }
 
 /// Where the function is at least `level`.
-fn above(grid: &Grid, level: f64) -> Result<Vec<Above>, String> {
+fn above(grid: &Grid, level: f64) -> Drawing<Vec<Rings>> {
     // What is not finite is drawn over; until then it is no edge.
     let values: Vec<f64> = grid
         .values
@@ -202,7 +167,7 @@ fn above(grid: &Grid, level: f64) -> Result<Vec<Above>, String> {
         .map(|v| if v.is_finite() { *v } else { level })
         .collect();
     let builder = ContourBuilder::new(grid.xs.len(), grid.ys.len(), true);
-    let contours = builder.contours(&values, &[level]).map_err(reason)?;
+    let contours = builder.contours(&values, &[level])?;
     // A value is taken to be in the middle of a cell.
     let place = |axis: &[f64], at: f64| {
         let at = (at - 0.5).clamp(0.0, (axis.len() - 1) as f64);
@@ -215,13 +180,10 @@ fn above(grid: &Grid, level: f64) -> Result<Vec<Above>, String> {
         let rings = std::iter::once(polygon.exterior()).chain(polygon.interiors());
         let rings = rings.map(|line| {
             let points = line.0.iter();
-            points
-                .map(|at| (place(&grid.xs, at.x), place(&grid.ys, at.y)))
-                .collect()
+            let places = points.map(|at| (place(&grid.xs, at.x), place(&grid.ys, at.y)));
+            places.collect()
         });
-        Above {
-            rings: rings.collect(),
-        }
+        rings.collect()
     });
     Ok(areas.collect())
 }
@@ -292,16 +254,8 @@ mod tests {
     use super::*;
 
     fn grid(n: usize, f: impl Fn(f64, f64) -> f64) -> Grid {
-        let axis: Vec<f64> = (0..n)
-            .map(|i| -1.0 + 2.0 * i as f64 / (n - 1) as f64)
-            .collect();
-        let row = |&y: &f64| axis.iter().map(move |&x| (x, y)).collect::<Vec<_>>();
-        let values = axis.iter().flat_map(row).map(|(x, y)| f(x, y)).collect();
-        Grid {
-            xs: axis.clone(),
-            ys: axis,
-            values,
-        }
+        let axis = (0..n).map(|i| -1.0 + 2.0 * i as f64 / (n - 1) as f64);
+        Grid::square(axis.collect(), f)
     }
 
     /// Twice the signed area, by the shoelace formula: bridges there and back cancel.
@@ -317,20 +271,17 @@ mod tests {
         for radius in [0.3, 0.5, 0.8] {
             let areas = above(&bowl, radius).unwrap();
             assert_eq!(areas.len(), 1);
-            assert_eq!(areas[0].rings.len(), 2);
+            assert_eq!(areas[0].len(), 2);
             let expected = 4.0 - PI * radius * radius;
-            let found = area(&areas[0].outline());
+            let found = area(&outline(&areas[0]));
             assert!(
                 (found - expected).abs() < 0.02 * expected,
                 "{found} {expected}"
             );
         }
         let hill = grid(81, |x, y| -x.hypot(y));
-        let found: f64 = above(&hill, -0.5)
-            .unwrap()
-            .iter()
-            .map(|a| area(&a.outline()))
-            .sum();
+        let areas = above(&hill, -0.5).unwrap();
+        let found: f64 = areas.iter().map(|a| area(&outline(a))).sum();
         assert!((found - PI * 0.25).abs() < 0.02, "{found}");
     }
 
@@ -339,18 +290,13 @@ mod tests {
         image::load_from_memory(&bytes).unwrap().into_rgb8()
     }
 
-    fn contours<'a>(grid: &'a Grid, clip: Option<f64>) -> Contours<'a> {
+    fn contours(grid: &Grid, clip: Option<f64>) -> Contours<'static> {
         Contours {
-            words: Words {
-                title: "a bowl",
-                subtitle: "",
-                x: "x",
-                y: "y",
-            },
-            grid,
+            words: Words::ANY,
+            grid: grid.clone(),
             what: "value",
-            ways: &[],
-            marks: &[],
+            ways: Vec::new(),
+            marks: Vec::new(),
             clip,
         }
     }

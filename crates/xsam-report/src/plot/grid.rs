@@ -13,6 +13,17 @@ pub(crate) struct Grid {
 }
 
 impl Grid {
+    /// The values of a function where the coordinates of an axis meet each other.
+    pub(crate) fn square(axis: Vec<f64>, f: impl Fn(f64, f64) -> f64) -> Self {
+        let f = &f;
+        let row = |&y: &f64| axis.iter().map(move |&x| f(x, y));
+        Self {
+            values: axis.iter().flat_map(row).collect(),
+            xs: axis.clone(),
+            ys: axis,
+        }
+    }
+
     /// The first and last coordinate of one of its axes, apart from each other.
     pub(super) fn range(coordinates: &[f64]) -> Result<Range<f64>, String> {
         let from = coordinates.first().copied().unwrap_or(0.0);

@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use plotters::prelude::*;
 
-use super::canvas::{Area, Figure, Symbol, TEXT, font, legend, mark, places, reason};
-use super::{Mark, Words, axis, colour};
+use super::canvas::{
+    Area, Backend, Drawing, Figure, Symbol, TEXT, chart, draw_marks, font, legend, of_marks, places,
+};
+use super::{Mark, Words, axis, bounds, colour};
 use xsam_lab::numbers::short;
 use xsam_lab::statistics::mean;
 
@@ -32,12 +34,8 @@ impl Point {
     /// The mean and the range of several values; nothing of nothing.
     pub(crate) fn over(x: f64, values: &[f64]) -> Option<Self> {
         let mean = mean(values.iter().copied())?;
-        Some(Self {
-            x,
-            mean,
-            low: values.iter().copied().fold(f64::INFINITY, f64::min),
-            high: values.iter().copied().fold(f64::NEG_INFINITY, f64::max),
-        })
+        let [low, high] = bounds(values.iter().copied());
+        Some(Self { x, mean, low, high })
     }
 }
 
@@ -51,26 +49,21 @@ pub(crate) struct Line {
 }
 
 /// Curves; where a value is not finite there is a gap.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Lines<'a> {
     pub(crate) words: Words<'a>,
-    pub(crate) lines: &'a [Line],
-    pub(crate) marks: &'a [Mark],
+    pub(crate) lines: Vec<Line>,
+    pub(crate) marks: Vec<Mark>,
     /// Whether values are drawn by their logarithms. What is not above zero is left out then.
     pub(crate) logarithmic: bool,
 }
 
 impl Figure for Lines<'_> {
-    fn draw<DB: DrawingBackend>(&self, area: &Area<'_, DB>, unit: i32) -> Result<(), String> {
+    fn draw<DB: Backend>(&self, area: &Area<DB>, unit: i32) -> Drawing {
         let (plot, side) = places(area, self.words, unit)?;
         let (x, y) = self.ranges()?;
         let names = |value: &f64| short(self.back(*value));
-        let mut chart = ChartBuilder::on(&plot)
-            .margin(12 * unit)
-            .x_label_area_size(58 * unit)
-            .y_label_area_size(84 * unit)
-            .build_cartesian_2d(x, y)
-            .map_err(reason)?;
+        let mut chart = chart(&plot, x, y, unit)?;
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
@@ -84,55 +77,38 @@ impl Figure for Lines<'_> {
             .y_label_formatter(&names)
             .axis_desc_style(font(TEXT, unit))
             .label_style(font(TEXT - 1, unit))
-            .draw()
-            .map_err(reason)?;
-        for line in self.lines {
+            .draw()?;
+        for line in &self.lines {
             let band = colour(line.colour).mix(0.15);
             for stretch in self.stretches(line) {
-                let upper = stretch.iter().map(|p| (p.x, p.high));
-                let lower = stretch.iter().rev().map(|p| (p.x, p.low));
-                let outline: Vec<(f64, f64)> = upper.chain(lower).collect();
                 if stretch.iter().any(|p| p.high > p.low) {
-                    chart
-                        .draw_series([Polygon::new(outline, band)])
-                        .map_err(reason)?;
+                    let upper = stretch.iter().map(|p| (p.x, p.high));
+                    let lower = stretch.iter().rev().map(|p| (p.x, p.low));
+                    let outline: Vec<(f64, f64)> = upper.chain(lower).collect();
+                    chart.draw_series([Polygon::new(outline, band)])?;
                 }
             }
         }
-        for line in self.lines {
+        for line in &self.lines {
             let style = colour(line.colour).stroke_width(3 * unit as u32);
             for stretch in self.stretches(line) {
                 if let [alone] = stretch.as_slice() {
                     let dot = Circle::new((alone.x, alone.mean), 3 * unit, style.filled());
-                    chart.draw_series([dot]).map_err(reason)?;
+                    chart.draw_series([dot])?;
                 }
                 let points = stretch.iter().map(|p| (p.x, p.mean));
-                chart
-                    .draw_series(LineSeries::new(points, style))
-                    .map_err(reason)?;
+                chart.draw_series(LineSeries::new(points, style))?;
             }
         }
-        for (number, at) in self.marks.iter().enumerate() {
-            let y = self.forth(at.y);
-            if at.x.is_finite() && y.is_finite() {
-                let place = chart.backend_coord(&(at.x, y));
-                let place = within(&plot, place);
-                mark(&plot, place, number, unit).map_err(reason)?;
-            }
-        }
+        let drawn = self.marks.iter().map(|mark| Mark {
+            y: self.forth(mark.y),
+            ..mark.clone()
+        });
+        draw_marks(&plot, &chart, &drawn.collect::<Vec<_>>(), unit)?;
         let lines = self.lines.iter();
         let lines = lines.map(|line| (Symbol::Line(colour(line.colour)), line.label.clone()));
-        let marks = self.marks.iter().enumerate();
-        let marks = marks.map(|(number, mark)| (Symbol::Mark(number), mark.label.clone()));
-        let entries: Vec<(Symbol, String)> = lines.chain(marks).collect();
-        legend(&side, 20, &entries, unit)
+        legend(&side, 20, lines.chain(of_marks(&self.marks)), unit)
     }
-}
-
-/// A place on the whole canvas as one in an area of it.
-pub(super) fn within<DB: DrawingBackend>(area: &Area<'_, DB>, (x, y): (i32, i32)) -> (i32, i32) {
-    let (left, top) = area.get_base_pixel();
-    (x - left, y - top)
 }
 
 impl Lines<'_> {
@@ -184,10 +160,8 @@ impl Lines<'_> {
         if points.is_empty() {
             return Err("no value can be drawn".to_owned());
         }
-        let least = |of: fn(&Point) -> f64| points.iter().map(of).fold(f64::INFINITY, f64::min);
-        let most = |of: fn(&Point) -> f64| points.iter().map(of).fold(f64::NEG_INFINITY, f64::max);
-        let (from, to) = (least(|p| p.x), most(|p| p.x));
-        let (low, high) = (least(|p| p.low), most(|p| p.high));
+        let [from, to] = bounds(points.iter().map(|p| p.x));
+        let [low, high] = bounds(points.iter().flat_map(|p| [p.low, p.high]));
         Ok((axis(from, to, 0.0)?, axis(low, high, 0.05)?))
     }
 }

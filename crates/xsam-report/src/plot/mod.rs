@@ -18,7 +18,7 @@ use std::path::Path;
 
 use plotters::style::RGBColor;
 
-use canvas::Figure;
+use canvas::{Drawing, Figure};
 use xsam_lab::{Error, files};
 
 /// Colours that stay apart for most colour-blind readers (Okabe and Ito).
@@ -57,6 +57,13 @@ fn axis(low: f64, high: f64, share: f64) -> Result<Range<f64>, String> {
     }
 }
 
+/// The lowest and the highest of values.
+pub(crate) fn bounds(values: impl Iterator<Item = f64>) -> [f64; 2] {
+    values.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
+        [low.min(value), high.max(value)]
+    })
+}
+
 /// What a plot says in words.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Words<'a> {
@@ -84,73 +91,63 @@ pub struct Drawn {
     pub warnings: Vec<String>,
 }
 
-/// Why there is no plot.
-pub(crate) enum Failure {
-    /// Its values cannot be drawn, in a sentence.
-    Plot(String),
-    /// A file could not be written.
-    File(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::File(error)
-    }
-}
-
 impl Drawn {
-    /// Adds the files of a plot, or the reason why there are none.
+    /// Draws `NAME.svg`, or warns that it cannot be drawn.
     ///
     /// # Errors
     /// If a file could not be written.
-    pub(crate) fn add(
+    pub(crate) fn svg(
         &mut self,
-        drawn: Result<impl IntoIterator<Item = String>, Failure>,
+        directory: &Path,
+        name: &str,
+        figure: &impl Figure,
     ) -> Result<(), Error> {
+        let drawn = canvas::svg(figure).map(|svg| [svg.into_bytes()]);
+        self.write(directory, name, ["svg"], drawn)
+    }
+
+    /// The same of `NAME.svg` and `NAME.png`.
+    ///
+    /// # Errors
+    /// If a file could not be written.
+    pub(crate) fn both(
+        &mut self,
+        directory: &Path,
+        name: &str,
+        figure: &impl Figure,
+    ) -> Result<(), Error> {
+        let drawn =
+            canvas::svg(figure).and_then(|svg| Ok([svg.into_bytes(), canvas::png(figure)?]));
+        self.write(directory, name, ["svg", "png"], drawn)
+    }
+
+    fn write<const N: usize>(
+        &mut self,
+        directory: &Path,
+        name: &str,
+        endings: [&str; N],
+        drawn: Drawing<[Vec<u8>; N]>,
+    ) -> Result<(), Error> {
+        let files = endings.map(|ending| format!("{name}.{ending}"));
         match drawn {
-            Ok(files) => self.files.extend(files),
-            Err(Failure::Plot(sentence)) => self.warnings.push(sentence),
-            Err(Failure::File(error)) => return Err(error),
+            Ok(contents) => {
+                for (file, content) in files.iter().zip(contents) {
+                    files::write_bytes(&directory.join(file), &content)?;
+                }
+                self.files.extend(files);
+            }
+            Err(reason) => {
+                // Earlier ones there are of something else.
+                for file in &files {
+                    files::remove(&directory.join(file))?;
+                }
+                let path = directory.join(&files[0]);
+                let warning = format!("cannot draw {}: {reason}", path.display());
+                self.warnings.push(warning);
+            }
         }
         Ok(())
     }
-}
-
-/// Draws `NAME.svg`.
-pub(crate) fn svg(directory: &Path, name: &str, figure: &impl Figure) -> Result<String, Failure> {
-    let file = format!("{name}.svg");
-    let path = directory.join(&file);
-    let text = drawn(canvas::svg(figure), &path)?;
-    files::write(&path, &text)?;
-    Ok(file)
-}
-
-/// Draws `NAME.svg` and `NAME.png`, and returns their names.
-pub(crate) fn both(
-    directory: &Path,
-    name: &str,
-    figure: &impl Figure,
-) -> Result<[String; 2], Failure> {
-    let file = format!("{name}.png");
-    let path = directory.join(&file);
-    let svg = svg(directory, name, figure).inspect_err(|_| {
-        // The error is the one to tell.
-        let _ = files::remove(&path);
-    })?;
-    let bytes = drawn(canvas::png(figure), &path)?;
-    files::write_bytes(&path, &bytes)?;
-    Ok([svg, file])
-}
-
-/// What was drawn for a file. If that failed, an earlier plot there is of something else, and is removed.
-fn drawn<T>(drawn: Result<T, String>, path: &Path) -> Result<T, Failure> {
-    drawn.or_else(|reason| {
-        files::remove(path)?;
-        Err(Failure::Plot(format!(
-            "cannot draw {}: {reason}",
-            path.display()
-        )))
-    })
 }
 
 #[cfg(test)]
@@ -159,24 +156,32 @@ mod tests {
 
     use super::*;
 
-    fn lines(values: &[f64], logarithmic: bool) -> Result<String, String> {
+    impl Words<'_> {
+        pub(super) const ANY: Words<'static> = Words {
+            title: "t",
+            subtitle: "s",
+            x: "x",
+            y: "y",
+        };
+    }
+
+    fn figure(lines: Vec<Line>, logarithmic: bool) -> Lines<'static> {
+        Lines {
+            words: Words::ANY,
+            lines,
+            marks: Vec::new(),
+            logarithmic,
+        }
+    }
+
+    fn lines(values: &[f64], logarithmic: bool) -> Drawing<String> {
         let points = values.iter().enumerate();
         let line = Line {
             label: "<a> & \"b\"".to_owned(),
             colour: 0,
             points: points.map(|(i, y)| Point::at(i as f64, *y)).collect(),
         };
-        canvas::svg(&Lines {
-            words: Words {
-                title: "t",
-                subtitle: "s",
-                x: "x",
-                y: "y",
-            },
-            lines: &[line],
-            marks: &[],
-            logarithmic,
-        })
+        canvas::svg(&figure(vec![line], logarithmic))
     }
 
     #[test]
@@ -207,19 +212,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("density.png");
         files::write(&path, "earlier").unwrap();
-        let figure = Lines {
-            words: Words {
-                title: "t",
-                subtitle: "s",
-                x: "x",
-                y: "y",
-            },
-            lines: &[],
-            marks: &[],
-            logarithmic: false,
-        };
+        let empty = figure(Vec::new(), false);
         let mut drawn = Drawn::default();
-        drawn.add(both(folder.path(), "density", &figure)).unwrap();
+        drawn.both(folder.path(), "density", &empty).unwrap();
         assert!(drawn.files.is_empty() && !path.exists());
         let warning = &drawn.warnings[0];
         assert!(
@@ -233,10 +228,7 @@ mod tests {
             colour: 0,
             points: vec![Point::at(0.0, 0.0)],
         };
-        let figure = Lines {
-            lines: &[line],
-            ..figure
-        };
-        assert!(drawn.add(both(&gone, "density", &figure)).is_err());
+        let figure = figure(vec![line], false);
+        assert!(drawn.both(&gone, "density", &figure).is_err());
     }
 }

@@ -2,28 +2,27 @@
 
 use plotters::prelude::*;
 
-use super::canvas::{Area, Figure, TEXT, font, places, reason};
+use super::canvas::{Area, Backend, Drawing, Figure, TEXT, font, places};
 use super::grid::Grid;
 use super::levels::{colour, levels};
-use super::{Words, axis};
+use super::{Words, axis, bounds};
 use xsam_lab::numbers::short;
 
 /// The surface, seen from above and from the side. What is not finite is at the top.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Surface<'a> {
     pub(crate) words: Words<'a>,
-    pub(crate) grid: &'a Grid,
+    pub(crate) grid: Grid,
     /// What the values are.
     pub(crate) what: &'a str,
 }
 
 impl Figure for Surface<'_> {
-    fn draw<DB: DrawingBackend>(&self, area: &Area<'_, DB>, unit: i32) -> Result<(), String> {
-        let grid = self.grid;
+    fn draw<DB: Backend>(&self, area: &Area<DB>, unit: i32) -> Drawing {
+        let grid = &self.grid;
         grid.check()?;
         let finite = grid.finite();
-        let low = finite.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = finite.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let [low, high] = bounds(finite.iter().copied());
         let height = axis(low, high, 0.0)?;
         let levels = levels(&finite);
         let (x, z) = (Grid::range(&grid.xs)?, Grid::range(&grid.ys)?);
@@ -32,15 +31,13 @@ impl Figure for Surface<'_> {
         let axes = format!("to the right: {axes}; height: {}", self.what);
         let (_, pixels) = area.dim_in_pixel();
         let below = (20 * unit, pixels as i32 - 30 * unit);
-        area.draw(&Text::new(axes, below, font(TEXT - 1, unit)))
-            .map_err(reason)?;
+        area.draw(&Text::new(axes, below, font(TEXT - 1, unit)))?;
         places(area, self.words, unit)?;
         let (_, plot) = area.split_vertically(66 * unit);
         let (plot, _) = plot.split_vertically(pixels as i32 - 106 * unit);
         let mut chart = ChartBuilder::on(&plot)
             .margin(18 * unit)
-            .build_cartesian_3d(x, height, z)
-            .map_err(reason)?;
+            .build_cartesian_3d(x, height, z)?;
         chart.with_projection(|mut view| {
             view.pitch = 0.5;
             view.yaw = 0.6;
@@ -59,17 +56,13 @@ impl Figure for Surface<'_> {
             .y_formatter(&|y| short(*y))
             .z_formatter(&|z| short(*z))
             .label_style(font(TEXT - 1, unit))
-            .draw()
-            .map_err(reason)?;
+            .draw()?;
         let lifted = |x: f64, z: f64| {
             let at =
                 |axis: &[f64], value: f64| axis.partition_point(|v| *v < value).min(axis.len() - 1);
             let value = grid.values[at(&grid.ys, z) * grid.xs.len() + at(&grid.xs, x)];
-            if value.is_finite() {
-                value.min(high)
-            } else {
-                high
-            }
+            // Of what is not finite, the highest too.
+            if value.is_finite() { value } else { high }
         };
         let shade = |y: &f64| {
             let band = levels.partition_point(|level| level <= y);
@@ -77,7 +70,7 @@ impl Figure for Surface<'_> {
         };
         let (xs, zs) = (grid.xs.iter().copied(), grid.ys.iter().copied());
         let surface = SurfaceSeries::xoz(xs, zs, lifted).style_func(&shade);
-        chart.draw_series(surface).map_err(reason)?;
+        chart.draw_series(surface)?;
         Ok(())
     }
 }
@@ -96,21 +89,9 @@ mod tests {
             |_, _| 3.0,
             |x: f64, _| if x > 0.0 { f64::NAN } else { 1e30 * x },
         ] {
-            let axis: Vec<f64> = (-5..=5).map(f64::from).collect();
-            let row = |&y: &f64| axis.iter().map(move |&x| f(x, y)).collect::<Vec<_>>();
-            let grid = Grid {
-                values: axis.iter().flat_map(row).collect(),
-                xs: axis.clone(),
-                ys: axis,
-            };
             let figure = Surface {
-                words: Words {
-                    title: "t",
-                    subtitle: "s",
-                    x: "x",
-                    y: "y",
-                },
-                grid: &grid,
+                words: Words::ANY,
+                grid: Grid::square((-5..=5).map(f64::from).collect(), f),
                 what: "value",
             };
             let text = canvas::svg(&figure).unwrap();

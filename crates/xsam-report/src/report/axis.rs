@@ -13,7 +13,7 @@ pub(super) struct Tick {
     pub(super) label: String,
 }
 
-/// Values from `low` to `high` on the paper from `start` to `end`.
+/// Values from `low` to `high` on the paper from `start` to `end`, which may be the lower one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Axis {
     low: f64,
@@ -24,9 +24,9 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// An axis that ends at round values beyond all of these.
-    pub(super) fn around(low: f64, high: f64, start: f64, end: f64) -> Self {
-        let (low, high) = wide_enough(low, high);
+    /// An axis that ends at round values beyond the lowest and the highest of these.
+    pub(super) fn around(values: [f64; 2], [start, end]: [f64; 2]) -> Self {
+        let [low, high] = wide_enough(values);
         let step = nice((high - low) / 3.0);
         Self {
             low: (low / step + 1e-9).floor() * step,
@@ -37,9 +37,9 @@ impl Axis {
         }
     }
 
-    /// An axis from the first of these values to the last, with ticks at whole numbers only if `whole`.
-    pub(super) fn between(low: f64, high: f64, whole: bool, start: f64, end: f64) -> Self {
-        let (low, high) = wide_enough(low, high);
+    /// An axis from the lowest of these values to the highest, with ticks at whole numbers only if `whole`.
+    pub(super) fn between(values: [f64; 2], whole: bool, [start, end]: [f64; 2]) -> Self {
+        let [low, high] = wide_enough(values);
         let step = nice((high - low) / 3.0);
         Self {
             low,
@@ -86,15 +86,13 @@ pub(super) fn tenths(value: f64) -> f64 {
 }
 
 /// The range, or one around it if it is a point.
-fn wide_enough(low: f64, high: f64) -> (f64, f64) {
+fn wide_enough([low, high]: [f64; 2]) -> [f64; 2] {
     let least = 1e-9 * low.abs().max(high.abs()).max(1e-3);
-    match high - low > least {
-        true => (low, high),
-        false => {
-            let room = (0.1 * low.abs()).max(0.5);
-            (low - room, high + room)
-        }
-    }
+    let room = match high - low > least {
+        true => 0.0,
+        false => (0.1 * low.abs()).max(0.5),
+    };
+    [low - room, high + room]
 }
 
 #[cfg(test)]
@@ -107,13 +105,13 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_few() {
-        let axis = Axis::around(73.1, 97.4, 0.0, 100.0);
+        let axis = Axis::around([73.1, 97.4], [0.0, 100.0]);
         assert_eq!(labels(axis), ["70", "75", "80", "85", "90", "95", "100"]);
         assert_eq!((axis.at(70.0), axis.at(100.0)), (0.0, 100.0));
-        let axis = Axis::around(0.02, 2.1, 100.0, 0.0);
+        let axis = Axis::around([0.02, 2.1], [100.0, 0.0]);
         assert_eq!(labels(axis), ["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"]);
         assert_eq!(axis.at(2.5), 0.0);
-        let axis = Axis::between(1.0, 3.0, true, 0.0, 100.0);
+        let axis = Axis::between([1.0, 3.0], true, [0.0, 100.0]);
         assert_eq!(labels(axis), ["1", "2", "3"]);
     }
 
@@ -130,8 +128,8 @@ mod tests {
             (999.9, 1000.1),
         ] {
             for axis in [
-                Axis::around(low, high, 0.0, 400.0),
-                Axis::between(low, high, false, 0.0, 400.0),
+                Axis::around([low, high], [0.0, 400.0]),
+                Axis::between([low, high], false, [0.0, 400.0]),
             ] {
                 let ticks = axis.ticks();
                 assert!((2..=9).contains(&ticks.len()), "{low} {high}: {ticks:?}");

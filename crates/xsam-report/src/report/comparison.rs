@@ -1,71 +1,47 @@
 //! The page of a comparison.
 
-use super::curves::{Curves, Drawing, Palette};
-use super::outcome::{Judged, Outcome};
+use super::curves::{Curves, Palette};
+use super::outcome::{Judged, outcome};
 use super::page::{Block, Page, Section};
 use super::results::results;
-use super::shared;
 use super::source::{ComparisonSource, MethodSource, RunSource};
 use super::table::{Head, Table, TableRow};
-use crate::curve;
-use crate::plot::Line;
-use xsam_lab::Metrics;
-use xsam_lab::columns::{Column, OverSeeds, columns};
+use super::{search, shared};
+use xsam_lab::columns::{OverSeeds, columns};
 use xsam_lab::numbers::{PAGE, capital, count};
 
 pub(super) fn page(source: &ComparisonSource, program: &str) -> Page {
-    let score = &Judged::by(&source.summary.scores);
-    let outcome = Outcome::new(source, score);
+    let (summary, runs) = (&source.summary, source.runs());
+    let score = &Judged::by(&summary.scores);
     let labels: Vec<&str> = source.methods.iter().map(MethodSource::label).collect();
-    let seeds: Vec<String> = source.summary.seeds.iter().map(u64::to_string).collect();
-    let runs: Vec<(String, &RunSource)> = source
-        .runs()
-        .map(|(method, run)| {
-            (
-                format!("{}, seed {}", method.label(), run.summary.seed),
-                run,
-            )
-        })
-        .collect();
-    let mut sections = vec![
-        results(source, score),
-        curves(source, score),
-        searches(source),
-    ];
-    sections.extend(shared::flatness(&runs));
-    sections.extend(shared::landscapes(&runs));
-    sections.push(runs_section(&runs, score));
-    sections.push(shared::again(
-        (program, "compare"),
-        &source.directory,
-        &source.summary.about,
-        &source.text,
-        None,
-    ));
+    let seeds: Vec<String> = summary.seeds.iter().map(u64::to_string).collect();
+    let seed = if seeds.len() == 1 { "seed" } else { "seeds" };
+    let [flatness, landscapes] = shared::measured(&runs);
+    let about = &summary.about;
+    let command = (program, "compare");
     Page {
-        title: format!("{}: {}", source.summary.about.learned, labels.join(", ")),
-        subtitle: format!(
-            "{}, {} {}",
-            source.summary.about.words,
-            if seeds.len() == 1 { "seed" } else { "seeds" },
-            seeds.join(", ")
-        ),
-        headline: outcome.headline,
-        lead: outcome.lead,
-        remark: outcome.remark,
+        title: format!("{}: {}", about.learned, labels.join(", ")),
+        subtitle: format!("{}, {seed} {}", about.words, seeds.join(", ")),
         notices: notices(source, &runs),
-        figures: outcome.figures,
-        sections,
+        sections: vec![
+            results(source, score),
+            curves(source, score),
+            searches(source),
+            flatness,
+            landscapes,
+            runs_section(&runs, score),
+            shared::again(command, &source.directory, about, &source.text, None),
+        ],
+        ..outcome(source, score)
     }
 }
 
 fn notices(source: &ComparisonSource, runs: &[(String, &RunSource)]) -> Vec<String> {
-    let mut notices = Vec::new();
-    for (name, run) in runs {
-        if let Some(error) = &run.summary.error {
-            notices.push(format!("{name} failed: {error}"));
-        }
-    }
+    let failed = runs.iter().filter_map(|(name, run)| {
+        let error = run.summary.error.as_ref()?;
+        Some(format!("{name} failed: {error}"))
+    });
+    let mut notices: Vec<String> = failed.collect();
     let (all, finished) = source.progress();
     if finished < all {
         notices.push(format!(
@@ -106,44 +82,31 @@ fn curves(source: &ComparisonSource, score: &Judged) -> Section {
     let others = others.map(|column| (column.chart_of_one(&columns), column));
     let first = format!("{} after each epoch", capital(score.title()));
     let all = [(first, &score.column)].into_iter().chain(others);
-    let drawings = all.filter_map(|(title, column)| over_epochs(source, &title, column));
-    Section {
-        title: "How they got there".to_owned(),
-        note: "Lines are means over the finished runs of a method, bands reach from the lowest of them to the highest."
-            .to_owned(),
-        blocks: vec![Block::Curves(drawings.collect())],
-    }
-}
-
-/// A curve for each method, if there is any.
-fn over_epochs(source: &ComparisonSource, title: &str, column: &Column) -> Option<Drawing> {
-    let line = |(number, method): (usize, &MethodSource)| {
-        let runs: Vec<&[Metrics]> = method.finished().map(|run| &*run.epochs).collect();
-        Line {
-            label: method.label().to_owned(),
-            colour: number,
-            points: curve::over_epochs(&runs, column, |epoch| Some(epoch as f64)),
+    let drawings = all.filter_map(|(title, column)| {
+        let methods = source.methods.iter().enumerate();
+        let lines = methods.map(|(m, method)| method.curve(m, column, |epoch| Some(epoch as f64)));
+        Curves {
+            title: &title,
+            x: "epoch",
+            y: &column.axis(),
+            lines: lines.collect(),
+            palette: Palette::Methods,
         }
-    };
-    Curves {
-        title,
-        x: "epoch",
-        y: &column.axis(),
-        lines: source.methods.iter().enumerate().map(line).collect(),
-        palette: Palette::Methods,
-        mark_highest: false,
-    }
-    .drawing()
+        .drawing()
+    });
+    Section::new(
+        "How they got there",
+        "Lines are means over the finished runs of a method, bands reach from the lowest of them to the highest.",
+        vec![Block::Curves(drawings.collect())],
+    )
 }
 
 /// The searches of the first run of each method that has searched.
 fn searches(source: &ComparisonSource) -> Section {
-    let drawing = |method: &MethodSource| {
+    shared::searches(source.methods.iter().filter_map(|method| {
         let run = method.finished().find(|run| !run.searches.is_empty())?;
-        let title = format!("{}, seed {}", method.label(), run.summary.seed);
-        super::search::drawing(&title, &run.searches)
-    };
-    shared::searches(source.methods.iter().filter_map(drawing).collect())
+        search::drawing(&method.name_of(run), &run.searches)
+    }))
 }
 
 /// How a run stands, and whether there is something to know of it.
@@ -168,18 +131,15 @@ fn runs_section(runs: &[(String, &RunSource)], score: &Judged) -> Section {
         "state",
     ];
     let mut head = head.map(Head::plain);
-    head[1] = Head::plain(&score.column.axis());
+    head[1] = Head::plain(score.column.axis());
     let row = |(name, run): &(String, &RunSource)| {
         let summary = &run.summary;
         let last = |column: &str| summary.last.as_ref().and_then(|row| row.get(column));
         let best = summary.best.as_ref().and_then(|row| {
-            Some(format!(
-                "{} in epoch {}",
-                score.fixed(Some(score.of_epoch(row)?)),
-                row.epoch
-            ))
+            let value = score.fixed(Some(score.of_epoch(row)?));
+            Some(format!("{value} in epoch {}", row.epoch))
         });
-        TableRow::plain(
+        TableRow::new(
             name,
             [
                 score.fixed(score.of_run(run)),
@@ -192,12 +152,9 @@ fn runs_section(runs: &[(String, &RunSource)], score: &Judged) -> Section {
             ],
         )
     };
-    Section {
-        title: "The runs".to_owned(),
-        note: String::new(),
-        blocks: vec![Block::Table(Table {
-            head: head.into(),
-            rows: runs.iter().map(row).collect(),
-        })],
-    }
+    let table = Table {
+        head: head.into(),
+        rows: runs.iter().map(row).collect(),
+    };
+    Section::new("The runs", "", vec![Block::Table(table)])
 }

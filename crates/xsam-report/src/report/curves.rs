@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::axis::{Axis, Tick, tenths};
 use super::thin::{PIECES, spread_out, thinned};
-use crate::plot::{Line, Point};
+use crate::plot::{Line, Point, bounds};
 use xsam_lab::numbers::PAGE;
 
 /// Size of the drawing, and the room around the plot in it, in points.
@@ -27,7 +27,7 @@ pub(super) const COLOURS: usize = 7;
 pub(super) enum Palette {
     /// Those of the methods.
     Methods,
-    /// From early to late.
+    /// From early to late. Only the highest point of each curve has a dot.
     Sequence,
 }
 
@@ -40,8 +40,6 @@ pub(super) struct Curves<'a> {
     pub(super) y: &'a str,
     pub(super) lines: Vec<Line>,
     pub(super) palette: Palette,
-    /// Whether the dots are at the highest points alone.
-    pub(super) mark_highest: bool,
 }
 
 /// The drawing, in points.
@@ -86,18 +84,21 @@ struct Hit {
 
 impl Curves<'_> {
     /// The drawing; none if there is no finite value.
-    pub(super) fn drawing(&self) -> Option<Drawing> {
-        let lines: Vec<Line> = self.lines.iter().filter_map(finite).collect();
-        let points = || lines.iter().flat_map(|line| &line.points);
-        let least = |of: fn(&Point) -> f64| points().map(of).fold(f64::INFINITY, f64::min);
-        let most = |of: fn(&Point) -> f64| points().map(of).fold(f64::NEG_INFINITY, f64::max);
+    pub(super) fn drawing(mut self) -> Option<Drawing> {
+        let finite = |p: &Point| [p.x, p.mean, p.low, p.high].iter().all(|v| v.is_finite());
+        self.lines
+            .iter_mut()
+            .for_each(|line| line.points.retain(finite));
+        self.lines.retain(|line| !line.points.is_empty());
+        let points = || self.lines.iter().flat_map(|line| &line.points);
         points().next()?;
 
         let (width, height) = SIZE;
         let (right, bottom) = (width - RIGHT, height - BOTTOM);
         let whole = points().all(|point| point.x.fract() == 0.0);
-        let x = Axis::between(least(|p| p.x), most(|p| p.x), whole, LEFT, right);
-        let y = Axis::around(least(|p| p.low), most(|p| p.high), bottom, TOP);
+        let x = Axis::between(bounds(points().map(|p| p.x)), whole, [LEFT, right]);
+        let y = bounds(points().flat_map(|p| [p.low, p.high]));
+        let y = Axis::around(y, [bottom, TOP]);
         Some(Drawing {
             title: self.title.to_owned(),
             x: self.x.to_owned(),
@@ -110,15 +111,16 @@ impl Curves<'_> {
             bottom,
             x_ticks: x.ticks(),
             y_ticks: y.ticks(),
-            strokes: lines
+            strokes: self
+                .lines
                 .iter()
-                .map(|line| self.stroke(line, &x, &y, lines.len()))
+                .map(|line| self.stroke(line, &x, &y))
                 .collect(),
-            hits: self.hits(&lines, &x, y.digits() + 1),
+            hits: self.hits(&x, y.digits() + 1),
         })
     }
 
-    fn stroke(&self, line: &Line, x: &Axis, y: &Axis, lines: usize) -> Stroke {
+    fn stroke(&self, line: &Line, x: &Axis, y: &Axis) -> Stroke {
         let place = |at: f64, value: f64| format!("{} {}", x.at(at), y.at(value));
         let through = |places: Vec<String>| format!("M{}", places.join("L"));
         let points = &thinned(&line.points);
@@ -131,14 +133,14 @@ impl Curves<'_> {
             // Of equals the first, as in a search.
             a.mean.total_cmp(&b.mean).then(b.x.total_cmp(&a.x))
         });
-        let dots: Vec<&Point> = match (self.mark_highest, points.len() <= FEW) {
-            (true, _) => highest.into_iter().collect(),
-            (false, true) => points.iter().collect(),
-            (false, false) => Vec::new(),
+        let dots: Vec<&Point> = match self.palette {
+            Palette::Sequence => highest.into_iter().collect(),
+            Palette::Methods if points.len() <= FEW => points.iter().collect(),
+            Palette::Methods => Vec::new(),
         };
         Stroke {
             label: line.label.clone(),
-            colour: self.palette.class(line.colour, lines),
+            colour: self.palette.class(line.colour, self.lines.len()),
             dashed: self.palette == Palette::Methods && line.colour >= COLOURS,
             band,
             path: through(points.iter().map(|p| place(p.x, p.mean)).collect()),
@@ -148,13 +150,13 @@ impl Curves<'_> {
 
     /// For each x that has a value, or for as many as can be pointed at, a strip that reaches half the way to its
     /// neighbours.
-    fn hits(&self, lines: &[Line], axis: &Axis, digits: usize) -> Vec<Hit> {
-        let points = lines.iter().flat_map(|line| &line.points);
+    fn hits(&self, axis: &Axis, digits: usize) -> Vec<Hit> {
+        let points = self.lines.iter().flat_map(|line| &line.points);
         let mut places: Vec<f64> = points.map(|point| point.x).collect();
         places.sort_by(f64::total_cmp);
         places.dedup();
         let places = spread_out(&places, PIECES);
-        let found: Vec<HashMap<u64, &Point>> = lines.iter().map(by_place).collect();
+        let found: Vec<HashMap<u64, &Point>> = self.lines.iter().map(by_place).collect();
         let between = |a: f64, b: f64| f64::midpoint(axis.at(a), axis.at(b));
         let strip = |(i, &x): (usize, &f64)| {
             let from = i.checked_sub(1).map(|before| between(places[before], x));
@@ -162,7 +164,7 @@ impl Curves<'_> {
             let from = from.unwrap_or(LEFT);
             let to = to.unwrap_or(SIZE.0 - RIGHT);
             let mut text = format!("{} {x}", self.x);
-            for (line, found) in lines.iter().zip(&found) {
+            for (line, found) in self.lines.iter().zip(&found) {
                 if let Some(point) = found.get(&place(x)) {
                     let value = |value: f64| PAGE.fixed(value, digits);
                     text.push_str(&format!("\n{}: {}", line.label, value(point.mean)));
@@ -208,16 +210,6 @@ fn place(x: f64) -> u64 {
     (x + 0.0).to_bits()
 }
 
-/// The finite points of a line, if it has any.
-fn finite(line: &Line) -> Option<Line> {
-    let ok = |p: &&Point| [p.x, p.mean, p.low, p.high].iter().all(|v| v.is_finite());
-    let points: Vec<Point> = line.points.iter().filter(ok).copied().collect();
-    (!points.is_empty()).then(|| Line {
-        points,
-        ..line.clone()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -239,7 +231,6 @@ mod tests {
             y: "loss",
             lines,
             palette: Palette::Methods,
-            mark_highest: false,
         }
     }
 
@@ -294,7 +285,7 @@ mod tests {
     #[test]
     fn of_equally_high_points_the_first_is_marked() {
         let mut search = curves(vec![line(0, &[(0.0, 1.0), (1.0, 3.0), (2.0, 3.0)])]);
-        search.mark_highest = true;
+        search.palette = Palette::Sequence;
         let drawing = search.drawing().unwrap();
         let middle = f64::midpoint(LEFT, SIZE.0 - RIGHT);
         assert_eq!(drawing.strokes[0].dots, [(middle, TOP)]);

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::file::if_there;
-use super::pictures::Picture;
+use super::pictures::{Picture, of_runs};
 use super::table::{Cell, Head, Table, TableRow};
 use xsam_lab::{Error, layout};
 
@@ -66,20 +66,13 @@ pub(super) fn read(run: &Path) -> Result<Option<Measured>, Error> {
     let mut found: Option<Measured> = if_there(&run.join(layout::FLATNESS))?;
     if let Some(measured) = &mut found {
         // Plots of an earlier measurement may be there still.
-        for (is_measured, name, title) in [
-            (
-                measured.directions.is_some(),
-                DIRECTIONS,
-                "loss in the directions of the methods",
-            ),
-            (
-                measured.density.is_some(),
-                DENSITY,
-                "density of the eigenvalues",
-            ),
+        let directions = "loss in the directions of the methods";
+        for (of, name, title) in [
+            (&measured.directions, DIRECTIONS, directions),
+            (&measured.density, DENSITY, "density of the eigenvalues"),
         ] {
             let path = run.join(format!("{name}.svg"));
-            if is_measured && path.exists() {
+            if of.is_some() && path.exists() {
                 measured.pictures.push(Picture::read(&path, title)?);
             }
         }
@@ -89,11 +82,8 @@ pub(super) fn read(run: &Path) -> Result<Option<Measured>, Error> {
 
 /// The plots of the runs.
 pub(super) fn pictures(runs: &[(String, &Measured)]) -> Vec<Picture> {
-    let of_run = |(name, measured): &(String, &Measured)| -> Vec<Picture> {
-        let pictures = measured.pictures.iter();
-        pictures.map(|picture| picture.of(name)).collect()
-    };
-    runs.iter().flat_map(of_run).collect()
+    let runs = runs.iter();
+    of_runs(runs.map(|(name, measured)| (name, &*measured.pictures)))
 }
 
 /// Over which loss the runs were measured: in one phrase if it is the same of all.
@@ -107,14 +97,14 @@ pub(super) fn measured_over(runs: &[(String, &Measured)]) -> String {
         )
     };
     let phrases: Vec<String> = runs.iter().map(|(_, measured)| phrase(measured)).collect();
-    match phrases.split_first() {
-        Some((first, others)) if others.iter().all(|other| other == first) => first.clone(),
-        _ => {
-            let named = runs.iter().zip(&phrases);
-            let named = named.map(|((name, _), phrase)| format!("{name}: {phrase}"));
-            named.collect::<Vec<_>>().join("; ")
-        }
+    if let [first, others @ ..] = &*phrases
+        && others.iter().all(|other| other == first)
+    {
+        return first.clone();
     }
+    let named = runs.iter().zip(&phrases);
+    let named = named.map(|((name, _), phrase)| format!("{name}: {phrase}"));
+    named.collect::<Vec<_>>().join("; ")
 }
 
 /// A row for each run. Whether an eigenvalue has not converged, or a value has an error, is told beside it.
@@ -133,10 +123,7 @@ pub(super) fn table(runs: &[(String, &Measured)]) -> Table {
     let row = |(name, measured): &(String, &Measured)| {
         let pairs = &measured.eigenvalues.pairs;
         let rises = measured.sharpness.as_ref();
-        let number = |value: Option<f64>| Cell {
-            text: PAGE.significant(value, 3),
-            ..Cell::default()
-        };
+        let number = |value: Option<f64>| Cell::from(PAGE.significant(value, 3));
         TableRow::new(
             name,
             [
@@ -159,20 +146,18 @@ pub(super) fn table(runs: &[(String, &Measured)]) -> Table {
 
 fn eigenvalue(pair: Option<&Eigenvalue>) -> Cell {
     let open = pair.is_some_and(|pair| !pair.converged);
-    Cell {
-        text: PAGE.significant(pair.map(|pair| pair.value), 3),
-        note: if open { "not converged" } else { "" }.to_owned(),
-        strong: false,
-    }
+    Cell::noted(
+        PAGE.significant(pair.map(|pair| pair.value), 3),
+        if open { "not converged" } else { "" },
+    )
 }
 
 fn estimate(of: Option<&Estimate>) -> Cell {
     let error = of.and_then(|of| of.standard_error);
-    Cell {
-        text: PAGE.significant(of.map(|of| of.value), 3),
-        note: error.map_or_else(String::new, |e| format!("± {}", PAGE.significant(e, 2))),
-        strong: false,
-    }
+    Cell::noted(
+        PAGE.significant(of.map(|of| of.value), 3),
+        error.map_or_else(String::new, |e| format!("± {}", PAGE.significant(e, 2))),
+    )
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What came out of a comparison: which method is best, by how much, and whether chance explains it.
 
-use super::page::Figure;
+use super::page::{Figure, Page};
 use super::source::{ComparisonSource, MethodSource, RunSource};
 use xsam_lab::columns::Column;
 use xsam_lab::numbers::{PAGE, count, p_value};
@@ -121,221 +121,142 @@ impl Difference {
         })
     }
 
-    fn p(self) -> Option<f64> {
-        self.test.map(|test| test.p)
-    }
-
     /// The p value and over how many seeds, in brackets.
     fn evidence(self) -> String {
         let seeds = count(self.seeds, "seed", "seeds");
-        match self.p() {
-            Some(p) => format!("({}, {seeds})", p_value(p)),
+        match self.test {
+            Some(test) => format!("({}, {seeds})", p_value(test.p)),
             None => format!("({seeds})"),
         }
     }
 
-    fn may_be_chance(self) -> bool {
-        self.p().is_none_or(|p| p >= SIGNIFICANT)
-    }
-}
-
-/// What the page begins with.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) headline: String,
-    /// How far ahead it is of the next one.
-    pub(super) lead: String,
-    /// What p means.
-    pub(super) remark: String,
-    pub(super) figures: Vec<Figure>,
-}
-
-/// A method that has a score.
-#[derive(Clone, Copy)]
-struct Ranked<'a> {
-    method: &'a MethodSource,
-    spread: Spread,
-    runs: usize,
-}
-
-impl Outcome {
-    pub(super) fn new(source: &ComparisonSource, score: &Judged) -> Self {
-        let ranked = source.methods.iter().filter_map(|method| {
-            Some(Ranked {
-                method,
-                spread: score.of_method(source, method)?,
-                runs: method.summary.runs,
-            })
-        });
-        let mut ranking: Vec<Ranked<'_>> = ranked.collect();
-        // Stable: of equals the one that is first in the table.
-        ranking.sort_by(|a, b| score.better.order(a.spread.mean, b.spread.mean));
-        let Some((best, others)) = ranking.split_first() else {
-            return Self {
-                headline: format!("No run has a {} yet.", score.title()),
-                lead: String::new(),
-                remark: String::new(),
-                figures: Vec::new(),
-            };
-        };
-        let first = source.methods.first();
-        let base = first.filter(|first| first.label() != best.method.label());
-        let compared = match base {
-            // Against the first method, or if that is best against the next one.
-            Some(first) => Some((first, Difference::new(first, best.method, score))),
-            None => others.first().map(|next| {
-                (
-                    next.method,
-                    Difference::new(next.method, best.method, score),
-                )
-            }),
-        };
-        let mut outcome = Self {
-            headline: headline(*best, base.is_some(), compared, score),
-            lead: String::new(),
-            remark: String::new(),
-            figures: vec![Figure {
-                name: format!("best by {}", score.title()),
-                value: best.method.label().to_owned(),
-                note: format!(
-                    "{} {}",
-                    score.spread(Some(best.spread), best.runs),
-                    score.column.unit
-                )
-                .trim_end()
-                .to_owned(),
-            }],
-        };
-        outcome.explain(*best, others, compared, score);
-        outcome.cost(source, best.method);
-        outcome
-    }
-
-    /// What is to be known of the difference.
-    fn explain(
-        &mut self,
-        best: Ranked<'_>,
-        others: &[Ranked<'_>],
-        compared: Option<(&MethodSource, Option<Difference>)>,
-        score: &Judged,
-    ) {
-        let Some((base, Some(difference))) = compared else {
-            return;
-        };
-        self.figures.push(Figure {
-            name: format!("against {}", base.label()),
-            value: PAGE.signed(difference.mean, score.column.digits),
-            note: format!(
-                "{}, mean over {}",
-                match score.points() {
-                    "" => score.column.score.as_deref().unwrap_or_default(),
-                    points => points,
-                },
-                count(difference.seeds, "seed", "seeds")
-            ),
-        });
-        let told = match (difference.test, difference.seeds) {
-            (Some(test), _) => {
-                self.figures.push(Figure {
-                    name: "paired t-test".to_owned(),
-                    value: p_value(test.p),
-                    note: format!(
-                        "t = {}, {}",
-                        PAGE.fixed(test.t, 2),
-                        count(
-                            difference.seeds - 1,
-                            "degree of freedom",
-                            "degrees of freedom"
-                        ),
-                    ),
-                });
-                "p is the probability of a difference at least so large if both methods were equally good".to_owned()
-            }
-            (None, 1) => "From one seed nothing is known of chance: no p value".to_owned(),
-            (None, _) => "The difference is the same from every seed: no p value".to_owned(),
-        };
-        let chosen = match (difference.test, others.len()) {
-            (Some(_), 2..) => {
-                "; that the best of several was chosen after the fact is not accounted for"
-            }
+    /// The end of a headline: how far it is ahead of `base`, which may be the next one, and whether that may be chance.
+    fn told(self, base: &MethodSource, score: &Judged, is_next: bool) -> String {
+        let by = score.difference(self.mean);
+        let more = if self.mean < 0.0 { "less" } else { "more" };
+        let next = if is_next { ", the next" } else { "" };
+        let chance = match self.test {
+            Some(test) if test.p >= SIGNIFICANT => " That may be chance.",
             _ => "",
         };
-        self.remark = format!("{told}{chosen}.");
-        let next = others
-            .first()
-            .filter(|next| next.method.label() != base.label());
-        if let Some(next) = next
-            && let Some(behind) = Difference::new(next.method, best.method, score)
-        {
-            self.lead = format!(
-                "Next is {} with {}, {} behind {}.",
-                next.method.label(),
-                score.told(next.spread.mean),
-                score.difference(behind.mean),
-                behind.evidence(),
-            );
-        }
-    }
-
-    /// What the best method costs in relation to the first.
-    fn cost(&mut self, source: &ComparisonSource, best: &MethodSource) {
-        let Some(first) = source.methods.first() else {
-            return;
-        };
-        if let Some((seconds, of_first)) = best
-            .summary
-            .seconds_per_epoch
-            .zip(first.summary.seconds_per_epoch)
-        {
-            let (value, note) = match first.label() == best.label() {
-                true => (PAGE.duration(seconds), "median of its epochs".to_owned()),
-                false => (
-                    format!("× {}", PAGE.fixed(seconds / of_first, 2)),
-                    format!(
-                        "{} against {}",
-                        PAGE.duration(seconds),
-                        PAGE.duration(of_first)
-                    ),
-                ),
-            };
-            self.figures.push(Figure {
-                name: "time of an epoch".to_owned(),
-                value,
-                note,
-            });
-        }
+        let (base, evidence) = (base.label(), self.evidence());
+        format!("{by} {more} than {base}{next} {evidence}.{chance}")
     }
 }
 
-fn headline(
-    best: Ranked<'_>,
-    beats_first: bool,
-    compared: Option<(&MethodSource, Option<Difference>)>,
-    score: &Judged,
-) -> String {
-    let label = best.method.label();
-    let reached = format!("{} {}", score.told(best.spread.mean), score.title());
-    let Some((base, Some(difference))) = compared else {
-        let seeds = count(best.runs, "seed", "seeds");
-        return format!("{label} reached {reached} ({seeds}).");
+/// A method that has a score, and what it is.
+type Ranked<'a> = (&'a MethodSource, Spread);
+
+/// The beginning of the page: headline, lead, remark and key figures.
+pub(super) fn outcome(source: &ComparisonSource, score: &Judged) -> Page {
+    let ranked = source
+        .methods
+        .iter()
+        .filter_map(|method| Some((method, score.of_method(source, method)?)));
+    let mut ranking: Vec<Ranked<'_>> = ranked.collect();
+    // Stable: of equals the one that is first in the table.
+    ranking.sort_by(|(_, a), (_, b)| score.better.order(a.mean, b.mean));
+    let Some((&(best, spread), others)) = ranking.split_first() else {
+        return Page {
+            headline: format!("No run has a {} yet.", score.title()),
+            ..Page::default()
+        };
     };
-    let base = base.label();
-    let (by, evidence) = (score.difference(difference.mean), difference.evidence());
-    let more = if difference.mean < 0.0 {
-        "less"
+    let value = score.spread(Some(spread), best.summary.runs);
+    let mut page = Page {
+        figures: vec![Figure::new(
+            format!("best by {}", score.title()),
+            best.label(),
+            format!("{value} {}", score.column.unit).trim_end(),
+        )],
+        ..Page::default()
+    };
+    // Against the first method, or if that is best against the next one.
+    let first = source.methods.first();
+    let first = first.filter(|first| first.label() != best.label());
+    let base = first.or(others.first().map(|(next, _)| *next));
+    let difference = base.and_then(|base| Some((base, Difference::new(base, best, score)?)));
+    let reached = format!("{} {}", score.told(spread.mean), score.title());
+    let label = best.label();
+    if let Some((base, difference)) = difference {
+        let ahead = difference.told(base, score, first.is_none());
+        page.headline = match first {
+            Some(_) => format!("{label} is best with {reached}, {ahead}"),
+            None => format!("No method is better than {label} with {reached}, {ahead}"),
+        };
+        explain(&mut page, difference, (best, base), others, score);
     } else {
-        "more"
-    };
-    let chance = match difference.may_be_chance() && difference.test.is_some() {
-        true => " That may be chance.",
-        false => "",
-    };
-    match beats_first {
-        true => {
-            format!("{label} is best with {reached}, {by} {more} than {base} {evidence}.{chance}")
-        }
-        false => format!(
-            "No method is better than {label} with {reached}, {by} {more} than {base}, the next {evidence}.{chance}"
-        ),
+        let seeds = count(best.summary.runs, "seed", "seeds");
+        page.headline = format!("{label} reached {reached} ({seeds}).");
     }
+    page.figures.extend(cost(source, best));
+    page
+}
+
+/// What is to be known of the difference of the best method from another one.
+fn explain(
+    page: &mut Page,
+    difference: Difference,
+    (best, base): (&MethodSource, &MethodSource),
+    others: &[Ranked<'_>],
+    score: &Judged,
+) {
+    let unit = match score.points() {
+        "" => score.column.score.as_deref().unwrap_or_default(),
+        points => points,
+    };
+    let seeds = count(difference.seeds, "seed", "seeds");
+    page.figures.push(Figure::new(
+        format!("against {}", base.label()),
+        PAGE.signed(difference.mean, score.column.digits),
+        format!("{unit}, mean over {seeds}"),
+    ));
+    if let Some(test) = difference.test {
+        let freedom = difference.seeds - 1;
+        let freedom = count(freedom, "degree of freedom", "degrees of freedom");
+        let t = PAGE.fixed(test.t, 2);
+        let note = format!("t = {t}, {freedom}");
+        page.figures
+            .push(Figure::new("paired t-test", p_value(test.p), note));
+    }
+    page.remark = match (difference.test, difference.seeds, others.len()) {
+        (Some(_), _, 2..) => {
+            "p is the probability of a difference at least so large if both methods were equally good; that the best of \
+             several was chosen after the fact is not accounted for."
+        }
+        (Some(_), ..) => {
+            "p is the probability of a difference at least so large if both methods were equally good."
+        }
+        (None, 1, _) => "From one seed nothing is known of chance: no p value.",
+        (None, ..) => "The difference is the same from every seed: no p value.",
+    }
+    .to_owned();
+    if let Some(&(next, spread)) = others.first()
+        && next.label() != base.label()
+        && let Some(behind) = Difference::new(next, best, score)
+    {
+        page.lead = format!(
+            "Next is {} with {}, {} behind {}.",
+            next.label(),
+            score.told(spread.mean),
+            score.difference(behind.mean),
+            behind.evidence(),
+        );
+    }
+}
+
+/// What the best method costs in relation to the first.
+fn cost(source: &ComparisonSource, best: &MethodSource) -> Option<Figure> {
+    let first = source.methods.first()?;
+    let of_best = best.summary.seconds_per_epoch?;
+    let of_first = first.summary.seconds_per_epoch?;
+    let [told, told_of_first] = [of_best, of_first].map(|seconds| PAGE.duration(seconds));
+    let (value, note) = match first.label() == best.label() {
+        true => (told, "median of its epochs".to_owned()),
+        false => (
+            format!("× {}", PAGE.fixed(of_best / of_first, 2)),
+            format!("{told} against {told_of_first}"),
+        ),
+    };
+    Some(Figure::new("time of an epoch", value, note))
 }

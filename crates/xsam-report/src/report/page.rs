@@ -4,7 +4,7 @@ use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior, Value};
+use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use super::curves::Drawing;
@@ -13,20 +13,21 @@ use super::rows::RowsDrawing;
 use super::table::Table;
 use xsam_lab::{Error, TaskError};
 
-/// The templates by their names, of which the ending makes them escape what they are given.
-const TEMPLATES: [(&str, &str); 6] = [
+/// The templates by their names. Those that end in `.html` escape what they are given. There is one for each kind of
+/// block.
+const TEMPLATES: [(&str, &str); 8] = [
     ("page.html", include_str!("page.html")),
     ("curves.html", include_str!("curves.html")),
     ("rows.html", include_str!("rows.html")),
     ("table.html", include_str!("table.html")),
     ("pictures.html", include_str!("pictures.html")),
     ("code.html", include_str!("code.html")),
+    ("style.css", include_str!("style.css")),
+    ("script.js", include_str!("script.js")),
 ];
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
 
 /// All that the page says.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Page {
     /// What was done, in a few words.
     pub(super) title: String,
@@ -42,27 +43,59 @@ pub(super) struct Page {
     pub(super) notices: Vec<String>,
     /// Key figures.
     pub(super) figures: Vec<Figure>,
+    /// Those without content are left out.
     pub(super) sections: Vec<Section>,
 }
 
 /// A key figure.
 #[derive(Debug, Serialize)]
 pub(super) struct Figure {
-    pub(super) name: String,
-    pub(super) value: String,
-    pub(super) note: String,
+    name: String,
+    value: String,
+    note: String,
+}
+
+impl Figure {
+    pub(super) fn new(
+        name: impl Into<String>,
+        value: impl Into<String>,
+        note: impl Into<String>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            value: value.into(),
+            note: note.into(),
+        }
+    }
 }
 
 /// A part of the page with a heading.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(super) struct Section {
-    pub(super) title: String,
-    pub(super) note: String,
-    pub(super) blocks: Vec<Block>,
+    title: &'static str,
+    note: String,
+    blocks: Vec<Block>,
+}
+
+impl Section {
+    /// Of these blocks, as far as there is something in them.
+    pub(super) fn new(
+        title: &'static str,
+        note: impl Into<String>,
+        mut blocks: Vec<Block>,
+    ) -> Self {
+        blocks.retain(|block| !block.is_empty());
+        Self {
+            title,
+            note: note.into(),
+            blocks,
+        }
+    }
 }
 
 /// What a section is made of.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", content = "content", rename_all = "lowercase")]
 pub(super) enum Block {
     Curves(Vec<Drawing>),
     Rows(Vec<RowsDrawing>),
@@ -74,10 +107,9 @@ pub(super) enum Block {
 /// Text as it is in a file or on a command line.
 #[derive(Debug, Serialize)]
 pub(super) struct Code {
-    pub(super) title: String,
+    /// What it is called if it is only shown on request.
+    pub(super) folded: Option<&'static str>,
     pub(super) text: String,
-    /// Whether it is only shown on request.
-    pub(super) folded: bool,
 }
 
 impl Block {
@@ -90,53 +122,10 @@ impl Block {
             Self::Code(code) => code.text.is_empty(),
         }
     }
-
-    fn html(&self, templates: &Environment<'_>) -> Result<Value, minijinja::Error> {
-        let (name, block) = match self {
-            Self::Curves(drawings) => ("curves.html", Value::from(Serde(drawings))),
-            Self::Rows(drawings) => ("rows.html", Value::from(Serde(drawings))),
-            Self::Table(table) => ("table.html", Value::from(Serde(table))),
-            Self::Pictures(pictures) => ("pictures.html", Value::from(Serde(pictures))),
-            Self::Code(code) => ("code.html", Value::from(Serde(code))),
-        };
-        let html = templates
-            .get_template(name)?
-            .render(Serde(Content { block }))?;
-        Ok(Value::from_safe_string(html))
-    }
-}
-
-/// What the template of a block is given.
-#[derive(Serialize)]
-struct Content {
-    block: Value,
-}
-
-/// What the template of the page is given.
-#[derive(Serialize)]
-struct Printed<'a> {
-    title: &'a str,
-    subtitle: &'a str,
-    headline: &'a str,
-    lead: &'a str,
-    remark: &'a str,
-    notices: &'a [String],
-    figures: &'a [Figure],
-    sections: Vec<PrintedSection<'a>>,
-    version: &'a str,
-    style: Value,
-    script: Value,
-}
-
-#[derive(Serialize)]
-struct PrintedSection<'a> {
-    title: &'a str,
-    note: &'a str,
-    blocks: Vec<Value>,
 }
 
 impl Page {
-    /// The page as HTML, which is well-formed XML too. Sections without content are left out.
+    /// The page as HTML, which is well-formed XML too.
     ///
     /// # Errors
     /// If a template fails, which is told as being of `file`.
@@ -153,35 +142,10 @@ impl Page {
         let mut syntax = SyntaxConfig::builder();
         syntax.trim_blocks(true).lstrip_blocks(true);
         templates.set_syntax(syntax.build()?);
+        templates.add_global("version", env!("CARGO_PKG_VERSION"));
         for (name, template) in TEMPLATES {
             templates.add_template(name, template)?;
         }
-        let mut sections = Vec::new();
-        for section in &self.sections {
-            let blocks = section.blocks.iter().filter(|block| !block.is_empty());
-            let blocks: Vec<Value> = blocks
-                .map(|block| block.html(&templates))
-                .collect::<Result<_, _>>()?;
-            if !blocks.is_empty() {
-                sections.push(PrintedSection {
-                    title: &section.title,
-                    note: &section.note,
-                    blocks,
-                });
-            }
-        }
-        templates.get_template("page.html")?.render(Serde(Printed {
-            title: &self.title,
-            subtitle: &self.subtitle,
-            headline: &self.headline,
-            lead: &self.lead,
-            remark: &self.remark,
-            notices: &self.notices,
-            figures: &self.figures,
-            sections,
-            version: env!("CARGO_PKG_VERSION"),
-            style: Value::from_safe_string(STYLE.to_owned()),
-            script: Value::from_safe_string(SCRIPT.to_owned()),
-        }))
+        templates.get_template("page.html")?.render(Serde(self))
     }
 }

@@ -9,7 +9,7 @@ use super::file::if_there;
 use xsam_lab::{Error, files, layout};
 
 /// A picture.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Picture {
     pub(super) title: String,
     /// The picture itself as an address. As an image it can neither run a script nor load anything.
@@ -24,14 +24,17 @@ impl Picture {
             address: address(&files::read(path)?),
         })
     }
+}
 
-    /// The same as that of the run of this name.
-    pub(super) fn of(&self, run: &str) -> Self {
-        Self {
-            title: format!("{run}: {}", self.title),
-            ..self.clone()
-        }
-    }
+/// All pictures of runs, with the names of the runs.
+pub(super) fn of_runs<'a>(runs: impl Iterator<Item = (&'a String, &'a [Picture])>) -> Vec<Picture> {
+    let named = |(run, pictures): (&'a String, &'a [Picture])| {
+        pictures.iter().map(move |picture| Picture {
+            title: format!("{run}: {}", picture.title),
+            address: picture.address.clone(),
+        })
+    };
+    runs.flat_map(named).collect()
 }
 
 /// The landscapes of the run in `run`, by their names.
@@ -87,9 +90,9 @@ fn address(svg: &str) -> String {
         // Double quotes, frequent in SVG, come out shorter as single ones, which mean the same there.
         match byte {
             b'"' => address.push('\''),
-            b' ' | b'=' | b':' | b'/' | b',' | b'(' | b')' | b';' => address.push(byte as char),
-            b'-' | b'.' | b'_' | b'~' => address.push(byte as char),
-            _ if byte.is_ascii_alphanumeric() => address.push(byte as char),
+            _ if byte.is_ascii_alphanumeric() || b" =:/,();-._~".contains(&byte) => {
+                address.push(byte as char);
+            }
             _ => address.push_str(&format!("%{byte:02X}")),
         }
     }

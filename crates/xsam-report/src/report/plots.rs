@@ -6,9 +6,9 @@ use xsam_lab::columns::{Column, OverSeeds, columns};
 use xsam_lab::compare::passes;
 use xsam_lab::{Error, Metrics};
 
-use super::source::{ComparisonSource, MethodSource};
-use crate::curve::over_epochs;
-use crate::plot::{self, Drawn, Line, Lines, Words};
+use super::source::ComparisonSource;
+use crate::plot::{Drawn, Line, Lines, Words};
+use xsam_lab::statistics::mean;
 
 /// Draws the columns of a comparison that have a plot of their own, into its directory: mean over the finished runs of each
 /// method, and range.
@@ -26,50 +26,37 @@ pub fn draw_comparison(directory: &Path) -> Result<Drawn, Error> {
     plotted.sort_by_key(|column| column.score.is_none());
     let mut drawn = Drawn::default();
     for column in plotted {
-        let curve = |(m, method)| curve(m, method, column, summary.equal_compute);
-        let lines: Vec<Line> = source
-            .methods
-            .iter()
-            .enumerate()
-            .filter_map(curve)
-            .collect();
+        let methods = source.methods.iter().enumerate();
+        let lines = methods.map(|(number, method)| match summary.equal_compute {
+            false => method.curve(number, column, |epoch| Some(epoch as f64)),
+            true => {
+                let runs = method.finished();
+                let passes: Vec<Vec<f64>> =
+                    runs.map(|run| passes_after_each(&run.epochs)).collect();
+                method.curve(number, column, |epoch| passes_until(&passes, epoch))
+            }
+        });
+        let lines: Vec<Line> = lines.filter(|line| !line.points.is_empty()).collect();
         if lines.is_empty() {
             continue;
         }
-        let words = Words {
-            title: &column.chart_of_one(&columns),
-            subtitle: &subtitle,
-            x: match summary.equal_compute {
-                false => "epoch",
-                true => "forward-backward passes",
-            },
-            y: &column.axis(),
-        };
         let figure = Lines {
-            words,
-            lines: &lines,
-            marks: &[],
+            words: Words {
+                title: &column.chart_of_one(&columns),
+                subtitle: &subtitle,
+                x: match summary.equal_compute {
+                    false => "epoch",
+                    true => "forward-backward passes",
+                },
+                y: &column.axis(),
+            },
+            lines,
+            marks: Vec::new(),
             logarithmic: false,
         };
-        let name = column.name.replace('_', "-");
-        drawn.add(plot::svg(directory, &name, &figure).map(|file| [file]))?;
+        drawn.svg(directory, &column.name.replace('_', "-"), &figure)?;
     }
     Ok(drawn)
-}
-
-/// The curve of a method, if it has the column: over epochs, or over passes.
-fn curve(m: usize, method: &MethodSource, column: &Column, over_passes: bool) -> Option<Line> {
-    let runs: Vec<&[Metrics]> = method.finished().map(|run| &*run.epochs).collect();
-    let passes: Vec<Vec<f64>> = runs.iter().map(|rows| passes_after_each(rows)).collect();
-    let points = over_epochs(&runs, column, |epoch| match over_passes {
-        false => Some(epoch as f64),
-        true => passes_until(&passes, epoch),
-    });
-    (!points.is_empty()).then(|| Line {
-        label: method.label().to_owned(),
-        colour: m,
-        points,
-    })
 }
 
 /// Passes of a run up to the end of each of its epochs.
@@ -87,8 +74,6 @@ fn passes_after_each(rows: &[Metrics]) -> Vec<f64> {
 
 /// Passes of a method's runs up to the end of an epoch: mean over the runs.
 fn passes_until(passes: &[Vec<f64>], epoch: usize) -> Option<f64> {
-    let until = passes
-        .iter()
-        .map(|run| run.get(epoch - 1).or(run.last()).copied().unwrap_or(0.0));
-    (!passes.is_empty()).then(|| until.sum::<f64>() / passes.len() as f64)
+    let until = |run: &Vec<f64>| run.get(epoch - 1).or(run.last()).copied();
+    mean(passes.iter().map(|run| until(run).unwrap_or(0.0)))
 }

@@ -29,27 +29,37 @@ pub(super) fn results(source: &ComparisonSource, score: &Judged) -> Section {
         }
     };
     let rows: Vec<Row> = source.methods.iter().enumerate().map(row).collect();
-    let title = format!(
-        "{} of each run{}",
-        capital(score.title()),
-        in_unit(&score.column.unit)
-    );
-    let scores = rows::dots(&title, &rows);
-    Section {
-        title: "Results".to_owned(),
-        note: "Mean ± standard deviation over the seeds. Dots are runs, the upright line is their mean, the bar a standard \
-               deviation to either side. Times are means too, and depend on what else the machine did."
-            .to_owned(),
-        blocks: vec![
-            Block::Rows(scores.into_iter().chain(costs(source)).collect()),
+    let title = capital(score.title());
+    let title = format!("{title} of each run{}", in_unit(&score.column.unit));
+    let scores = rows::dots(&title, &rows).into_iter();
+    Section::new(
+        "Results",
+        "Mean ± standard deviation over the seeds. Dots are runs, the upright line is their mean, the bar a standard \
+         deviation to either side. Times are means too, and depend on what else the machine did.",
+        vec![
+            Block::Rows(scores.chain(costs(source)).collect()),
             Block::Table(table(source, score)),
         ],
-    }
+    )
 }
 
 /// A bar for what a run of each method took: time, and memory where it is known.
 fn costs(source: &ComparisonSource) -> impl Iterator<Item = RowsDrawing> + use<> {
-    let row = |of: fn(&MethodSummary) -> Option<f64>, told: &dyn Fn(f64) -> String| {
+    type Cost = fn(&MethodSummary) -> Option<f64>;
+    type Told = fn(f64) -> String;
+    let costs: [(&str, Cost, Told); 2] = [
+        (
+            "Time of a run's steps, without evaluation",
+            |method| method.seconds,
+            |seconds| PAGE.duration(seconds),
+        ),
+        (
+            "Peak memory of the process, up to the end of a run",
+            |method| method.peak_mb,
+            |mb| format!("{} MB", PAGE.fixed(mb, 0)),
+        ),
+    ];
+    let drawn = costs.map(|(title, of, told)| {
         let row = |(number, method): (usize, &MethodSource)| {
             let mean = of(&method.summary);
             Row {
@@ -57,44 +67,25 @@ fn costs(source: &ComparisonSource) -> impl Iterator<Item = RowsDrawing> + use<>
                 value: mean.map_or_else(|| PAGE.missing.to_owned(), told),
                 colour: number,
                 runs: Vec::new(),
-                spread: mean.map(|mean| Spread {
-                    mean,
-                    deviation: 0.0,
-                }),
+                spread: Spread::of(mean.filter(|mean| mean.is_finite())),
             }
         };
-        source
-            .methods
-            .iter()
-            .enumerate()
-            .map(row)
-            .collect::<Vec<Row>>()
-    };
-    let time = row(|method| method.seconds, &|seconds| PAGE.duration(seconds));
-    let memory = row(|method| method.peak_mb, &|mb| {
-        format!("{} MB", PAGE.fixed(mb, 0))
+        let rows: Vec<Row> = source.methods.iter().enumerate().map(row).collect();
+        rows::bars(title, &rows)
     });
-    let time = rows::bars("Time of a run's steps, without evaluation", &time);
-    let memory = rows::bars(
-        "Peak memory of the process, up to the end of a run",
-        &memory,
-    );
-    time.into_iter().chain(memory)
+    drawn.into_iter().flatten()
 }
 
 /// By how much each method differs from the first one.
 fn differences(first: &MethodSource, methods: &[MethodSource], score: &Judged) -> TableRow {
     let cell = |method: &MethodSource| {
-        let other = method.label() != first.label();
-        let found = other
-            .then(|| Difference::new(first, method, score))
-            .flatten();
+        let other = Some(method).filter(|method| method.label() != first.label());
+        let found = other.and_then(|method| Difference::new(first, method, score));
         let test = found.and_then(|found| found.test);
-        Cell {
-            text: PAGE.signed(found.map(|found| found.mean), score.column.digits),
-            note: test.map_or_else(String::new, |test| p_value(test.p)),
-            strong: false,
-        }
+        Cell::noted(
+            PAGE.signed(found.map(|found| found.mean), score.column.digits),
+            test.map_or_else(String::new, |test| p_value(test.p)),
+        )
     };
     let name = format!("against {}, paired over seeds", first.label());
     TableRow::new(name, methods.iter().map(cell))
@@ -114,23 +105,18 @@ fn table(source: &ComparisonSource, score: &Judged) -> Table {
         text: method.label().to_owned(),
         colour: Some(Palette::Methods.class(number, methods.len())),
     });
-    let line = |name: &str, cell: &dyn Fn(&MethodSource) -> String| {
-        TableRow::plain(name, methods.iter().map(cell))
+    let line = |name: &str, cell: &dyn Fn(&MethodSummary) -> String| {
+        TableRow::new(name, methods.iter().map(|method| cell(&method.summary)))
     };
-    let mut rows = Vec::new();
-    rows.push(line("rho", &|method| {
-        let rho = method
-            .summary
-            .method
-            .as_ref()
-            .and_then(|method| method.rho());
+    let mut rows = vec![line("rho", &|method| {
+        let rho = method.method.as_ref().and_then(|method| method.rho());
         rho.map_or_else(|| PAGE.missing.to_owned(), |rho| rho.to_string())
-    }));
-    let (_, finished) = source.progress();
+    })];
+    let (all, finished) = source.progress();
     let seeds = source.summary.seeds.len();
-    if finished < methods.len() * seeds {
+    if finished < all {
         rows.push(line("finished runs", &|method| {
-            format!("{} of {seeds}", method.summary.runs)
+            format!("{} of {seeds}", method.runs)
         }));
     }
     let columns = &source.summary.columns;
@@ -155,30 +141,29 @@ fn table(source: &ComparisonSource, score: &Judged) -> Table {
     rows.extend(grouped(scores));
     let others = columns.iter().filter(|column| column.score.is_none());
     rows.extend(grouped(others.filter_map(row).collect()));
-    type Cost = fn(&MethodSummary) -> Option<f64>;
-    let passes: [(&str, Cost); 2] = [
-        ("forward-backward passes", |method| method.gradient_passes),
-        ("forward passes of searches", |method| method.search_passes),
+    type Cost = fn(&MethodSummary) -> String;
+    let costs: [(&str, Cost); 6] = [
+        ("forward-backward passes", |of| {
+            PAGE.fixed(of.gradient_passes, 0)
+        }),
+        ("forward passes of searches", |of| {
+            PAGE.fixed(of.search_passes, 0)
+        }),
+        ("time of an epoch", |of| PAGE.duration(of.seconds_per_epoch)),
+        ("times the first method's", |of| {
+            PAGE.fixed(of.time_ratio, 2)
+        }),
+        ("time of a run's steps", |of| PAGE.duration(of.seconds)),
+        ("peak memory in MB", |of| PAGE.fixed(of.peak_mb, 0)),
     ];
-    let passes = passes.map(|(name, of)| line(name, &|method| PAGE.fixed(of(&method.summary), 0)));
-    rows.extend(grouped(passes.into()));
-    rows.push(line("time of an epoch", &|method| {
-        PAGE.duration(method.summary.seconds_per_epoch)
-    }));
-    rows.push(line("times the first method's", &|method| {
-        PAGE.fixed(method.summary.time_ratio, 2)
-    }));
-    rows.push(line("time of a run's steps", &|method| {
-        PAGE.duration(method.summary.seconds)
-    }));
+    let mut costs: Vec<TableRow> = costs.map(|(name, cell)| line(name, &cell)).into();
     if methods
         .iter()
-        .any(|method| method.summary.peak_mb.is_some())
+        .all(|method| method.summary.peak_mb.is_none())
     {
-        rows.push(line("peak memory in MB", &|method| {
-            PAGE.fixed(method.summary.peak_mb, 0)
-        }));
+        costs.pop();
     }
+    rows.extend(grouped(costs));
     Table {
         head: [Head::default()].into_iter().chain(head).collect(),
         rows,
@@ -199,10 +184,8 @@ fn row(column: &Column, methods: &[MethodSource]) -> Option<TableRow> {
     let cell = |method: &MethodSource| {
         let spread = spread(method);
         let shown = |value: f64| PAGE.fixed(column.shown(value), column.digits);
-        let deviation = spread.filter(|_| method.summary.runs > 1);
-        let deviation = deviation
-            .map(|spread| spread.deviation)
-            .filter(|d| d.is_finite());
+        let deviation = spread.map(|spread| spread.deviation);
+        let deviation = deviation.filter(|d| d.is_finite() && method.summary.runs > 1);
         Cell {
             text: spread.map_or_else(|| PAGE.missing.to_owned(), |spread| shown(spread.mean)),
             note: deviation.map_or_else(String::new, |d| format!("± {}", shown(d))),

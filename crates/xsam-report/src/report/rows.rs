@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::axis::{Axis, Tick, tenths};
 use super::curves::COLOURS;
+use crate::plot::bounds;
 use xsam_lab::statistics::Spread;
 
 /// Width of the drawing and of the room to either side, in points.
@@ -25,7 +26,7 @@ pub(super) struct Row {
     pub(super) colour: usize,
     /// Its runs, each with what is told of it.
     pub(super) runs: Vec<(f64, String)>,
-    /// Their mean and deviation.
+    /// Their mean and deviation, if the mean is finite.
     pub(super) spread: Option<Spread>,
 }
 
@@ -60,67 +61,66 @@ struct DrawnRow {
 
 /// The runs of each method as dots on one axis, with mean and standard deviation. None without any value.
 pub(super) fn dots(title: &str, rows: &[Row]) -> Option<RowsDrawing> {
-    let reach = |row: &Row| {
-        let spread = spread(row)?;
-        let (mean, deviation) = (spread.mean, spread.deviation);
-        let values = row.runs.iter().map(|(value, _)| *value);
-        let low = values.clone().fold(mean - deviation, f64::min);
-        Some((low, values.fold(mean + deviation, f64::max)))
-    };
-    let reaches: Vec<(f64, f64)> = rows.iter().filter_map(reach).collect();
-    let low = reaches.iter().map(|r| r.0).reduce(f64::min)?;
-    let high = reaches.iter().map(|r| r.1).reduce(f64::max)?;
-    let axis = Axis::around(low, high, SIDE, WIDTH - SIDE);
+    let reach = rows.iter().flat_map(|row| {
+        let spread = row.spread.into_iter();
+        let ends = spread.flat_map(|s| [s.mean - s.deviation, s.mean + s.deviation]);
+        let runs = row.runs.iter().filter(|_| row.spread.is_some());
+        ends.chain(runs.map(|(value, _)| *value))
+    });
+    let [low, high] = bounds(reach);
+    if low > high {
+        return None;
+    }
+    let axis = Axis::around([low, high], [SIDE, WIDTH - SIDE]);
     let drawn = |(i, row): (usize, &Row)| {
-        let place = |value: f64| axis.at(value);
-        let spread = spread(row);
-        let edge = |sign: f64| spread.map(|s| place(s.mean + sign * s.deviation));
+        let runs = row.runs.iter();
+        let edge = |sign: f64| row.spread.map(|s| axis.at(s.mean + sign * s.deviation));
         DrawnRow {
-            dots: row
-                .runs
-                .iter()
-                .map(|(v, t)| (place(*v), t.clone()))
-                .collect(),
-            mean: spread.map(|spread| place(spread.mean)),
+            dots: runs.map(|(v, told)| (axis.at(*v), told.clone())).collect(),
+            mean: row.spread.map(|spread| axis.at(spread.mean)),
             from: edge(-1.0).unwrap_or_default(),
             to: edge(1.0).unwrap_or_default(),
             ..DrawnRow::new(i, row)
         }
     };
-    let height = height(rows.len());
+    let drawing = RowsDrawing::new(title, rows.iter().enumerate().map(drawn).collect());
     Some(RowsDrawing {
-        title: title.to_owned(),
-        width: WIDTH,
-        height: height + FOOT,
-        left: SIDE,
-        right: WIDTH - SIDE,
-        axis: Some(height),
+        axis: Some(drawing.height),
         ticks: axis.ticks(),
-        rows: rows.iter().enumerate().map(drawn).collect(),
+        height: drawing.height + FOOT,
+        ..drawing
     })
 }
 
 /// A bar for the mean of each method, from zero. None without any value above it.
 pub(super) fn bars(title: &str, rows: &[Row]) -> Option<RowsDrawing> {
-    let means = rows.iter().filter_map(|row| Some(spread(row)?.mean));
+    let means = rows.iter().filter_map(|row| Some(row.spread?.mean));
     let most = means.reduce(f64::max).filter(|most| *most > 0.0)?;
     let drawn = |(i, row): (usize, &Row)| DrawnRow {
-        bar: spread(row).map(|spread| {
+        bar: row.spread.map(|spread| {
             let share = spread.mean.max(0.0) / most;
             tenths((WIDTH - 2.0 * SIDE) * share)
         }),
         ..DrawnRow::new(i, row)
     };
-    Some(RowsDrawing {
-        title: title.to_owned(),
-        width: WIDTH,
-        height: height(rows.len()),
-        left: SIDE,
-        right: WIDTH - SIDE,
-        axis: None,
-        ticks: Vec::new(),
-        rows: rows.iter().enumerate().map(drawn).collect(),
-    })
+    let drawn = rows.iter().enumerate().map(drawn);
+    Some(RowsDrawing::new(title, drawn.collect()))
+}
+
+impl RowsDrawing {
+    /// The drawing without an axis.
+    fn new(title: &str, rows: Vec<DrawnRow>) -> Self {
+        Self {
+            title: title.to_owned(),
+            width: WIDTH,
+            height: HEAD + rows.len() as f64 * ROW,
+            left: SIDE,
+            right: WIDTH - SIDE,
+            axis: None,
+            ticks: Vec::new(),
+            rows,
+        }
+    }
 }
 
 impl DrawnRow {
@@ -142,14 +142,6 @@ impl DrawnRow {
             bar: None,
         }
     }
-}
-
-fn spread(row: &Row) -> Option<Spread> {
-    row.spread.filter(|spread| spread.mean.is_finite())
-}
-
-fn height(rows: usize) -> f64 {
-    HEAD + rows as f64 * ROW
 }
 
 #[cfg(test)]

@@ -3,12 +3,11 @@
 use super::curves::{Curves, Drawing, Palette};
 use super::outcome::Judged;
 use super::page::{Block, Figure, Page, Section};
-use super::search;
-use super::shared;
 use super::source::RunSource;
 use super::table::{Head, Table, TableRow};
+use super::{search, shared};
 use crate::plot::{Line, Point};
-use xsam_lab::columns::Column;
+use xsam_lab::columns::{Column, columns};
 use xsam_lab::numbers::{PAGE, count, in_unit};
 use xsam_lab::{Metrics, Status};
 
@@ -19,146 +18,110 @@ pub(super) fn page(source: &RunSource, program: &str) -> Page {
     let rho = about.method.rho().map(|rho| format!(" with rho {rho}"));
     let method = format!("{}{}", about.method.name(), rho.unwrap_or_default());
     let named = [(format!("seed {}", summary.seed), source)];
-    let mut sections = vec![
-        Section {
-            title: "Results".to_owned(),
-            note: "Training values are means over the epoch, while the weights were trained."
-                .to_owned(),
-            blocks: vec![Block::Table(table(source, score))],
-        },
-        Section {
-            title: "How it got there".to_owned(),
-            note: String::new(),
-            blocks: vec![Block::Curves(curves(source, score))],
-        },
-        shared::searches(
-            search::drawing("Loss along the arc", &source.searches)
-                .into_iter()
-                .collect(),
-        ),
-    ];
-    sections.extend(shared::flatness(&named));
-    sections.extend(shared::landscapes(&named));
+    let [flatness, landscapes] = shared::measured(&named);
     let came_to = summary.spec.as_ref();
-    sections.push(shared::again(
-        (program, "train"),
-        &source.directory,
-        about,
-        &source.text,
-        came_to.and_then(|spec| toml::to_string(spec).ok()),
-    ));
-    let mut notices: Vec<String> = summary
-        .error
-        .iter()
-        .map(|error| format!("It failed: {error}"))
-        .collect();
-    notices.extend(source.warnings().map(str::to_owned));
-    notices.extend(source.notices.iter().cloned());
+    let came_to = came_to.and_then(|spec| toml::to_string(spec).ok());
+    let command = (program, "train");
+    let failed = summary.error.iter();
+    let failed = failed.map(|error| format!("It failed: {error}"));
+    let warnings = source.warnings().map(str::to_owned);
     Page {
         title: format!("{} on {}", about.method.name(), about.learned),
         subtitle: format!("{}, {method}, seed {}", about.words, summary.seed),
         headline: headline(source, score),
-        lead: String::new(),
-        remark: String::new(),
-        notices,
+        notices: failed
+            .chain(warnings)
+            .chain(source.notices.iter().cloned())
+            .collect(),
         figures: figures(source, score),
-        sections,
+        sections: vec![
+            Section::new(
+                "Results",
+                "Training values are means over the epoch, while the weights were trained.",
+                vec![Block::Table(table(source, score))],
+            ),
+            Section::new(
+                "How it got there",
+                "",
+                vec![Block::Curves(curves(source, score))],
+            ),
+            shared::searches(search::drawing("Loss along the arc", &source.searches)),
+            flatness,
+            landscapes,
+            shared::again(command, &source.directory, about, &source.text, came_to),
+        ],
+        ..Page::default()
     }
 }
 
 fn headline(source: &RunSource, score: &Judged) -> String {
     let summary = &source.summary;
-    let about = &summary.about;
-    let last = source.epochs.iter().rev();
-    let reached = last
-        .clone()
-        .find_map(|row| Some((row.epoch, score.of_epoch(row)?)));
-    let epochs = count(summary.epochs, "epoch", "epochs");
-    let of = format!(
-        "{} of {epochs}",
-        summary.epochs,
-        epochs = count(about.train.epochs, "epoch", "epochs")
-    );
-    let reached = match reached {
-        Some((epoch, value)) if epoch == summary.epochs => {
-            format!("{} {}", score.told(value), score.title())
-        }
-        Some((epoch, value)) => {
-            format!(
-                "{} {} after epoch {epoch}",
-                score.told(value),
-                score.title()
-            )
-        }
-        None => match last.clone().next() {
-            Some(row) => format!(
-                "a training loss of {}",
-                PAGE.fixed(row.get("train_loss"), 3)
-            ),
-            None => {
-                return format!(
-                    "{}: {} before the end of its first epoch.",
-                    about.method.name(),
-                    shared::state(summary.status)
-                );
-            }
-        },
+    let (name, state) = (summary.about.method.name(), shared::state(summary.status));
+    let Some(last) = source.epochs.last() else {
+        return format!("{name}: {state} before the end of its first epoch.");
     };
-    let name = about.method.name();
+    let rows = source.epochs.iter().rev();
+    let mut scored = rows.filter_map(|row| Some((row.epoch, score.of_epoch(row)?)));
+    let told = |value: f64| format!("{} {}", score.told(value), score.title());
+    let reached = match scored.next() {
+        Some((epoch, value)) if epoch == summary.epochs => told(value),
+        Some((epoch, value)) => format!("{} after epoch {epoch}", told(value)),
+        None => {
+            let loss = PAGE.fixed(last.get("train_loss"), 3);
+            format!("a training loss of {loss}")
+        }
+    };
+    let all = count(summary.about.train.epochs, "epoch", "epochs");
+    let done = summary.epochs;
     match summary.status {
-        Status::Finished => format!("{name} reached {reached} after {epochs}."),
-        Status::Failed => format!("{name} failed after {of}; it had reached {reached}."),
+        Status::Finished => {
+            let epochs = count(done, "epoch", "epochs");
+            format!("{name} reached {reached} after {epochs}.")
+        }
+        Status::Failed => format!("{name} failed after {done} of {all}; it had reached {reached}."),
         Status::Interrupted | Status::Running => {
-            let state = shared::state(summary.status);
-            format!("{name} is {state}: {of}, {reached} so far.")
+            format!("{name} is {state}: {done} of {all}, {reached} so far.")
         }
     }
 }
 
 fn figures(source: &RunSource, score: &Judged) -> Vec<Figure> {
     let summary = &source.summary;
-    let mut figures = Vec::new();
-    let mut add = |name: &str, value: Option<String>, note: String| {
-        figures.extend(value.map(|value| Figure {
-            name: name.to_owned(),
-            value,
-            note,
-        }));
-    };
-    let of = |row: Option<&Metrics>| {
-        row.and_then(|row| score.of_epoch(row))
-            .map(|value| score.told(value))
-    };
-    add(
-        score.title(),
-        of(summary.last.as_ref()),
-        "after the last epoch".to_owned(),
-    );
-    if let Some(best) = &summary.best {
-        let note = format!("epoch {}", best.epoch);
-        add("best on validation", of(Some(best)), note);
-    }
-    let loss = summary.last.as_ref().and_then(|row| row.get("train_loss"));
-    let loss = loss.map(|loss| PAGE.fixed(loss, 3));
-    add("training loss", loss, "last epoch".to_owned());
-    let total = format!("{} in all", PAGE.duration(source.seconds()));
-    add(
-        "time of an epoch",
-        summary
-            .seconds_per_epoch
-            .map(|seconds| PAGE.duration(seconds)),
-        total,
-    );
+    let (last, best) = (summary.last.as_ref(), summary.best.as_ref());
+    let of = |row: Option<&Metrics>| Some(score.told(score.of_epoch(row?)?));
+    let epoch = best.map(|best| format!("epoch {}", best.epoch));
+    let loss = last.and_then(|row| row.get("train_loss"));
     let peak = source.epochs.iter().filter_map(|row| row.get("peak_mb"));
     let peak = peak.reduce(f64::max);
-    let peak = peak.map(|mb| format!("{} MB", PAGE.fixed(mb, 0)));
-    add("peak memory", peak, String::new());
-    figures
+    let figures = [
+        (score.title(), of(last), "after the last epoch".to_owned()),
+        ("best on validation", of(best), epoch.unwrap_or_default()),
+        (
+            "training loss",
+            loss.map(|loss| PAGE.fixed(loss, 3)),
+            "last epoch".to_owned(),
+        ),
+        (
+            "time of an epoch",
+            summary
+                .seconds_per_epoch
+                .map(|seconds| PAGE.duration(seconds)),
+            format!("{} in all", PAGE.duration(source.seconds())),
+        ),
+        (
+            "peak memory",
+            peak.map(|mb| format!("{} MB", PAGE.fixed(mb, 0))),
+            String::new(),
+        ),
+    ];
+    let known = figures.into_iter();
+    let known = known.filter_map(|(name, value, note)| Some(Figure::new(name, value?, note)));
+    known.collect()
 }
 
 /// The columns of a run: first the score that it is judged by, then the others, then the rest.
 fn in_order(source: &RunSource, score: &Judged) -> Vec<Column> {
-    let mut columns = source.columns();
+    let mut columns = columns(&source.summary.scores);
     columns.sort_by_key(|column| match &column.score {
         Some(_) if column.score == score.column.score => 0,
         Some(_) => 1,
@@ -172,7 +135,7 @@ fn table(source: &RunSource, score: &Judged) -> Table {
     let summary = &source.summary;
     let head = |what: &str, row: Option<&Metrics>| {
         let epoch = row.map_or_else(|| PAGE.missing.to_owned(), |row| row.epoch.to_string());
-        Head::plain(&format!("{what}: epoch {epoch}"))
+        Head::plain(format!("{what}: epoch {epoch}"))
     };
     let (last, best) = (summary.last.as_ref(), summary.best.as_ref());
     let measured = |column: Column| {
@@ -181,7 +144,7 @@ fn table(source: &RunSource, score: &Judged) -> Table {
         any.then(|| {
             let shown = |value| PAGE.fixed(value, column.digits_of_one());
             let cells = values.map(|value| shown(value.map(|value| column.shown(value))));
-            TableRow::plain(column.heading(), cells)
+            TableRow::new(column.heading(), cells)
         })
     };
     Table {
@@ -227,7 +190,6 @@ fn curves(source: &RunSource, score: &Judged) -> Vec<Drawing> {
             y: &y,
             lines: columns.iter().enumerate().map(line).collect(),
             palette: Palette::Methods,
-            mark_highest: false,
         }
         .drawing()
     };

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::curves::{COLOURS, Curves, Drawing, Palette};
 use super::thin::spread_out;
-use crate::plot::{Line, Point};
+use crate::plot::{Line, Point, bounds};
 use xsam_lab::numbers::PAGE;
 use xsam_lab::{Error, SEARCH_COLUMNS, csv_file, layout};
 
@@ -50,29 +50,19 @@ fn candidate(fields: &[&str]) -> Option<(usize, usize, f64, f64)> {
     let [epoch, step, alpha, loss] = fields else {
         return None;
     };
-    let alpha: f64 = alpha.parse().ok()?;
-    let numbers = (
-        epoch.parse().ok()?,
-        step.parse().ok()?,
-        alpha,
-        loss.parse().ok()?,
-    );
-    alpha.is_finite().then_some(numbers)
+    let alpha = alpha.parse().ok().filter(|alpha: &f64| alpha.is_finite())?;
+    let [epoch, step] = [epoch, step].map(|number| number.parse().ok());
+    Some((epoch?, step?, alpha, loss.parse().ok()?))
 }
 
 /// The loss over alpha in a choice of epochs, by the first search of each, from the first epoch to the last. Each curve is
 /// drawn from its lowest loss to its highest: while a model learns, curves sink by far more than they are high.
 pub(super) fn drawing(title: &str, searches: &[Search]) -> Option<Drawing> {
-    let mut firsts: Vec<&Search> = Vec::new();
-    for search in searches {
-        if firsts.last().is_none_or(|last| last.epoch != search.epoch) {
-            firsts.push(search);
-        }
-    }
+    let epochs = searches.chunk_by(|a, b| a.epoch == b.epoch);
+    let firsts: Vec<&Search> = epochs.filter_map(|epoch| epoch.first()).collect();
     let line = |(number, search): (usize, &&Search)| {
         let losses = search.points.iter().map(|(_, loss)| *loss);
-        let losses = losses.filter(|loss| loss.is_finite());
-        let (low, high) = (losses.clone().reduce(f64::min)?, losses.reduce(f64::max)?);
+        let [low, high] = bounds(losses.filter(|loss| loss.is_finite()));
         let share = |loss: f64| match high > low {
             true => (loss - low) / (high - low),
             // A flat curve, and no place for what is not finite.
@@ -82,20 +72,19 @@ pub(super) fn drawing(title: &str, searches: &[Search]) -> Option<Drawing> {
         let mut points: Vec<Point> = points.map(|&(x, y)| Point::at(x, share(y))).collect();
         points.sort_by(|a, b| a.x.total_cmp(&b.x));
         let (low, high) = (PAGE.significant(low, 4), PAGE.significant(high, 4));
-        Some(Line {
+        Line {
             label: format!("epoch {}: loss {low} to {high}", search.epoch),
             colour: number,
             points,
-        })
+        }
     };
     let chosen = spread_out(&firsts, COLOURS);
     Curves {
         title,
         x: "alpha",
         y: "loss, from lowest (0) to highest (1)",
-        lines: chosen.iter().enumerate().filter_map(line).collect(),
+        lines: chosen.iter().enumerate().map(line).collect(),
         palette: Palette::Sequence,
-        mark_highest: true,
     }
     .drawing()
 }

@@ -1,58 +1,52 @@
 //! Sections that the page of a run and that of a comparison share.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::curves::Drawing;
 use super::flatness::{self, Measured};
 use super::page::{Block, Code, Section};
-use super::pictures::Picture;
+use super::pictures;
 use super::source::RunSource;
 use xsam_lab::spec::About;
 use xsam_lab::{Status, layout};
 
 /// The searched curves.
-pub(super) fn searches(drawings: Vec<Drawing>) -> Section {
-    Section {
-        title: "The search for alpha".to_owned(),
-        note: "The loss at distance rho_max along the arc, in the first search of some epochs. The dot is the highest \
-               point, away from which the method steps."
-            .to_owned(),
-        blocks: vec![Block::Curves(drawings)],
-    }
+pub(super) fn searches(drawings: impl IntoIterator<Item = Drawing>) -> Section {
+    Section::new(
+        "The search for alpha",
+        "The loss at distance rho_max along the arc, in the first search of some epochs. The dot is the highest point, \
+         away from which the method steps.",
+        vec![Block::Curves(drawings.into_iter().collect())],
+    )
 }
 
-/// What `xsam flatness` has measured, if it has.
-pub(super) fn flatness(runs: &[(String, &RunSource)]) -> Option<Section> {
-    let measured: Vec<(String, &Measured)> = runs
+/// What the commands `flatness` and `landscape` have left of the runs.
+pub(super) fn measured(runs: &[(String, &RunSource)]) -> [Section; 2] {
+    let measured = runs
         .iter()
-        .filter_map(|(name, run)| Some((name.clone(), run.measured.as_ref()?)))
-        .collect();
-    (!measured.is_empty()).then(|| Section {
-        title: "How flat the minima are".to_owned(),
-        note: format!(
-            "Eigenvalues and trace of the Hessian of the training loss, and by how much that loss rises within a distance \
-             of the weights: the smaller, the flatter. By the command flatness, over {}.",
-            flatness::measured_over(&measured),
+        .filter_map(|(name, run)| Some((name.clone(), run.measured.as_ref()?)));
+    let measured: Vec<(String, &Measured)> = measured.collect();
+    let over = format!(
+        "Eigenvalues and trace of the Hessian of the training loss, and by how much that loss rises within a distance of \
+         the weights: the smaller, the flatter. By the command flatness, over {}.",
+        flatness::measured_over(&measured),
+    );
+    let landscapes = runs.iter().map(|(name, run)| (name, &*run.landscapes));
+    [
+        Section::new(
+            "How flat the minima are",
+            over,
+            vec![
+                Block::Table(flatness::table(&measured)),
+                Block::Pictures(flatness::pictures(&measured)),
+            ],
         ),
-        blocks: vec![
-            Block::Table(flatness::table(&measured)),
-            Block::Pictures(flatness::pictures(&measured)),
-        ],
-    })
-}
-
-/// What `xsam landscape` has drawn, if it has.
-pub(super) fn landscapes(runs: &[(String, &RunSource)]) -> Option<Section> {
-    let of_run = |(name, run): &(String, &RunSource)| -> Vec<Picture> {
-        let pictures = run.landscapes.iter();
-        pictures.map(|picture| picture.of(name)).collect()
-    };
-    let pictures: Vec<Picture> = runs.iter().flat_map(of_run).collect();
-    (!pictures.is_empty()).then(|| Section {
-        title: "The loss around the weights".to_owned(),
-        note: "By the command landscape.".to_owned(),
-        blocks: vec![Block::Pictures(pictures)],
-    })
+        Section::new(
+            "The loss around the weights",
+            "By the command landscape.",
+            vec![Block::Pictures(pictures::of_runs(landscapes))],
+        ),
+    ]
 }
 
 /// How to do it again: command, versions and spec, and what that came to, of a run.
@@ -64,40 +58,23 @@ pub(super) fn again(
     came_to: Option<String>,
 ) -> Section {
     let train = &about.train;
-    let [file, out] = [directory.join(layout::SPEC), beside(directory)];
-    let code = |title: &str, text: &str, folded: bool| {
-        Block::Code(Code {
-            title: title.to_owned(),
-            text: text.trim_end().to_owned(),
-            folded,
-        })
+    let [file, out] = [directory.join(layout::SPEC), beside(directory)].map(|path| quoted(&path));
+    let code = |folded, text: &str| {
+        let text = text.trim_end().to_owned();
+        Block::Code(Code { folded, text })
     };
-    let came_to = came_to.map(|text| code("What it came to", &text, true));
-    let mut blocks = vec![
-        code(
-            "Command",
-            &format!(
-                "{program} {command} {} --out {}",
-                quoted(&file),
-                quoted(&out)
-            ),
-            false,
-        ),
-        code(layout::SPEC, text, true),
-    ];
-    blocks.extend(came_to);
-    Section {
-        title: "Do it again".to_owned(),
-        note: format!(
-            "xsam {} with Burn's back end for {}, {} kernels, {}. The same numbers come out on the same kind of processor \
-             with the same number of threads.",
-            env!("CARGO_PKG_VERSION"),
-            train.device,
-            train.kernels,
-            train.precision,
-        ),
-        blocks,
-    }
+    let command = format!("{program} {command} {file} --out {out}");
+    let mut blocks = vec![code(None, &command), code(Some(layout::SPEC), text)];
+    blocks.extend(came_to.map(|text| code(Some("What it came to"), &text)));
+    let with = format!(
+        "xsam {} with Burn's back end for {}, {} kernels, {}. The same numbers come out on the same kind of processor \
+         with the same number of threads.",
+        env!("CARGO_PKG_VERSION"),
+        train.device,
+        train.kernels,
+        train.precision,
+    );
+    Section::new("Do it again", with, blocks)
 }
 
 /// How a run stands.
@@ -111,7 +88,7 @@ pub(super) fn state(status: Status) -> &'static str {
 }
 
 /// `DIR-again`; `run-again` here if the path ends without a name.
-fn beside(directory: &Path) -> std::path::PathBuf {
+fn beside(directory: &Path) -> PathBuf {
     match directory.file_name() {
         Some(name) => directory.with_file_name(format!("{}-again", name.to_string_lossy())),
         None => "run-again".into(),

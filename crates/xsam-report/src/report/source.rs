@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use super::flatness::{self, Measured};
 use super::pictures::{self, Picture};
 use super::search::{self, Search};
-use xsam_lab::columns::{Column, columns};
+use crate::plot::{Line, Point};
+use xsam_lab::columns::Column;
 use xsam_lab::compare::{ComparisonSummary, MethodSummary};
 use xsam_lab::{Error, Metrics, RunSummary, Status, files, layout};
 
@@ -90,11 +91,6 @@ impl RunSource {
             .filter_map(|row| row.get("seconds"))
             .sum()
     }
-
-    /// Its columns.
-    pub(super) fn columns(&self) -> Vec<Column> {
-        columns(&self.summary.scores)
-    }
 }
 
 impl ComparisonSource {
@@ -126,14 +122,11 @@ impl ComparisonSource {
         };
         let runs: Vec<Vec<RunSource>> = summary.methods.iter().map(read).collect();
         // The runs are more up to date where a comparison was killed.
-        let finished = |runs: &'_ Vec<RunSource>| {
+        let finished = runs.iter().map(|runs| {
             let finished = runs.iter().filter(|run| run.is_finished());
-            finished.map(|run| run.summary.clone()).collect()
-        };
-        let finished: Vec<Vec<RunSummary>> = runs.iter().map(finished).collect();
-        let finished: Vec<Vec<&RunSummary>> =
-            finished.iter().map(|runs| runs.iter().collect()).collect();
-        summary.aggregate(&finished);
+            finished.map(|run| &run.summary).collect()
+        });
+        summary.aggregate(&finished.collect::<Vec<Vec<&RunSummary>>>());
         for (sentence, _) in summary.odd_means() {
             if !summary.warnings.contains(&sentence) {
                 summary.warnings.push(sentence);
@@ -159,17 +152,48 @@ impl ComparisonSource {
         )
     }
 
-    /// All runs that have begun, with their labels.
-    pub(super) fn runs<'a>(&'a self) -> impl Iterator<Item = (&'a MethodSource, &'a RunSource)> {
-        let with_label =
-            |method: &'a MethodSource| method.runs.iter().map(move |run| (method, run));
-        self.methods.iter().flat_map(with_label)
+    /// All runs that have begun, with their names.
+    pub(super) fn runs(&self) -> Vec<(String, &RunSource)> {
+        let runs = self.methods.iter().flat_map(|method| {
+            let runs = method.runs.iter();
+            runs.map(move |run| (method.name_of(run), run))
+        });
+        runs.collect()
     }
 }
 
 impl MethodSource {
     pub(super) fn label(&self) -> &str {
         &self.summary.label
+    }
+
+    /// The name of one of its runs.
+    pub(super) fn name_of(&self, run: &RunSource) -> String {
+        format!("{}, seed {}", self.label(), run.summary.seed)
+    }
+
+    /// Its curve of a column, in the colour of this number: mean over its finished runs, as it is shown, and range, at the
+    /// place `x` of each epoch, counted from 1. An epoch that no run has the value of is left out.
+    pub(super) fn curve(
+        &self,
+        colour: usize,
+        column: &Column,
+        x: impl Fn(usize) -> Option<f64>,
+    ) -> Line {
+        let runs = self.finished().map(|run| &run.epochs);
+        let longest = runs.clone().map(Vec::len).max().unwrap_or(0);
+        let point = |epoch: usize| {
+            let values = runs
+                .clone()
+                .filter_map(|rows| rows.get(epoch - 1)?.get(&column.name));
+            let values = values.map(|value| column.shown(value));
+            Point::over(x(epoch)?, &values.collect::<Vec<f64>>())
+        };
+        Line {
+            label: self.label().to_owned(),
+            colour,
+            points: (1..=longest).filter_map(point).collect(),
+        }
     }
 
     /// The finished runs: those that are compared.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// A table with a heading for each row.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Table {
     pub(super) head: Vec<Head>,
     pub(super) rows: Vec<TableRow>,
@@ -18,7 +18,7 @@ pub(super) struct Head {
 }
 
 /// A row: its heading, and a cell for each column.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct TableRow {
     pub(super) name: String,
     pub(super) cells: Vec<Cell>,
@@ -27,7 +27,7 @@ pub(super) struct TableRow {
 }
 
 /// A cell.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Serialize)]
 pub(super) struct Cell {
     pub(super) text: String,
     /// What is to be known of it, beside or below it.
@@ -37,29 +37,39 @@ pub(super) struct Cell {
 }
 
 impl Head {
-    pub(super) fn plain(text: &str) -> Self {
+    pub(super) fn plain(text: impl Into<String>) -> Self {
         Self {
-            text: text.to_owned(),
+            text: text.into(),
             colour: None,
         }
     }
 }
 
 impl TableRow {
-    pub(super) fn new(name: impl Into<String>, cells: impl IntoIterator<Item = Cell>) -> Self {
+    pub(super) fn new(
+        name: impl Into<String>,
+        cells: impl IntoIterator<Item = impl Into<Cell>>,
+    ) -> Self {
         Self {
             name: name.into(),
-            cells: cells.into_iter().collect(),
+            cells: cells.into_iter().map(Into::into).collect(),
             apart: false,
         }
     }
+}
 
-    /// The same of texts without notes.
-    pub(super) fn plain(name: impl Into<String>, cells: impl IntoIterator<Item = String>) -> Self {
-        let cells = cells.into_iter().map(|text| Cell {
+impl Cell {
+    pub(super) fn noted(text: String, note: impl Into<String>) -> Self {
+        Self {
             text,
-            ..Cell::default()
-        });
-        Self::new(name, cells)
+            note: note.into(),
+            strong: false,
+        }
+    }
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self::noted(text, "")
     }
 }

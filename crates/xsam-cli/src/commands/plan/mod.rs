@@ -10,9 +10,9 @@ use xsam_lab::plan::{PlanSpec, plan, serve_plan};
 use xsam_lab::spec::Compare;
 use xsam_lab::{Error, Tasks};
 
-use crate::context::{Context, Outcome};
-use crate::output::OutputArguments;
-use crate::print;
+use super::MethodsArgument;
+use crate::context::Outcome;
+use crate::print::{self, OutputArguments};
 use crate::signals::{on_request, stop_on_interrupt};
 use crate::source::{Otherwise, Source, SpecArguments};
 
@@ -32,14 +32,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     spec: SpecArguments,
 
-    /// The methods, or labels of sections [compare.LABEL], in the order of the table.
-    #[arg(
-        id = "compare.methods",
-        long = "methods",
-        value_name = "A,B,..",
-        value_delimiter = ','
-    )]
-    methods: Vec<String>,
+    #[command(flatten)]
+    planned: MethodsArgument,
 
     /// Plans each method that ascends with each of these numbers of ascent steps.
     #[arg(long, value_name = "K,L,..", value_delimiter = ',')]
@@ -74,15 +68,15 @@ pub(crate) struct Arguments {
     output: OutputArguments,
 }
 
-pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Result<Outcome, Error> {
+pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
     if arguments.measure {
         // Ctrl-C on a terminal reaches this process too, which says so by its exit code. Without, the other one says it.
         let _ = on_request(|_| std::process::exit(130));
         print::json(&serve_plan::<L>()?);
         return Ok(Outcome::Done);
     }
-    let source = (arguments.spec).source(program, Otherwise::FirstPreset)?;
-    let compare = methods(&source, arguments.methods);
+    let source = arguments.spec.source::<L>(Otherwise::FirstPreset)?;
+    let compare = methods(&source, arguments.planned.methods);
     let how = PlanSpec {
         steps: arguments.steps,
         ascent_steps: arguments.ascent_steps,
@@ -103,11 +97,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments, program: &Context<L>) -> Resul
     let Some(plan) = plan else {
         return Ok(Outcome::Interrupted);
     };
-    if arguments.output.json {
-        print::json(&plan);
-    } else {
-        print::line(told::told(&plan));
-    }
+    print::result(arguments.output.json, &plan, || told::told(&plan));
     Ok(Outcome::Done)
 }
 

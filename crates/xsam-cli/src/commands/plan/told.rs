@@ -12,7 +12,8 @@ const IDLE: f64 = 0.5;
 pub(super) fn told(plan: &Plan) -> String {
     let mut text = String::new();
     if let Some(first) = plan.methods.first() {
-        let (measured, threads) = (&first.measured, threads(first.measured.threads));
+        let measured = &first.measured;
+        let threads = numbers::count(measured.threads, "thread", "threads");
         text = format!(
             "{}; {} parameters, {} steps an epoch; {threads}, {}.\n\n",
             first.about.words, measured.parameters, measured.steps_per_epoch, measured.kernels,
@@ -29,19 +30,10 @@ pub(super) fn told(plan: &Plan) -> String {
     let runs = plan.seeds * plan.methods.len();
     if runs > 1 {
         let all = cost(&plan.comparison, plan);
-        text.push_str(&format!(
-            "\nAll {runs} runs, {} of each: {all}.",
-            plan.seeds
-        ));
+        let seeds = plan.seeds;
+        text.push_str(&format!("\nAll {runs} runs, {seeds} of each: {all}."));
     }
     text
-}
-
-fn threads(threads: usize) -> String {
-    match threads {
-        1 => "1 thread".to_owned(),
-        n => format!("{n} threads"),
-    }
 }
 
 /// A row for each method: the time of a run, and what it is made of.
@@ -59,8 +51,7 @@ fn times(plan: &Plan) -> String {
         "evaluations",
         "peak MB",
     ];
-    let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(plan.methods.iter().map(|method| {
+    let rows = plan.methods.iter().map(|method| {
         let (measured, estimate) = (&method.measured, &method.estimate);
         let step = &measured.step;
         // Of two kinds of steps the mean, whose quartiles say nothing.
@@ -86,18 +77,16 @@ fn times(plan: &Plan) -> String {
             percent(estimate.evaluation_share),
             TERMINAL.fixed(measured.peak_mb, 0),
         ]
-    }));
-    aligned(&rows)
+    });
+    aligned(&head, rows)
 }
 
 /// How sure the times are.
 fn sureness(plan: &Plan) -> String {
     let margin = |method: &MethodPlan| method.estimate.margin_s / method.estimate.total_s;
-    let margins: Vec<String> = plan
-        .methods
-        .iter()
-        .map(|method| format!("{} {}", method.label, percent(margin(method))))
-        .collect();
+    let methods = plan.methods.iter();
+    let margins = methods.map(|method| format!("{} {}", method.label, percent(margin(method))));
+    let margins: Vec<String> = margins.collect();
     let steps = plan.methods.iter().map(|method| {
         let step = &method.measured.step;
         step.count * step.in_a_row
@@ -118,10 +107,8 @@ fn sureness(plan: &Plan) -> String {
             plan.processors
         ));
     }
-    let further = plan
-        .methods
-        .iter()
-        .find_map(|method| method.measured.further.as_ref());
+    let mut methods = plan.methods.iter();
+    let further = methods.find_map(|method| method.measured.further.as_ref());
     if let Some(timing) = further {
         text.push_str(&format!(
             "\n{} takes about {} s.",
@@ -153,26 +140,18 @@ fn sharpness(plan: &Plan) -> Option<String> {
 
 /// A row for each method: what its runs cost, and what a change from the first method costs.
 fn costs(plan: &Plan) -> String {
-    let first = plan
-        .methods
-        .first()
-        .map_or("", |method| method.label.as_str());
-    let mut rows = vec![
-        [
-            "method",
-            "a run",
-            "a year",
-            "against",
-            "more a run",
-            "more a year",
-        ]
-        .map(str::to_owned),
+    let first = plan.methods.first().map_or("", |method| &method.label);
+    let head = [
+        "method",
+        "a run",
+        "a year",
+        "against",
+        "more a run",
+        "more a year",
     ];
-    rows.extend(plan.methods.iter().map(|method| {
-        let [run, year] = method
-            .change
-            .as_ref()
-            .map_or([none(), none()], |c| more(c, plan));
+    let rows = plan.methods.iter().map(|method| {
+        let change = method.change.as_ref();
+        let [run, year] = change.map_or([none(), none()], |change| more(change, plan));
         [
             method.label.clone(),
             cost(&method.run, plan),
@@ -181,47 +160,40 @@ fn costs(plan: &Plan) -> String {
             run,
             year,
         ]
-    }));
+    });
     let runs = plan.runs_per_year.map(|runs| format!("{runs} runs a year"));
     let price = plan
         .price_per_hour
         .map(|price| format!("{} an hour", money(price, plan)));
     let given: Vec<String> = [runs, price].into_iter().flatten().collect();
-    format!("{}:\n{}", given.join(", "), aligned(&rows))
+    format!("{}:\n{}", given.join(", "), aligned(&head, rows))
 }
 
 /// A row for each method that is in another plan, too.
 fn elsewhere(plan: &Plan) -> String {
-    let mut rows = vec![
-        [
-            "method",
-            "a run there",
-            "a run here",
-            "ratio",
-            "more a run here",
-            "more a year",
-        ]
-        .map(str::to_owned),
+    let head = [
+        "method",
+        "a run there",
+        "a run here",
+        "ratio",
+        "more a run here",
+        "more a year",
     ];
-    for there in &plan.against {
-        let here = plan
-            .methods
-            .iter()
-            .find(|method| method.label == there.label);
+    let rows = plan.against.iter().map(|there| {
+        let mut methods = plan.methods.iter();
+        let here = methods.find(|method| method.label == there.label);
         let [run, year] = more(&there.change, plan);
-        rows.push([
+        [
             there.label.clone(),
             cost(&there.run, plan),
             here.map_or_else(none, |here| cost(&here.run, plan)),
             format!("{:.2}", there.change.ratio),
             run,
             year,
-        ]);
-    }
-    format!(
-        "Here, and on the machine of the other plan:\n{}",
-        aligned(&rows)
-    )
+        ]
+    });
+    let table = aligned(&head, rows);
+    format!("Here, and on the machine of the other plan:\n{table}")
 }
 
 fn more(change: &Change, plan: &Plan) -> [String; 2] {

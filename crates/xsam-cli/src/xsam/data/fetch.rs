@@ -78,13 +78,11 @@ pub(super) fn run(arguments: &FetchArguments) -> Result<Outcome, TaskError> {
         Err(error) => return Err(failed(error)),
     }
     display.clear();
-    if arguments.json {
-        print::json(&json!({ "name": name.as_str(), "folder": folder, "fetched": !was_there }));
-    } else if was_there {
-        print::line(format!("{name} is in {} already", folder.display()));
-    } else {
-        print::line(format!("{name} is in {}", folder.display()));
-    }
+    let value = json!({ "name": name.as_str(), "folder": folder, "fetched": !was_there });
+    print::result(arguments.json, &value, || {
+        let already = if was_there { " already" } else { "" };
+        format!("{name} is in {}{already}", folder.display())
+    });
     Ok(Outcome::Done)
 }
 
@@ -95,16 +93,12 @@ pub(super) fn verify(arguments: &VerifyArguments) -> Result<Outcome, TaskError> 
     let fetch = Fetch::new(name, &folder).map_err(failed)?;
     let verified = fetch.verify(&mut |progress| display.show(&progress))?;
     display.clear();
-    let (files, bytes) = (verified.files, verified.bytes);
-    if arguments.json {
-        let name = name.as_str();
-        print::json(&json!({ "name": name, "folder": folder, "files": files, "bytes": bytes }));
-    } else {
+    let (name, files, bytes) = (name.as_str(), verified.files, verified.bytes);
+    let value = json!({ "name": name, "folder": folder, "files": files, "bytes": bytes });
+    print::result(arguments.json, &value, || {
         let folder = folder.display();
-        print::line(format!(
-            "{folder}: {files} files, {bytes} bytes, all as fetched"
-        ));
-    }
+        format!("{folder}: {files} files, {bytes} bytes, all as fetched")
+    });
     Ok(Outcome::Done)
 }
 
@@ -160,14 +154,12 @@ impl Display {
             }
             Self::Lines { last } => {
                 let what = what(progress);
-                let told = last
-                    .as_ref()
-                    .is_some_and(|(before, at)| *before == what && at.elapsed() < PAUSE);
-                if !told {
+                let is_told =
+                    |(before, at): &(String, Instant)| *before == what && at.elapsed() < PAUSE;
+                if !last.as_ref().is_some_and(is_told) {
                     let bytes = HumanBytes(progress.bytes);
-                    let of = progress
-                        .total
-                        .map(|total| format!(" of {}", HumanBytes(total)));
+                    let of = |total| format!(" of {}", HumanBytes(total));
+                    let of = progress.total.map(of);
                     print::note(format_args!("{what}: {bytes}{}", of.unwrap_or_default()));
                     *last = Some((what, Instant::now()));
                 }

@@ -7,7 +7,7 @@ use xsam_names::Named;
 
 pub(super) fn run(as_json: bool) {
     let heads = ["name", "train", "validation", "test", "image", "classes"];
-    let mut rows = vec![heads.map(str::to_owned)];
+    let mut rows = Vec::new();
     let mut words = vec!["what it is", ""];
     for name in DatasetName::all() {
         let (sizes, what) = (name.sizes(), name.facts().description);
@@ -35,7 +35,7 @@ pub(super) fn run(as_json: bool) {
         return;
     }
     // Words are not a column: those stand to the right.
-    for (line, words) in aligned(&rows).lines().zip(words) {
+    for (line, words) in aligned(&heads, rows).lines().zip(words) {
         print::line(format!("{line}  {words}").trim_end());
     }
 }

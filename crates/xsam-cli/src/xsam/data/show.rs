@@ -1,39 +1,22 @@
 //! `xsam data show`
 
-use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
-use xsam_cli::clap::{self, Args, ValueEnum};
+use xsam_cli::clap::builder::PossibleValuesParser;
+use xsam_cli::clap::{self, Args};
 use xsam_cli::{TaskError, named, print};
 use xsam_data::text::SentencePairs;
 use xsam_data::{
     Dataset, DatasetName, Images, Pipeline, SheetLayout, Splits, ascii, write_contact_sheet,
 };
+use xsam_lab::Part;
 use xsam_lab::spec::SpecError;
 use xsam_tasks::OurSpec;
 
 /// Cells side by side on a contact sheet, as many as fit a screen.
 const CELLS: usize = 10;
-
-/// A part of a data set.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum Part {
-    Train,
-    Validation,
-    Test,
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Train => "train",
-            Self::Validation => "validation",
-            Self::Test => "test",
-        })
-    }
-}
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
@@ -58,8 +41,8 @@ pub(super) struct Arguments {
     target: Option<String>,
 
     /// The part.
-    #[arg(long, default_value_t = Part::Train)]
-    split: Part,
+    #[arg(long, default_value = "train", value_parser = PossibleValuesParser::new(Part::ALL.map(Part::name)))]
+    split: String,
 
     /// The first image or pair.
     #[arg(long, default_value_t = 0)]
@@ -114,17 +97,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), TaskError> {
 
 /// The part that is asked for.
 fn part<T>(arguments: &Arguments, train: T, validation: T, test: T) -> T {
-    match arguments.split {
-        Part::Train => train,
-        Part::Validation => validation,
-        Part::Test => test,
+    match &*arguments.split {
+        "train" => train,
+        "validation" => validation,
+        _ => test,
     }
 }
 
 /// A wrong value of the argument `key`.
 fn usage(key: &str, message: String) -> TaskError {
-    let key = key.to_owned();
-    TaskError::from(SpecError { key, message })
+    SpecError::new(key, message).into()
 }
 
 /// What is asked for of so many images or pairs.
@@ -141,9 +123,8 @@ fn show_images(name: DatasetName, images: &Images, arguments: &Arguments) -> Res
     for index in range(arguments, images.len(), "images")? {
         let label = &images.class_names()[images.labels()[index]];
         if arguments.json {
-            print::json(&json!({
-                "index": index, "label": label, "pixels": images.image(index)?,
-            }));
+            let pixels = images.image(index)?;
+            print::json(&json!({ "index": index, "label": label, "pixels": pixels }));
         } else {
             let split = &arguments.split;
             print::line(format!("{name}, {split} image {index}: {label}"));
@@ -162,14 +143,11 @@ fn show_pairs(
     let sides = pairs.source().iter().zip(pairs.target().iter());
     let shown = sides.enumerate().skip(range.start).take(range.len());
     for (index, (source, target)) in shown {
-        if arguments.json {
-            print::json(&json!({ "index": index, "source": source, "target": target }));
-        } else {
+        let value = json!({ "index": index, "source": source, "target": target });
+        print::result(arguments.json, &value, || {
             let split = &arguments.split;
-            print::line(format!(
-                "{name}, {split} pair {index}\n{source}\n{target}\n"
-            ));
-        }
+            format!("{name}, {split} pair {index}\n{source}\n{target}\n")
+        });
     }
     Ok(())
 }
@@ -189,13 +167,13 @@ fn write_sheet(
     let augmentation = spec.task.augmentation.augmentation();
     let pipeline = Pipeline::new(images, data.normalization, augmentation, spec.train.seed)?;
     write_contact_sheet(path, &pipeline, &indices, layout)?;
-    if arguments.json {
-        print::json(&json!({ "sheet": path, "images": indices.len(), "versions": versions }));
-    } else {
-        let (images, path) = (indices.len(), path.display());
-        print::line(format!(
-            "{images} images, each in {versions} epochs: {path}"
-        ));
-    }
+    let images = indices.len();
+    let value = json!({ "sheet": path, "images": images, "versions": versions });
+    print::result(arguments.json, &value, || {
+        format!(
+            "{images} images, each in {versions} epochs: {}",
+            path.display()
+        )
+    });
     Ok(())
 }
