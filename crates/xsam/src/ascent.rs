@@ -236,7 +236,8 @@ impl<'a> Climb<'a> {
                     factor,
                     norm: plain.then_some(norm),
                 },
-                Some(so_far) => so_far.plus(&vector, factor),
+                // The step is dropped before the pass.
+                Some(so_far) => so_far.plus(vector, factor),
             });
         } else {
             drop(vector);
@@ -310,9 +311,9 @@ struct Displacement {
 }
 
 impl Displacement {
-    fn plus(self, step: &ParamVector, factor: f64) -> Self {
+    fn plus(self, step: ParamVector, factor: f64) -> Self {
         Self {
-            vector: self.vector.combine(self.factor, step, factor),
+            vector: self.vector.combine(self.factor, &step, factor),
             factor: 1.0,
             norm: None,
         }

@@ -100,9 +100,10 @@ impl<'a> Attempt<'a> {
             update = update.plus(part.update, share);
             report = report.plus(part.report, share);
         }
+        let counted = counted.ok_or(StepError::NoMicroBatch)?;
         report.passes = report.passes.over(parts.len());
         self.ready(Part {
-            counted: counted.ok_or(StepError::NoMicroBatch)?,
+            counted,
             output: outputs,
             update,
             report,

@@ -1,0 +1,21 @@
+//! The tests of this crate that share a process: one binary links much faster than one for each.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod accompanied;
+#[path = "../common/mod.rs"]
+mod common;
+mod corner_cases;
+mod equalities;
+mod failures;
+mod hyper_parameters;
+mod laws;
+mod loss_scale;
+mod micro_batches;
+mod optim;
+mod own_method;
+mod passes;
+mod record;
+mod search;
+mod statistics;
+mod steps;
+mod steps_family;
