@@ -44,6 +44,7 @@ pub struct Compare {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ascent_steps: Vec<usize>,
     /// Whether methods with fewer passes an epoch get more epochs, so that all have as many passes.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub equal_compute: bool,
     /// Seeds that hyper-parameters are chosen on; those of the comparison if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
