@@ -10,6 +10,7 @@
 #![deny(clippy::disallowed_methods)]
 
 mod back_end;
+mod changed_data;
 mod checkpoint;
 pub mod columns;
 pub mod compare;

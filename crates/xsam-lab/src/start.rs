@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::changed_data::differences;
 use crate::checkpoint::{self, Position};
 use crate::error::Error;
 use crate::files::Existing;
@@ -86,31 +87,4 @@ fn told(position: &Position, differences: &str) -> String {
         step => format!(", step {}", step + 1),
     };
     format!("from epoch {epoch}{within} on the data are not those of before: {differences}")
-}
-
-/// In what the data that there are now differ from those that `run` was made from, in a phrase, if they do. `both` are the
-/// fingerprints of these and of those, as far as they are known.
-///
-/// # Errors
-/// If they do and are not allowed to have `changed`, or the model does not fit them.
-pub(crate) fn differences<T: Task>(
-    run: &Path,
-    both: (Option<&Fingerprint>, Option<&Fingerprint>),
-    changed: bool,
-) -> Result<Option<String>, Error> {
-    let (Some(was), Some(now)) = both else {
-        return Ok(None);
-    };
-    if was == now {
-        return Ok(None);
-    }
-    let (differences, fits) = T::changes(was, now);
-    match changed && fits {
-        true => Ok(Some(differences.join("; "))),
-        false => Err(Error::OtherData {
-            path: run.to_owned(),
-            differences,
-            fits,
-        }),
-    }
 }

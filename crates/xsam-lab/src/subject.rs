@@ -7,12 +7,12 @@ use xsam_flatness::{FlatnessError, LossSurface, Mode};
 use xsam_kernels::set_kernels;
 use xsam_weights::cast;
 
+use crate::changed_data::differences;
 use crate::error::Error;
 use crate::place::Place;
 use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::spec::{DeviceName, Precision, Spec, SpecError, TaskSpec};
-use crate::start::differences;
 use crate::summary::read_spec;
 use crate::task::{SampleSizes, Task};
 use crate::tasks::{Tasks, Visitor};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use toml::Table;
 
+use crate::changed_data::differences;
 use crate::checkpoint;
 use crate::error::Error;
 use crate::files::{self, Terms};
@@ -17,7 +18,6 @@ use crate::layout;
 use crate::metrics::Metrics;
 use crate::score::{Part, Score, of_epochs};
 use crate::spec::{About, Spec, TaskSpec};
-use crate::start::differences;
 use crate::statistics::{mean, median};
 use crate::task::Task;
 

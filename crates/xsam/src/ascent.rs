@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::error::{ConfigError, StepError};
-use crate::method::Context;
+use crate::method::context::Context;
 use crate::objective::{Evaluation, Objective};
 use crate::vector::ParamVector;
 

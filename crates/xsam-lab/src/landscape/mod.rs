@@ -1,5 +1,6 @@
 //! The loss around the weights of a trained model, along a line or in a plane.
 
+mod drawn;
 mod values;
 mod view;
 
@@ -10,7 +11,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use xsam_flatness::scan;
 
-pub use values::{Axis, LandscapeReport, Mark, Path, Settings, XsamPlaneReport};
+pub use drawn::{Axis, Mark, Path, XsamPlaneReport};
+pub use values::{LandscapeReport, Settings};
 
 use crate::error::Error;
 use crate::files::Existing;

@@ -12,7 +12,7 @@ use xsam_flatness::{
 };
 use xsam_weights::cast;
 
-use super::values::{Axis, Mark, Path, XsamPlaneReport};
+use super::drawn::{Axis, Mark, Path, XsamPlaneReport};
 use super::{Along, LandscapeEvent, LandscapeSpec};
 use crate::checkpoint;
 use crate::curvature::of_largest;

@@ -55,6 +55,7 @@ mod safetensors;
 mod tensor;
 mod unwrap;
 mod write;
+mod written;
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs;
@@ -67,7 +68,8 @@ use burn::tensor::{DType, TensorData};
 pub use error::{Mismatch, WeightsError};
 pub use tensor::WeightTensor;
 pub use unwrap::Unwrapped;
-pub use write::{WeightsFormat, write_weights};
+pub use write::write_weights;
+pub use written::WeightsFormat;
 
 use crate::state::{self, Entry, Kind};
 use tensor::Tensors;

@@ -10,7 +10,7 @@ use burn::tensor::DType;
 
 use super::WeightsError;
 use super::tensor::{Tensors, WeightTensor, lowest_first};
-use super::write::{WeightsFormat, WrittenTensor};
+use super::written::{WeightsFormat, WrittenTensor};
 
 /// Whether the file is one: by its ending, or, whatever its name, because its header begins like one.
 pub(super) fn is_one(path: &Path) -> Result<bool, WeightsError> {

@@ -7,45 +7,9 @@ use burn::tensor::{DType, TensorData};
 use xsam_files::replace_file_with;
 
 use super::tensor::lowest_first;
+use super::written::{WeightsFormat, WrittenTensor};
 use super::{COUNTER, WeightsError, pytorch, safetensors};
 use crate::state::{self, Kind, StateError};
-
-/// A format of files of weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum WeightsFormat {
-    /// `.safetensors`
-    Safetensors,
-    /// What `torch.save` writes: `.pt` or `.pth`
-    Pytorch,
-}
-
-impl WeightsFormat {
-    /// The format that the ending of a file's name says.
-    ///
-    /// # Errors
-    ///
-    /// If it is none of `.safetensors`, `.pt` and `.pth`.
-    pub fn of(path: &Path) -> Result<Self, WeightsError> {
-        let ending = path.extension().and_then(|ending| ending.to_str());
-        match ending.map(str::to_ascii_lowercase).as_deref() {
-            Some("safetensors") => Ok(Self::Safetensors),
-            Some("pt" | "pth") => Ok(Self::Pytorch),
-            _ => Err(WeightsError::Ending {
-                path: path.to_owned(),
-            }),
-        }
-    }
-}
-
-/// A tensor that is to be written.
-pub(super) struct WrittenTensor {
-    pub(super) name: String,
-    pub(super) shape: Vec<usize>,
-    /// `F64`, `F32` or `I64`.
-    pub(super) dtype: DType,
-    /// Its elements, the lowest byte of each first.
-    pub(super) bytes: Vec<u8>,
-}
 
 /// Writes the weights of `model` in the format that the ending of the name says: `.safetensors`, `.pt`
 /// or `.pth`. The same weights give the same bytes.

@@ -10,7 +10,7 @@
 
 mod asam;
 mod config;
-mod context;
+pub(crate) mod context;
 mod friendly_sam;
 mod gsam;
 mod look_xsam;
@@ -21,7 +21,7 @@ pub mod parameters;
 mod sam;
 mod sgd;
 mod spec;
-mod state;
+pub(crate) mod state;
 mod work;
 mod wsam;
 mod xsam;

@@ -11,7 +11,8 @@ pub use schedule::SearchSchedule;
 
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
-use crate::method::{Context, MethodState};
+use crate::method::context::Context;
+use crate::method::state::MethodState;
 use crate::objective::Objective;
 use crate::plane::Plane;
 use schedule::Clock;

@@ -13,7 +13,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use super::WeightsError;
 use super::tensor::{Tensors, WeightTensor, float};
-use super::write::WrittenTensor;
+use super::written::WrittenTensor;
 
 /// Where training scripts put the state dict if they save more than it, the most telling name first.
 const KEYS: [&str; 5] = ["state_dict", "model_state_dict", "model", "net", "weights"];

@@ -2,7 +2,7 @@
 
 use burn::tensor::DType;
 
-use crate::weights::write::WrittenTensor;
+use crate::weights::written::WrittenTensor;
 
 const PROTOCOL_2: &[u8] = b"\x80\x02";
 const GLOBAL: u8 = b'c';

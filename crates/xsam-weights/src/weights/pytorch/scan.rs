@@ -168,7 +168,7 @@ mod tests {
 
     use super::*;
     use crate::weights::pytorch::pickle;
-    use crate::weights::write::WrittenTensor;
+    use crate::weights::written::WrittenTensor;
     use burn::tensor::DType;
 
     /// What PyTorch has written: five pickles, and the values.
