@@ -1,6 +1,6 @@
 //! Hyper-parameters of a method, as they stand in a program and in a spec.
 
-use super::Method;
+use super::{Method, Work};
 use crate::error::ConfigError;
 
 /// Hyper-parameters of a method.
@@ -53,12 +53,25 @@ pub(super) trait Listed: MethodConfig {
 
     /// Rho and the number of ascent steps, of a method that ascends.
     fn ascents(&mut self) -> Option<(&mut f64, &mut usize)>;
+
+    /// How often so many epochs of so many steps each go through the model: with an ascent in every step, of a method that
+    /// ascends, unless it says otherwise.
+    fn work(&mut self, epochs: usize, steps: usize) -> Work {
+        let work = Work::new(epochs.saturating_mul(steps));
+        match self.ascents() {
+            Some((rho, ascent_steps)) => work.with_ascent(*rho, *ascent_steps, 1),
+            None => work,
+        }
+    }
+
+    /// Fills in defaults that depend on others, and leaves out what has no effect, if there are such.
+    fn resolve(&mut self) {}
 }
 
 /// The config of a method: a type with its fields, their defaults, setters and form in a spec.
 ///
 /// `ascent` gives the defaults of the fields that all methods with an ascent have; of one that is always plain `adaptive`
-/// is left out. The field of an option is absent unless it is set.
+/// is left out. The field of an option is absent unless it is set. `listed` has what its [`Listed`] says otherwise.
 macro_rules! method_config {
     (
         $(#[$meta:meta])*
@@ -66,6 +79,7 @@ macro_rules! method_config {
             ascent { rho: $rho:literal, ascent_steps: $steps:literal, adaptive: $adaptive:ident }
             $(fields { $($fields:tt)* })?
             $(options { $($options:tt)* })?
+            $(listed { $($listed:tt)* })?
         }
     ) => {
         method_config! {
@@ -76,6 +90,7 @@ macro_rules! method_config {
                 $($($fields)*)?
             }
             options { $($($options)*)? }
+            listed { $($($listed)*)? }
         }
         method_config! { @ascent $name, |config| config.adaptive }
     };
@@ -85,7 +100,7 @@ macro_rules! method_config {
             ascent { rho: $rho:literal, ascent_steps: $steps:literal }
         }
     ) => {
-        method_config! { @fields $(#[$meta])* $name $method $rho $steps fields {} options {} }
+        method_config! { @fields $(#[$meta])* $name $method $rho $steps fields {} options {} listed {} }
         method_config! { @ascent $name, |_config| crate::ascent::Scaling::None }
     };
     (@ascent $name:ident, |$config:ident| $scaling:expr) => {
@@ -111,6 +126,7 @@ macro_rules! method_config {
         @fields $(#[$meta:meta])* $name:ident $method:literal $rho:literal $steps:literal
         fields { $($(#[$field_doc:meta])* $set:ident $field:ident: $type:ty = $default:expr;)* }
         options { $($(#[$option_doc:meta])* $set_option:ident $option:ident: $option_type:ty;)* }
+        listed { $($listed:tt)* }
     ) => {
         $(#[$meta])*
         #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -210,6 +226,8 @@ macro_rules! method_config {
             fn ascents(&mut self) -> Option<(&mut f64, &mut usize)> {
                 Some((&mut self.rho, &mut self.ascent_steps))
             }
+
+            $($listed)*
         }
     };
 }

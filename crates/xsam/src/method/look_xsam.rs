@@ -46,6 +46,7 @@ xsam_config! {
     /// # Ok::<(), xsam::ConfigError>(())
     /// ```
     pub struct LookXsamConfig ("look-xsam") {
+        every { |config| config.every }
         fields {
             /// Every which step is one of XSAM.
             with_every every: usize = 5;

@@ -53,6 +53,12 @@ method_config! {
             /// How much of the kept part is added, in norms of the plain gradient.
             with_alpha alpha: f64 = 0.7;
         }
+        listed {
+            fn work(&mut self, epochs: usize, steps: usize) -> Work {
+                let all = Work::new(epochs.saturating_mul(steps));
+                all.with_ascent(self.rho, self.ascent_steps, self.every)
+            }
+        }
     }
 }
 
@@ -67,13 +73,6 @@ impl MethodConfig for LookSamConfig {
             alpha: self.alpha,
             kept: None,
         }))
-    }
-}
-
-impl LookSamConfig {
-    /// What so many steps are made of.
-    pub(super) fn work(&self, steps: usize) -> Work {
-        Work::new(steps).with_ascent(self.rho, self.ascent_steps, self.every)
     }
 }
 

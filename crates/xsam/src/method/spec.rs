@@ -117,27 +117,16 @@ impl MethodSpec {
 
     /// How often so many epochs of so many steps each go through the model.
     pub fn work(&self, epochs: usize, steps: usize) -> Work {
-        match self {
-            Self::Xsam(config) => config.work(1, epochs, steps),
-            Self::LookXsam(config) => config.work(config.every, epochs, steps),
-            Self::Looksam(config) => config.work(epochs.saturating_mul(steps)),
-            _ => {
-                let (rho, k) = (self.rho(), self.ascent_steps());
-                let work = Work::new(epochs.saturating_mul(steps));
-                work.with_ascent(rho.unwrap_or_default(), k.unwrap_or_default(), 1)
-            }
-        }
+        self.clone().config_mut().work(epochs, steps)
     }
 
     /// What the hyper-parameters come to: defaults that depend on others are filled in, and what has no effect is left
     /// out.
     #[must_use]
     pub fn resolved(&self) -> Self {
-        match self {
-            Self::Xsam(config) => Self::Xsam(config.resolved()),
-            Self::LookXsam(config) => Self::LookXsam(config.resolved()),
-            other => other.clone(),
-        }
+        let mut resolved = self.clone();
+        resolved.config_mut().resolve();
+        resolved
     }
 }
 

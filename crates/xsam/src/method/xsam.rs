@@ -10,9 +10,15 @@ use crate::plane::Plane;
 use crate::search::Search;
 use crate::update::Update;
 
-/// A config with what XSAM has, and with the fields of its own besides.
+/// A config with what XSAM has, and with the fields of its own besides. `every` says every which step is one of XSAM.
 macro_rules! xsam_config {
-    ($(#[$meta:meta])* pub struct $name:ident ($method:literal) { fields { $($fields:tt)* } }) => {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident ($method:literal) {
+            every { |$config:ident| $every:expr }
+            fields { $($fields:tt)* }
+        }
+    ) => {
         method_config! {
             $(#[$meta])*
             pub struct $name ($method) {
@@ -39,6 +45,20 @@ macro_rules! xsam_config {
                     with_grid grid: Vec<f64>;
                     /// Takes the gradient's moving average out of the ascent direction.
                     with_friendly friendly: crate::method::friendly_sam::Friendly;
+                }
+                listed {
+                    fn work(&mut self, epochs: usize, steps: usize) -> crate::method::Work {
+                        let $config = &*self;
+                        let all = epochs.saturating_mul(steps);
+                        let work = crate::method::Work::new(all).with_ascent(self.rho, self.ascent_steps, $every);
+                        let searches = self.schedule().searches(epochs, all);
+                        let positions = self.positions().len() + usize::from(self.parabola);
+                        work.with_searches(searches.saturating_mul(self.search_batches), positions)
+                    }
+
+                    fn resolve(&mut self) {
+                        *self = self.resolved();
+                    }
                 }
             }
         }
@@ -101,15 +121,6 @@ macro_rules! xsam_config {
                     average: average.transpose()?,
                     search: search.build()?,
                 })
-            }
-
-            /// Passes where every `every`-th step is one of XSAM.
-            pub(super) fn work(&self, every: usize, epochs: usize, steps: usize) -> crate::method::Work {
-                let all = epochs.saturating_mul(steps);
-                let work = crate::method::Work::new(all).with_ascent(self.rho, self.ascent_steps, every);
-                let searches = self.schedule().searches(epochs, all);
-                let positions = self.positions().len() + usize::from(self.parabola);
-                work.with_searches(searches.saturating_mul(self.search_batches), positions)
             }
         }
     };
@@ -181,7 +192,9 @@ xsam_config! {
     /// assert_eq!(optim.method(), "xsam");
     /// # Ok::<(), xsam::ConfigError>(())
     /// ```
-    pub struct XsamConfig ("xsam") { fields {} }
+    pub struct XsamConfig ("xsam") {
+        every { |_config| 1 }
+        fields {} }
 }
 
 impl MethodConfig for XsamConfig {
