@@ -1,9 +1,14 @@
-//! The order of training data that are all at hand.
+//! Batches, and the order of training data that are all at hand.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use crate::task_error::TaskError;
+
+/// The batches of an epoch or of a part of the data, made one after another.
+pub type Batches<'a, B> = Box<dyn Iterator<Item = Result<B, TaskError>> + 'a>;
 
 /// Items of training data in batches: each once an epoch, in an order that the seed and the epoch decide.
 #[derive(Debug)]

@@ -3,12 +3,9 @@
 use burn::tensor::kind::Autodiff;
 use burn::tensor::{Float, Int, Tensor, TensorData};
 
+use crate::minibatches::Batches;
 use crate::minibatches::Minibatches;
 use crate::score::Part;
-use crate::task_error::TaskError;
-
-/// The batches of a part of the data, made one after another.
-pub type HeldOut<'a, B> = Box<dyn Iterator<Item = Result<B, TaskError>> + 'a>;
 
 /// Rows in a batch when a model is evaluated. The result does not depend on it.
 const EVALUATED: usize = 256;
@@ -51,7 +48,7 @@ impl<const D: usize, K: Autodiff> Rows<D, K> {
     }
 
     /// All rows of a part, in batches without autodiff.
-    pub fn held_out(&self, part: Part) -> HeldOut<'_, Tensor<D, K>> {
+    pub fn held_out(&self, part: Part) -> Batches<'_, Tensor<D, K>> {
         let rows = &self.parts[part as usize];
         let count = rows.dims()[0];
         let firsts = (0..count).step_by(EVALUATED);

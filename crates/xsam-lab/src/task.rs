@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::evaluation::{evaluate, scalar};
 use crate::fingerprint::Fingerprint;
-use crate::rows::HeldOut;
+use crate::minibatches::Batches;
 use crate::score::{Measured, Part, Score, Scores, Tally};
 use crate::setup::Setup;
 use crate::spec::{Preset, SpecError, TaskSpec};
@@ -78,7 +78,7 @@ pub trait Task: Sized + Sync {
     ///
     /// # Errors
     /// If they cannot be made.
-    fn held_out(&self, part: Part) -> Result<HeldOut<'_, Self::Batch>, TaskError>;
+    fn held_out(&self, part: Part) -> Result<Batches<'_, Self::Batch>, TaskError>;
 
     /// What a held-out batch comes to with a model in evaluation mode. By default its [loss](Self::loss) and its
     /// [tally](Self::tally).
@@ -293,9 +293,6 @@ pub struct SampleSizes {
     /// In a batch.
     pub batch: usize,
 }
-
-/// The batches of an epoch, one after another.
-pub type Batches<'a, B> = Box<dyn Iterator<Item = Result<B, TaskError>> + 'a>;
 
 #[cfg(test)]
 mod tests {

@@ -3,9 +3,10 @@
 use burn::tensor::Tensor;
 
 use crate::curvature::{Probe, Reading};
+use crate::minibatches::Batches;
 use crate::score::Scores;
 use crate::stop::StopSignal;
-use crate::task::{Batches, Task};
+use crate::task::Task;
 use crate::task_error::TaskError;
 
 /// What a run asks of its task while it goes.

@@ -19,7 +19,7 @@ use xsam_lab::landscape::{Along, LandscapeSpec, landscape};
 use xsam_lab::plan::measure;
 use xsam_lab::spec::TaskSpec;
 use xsam_lab::{
-    Average, Better, Error, Event, HeldOut, Metrics, Part, Place, Run, RunSummary, Sample, Score,
+    Average, Batches, Better, Error, Event, Metrics, Part, Place, Run, RunSummary, Sample, Score,
     Setup, Status, StopSignal, Subject, Tally, Task, TaskError, Trained, scalar, sections,
 };
 
@@ -143,7 +143,7 @@ impl Task for Fit {
         (error(model, batch), ())
     }
 
-    fn held_out(&self, part: Part) -> Result<HeldOut<'_, Self::Batch>, TaskError> {
+    fn held_out(&self, part: Part) -> Result<Batches<'_, Self::Batch>, TaskError> {
         let batch = self.tensor(&self.parts[part as usize], &self.place.inner());
         Ok(Box::new([Ok(batch)].into_iter()))
     }

@@ -18,7 +18,7 @@ use xsam_lab::files::Existing;
 use xsam_lab::plan::measure;
 use xsam_lab::spec::{Spec, TaskSpec};
 use xsam_lab::{
-    HeldOut, Metrics, Part, Place, Run, RunSummary, SampleSizes, Setup, Status, StopSignal, Task,
+    Batches, Metrics, Part, Place, Run, RunSummary, SampleSizes, Setup, Status, StopSignal, Task,
     TaskError, Tasks, sections,
 };
 
@@ -118,7 +118,7 @@ impl Task for Fit {
         (loss.forward(out, batch.1.clone(), Reduction::Mean), ())
     }
 
-    fn held_out(&self, _part: Part) -> Result<HeldOut<'_, Self::Batch>, TaskError> {
+    fn held_out(&self, _part: Part) -> Result<Batches<'_, Self::Batch>, TaskError> {
         let (inputs, targets) = self.rows(200, 232);
         let batch = (inputs.inner(), targets.inner());
         Ok(Box::new([Ok(batch)].into_iter()))
@@ -175,7 +175,7 @@ impl Task for Quadratic {
         (squares.sum().mul_scalar(0.5), ())
     }
 
-    fn held_out(&self, _part: Part) -> Result<HeldOut<'_, Tensor<1>>, TaskError> {
+    fn held_out(&self, _part: Part) -> Result<Batches<'_, Tensor<1>>, TaskError> {
         Ok(Box::new(iter::empty()))
     }
 }

@@ -9,8 +9,8 @@ use xsam_data::{
     with_label_noise,
 };
 use xsam_lab::{
-    Batches, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score, Setup, Tally, Task,
-    TaskError, count, scalar,
+    Batches, Fingerprint, Measured, Part, Place, SampleSizes, Score, Setup, Tally, Task, TaskError,
+    count, scalar,
 };
 use xsam_models::{Model, ModelConfig};
 
@@ -52,7 +52,7 @@ impl Classification {
         chosen: &[usize],
         size: usize,
         place: Place,
-    ) -> Result<HeldOut<'a, Batch>, TaskError> {
+    ) -> Result<Batches<'a, Batch>, TaskError> {
         let chosen: Vec<Vec<usize>> = batches(chosen, size)?.map(<[usize]>::to_vec).collect();
         Ok(Box::new(chosen.into_iter().map(move |indices| {
             let normalization = &self.data.normalization;
@@ -163,7 +163,7 @@ impl Task for Classification {
         batches.map(|batch| batch.map(sized)).collect()
     }
 
-    fn held_out(&self, part: Part) -> Result<HeldOut<'_, Batch>, TaskError> {
+    fn held_out(&self, part: Part) -> Result<Batches<'_, Batch>, TaskError> {
         let images = match part {
             Part::Train => self.pipeline.images(),
             Part::Validation => &self.data.validation,

@@ -16,7 +16,7 @@ use xsam_data::text::{
 use xsam_data::{DatasetPrint, batches, order};
 use xsam_lab::spec::{SpecError, TrainSpec};
 use xsam_lab::{
-    Better, Error, Fingerprint, HeldOut, Measured, Part, Place, SampleSizes, Score, Scores, Setup,
+    Batches, Better, Error, Fingerprint, Measured, Part, Place, SampleSizes, Score, Scores, Setup,
     Shared, StopSignal, Tally, Task, TaskError, count, files, scalar,
 };
 use xsam_models::{Hypothesis, ModelError, Transformer, TransformerConfig, TransformerLoss};
@@ -172,7 +172,7 @@ impl Task for Translation {
         }
     }
 
-    fn held_out(&self, part: Part) -> Result<HeldOut<'_, Pairs>, TaskError> {
+    fn held_out(&self, part: Part) -> Result<Batches<'_, Pairs>, TaskError> {
         let pairs = match part {
             Part::Train => &self.train,
             Part::Validation => &self.validation,

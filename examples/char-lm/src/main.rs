@@ -10,7 +10,7 @@ use burn::nn::transformer::{TransformerEncoder, TransformerEncoderConfig as Enco
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig, attention};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use xsam_lab::spec::{Preset, TaskSpec};
-use xsam_lab::{Better, HeldOut, Part, Rows, Score, Setup, Tally, Task, TaskError, scalar};
+use xsam_lab::{Batches, Better, Part, Rows, Score, Setup, Tally, Task, TaskError, scalar};
 
 const TEXT: &[u8] = include_bytes!("../constitution.txt");
 const WINDOW: usize = 64;
@@ -92,7 +92,7 @@ impl Task for CharLm {
         Ok(self.rows.batch(epoch, step))
     }
 
-    fn held_out(&self, part: Part) -> Result<HeldOut<'_, Tensor<2, Int>>, TaskError> {
+    fn held_out(&self, part: Part) -> Result<Batches<'_, Tensor<2, Int>>, TaskError> {
         Ok(self.rows.held_out(part))
     }
 

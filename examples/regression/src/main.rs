@@ -7,7 +7,7 @@ use burn::nn::{Gelu, Linear, LinearConfig};
 use burn::tensor::{Device, Tensor, TensorData};
 use xsam_lab::spec::{Preset, TaskSpec};
 use xsam_lab::{
-    Average, Better, HeldOut, Part, Rows, Score, Setup, Tally, Task, TaskError, scalar, sections,
+    Average, Batches, Better, Part, Rows, Score, Setup, Tally, Task, TaskError, scalar, sections,
     shuffled,
 };
 
@@ -92,7 +92,7 @@ impl Task for Diabetes {
         Ok(self.rows.batch(epoch, step))
     }
 
-    fn held_out(&self, part: Part) -> Result<HeldOut<'_, Tensor<2>>, TaskError> {
+    fn held_out(&self, part: Part) -> Result<Batches<'_, Tensor<2>>, TaskError> {
         Ok(self.rows.held_out(part))
     }
 

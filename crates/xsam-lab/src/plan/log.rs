@@ -9,10 +9,11 @@ use burn::tensor::Tensor;
 use xsam::StepReport;
 
 use crate::curvature::{Probe, Reading};
+use crate::minibatches::Batches;
 use crate::passes::{Parts, PassTimes};
 use crate::score::{Measured, Scores};
 use crate::stop::StopSignal;
-use crate::task::{Batches, Task};
+use crate::task::Task;
 use crate::task_error::TaskError;
 use crate::watch::Watch;
 

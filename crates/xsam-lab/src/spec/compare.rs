@@ -65,14 +65,19 @@ pub struct Compare {
 pub struct CompareEntry<S> {
     /// Its label.
     pub label: String,
-    /// Its runs, one for each seed, as they are asked for; of a method that is tuned, those of its first candidate. With
-    /// the epochs of the spec, at equal compute too. All of them can be [resolved](Spec::resolved).
-    pub specs: Vec<Spec<S>>,
     /// What is chosen from: all combinations of the tuned values that the method can be run with. One if it is
     /// not tuned.
     pub candidates: Vec<Candidate<S>>,
     /// Combinations that cannot be run, and why.
     pub omitted: Vec<String>,
+}
+
+impl<S: TaskSpec> CompareEntry<S> {
+    /// Its run from `seed`, as it is asked for; of a method that is tuned, that of its first candidate. With the epochs of
+    /// the spec, at equal compute too. It can be [resolved](Spec::resolved).
+    pub fn spec(&self, seed: u64) -> Spec<S> {
+        self.candidates[0].run(seed).asked
+    }
 }
 
 /// A method, with values of the listed fields.
@@ -224,10 +229,7 @@ impl Compare {
             }
             false => self.tune.candidates(&spec, &label)?,
         };
-        let first = &candidates[0];
-        let runs = self.seeds.iter().map(|&seed| first.run(seed).asked);
         Ok(CompareEntry {
-            specs: runs.collect(),
             label,
             candidates,
             omitted,

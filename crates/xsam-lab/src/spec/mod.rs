@@ -232,12 +232,7 @@ mod tests {
             let label = [asked, &["compare.methods=['xsam']"]].concat();
             let (of_label, compare) = parse("", &label);
             let compare = compare.unwrap();
-            let run = compare
-                .entries(&of_label)
-                .unwrap()
-                .remove(0)
-                .specs
-                .remove(0);
+            let run = compare.entries(&of_label).unwrap()[0].spec(0);
             let whole = compare.to_toml(&of_label).unwrap();
             for text in [spec.to_toml(), order.to_toml(), run.to_toml(), Ok(whole)] {
                 let (changed, _) = parse(&text.unwrap(), &["method.name=asam"]);
@@ -247,7 +242,7 @@ mod tests {
         // A value of a list is asked for as well.
         let (spec, compare) = parse("", &["compare.rho=[0.15]", "compare.ascent_steps=[1]"]);
         for entry in &compare.unwrap().entries(&spec).unwrap()[1..] {
-            let text = entry.specs[0].to_toml().unwrap();
+            let text = entry.spec(0).to_toml().unwrap();
             assert!(
                 text.contains("rho = 0.15\n") && text.contains("ascent_steps = 1\n"),
                 "{text}"

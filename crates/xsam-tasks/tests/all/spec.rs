@@ -173,7 +173,7 @@ fn rows_of_several_rhos_search_at_twice_their_own() {
         let (spec, compare): (Spec, _) = preset.parse(&settings).unwrap();
         let entries = compare.unwrap().entries(&spec).unwrap();
         let resolved = entries.iter().map(|entry| {
-            let method = config_of(entry.specs[0].clone().resolved().unwrap());
+            let method = config_of(entry.spec(0).resolved().unwrap());
             (method.rho, method.rho_max.unwrap())
         });
         resolved.collect::<Vec<_>>()
@@ -190,7 +190,7 @@ fn rows_of_several_rhos_search_at_twice_their_own() {
     let (spec, compare): (Spec, _) = preset.parse(&tuned.map(str::to_owned)).unwrap();
     let entries = compare.unwrap().entries(&spec).unwrap();
     assert_eq!(entries[0].candidates.len(), 2);
-    let first = config_of(entries[0].specs[0].clone().resolved().unwrap());
+    let first = config_of(entries[0].spec(0).resolved().unwrap());
     assert_eq!((first.rho, first.rho_max), (0.1, Some(0.2)));
 }
 
@@ -263,7 +263,7 @@ fn labels_may_look_like_numbers_and_have_dots() {
     let entries = compare.entries(&spec).unwrap();
     let labels: Vec<&str> = entries.iter().map(|entry| &*entry.label).collect();
     assert_eq!(labels, ["1e5", "nan", "2024-01-01", "0.5"]);
-    let last = &entries[3].specs[0].method;
+    let last = entries[3].spec(0).method;
     assert_eq!((last.name(), last.rho()), ("xsam", Some(0.5)));
     let written = compare.to_toml(&spec).unwrap();
     assert_eq!(parse(&written, &[]).unwrap(), (spec, Some(compare)));
@@ -396,21 +396,16 @@ fn a_comparison_is_of_methods_and_seeds() {
         rho = 0.6
     ";
     let (spec, compare) = parse(text, &[]).unwrap();
-    let entries = compare.unwrap().entries(&spec).unwrap();
-    let resolved = |i: usize| entries[i].specs[0].clone().resolved().unwrap();
+    let compare = compare.unwrap();
+    let entries = compare.entries(&spec).unwrap();
+    let resolved = |i: usize| entries[i].spec(4).resolved().unwrap();
     let method = |i: usize| resolved(i).method;
     assert_eq!(
         entries.iter().map(|e| e.label.as_str()).collect::<Vec<_>>(),
         ["sgd", "xsam", "three"]
     );
-    assert_eq!(
-        entries[1]
-            .specs
-            .iter()
-            .map(|s| s.train.seed)
-            .collect::<Vec<_>>(),
-        [4, 7]
-    );
+    assert_eq!(compare.seeds, [4, 7]);
+    assert_eq!([4, 7].map(|seed| entries[1].spec(seed).train.seed), [4, 7]);
     assert_eq!((method(0).name(), method(0).rho()), ("sgd", None));
     assert_eq!((method(1).name(), method(1).rho()), ("xsam", Some(0.3)));
     assert_eq!(
@@ -438,9 +433,10 @@ fn a_comparison_is_of_methods_and_seeds() {
 
     // What is set on the command line holds for all methods.
     let (spec, compare) = parse(text, &["method.rho=0.1", "compare.seeds=[1]"]).unwrap();
-    let entries = compare.unwrap().entries(&spec).unwrap();
-    assert_eq!(entries[2].specs[0].method.rho(), Some(0.1));
-    assert_eq!(entries[2].specs.len(), 1);
+    let compare = compare.unwrap();
+    let entries = compare.entries(&spec).unwrap();
+    assert_eq!(entries[2].spec(1).method.rho(), Some(0.1));
+    assert_eq!(compare.seeds, [1]);
 }
 
 #[test]
@@ -457,7 +453,7 @@ fn methods_that_are_compared_have_of_the_section_what_they_have() {
     let (spec, compare) = parse(text, &[]).unwrap();
     assert_eq!(spec.method.name(), "xsam");
     let entries = compare.clone().unwrap().entries(&spec).unwrap();
-    let method = |i: usize| entries[i].specs[0].method.clone();
+    let method = |i: usize| entries[i].spec(0).method;
     assert_eq!(method(1), SamConfig::new().into());
     // Its own rho is not that of the section's method.
     assert_eq!(method(2).rho(), Some(0.5));
@@ -506,7 +502,7 @@ fn a_label_may_have_an_ascent_for_each_part() {
     let (spec, compare) = parse(text, &[]).unwrap();
     let compare = compare.unwrap();
     let entries = compare.entries(&spec).unwrap();
-    let parts = entries.iter().map(|entry| entry.specs[0].train.m_sharpness);
+    let parts = entries.iter().map(|entry| entry.spec(0).train.m_sharpness);
     assert_eq!(parts.collect::<Vec<_>>(), [None, Some(4)]);
     let written = compare.to_toml(&spec).unwrap();
     assert_eq!(parse(&written, &[]).unwrap(), (spec, Some(compare)));
