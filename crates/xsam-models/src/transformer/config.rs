@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 
 use burn::tensor::Device;
 use xsam_kernels::Activation;
+use xsam_names::named_enum;
 
 use super::layers::{LayerNorm, NormPlacement};
 use super::{Transformer, init};
@@ -17,17 +18,17 @@ const WIDTHS: RangeInclusive<usize> = 1..=1 << 16;
 /// Layers of either half.
 const LAYERS: RangeInclusive<usize> = 1..=1024;
 
-/// Which of the three tables of the vocabulary are one: the embedding of the source, that of the
-/// target, and the weight before the logits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum SharedEmbeddings {
-    /// Three tables.
-    None,
-    /// Target and logits share one, as is customary for IWSLT.
-    #[default]
-    Target,
-    /// All share one.
-    All,
+named_enum! {
+    /// Which of the three tables of the vocabulary are one: the embedding of the source, that of the
+    /// target, and the weight before the logits.
+    pub enum SharedEmbeddings ("choice of shared tables") {
+        /// Three tables.
+        None = "none",
+        /// Target and logits share one, as is customary for IWSLT.
+        Target = "target",
+        /// All share one.
+        All = "all",
+    }
 }
 
 /// The sizes of a [`Transformer`].

@@ -4,6 +4,7 @@ use burn::module::{Initializer, Module, Param};
 use burn::nn::Linear;
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::{Activation, bias_gelu, bias_relu, kinks::relu, layer_norm, linear};
+use xsam_names::named_enum;
 
 use super::dropout::Dropout;
 
@@ -65,14 +66,14 @@ pub(super) fn feed_forward(
     through(fc2, hidden)
 }
 
-/// Where a residual branch is normalized.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
-pub enum NormPlacement {
-    /// After the branch has been added, as in the paper.
-    #[default]
-    Post,
-    /// Before the branch, whose sum is normalized once, after the last layer.
-    Pre,
+named_enum! {
+    /// Where a residual branch is normalized.
+    pub enum NormPlacement ("place of the normalization") {
+        /// After the branch has been added, as in the paper.
+        Post = "post",
+        /// Before the branch, whose sum is normalized once, after the last layer.
+        Pre = "pre",
+    }
 }
 
 impl NormPlacement {

@@ -12,7 +12,7 @@ use xsam_models::ModelConfig;
 
 pub use augmentation::AugmentationSpec;
 pub use data::DataSpec;
-pub use model::{ModelName, ModelSpec, NormName, SharedName};
+pub use model::{ModelName, ModelSpec};
 pub use translation::{BleuWords, TranslationSpec};
 
 /// The spec of a run of one of our tasks.

@@ -9,7 +9,7 @@ use xsam_models::{
 
 use xsam_lab::sections;
 use xsam_lab::spec::SpecError;
-use xsam_names::{Named, named_enum};
+use xsam_names::Named;
 
 /// The models.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,28 +43,6 @@ xsam_names::parsed_by_name!(ModelName);
 /// The tokens that every vocabulary has, and one more.
 const SMALLEST_VOCABULARY: usize = 4;
 
-named_enum! {
-    /// Where a residual branch of the Transformer is normalized.
-    pub enum NormName ("place of the normalization") {
-        /// After the branch has been added.
-        Post = "post",
-        /// Before the branch.
-        Pre = "pre",
-    }
-}
-
-named_enum! {
-    /// Which tables of the vocabulary are one.
-    pub enum SharedName ("choice of shared tables") {
-        /// None of them.
-        None = "none",
-        /// Those of the target and before the logits.
-        Target = "target",
-        /// All three.
-        All = "all",
-    }
-}
-
 sections! {
     /// `[model]`: the model. Fields that a model does not have are left out of the resolved spec.
     pub struct ModelSpec {
@@ -82,9 +60,9 @@ sections! {
         /// transformer: probability to drop an element of a residual branch or an embedded token; 0.3.
         pub dropout: Option<f64>,
         /// transformer: where a residual branch is normalized; post.
-        pub norm: Option<NormName>,
+        pub norm: Option<NormPlacement>,
         /// transformer: which tables of the vocabulary are one; target.
-        pub shared: Option<SharedName>,
+        pub shared: Option<SharedEmbeddings>,
     }
 }
 
@@ -107,13 +85,14 @@ impl ModelSpec {
                     let message = format!("{name} translates, and {data} is of images");
                     return Err(error(message + ": choose another model"));
                 }
-                let width = *self.width.get_or_insert(512);
-                self.layers.get_or_insert(6);
-                self.heads.get_or_insert(4);
+                let plain = TransformerConfig::new(SMALLEST_VOCABULARY, 0);
+                let width = *self.width.get_or_insert(plain.dim);
+                self.layers.get_or_insert(plain.encoder_layers);
+                self.heads.get_or_insert(plain.heads);
                 self.feed_forward.get_or_insert(width.saturating_mul(2));
-                self.dropout.get_or_insert(0.3);
-                self.norm.get_or_insert(NormName::Post);
-                self.shared.get_or_insert(SharedName::Target);
+                self.dropout.get_or_insert(plain.dropout);
+                self.norm.get_or_insert(plain.norm_placement);
+                self.shared.get_or_insert(plain.shared_embeddings);
                 self.check_transformer()
             }
         }
@@ -169,15 +148,8 @@ impl ModelSpec {
             config = config.with_layers(layers, layers);
         }
         config.dropout = self.dropout.unwrap_or(config.dropout);
-        config.norm_placement = match self.norm {
-            Some(NormName::Pre) => NormPlacement::Pre,
-            Some(NormName::Post) | None => NormPlacement::Post,
-        };
-        config.shared_embeddings = match self.shared {
-            Some(SharedName::None) => SharedEmbeddings::None,
-            Some(SharedName::All) => SharedEmbeddings::All,
-            Some(SharedName::Target) | None => SharedEmbeddings::Target,
-        };
+        config.norm_placement = self.norm.unwrap_or(config.norm_placement);
+        config.shared_embeddings = self.shared.unwrap_or(config.shared_embeddings);
         config
     }
 }
