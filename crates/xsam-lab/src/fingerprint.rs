@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::json;
+
 /// What the data of a run are: counts, names and hashes, as the task has them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -20,7 +22,7 @@ impl Fingerprint {
 
     /// What it was made of, if it is of this type.
     pub fn get<T: DeserializeOwned>(&self) -> Option<T> {
-        T::deserialize(&self.0).ok()
+        json::of(self.0.clone()).ok()
     }
 
     /// The whole of it in one hash, 128 bits in hexadecimal.

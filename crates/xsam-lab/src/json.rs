@@ -6,12 +6,17 @@
     reason = "the one place that reads and writes it"
 )]
 
+use std::fmt::Display;
+
 use ciborium::Value as Tree;
-use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
-use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
-use serde::ser::Error as _;
-use serde::{Deserializer, Serialize, Serializer, forward_to_deserialize_any};
-use serde_json::{Error, Value};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{
+    DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, Visitor,
+};
+use serde::{Deserializer, Serialize, Serializer, forward_to_deserialize_any, ser};
+use serde_json::{Error, Map, Number, Value};
+use toml::Table;
 
 /// A value that is written with its numbers as they are: those that are not finite as `"NaN"`, `"inf"` and `"-inf"`.
 #[derive(Clone, Copy, Debug)]
@@ -22,7 +27,7 @@ struct Node<'a>(&'a Tree);
 
 impl<T: Serialize> Serialize for Exact<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let tree = Tree::serialized(&self.0).map_err(S::Error::custom)?;
+        let tree = Tree::serialized(&self.0).map_err(ser::Error::custom)?;
         Node(&tree).serialize(serializer)
     }
 }
@@ -65,22 +70,110 @@ pub(crate) fn of<T: DeserializeOwned>(value: Value) -> Result<T, Error> {
     T::deserialize(Reader(value))
 }
 
+/// A value of JSON or of TOML, to be read. The only form that values are read from: what reads a type is compiled anew for
+/// each form.
+///
 /// Takes the texts of numbers that are not finite for numbers where numbers are wanted.
-struct Reader(Value);
+pub(crate) struct Reader(Value);
+
+impl From<toml::Value> for Reader {
+    fn from(value: toml::Value) -> Self {
+        Self(of_toml(value))
+    }
+}
+
+/// The table of TOML that a value is written as; what is not there has no entry.
+///
+/// # Errors
+/// If it has no form in TOML, or is no table.
+pub(crate) fn table(value: &impl Serialize) -> Result<Table, toml::ser::Error> {
+    let tree = Tree::serialized(value).map_err(no_toml)?;
+    match to_toml(tree)? {
+        Some(toml::Value::Table(table)) => Ok(table),
+        _ => Err(no_toml("it is no table")),
+    }
+}
+
+fn no_toml(why: impl Display) -> toml::ser::Error {
+    ser::Error::custom(why)
+}
+
+fn to_toml(tree: Tree) -> Result<Option<toml::Value>, toml::ser::Error> {
+    Ok(Some(match tree {
+        Tree::Null => return Ok(None),
+        Tree::Bool(truth) => truth.into(),
+        Tree::Integer(number) => {
+            let number = i64::try_from(number);
+            number
+                .map_err(|_| no_toml("a number is too large for TOML"))?
+                .into()
+        }
+        Tree::Float(number) => number.into(),
+        Tree::Text(text) => text.into(),
+        Tree::Array(parts) => {
+            let mut array = Vec::with_capacity(parts.len());
+            for part in parts {
+                array.push(to_toml(part)?.ok_or_else(|| no_toml("a list lacks a value"))?);
+            }
+            array.into()
+        }
+        Tree::Map(parts) => {
+            let mut table = Table::new();
+            for (key, part) in parts {
+                let key = key.into_text().map_err(|_| no_toml("a key is no text"))?;
+                if let Some(part) = to_toml(part)? {
+                    table.insert(key, part);
+                }
+            }
+            table.into()
+        }
+        _ => return Err(no_toml("there are bytes in it")),
+    }))
+}
+
+fn of_toml(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => Value::String(text),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => {
+            let finite = Number::from_f64(number).map(Value::Number);
+            finite.unwrap_or_else(|| Value::String(number.to_string()))
+        }
+        toml::Value::Boolean(truth) => Value::Bool(truth),
+        toml::Value::Datetime(time) => Value::String(time.to_string()),
+        toml::Value::Array(parts) => parts.into_iter().map(of_toml).collect(),
+        toml::Value::Table(parts) => {
+            let parts = parts.into_iter().map(|(key, part)| (key, of_toml(part)));
+            Value::Object(parts.collect())
+        }
+    }
+}
 
 impl<'de> Deserializer<'de> for Reader {
     type Error = Error;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.0 {
+            Value::Null => visitor.visit_unit(),
+            Value::Bool(truth) => visitor.visit_bool(truth),
+            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => visitor.visit_u64(number),
+                (None, Some(number)) => visitor.visit_i64(number),
+                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Value::String(text) => visitor.visit_string(text),
             Value::Array(parts) => {
-                SeqDeserializer::new(parts.into_iter().map(Reader)).deserialize_any(visitor)
+                let mut parts = Parts(parts.into_iter());
+                let value = visitor.visit_seq(&mut parts)?;
+                parts.end()?;
+                Ok(value)
             }
             Value::Object(parts) => {
-                let parts = parts.into_iter().map(|(key, part)| (key, Reader(part)));
-                MapDeserializer::new(parts).deserialize_any(visitor)
+                let mut entries = Entries::of(parts);
+                let value = visitor.visit_map(&mut entries)?;
+                entries.end()?;
+                Ok(value)
             }
-            other => other.deserialize_any(visitor),
         }
     }
 
@@ -120,12 +213,10 @@ impl<'de> Deserializer<'de> for Reader {
         visitor: V,
     ) -> Result<V::Value, Error> {
         match self.0 {
-            Value::Object(parts) => {
-                let parts = parts.into_iter().map(|(key, part)| (key, Reader(part)));
-                MapAccessDeserializer::new(MapDeserializer::new(parts))
-                    .deserialize_enum(name, variants, visitor)
-            }
-            other => other.deserialize_enum(name, variants, visitor),
+            Value::String(text) => visitor.visit_enum(text.into_deserializer()),
+            Value::Object(parts) => MapAccessDeserializer::new(Entries::of(parts))
+                .deserialize_enum(name, variants, visitor),
+            other => Err(Error::invalid_type(unexpected(&other), &"string or map")),
         }
     }
 
@@ -135,11 +226,80 @@ impl<'de> Deserializer<'de> for Reader {
     }
 }
 
-impl IntoDeserializer<'_, Error> for Reader {
-    type Deserializer = Self;
+/// What serde calls a value that is neither a text nor a map.
+fn unexpected(value: &Value) -> Unexpected<'_> {
+    match value {
+        Value::Bool(truth) => Unexpected::Bool(*truth),
+        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
+            (Some(number), _) => Unexpected::Unsigned(number),
+            (None, Some(number)) => Unexpected::Signed(number),
+            (None, None) => Unexpected::Float(number.as_f64().unwrap_or(f64::NAN)),
+        },
+        Value::Array(_) => Unexpected::Seq,
+        _ => Unexpected::Unit,
+    }
+}
 
-    fn into_deserializer(self) -> Self {
-        self
+/// The parts of an array that are still to be read.
+struct Parts(std::vec::IntoIter<Value>);
+
+impl Parts {
+    fn end(self) -> Result<(), Error> {
+        match self.0.len() {
+            0 => Ok(()),
+            left => Err(Error::custom(format!("there are {left} values too many"))),
+        }
+    }
+}
+
+impl<'de> SeqAccess<'de> for Parts {
+    type Error = Error;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Error> {
+        let part = self.0.next();
+        part.map(|part| seed.deserialize(Reader(part))).transpose()
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.0.len())
+    }
+}
+
+/// The entries of an object that are still to be read, and the value of the key that was read last.
+struct Entries(serde_json::map::IntoIter, Value);
+
+impl Entries {
+    fn of(parts: Map<String, Value>) -> Self {
+        Self(parts.into_iter(), Value::Null)
+    }
+
+    fn end(self) -> Result<(), Error> {
+        match self.0.len() {
+            0 => Ok(()),
+            left => Err(Error::custom(format!("there are {left} entries too many"))),
+        }
+    }
+}
+
+impl<'de> MapAccess<'de> for Entries {
+    type Error = Error;
+
+    fn next_key_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Error> {
+        let Some((key, value)) = self.0.next() else {
+            return Ok(None);
+        };
+        self.1 = value;
+        seed.deserialize(key.into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Error> {
+        seed.deserialize(Reader(self.1.take()))
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::files;
+use crate::{files, json};
 
 /// The file that says it.
 const MANIFEST: &str = "manifest.json";
@@ -85,7 +85,7 @@ pub(super) fn check(checkpoint: &Path, read: &[&str]) -> Result<(), Error> {
         return Err(Error::damaged(&path, format!("it has {length} bytes")));
     }
     let manifest: Manifest =
-        serde_json::from_str(&files::read(&path)?).map_err(|error| Error::damaged(&path, error))?;
+        json::parse(&files::read(&path)?).map_err(|error| Error::damaged(&path, error))?;
     if manifest.version != VERSION {
         let reason = format!(
             "its version is {}, written by xsam {}, not {VERSION}: go on with a build of that program, or begin the \

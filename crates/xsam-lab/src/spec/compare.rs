@@ -8,6 +8,7 @@ use toml::{Table, Value};
 use super::fields::{check_filled, distinct, expect_table, fields_at, of_fields, unknown};
 use super::tune::{Candidate, Tune};
 use super::{Experiment, Spec, SpecError, TaskSpec, check_seed, label, method};
+use crate::json;
 
 /// Runs of a comparison, those that hyper-parameters are chosen by left aside.
 const MOST_RUNS: usize = 100_000;
@@ -296,7 +297,7 @@ impl Compare {
     pub fn to_toml<S: TaskSpec>(&self, spec: &Spec<S>) -> Result<String, SpecError> {
         let mut table = spec.to_table()?;
         table.insert("method".to_owned(), Value::Table(self.given(spec)?));
-        table.insert("compare".to_owned(), Value::try_from(self)?);
+        table.insert("compare".to_owned(), Value::Table(json::table(self)?));
         Ok(toml::to_string(&table)?)
     }
 }

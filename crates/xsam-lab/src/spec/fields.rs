@@ -12,6 +12,7 @@ use xsam::method::MethodSpec;
 use xsam_names::hint;
 
 use super::{OptimizerSpec, ScheduleSpec, SpecError, TaskSpec, TrainSpec, method};
+use crate::json::Reader;
 
 /// The section `name` from its table.
 pub(super) fn section<T: DeserializeOwned>(name: &str, table: Table) -> Result<T, SpecError> {
@@ -34,22 +35,22 @@ pub(super) fn check_fields(name: &str, section: &Table, fields: &[&str]) -> Resu
 pub(super) fn of_fields<T>(
     name: &str,
     table: Table,
-    read: impl Fn(Value) -> Result<T, toml::de::Error>,
+    read: impl Fn(Reader) -> Result<T, serde_json::Error>,
 ) -> Result<T, SpecError> {
     // One field at a time, so that an error can be told which one it is of. All fields have
     // defaults.
     for (key, value) in &table {
         let single = Table::from_iter([(key.clone(), value.clone())]);
-        if let Err(error) = read(Value::Table(single)) {
+        if let Err(error) = read(Value::Table(single).into()) {
             return Err(refused(format!("{name}.{key}"), &error));
         }
     }
-    read(Value::Table(table)).map_err(|error| refused(name, &error))
+    read(Value::Table(table).into()).map_err(|error| refused(name, &error))
 }
 
 /// That the value of a key cannot be read.
-pub(super) fn refused(key: impl Into<String>, error: &toml::de::Error) -> SpecError {
-    SpecError::new(key, error.message().trim())
+pub(super) fn refused(key: impl Into<String>, error: &serde_json::Error) -> SpecError {
+    SpecError::new(key, error.to_string())
 }
 
 /// That the last name of `key` is that of no `what`, but what there is.

@@ -6,6 +6,7 @@ use toml::{Table, Value};
 use super::fields::{expect_table, section};
 use super::method::{self, method};
 use super::{Compare, MethodSpec, Spec, SpecError, TaskSpec, method_named};
+use crate::json::Reader;
 
 /// A run's folder has the label of its method and what was varied of it in its name, of which file systems allow 255 bytes.
 const LONGEST_LABEL: usize = 100;
@@ -86,7 +87,9 @@ impl Compare {
         let mut of_label = spec.clone();
         of_label.set_method(&format!("compare.{label}"), self.method(spec, label)?)?;
         let own = self.overrides.get(label).and_then(|own| own.get(TRAIN));
-        if let Some(own) = own.and_then(|own| TrainOfLabel::deserialize(own.clone()).ok()) {
+        if let Some(own) =
+            own.and_then(|own| TrainOfLabel::deserialize(Reader::from(own.clone())).ok())
+        {
             of_label.train.m_sharpness = own.m_sharpness;
         }
         Ok(of_label)

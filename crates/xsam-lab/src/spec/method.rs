@@ -7,6 +7,7 @@ use xsam::method::MethodSpec;
 
 use super::fields::{of_fields, unknown};
 use super::{SpecError, renamed};
+use crate::json;
 
 /// The method of that name, with its defaults.
 ///
@@ -60,7 +61,7 @@ pub(super) fn with_field(field: &str) -> Option<MethodSpec> {
 /// # Errors
 /// If it lacks one, or a value is of the wrong type.
 pub fn edited(of: &MethodSpec, edit: impl FnOnce(&mut Table)) -> Result<MethodSpec, SpecError> {
-    let mut table = Table::try_from(of)?;
+    let mut table = json::table(of)?;
     edit(&mut table);
     method("method", table)
 }
@@ -84,9 +85,9 @@ pub(super) fn inherited(given: &Table, from: &MethodSpec, to: &MethodSpec) -> Ta
 
 /// The section that describes a method: what was asked for, the `fields` and all that are not the defaults.
 pub(super) fn asked(of: &MethodSpec, fields: &BTreeSet<&str>) -> Result<Table, SpecError> {
-    let mut table = Table::try_from(of)?;
+    let mut table = json::table(of)?;
     if let Some(plain) = MethodSpec::named(of.name()) {
-        let plain = Table::try_from(plain)?;
+        let plain = json::table(&plain)?;
         table.retain(|field, value| {
             field == "name" || fields.contains(field) || plain.get(field) != Some(value)
         });

@@ -24,6 +24,8 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use toml::{Table, Value};
 
+use crate::json;
+
 pub use compare::{Compare, CompareEntry};
 pub use method::{edited, method_named};
 pub use preset::Preset;
@@ -139,12 +141,12 @@ impl<S: TaskSpec> Spec<S> {
     /// # Errors
     /// If a value has no form in TOML.
     pub fn to_table(&self) -> Result<Table, SpecError> {
-        let mut table = Table::try_from(&self.task)?;
+        let mut table = json::table(&self.task)?;
         for (name, section) in [
             ("method", method::asked(&self.method, &self.asked)?),
-            ("optimizer", Table::try_from(&self.optimizer)?),
-            ("schedule", Table::try_from(&self.schedule)?),
-            ("train", Table::try_from(&self.train)?),
+            ("optimizer", json::table(&self.optimizer)?),
+            ("schedule", json::table(&self.schedule)?),
+            ("train", json::table(&self.train)?),
         ] {
             table.insert(name.to_owned(), Value::Table(section));
         }
@@ -156,7 +158,7 @@ impl<S: TaskSpec> Spec<S> {
     /// # Errors
     /// If a value has no form in TOML.
     pub fn to_toml(&self) -> Result<String, SpecError> {
-        Ok(toml::to_string(self)?)
+        Ok(toml::to_string(&self.to_table()?)?)
     }
 
     /// The fields in which two specs differ, with both values.

@@ -6,6 +6,7 @@ use xsam::method::MethodSpec;
 use super::fields::{check_fields, expect_table, fields_at, refused, section, unknown, value_of};
 use super::method::{self, method};
 use super::{Compare, Spec, SpecError, TaskSpec, renamed};
+use crate::json::Reader;
 
 impl<S: TaskSpec> Spec<S> {
     /// The spec that `text` and then `settings` (`section.field=value` each) describe, and its
@@ -89,12 +90,12 @@ fn sections<S: TaskSpec>(table: Table) -> Result<S, SpecError> {
         for (key, value) in section {
             let single = Table::from_iter([(key.clone(), value)]);
             let single = Table::from_iter([(name.clone(), Value::Table(single))]);
-            if let Err(error) = S::deserialize(Value::Table(single)) {
+            if let Err(error) = S::deserialize(Reader::from(Value::Table(single))) {
                 return Err(refused(format!("{name}.{key}"), &error));
             }
         }
     }
-    S::deserialize(Value::Table(table)).map_err(|error| refused("", &error))
+    S::deserialize(Reader::from(Value::Table(table))).map_err(|error| refused("", &error))
 }
 
 /// Applies `path.to.key=value`.

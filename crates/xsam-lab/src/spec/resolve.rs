@@ -1,12 +1,12 @@
 //! From what a spec says to what a run does: defaults filled in, ranges checked.
 
-use toml::Table;
 use xsam_flatness::Sharpness;
 
 use super::{
     OptimizerName, OptimizerSpec, RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec, Spec,
     SpecError, TaskSpec, TrainSpec, method,
 };
+use crate::json;
 use crate::method::build;
 
 /// What is random in a step is drawn from a number that has 32 bits for the epoch.
@@ -49,7 +49,7 @@ impl<S: TaskSpec> Spec<S> {
         self.train.m_sharpness = self.train.m_sharpness.filter(|_| ascends);
         build(&self.method)?;
         self.method = self.method.resolved();
-        self.asked = method::fields_in(&Table::try_from(&self.method)?, &self.method);
+        self.asked = method::fields_in(&json::table(&self.method)?, &self.method);
         self.optimizer.resolve()?;
         self.train.resolve()?;
         self.schedule.resolve(self.train.epochs)?;
