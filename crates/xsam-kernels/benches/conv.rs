@@ -13,6 +13,9 @@ use divan::Bencher;
 use divan::counter::ItemsCount;
 use xsam_kernels::operations::ConvOps;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const BATCH: usize = 32;
 
 /// Channels in and out, edge of image and filter, stride.
@@ -29,7 +32,7 @@ impl std::fmt::Display for Layer {
     }
 }
 
-const LAYERS: [Layer; 24] = [
+const LAYERS: [Layer; 30] = [
     // 3x3 of stride 1 in ResNet-18 and VGG-11.
     Layer(64, 64, 32, 3, 1),
     Layer(128, 128, 16, 3, 1),
@@ -50,18 +53,27 @@ const LAYERS: [Layer; 24] = [
     Layer(64, 128, 32, 1, 2),
     Layer(128, 256, 16, 1, 2),
     Layer(256, 512, 8, 1, 2),
+    // The same in narrow ones.
+    Layer(8, 16, 32, 3, 2),
+    Layer(16, 32, 32, 3, 2),
+    Layer(32, 64, 16, 3, 2),
+    Layer(16, 32, 32, 1, 2),
     // Stems.
     Layer(3, 64, 32, 3, 1),
     Layer(3, 16, 32, 3, 1),
     // DenseNet-121.
     Layer(128, 128, 32, 1, 1),
     Layer(512, 128, 16, 1, 1),
+    Layer(512, 128, 8, 1, 1),
+    Layer(1024, 128, 4, 1, 1),
     Layer(128, 32, 32, 3, 1),
     Layer(128, 32, 16, 3, 1),
     Layer(128, 32, 4, 3, 1),
 ];
 
 fn main() {
+    #[cfg(feature = "mimalloc")]
+    xsam_kernels::keep_freed_memory();
     divan::main();
 }
 

@@ -9,7 +9,7 @@ use burn::tensor::ops::ConvOptions;
 
 use crate::choice::{Kernels, kernels};
 use crate::cpu::shape::Shape;
-use crate::cpu::{direct, im2col, winograd};
+use crate::cpu::{direct, im2col, planar, winograd};
 use crate::flex::{Flat, takes, tensor};
 use crate::profile::Timer;
 use crate::tape::record;
@@ -30,9 +30,10 @@ const MOST_WEIGHTS: usize = 1 << 18;
 /// Convolution of `x` `[batch, input, rows, columns]` with `weight` `[output, input / groups, rows,
 /// columns]`, to `[batch, output, ..]`, with a backward pass of its own.
 ///
-/// In `f32` on the Flex back end: Winograd's F(4x4, 3x3) for 3x3 filters of stride 1 between at least
-/// 8 channels, 16 for the gradient of the weights (see [`Kernels`](crate::Kernels)), matrix products for 1x1 filters of stride 1, for groups, and
-/// for gradients of few inputs or very many weights, the definition otherwise. With different padding at the two ends, on other back ends and in other
+/// In `f32` on the Flex back end: the definition, a plane at a time, between few channels (up to 64 pairs of them with AVX2, 256
+/// with AVX-512), Winograd's F(4x4, 3x3) for other 3x3 filters of stride 1 between at least 8 channels, 16 for the gradient of the
+/// weights (see [`Kernels`](crate::Kernels)), matrix products for 1x1 filters of stride 1, for groups, and for gradients of few
+/// inputs or very many weights, the definition otherwise. With different padding at the two ends, on other back ends and in other
 /// number formats: Burn's own.
 ///
 /// # Panics
@@ -88,8 +89,17 @@ pub trait ConvOps: Backend {
 /// How a convolution is computed.
 enum Way {
     Winograd,
+    Planar,
     Direct,
     Product,
+}
+
+/// What of a convolution is computed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pass {
+    Output,
+    InputGradient,
+    WeightGradient,
 }
 
 /// The sizes of a convolution and a way to work on two of `x`, `weight` and the gradient of the output.
@@ -99,7 +109,7 @@ fn plan(
     tensors: [&Flat; 2],
     [x, weight]: [&Flat; 2],
     options: &ConvOptions<2>,
-    fewest_channels: usize,
+    pass: Pass,
 ) -> Option<(Shape, Way)> {
     if !takes(tensors) || options.is_asymmetric() {
         return None;
@@ -119,9 +129,17 @@ fn plan(
     if [x[0], x[1], weight[0], rows, columns].contains(&0) {
         return None;
     }
-    let way = if shape.groups > 1 || shape.is_product() {
+    let way = if shape.groups > 1 {
         Way::Product
-    } else if suits_winograd(&shape, fewest_channels) {
+    } else if shape.is_product() {
+        match pass {
+            Pass::WeightGradient => Way::Product,
+            _ if planar::suits_product(&shape) => Way::Planar,
+            _ => Way::Product,
+        }
+    } else if planar::suits(&shape) {
+        Way::Planar
+    } else if suits_winograd(&shape, pass) {
         Way::Winograd
     } else {
         Way::Direct
@@ -130,12 +148,16 @@ fn plan(
 }
 
 /// Whether Winograd's transforms fit, and are worth their digits.
-fn suits_winograd(shape: &Shape, fewest_channels: usize) -> bool {
+fn suits_winograd(shape: &Shape, pass: Pass) -> bool {
+    let fewest = match pass {
+        Pass::WeightGradient => FEWEST_CHANNELS_FOR_WEIGHTS,
+        Pass::Output | Pass::InputGradient => FEWEST_CHANNELS,
+    };
     shape.kernel == [3, 3]
         && shape.stride == [1, 1]
         && shape.dilation == [1, 1]
         && shape.padding.iter().all(|n| *n <= 2)
-        && shape.channels.iter().all(|n| *n >= fewest_channels)
+        && shape.channels.iter().all(|n| *n >= fewest)
         && winograd::products(shape) >= FEWEST_PRODUCTS
         && kernels() == Kernels::Fast
 }
@@ -143,7 +165,7 @@ fn suits_winograd(shape: &Shape, fewest_channels: usize) -> bool {
 impl ConvOps for Flex {
     fn fast_conv2d(x: Flat, weight: Flat, options: ConvOptions<2>) -> Flat {
         let _timer = Timer::start("convolution, forward");
-        let plan = plan([&x, &weight], [&x, &weight], &options, FEWEST_CHANNELS);
+        let plan = plan([&x, &weight], [&x, &weight], &options, Pass::Output);
         let Some((shape, way)) = plan else {
             return Self::conv2d(x, weight, None, options);
         };
@@ -151,6 +173,7 @@ impl ConvOps for Flex {
         let (x, w): (&[f32], &[f32]) = (x.storage(), weight.storage());
         let y = match way {
             Way::Winograd => winograd::forward(&shape, x, w),
+            Way::Planar => planar::forward(&shape, x, w),
             Way::Direct => direct::forward(&shape, x, w),
             Way::Product => im2col::forward(&shape, x, w),
         };
@@ -166,7 +189,7 @@ impl ConvOps for Flex {
     ) -> Flat {
         let _timer = Timer::start("convolution, data gradient");
         let tensors = [&weight, &gradient];
-        let plan = plan(tensors, [&x, &weight], &options, FEWEST_CHANNELS);
+        let plan = plan(tensors, [&x, &weight], &options, Pass::InputGradient);
         let Some((shape, way)) = plan else {
             return Self::conv2d_x_backward(x, weight, gradient, options);
         };
@@ -174,6 +197,7 @@ impl ConvOps for Flex {
         let (w, dy): (&[f32], &[f32]) = (weight.storage(), gradient.storage());
         let dx = match way {
             Way::Winograd => winograd::input_gradient(&shape, dy, w),
+            Way::Planar => planar::input_gradient(&shape, dy, w),
             Way::Direct if shape.channels[0] >= FEWEST_INPUTS => {
                 direct::input_gradient(&shape, dy, w)
             }
@@ -189,8 +213,8 @@ impl ConvOps for Flex {
         options: ConvOptions<2>,
     ) -> Flat {
         let _timer = Timer::start("convolution, weight gradient");
-        let (tensors, fewest) = ([&x, &gradient], FEWEST_CHANNELS_FOR_WEIGHTS);
-        let plan = plan(tensors, [&x, &weight], &options, fewest);
+        let tensors = [&x, &gradient];
+        let plan = plan(tensors, [&x, &weight], &options, Pass::WeightGradient);
         let Some((shape, way)) = plan else {
             return Self::conv2d_weight_backward(x, weight, gradient, options);
         };
@@ -198,6 +222,7 @@ impl ConvOps for Flex {
         let (x, dy): (&[f32], &[f32]) = (x.storage(), gradient.storage());
         let dw = match way {
             Way::Winograd => winograd::weight_gradient(&shape, x, dy),
+            Way::Planar => planar::weight_gradient(&shape, x, dy),
             Way::Direct if weight.shape().num_elements() <= MOST_WEIGHTS => {
                 direct::weight_gradient(&shape, x, dy)
             }

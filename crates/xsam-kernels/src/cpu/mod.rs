@@ -17,6 +17,7 @@ pub(crate) mod linear;
 pub(crate) mod map;
 pub(crate) mod matrix;
 mod panels;
+pub(crate) mod planar;
 pub(crate) mod pool;
 mod product;
 pub(crate) mod reduce;

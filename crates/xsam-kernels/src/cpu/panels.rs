@@ -6,7 +6,7 @@ use pulp::Simd;
 
 use super::matrix::Matrix;
 use super::product::{Left, PANEL, Segment, panel_width, product};
-use super::transpose::{Stretch, interleave};
+use super::transpose::{Places, Stretch, interleave};
 
 /// Packs some rows and columns of a matrix: `[panel][row of the block][column of the panel]`, with zeros for the
 /// columns that a last panel lacks.
@@ -46,7 +46,7 @@ pub(super) fn pack<S: Simd>(
                 first: p * width * matrix.column,
                 pixels: depth,
             };
-            interleave::<S>(values, stretch, panel, |k| k * width);
+            interleave::<S>(values, stretch, panel, Places::row(0, width as isize));
         }
     }
 }

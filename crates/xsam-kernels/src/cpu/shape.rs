@@ -50,4 +50,16 @@ impl Shape {
     pub(crate) fn is_product(&self) -> bool {
         self.kernel == [1, 1] && self.stride == [1, 1] && self.padding == [0, 0]
     }
+
+    /// The convolution that gives the gradient of the input from the gradient of the output, with filters turned by half
+    /// a turn; of a convolution of stride 1 and padding that the reach of its filter covers.
+    pub(super) fn transposed(&self) -> Self {
+        let reach = [0, 1].map(|i| self.dilation[i] * (self.kernel[i] - 1));
+        Self {
+            channels: [self.channels[1], self.channels[0]],
+            size: self.outputs(),
+            padding: [0, 1].map(|i| reach[i] - self.padding[i]),
+            ..*self
+        }
+    }
 }

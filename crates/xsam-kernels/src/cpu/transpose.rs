@@ -25,13 +25,58 @@ pub(crate) struct Stretch {
     pub(crate) pixels: usize,
 }
 
-/// `out[place(p) + c] = planes[c][p]` for all pixels of the stretch, counted from its first.
+/// Where pixels have their channels: rows of pixels, counted through them. A walk along them, since to divide takes longer
+/// than to turn a pixel over.
+#[derive(Clone, Copy)]
+pub(crate) struct Places {
+    /// The first pixel.
+    first: isize,
+    /// From a pixel to the next one of its row, and from a row to the next.
+    pixel: isize,
+    row: isize,
+    columns: usize,
+    /// The pixel that comes next.
+    column: usize,
+}
+
+impl Places {
+    /// Pixels of a single row.
+    #[inline(always)]
+    pub(crate) fn row(first: usize, pixel: isize) -> Self {
+        Self::rows(first, pixel, 0, usize::MAX)
+    }
+
+    /// Pixels of rows of so many columns.
+    #[inline(always)]
+    pub(crate) fn rows(first: usize, pixel: isize, row: usize, columns: usize) -> Self {
+        Self {
+            first: first as isize,
+            pixel,
+            row: row as isize,
+            columns,
+            column: 0,
+        }
+    }
+
+    #[inline(always)]
+    fn walk(&mut self) -> usize {
+        let at = self.first + self.column as isize * self.pixel;
+        self.column += 1;
+        if self.column == self.columns {
+            self.column = 0;
+            self.first += self.row;
+        }
+        at as usize
+    }
+}
+
+/// `out[places[p] + c] = planes[c][p]` for all pixels of the stretch, counted from its first.
 #[inline(always)]
 pub(crate) fn interleave<S: Simd>(
     planes: &[f32],
     stretch: Stretch,
     out: &mut [f32],
-    place: impl Fn(usize) -> usize,
+    mut places: Places,
 ) {
     let Stretch {
         channels,
@@ -43,13 +88,13 @@ pub(crate) fn interleave<S: Simd>(
     // Planes are often a power of two apart, so that few lines of different planes stay in the cache
     // together, and the processor foresees what is read next only along a plane.
     for begin in (0..whole).step_by(RUN) {
-        let mut places = [0; RUN];
-        let places = &mut places[..(whole - begin).min(RUN)];
-        for (i, at) in places.iter_mut().enumerate() {
-            *at = place(begin + i);
+        let mut run = [0; RUN];
+        let run = &mut run[..(whole - begin).min(RUN)];
+        for at in run.iter_mut() {
+            *at = places.walk();
         }
         for c in (0..wide).step_by(EDGE) {
-            for (side, places) in places.chunks_exact(EDGE).enumerate() {
+            for (side, places) in run.as_chunks::<EDGE>().0.iter().enumerate() {
                 let from = c * plane + first + begin + side * EDGE;
                 let square = turned::<S>(square(planes, from, plane));
                 for (to, values) in places.iter().zip(square) {
@@ -59,13 +104,13 @@ pub(crate) fn interleave<S: Simd>(
         }
         for c in wide..channels {
             let source = &planes[c * plane + first + begin..];
-            for (to, value) in places.iter().zip(source) {
+            for (to, value) in run.iter().zip(source) {
                 out[to + c] = *value;
             }
         }
     }
     for p in whole..pixels {
-        let out = &mut out[place(p)..][..channels];
+        let out = &mut out[places.walk()..][..channels];
         let source = planes[first + p..].iter().step_by(plane);
         for (to, value) in out.iter_mut().zip(source) {
             *to = *value;
@@ -197,7 +242,8 @@ mod tests {
         #[inline(always)]
         fn with_simd<S: Simd>(self, _: S) {
             let width = self.width;
-            interleave::<S>(self.planes, self.stretch, self.between, |p| p * width);
+            let places = Places::row(0, width as isize);
+            interleave::<S>(self.planes, self.stretch, self.between, places);
             separate::<S>(self.between, width, self.back, self.stretch);
         }
     }

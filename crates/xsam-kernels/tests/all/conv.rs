@@ -101,10 +101,12 @@ fn other_formats_and_borders_are_burns_own() {
 
 #[test]
 fn the_same_input_gives_the_same_bits() {
-    // By definition, as a product, and by Winograd.
+    // By definition, along planes, as a product, and by Winograd.
     for (x, weight) in [
         ([5, 20, 9, 11], [35, 20, 3, 3]),
+        ([5, 5, 9, 11], [7, 5, 3, 3]),
         ([5, 20, 9, 11], [35, 20, 1, 1]),
+        ([5, 20, 8, 8], [35, 20, 1, 1]),
         ([8, 64, 12, 12], [64, 64, 3, 3]),
     ] {
         let case = Case {
@@ -156,7 +158,12 @@ fn layers_of_a_resnet() {
     let device = Device::flex().autodiff();
     for (i, o, size, kernel, stride) in [
         (3, 8, 32, 3, 1),
+        (3, 64, 32, 3, 1),
         (8, 8, 32, 3, 1),
+        (8, 8, 9, 5, 1),
+        (8, 8, 8, 3, 1),
+        (8, 8, 4, 3, 1),
+        (16, 16, 32, 3, 1),
         (8, 16, 32, 3, 2),
         (8, 16, 32, 1, 2),
         (16, 16, 16, 3, 1),
@@ -165,6 +172,7 @@ fn layers_of_a_resnet() {
         (32, 64, 8, 3, 2),
         (64, 64, 4, 3, 1),
         (64, 128, 8, 1, 1),
+        (96, 33, 4, 1, 1),
         (64, 64, 32, 3, 1),
         (48, 70, 17, 3, 1),
         (128, 160, 4, 3, 1),

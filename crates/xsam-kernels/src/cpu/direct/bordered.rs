@@ -3,7 +3,7 @@
 use pulp::Simd;
 
 use super::super::shape::Shape;
-use super::super::transpose::{Stretch, interleave};
+use super::super::transpose::{Places, Stretch, interleave};
 
 /// Images with their zero borders, channels innermost: `[image][row][column][channel]`.
 pub(super) struct Bordered {
@@ -77,12 +77,10 @@ impl Bordered {
             pixels: rows * columns,
         };
         let corner = self.at(self.before[0], self.before[1]);
-        let (row, pixel) = (self.row, self.pixel);
+        let places = Places::rows(corner, self.pixel as isize, self.row, columns);
         let images = images.chunks_exact(self.channels * rows * columns);
         for (values, image) in self.values.chunks_exact_mut(self.image).zip(images) {
-            interleave::<S>(image, stretch, values, |p| {
-                corner + p / columns * row + p % columns * pixel
-            });
+            interleave::<S>(image, stretch, values, places);
         }
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::super::product::{panel_width, panel_width_on};
 use super::super::shape::Shape;
-use super::super::transpose::{Stretch, interleave};
+use super::super::transpose::{Places, Stretch, interleave};
 use crate::cpu::isa::arch_for;
 
 /// Which channels of the filters are computed, the others being summed over.
@@ -83,9 +83,8 @@ impl WithSimd for Panel<'_> {
                 first: first * filters,
                 pixels: filters,
             };
-            interleave::<S>(self.w, stretch, self.out, |p| {
-                (p % taps * self.inputs + p / taps) * width
-            });
+            let places = Places::rows(0, (self.inputs * width) as isize, width, taps);
+            interleave::<S>(self.w, stretch, self.out, places);
             return;
         }
         let outputs = self.w.len() / filters;
@@ -96,7 +95,8 @@ impl WithSimd for Panel<'_> {
                 first: o * filters + first * taps,
                 pixels: taps,
             };
-            interleave::<S>(self.w, stretch, self.out, |tap| (tap * outputs + o) * width);
+            let places = Places::row(o * width, (outputs * width) as isize);
+            interleave::<S>(self.w, stretch, self.out, places);
         }
     }
 }

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::super::product::{Left, PANEL, Segment, panel_width, panel_width_on, product};
 use super::super::shape::Shape;
 use super::super::split::sum_over_images;
-use super::super::transpose::{Stretch, interleave};
+use super::super::transpose::{Places, Stretch, interleave};
 use super::bordered::Bordered;
 use super::{images_at_once, rows_at_once};
 use crate::cpu::isa::arch_for;
@@ -110,7 +110,7 @@ impl WithSimd for Products<'_> {
                 let planes = dy.chunks_exact(image);
                 for (gradient, dy) in gradient.chunks_exact_mut(pixels).zip(planes) {
                     // What the last panel has beyond the last channel is never looked at.
-                    interleave::<S>(dy, stretch, gradient, |p| p * width);
+                    interleave::<S>(dy, stretch, gradient, Places::row(0, width as isize));
                 }
                 let (gradient, _) = S::as_simd_f32s(&gradient[..dy.len() / image * pixels]);
                 let (sums, _) = S::as_mut_simd_f32s(sums);

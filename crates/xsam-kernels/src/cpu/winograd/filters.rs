@@ -7,7 +7,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::super::product::{PANEL, panel_width};
-use super::super::transpose::{Stretch, interleave, separate};
+use super::super::transpose::{Places, Stretch, interleave, separate};
 use super::transform::{Transforms, every};
 use super::{Direction, POSITIONS, Shape, WINDOW};
 
@@ -82,7 +82,7 @@ fn gather<S: Simd>(
                 first: 9 * (outputs.start * shape.channels[0] + inputs.start),
                 pixels: 9 * inputs.len(),
             };
-            interleave::<S>(w, stretch, taps, |p| p * width);
+            interleave::<S>(w, stretch, taps, Places::row(0, width as isize));
         }
         // In the tensor the two channel dimensions are exchanged on the way back.
         Direction::Backward => {
@@ -93,7 +93,7 @@ fn gather<S: Simd>(
                     first: 9 * (i * shape.channels[1] + outputs.start),
                     pixels: 9,
                 };
-                interleave::<S>(w, stretch, taps, |p| (8 - p) * width);
+                interleave::<S>(w, stretch, taps, Places::row(8 * width, -(width as isize)));
             }
         }
     }

@@ -52,16 +52,6 @@ impl Shape {
         arch_for(self.channels[1])
     }
 
-    /// The convolution that gives the gradient of the input, from the gradient of the output.
-    fn transposed(&self) -> Self {
-        Self {
-            channels: [self.channels[1], self.channels[0]],
-            size: self.outputs(),
-            padding: self.padding.map(|p| 2 - p),
-            ..*self
-        }
-    }
-
     /// Whether the tiles are so few that reading them again for each panel of filters costs less
     /// than reading the filters again for each block of tiles.
     fn has_few_tiles(&self) -> bool {

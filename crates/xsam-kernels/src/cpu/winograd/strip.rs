@@ -6,7 +6,7 @@ use std::ops::Range;
 use pulp::Simd;
 
 use super::super::product::{PANEL, panel_width};
-use super::super::transpose::{Stretch, interleave, separate};
+use super::super::transpose::{Places, Stretch, interleave, separate};
 use super::transform::{Transforms, every};
 use super::{POSITIONS, Shape, TILE, WINDOW};
 
@@ -99,9 +99,9 @@ impl Strip {
             first: start * columns,
             pixels: inside * columns,
         };
-        interleave::<S>(image, stretch, &mut self.values, |p| {
-            ((above + p / columns) * width + left + p % columns) * channels
-        });
+        let first = (above * width + left) * channels;
+        let places = Places::rows(first, channels as isize, row, columns);
+        interleave::<S>(image, stretch, &mut self.values, places);
     }
 
     #[inline(always)]
@@ -272,9 +272,8 @@ impl OutputStrip {
         };
         // What a panel has beyond the last channel, and a row beyond the last column, is not
         // touched: the one is never looked at, the other zero from the beginning.
-        interleave::<S>(image, stretch, &mut self.values, |p| {
-            (p / columns * row + p % columns) * width
-        });
+        let places = Places::rows(0, width as isize, row * width, columns);
+        interleave::<S>(image, stretch, &mut self.values, places);
         let (values, _) = S::as_simd_f32s(&self.values);
         for t in 0..self.tiles {
             for half in 0..PANEL {
