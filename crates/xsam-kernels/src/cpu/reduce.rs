@@ -2,9 +2,12 @@
 
 use pulp::Simd;
 
-/// Elements summed in `f32` lanes before the partial sum moves on to `f64`: long enough to hide the
-/// move, short enough that a lane adds fewer than a hundred numbers or so.
+/// The most elements summed in `f32` lanes before the partial sum moves on to `f64`: long enough to hide the move.
 pub(crate) const SPAN: usize = 2048;
+
+/// The most numbers that a lane adds before that, for each lane of a vector. Where there are few lanes, each has more to add of
+/// the same sum.
+const LONGEST: usize = 8;
 
 /// Sums taken side by side, which hides the latency of an addition.
 const SIDE_BY_SIDE: usize = 4;
@@ -25,8 +28,9 @@ pub(crate) fn sums<S: Simd, const N: usize, const K: usize>(
     let length = rows.first().map_or(0, |row| row.len());
     let zero = simd.splat_f32s(0.0);
     let mut totals = [0.0; K];
-    for start in (0..length).step_by(SPAN) {
-        let end = length.min(start + SPAN);
+    let span = SPAN.min(LONGEST * SIDE_BY_SIDE * S::F32_LANES * S::F32_LANES);
+    for start in (0..length).step_by(span) {
+        let end = length.min(start + span);
         let registers = (end - start) / S::F32_LANES;
         let groups = registers / SIDE_BY_SIDE;
         // Cut to lengths that are seen to be those of the loops, which then check none.
