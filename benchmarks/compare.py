@@ -5,7 +5,9 @@
 
 Runs `xsam bench` and `pytorch.py` in either memory layout round by round, each in a process of its
 own, so that a machine whose speed drifts treats all alike. Every number is a median over the
-rounds. Build the program first: `cargo build --release`. Python needs torch: `pip install torch`.
+rounds. Build the program first: `cargo build --release`. Python needs torch: `pip install torch`;
+`--compile` needs a C++ compiler as well. Both sides may be held to other instructions, by XSAM_ISA
+and ONEDNN_MAX_CPU_ISA.
 """
 
 import argparse
@@ -18,6 +20,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 LAYOUTS = ["contiguous", "channels_last"]
+# How PyTorch computes besides plainly, if it is asked for.
+VARIANTS = {"compile": "compiled", "bf16": "bfloat16"}
 FIELDS = ["median_s", "min_s", "search_s", "peak_rss_mb"]
 
 
@@ -81,7 +85,11 @@ def compare(arguments, model, method):
     # Only images have another layout.
     for layout in LAYOUTS[:1] if model == "transformer" else LAYOUTS:
         script = [sys.executable, HERE / "pytorch.py", *options]
-        sides[layout] = [*script, "--layout", layout, "--json"]
+        script += ["--layout", layout, "--json"]
+        sides[layout] = script
+        for flag, name in VARIANTS.items():
+            if getattr(arguments, flag):
+                sides[f"{layout} {name}"] = [*script, f"--{flag}"]
 
     lines = {name: [] for name in sides}
     for i in range(arguments.rounds):
@@ -91,9 +99,11 @@ def compare(arguments, model, method):
             label = f"{model}, {method}, round {i + 1} of {arguments.rounds}, {name}"
             print(f"{label}: {took:.3f} s", file=sys.stderr, flush=True)
 
-    sides = {name: summary(side) for name, side in lines.items()}
+    sides = {name: {**summary(side), "name": name} for name, side in lines.items()}
     ours = sides.pop("xsam")
-    better = min(sides.values(), key=lambda side: side["median_s"])
+    # What has fewer digits is shown, and not what is compared with.
+    same = [side for side in sides.values() if not side["bf16"]]
+    better = min(same, key=lambda side: side["median_s"])
 
     def ratio(field):
         pair = ours[field], better[field]
@@ -101,7 +111,7 @@ def compare(arguments, model, method):
 
     # Each round by itself: how far the ratio strays.
     rounds = [
-        a["median_s"] / b["median_s"] for a, b in zip(lines["xsam"], lines[better["layout"]])
+        a["median_s"] / b["median_s"] for a, b in zip(lines["xsam"], lines[better["name"]])
     ]
     return {
         "model": model,
@@ -111,7 +121,7 @@ def compare(arguments, model, method):
         "rounds": arguments.rounds,
         "xsam": ours,
         "pytorch": list(sides.values()),
-        "better_layout": better["layout"],
+        "better": better["name"],
         "ratio": ratio("median_s"),
         "ratio_least": min(rounds),
         "ratio_most": max(rounds),
@@ -127,11 +137,11 @@ def table(results):
     head = ["model", "method", "side", "median s", "least s", "search s", "peak MB", "ratio"]
     rows = [head]
     for result in results:
-        better = result["better_layout"]
+        better = result["better"]
         spread = f"{result['ratio_least']:.2f}..{result['ratio_most']:.2f}"
         notes = {"xsam": f"{result['ratio']:.2f} ({spread})", better: "1.00"}
         for side in [result["xsam"], *result["pytorch"]]:
-            name = side.get("layout", "xsam")
+            name = side["name"]
             rows.append([
                 result["model"],
                 result["method"],
@@ -141,7 +151,7 @@ def table(results):
                 number(side["search_s"], 3),
                 number(side["peak_rss_mb"], 0),
                 notes.get(name, number(side["median_s"] / next(
-                    s["median_s"] for s in result["pytorch"] if s["layout"] == better
+                    s["median_s"] for s in result["pytorch"] if s["name"] == better
                 ), 2)),
             ])
     return aligned(rows, {0, 1, 2, 7})
@@ -161,6 +171,8 @@ def main():
     parser.add_argument("--vocabulary", type=int, default=8000, help="for transformer")
     parser.add_argument("--threads", type=int, default=cores(), help="of both sides (all cores)")
     parser.add_argument("--rounds", type=int, default=3, help="at least 3")
+    parser.add_argument("--compile", action="store_true", help="PyTorch by torch.compile as well")
+    parser.add_argument("--bf16", action="store_true", help="PyTorch in bfloat16 as well")
     parser.add_argument("--json", action="store_true", help="one JSON object a comparison")
     arguments = parser.parse_args()
     if arguments.rounds < 3:
@@ -177,7 +189,8 @@ def main():
         shared = f"batch {arguments.batch}, {results[0]['threads']} threads"
         torch = results[0]["pytorch"][0]["kernels"]
         print(f"{shared}, medians of {arguments.rounds} rounds; {torch}, xsam on", end=" ")
-        print(f"{results[0]['xsam']['kernels']}.\nratio: to the better layout of PyTorch (range)\n")
+        against = "layout, eager or compiled," if arguments.compile else "layout"
+        print(f"{results[0]['xsam']['kernels']}.\nratio: to the better {against} of PyTorch (range)\n")
         print("\n".join(table(results)))
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Seconds per training step in PyTorch, eager, on a CPU: the counterpart of `xsam bench`.
+"""Seconds per training step in PyTorch on a CPU, eager or compiled: the counterpart of `xsam bench`.
 
     python3 benchmarks/pytorch.py --model resnet18 --method xsam --batch 32 --threads 2
 
@@ -260,8 +260,10 @@ def dot(a, b):
 class Trainee:
     """A model in training by one of the methods: `step` is a whole training step."""
 
-    def __init__(self, model, method, ascent_steps, batch):
+    def __init__(self, model, method, ascent_steps, batch, compiled=False, bf16=False):
         self.model, self.method, self.ascent_steps = model, method, ascent_steps
+        self.forward = torch.compile(model) if compiled else model
+        self.bf16 = bf16
         self.batch = batch
         self.steps = 0
         self.weights = list(model.parameters())
@@ -275,17 +277,21 @@ class Trainee:
             )
 
     def loss(self):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
+            return self.loss_of_pass()
+
+    def loss_of_pass(self):
         if isinstance(self.model, Transformer):
             # The passes of a step see the same masks.
             torch.manual_seed(self.steps)
             source, words, targets = self.batch
-            logits = self.model(source, words).flatten(0, 1)
+            logits = self.forward(source, words).flatten(0, 1)
             targets = targets.flatten()
             return F.cross_entropy(
                 logits, targets, ignore_index=0, label_smoothing=LABEL_SMOOTHING
             )
         images, targets = self.batch
-        return F.cross_entropy(self.model(images), targets)
+        return F.cross_entropy(self.forward(images), targets)
 
     def gradient(self):
         self.base.zero_grad(set_to_none=True)
@@ -388,7 +394,8 @@ def measure(arguments, layout):
     model = build(arguments).to(memory_format=LAYOUTS[layout])
     ascent_steps = arguments.ascent or 1
     batch = random_batch(arguments, layout)
-    trainee = Trainee(model, arguments.method, ascent_steps, batch)
+    compiled, bf16 = arguments.compile, arguments.bf16
+    trainee = Trainee(model, arguments.method, ascent_steps, batch, compiled, bf16)
 
     def seconds():
         start = time.perf_counter()
@@ -416,6 +423,8 @@ def measure(arguments, layout):
         "threads": torch.get_num_threads(),
         "kernels": f"torch {torch.__version__}",
         "layout": layout,
+        "compiled": compiled,
+        "bf16": bf16,
         # What Python and torch hold before there is a model.
         "start_rss_mb": start_rss_mb,
     }
@@ -434,7 +443,8 @@ def text(line):
     search = "" if line["search_s"] is None else f", search {line['search_s']:.3f} s"
     memory = "" if line["peak_rss_mb"] is None else f", peak memory {line['peak_rss_mb']:.0f} MB"
     return (
-        f"{line['model']}, {line['method']}, batch {line['batch']}, {line['layout']}: "
+        f"{line['model']}, {line['method']}, batch {line['batch']}, {line['layout']}"
+        f"{', compiled' if line['compiled'] else ''}{', bfloat16' if line['bf16'] else ''}: "
         f"{line['median_s']:.3f} s median, {line['min_s']:.3f} s least{search}{memory}, "
         f"{line['threads']} threads"
     )
@@ -466,6 +476,8 @@ def main():
     parser.add_argument("--vocabulary", type=count, default=8000, help="for transformer")
     parser.add_argument("--threads", type=count)
     parser.add_argument("--layout", default="both", choices=["both", *LAYOUTS])
+    parser.add_argument("--compile", action="store_true", help="by torch.compile")
+    parser.add_argument("--bf16", action="store_true", help="passes in bfloat16 where autocast has them")
     parser.add_argument("--json", action="store_true", help="one JSON object a layout")
     arguments = parser.parse_args()
     show = json.dumps if arguments.json else text
