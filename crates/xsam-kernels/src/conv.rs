@@ -30,11 +30,12 @@ const MOST_WEIGHTS: usize = 1 << 18;
 /// Convolution of `x` `[batch, input, rows, columns]` with `weight` `[output, input / groups, rows,
 /// columns]`, to `[batch, output, ..]`, with a backward pass of its own.
 ///
-/// In `f32` on the Flex back end: the definition, a plane at a time, between few channels (up to 64 pairs of them with AVX2, 256
-/// with AVX-512), Winograd's F(4x4, 3x3) for other 3x3 filters of stride 1 between at least 8 channels, 16 for the gradient of the
-/// weights (see [`Kernels`](crate::Kernels)), matrix products for 1x1 filters of stride 1, for groups, and for gradients of few
-/// inputs or very many weights, the definition otherwise. With different padding at the two ends, on other back ends and in other
-/// number formats: Burn's own.
+/// In `f32` on the Flex back end: the definition, a plane at a time, between few channels (up to 64 pairs of them with
+/// AVX2, 256 with AVX-512, which takes most 1x1 filters of stride 1 so as well), Winograd's F(4x4, 3x3) for other 3x3
+/// filters of stride 1 between at least 8 channels, 16 for the gradient of the weights (see [`Kernels`](crate::Kernels)),
+/// matrix products for other 1x1 filters of stride 1, for groups, and for gradients of few inputs or very many weights, the
+/// definition otherwise. With different padding at the two ends, on other back ends and in other number formats: Burn's
+/// own.
 ///
 /// # Panics
 /// If channels or groups do not fit, or the filter is larger than the padded input, as Burn's own.
@@ -95,7 +96,7 @@ enum Way {
 }
 
 /// What of a convolution is computed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Pass {
     Output,
     InputGradient,

@@ -4,7 +4,7 @@ use std::env;
 use std::fmt;
 use std::sync::OnceLock;
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use xsam_names::named_enum;
 
 /// The environment variable that chooses one.
@@ -94,6 +94,22 @@ pub(crate) fn arch_for(channels: usize) -> Arch {
         Arch::V4(v4) if channels <= 16 => Arch::V3(*v4),
         arch => arch,
     }
+}
+
+/// Numbers in a vector: for what is laid out before any kernel runs.
+pub(crate) fn lanes(arch: Arch) -> usize {
+    struct Lanes;
+
+    impl WithSimd for Lanes {
+        type Output = usize;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            S::F32_LANES
+        }
+    }
+
+    arch.dispatch(Lanes)
 }
 
 type Chosen = (Arch, Result<(), InstructionSetError>);

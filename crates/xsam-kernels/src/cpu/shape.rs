@@ -14,6 +14,14 @@ pub(crate) struct Shape {
     pub(crate) dilation: [usize; 2],
 }
 
+/// Which way filters `[output, input, rows, columns]` are used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Direction {
+    Forward,
+    /// Turned by half a turn, input and output exchanged.
+    Backward,
+}
+
 impl Shape {
     /// Rows and columns of the output; `None` if the filter is larger than the padded input.
     pub(crate) fn output_size(&self) -> Option<[usize; 2]> {

@@ -7,7 +7,7 @@ use pulp::{Simd, WithSimd};
 use super::super::isa::arch;
 use super::super::split::written_by_images;
 use super::planes::{Layout, Place};
-use super::{Shape, load};
+use super::{Direction, Shape, load};
 
 /// Vectors of outputs that a tile has.
 const VECTORS: usize = 3;
@@ -18,14 +18,6 @@ const TOGETHER: usize = 4 * VECTORS;
 #[inline(always)]
 const fn channels_of_tile(lanes: usize) -> usize {
     if lanes >= 16 { 8 } else { 4 }
-}
-
-/// Which way filters `[output, input, ..]` are used.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Forward,
-    /// Turned by half a turn, input and output exchanged.
-    Backward,
 }
 
 /// `y = x * w`, with `x` `[batch, input, rows, columns]` and `w` `[output, input, ..]`.
@@ -138,8 +130,7 @@ impl Images<'_> {
             layout,
             filters,
         };
-        let together = TOGETHER / layout.places.len();
-        let together = together.clamp(1, y.len() / shape.output_image());
+        let together = layout.images_at_once(TOGETHER, y.len() / shape.output_image());
         let given = layout.is_given(shape);
         let mut room = layout.room(if given { 0 } else { together });
         let places: Vec<_> = (0..together)
@@ -231,7 +222,7 @@ impl Tiles<'_> {
         let filters = filters.as_chunks::<CHANNELS>().0;
         let inputs = filters.len() / layout.taps.len();
         let last = places.into_iter().fold(0, usize::max)
-            + layout.taps.iter().fold(0, |last, tap| last.max(*tap))
+            + layout.last_tap
             + (inputs - 1) * layout.channel;
         assert!(last + S::F32_LANES <= x.len());
         for (input, filters) in filters.chunks_exact(layout.taps.len()).enumerate() {

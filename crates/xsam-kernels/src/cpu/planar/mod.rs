@@ -8,10 +8,10 @@ mod forward;
 mod planes;
 mod weight_gradient;
 
-use pulp::{Simd, WithSimd};
+use pulp::Simd;
 
-use super::isa::arch;
-use super::shape::Shape;
+use super::isa::{arch, lanes};
+use super::shape::{Direction, Shape};
 
 pub(crate) use forward::{forward, input_gradient};
 pub(crate) use weight_gradient::weight_gradient;
@@ -22,7 +22,7 @@ pub(crate) fn suits(shape: &Shape) -> bool {
     let [rows, columns] = shape.outputs();
     let [inputs, outputs] = shape.channels;
     let reach = [0, 1].map(|i| shape.dilation[i] * (shape.kernel[i] - 1));
-    let lanes = lanes();
+    let lanes = lanes(arch());
     shape.stride == [1, 1]
         && !shape.dilation.contains(&0)
         && inputs * outputs <= lanes * lanes
@@ -34,22 +34,8 @@ pub(crate) fn suits(shape: &Shape) -> bool {
 /// Whether this is the fastest way for a product of the channels of each pixel: with wide vectors, and planes of whole ones.
 pub(crate) fn suits_product(shape: &Shape) -> bool {
     let pixels = shape.size[0] * shape.size[1];
-    lanes() >= 16 && pixels.is_multiple_of(lanes())
-}
-
-fn lanes() -> usize {
-    struct Lanes;
-
-    impl WithSimd for Lanes {
-        type Output = usize;
-
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            S::F32_LANES
-        }
-    }
-
-    arch().dispatch(Lanes)
+    let lanes = lanes(arch());
+    lanes >= 16 && pixels.is_multiple_of(lanes)
 }
 
 /// A vector that begins with `values[at]`.

@@ -23,6 +23,8 @@ pub(super) struct Layout {
     pub(super) image: usize,
     /// What the first output sees through each tap, counted from the first number of a channel.
     pub(super) taps: Vec<usize>,
+    /// The largest of them.
+    pub(super) last_tap: usize,
     /// Vectors of outputs of a plane.
     pub(super) places: Vec<Place>,
 }
@@ -73,6 +75,7 @@ impl Layout {
         let last = last + seen.iter().fold(0, |last, (_, at)| last.max(*at));
         let plane = (rows * width).max(last + lanes);
         let channel = copies.len() * plane;
+        let taps: Vec<_> = seen.iter().map(|(copy, at)| copy * plane + at).collect();
         Self {
             rows,
             columns: width,
@@ -80,7 +83,8 @@ impl Layout {
             plane,
             channel,
             image: shape.channels[0] * channel,
-            taps: seen.iter().map(|(copy, at)| copy * plane + at).collect(),
+            last_tap: taps.iter().copied().fold(0, usize::max),
+            taps,
             places,
             copies,
         }
@@ -89,6 +93,11 @@ impl Layout {
     /// Whether images are laid out so as they are.
     pub(super) fn is_given(&self, shape: &Shape) -> bool {
         shape.is_product() && self.image == shape.input_image()
+    }
+
+    /// How many of the images are dealt with together, for so many vectors of outputs if there are.
+    pub(super) fn images_at_once(&self, vectors: usize, images: usize) -> usize {
+        (vectors / self.places.len()).clamp(1, images)
     }
 
     /// Room for so many images, all zero: the borders stay so.

@@ -52,8 +52,7 @@ impl Images<'_> {
         let Self { shape, x, dy } = self;
         let layout = Layout::new(shape, S::F32_LANES);
         let [inputs, outputs] = shape.channels;
-        let together = VECTORS / layout.places.len();
-        let together = together.clamp(1, dy.len() / shape.output_image());
+        let together = layout.images_at_once(VECTORS, dy.len() / shape.output_image());
         let mut room = layout.room(together);
         // What the first output sees of each weight's input.
         let weights: Vec<_> = (0..inputs)

@@ -4,8 +4,9 @@
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 
-use pulp::{Arch, Simd, WithSimd};
+use pulp::{Arch, Simd};
 
+use super::isa::lanes;
 #[cfg(target_arch = "x86_64")]
 use avx512::{Block, QUAD};
 
@@ -20,18 +21,7 @@ pub(crate) fn panel_width<S: Simd>() -> usize {
 
 /// [`panel_width`] of an instruction set: for what is laid out before any kernel runs.
 pub(crate) fn panel_width_on(arch: Arch) -> usize {
-    struct Width;
-
-    impl WithSimd for Width {
-        type Output = usize;
-
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) -> usize {
-            panel_width::<S>()
-        }
-    }
-
-    arch.dispatch(Width)
+    PANEL * lanes(arch)
 }
 
 /// The left matrix of a product: `a[r, k]` is `values[rows[r] + k * step]`, counted from the offset

@@ -18,7 +18,7 @@ mod transform;
 
 use pulp::{Arch, Simd};
 
-use super::shape::Shape;
+use super::shape::{Direction, Shape};
 use crate::cpu::isa::arch_for;
 
 /// Positions of a transformed tile.
@@ -65,14 +65,6 @@ impl Shape {
 pub(crate) fn products(shape: &Shape) -> usize {
     let [rows, columns] = shape.tiles();
     shape.batch * rows * columns * shape.channels[0] * shape.channels[1]
-}
-
-/// Which way the filters `[output, input, 3, 3]` are used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Direction {
-    Forward,
-    /// Turned by half a turn, input and output exchanged.
-    Backward,
 }
 
 /// `y = x * w`, with `x` `[batch, input, rows, columns]` and `w` `[output, input, 3, 3]`.
