@@ -9,13 +9,10 @@
 use std::fmt::Display;
 
 use ciborium::Value as Tree;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{
-    DeserializeOwned, DeserializeSeed, Error as _, IntoDeserializer, MapAccess, SeqAccess,
-    Unexpected, Visitor,
-};
+use serde::de::value::{MapAccessDeserializer, MapDeserializer, SeqDeserializer};
+use serde::de::{DeserializeOwned, Error as _, IgnoredAny, IntoDeserializer, Visitor};
 use serde::{Deserializer, Serialize, Serializer, forward_to_deserialize_any, ser};
-use serde_json::{Error, Map, Number, Value};
+use serde_json::{Error, Number, Value};
 use toml::Table;
 
 /// A value that is written with its numbers as they are: those that are not finite as `"NaN"`, `"inf"` and `"-inf"`.
@@ -156,20 +153,16 @@ impl<'de> Deserializer<'de> for Reader {
         match self.0 {
             Value::Null => visitor.visit_unit(),
             Value::Bool(truth) => visitor.visit_bool(truth),
-            Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-                (Some(number), _) => visitor.visit_u64(number),
-                (None, Some(number)) => visitor.visit_i64(number),
-                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
-            },
+            Value::Number(number) => number.deserialize_any(visitor),
             Value::String(text) => visitor.visit_string(text),
             Value::Array(parts) => {
-                let mut parts = Parts(parts.into_iter());
+                let mut parts = SeqDeserializer::new(parts.into_iter().map(Reader));
                 let value = visitor.visit_seq(&mut parts)?;
                 parts.end()?;
                 Ok(value)
             }
             Value::Object(parts) => {
-                let mut entries = Entries::of(parts);
+                let mut entries = MapDeserializer::new(parts.into_iter().map(entry));
                 let value = visitor.visit_map(&mut entries)?;
                 entries.end()?;
                 Ok(value)
@@ -214,9 +207,15 @@ impl<'de> Deserializer<'de> for Reader {
     ) -> Result<V::Value, Error> {
         match self.0 {
             Value::String(text) => visitor.visit_enum(text.into_deserializer()),
-            Value::Object(parts) => MapAccessDeserializer::new(Entries::of(parts))
-                .deserialize_enum(name, variants, visitor),
-            other => Err(Error::invalid_type(unexpected(&other), &"string or map")),
+            Value::Object(parts) => {
+                let entries = MapDeserializer::new(parts.into_iter().map(entry));
+                MapAccessDeserializer::new(entries).deserialize_enum(name, variants, visitor)
+            }
+            // Its error, and nothing else: with a visitor that is always the same.
+            other => match other.deserialize_enum(name, variants, IgnoredAny) {
+                Err(error) => Err(error),
+                Ok(_) => Err(Error::custom("it is no choice")),
+            },
         }
     }
 
@@ -226,81 +225,16 @@ impl<'de> Deserializer<'de> for Reader {
     }
 }
 
-/// What serde calls a value that is neither a text nor a map.
-fn unexpected(value: &Value) -> Unexpected<'_> {
-    match value {
-        Value::Bool(truth) => Unexpected::Bool(*truth),
-        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(number), _) => Unexpected::Unsigned(number),
-            (None, Some(number)) => Unexpected::Signed(number),
-            (None, None) => Unexpected::Float(number.as_f64().unwrap_or(f64::NAN)),
-        },
-        Value::Array(_) => Unexpected::Seq,
-        _ => Unexpected::Unit,
+impl IntoDeserializer<'_, Error> for Reader {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
     }
 }
 
-/// The parts of an array that are still to be read.
-struct Parts(std::vec::IntoIter<Value>);
-
-impl Parts {
-    fn end(self) -> Result<(), Error> {
-        match self.0.len() {
-            0 => Ok(()),
-            left => Err(Error::custom(format!("there are {left} values too many"))),
-        }
-    }
-}
-
-impl<'de> SeqAccess<'de> for Parts {
-    type Error = Error;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Error> {
-        let part = self.0.next();
-        part.map(|part| seed.deserialize(Reader(part))).transpose()
-    }
-
-    fn size_hint(&self) -> Option<usize> {
-        Some(self.0.len())
-    }
-}
-
-/// The entries of an object that are still to be read, and the value of the key that was read last.
-struct Entries(serde_json::map::IntoIter, Value);
-
-impl Entries {
-    fn of(parts: Map<String, Value>) -> Self {
-        Self(parts.into_iter(), Value::Null)
-    }
-
-    fn end(self) -> Result<(), Error> {
-        match self.0.len() {
-            0 => Ok(()),
-            left => Err(Error::custom(format!("there are {left} entries too many"))),
-        }
-    }
-}
-
-impl<'de> MapAccess<'de> for Entries {
-    type Error = Error;
-
-    fn next_key_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, Error> {
-        let Some((key, value)) = self.0.next() else {
-            return Ok(None);
-        };
-        self.1 = value;
-        seed.deserialize(key.into_deserializer()).map(Some)
-    }
-
-    fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<T::Value, Error> {
-        seed.deserialize(Reader(self.1.take()))
-    }
+fn entry((key, value): (String, Value)) -> (String, Reader) {
+    (key, Reader(value))
 }
 
 #[cfg(test)]

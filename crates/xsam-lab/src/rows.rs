@@ -3,8 +3,7 @@
 use burn::tensor::kind::Autodiff;
 use burn::tensor::{Float, Int, Tensor, TensorData};
 
-use crate::minibatches::Batches;
-use crate::minibatches::Minibatches;
+use crate::minibatches::{Batches, Minibatches};
 use crate::score::Part;
 
 /// Rows in a batch when a model is evaluated. The result does not depend on it.

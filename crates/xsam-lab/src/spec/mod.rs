@@ -25,7 +25,6 @@ use serde::{Deserialize, Serialize, Serializer};
 use toml::{Table, Value};
 
 use crate::json;
-
 pub use compare::{Compare, CompareEntry};
 pub use method::{edited, method_named};
 pub use preset::Preset;
@@ -213,7 +212,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
-    use crate::json;
     use crate::toy::Spec;
 
     fn parse(text: &str, settings: &[&str]) -> (Spec, Option<Compare>) {

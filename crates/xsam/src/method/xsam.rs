@@ -194,7 +194,8 @@ xsam_config! {
     /// ```
     pub struct XsamConfig ("xsam") {
         every { |_config| 1 }
-        fields {} }
+        fields {}
+    }
 }
 
 impl MethodConfig for XsamConfig {
