@@ -33,6 +33,7 @@ mod names;
 pub mod print;
 mod program;
 mod progress;
+mod ranks;
 mod signals;
 mod source;
 mod table;

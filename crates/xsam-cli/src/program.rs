@@ -9,7 +9,7 @@ use xsam_lab::{Error, Tasks};
 
 use crate::commands::{compare, eval, export, flatness, job, landscape, plan, report, train};
 use crate::context::{Outcome, Package};
-use crate::{flags, print, source};
+use crate::{flags, print, ranks, source};
 
 /// Bytes of stack for each thread: what a main thread usually has.
 const STACK: usize = 8 << 20;
@@ -113,15 +113,20 @@ impl Program {
         }
         // On a thread of the pool, which does a part of each operation itself. Any other would have to wake
         // one for every operation and wait for it.
-        let result = rayon::scope(|_| self.obey(&matches));
+        let result = rayon::scope(|_| {
+            let result = self.obey(&matches);
+            ranks::leave(result.as_ref().err());
+            result
+        });
         match result {
             Ok(Outcome::Done) => ExitCode::SUCCESS,
             Ok(Outcome::Failed) => ExitCode::from(1),
             Ok(Outcome::Interrupted) => ExitCode::from(130),
             Err(error) => {
                 let error = flags::named(error, &command, &matches);
-                print::error(&error);
-                ExitCode::from(if error.is_usage() { 2 } else { 1 })
+                let code = if error.is_usage() { 2 } else { 1 };
+                ranks::tell(&error, code);
+                ExitCode::from(code)
             }
         }
     }

@@ -17,6 +17,7 @@ use crate::files;
 use crate::layout;
 use crate::log::Logs;
 use crate::place::Place;
+use crate::ranks::Ranks;
 use crate::spec::{Experiment, Spec};
 use crate::start::Start;
 use crate::stop::StopSignal;
@@ -44,6 +45,7 @@ impl<T: Task> Course<T> {
         task: T,
         place: Place,
         start: Start,
+        ranks: Ranks,
     ) -> Result<Self, Error> {
         let Start {
             output,
@@ -54,7 +56,7 @@ impl<T: Task> Course<T> {
             ..
         } = start;
         let Experiment { asked, spec } = experiment;
-        let mut optim = method::optimizer(&spec)?;
+        let mut optim = ranks.join(method::optimizer(&spec)?, &spec.train)?;
         let mut unsaid = Vec::new();
         let (model, found) = match found {
             Some((path, position)) => {
@@ -76,7 +78,11 @@ impl<T: Task> Course<T> {
             }
         };
         unsaid.extend(task.warnings().into_iter().chain(warning));
-        output.clear()?;
+        // All ranks have read what is there.
+        ranks.wait()?;
+        if ranks.is_first() {
+            output.clear()?;
+        }
         let goes_on = found.is_some();
         let saved = found.as_ref().map(Position::reached);
         let mut position = found.unwrap_or_default();
@@ -93,6 +99,7 @@ impl<T: Task> Course<T> {
                 kernels: describe(spec.train.device, spec.train.kernels),
                 facts: task.facts(),
                 data,
+                ranks: (ranks.size() > 1).then_some(ranks.size()),
                 spec: Some(spec.to_table()?),
                 about: spec.about(),
                 ..RunSummary::default()
@@ -100,7 +107,10 @@ impl<T: Task> Course<T> {
             steps: task.steps(),
             unsaid,
             optim,
-            logs: Logs::open(&directory, &position.logs)?,
+            logs: match ranks.is_first() {
+                true => Some(Logs::open(&directory, &position.logs)?),
+                false => None,
+            },
             position,
             saved,
             last: None,
@@ -108,13 +118,16 @@ impl<T: Task> Course<T> {
             stepping: Duration::ZERO,
             asked,
             spec,
+            ranks,
         };
         // The marker comes first: a directory with it can be resumed, however little else is there.
         state.write(Status::Running, None)?;
-        if !goes_on {
-            task.keep(&directory, false)?;
+        if state.ranks.is_first() {
+            if !goes_on {
+                task.keep(&directory, false)?;
+            }
+            files::write(&directory.join(layout::SPEC), &state.asked.to_toml()?)?;
         }
-        files::write(&directory.join(layout::SPEC), &state.asked.to_toml()?)?;
         Ok(Self { task, model, state })
     }
 
@@ -136,7 +149,8 @@ impl<T: Task> Course<T> {
             step: state.position.step,
             steps: state.steps,
         });
-        let status = match state.epochs((&task, watch), model, stop, listener) {
+        let stop = stop.on(&state.ranks);
+        let status = match state.epochs((&task, watch), model, &stop, listener) {
             Ok(status) => status,
             Err(error) => {
                 // The first error is the one to tell, whatever comes of writing it down.

@@ -234,6 +234,18 @@ pub enum Error {
     /// The flatness of a model could not be measured.
     #[error(transparent)]
     Flatness(#[from] xsam_flatness::FlatnessError),
+    /// Several processes were started together that cannot train together.
+    #[error(
+        "{size} processes were started together, and this build has no MPI: `cargo build --release --features mpi` makes one \
+         that has"
+    )]
+    NoMpi {
+        /// How many.
+        size: usize,
+    },
+    /// The ranks of a run cannot go on together.
+    #[error("the ranks cannot go on together: {0}")]
+    Ranks(#[from] xsam::collective::CollectiveError),
     /// A value could not be read from the device.
     #[error("the device failed: {0}")]
     Device(String),
@@ -267,12 +279,18 @@ impl Error {
             | Self::OtherSpec { .. }
             | Self::NotARun { .. }
             | Self::FileExists { .. }
+            | Self::NoMpi { .. }
             | Self::FewCheckpoints { .. }
             | Self::OtherLandscape { .. } => true,
             Self::Weights(error) => matches!(error, WeightsError::Ending { .. }),
             Self::Measuring { usage, .. } => *usage,
             _ => false,
         }
+    }
+
+    /// Whether all ranks of a run have it, or one that follows from it, and none of them waits for this one.
+    pub fn is_of_all_ranks(&self) -> bool {
+        matches!(self, Self::Step { .. })
     }
 }
 

@@ -53,6 +53,16 @@ impl Output {
         Ok(output)
     }
 
+    /// The directory of a run that another rank has taken and writes into.
+    pub(crate) fn of_another_rank(directory: &Path, existing: Existing) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            existing,
+            made: Vec::new(),
+            lock: None,
+        }
+    }
+
     /// Takes the results called `name` in `directory`, which may be in use otherwise.
     pub(crate) fn of_results(directory: &Path, name: &str) -> Result<Self, Error> {
         let (made, lock) = make(directory, &|| Lock::take_file(&directory.join(name)))?;

@@ -11,6 +11,7 @@ use crate::event::Listener;
 use crate::files::Terms;
 use crate::output::Output;
 use crate::place::Place;
+use crate::ranks::Ranks;
 use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::spec::{Experiment, Spec};
@@ -46,13 +47,35 @@ impl Run {
         directory: &Path,
         terms: impl Into<Terms>,
     ) -> Result<Self, Error> {
+        Self::prepare_on::<L>(&Ranks::default(), spec, directory, terms)
+    }
+
+    /// The same, shared out over `ranks`, all of which call it. The first one writes; the others read there what the run goes
+    /// on from. One that fails takes no leave of the others, which wait for it: end them.
+    ///
+    /// # Errors
+    /// As [`prepare`](Self::prepare), and if the spec cannot be shared out over so many.
+    pub fn prepare_on<L: Tasks>(
+        ranks: &Ranks,
+        spec: Spec<L::Spec>,
+        directory: &Path,
+        terms: impl Into<Terms>,
+    ) -> Result<Self, Error> {
         let terms = terms.into();
         let experiment = Experiment::new(spec)?;
+        ranks.check(&experiment.spec.train)?;
         // Before the data, which may take a while.
         Place::of(&experiment.spec)?;
-        let owner = Owner::this_process();
-        let output = Output::of_run(directory, terms.existing, &owner, false)?;
-        Self::in_output::<L>(experiment, output, terms, &Shared::default())
+        let output = match ranks.is_first() {
+            true => {
+                let owner = Owner::this_process();
+                Output::of_run(directory, terms.existing, &owner, false)?
+            }
+            false => Output::of_another_rank(directory, terms.existing),
+        };
+        // It is the first one's by now.
+        ranks.wait()?;
+        Self::in_output::<L>(experiment, output, terms, &Shared::default(), ranks)
     }
 
     /// The run of an experiment in a directory of the comparison that `owner` makes.
@@ -64,7 +87,7 @@ impl Run {
         shared: &Shared,
     ) -> Result<Self, Error> {
         let output = Output::of_run(directory, terms.existing, owner, true)?;
-        Self::in_output::<L>(experiment, output, terms, shared)
+        Self::in_output::<L>(experiment, output, terms, shared, &Ranks::default())
     }
 
     fn in_output<L: Tasks>(
@@ -72,6 +95,7 @@ impl Run {
         output: Output,
         terms: Terms,
         shared: &Shared,
+        ranks: &Ranks,
     ) -> Result<Self, Error> {
         let start = Start::find(output, &experiment.spec)?;
         let task = experiment.spec.task.clone();
@@ -80,6 +104,7 @@ impl Run {
             start,
             terms,
             shared,
+            ranks,
         };
         L::visit(&task, preparation)
     }
@@ -107,6 +132,7 @@ struct Preparation<'a, S> {
     start: Start,
     terms: Terms,
     shared: &'a Shared,
+    ranks: &'a Ranks,
 }
 
 impl<S> Visitor<S> for Preparation<'_, S> {
@@ -119,7 +145,7 @@ impl<S> Visitor<S> for Preparation<'_, S> {
         let (data, changed) = (T::fingerprint(&setup)?, self.terms.changed_data);
         let start = self.start.with_data::<T>(spec, data, changed)?;
         let task = T::new(&setup.of_run(start.kept()))?;
-        let course = Course::new(self.experiment, task, place, start)?;
+        let course = Course::new(self.experiment, task, place, start, self.ranks.clone())?;
         let train = |stop: &StopSignal, listener: &mut Listener<'_>| {
             course.watched(&Nobody, stop, listener)
         };

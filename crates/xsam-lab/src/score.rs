@@ -241,6 +241,35 @@ impl Tally {
         }
     }
 
+    /// It as numbers, with those of `scores` that were counted.
+    pub(crate) fn numbers(&self, scores: &[Score]) -> Vec<f64> {
+        let mut numbers = vec![self.items as f64, self.loss];
+        for score in scores {
+            let sum = self.sums.get(&*score.name);
+            numbers.extend([f64::from(sum.is_some()), sum.copied().unwrap_or_default()]);
+        }
+        numbers
+    }
+
+    /// What [`numbers`](Self::numbers) of several come to when they are added up.
+    pub(crate) fn of_numbers(numbers: &[f64], scores: &[Score]) -> Self {
+        let [items, loss, sums @ ..] = numbers else {
+            return Self::default();
+        };
+        let (sums, _) = sums.as_chunks();
+        let counted = scores
+            .iter()
+            .zip(sums)
+            .filter(|(_, [counted, _])| *counted > 0.0);
+        Self {
+            items: *items as usize,
+            loss: *loss,
+            sums: counted
+                .map(|(score, [_, sum])| (score.name.to_string(), *sum))
+                .collect(),
+        }
+    }
+
     /// What that comes to: mean loss, and those of the scores that were counted.
     pub fn measured(&self, scores: &[Score]) -> Measured {
         let values = scores.iter().filter_map(|score| {

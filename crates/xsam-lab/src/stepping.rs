@@ -3,6 +3,7 @@
 use xsam::{SharpnessAware, StepFailure, StepReport};
 
 use crate::error::Error;
+use crate::ranks::Ranks;
 use crate::score::Tally;
 use crate::spec::Spec;
 use crate::task::Task;
@@ -30,7 +31,8 @@ impl<M> Stepped<M> {
 /// A step, or why the optimizer refused it.
 pub(crate) type Made<M> = Result<Stepped<M>, StepFailure<M>>;
 
-/// Makes a step on `batch`, whose dropout `seed` decides. A step that the optimizer refuses is not an error yet.
+/// Makes a step on `batch`, whose dropout `seed` decides; of several `ranks` each on its share. A step that the optimizer
+/// refuses is not an error yet.
 pub(crate) fn step<T: Task>(
     (task, watch): (&T, &dyn Watch<T>),
     optim: &mut SharpnessAware,
@@ -38,9 +40,10 @@ pub(crate) fn step<T: Task>(
     lr: f64,
     model: T::Model,
     (batch, seed): (T::Batch, u64),
+    ranks: &Ranks,
 ) -> Result<Made<T::Model>, Error> {
-    let count = spec.train.m_sharpness.unwrap_or(spec.train.micro_batches);
-    if count < 2 {
+    let own = ranks.parts(&spec.train);
+    if own * ranks.size() < 2 {
         let made = optim.step(lr, model, |model: &T::Model| {
             watch.loss(task, model, &batch, seed)
         });
@@ -52,26 +55,92 @@ pub(crate) fn step<T: Task>(
             Err(failure) => Ok(Err(failure)),
         };
     }
-    // A batch of few items has fewer parts.
-    let parts = task.parts(batch, count)?.into_iter().enumerate();
-    let parts = parts.map(|(i, (batch, share))| (batch, share, seed.wrapping_add(i as u64)));
-    let parts: Vec<_> = parts.collect();
+    let parts = parts(task, batch, own, ranks)?;
     // Means over the parts count each part alike: a share says how much larger one is than the others.
-    let loss = |model: &T::Model, (batch, share, seed): &(T::Batch, f64, u64)| {
-        let (loss, output) = watch.loss(task, model, batch, *seed);
-        (loss.mul_scalar(*share), output)
+    let loss = |model: &T::Model, part: &Part| {
+        let seed = seed.wrapping_add(part.number as u64);
+        let (loss, output) = watch.loss(task, model, &parts.batches[part.batch], seed);
+        (loss.mul_scalar(part.share), output)
     };
     let made = match spec.train.m_sharpness {
-        Some(_) => optim.step_m_sharpness(lr, model, &parts, loss),
-        None => optim.step_accumulated(lr, model, &parts, loss),
+        Some(_) => optim.step_m_sharpness(lr, model, &parts.parts, loss),
+        None => optim.step_accumulated(lr, model, &parts.parts, loss),
     };
     let step = match made {
         Ok(step) => step,
         Err(failure) => return Ok(Err(failure)),
     };
     let mut tally = Tally::default();
-    for ((batch, ..), output) in parts.iter().zip(step.output) {
-        tally.add(&task.tally(batch, output)?);
+    for (part, output) in parts.parts.iter().zip(step.output) {
+        if part.share > 0.0 {
+            tally.add(&task.tally(&parts.batches[part.batch], output)?);
+        }
     }
+    let tally = ranks.tally(Some(tally), &T::scores())?.unwrap_or_default();
     Ok(Ok(Stepped::new(step.model, step.report, tally)))
+}
+
+/// What a rank has of a batch.
+struct Parts<B> {
+    batches: Vec<B>,
+    parts: Vec<Part>,
+}
+
+struct Part {
+    /// Which of the rank's batches it is.
+    batch: usize,
+    /// Its size, over that of an average part.
+    share: f64,
+    /// Which part of the whole batch it is.
+    number: usize,
+}
+
+/// The parts of `batch` that this rank has, `own` of them. A batch of few items has fewer parts. Every rank makes as many
+/// passes as the others all the same: where it has no part left, over one that counts for nothing.
+fn parts<T: Task>(
+    task: &T,
+    batch: T::Batch,
+    own: usize,
+    ranks: &Ranks,
+) -> Result<Parts<T::Batch>, Error> {
+    let all = own * ranks.size();
+    let mut found = task.parts(batch, all)?;
+    let (count, first) = (found.len(), ranks.rank() * own);
+    let of_others = found.split_off((first + own).min(count));
+    let mine = found.split_off(first.min(found.len()));
+    // Shares are of an average part of those that there are; means over ranks are of as many as there should be.
+    let scale = match ranks.size() {
+        1 => 1.0,
+        _ => all as f64 / count as f64,
+    };
+    let mut parts: Vec<Part> = mine
+        .iter()
+        .enumerate()
+        .map(|(i, (_, share))| Part {
+            batch: i,
+            share: share * scale,
+            number: first + i,
+        })
+        .collect();
+    let mut batches: Vec<T::Batch> = mine.into_iter().map(|(batch, _)| batch).collect();
+    if ranks.size() > 1 {
+        let spare = || {
+            found
+                .into_iter()
+                .chain(of_others)
+                .map(|(batch, _)| batch)
+                .next()
+        };
+        if batches.is_empty() {
+            batches.extend(spare());
+        }
+        let padding = (parts.len()..own).map(|i| Part {
+            batch: 0,
+            share: 0.0,
+            number: first + i,
+        });
+        let padding: Vec<Part> = padding.filter(|_| !batches.is_empty()).collect();
+        parts.extend(padding);
+    }
+    Ok(Parts { batches, parts })
 }

@@ -70,6 +70,9 @@ pub struct RunSummary {
     /// The kernels of the process that went on with it last, with their instruction set: `fast (avx512)`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub kernels: String,
+    /// How many ranks went on with it last, if it is shared out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<usize>,
     /// The data that it learned from last. That they changed meanwhile is among the warnings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Fingerprint>,

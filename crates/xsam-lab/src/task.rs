@@ -93,7 +93,7 @@ pub trait Task: Sized + Sync {
     }
 
     /// How well a model in evaluation mode does on a part of the data; nothing if `stop` asks for an end before that is
-    /// known.
+    /// known. By default the batches are shared out over the [ranks](StopSignal::ranks) of a run.
     ///
     /// # Errors
     /// If a value cannot be read.
@@ -103,8 +103,10 @@ pub trait Task: Sized + Sync {
         part: Part,
         stop: &StopSignal,
     ) -> Result<Option<Measured>, TaskError> {
-        let batches = self.held_out(part)?;
+        let ranks = stop.ranks();
+        let batches = ranks.share(self.held_out(part)?);
         let tally = evaluate(batches, stop, |batch| self.evaluated(model, &batch?))?;
+        let tally = ranks.tally(tally, &Self::scores())?;
         Ok(tally.map(|tally| tally.measured(&Self::scores())))
     }
 

@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::tensor::GradientCheckpointingStrategy;
 
+use crate::collective::Ranks;
 use crate::error::StepError;
 use crate::loss_scale::LossScale;
 use crate::method::parameters;
@@ -19,6 +20,7 @@ use crate::update::Update;
 pub(crate) struct Attempt<'a> {
     optim: &'a SharpnessAware,
     changed: Changed,
+    ranks: Option<Ranks<'a>>,
     strategy: GradientCheckpointingStrategy,
     rho_factor: f64,
 }
@@ -48,21 +50,42 @@ impl<'a> Attempt<'a> {
         model: &M,
     ) -> Result<Self, StepError> {
         let lr = lr.base();
-        if !(lr.is_finite() && lr >= 0.0) {
-            return Err(StepError::LearningRate(lr));
+        let begun = Self::begun(optim, lr, model);
+        let mut ranks = optim
+            .ranks
+            .as_ref()
+            .map(|(collective, over)| Ranks::of(&**collective, *over, model));
+        let (strategy, mut randomness) = match &mut ranks {
+            Some(ranks) => begun.map_err(|error| ranks.leave(error))?,
+            None => begun?,
+        };
+        if let (Some(ranks), false) = (&mut ranks, optim.met) {
+            randomness = ranks.begin(model, randomness)?;
         }
-        let strategy = parameters::checkpointing(model).ok_or(StepError::NotAutodiff)?;
-        optim.check_parameters(model)?;
         Ok(Self {
             rho_factor: optim.rho_schedule.factor(lr),
+            ranks,
             strategy,
             changed: Changed {
-                randomness: optim.randomness.begun(model)?,
+                randomness,
                 method: optim.method.boxed(),
                 loss_scale: optim.loss_scale,
             },
             optim,
         })
+    }
+
+    fn begun<M: Module>(
+        optim: &SharpnessAware,
+        lr: f64,
+        model: &M,
+    ) -> Result<(GradientCheckpointingStrategy, Randomness), StepError> {
+        if !(lr.is_finite() && lr >= 0.0) {
+            return Err(StepError::LearningRate(lr));
+        }
+        let strategy = parameters::checkpointing(model).ok_or(StepError::NotAutodiff)?;
+        optim.check_parameters(model)?;
+        Ok((strategy, optim.randomness.begun(model)?))
     }
 
     /// With one ascent for the whole batch.
@@ -71,7 +94,7 @@ impl<'a> Attempt<'a> {
         model: &M,
         pass: &mut P,
     ) -> Result<Ready<M, P::Output>, StepError> {
-        let part = self.part(model, model, pass, (0, 1))?;
+        let part = self.part(model, model, pass, (0, 1));
         self.ready(part)
     }
 
@@ -80,8 +103,24 @@ impl<'a> Attempt<'a> {
         mut self,
         model: &M,
         parts: &[B],
-        mut loss: F,
+        loss: F,
     ) -> Result<Ready<M, Vec<L::Output>>, StepError>
+    where
+        M: Module,
+        F: FnMut(&M, &B) -> L,
+        L: LossOutput,
+    {
+        let part = self.parts(model, parts, loss);
+        self.ready(part)
+    }
+
+    /// The method's work on each of several parts, and what it comes to on their average.
+    fn parts<M, B, F, L>(
+        &mut self,
+        model: &M,
+        parts: &[B],
+        mut loss: F,
+    ) -> Result<Part<M, Vec<L::Output>>, StepError>
     where
         M: Module,
         F: FnMut(&M, &B) -> L,
@@ -102,7 +141,7 @@ impl<'a> Attempt<'a> {
         }
         let counted = counted.ok_or(StepError::NoMicroBatch)?;
         report.passes = report.passes.over(parts.len());
-        self.ready(Part {
+        Ok(Part {
             counted,
             output: outputs,
             update,
@@ -119,12 +158,15 @@ impl<'a> Attempt<'a> {
         (part, parts): (usize, usize),
     ) -> Result<Part<M, P::Output>, StepError> {
         let number = self.optim.steps;
+        // Parts are numbered over all ranks.
+        let masks = self.ranks.as_ref().map_or(0, Ranks::rank) * parts + part;
         let mut objective = BatchObjective {
             model,
             pass,
-            replay: self.changed.randomness.replay(model, number, part),
+            replay: self.changed.randomness.replay(model, number, masks),
             strategy: self.strategy,
             scale: &mut self.changed.loss_scale,
+            ranks: self.ranks.as_mut(),
             point: None,
             ascents: 0,
             passes: Passes::default(),
@@ -140,9 +182,12 @@ impl<'a> Attempt<'a> {
             ..Context::new(&mut objective)
         };
         (step.report.loss, step.report.grad_norm) = (start.loss, start.norm);
-        let update = self.changed.method.update(start, &mut step)?;
+        let mut update = self.changed.method.update(start, &mut step)?;
         let mut report = step.report;
         report.passes = objective.passes;
+        if let Some(ranks) = &mut self.ranks {
+            (update, report) = ranks.update(update, report)?;
+        }
         Ok(Part {
             counted,
             output,
@@ -151,15 +196,28 @@ impl<'a> Attempt<'a> {
         })
     }
 
-    fn ready<M, O>(self, part: Part<M, O>) -> Result<Ready<M, O>, StepError> {
-        let mut report = part.report;
-        report.loss_scale = self.changed.loss_scale.map(|scale| scale.scale());
-        Ok(Ready {
-            model: part.counted,
-            output: part.output,
-            update: part.update.clipped(self.optim.clip_norm, &mut report)?,
-            report,
-            changed: self.changed,
+    /// What is left for the base optimizer. Of several ranks all come here, with a part or with an error, and all go on or none.
+    fn ready<M, O>(
+        mut self,
+        part: Result<Part<M, O>, StepError>,
+    ) -> Result<Ready<M, O>, StepError> {
+        let mut ready = part.and_then(|part| {
+            let mut report = part.report;
+            Ok(Ready {
+                model: part.counted,
+                output: part.output,
+                update: part.update.clipped(self.optim.clip_norm, &mut report)?,
+                report,
+                changed: self.changed,
+            })
+        });
+        if let Some(ranks) = &mut self.ranks {
+            ready = ranks.end(ready);
+        }
+        ready.map(|mut ready| {
+            let scale = ready.changed.loss_scale;
+            ready.report.loss_scale = scale.map(|scale| scale.scale());
+            ready
         })
     }
 }

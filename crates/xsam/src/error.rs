@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::collective::CollectiveError;
+
 /// A hyper-parameter outside its range, found when the optimizer is built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{field} = {value}: must be {range}")]
@@ -145,6 +147,15 @@ pub enum StepError {
     /// The device could not compute or hand over a value.
     #[error("the device failed: {0}")]
     Device(String),
+    /// Another rank could not make the step, so this one has not either.
+    #[error("rank {rank} could not make the step; its own message says why")]
+    OtherRank {
+        /// Which.
+        rank: usize,
+    },
+    /// The ranks cannot go on together.
+    #[error("the ranks cannot go on together: {0}")]
+    Ranks(#[from] CollectiveError),
 }
 
 /// A failed step: the error, and the model as it was handed in.

@@ -97,6 +97,7 @@ mod accompanied;
 mod ascent;
 mod attempt;
 mod check;
+pub mod collective;
 mod error;
 mod loss_scale;
 pub mod method;
@@ -118,6 +119,7 @@ mod vector;
 
 pub use accompanied::Accompanied;
 pub use ascent::Scaling;
+pub use collective::{AscentOver, Collective};
 pub use error::{ConfigError, PassPoint, RecordError, StepError, StepFailure};
 pub use loss_scale::LossScale;
 pub use method::{

@@ -107,6 +107,18 @@ impl LossScale {
         }
     }
 
+    /// The scale, and whether a pass of the step that is being made has overflowed.
+    pub(crate) fn in_step(&self) -> (f64, bool) {
+        (self.scale, self.overflowed)
+    }
+
+    /// Takes the scale that all ranks have come to in a step.
+    pub(crate) fn agree(&mut self, scale: f64, overflowed: bool) {
+        if self.growth_interval.is_some() {
+            (self.scale, self.overflowed) = (scale, overflowed);
+        }
+    }
+
     /// What must survive a restart.
     pub(crate) fn state(&self) -> (f64, u64) {
         (self.scale, self.good_steps)

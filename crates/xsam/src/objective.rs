@@ -7,8 +7,9 @@
 use std::collections::HashSet;
 
 use burn::module::{Module, ParamGroup, ParamId};
-use burn::tensor::{GradientCheckpointingStrategy, Tensor};
+use burn::tensor::{DType, GradientCheckpointingStrategy, Tensor};
 
+use crate::collective::Ranks;
 use crate::error::{PassPoint, StepError};
 use crate::loss_scale::LossScale;
 use crate::method::parameters;
@@ -92,6 +93,15 @@ pub trait Objective {
     /// If the closure's loss is not a scalar, or the device fails.
     fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError>;
 
+    /// Whether `here` holds on all ranks, where each ascends by itself; all of them must ask. What a method does or leaves
+    /// depending on its own gradient is to be asked for before [`losses`](Self::losses), which are means over the ranks.
+    ///
+    /// # Errors
+    /// If a rank has left the step.
+    fn on_all_ranks(&mut self, here: bool) -> Result<bool, StepError> {
+        Ok(here)
+    }
+
     /// The values at the point of the parameters that `like` has. Shares the tensors.
     fn weights(&self, like: &ParamVector) -> ParamVector;
 
@@ -123,19 +133,20 @@ impl Passes {
 }
 
 /// [`Objective`] of a model and a batch.
-pub(crate) struct BatchObjective<'a, M, P> {
+pub(crate) struct BatchObjective<'a, 'b, M, P> {
     pub(crate) model: &'a M,
     pub(crate) pass: &'a mut P,
     pub(crate) replay: Option<Replay>,
     pub(crate) strategy: GradientCheckpointingStrategy,
     pub(crate) scale: &'a mut Option<LossScale>,
+    pub(crate) ranks: Option<&'a mut Ranks<'b>>,
     /// Where the last ascent step has led; `None` at the weights.
     pub(crate) point: Option<M>,
     pub(crate) ascents: usize,
     pub(crate) passes: Passes,
 }
 
-impl<M: Module, P: Pass<M>> BatchObjective<'_, M, P> {
+impl<M: Module, P: Pass<M>> BatchObjective<'_, '_, M, P> {
     /// The pass at the weights, which counts: the model whose statistics it has updated, beginning with those of
     /// `counted`, loss and gradient, and the caller's output.
     ///
@@ -157,9 +168,34 @@ impl<M: Module, P: Pass<M>> BatchObjective<'_, M, P> {
         Replay::rewind(self.replay.as_ref());
         self.passes.gradients += 1;
         let scale = self.scale.map_or(1.0, |scale| scale.scale());
-        let found = self.pass.gradient(model, scale, point)?;
+        let mut found = self.pass.gradient(model, scale, point)?;
+        if let Some(ranks) = &mut self.ranks {
+            found = ranks.gradient(found)?;
+        }
         let evaluation = Evaluation::read(found.loss, found.vector, point, self.scale)?;
         Ok(evaluation.map(|evaluation| (evaluation, found.output)))
+    }
+
+    /// Losses without those of other ranks, and the type of number that they were computed in.
+    fn own_losses(
+        &mut self,
+        offsets: &[Vec<(f64, &ParamVector)>],
+    ) -> Result<(Vec<f64>, DType), StepError> {
+        let mut losses = Reductions::default();
+        let mut dtype = DType::F64;
+        for offset in offsets {
+            let candidate = parameters::displaced(
+                parameters::independent(self.model, self.strategy).no_grad(),
+                offset,
+            );
+            Replay::rewind(self.replay.as_ref());
+            let at = PassPoint::Candidate(self.passes.losses);
+            self.passes.losses += 1;
+            let loss = self.pass.loss(&candidate, at)?;
+            dtype = loss.dtype();
+            losses = losses.scalar(loss);
+        }
+        Ok((losses.read_all()?, dtype))
     }
 
     fn point(&self) -> &M {
@@ -174,7 +210,7 @@ impl<M: Module, P: Pass<M>> BatchObjective<'_, M, P> {
     }
 }
 
-impl<M: Module, P: Pass<M>> Objective for BatchObjective<'_, M, P> {
+impl<M: Module, P: Pass<M>> Objective for BatchObjective<'_, '_, M, P> {
     fn advance(&mut self, length: f64, direction: &ParamVector) {
         // A copy whose statistics are its own, taken anew each time: a pass must not see what an
         // earlier one left in them.
@@ -207,18 +243,18 @@ impl<M: Module, P: Pass<M>> Objective for BatchObjective<'_, M, P> {
     }
 
     fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
-        let mut losses = Reductions::default();
-        for offset in offsets {
-            let candidate = parameters::displaced(
-                parameters::independent(self.model, self.strategy).no_grad(),
-                offset,
-            );
-            Replay::rewind(self.replay.as_ref());
-            let at = PassPoint::Candidate(self.passes.losses);
-            self.passes.losses += 1;
-            losses = losses.scalar(self.pass.loss(&candidate, at)?);
+        let (losses, dtype) = self.own_losses(offsets)?;
+        match &mut self.ranks {
+            Some(ranks) => ranks.losses(losses, dtype),
+            None => Ok(losses),
         }
-        losses.read_all()
+    }
+
+    fn on_all_ranks(&mut self, here: bool) -> Result<bool, StepError> {
+        match &mut self.ranks {
+            Some(ranks) => ranks.all(here),
+            None => Ok(here),
+        }
     }
 
     fn weights(&self, like: &ParamVector) -> ParamVector {

@@ -41,6 +41,14 @@ impl Randomness {
         }
     }
 
+    /// The number that all random numbers follow from, if it was drawn.
+    pub(crate) fn drawn(self) -> Option<u64> {
+        match self {
+            Self::Drawn(number) => number,
+            Self::Given(_) | Self::Fresh => None,
+        }
+    }
+
     /// What begins every pass over part `part` of the batch in step `step`.
     pub(crate) fn replay<M: Module>(self, model: &M, step: u64, part: usize) -> Option<Replay> {
         let (Self::Given(number) | Self::Drawn(Some(number))) = self else {

@@ -248,10 +248,7 @@ impl SharpnessAware {
             method: self.method.name().to_owned(),
             steps: self.steps,
             loss_scale: self.loss_scale.map(|scale| scale.state()),
-            masks: match self.randomness {
-                Randomness::Drawn(number) => number,
-                Randomness::Given(_) | Randomness::Fresh => None,
-            },
+            masks: self.randomness.drawn(),
             state: self.method.state(),
             base: self.base.to_record().into_bytes()?,
         })
@@ -275,6 +272,7 @@ impl SharpnessAware {
         let loaded = record.parameters()?;
         let base = base::load(&self.base, record.base)?;
         self.loaded = loaded;
+        self.met = false;
         if let Randomness::Drawn(number) = &mut self.randomness {
             *number = record.masks;
         }

@@ -1,9 +1,12 @@
 //! The optimizer: a method around a Burn optimizer.
 
+use std::sync::Arc;
+
 use burn::module::ParamId;
 use burn::optim::ModuleOptimizer;
 
 use crate::check;
+use crate::collective::{AscentOver, Collective};
 use crate::error::ConfigError;
 use crate::loss_scale::LossScale;
 use crate::method::{Method, MethodConfig};
@@ -51,6 +54,10 @@ pub struct SharpnessAware {
     pub(crate) randomness: Randomness,
     /// The parameters of which there is state from elsewhere, until a step has shown that the model has them.
     pub(crate) loaded: Vec<ParamId>,
+    /// The ranks that it trains with.
+    pub(crate) ranks: Option<(Arc<dyn Collective>, AscentOver)>,
+    /// Whether a step has shown that the ranks have the same weights.
+    pub(crate) met: bool,
 }
 
 impl SharpnessAware {
@@ -73,6 +80,8 @@ impl SharpnessAware {
             rho_schedule: RhoSchedule::Constant,
             clip_norm: None,
             randomness: Randomness::Drawn(None),
+            ranks: None,
+            met: false,
         }
     }
 
@@ -128,6 +137,37 @@ impl SharpnessAware {
     pub fn with_fresh_dropout(mut self) -> Self {
         self.randomness = Randomness::Fresh;
         self
+    }
+
+    /// Trains together with other ranks, each of which hands its share of the batch to every step.
+    ///
+    /// A rank's loss is the mean over its share. Means over ranks are of equal shares: where they differ in size let the
+    /// closure multiply the loss by the size over the mean size. All ranks begin with the same weights, which the first
+    /// step checks, and have the same ones after every step, to the last bit. A step succeeds on all ranks or on none: an
+    /// error on one of them is [`StepError::OtherRank`](crate::StepError::OtherRank) on the others. All that a program
+    /// decides by what a step reports is decided alike: the report is of all ranks. Its output is the rank's own.
+    ///
+    /// Records of any rank serve all of them, and any number of ranks. Batch norm's statistics are the rank's own until
+    /// [`mean_statistics`](crate::collective::mean_statistics). Parameters are told by their place in the model, so that
+    /// their ids may differ.
+    ///
+    /// Gradients go through the host's memory. Besides them there is one piece of a mebibyte, or of the size of the largest
+    /// parameter.
+    ///
+    /// # Errors
+    /// If each rank is to ascend by itself, and the method keeps vectors that then differ from rank to rank: one record
+    /// could not hold them.
+    pub fn with_collective(
+        mut self,
+        ranks: Arc<dyn Collective>,
+        over: AscentOver,
+    ) -> Result<Self, ConfigError> {
+        let range = "`all` with a method that keeps gradients from one step to the next (`looksam`, `look-xsam`, friendly \
+                     ascent): each rank would have its own, and a record has one";
+        let ok = over == AscentOver::All || !self.method.keeps_gradients();
+        ConfigError::unless(ok, "ascent_over", "rank", range)?;
+        self.ranks = (ranks.size() > 1).then_some((ranks, over));
+        Ok(self)
     }
 
     /// Name of the method.

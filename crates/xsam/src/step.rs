@@ -282,6 +282,7 @@ impl SharpnessAware {
         self.loss_scale = changed.loss_scale;
         self.randomness = changed.randomness;
         self.loaded.clear();
+        self.met = true;
         if let Some(scale) = &mut self.loss_scale {
             scale.step();
         }

@@ -40,6 +40,10 @@ impl ParamVector {
         &self.entries
     }
 
+    pub(crate) fn into_entries(self) -> Vec<(ParamId, Tensor<1>)> {
+        self.entries
+    }
+
     /// Number of elements, over all parameters.
     pub fn elements(&self) -> usize {
         let elements = |(_, tensor): &(_, Tensor<1>)| tensor.shape().num_elements();

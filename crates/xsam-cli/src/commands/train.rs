@@ -15,6 +15,7 @@ use super::interrupted;
 use crate::context::Outcome;
 use crate::print::{self, OutputArguments};
 use crate::progress::Progress;
+use crate::ranks;
 use crate::signals::stop_below;
 use crate::source::{Otherwise, Source, SpecArguments};
 
@@ -39,6 +40,11 @@ use crate::source::{Otherwise, Source, SpecArguments};
 pub(crate) struct Arguments {
     #[command(flatten)]
     training: TrainingArguments,
+
+    /// Under mpirun or srun: ends a rank that has waited for the others for so long.
+    #[cfg(feature = "mpi")]
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
+    deadline: std::time::Duration,
 }
 
 /// What a command that trains is told.
@@ -119,7 +125,12 @@ impl TrainingArguments {
     }
 }
 
-pub(crate) fn run<L: Tasks>(Arguments { training }: Arguments) -> Result<Outcome, Error> {
+pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
+    #[cfg(feature = "mpi")]
+    let ranks = ranks::start(arguments.deadline)?;
+    #[cfg(not(feature = "mpi"))]
+    let ranks = ranks::start()?;
+    let training = arguments.training;
     let source = training.source::<L>(Otherwise::Defaults)?;
     let resolved = source.spec.clone().resolved();
     let spec = resolved.map_err(|error| source.blame(error.into()))?;
@@ -128,7 +139,14 @@ pub(crate) fn run<L: Tasks>(Arguments { training }: Arguments) -> Result<Outcome
         PathBuf::from(format!("runs/{label}-{method}-seed{}", spec.train.seed))
     });
 
-    let run = Run::prepare::<L>(source.spec, &directory, training.terms())?;
+    let run = Run::prepare_on::<L>(&ranks, source.spec, &directory, training.terms())?;
+    if !ranks.is_first() {
+        let summary = run.train(&stop_below(None), &mut |_| {})?;
+        return Ok(match summary.status {
+            Status::Finished => Outcome::Done,
+            _ => Outcome::Interrupted,
+        });
+    }
     let mut progress = Progress::new(&training.output, 1);
     let stop = stop_below(progress.bars());
     let trained = run.train(&stop, &mut |event| progress.show(&event));

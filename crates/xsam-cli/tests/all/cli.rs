@@ -13,6 +13,24 @@ use serde_json::Value;
 /// A comparison of four runs.
 const COMPARE: &str = "compare --methods sgd,sam --seeds 0,1 --out c";
 
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn processes_that_were_started_together_need_mpi() {
+    let here = tempfile::tempdir().unwrap();
+    let started = |size: &str| {
+        let mut command = command(&here, &format!("train --out run --quiet {SHORT}"));
+        let variables = [
+            ("OMPI_COMM_WORLD_SIZE", size),
+            ("OMPI_COMM_WORLD_RANK", "0"),
+        ];
+        command.envs(variables).output().unwrap()
+    };
+    let told = "2 processes were started together, and this build has no MPI: `cargo build --release --features mpi`";
+    assert_fails(&started("2"), 2, told);
+    assert!(!here.path().join("run").exists());
+    assert_succeeds(&started("1"));
+}
+
 #[test]
 fn help_has_an_example_everywhere() {
     let here = tempfile::tempdir().unwrap();

@@ -60,6 +60,7 @@ impl<S: TaskSpec> State<S> {
                 Ended::Done => {}
                 Ended::Stopped => {
                     if self.saved != Some(self.position.reached()) {
+                        let model = self.ranks.mean_statistics(model)?;
                         self.save(&model)?;
                     }
                     return Ok(Status::Interrupted);
@@ -89,7 +90,7 @@ impl<S: TaskSpec> State<S> {
                 break;
             };
             let (batch, waited) = (batch?, start.elapsed());
-            if stop.is_set() {
+            if stop.is_set_on_any()? {
                 return Ok((model, Ended::Stopped));
             }
             let lr = learning_rate(&self.spec, epoch * self.steps + i, self.steps);
@@ -103,6 +104,7 @@ impl<S: TaskSpec> State<S> {
                 lr,
                 model,
                 (batch, seed),
+                &self.ranks,
             )?;
             let step = match made {
                 Ok(step) => step,
@@ -142,11 +144,13 @@ impl<S: TaskSpec> State<S> {
             });
             let due = self.spec.train.checkpoint_steps;
             if due.is_some_and(|steps| (i + 1).is_multiple_of(steps)) && i + 1 < self.steps {
+                model = self.ranks.mean_statistics(model)?;
                 self.save(&model)?;
             }
             self.bookkeeping += start.elapsed();
         }
         drop(batches);
+        model = self.ranks.mean_statistics(model)?;
         let ended = self.close_epoch((task, watch), &model, stop, listener)?;
         Ok((model, ended))
     }
@@ -164,18 +168,20 @@ impl<S: TaskSpec> State<S> {
         let train = &self.spec.train;
         let mut scores = None;
         if train.is_due(train.evaluate_every, epoch) {
-            let Some(found) = watch.evaluate(task, &model.valid(), epoch, stop)? else {
+            let found = watch.evaluate(task, &model.valid(), epoch, stop)?;
+            let Some(found) = self.of_all_ranks(found)? else {
                 return Ok(Ended::Stopped);
             };
             let scores = scores.insert(found);
-            for (name, text) in &scores.files {
+            for (name, text) in scores.files.iter().filter(|_| self.ranks.is_first()) {
                 files::write(&self.directory().join(name), text)?;
             }
             self.warn(std::mem::take(&mut scores.warnings), listener);
         }
         let mut sharpness = Reading::default();
         if let Some(probe) = Probe::due(&self.spec, epoch) {
-            let Some(found) = watch.sharpness(task, model, &probe, stop)? else {
+            let found = watch.sharpness(task, model, &probe, stop)?;
+            let Some(found) = self.of_all_ranks(found)? else {
                 return Ok(Ended::Stopped);
             };
             sharpness = found;
@@ -187,7 +193,9 @@ impl<S: TaskSpec> State<S> {
         let mut row = sums.metrics(epoch, &self.outcome.scores, scores.as_ref());
         sharpness.set(&mut row);
         let (steps, all) = (self.steps, epoch * self.steps);
-        self.logs.epoch(all, steps, &columns, &row)?;
+        if let Some(logs) = &mut self.logs {
+            logs.epoch(all, steps, &columns, &row)?;
+        }
         listener(Event::Epoch(&row));
         self.position.rows.push(row);
         self.warn(Metrics::warning(&columns, &self.position.rows), listener);
@@ -199,6 +207,12 @@ impl<S: TaskSpec> State<S> {
         self.write(Status::Running, None)?;
         self.bookkeeping += start.elapsed();
         Ok(Ended::Done)
+    }
+
+    /// What all ranks have found; nothing if one of them has not, which was asked to stop.
+    fn of_all_ranks<F>(&self, found: Option<F>) -> Result<Option<F>, Error> {
+        let stopped = self.ranks.any(found.is_none())?;
+        Ok(found.filter(|_| !stopped))
     }
 
     /// Goes back to the latest checkpoint, or to the start if there is none, and on with a smaller learning rate; or
@@ -223,8 +237,12 @@ impl<S: TaskSpec> State<S> {
             && place == self.position.reached()
         {
             // Not a step can be made from it: the weights in it are at fault, and not the learning rate alone.
-            checkpoint::discard(&path)?;
+            self.ranks.wait()?;
+            if self.ranks.is_first() {
+                checkpoint::discard(&path)?;
+            }
         }
+        self.ranks.wait()?;
         let warnings = std::mem::take(&mut self.position.warnings);
         let model = match checkpoint::find(self.directory(), false)? {
             Some((path, position)) => {
@@ -233,13 +251,16 @@ impl<S: TaskSpec> State<S> {
             }
             None => {
                 self.position = Position::default();
-                self.optim = method::optimizer(&self.spec)?;
+                let optim = method::optimizer(&self.spec)?;
+                self.optim = self.ranks.join(optim, &self.spec.train)?;
                 initial(task, &self.spec, &self.place, Some(self.directory()))?.0
             }
         };
         self.position.data.clone_from(&self.outcome.data);
         self.saved = checkpoint::latest(self.directory())?.map(|(place, _)| place);
-        self.logs = Logs::open(self.directory(), &self.position.logs)?;
+        if self.ranks.is_first() {
+            self.logs = Some(Logs::open(self.directory(), &self.position.logs)?);
+        }
         self.position.lr_factor = lr_factor * LR_AFTER_DIVERGENCE;
         self.position.restored = restored + 1;
         self.position.warnings = warnings;

@@ -17,6 +17,7 @@ use crate::log::Logs;
 use crate::metrics::Metrics;
 use crate::output::Output;
 use crate::place::Place;
+use crate::ranks::Ranks;
 use crate::spec::{Spec, TaskSpec};
 use crate::summary::{RunSummary, Status, best};
 
@@ -38,7 +39,8 @@ pub(super) struct State<S> {
     pub(super) unsaid: Vec<String>,
     pub(super) optim: SharpnessAware,
     pub(super) position: Position,
-    pub(super) logs: Logs,
+    /// Those of the first rank.
+    pub(super) logs: Option<Logs>,
     /// Where the latest checkpoint is.
     pub(super) saved: Option<Reached>,
     /// Loss, norm of the gradient and learning rate of the last step.
@@ -47,6 +49,8 @@ pub(super) struct State<S> {
     pub(super) bookkeeping: Duration,
     /// Time for the steps.
     pub(super) stepping: Duration,
+    /// The first of them writes.
+    pub(super) ranks: Ranks,
 }
 
 impl<S: TaskSpec> State<S> {
@@ -74,27 +78,33 @@ impl<S: TaskSpec> State<S> {
         i: usize,
         step: &columns::Step<'_>,
     ) -> Result<(), Error> {
+        let Some(logs) = &mut self.logs else {
+            return Ok(());
+        };
         if let Some(found) = &step.report.search {
-            self.logs.search(epoch + 1, i + 1, found)?;
+            logs.search(epoch + 1, i + 1, found)?;
         }
         let number = epoch * self.steps + i + 1;
         match number.is_multiple_of(self.spec.train.log_every) {
-            true => self.logs.step(number, step),
+            true => logs.step(number, step),
             false => Ok(()),
         }
     }
 
+    /// Saves the model, whose running statistics are those of all ranks.
     pub(super) fn save<M: Module>(&mut self, model: &M) -> Result<(), Error> {
-        self.position.logs = self.logs.lengths();
-        checkpoint::save(
-            self.output.directory(),
-            &self.asked,
-            model,
-            &self.optim,
-            &self.position,
-            self.best(),
-            &self.logs.files(),
-        )?;
+        if let Some(logs) = &self.logs {
+            self.position.logs = logs.lengths();
+            checkpoint::save(
+                self.output.directory(),
+                &self.asked,
+                model,
+                &self.optim,
+                &self.position,
+                self.best(),
+                &logs.files(),
+            )?;
+        }
         self.saved = Some(self.position.reached());
         Ok(())
     }
@@ -136,6 +146,9 @@ impl<S: TaskSpec> State<S> {
             ..self.outcome.clone()
         };
         let summary = summary.with_rows(rows);
+        if !self.ranks.is_first() {
+            return Ok(summary);
+        }
         let metrics = Metrics::csv(&columns(&summary.scores), rows);
         files::write_again(&self.directory().join(layout::METRICS), &metrics)?;
         summary.write(self.directory())?;

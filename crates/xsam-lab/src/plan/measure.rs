@@ -18,6 +18,7 @@ use crate::memory::peak_mb;
 use crate::output::Output;
 use crate::passes::Parts;
 use crate::place::Place;
+use crate::ranks::Ranks;
 use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::spec::{Experiment, Spec, SpecError, TaskSpec, edited};
@@ -134,7 +135,7 @@ impl<S: TaskSpec> Visitor<S> for Measuring<'_, S> {
         // Whoever has ordered it has the directory above.
         let output = Output::of_run(directory, Existing::Refuse, &owner, true)?;
         let start = Start::find(output, &experiment.spec)?;
-        let course = Course::new(experiment, task, place, start)?;
+        let course = Course::new(experiment, task, place, start, Ranks::default())?;
         let summary = course.watched(&log, &stop, &mut listener)?;
 
         let log = log.into_inner();

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use xsam_data::text::{Bleu, EncodedPairs, SentencePairs, bleu, detokenize};
 use xsam_lab::{Error, Scores, StopSignal, TaskError, json};
-use xsam_models::Transformer;
+use xsam_models::{ModelError, Transformer};
 
 use super::pairs::{Pairs, searched_batches};
 use super::{BLEU, Translation};
@@ -15,18 +15,56 @@ const TRANSLATIONS: &str = "translations.txt";
 /// Their score.
 const BLEU_FILE: &str = "bleu.json";
 
+/// Translations with their numbers; nothing if there was no time for them, or where the model's numbers ended.
+type Share = Result<Option<Vec<(usize, String)>>, usize>;
+
 impl Translation {
-    /// The translations of all sources of a part, as text; nothing if `stop` asks for an end before the last token.
+    /// The translations of all sources of a part, as text; nothing if `stop` asks for an end before the last token. They
+    /// are shared out over the ranks of a run.
     fn translate(
         &self,
         model: &Transformer,
         pairs: &EncodedPairs,
         stop: &StopSignal,
     ) -> Result<Option<Vec<String>>, TaskError> {
+        let share: Share = match self.translate_share(model, pairs, stop) {
+            Ok(found) => Ok(found),
+            Err(error) => match error.downcast_ref() {
+                // All ranks are to know of it, and go on.
+                Some(ModelError::NotFinite { position }) => Err(*position),
+                _ => return Err(error),
+            },
+        };
+        let failed = |error| Error::damaged(Path::new(TRANSLATIONS), error);
+        let share = json::pretty(&share).map_err(failed)?;
+        let mut translations = vec![String::new(); pairs.len()];
+        let mut stopped = false;
+        for share in stop.ranks().gather(share.into_bytes())? {
+            let share: Share = json::parse(&String::from_utf8_lossy(&share)).map_err(failed)?;
+            match share.map_err(|position| ModelError::NotFinite { position })? {
+                Some(found) => {
+                    for (index, found) in found {
+                        translations[index] = found;
+                    }
+                }
+                None => stopped = true,
+            }
+        }
+        Ok((!stopped).then_some(translations))
+    }
+
+    /// The translations of this rank's batches, with their numbers.
+    fn translate_share(
+        &self,
+        model: &Transformer,
+        pairs: &EncodedPairs,
+        stop: &StopSignal,
+    ) -> Result<Option<Vec<(usize, String)>>, TaskError> {
         let place = self.place.inner();
         let config = self.spec.search_config();
-        let mut translations = vec![String::new(); pairs.len()];
-        for batch in searched_batches(pairs, config.beam)? {
+        let mut translations = Vec::new();
+        let batches = searched_batches(pairs, config.beam)?.into_iter();
+        for batch in stop.ranks().share(batches) {
             let Pairs { source, .. } = Pairs::of(pairs, &batch, &place)?;
             let Some(found) = model.search_while(source, &config, || !stop.is_set())? else {
                 return Ok(None);
@@ -35,7 +73,7 @@ impl Translation {
                 let best = found
                     .first()
                     .map(|best| self.tokenizer.decode(&best.tokens));
-                translations[index] = best.unwrap_or_default();
+                translations.push((index, best.unwrap_or_default()));
             }
         }
         Ok(Some(translations))

@@ -88,6 +88,10 @@ impl Method for FriendlySam {
         Ok(Update::new(point.gradient, Some(point.norm)))
     }
 
+    fn keeps_gradients(&self) -> bool {
+        true
+    }
+
     fn state(&self) -> MethodState {
         self.average.state(MethodState::default())
     }

@@ -177,6 +177,10 @@ impl Method for LookXsam {
         self.xsam.start_epoch();
     }
 
+    fn keeps_gradients(&self) -> bool {
+        true
+    }
+
     fn state(&self) -> MethodState {
         let state = self.xsam.state();
         match &self.turn {

@@ -121,6 +121,10 @@ impl Method for LookSam {
         Ok(Update::new(point.gradient, Some(point.norm)))
     }
 
+    fn keeps_gradients(&self) -> bool {
+        true
+    }
+
     fn state(&self) -> MethodState {
         MethodState::default().with_vector("kept", self.kept.clone())
     }

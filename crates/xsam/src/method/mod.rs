@@ -78,6 +78,14 @@ pub trait Method: CloneMethod + Debug + Send {
     /// Tells that the next step is the first of an epoch.
     fn start_epoch(&mut self) {}
 
+    /// Whether it keeps something of the gradients that it is given from one step to the next.
+    ///
+    /// Such a method cannot ascend along each rank's own gradient: see
+    /// [`with_collective`](crate::SharpnessAware::with_collective).
+    fn keeps_gradients(&self) -> bool {
+        false
+    }
+
     /// What must survive a restart.
     fn state(&self) -> MethodState {
         MethodState::default()

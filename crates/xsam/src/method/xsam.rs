@@ -239,6 +239,7 @@ impl Xsam {
         let point = climb.top(step)?;
         let norm = point.norm;
         let (Some(displacement), true) = (point.displacement, norm > 0.0) else {
+            self.search.without_arc(step)?;
             return Ok((Update::new(point.gradient, Some(norm)), false));
         };
 
@@ -263,6 +264,10 @@ impl Method for Xsam {
 
     fn start_epoch(&mut self) {
         self.search.start_epoch();
+    }
+
+    fn keeps_gradients(&self) -> bool {
+        self.average.is_some()
     }
 
     fn state(&self) -> MethodState {

@@ -80,6 +80,14 @@ impl Search {
         self.clock.start_epoch();
     }
 
+    /// Tells that there is no plane in this step, so that no other rank waits for this one's losses.
+    pub(crate) fn without_arc(&self, step: &mut Context<'_>) -> Result<(), StepError> {
+        if self.open {
+            step.objective.on_all_ranks(false)?;
+        }
+        Ok(())
+    }
+
     /// Searches in `plane` at `distance` from the weights, if a search is due or is still to be averaged over more
     /// batches. One that is due stays due until there is an arc, and until the one before it is at its end.
     pub(crate) fn run(
@@ -88,7 +96,7 @@ impl Search {
         distance: f64,
         step: &mut Context<'_>,
     ) -> Result<(), StepError> {
-        if !self.open || !plane.has_arc() {
+        if !self.open || !step.objective.on_all_ranks(plane.has_arc())? {
             return Ok(());
         }
         self.open = false;

@@ -14,6 +14,7 @@ mod micro_batches;
 mod optim;
 mod own_method;
 mod passes;
+mod ranks;
 mod record;
 mod search;
 mod statistics;

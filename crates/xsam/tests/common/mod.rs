@@ -17,6 +17,7 @@ use xsam::{
 };
 
 pub mod by_hand;
+pub mod samples;
 
 pub fn device() -> Device {
     Device::flex().autodiff()

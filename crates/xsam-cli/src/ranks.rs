@@ -1,0 +1,100 @@
+//! The ranks that a command is one of, under `mpirun` and `srun`.
+
+#[cfg(feature = "mpi")]
+pub(crate) use with_mpi::{leave, start, tell};
+#[cfg(not(feature = "mpi"))]
+pub(crate) use without_mpi::{leave, start, tell};
+
+#[cfg(feature = "mpi")]
+mod with_mpi {
+    use std::cell::RefCell;
+    use std::sync::{Arc, OnceLock};
+    use std::thread;
+    use std::time::Duration;
+
+    use xsam_lab::{Error, Ranks};
+    use xsam_mpi::{Mpi, MpiRanks, launched};
+
+    use crate::print;
+
+    /// So long a rank keeps an error to itself that the first one may have as well, and tells.
+    const FIRST_SPEAKS: Duration = Duration::from_secs(1);
+
+    static RANKS: OnceLock<Arc<MpiRanks>> = OnceLock::new();
+
+    thread_local! {
+        /// MPI ends on the thread on which it has started.
+        static MPI: RefCell<Option<Mpi>> = const { RefCell::new(None) };
+    }
+
+    /// The ranks that were started together; one if the program was started by itself. One that waits for the others for longer
+    /// than `deadline` ends.
+    ///
+    /// # Errors
+    /// If MPI does not start.
+    pub(crate) fn start(deadline: Duration) -> Result<Ranks, Error> {
+        if launched().is_none_or(|launch| launch.size == 1) {
+            return Ok(Ranks::default());
+        }
+        let mpi = Mpi::start(deadline, |reason| {
+            print::error(reason);
+            // Without what MPI does when a process ends, for which it would wait.
+            #[cfg(unix)]
+            signal_hook::low_level::exit(1);
+        })?;
+        let ranks = RANKS.get_or_init(|| mpi.ranks()).clone();
+        MPI.set(Some(mpi));
+        Ok(Ranks::new(ranks))
+    }
+
+    /// Takes leave of the other ranks, unless there is an error that they do not know of.
+    pub(crate) fn leave(error: Option<&Error>) {
+        if error.is_none_or(Error::is_of_all_ranks) {
+            MPI.take();
+        }
+    }
+
+    /// Tells an error. One of this rank alone ends all of them, with `code`.
+    pub(crate) fn tell(error: &Error, code: u8) {
+        let Some(ranks) = RANKS.get() else {
+            return print::error(error);
+        };
+        let rank = Ranks::new(ranks.clone()).rank();
+        if error.is_of_all_ranks() {
+            if rank == 0 {
+                print::error(error);
+            }
+            return;
+        }
+        if rank > 0 {
+            thread::sleep(FIRST_SPEAKS);
+        }
+        print::error(format_args!("rank {rank}: {error}"));
+        ranks.end_all(code);
+    }
+}
+
+#[cfg(not(feature = "mpi"))]
+mod without_mpi {
+    use xsam_lab::{Error, Ranks};
+
+    use crate::print;
+
+    /// This process by itself.
+    ///
+    /// # Errors
+    /// If it is one of several that were started together.
+    pub(crate) fn start() -> Result<Ranks, Error> {
+        match xsam_mpi::launched() {
+            Some(launch) if launch.size > 1 => Err(Error::NoMpi { size: launch.size }),
+            _ => Ok(Ranks::default()),
+        }
+    }
+
+    pub(crate) fn leave(_error: Option<&Error>) {}
+
+    /// Tells an error.
+    pub(crate) fn tell(error: &Error, _code: u8) {
+        print::error(error);
+    }
+}

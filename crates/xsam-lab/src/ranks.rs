@@ -1,0 +1,156 @@
+//! The ranks that a run is shared out over.
+
+use std::sync::Arc;
+
+use burn::module::Module;
+use xsam::collective::mean_statistics;
+use xsam::{AscentOver, Collective, SharpnessAware};
+
+use crate::error::Error;
+use crate::score::{Score, Tally};
+use crate::spec::{SpecError, TrainSpec};
+
+/// The processes that a run is shared out over; by default it is one.
+///
+/// The spec says what is computed, and they where: the batch of the spec is that of all ranks together, in the same order as
+/// on one, and each rank takes its share. All ranks have the same weights at all times. The first one writes.
+#[derive(Clone, Debug, Default)]
+pub struct Ranks(Option<Arc<dyn Collective>>);
+
+impl Ranks {
+    /// Those of `collective`.
+    pub fn new(collective: Arc<dyn Collective>) -> Self {
+        Self((collective.size() > 1).then_some(collective))
+    }
+
+    /// Which of them this is, from 0.
+    pub fn rank(&self) -> usize {
+        self.0.as_ref().map_or(0, |ranks| ranks.rank())
+    }
+
+    /// How many they are.
+    pub fn size(&self) -> usize {
+        self.0.as_ref().map_or(1, |ranks| ranks.size())
+    }
+
+    /// Whether this is the one that writes.
+    pub fn is_first(&self) -> bool {
+        self.rank() == 0
+    }
+
+    /// Every so manieth item, for this rank: what all do together is done once.
+    pub fn share<I: Iterator>(&self, items: I) -> impl Iterator<Item = I::Item> {
+        items.skip(self.rank()).step_by(self.size())
+    }
+
+    /// What was counted by all ranks; nothing if one of them has none. `scores` are those that may have been counted.
+    ///
+    /// # Errors
+    /// If a rank is gone.
+    pub fn tally(&self, own: Option<Tally>, scores: &[Score]) -> Result<Option<Tally>, Error> {
+        let Some(ranks) = &self.0 else {
+            return Ok(own);
+        };
+        let (mut numbers, missing) = match &own {
+            Some(tally) => (tally.numbers(scores), 0.0),
+            None => (Tally::default().numbers(scores), 1.0),
+        };
+        numbers.push(missing);
+        ranks.sum_f64(&mut numbers)?;
+        let missing = numbers.pop().unwrap_or_default();
+        Ok((missing == 0.0).then(|| Tally::of_numbers(&numbers, scores)))
+    }
+
+    /// Whether it holds on any rank. All of them must ask.
+    ///
+    /// # Errors
+    /// If a rank is gone.
+    pub fn any(&self, here: bool) -> Result<bool, Error> {
+        let Some(ranks) = &self.0 else {
+            return Ok(here);
+        };
+        let mut count = [f64::from(here)];
+        ranks.sum_f64(&mut count)?;
+        Ok(count[0] > 0.0)
+    }
+
+    /// Gathers the bytes of every rank, in their order.
+    ///
+    /// # Errors
+    /// If a rank is gone.
+    pub fn gather(&self, own: Vec<u8>) -> Result<Vec<Vec<u8>>, Error> {
+        let Some(ranks) = &self.0 else {
+            return Ok(vec![own]);
+        };
+        let mut lengths = vec![0.0; ranks.size()];
+        lengths[ranks.rank()] = own.len() as f64;
+        ranks.sum_f64(&mut lengths)?;
+        let mut own = Some(own);
+        let mut all = Vec::with_capacity(lengths.len());
+        for (rank, length) in lengths.into_iter().enumerate() {
+            let mut bytes = match own.take_if(|_| rank == ranks.rank()) {
+                Some(own) => own,
+                None => vec![0; length as usize],
+            };
+            ranks.broadcast(rank, &mut bytes)?;
+            all.push(bytes);
+        }
+        Ok(all)
+    }
+
+    /// Waits until all ranks are here.
+    pub(crate) fn wait(&self) -> Result<(), Error> {
+        self.any(false).map(drop)
+    }
+
+    /// Refuses what cannot be shared out.
+    pub(crate) fn check(&self, train: &TrainSpec) -> Result<(), SpecError> {
+        let size = self.size();
+        match train.m_sharpness {
+            Some(parts) if !parts.is_multiple_of(size) => {
+                let message =
+                    format!("{parts} must be a multiple of the number of ranks, which is {size}");
+                Err(SpecError::new("train.m_sharpness", message))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The optimizer, with the others. With m-sharpness each rank ascends along its own gradient.
+    pub(crate) fn join(
+        &self,
+        optim: SharpnessAware,
+        train: &TrainSpec,
+    ) -> Result<SharpnessAware, SpecError> {
+        let Some(ranks) = &self.0 else {
+            return Ok(optim);
+        };
+        let over = match train.m_sharpness {
+            Some(_) => AscentOver::Rank,
+            None => AscentOver::All,
+        };
+        let method = optim.method();
+        let joined = optim.with_collective(ranks.clone(), over);
+        joined.map_err(|_| {
+            let message = format!(
+                "{method} keeps gradients from step to step, of which each rank would have its own: leave it out, or train on \
+                 one rank"
+            );
+            SpecError::new("train.m_sharpness", message)
+        })
+    }
+
+    /// In how many parts this rank goes through its share of a batch.
+    pub(crate) fn parts(&self, train: &TrainSpec) -> usize {
+        let all = train.m_sharpness.unwrap_or(train.micro_batches);
+        all.div_ceil(self.size()).max(1)
+    }
+
+    /// The model with the running statistics of all ranks.
+    pub(crate) fn mean_statistics<M: Module>(&self, model: M) -> Result<M, Error> {
+        match &self.0 {
+            Some(ranks) => Ok(mean_statistics(model, &**ranks)?),
+            None => Ok(model),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! What a launcher says of the processes that it has started.
+
+use std::env;
+
+/// How a process was started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Launch {
+    /// How many processes were started together.
+    pub size: usize,
+    /// Which of them this is, from 0.
+    pub rank: usize,
+    /// The environment variable that says how many.
+    pub variable: &'static str,
+}
+
+/// Variables with the number of processes and which one this is. The first pair that is set counts: `mpirun` within a job
+/// of Slurm starts its processes from one of Slurm's own.
+const VARIABLES: [(&str, &str); 4] = [
+    ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
+    ("PMI_SIZE", "PMI_RANK"),
+    ("MV2_COMM_WORLD_SIZE", "MV2_COMM_WORLD_RANK"),
+    ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
+];
+
+/// Variables with which one this is of the processes on its machine.
+const LOCAL: [&str; 4] = [
+    "OMPI_COMM_WORLD_LOCAL_RANK",
+    "MPI_LOCALRANKID",
+    "MV2_COMM_WORLD_LOCAL_RANK",
+    "SLURM_LOCALID",
+];
+
+/// What `mpirun` or `srun` says of this process; nothing if neither has started it.
+pub fn launched() -> Option<Launch> {
+    launched_by(number)
+}
+
+/// Which one this is of the processes on its machine, from 0: the graphics card that it is to take. Nothing if no launcher
+/// says so.
+pub fn local_rank() -> Option<usize> {
+    LOCAL.into_iter().find_map(number)
+}
+
+fn launched_by(number: impl Fn(&'static str) -> Option<usize>) -> Option<Launch> {
+    VARIABLES.into_iter().find_map(|(variable, rank)| {
+        Some(Launch {
+            size: number(variable)?,
+            rank: number(rank)?,
+            variable,
+        })
+    })
+}
+
+fn number(variable: &str) -> Option<usize> {
+    env::var(variable).ok()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(variables: &[(&str, usize)]) -> Option<(usize, usize)> {
+        let found = launched_by(|name| {
+            let mut set = variables.iter();
+            set.find(|(variable, _)| *variable == name)
+                .map(|(_, number)| *number)
+        });
+        found.map(|launch| (launch.size, launch.rank))
+    }
+
+    #[test]
+    fn mpirun_within_slurm_counts() {
+        let slurm = [("SLURM_STEP_NUM_TASKS", 2), ("SLURM_PROCID", 1)];
+        assert_eq!(of(&slurm), Some((2, 1)));
+        let open_mpi = [("OMPI_COMM_WORLD_SIZE", 8), ("OMPI_COMM_WORLD_RANK", 5)];
+        assert_eq!(of(&[slurm, open_mpi].concat()), Some((8, 5)));
+        // In a batch script, that is not started as one of several.
+        assert_eq!(of(&[("SLURM_PROCID", 0)]), None);
+        assert_eq!(of(&[]), None);
+    }
+}
