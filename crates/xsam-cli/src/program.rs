@@ -113,22 +113,21 @@ impl Program {
         }
         // On a thread of the pool, which does a part of each operation itself. Any other would have to wake
         // one for every operation and wait for it.
-        let result = rayon::scope(|_| {
-            let result = self.obey(&matches);
-            ranks::leave(result.as_ref().err());
-            result
-        });
-        match result {
-            Ok(Outcome::Done) => ExitCode::SUCCESS,
-            Ok(Outcome::Failed) => ExitCode::from(1),
-            Ok(Outcome::Interrupted) => ExitCode::from(130),
-            Err(error) => {
-                let error = flags::named(error, &command, &matches);
-                let code = if error.is_usage() { 2 } else { 1 };
-                ranks::tell(&error, code);
-                ExitCode::from(code)
-            }
-        }
+        rayon::scope(|_| {
+            let code = match self.obey(&matches) {
+                Ok(Outcome::Done) => 0,
+                Ok(Outcome::Failed) => 1,
+                Ok(Outcome::Interrupted) => 130,
+                Err(error) => {
+                    let error = flags::named(error, &command, &matches);
+                    let code = if error.is_usage() { 2 } else { 1 };
+                    ranks::tell(&error, code);
+                    code
+                }
+            };
+            ranks::leave();
+            ExitCode::from(code)
+        })
     }
 
     fn obey(&self, matches: &ArgMatches) -> Result<Outcome, Error> {

@@ -47,14 +47,13 @@ mod with_mpi {
         Ok(Ranks::new(ranks))
     }
 
-    /// Takes leave of the other ranks, unless there is an error that they do not know of.
-    pub(crate) fn leave(error: Option<&Error>) {
-        if error.is_none_or(Error::is_of_all_ranks) {
-            MPI.take();
-        }
+    /// Takes leave of the other ranks, as all of them do.
+    pub(crate) fn leave() {
+        MPI.take();
     }
 
-    /// Tells an error. One of this rank alone ends all of them, with `code`.
+    /// Tells an error: one of all ranks once, before they take leave of each other. One of this rank alone ends all of them,
+    /// with `code`.
     pub(crate) fn tell(error: &Error, code: u8) {
         let Some(ranks) = RANKS.get() else {
             return print::error(error);
@@ -91,7 +90,7 @@ mod without_mpi {
         }
     }
 
-    pub(crate) fn leave(_error: Option<&Error>) {}
+    pub(crate) fn leave() {}
 
     /// Tells an error.
     pub(crate) fn tell(error: &Error, _code: u8) {

@@ -90,12 +90,17 @@ impl Mpi {
 }
 
 /// The processes that were started together, as ranks. Calls are made by one thread at a time.
-#[derive(Debug)]
 pub struct MpiRanks {
     world: Communicator,
     watchdog: Arc<Watchdog>,
     /// Whether gradients have been summed.
     trains: AtomicBool,
+}
+
+impl std::fmt::Debug for MpiRanks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "rank {} of {}", self.rank(), self.size())
+    }
 }
 
 impl MpiRanks {
