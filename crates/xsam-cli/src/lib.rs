@@ -43,6 +43,7 @@ pub use columns::aligned;
 pub use context::{Outcome, Package};
 pub use names::{Name, named};
 pub use program::{Program, program};
+pub use ranks::RankArguments;
 pub use signals::stop_on_interrupt;
 pub use xsam_lab::{Error, TaskError, Tasks};
 

@@ -1,9 +1,35 @@
 //! The ranks that a command is one of, under `mpirun` and `srun`.
 
+use std::time::Duration;
+
+use clap::Args;
+use xsam_lab::{Error, Ranks};
+
 #[cfg(feature = "mpi")]
-pub(crate) use with_mpi::{leave, start, tell};
+use with_mpi as with;
 #[cfg(not(feature = "mpi"))]
-pub(crate) use without_mpi::{leave, start, tell};
+use without_mpi as with;
+
+pub(crate) use with::{leave, tell};
+
+/// What a command that may be shared out is told.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct RankArguments {
+    /// Under mpirun or srun: ends a rank that has waited for the others for so long.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration, hide = !cfg!(feature = "mpi"))]
+    deadline: Duration,
+}
+
+impl RankArguments {
+    /// The ranks that were started together; one if the program was started by itself. A command asks once, and before
+    /// anything else.
+    ///
+    /// # Errors
+    /// If several processes were started together and this build has no MPI, or MPI does not start.
+    pub fn start(self) -> Result<Ranks, Error> {
+        with::start(self.deadline)
+    }
+}
 
 #[cfg(feature = "mpi")]
 mod with_mpi {
@@ -27,12 +53,7 @@ mod with_mpi {
         static MPI: RefCell<Option<Mpi>> = const { RefCell::new(None) };
     }
 
-    /// The ranks that were started together; one if the program was started by itself. One that waits for the others for longer
-    /// than `deadline` ends.
-    ///
-    /// # Errors
-    /// If MPI does not start.
-    pub(crate) fn start(deadline: Duration) -> Result<Ranks, Error> {
+    pub(super) fn start(deadline: Duration) -> Result<Ranks, Error> {
         if launched().is_none_or(|launch| launch.size == 1) {
             return Ok(Ranks::default());
         }
@@ -75,15 +96,14 @@ mod with_mpi {
 
 #[cfg(not(feature = "mpi"))]
 mod without_mpi {
+    use std::time::Duration;
+
     use xsam_lab::{Error, Ranks};
 
     use crate::print;
 
-    /// This process by itself.
-    ///
-    /// # Errors
-    /// If it is one of several that were started together.
-    pub(crate) fn start() -> Result<Ranks, Error> {
+    /// This process waits for no other.
+    pub(super) fn start(_deadline: Duration) -> Result<Ranks, Error> {
         match xsam_mpi::launched() {
             Some(launch) if launch.size > 1 => Err(Error::NoMpi { size: launch.size }),
             _ => Ok(Ranks::default()),

@@ -38,6 +38,11 @@ impl Ranks {
         self.rank() == 0
     }
 
+    /// What they speak to each other by, if they are several.
+    pub fn collective(&self) -> Option<&Arc<dyn Collective>> {
+        self.0.as_ref()
+    }
+
     /// Every so manieth item, for this rank: what all do together is done once.
     pub fn share<I: Iterator>(&self, items: I) -> impl Iterator<Item = I::Item> {
         items.skip(self.rank()).step_by(self.size())

@@ -35,7 +35,8 @@ use xsam_lab::{Error, Tasks, Visitor};
 
 pub use batch::Batch;
 pub use bench::{
-    BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, bench,
+    BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, RankCost, TransformerBench, bench,
+    bench_on,
 };
 pub use classification::Classification;
 pub use spec::{OurSections, OurSpec};

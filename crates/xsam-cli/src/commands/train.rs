@@ -15,7 +15,7 @@ use super::interrupted;
 use crate::context::Outcome;
 use crate::print::{self, OutputArguments};
 use crate::progress::Progress;
-use crate::ranks;
+use crate::ranks::RankArguments;
 use crate::signals::stop_below;
 use crate::source::{Otherwise, Source, SpecArguments};
 
@@ -41,10 +41,8 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     training: TrainingArguments,
 
-    /// Under mpirun or srun: ends a rank that has waited for the others for so long.
-    #[cfg(feature = "mpi")]
-    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = humantime::parse_duration)]
-    deadline: std::time::Duration,
+    #[command(flatten)]
+    ranks: RankArguments,
 }
 
 /// What a command that trains is told.
@@ -126,10 +124,7 @@ impl TrainingArguments {
 }
 
 pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
-    #[cfg(feature = "mpi")]
-    let ranks = ranks::start(arguments.deadline)?;
-    #[cfg(not(feature = "mpi"))]
-    let ranks = ranks::start()?;
+    let ranks = arguments.ranks.start()?;
     let training = arguments.training;
     let source = training.source::<L>(Otherwise::Defaults)?;
     let resolved = source.spec.clone().resolved();

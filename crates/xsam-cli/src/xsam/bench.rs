@@ -2,13 +2,13 @@
 
 use xsam_cli::clap::builder::PossibleValuesParser;
 use xsam_cli::clap::{self, Parser};
-use xsam_cli::{Outcome, TaskError, aligned, named, print};
+use xsam_cli::{Outcome, RankArguments, TaskError, aligned, named, print};
 use xsam_kernels::Kernels;
 use xsam_lab::numbers::{count, percent};
 use xsam_lab::spec::{DeviceName, MethodSpec, SpecError, method_named};
 use xsam_tasks::spec::ModelName;
 use xsam_tasks::{
-    BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, bench,
+    BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, bench_on,
 };
 
 /// Seconds a training step of a model and a method takes, on a random batch.
@@ -21,7 +21,8 @@ use xsam_tasks::{
                   momentum and weight decay, or AdamW for the transformer. The method sgd is the \
                   base optimizer alone. Not timed: data, and XSAM's searches. A search is timed \
                   by itself, from the first to the last of its 21 forward passes. Two steps go \
-                  untimed before the first."
+                  untimed before the first.\n\n\
+                  Under mpirun or srun, in a build with the feature mpi, the batch is shared out."
 )]
 pub(crate) struct Arguments {
     /// The model.
@@ -84,11 +85,18 @@ pub(crate) struct Arguments {
     /// For machines: one JSON object.
     #[arg(long)]
     json: bool,
+
+    #[command(flatten)]
+    ranks: RankArguments,
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<Outcome, TaskError> {
+    let ranks = arguments.ranks.start()?;
     let spec = spec(&arguments)?;
-    let result = bench(&spec)?;
+    let result = bench_on(&ranks, &spec)?;
+    if !ranks.is_first() {
+        return Ok(Outcome::Done);
+    }
     print::result(arguments.json, &result, || report(&spec, &result));
     Ok(Outcome::Done)
 }
@@ -195,6 +203,15 @@ fn report(spec: &BenchSpec, result: &BenchResult) -> String {
     lines.extend(result.peak_rss_mb.map(peak));
     lines.push(format!("threads      {}", result.threads));
     lines.push(format!("kernels      {}", result.kernels));
+    lines.extend(result.shared_out.as_ref().map(|cost| {
+        format!(
+            "ranks        {}, which speak to each other for {} s of a step: {:.1} MB in {:.0} calls",
+            cost.ranks,
+            seconds(cost.seconds),
+            cost.bytes / 1e6,
+            cost.calls
+        )
+    }));
     let profile = |rows: &Vec<ProfileRow>| format!("\n{}", profile(rows));
     lines.extend(result.profile.as_ref().map(profile));
     lines.join("\n")

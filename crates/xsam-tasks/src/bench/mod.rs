@@ -2,18 +2,21 @@
 
 mod images;
 mod profile;
+mod shared_out;
 mod spec;
 mod transformer;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use xsam::SharpnessAware;
+use xsam::{AscentOver, SharpnessAware};
 use xsam_kernels::set_kernels;
 
 pub use images::ImageBench;
 pub use profile::ProfileRow;
+pub use shared_out::RankCost;
 pub use spec::{BenchModel, BenchResult, BenchSpec};
 pub use transformer::TransformerBench;
 
@@ -21,9 +24,10 @@ use xsam_lab::plan::MOST_TIMED;
 use xsam_lab::spec::{MethodSpec, OptimizerSpec, Precision, SpecError, edited};
 use xsam_lab::statistics::median;
 use xsam_lab::tools::{Parts, PassTimes, peak_mb};
-use xsam_lab::{Error, Place, describe, method};
+use xsam_lab::{Error, Place, Ranks, describe, method};
 
 use crate::spec::{ModelName, OurSpec};
+use shared_out::Counted;
 
 /// Steps before the first timed one: buffers are allocated, caches filled.
 const WARM_UP: usize = 2;
@@ -49,16 +53,24 @@ const SEED: u64 = 1;
 /// If `spec` cannot be, with the field and what it could be; if this build or this machine does not have the device; or
 /// if a step fails.
 pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
+    bench_on(&Ranks::default(), spec)
+}
+
+/// The same of a step that is shared out over `ranks`, all of which call it: each has as many items of the batch as the others.
+///
+/// # Errors
+/// As [`bench`], and if the batch cannot be split into so many.
+pub fn bench_on(ranks: &Ranks, spec: &BenchSpec) -> Result<BenchResult, Error> {
     match &spec.model {
         BenchModel::Images(images) => Ok(BenchResult {
             model: images.name.to_string(),
             width: images.resolved_width(),
-            ..measure(spec, images)?
+            ..measure(ranks, spec, images)?
         }),
         BenchModel::Transformer(sentences) => Ok(BenchResult {
             model: ModelName::Transformer.to_string(),
             tokens: Some(sentences.tokens),
-            ..measure(spec, sentences)?
+            ..measure(ranks, spec, sentences)?
         }),
     }
 }
@@ -83,11 +95,22 @@ trait Timed {
 }
 
 /// Times the steps; which model it is, the result does not say.
-fn measure<T: Timed>(spec: &BenchSpec, timed: &T) -> Result<BenchResult, Error> {
-    let plan = Plan::new(spec, timed)?;
+fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<BenchResult, Error> {
+    let counted = ranks
+        .collective()
+        .map(|ranks| Arc::new(Counted::new(ranks.clone())));
+    let plan = Plan {
+        ranks: counted.clone(),
+        ..Plan::new(spec, timed)?
+    };
+    if !spec.batch.is_multiple_of(ranks.size()) {
+        let (batch, size) = (spec.batch, ranks.size());
+        let message = format!("{batch} must be a multiple of the number of ranks, which is {size}");
+        return Err(SpecError::new("batch", message).into());
+    }
     set_kernels(spec.kernels);
     let place = &Place::new(spec.device, Precision::F32)?;
-    let (model, loss) = timed.start(spec.batch, place)?;
+    let (model, loss) = timed.start(spec.batch / ranks.size(), place)?;
     let mut trainee = Trainee {
         place,
         optim: plan.optimizer(false)?,
@@ -99,11 +122,15 @@ fn measure<T: Timed>(spec: &BenchSpec, timed: &T) -> Result<BenchResult, Error> 
     let mut seconds = Vec::with_capacity(spec.steps);
     for i in 0..WARM_UP.saturating_add(spec.steps) {
         let taken;
+        if let (WARM_UP, Some(counted)) = (i, &counted) {
+            counted.take(1);
+        }
         (trainee, taken, _) = trainee.step()?;
         if i >= WARM_UP {
             seconds.push(taken);
         }
     }
+    let shared_out = counted.map(|counted| counted.take(spec.steps));
     let median_s = median(seconds.iter().copied()).unwrap_or_default();
     // Before the search, whose optimizer is not the one that was timed.
     let peak_rss_mb = peak_mb();
@@ -140,6 +167,7 @@ fn measure<T: Timed>(spec: &BenchSpec, timed: &T) -> Result<BenchResult, Error> 
         peak_rss_mb,
         threads: rayon::current_num_threads(),
         kernels: describe(spec.device, spec.kernels),
+        shared_out,
         profile: rows,
     })
 }
@@ -148,6 +176,7 @@ fn measure<T: Timed>(spec: &BenchSpec, timed: &T) -> Result<BenchResult, Error> 
 struct Plan {
     method: MethodSpec,
     optimizer: OptimizerSpec,
+    ranks: Option<Arc<Counted>>,
 }
 
 impl Plan {
@@ -158,6 +187,7 @@ impl Plan {
         let plan = Self {
             method: spec.method.clone(),
             optimizer: timed.optimizer(),
+            ranks: None,
         };
         let method = plan.method_searching(false)?;
         Ok(Self { method, ..plan })
@@ -186,7 +216,13 @@ impl Plan {
         let mut spec = OurSpec::default();
         spec.method = self.method_searching(search)?;
         spec.optimizer = self.optimizer.clone();
-        method::optimizer(&spec)
+        let optim = method::optimizer(&spec)?;
+        match &self.ranks {
+            Some(ranks) => optim
+                .with_collective(ranks.clone(), AscentOver::All)
+                .map_err(|error| SpecError::new(error.field, error.to_string())),
+            None => Ok(optim),
+        }
     }
 }
 

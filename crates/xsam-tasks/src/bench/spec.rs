@@ -4,7 +4,7 @@ use serde::Serialize;
 use xsam_kernels::Kernels;
 use xsam_lab::spec::{DeviceName, MethodSpec};
 
-use super::{ImageBench, ProfileRow, TransformerBench};
+use super::{ImageBench, ProfileRow, RankCost, TransformerBench};
 
 /// What [`bench()`](super::bench) measures.
 #[derive(Clone, Debug, PartialEq)]
@@ -81,6 +81,9 @@ pub struct BenchResult {
     /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`, or the device, as in
     /// `composed (cuda)`.
     pub kernels: String,
+    /// What it costs besides because it is shared out, if it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shared_out: Option<RankCost>,
     /// What takes the time of a step, if that was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub profile: Option<Vec<ProfileRow>>,
