@@ -22,23 +22,9 @@ const VARIABLES: [(&str, &str); 4] = [
     ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID"),
 ];
 
-/// Variables with which one this is of the processes on its machine.
-const LOCAL: [&str; 4] = [
-    "OMPI_COMM_WORLD_LOCAL_RANK",
-    "MPI_LOCALRANKID",
-    "MV2_COMM_WORLD_LOCAL_RANK",
-    "SLURM_LOCALID",
-];
-
 /// What `mpirun` or `srun` says of this process; nothing if neither has started it.
 pub fn launched() -> Option<Launch> {
     launched_by(number)
-}
-
-/// Which one this is of the processes on its machine, from 0: the graphics card that it is to take. Nothing if no launcher
-/// says so.
-pub fn local_rank() -> Option<usize> {
-    LOCAL.into_iter().find_map(number)
 }
 
 fn launched_by(number: impl Fn(&'static str) -> Option<usize>) -> Option<Launch> {

@@ -24,6 +24,6 @@ mod watchdog;
 #[cfg(feature = "mpi")]
 mod world;
 
-pub use launch::{Launch, launched, local_rank};
+pub use launch::{Launch, launched};
 #[cfg(feature = "mpi")]
 pub use world::{Mpi, MpiRanks};

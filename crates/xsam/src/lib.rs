@@ -65,6 +65,9 @@
 //! closure that wants to know which pass it is in has [`step_with_point`](SharpnessAware::step_with_point), a model that
 //! lives in a struct [`step_mut`](SharpnessAware::step_mut). [`LossScale`] is for activations in half precision.
 //!
+//! Several processes train one model together with [`with_collective`](SharpnessAware::with_collective): a [`Collective`], which
+//! the crate `xsam-mpi` has over MPI, sums gradients and losses over them.
+//!
 //! Base optimizers that pass over memory once are in [`optim`]; Burn's own work as well.
 //!
 //! Models that train in Burn's own loop, `SupervisedTraining`, do so sharpness-aware with three more lines: the feature

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Element, Tensor, TensorData};
 
 use super::{AscentOver, Collective, CollectiveError};
 use crate::attempt::Ready;
@@ -435,16 +435,14 @@ impl<'a> Ranks<'a> {
         }
         let mut entries: HashMap<ParamId, Tensor<1>> = vector.into_entries().into_iter().collect();
         let mut means = Means::new(self.collective);
-        for (place, _) in self.places.iter().zip(wanted).filter(|(_, wanted)| *wanted) {
-            let entry = entries.remove(&place.id);
-            let summed = means.add(place, entry);
-            if let Err(error) = summed {
-                self.left = Some(error.clone());
-                return Err(error);
-            }
-        }
-        let made = means.finish();
+        let wanted = self.places.iter().zip(wanted).filter(|(_, wanted)| *wanted);
+        let mut added = wanted.map(|(place, _)| means.add(place, entries.remove(&place.id)));
+        let made = added
+            .find_map(Result::err)
+            .map_or_else(|| means.finish(), Err);
         if let Err(error) = &made {
+            // The others are in the middle of a sum, which this rank leaves.
+            self.collective.abort(&error.to_string());
             self.left = Some(error.clone());
         }
         made
@@ -455,10 +453,20 @@ impl<'a> Ranks<'a> {
 struct Means<'a> {
     collective: &'a dyn Collective,
     share: f64,
-    done: Vec<(ParamId, Tensor<1>)>,
-    /// The entries that wait for a piece to be full: parameter, device, type and number of elements.
-    waiting: Vec<(ParamId, Device, DType, usize)>,
+    /// In the order of the parameters, once all are there.
+    done: Vec<Option<(ParamId, Tensor<1>)>>,
+    waiting: Vec<Waiting>,
     piece: Vec<f32>,
+}
+
+/// An entry that waits for the piece to be full.
+struct Waiting {
+    /// Where in the vector.
+    at: usize,
+    id: ParamId,
+    elements: usize,
+    device: Device,
+    dtype: DType,
 }
 
 impl<'a> Means<'a> {
@@ -474,7 +482,6 @@ impl<'a> Means<'a> {
 
     /// Takes the entry of a parameter, which is zero if there is none here.
     fn add(&mut self, place: &Place, entry: Option<Tensor<1>>) -> Result<(), StepError> {
-        let failed = |error: &dyn std::fmt::Display| StepError::Device(error.to_string());
         let (data, device, dtype) = match entry {
             Some(tensor) => {
                 let (device, dtype) = (tensor.device(), tensor.dtype());
@@ -483,45 +490,31 @@ impl<'a> Means<'a> {
             }
             None => (None, place.device.clone(), place.dtype),
         };
+        let waiting = Waiting {
+            at: self.done.len(),
+            id: place.id,
+            elements: place.elements,
+            device,
+            dtype,
+        };
+        self.done.push(None);
         if dtype == DType::F64 {
-            self.flush()?;
-            let mut values = match data {
-                Some(data) => data
-                    .try_into_vec::<f64>()
-                    .map_err(|error| failed(&format!("{error:?}")))?,
-                None => vec![0.0; place.elements],
-            };
+            let mut values = numbers::<f64>(data, place.elements)?;
             self.collective.sum_f64(&mut values)?;
             for value in &mut values {
                 *value *= self.share;
             }
-            self.put(
-                place.id,
-                &device,
-                dtype,
-                TensorData::new(values, [place.elements]),
-            );
+            self.put(&waiting, TensorData::new(values, [place.elements]));
             return Ok(());
         }
-        let mut values = match data {
-            Some(data) => data
-                .convert::<f32>()
-                .try_into_vec::<f32>()
-                .map_err(|error| failed(&format!("{error:?}")))?,
-            None => vec![0.0; place.elements],
-        };
+        let data = data.map(|data| data.convert::<f32>());
+        let mut values = numbers::<f32>(data, place.elements)?;
         if values.len() >= PIECE {
-            self.flush()?;
             self.sum(&mut values)?;
-            self.put(
-                place.id,
-                &device,
-                dtype,
-                TensorData::new(values, [place.elements]),
-            );
+            self.put(&waiting, TensorData::new(values, [place.elements]));
             return Ok(());
         }
-        self.waiting.push((place.id, device, dtype, values.len()));
+        self.waiting.push(waiting);
         self.piece.append(&mut values);
         match self.piece.len() >= PIECE {
             true => self.flush(),
@@ -545,24 +538,36 @@ impl<'a> Means<'a> {
         let mut piece = std::mem::take(&mut self.piece);
         self.sum(&mut piece)?;
         let mut rest = &piece[..];
-        for (id, device, dtype, elements) in std::mem::take(&mut self.waiting) {
-            let (values, after) = rest.split_at(elements);
+        for waiting in std::mem::take(&mut self.waiting) {
+            let (values, after) = rest.split_at(waiting.elements);
             rest = after;
-            let data = TensorData::new(values.to_vec(), [elements]);
-            self.put(id, &device, dtype, data);
+            let data = TensorData::new(values.to_vec(), [waiting.elements]);
+            self.put(&waiting, data);
         }
         Ok(())
     }
 
-    fn put(&mut self, id: ParamId, device: &Device, dtype: DType, data: TensorData) {
-        self.done
-            .push((id, Tensor::from_data(data, (device, dtype))));
+    fn put(&mut self, of: &Waiting, data: TensorData) {
+        let tensor = Tensor::from_data(data, (&of.device, of.dtype));
+        self.done[of.at] = Some((of.id, tensor));
     }
 
     fn finish(mut self) -> Result<ParamVector, StepError> {
         self.flush()?;
-        Ok(ParamVector::new(self.done))
+        Ok(ParamVector::new(self.done.into_iter().flatten().collect()))
     }
+}
+
+/// The numbers of an entry, or as many zeros.
+fn numbers<E: Element>(data: Option<TensorData>, count: usize) -> Result<Vec<E>, StepError> {
+    match data {
+        Some(data) => data.try_into_vec().map_err(|error| failed(&error)),
+        None => Ok(vec![E::default(); count]),
+    }
+}
+
+fn failed(error: &impl std::fmt::Debug) -> StepError {
+    StepError::Device(format!("{error:?}"))
 }
 
 /// A sum of losses, as it would be in their own precision.
