@@ -59,7 +59,7 @@ pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
 /// The same of a step that is shared out over `ranks`, all of which call it: each has as many items of the batch as the others.
 ///
 /// # Errors
-/// As [`bench`], and if the batch cannot be split into so many.
+/// As [`bench()`], and if the batch cannot be split into so many.
 pub fn bench_on(ranks: &Ranks, spec: &BenchSpec) -> Result<BenchResult, Error> {
     match &spec.model {
         BenchModel::Images(images) => Ok(BenchResult {
