@@ -153,7 +153,7 @@ pub(crate) fn run<L: Tasks>(Arguments { training }: Arguments) -> Result<Outcome
 }
 
 /// What came out, in a few lines.
-fn outcome(summary: &RunSummary) -> Vec<String> {
+pub(super) fn outcome(summary: &RunSummary) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(last) = &summary.last {
         let first = of_epochs(&summary.scores);
