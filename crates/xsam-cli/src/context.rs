@@ -1,5 +1,7 @@
 //! What a program is, and how a command of it ends.
 
+use std::sync::OnceLock;
+
 /// Whose program it is; [`package!`](crate::package) makes it of the package that is being compiled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Package {
@@ -32,4 +34,19 @@ pub enum Outcome {
     Failed,
     /// It was asked to stop, and has written what there was.
     Interrupted,
+}
+
+/// Threads that were asked for.
+static THREADS: OnceLock<usize> = OnceLock::new();
+
+/// Keeps what `--threads` says; the first number stays.
+pub(crate) fn set_threads(threads: Option<usize>) {
+    if let Some(threads) = threads {
+        let _ = THREADS.set(threads);
+    }
+}
+
+/// What `--threads` says, if it is given.
+pub(crate) fn threads() -> Option<usize> {
+    THREADS.get().copied()
 }

@@ -61,6 +61,9 @@ impl<'a> JobProgress<'a> {
         {
             self.start(job, [*done, *step], *steps, scores);
         }
+        if let JobEvent::Died(reason) = event {
+            return self.start_again(job, reason);
+        }
         let Some(shown) = self.shown.get(&job.directory) else {
             return;
         };
@@ -76,7 +79,10 @@ impl<'a> JobProgress<'a> {
             return;
         }
         match event {
-            JobEvent::Started { .. } | JobEvent::Warning(_) => {}
+            JobEvent::Launched { .. }
+            | JobEvent::Started { .. }
+            | JobEvent::Warning(_)
+            | JobEvent::Died(_) => {}
             JobEvent::Step { epoch, step } => {
                 let position = (epoch - 1) * shown.steps + step;
                 shown.bar.set_position(position as u64);
@@ -99,9 +105,14 @@ impl<'a> JobProgress<'a> {
     }
 
     fn start<S>(&mut self, job: &Job<S>, [done, step]: [usize; 2], steps: usize, scores: &[Score]) {
-        self.started += 1;
-        let seed = job.spec().train.seed;
-        let name = format!("[{}/{}] {}, seed {seed}", self.started, self.of, job.label);
+        let name = match self.shown.remove(&job.directory) {
+            // Its process has died.
+            Some(before) => before.name,
+            None => {
+                self.started += 1;
+                format!("[{}/{}] {}", self.started, self.of, job.name())
+            }
+        };
         // Complete before it is drawn.
         let bar = ProgressBar::hidden().with_style(style());
         bar.set_length((job.spec().train.epochs * steps) as u64);
@@ -122,6 +133,16 @@ impl<'a> JobProgress<'a> {
             scores: scores.to_vec(),
         };
         self.shown.insert(job.directory.clone(), shown);
+    }
+
+    /// The process of a run has died, and another one goes on with it.
+    fn start_again<S>(&mut self, job: &Job<S>, reason: &str) {
+        let shown = self.shown.get(&job.directory);
+        if let Some(shown) = shown {
+            shown.bar.finish_and_clear();
+        }
+        let name = shown.map_or_else(|| job.name(), |shown| shown.name.clone());
+        self.say(&format!("{name}: {reason}; trying again"));
     }
 
     fn end<S>(&mut self, job: &Job<S>, how: &str) {
@@ -172,6 +193,9 @@ fn of_run<'a, S>(job: &'a Job<S>, event: &'a JobEvent) -> Option<Event<'a>> {
         },
         JobEvent::Warning(warning) => Event::Warning(warning),
         JobEvent::Ended(summary) => Event::Ended(summary),
-        JobEvent::Step { .. } | JobEvent::Failed(_) => return None,
+        JobEvent::Launched { .. }
+        | JobEvent::Step { .. }
+        | JobEvent::Failed(_)
+        | JobEvent::Died(_) => return None,
     })
 }

@@ -8,7 +8,7 @@ use xsam_lab::spec::Preset;
 use xsam_lab::{Error, Tasks};
 
 use crate::commands::{compare, eval, export, flatness, job, landscape, plan, report, train};
-use crate::context::{Outcome, Package};
+use crate::context::{self, Outcome, Package};
 use crate::{flags, print, ranks, source};
 
 /// Bytes of stack for each thread: what a main thread usually has.
@@ -100,6 +100,7 @@ impl Program {
         let mut command = self.command();
         let matches = command.get_matches_mut();
         let threads = matches.get_one::<usize>("threads").copied();
+        context::set_threads(threads);
         if let Err(error) = xsam_kernels::check_instruction_set() {
             print::error(error);
             return ExitCode::from(2);

@@ -6,16 +6,21 @@ mod checks;
 mod csv;
 mod job;
 mod jobs;
+mod launcher;
+mod prepare;
+mod queue;
 mod summary;
 mod tuning;
 mod workers;
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::env;
+use std::path::Path;
 
 use xsam_files::Owner;
 
 pub use job::{Job, JobEvent, serve};
+pub use launcher::{Launcher, LauncherError};
+pub use queue::{Collected, IndexedRun, ListedRun, list_runs};
 pub use summary::{ComparisonSummary, MethodSummary, RunWarnings};
 pub use tuning::{CandidateSummary, TunedMethod, TuningSummary};
 pub use workers::{JobListener, Workers};
@@ -24,43 +29,36 @@ use crate::error::Error;
 use crate::event::Listener;
 use crate::files::{self, Terms};
 use crate::fingerprint::Fingerprint;
-use crate::format::check_release;
 use crate::layout;
 use crate::output::Output;
-use crate::place::Place;
 use crate::run::Run;
 use crate::score::{Score, compared};
 use crate::shared::Shared;
-use crate::spec::{About, Compare, CompareEntry, Spec};
+use crate::spec::About;
 use crate::stop::StopSignal;
-use crate::summary::{Recorded, RunSummary, Status};
+use crate::summary::{Recorded, Status};
 use crate::tasks::Tasks;
 
-use budget::Budget;
 pub use budget::passes;
-use checks::{Checks, Finished};
+use checks::Finished;
 use job::Order;
-use jobs::choice;
+use jobs::Runs;
 use tuning::Tried;
 
 /// The runs of a comparison and their directory.
 #[derive(Debug)]
 pub struct Comparison<L: Tasks> {
-    entries: Vec<CompareEntry<L::Spec>>,
-    seeds: Vec<u64>,
-    seeds_to_tune: Vec<u64>,
+    runs: Runs<L::Spec>,
     about: About,
     /// What models of the data are scored by.
     scores: Vec<Score>,
     is_tuned: bool,
-    budget: Option<Budget>,
-    directory: PathBuf,
     terms: Terms,
     shared: Shared,
     data: Option<Fingerprint>,
     owner: Owner,
     /// Held for as long as runs are made.
-    _output: Output,
+    output: Option<Output>,
 }
 
 /// What became of runs, apart from what their directories say.
@@ -71,20 +69,28 @@ struct Outcome {
     /// Something that was to be done could not be.
     failed: bool,
     failures: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl Outcome {
     fn fail<S>(&mut self, job: &Job<S>, reason: &str) {
-        let (label, seed) = (&job.label, job.spec().train.seed);
+        self.failed = true;
+        self.failures.push(format!("{}: {reason}", job.name()));
+    }
+
+    /// There is no candidate of a method to compare it with.
+    fn fail_all(&mut self, label: &str) {
+        let label = label.to_owned();
         self.failed = true;
         self.failures
-            .push(format!("{label}, seed {seed}: {reason}"));
+            .push(Error::NothingChosen { label }.to_string());
     }
 
     fn add(&mut self, other: Self) {
         self.stopped |= other.stopped;
         self.failed |= other.failed;
         self.failures.extend(other.failures);
+        self.warnings.extend(other.warnings);
     }
 
     fn status(&self) -> Status {
@@ -103,73 +109,9 @@ type Perform<'a, S> = dyn FnMut(&[Job<S>]) -> Result<Outcome, Error> + 'a;
 type Ended<'a, S> = (&'a Job<S>, Recorded);
 
 impl<L: Tasks> Comparison<L> {
-    /// Prepares the runs of `compare` on the experiment `spec`, in subdirectories of `directory`.
-    ///
-    /// # Errors
-    /// If a spec cannot be, this build or this machine does not have its device, the data cannot be loaded, the
-    /// directory exists and `terms` do not say what to do with it, or somebody is at work in it or on one of its runs.
-    pub fn prepare(
-        spec: &Spec<L::Spec>,
-        compare: &Compare,
-        directory: &Path,
-        terms: impl Into<Terms>,
-    ) -> Result<Self, Error> {
-        let terms = terms.into();
-        let entries = compare.entries(spec)?;
-        let text = compare.to_toml(spec)?;
-        Place::of(spec)?;
-        if terms.existing.goes_on() {
-            check_release(directory)?;
-        }
-        // A comparison that was killed at its very start has its spec and no marker yet.
-        let spec_file = directory.join(layout::SPEC);
-        let begun = terms.existing.goes_on()
-            && !directory.join(layout::COMPARISON).exists()
-            && files::read(&spec_file).is_ok_and(|was| was == text);
-        let marker = if begun {
-            layout::SPEC
-        } else {
-            layout::COMPARISON
-        };
-        let owner = Owner::this_process();
-        let output = Output::of_comparison(directory, terms.existing, marker, &owner)?;
-        let candidates = entries.iter().flat_map(|entry| &entry.candidates);
-        let specs: Vec<_> = candidates.map(|candidate| candidate.run(0).spec).collect();
-        if !terms.existing.goes_on() {
-            // Not after the runs before it. Those that have begun have no need of it.
-            for file in specs.iter().filter_map(|spec| spec.train.init.as_ref()) {
-                File::open(file).map_err(Error::file("read", file))?;
-            }
-        }
-        let shared = Shared::default();
-        let checks = Checks {
-            specs: &specs,
-            count_steps: compare.equal_compute,
-            shared: &shared,
-        };
-        let (data, steps, scores) = L::visit(&spec.task, checks)?;
-        let budget = steps.map(|steps| Budget::of(&specs, steps));
-        output.clear()?;
-        let comparison = Self {
-            about: spec.clone().resolved()?.about(),
-            entries,
-            seeds: compare.seeds.clone(),
-            seeds_to_tune: compare.seeds_to_tune().to_vec(),
-            scores,
-            is_tuned: !compare.tune.is_empty(),
-            budget,
-            directory: directory.to_owned(),
-            terms,
-            shared,
-            data,
-            owner,
-            _output: output,
-        };
-        files::write(&spec_file, &text)?;
-        let nothing = (comparison.is_tuned).then(|| comparison.tuning(&Tried::new(), false));
-        let summary = comparison.summary(Status::Running, nothing, &[])?;
-        summary.write(directory)?;
-        Ok(comparison)
+    /// How many runs there are, those that hyper-parameters are chosen by included.
+    pub fn runs(&self) -> usize {
+        self.runs.turns().len()
     }
 
     /// Makes the runs one after the other, seed by seed, and writes table and plots. Finished runs are not
@@ -209,23 +151,30 @@ impl<L: Tasks> Comparison<L> {
     /// The same with several runs at a time, each in a process of its own. With as many threads a run the
     /// results are those of [`Self::run`], bit for bit.
     ///
-    /// A process that fails or crashes is told in the summary, and the others go on. If `stop` asks for an end,
-    /// or one of the processes is asked, all of them stop after the step or batch they are at.
+    /// A run that fails is told in the summary, and the others go on. One whose process dies is gone on with once, by
+    /// another process. If `stop` asks for an end, or one of the processes is asked, all of them stop after the step or batch
+    /// they are at.
     ///
     /// # Errors
-    /// If a process cannot be started, a file cannot be written, or a run of another spec is in the way.
+    /// If a process cannot be started, a launcher ends before it has started any, a file cannot be written, or a run of
+    /// another spec is in the way.
     pub fn run_parallel(
         &self,
         workers: &Workers,
         stop: &StopSignal,
         listener: &mut JobListener<'_, L::Spec>,
     ) -> Result<ComparisonSummary, Error> {
-        let order = |job: &Job<L::Spec>| Order {
+        let here = env::current_dir().map_err(Error::file("find", Path::new(".")))?;
+        let order = |job: &Job<L::Spec>, is_begun: bool| Order {
             spec: job.experiment.asked.clone(),
             directory: job.directory.clone(),
-            terms: self.terms,
-            comparison: self.directory.clone(),
+            terms: match is_begun {
+                true => self.terms.going_on(),
+                false => self.terms,
+            },
+            comparison: self.runs.directory.clone(),
             owner: self.owner.clone(),
+            here: here.clone(),
         };
         self.all(&mut |jobs| workers.perform(jobs, &order, stop, listener))
     }
@@ -238,14 +187,12 @@ impl<L: Tasks> Comparison<L> {
         };
         let mut done = Vec::new();
         if !outcome.stopped {
-            let chosen =
-                |entry: &CompareEntry<_>| choice(tuning.as_ref(), entry).map_or(0..0, |c| c..c + 1);
-            let jobs = self.jobs(&self.seeds, chosen)?;
+            let jobs = self.runs.compared(tuning.as_ref())?;
             for (job, run) in self.finish(&jobs, &mut outcome, perform)? {
                 done.push((job.entry, run));
             }
         }
-        self.report(outcome, tuning, &done)
+        self.report(outcome.status(), outcome, tuning, &done)
     }
 
     /// Makes the runs of all candidates, and chooses.
@@ -254,11 +201,7 @@ impl<L: Tasks> Comparison<L> {
         outcome: &mut Outcome,
         perform: &mut Perform<'_, L::Spec>,
     ) -> Result<TuningSummary, Error> {
-        let several = |entry: &CompareEntry<_>| match entry.candidates.len() {
-            1 => 0..0,
-            count => 0..count,
-        };
-        let jobs = self.jobs(&self.seeds_to_tune, several)?;
+        let jobs = self.runs.trials()?;
         let mut trials = Outcome::default();
         let mut tried = Tried::new();
         for (job, run) in self.finish(&jobs, &mut trials, perform)? {
@@ -269,16 +212,14 @@ impl<L: Tasks> Comparison<L> {
         // have been.
         trials.failed = false;
         for job in &jobs {
-            let begun = job.directory.join(layout::RUN).exists();
-            trials.failed |= !begun || RunSummary::read(&job.directory)?.status == Status::Running;
+            let summary = job.begun()?;
+            trials.failed |= summary.is_none_or(|summary| summary.status == Status::Running);
         }
-        let chosen = self.tuning(&tried, !trials.stopped);
+        let is_complete = !trials.stopped;
+        let chosen = self.tuning(&tried, &|_| is_complete);
         let none = chosen.methods.iter().map(|method| &method.label);
-        let none = none.filter(|label| !trials.stopped && chosen.choice(label).is_none());
-        let reason = "none of its candidates could be run from every seed";
-        for label in none {
-            trials.failed = true;
-            trials.failures.push(format!("{label}: {reason}"));
+        for label in none.filter(|label| is_complete && chosen.choice(label).is_none()) {
+            trials.fail_all(label);
         }
         outcome.add(trials);
         Ok(chosen)
@@ -291,55 +232,64 @@ impl<L: Tasks> Comparison<L> {
         outcome: &mut Outcome,
         perform: &mut Perform<'_, L::Spec>,
     ) -> Result<Vec<Ended<'a, L::Spec>>, Error> {
-        let recorded = |job: &Job<L::Spec>| {
-            let finished = Finished {
-                job,
-                data: self.data.as_ref(),
-                terms: self.terms,
-            };
-            L::visit(&job.spec().task, finished)
-        };
         // All of them before the first is made: a run that is in the way is told now, not after hours.
-        let runs = jobs.iter().map(recorded).collect::<Result<Vec<_>, _>>()?;
+        let runs = jobs.iter().map(|job| self.recorded(job));
+        let runs = runs.collect::<Result<Vec<_>, _>>()?;
         let missing = jobs.iter().zip(&runs).filter(|(_, run)| run.is_none());
         let missing: Vec<Job<L::Spec>> = missing.map(|(job, _)| job.clone()).collect();
         outcome.add(perform(&missing)?);
         let mut finished = Vec::new();
         for (job, run) in jobs.iter().zip(runs) {
-            let run = run.map_or_else(|| recorded(job), |run| Ok(Some(run)))?;
+            let run = run.map_or_else(|| self.recorded(job), |run| Ok(Some(run)))?;
             finished.extend(run.map(|run| (job, run)));
         }
         Ok(finished)
     }
 
-    fn tuning(&self, tried: &Tried, complete: bool) -> TuningSummary {
-        let (seeds, score) = (&self.seeds_to_tune, compared(&self.scores));
-        tuning::summary(&self.entries, seeds, score, tried, complete)
+    /// The run of a job, if it is finished.
+    fn recorded(&self, job: &Job<L::Spec>) -> Result<Option<Recorded>, Error> {
+        let finished = Finished {
+            job,
+            data: self.data.as_ref(),
+            terms: self.terms,
+        };
+        L::visit(&job.spec().task, finished)
+    }
+
+    /// What is chosen of the methods, by their numbers, whose candidates have all been tried.
+    fn tuning(&self, tried: &Tried, is_complete: &dyn Fn(usize) -> bool) -> TuningSummary {
+        let (seeds, score) = (&self.runs.seeds_to_tune, compared(&self.scores));
+        tuning::summary(&self.runs.entries, seeds, score, tried, is_complete)
     }
 
     fn report(
         &self,
+        status: Status,
         outcome: Outcome,
         tuning: Option<TuningSummary>,
         done: &[(usize, Recorded)],
     ) -> Result<ComparisonSummary, Error> {
-        let mut summary = self.summary(outcome.status(), tuning, done)?;
+        let directory = &self.runs.directory;
+        let mut summary = self.summary(status, tuning, done)?;
         summary.failures = outcome.failures;
-        let labelled = done.iter().map(|(m, run)| (&*self.entries[*m].label, run));
+        let labelled = done
+            .iter()
+            .map(|(m, run)| (&*self.runs.entries[*m].label, run));
         let methods = ("methods.csv", csv::methods(&summary));
         let runs = ("runs.csv", csv::runs(&self.scores, labelled));
         let tuned = summary.tuning.as_ref();
         let tuned = tuned.map(|tuning| ("tuning.csv", csv::tuning(tuning)));
         for (file, text) in [methods, runs].into_iter().chain(tuned) {
-            files::write(&self.directory.join(file), &text)?;
+            files::write(&directory.join(file), &text)?;
             summary.files.push(file.to_owned());
         }
         summary.files.push(layout::COMPARISON.to_owned());
-        summary.warnings = other_data(done);
+        summary.warnings = outcome.warnings;
+        summary.warnings.extend(other_data(done));
         let odd = summary.odd_means().into_iter();
         let odd = odd.filter_map(|(sentence, is_told)| (!is_told).then_some(sentence));
         summary.warnings.extend(odd);
-        summary.write(&self.directory)?;
+        summary.write(directory)?;
         Ok(summary)
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use xsam_files::Owner;
 use xsam_weights::WeightsError;
 
+use crate::numbers::ranges;
 use crate::spec::SpecError;
 
 /// What went wrong, where, and what to do.
@@ -93,6 +94,51 @@ pub enum Error {
         by: &'static str,
         /// What is wrong with the order.
         reason: String,
+    },
+    /// What is to start the process of a run has ended and not started it.
+    #[error(
+        "the launcher `{launcher}` ended with {status} and the program did not begin{}: it has to start the program that \
+         is written behind it and hand on its standard input and output; to try it, {launcher} {} --version",
+        match words.as_str() {
+            "" => String::new(),
+            words => format!(" ({words})"),
+        },
+        program.display()
+    )]
+    Launch {
+        /// The command.
+        launcher: String,
+        /// How it has ended.
+        status: String,
+        /// The last that it has said.
+        words: String,
+        /// The program that it was to start.
+        program: PathBuf,
+    },
+    /// A comparison has no run of a number.
+    #[error("there is no run {index}: the comparison has {count}, from 0 to {}", count.saturating_sub(1))]
+    NoSuchRun {
+        /// The number.
+        index: usize,
+        /// How many runs it has.
+        count: usize,
+    },
+    /// Runs are missing by which the hyper-parameters of a run are to be chosen.
+    #[error(
+        "the hyper-parameters of {label} are not chosen yet: first finish {} (--run-index)",
+        numbered(missing)
+    )]
+    NotTuned {
+        /// The method's label.
+        label: String,
+        /// The numbers of these runs.
+        missing: Vec<usize>,
+    },
+    /// There is no candidate to compare a method with.
+    #[error("{label}: none of its candidates could be run from every seed")]
+    NothingChosen {
+        /// The method's label.
+        label: String,
     },
     /// A file of a run directory is not as it was written.
     #[error("{path} is damaged or not of this program: {reason}")]
@@ -280,6 +326,7 @@ impl Error {
             | Self::NotARun { .. }
             | Self::FileExists { .. }
             | Self::NoMpi { .. }
+            | Self::NoSuchRun { .. }
             | Self::FewCheckpoints { .. }
             | Self::OtherLandscape { .. } => true,
             Self::Weights(error) => matches!(error, WeightsError::Ending { .. }),
@@ -291,6 +338,14 @@ impl Error {
     /// Whether all ranks of a run have it, or one that follows from it, and none of them waits for this one.
     pub fn is_of_all_ranks(&self) -> bool {
         matches!(self, Self::Step { .. })
+    }
+}
+
+/// The numbers of runs in words.
+fn numbered(indices: &[usize]) -> String {
+    match indices {
+        [index] => format!("run {index}"),
+        _ => format!("the runs {}", ranges(indices)),
     }
 }
 

@@ -34,6 +34,16 @@ pub struct Terms {
     pub changed_data: bool,
 }
 
+impl Terms {
+    /// The same, but what is there is gone on with.
+    pub(crate) fn going_on(mut self) -> Self {
+        if !self.existing.goes_on() {
+            self.existing = Existing::Resume;
+        }
+        self
+    }
+}
+
 impl From<Existing> for Terms {
     /// For data that are what they were.
     fn from(existing: Existing) -> Self {

@@ -2,10 +2,12 @@
 //!
 //! Whoever writes in a directory has locked it. A comparison has its own directory and, one after the other, those of
 //! its runs; the processes that make its runs share a second lock of it: after it was killed, the next one waits until
-//! the last of them has noticed. Whoever only adds results to a run, which may be under way, locks the name of these.
+//! the last of them has noticed. Processes that make a run each, and for which nobody else has the comparison, share it
+//! too. Whoever only adds results to a run, which may be under way, locks the name of these.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use xsam_files::{LockError, LockFile, Owner};
@@ -18,8 +20,12 @@ const LOCK: &str = ".xsam.lock";
 /// Of the processes that work for the one that has the directory.
 const WORKERS: &str = ".xsam-workers.lock";
 
-/// How long it is waited for the processes of a comparison that was killed, and for a report that is being written.
+/// How long it is waited for processes of a comparison that should be gone, for others that look what is there, and for a
+/// report that is being written.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Time from one look to the next.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// How many folders deep there are directories of ours in one: `tune`, a run, its landscapes.
 const DEPTH: usize = 3;
@@ -103,7 +109,17 @@ impl Lock {
         file.map(Self::of)
     }
 
-    /// Takes a share in `directory` for a process that works for the one that has it.
+    /// Takes `directory`, which exists and others may have a share in, for as long as it takes to see what is there; waits
+    /// for others who do the same.
+    ///
+    /// # Errors
+    /// If somebody has it for longer.
+    pub(crate) fn enter(directory: &Path, owner: &Owner) -> Result<Self, Error> {
+        patiently(|| lock(directory, &directory.join(LOCK), owner)).map(Self::of)
+    }
+
+    /// Takes a share in `directory` for a process that works for the one that has it, or beside others of whom none has it
+    /// whole.
     pub(crate) fn share(directory: &Path) -> Result<Self, Error> {
         let path = directory.join(WORKERS);
         let file = LockFile::share(&path).map_err(refused(directory, &path));
@@ -125,6 +141,19 @@ impl Lock {
             _file: file,
             workers: None,
         }
+    }
+
+    /// Waits until the process that made a run before is gone, as far as it may not have noticed yet that it should be.
+    ///
+    /// # Errors
+    /// If that takes too long.
+    pub(crate) fn await_run(directory: &Path) -> Result<(), Error> {
+        patiently(|| check_free(directory, &directory.join(LOCK)))
+    }
+
+    /// Whether somebody is at work in `directory`; not where the system cannot tell.
+    pub(crate) fn is_taken(directory: &Path) -> bool {
+        check_free(directory, &directory.join(LOCK)).is_err()
     }
 
     /// Whether a name is that of a file by which a directory is locked.
@@ -189,7 +218,7 @@ fn patiently<R>(take: impl Fn() -> Result<R, Error>) -> Result<R, Error> {
     let begin = Instant::now();
     loop {
         match take() {
-            Err(Error::Busy { .. }) if begin.elapsed() < PATIENCE => {}
+            Err(Error::Busy { .. }) if begin.elapsed() < PATIENCE => sleep(PAUSE),
             taken => return taken,
         }
     }

@@ -113,6 +113,16 @@ pub fn in_unit(unit: &str) -> String {
     }
 }
 
+/// Numbers that rise as queues take them: `0,2-4`.
+pub fn ranges(numbers: &[usize]) -> String {
+    let runs = numbers.chunk_by(|a, b| a + 1 == *b);
+    let runs = runs.map(|run| match run {
+        [first, .., last] => format!("{first}-{last}"),
+        _ => run.iter().map(usize::to_string).collect(),
+    });
+    runs.collect::<Vec<_>>().join(",")
+}
+
 /// A number with so many significant digits, in powers of ten where it is very small or very large.
 pub fn significant(value: f64, digits: usize) -> String {
     match value == 0.0 || (1e-3..1e5).contains(&value.abs()) {
@@ -179,6 +189,18 @@ pub fn capital(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn neighbours_are_one_range() {
+        for (numbers, text) in [
+            (&[][..], ""),
+            (&[7], "7"),
+            (&[0, 1], "0-1"),
+            (&[0, 2, 3, 4, 9], "0,2-4,9"),
+        ] {
+            assert_eq!(ranges(numbers), text);
+        }
+    }
 
     #[test]
     fn digits_that_count() {

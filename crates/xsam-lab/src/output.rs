@@ -46,11 +46,34 @@ impl Output {
         marker: &str,
         owner: &Owner,
     ) -> Result<Self, Error> {
-        let output = Self::take(directory, existing, marker, &|| {
+        let taken = Self::take(directory, existing, marker, &|| {
             Lock::take(directory, owner)
-        })?;
-        lock::check_runs(directory)?;
-        Ok(output)
+        });
+        // That somebody is at work is not as good as who, and on which run.
+        if matches!(taken, Ok(_) | Err(Error::Busy { by: None, .. })) {
+            lock::check_runs(directory)?;
+        }
+        taken
+    }
+
+    /// Takes the directory of a comparison beside others who make runs of it, to go on with what is there. Nobody else
+    /// enters it until the lock that comes with it is dropped.
+    pub(crate) fn beside_others(
+        directory: &Path,
+        existing: Existing,
+        marker: &str,
+        owner: &Owner,
+    ) -> Result<(Self, Option<Lock>), Error> {
+        let (made, alone) = make(directory, &|| Lock::enter(directory, owner))?;
+        let mut output = Self {
+            directory: directory.to_owned(),
+            existing,
+            made,
+            lock: Some(alone),
+        };
+        check(directory, existing, marker)?;
+        let alone = output.lock.replace(Lock::share(directory)?);
+        Ok((output, alone))
     }
 
     /// The directory of a run that another rank has taken and writes into.

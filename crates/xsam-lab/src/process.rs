@@ -29,6 +29,9 @@ pub(crate) fn order<T: DeserializeOwned>(
     let mut line = String::new();
     let read = input.read_line(&mut line);
     read.map_err(|error| refused(error.to_string()))?;
+    if line.is_empty() {
+        return Err(refused("nothing came on its standard input".to_owned()));
+    }
     let order = json::parse(&line).map_err(|error| refused(error.to_string()))?;
     Ok((order, input))
 }

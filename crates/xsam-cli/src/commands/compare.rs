@@ -1,12 +1,16 @@
 //! `compare`
 
+mod queue;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use clap::builder::RangedU64ValueParser;
 use serde_json::json;
-use xsam_lab::compare::{Comparison, JobListener, Workers};
+use xsam_lab::compare::{
+    Comparison, ComparisonSummary, JobListener, Launcher, LauncherError, Workers,
+};
 use xsam_lab::json::Exact;
 use xsam_lab::spec::{Compare, Preset, SpecError, TaskSpec, Tune};
 use xsam_lab::{Error, Status, Tasks};
@@ -14,12 +18,14 @@ use xsam_report::{draw_comparison, report};
 
 use super::train::TrainingArguments;
 use super::{MethodsArgument, interrupted};
-use crate::context::Outcome;
+use crate::context::{Outcome, threads};
 use crate::job_progress::JobProgress;
+use crate::print::{self, OutputArguments};
 use crate::progress::Progress;
 use crate::signals::stop_below;
 use crate::source::Otherwise;
-use crate::{print, table};
+use crate::table;
+use queue::{Queue, QueueArguments};
 
 /// Several methods and seeds on one task: table, CSV, JSON and plots.
 #[derive(Debug, Parser)]
@@ -30,7 +36,10 @@ use crate::{print, table};
                   {program} compare spec.toml --equal-compute --jobs 4\n  \
                   {program} compare spec.toml --tune rho=0.05,0.1,0.2 --tune optimizer.lr=0.02,0.05 \
                   --tune-seeds 10,11\n  \
-                  {program} compare --resume runs/spec\n\n\
+                  {program} compare --resume runs/spec\n  \
+                  {program} compare spec.toml --jobs 16 --launch \"srun -N1 -n1 -c4 --exact\"\n  \
+                  {program} compare spec.toml --run-index 3\n  \
+                  {program} compare --resume runs/spec --collect\n\n\
                   Without a spec it runs the first preset that comes with the program. Runs that are finished are \
                   not repeated, interrupted ones go on, and one in the way with another spec is refused: --resume \
                   with more --methods or --seeds adds to a comparison.\n\n\
@@ -91,10 +100,26 @@ pub(crate) struct Arguments {
     )]
     tune_seeds: Vec<u64>,
 
-    /// So many runs at a time, up to 256, each in a process with its share of the threads.
-    #[arg(long, value_name = "N", default_value_t = 1,
-          value_parser = RangedU64ValueParser::<usize>::new().range(1..=256))]
-    jobs: usize,
+    /// So many runs at a time, up to 256, each in a process with its share of the threads; one if not given, or one for
+    /// each --launch.
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=256))]
+    jobs: Option<usize>,
+
+    /// Starts the process of each run by this command, in front of which it is written: "srun -N1 -n1 -c4 --exact",
+    /// "ssh node1". Given several times, runs have them in turn. A run then has as many threads as --threads says, or
+    /// else as it finds processors.
+    #[arg(long, value_name = "COMMAND", value_parser = launcher)]
+    launch: Vec<Launcher>,
+
+    #[command(flatten)]
+    queue: QueueArguments,
+}
+
+/// A launcher that this machine has.
+fn launcher(text: &str) -> Result<Launcher, LauncherError> {
+    let launcher: Launcher = text.parse()?;
+    launcher.find()?;
+    Ok(launcher)
 }
 
 /// A field and the values that are tried of it.
@@ -143,30 +168,62 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
     arguments.apply::<L::Spec>(&mut compare)?;
     let directory = directory::<L>(training);
 
+    if let Some(task) = arguments.queue.task() {
+        let queue = Queue {
+            source: &source,
+            compare: &compare,
+            directory: &directory,
+            training,
+        };
+        return queue.run::<L>(task);
+    }
     let comparison = Comparison::<L>::prepare(spec, &compare, &directory, training.terms())
         .map_err(|error| source.blame(error))?;
     let output = &training.output;
-    let mut summary = if arguments.jobs > 1 {
+    let launchers = arguments.launch.len();
+    let count = arguments.jobs.unwrap_or(launchers.max(1));
+    let summary = if count > 1 || launchers > 0 {
         let mut progress = JobProgress::new(output, comparison.runs());
         let stop = stop_below(progress.bars());
         let show: &mut JobListener<'_, L::Spec> = &mut |job, event| progress.show(job, event);
-        comparison.run_parallel(&workers(arguments.jobs)?, &stop, show)?
+        comparison.run_parallel(&workers(count, arguments.launch.clone())?, &stop, show)?
     } else {
         let mut progress = Progress::new(output, comparison.runs());
         let stop = stop_below(progress.bars());
         comparison.run(&stop, &mut |event| progress.show(&event))?
     };
-    let drawn = draw_comparison(&directory)?;
+    let status = summary.status;
+    present(summary, &directory, output, None)?;
+    Ok(match status {
+        Status::Finished => Outcome::Done,
+        Status::Failed => Outcome::Failed,
+        Status::Running | Status::Interrupted => interrupted("compare", &directory),
+    })
+}
+
+/// Draws what there is of a comparison, and prints its table. `missing` are the numbers of runs that nobody has made yet, of
+/// one that is collected.
+fn present(
+    mut summary: ComparisonSummary,
+    directory: &Path,
+    output: &OutputArguments,
+    missing: Option<&[usize]>,
+) -> Result<(), Error> {
+    let drawn = draw_comparison(directory)?;
     summary.files.extend(drawn.files);
     summary.warnings.extend(drawn.warnings);
-    summary.write(&directory)?;
-    let file = report(&directory, print::name())?;
+    summary.write(directory)?;
+    let file = report(directory, print::name())?;
     let name = file.file_name().unwrap_or_default();
     summary.files.push(name.to_string_lossy().into_owned());
 
     if output.json {
         let (path, summary) = (directory.display().to_string(), Exact(&summary));
-        print::json(&json!({ "event": "comparison", "directory": path, "summary": summary }));
+        let mut line = json!({ "event": "comparison", "directory": path, "summary": summary });
+        if let Some(missing) = missing {
+            line["missing"] = missing.into();
+        }
+        print::json(&line);
     } else {
         if let Some(tuning) = &summary.tuning {
             print::line(table::candidates(tuning));
@@ -182,20 +239,23 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
     for failure in &summary.failures {
         print::error(failure);
     }
-    Ok(match summary.status {
-        Status::Finished => Outcome::Done,
-        Status::Failed => Outcome::Failed,
-        Status::Running | Status::Interrupted => interrupted("compare", &directory),
-    })
+    Ok(())
 }
 
-/// Processes of this program, that share its threads among them.
-fn workers(count: usize) -> Result<Workers, Error> {
-    let threads = (rayon::current_num_threads() / count).max(1).to_string();
+/// Processes of this program. Here they share its threads among them.
+fn workers(count: usize, launchers: Vec<Launcher>) -> Result<Workers, Error> {
+    let threads = match launchers.is_empty() {
+        true => Some((rayon::current_num_threads() / count).max(1)),
+        false => threads(),
+    };
+    let threads = threads.map(|threads| ["--threads".to_owned(), threads.to_string()]);
+    let words = ["job".to_owned()];
+    let words = words.into_iter().chain(threads.into_iter().flatten());
     Ok(Workers {
         count,
+        launchers,
         program: Workers::this_program()?,
-        arguments: ["job", "--threads", &threads].map(OsString::from).to_vec(),
+        arguments: words.map(OsString::from).collect(),
     })
 }
 

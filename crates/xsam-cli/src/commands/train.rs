@@ -166,7 +166,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
 }
 
 /// What came out, in a few lines.
-fn outcome(summary: &RunSummary) -> Vec<String> {
+pub(super) fn outcome(summary: &RunSummary) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(last) = &summary.last {
         let first = of_epochs(&summary.scores);

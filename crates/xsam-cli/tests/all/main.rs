@@ -12,4 +12,5 @@ mod flatness;
 mod kill;
 mod output;
 mod plan;
+mod queue;
 mod report;

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::event::Event;
 use crate::files::Terms;
 use crate::json;
+use crate::layout;
 use crate::lock::Lock;
 use crate::metrics::Metrics;
 use crate::place::Place;
@@ -24,7 +25,7 @@ use crate::score::Score;
 use crate::shared::Shared;
 use crate::spec::{About, Experiment, Spec, TaskSpec};
 use crate::stop::StopSignal;
-use crate::summary::RunSummary;
+use crate::summary::{RunSummary, Status};
 use crate::tasks::Tasks;
 
 /// Time from one report on steps to the next: bars need no more.
@@ -49,6 +50,26 @@ impl<S> Job<S> {
     pub fn spec(&self) -> &Spec<S> {
         &self.experiment.spec
     }
+
+    /// What it is called where several are told of.
+    pub fn name(&self) -> String {
+        format!("{}, seed {}", self.label, self.spec().train.seed)
+    }
+
+    /// What its directory says of it, once it has begun.
+    pub(super) fn begun(&self) -> Result<Option<RunSummary>, Error> {
+        match self.directory.join(layout::RUN).exists() {
+            true => RunSummary::read(&self.directory).map(Some),
+            false => Ok(None),
+        }
+    }
+
+    /// The error that has ended it, if one has.
+    pub(super) fn failure(&self) -> Result<Option<String>, Error> {
+        let failed = self.begun()?;
+        let failed = failed.filter(|summary| summary.status == Status::Failed);
+        Ok(failed.map(|summary| summary.error.unwrap_or_default()))
+    }
 }
 
 /// What the process of a run is told.
@@ -62,12 +83,20 @@ pub(super) struct Order<S> {
     pub(super) comparison: PathBuf,
     /// Who makes it.
     pub(super) owner: Owner,
+    /// The directory that paths are relative to.
+    pub(super) here: PathBuf,
 }
 
-/// What a run that is made in another process tells: its [`Event`]s, as they are read from there.
-#[derive(Clone, Debug, Deserialize)]
+/// What a run that is made in another process tells: its [`Event`]s, as they are read from there, and what becomes of the
+/// process.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum JobEvent {
+    /// Its process is there.
+    Launched {
+        /// The machine that it is on.
+        host: String,
+    },
     /// It starts, or goes on.
     Started {
         /// What its spec comes to.
@@ -107,26 +136,41 @@ pub enum JobEvent {
     Warning(String),
     /// It has ended.
     Ended(Box<RunSummary>),
-    /// Its process has failed, with the reason. No process says so of itself.
-    #[serde(skip)]
+    /// It has failed, with the reason.
     Failed(String),
+    /// Its process has died, with what is known of that. It is tried once more. No process says so of itself.
+    #[serde(skip)]
+    Died(String),
 }
 
 /// Makes the run that is ordered on standard input, and tells on standard output how it goes: what a process
-/// that a [`Workers`](super::Workers) starts has to do.
+/// that a [`Workers`](super::Workers) starts has to do. It works in the directory of the one that has ordered the run.
 ///
-/// Ends the process when the one that has ordered the run is gone.
+/// Ends the process when that one is gone.
 ///
 /// # Errors
 /// If there is no order, and those of [`Run::prepare`] and [`Run::train`].
 pub fn serve<L: Tasks>(stop: &StopSignal) -> Result<RunSummary, Error> {
     let (order, input): (Order<L::Spec>, _) = order("xsam job", "xsam compare --jobs")?;
     watch(input, stop.clone());
+    tell(&JobEvent::Launched {
+        host: Owner::this_process().host,
+    });
+    let made = make::<L>(order, stop);
+    if let Err(error) = &made {
+        tell(&JobEvent::Failed(error.to_string()));
+    }
+    made
+}
 
+fn make<L: Tasks>(order: Order<L::Spec>, stop: &StopSignal) -> Result<RunSummary, Error> {
+    let enter = std::env::set_current_dir(&order.here);
+    enter.map_err(Error::file("enter the directory", &order.here))?;
     let _lock = Lock::share(&order.comparison)?;
     Place::of(&order.spec)?;
     let (experiment, shared) = (Experiment::new(order.spec)?, Shared::default());
     let (directory, terms) = (&order.directory, order.terms);
+    Lock::await_run(directory)?;
     let run = Run::of_comparison::<L>(experiment, directory, terms, &order.owner, &shared)?;
     let mut told = Instant::now();
     run.train(stop, &mut |event| {
@@ -141,7 +185,7 @@ pub fn serve<L: Tasks>(stop: &StopSignal) -> Result<RunSummary, Error> {
 }
 
 /// Whoever does not listen any more is gone, which `watch` notices.
-fn tell(event: &Event<'_>) {
+fn tell(event: &impl Serialize) {
     if let Ok(line) = json::line(event) {
         let _ = writeln!(io::stdout().lock(), "{line}");
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::aggregate::{Aggregate, aggregates, compared_name};
 use super::budget::passes;
-use super::jobs::choice;
+use super::jobs::{Runs, choice};
 use super::{Comparison, TuningSummary};
 use crate::columns::Column;
 use crate::error::Error;
@@ -111,15 +111,22 @@ impl<L: Tasks> Comparison<L> {
         done: &[(usize, Recorded)],
     ) -> Result<ComparisonSummary, Error> {
         let mut methods = Vec::new();
-        for (m, entry) in self.entries.iter().enumerate() {
+        let Runs {
+            entries,
+            seeds,
+            budget,
+            directory,
+            ..
+        } = &self.runs;
+        for (m, entry) in entries.iter().enumerate() {
             let mut method = MethodSummary {
                 label: entry.label.clone(),
                 ..MethodSummary::default()
             };
             if let Some(c) = choice(tuning.as_ref(), entry) {
-                for &seed in &self.seeds {
-                    let job = self.job(m, c, seed)?;
-                    let within = job.directory.strip_prefix(&self.directory);
+                for &seed in seeds {
+                    let job = self.runs.job(m, c, seed)?;
+                    let within = job.directory.strip_prefix(directory);
                     let folder = within.unwrap_or(&job.directory).to_owned();
                     method.folders.push(folder);
                     method.epochs = Some(job.spec().train.epochs);
@@ -130,15 +137,15 @@ impl<L: Tasks> Comparison<L> {
         }
         let mut summary = ComparisonSummary {
             status,
-            seeds: self.seeds.clone(),
-            equal_compute: self.budget.is_some(),
+            seeds: seeds.clone(),
+            equal_compute: budget.is_some(),
             about: self.about.clone(),
             scores: self.scores.clone(),
             tuning,
             methods,
             ..ComparisonSummary::default()
         };
-        let runs = (0..self.entries.len()).map(|m| {
+        let runs = (0..entries.len()).map(|m| {
             let of_method = done.iter().filter(|(method, _)| *method == m);
             of_method.map(|(_, run)| &run.summary).collect()
         });

@@ -52,14 +52,14 @@ pub struct CandidateSummary {
 /// The runs that are finished of each candidate, by the numbers of method and candidate.
 pub(super) type Tried = BTreeMap<(usize, usize), Vec<Recorded>>;
 
-/// The candidates of each method and how they did. Chosen is the best one of those with a run from every seed,
-/// if `complete`: before all runs were tried there is nothing to choose.
+/// The candidates of each method and how they did. Chosen is the best one of those with a run from every seed, if what is
+/// tried of the method `is_complete`: before that there is nothing to choose.
 pub(super) fn summary<S: TaskSpec>(
     entries: &[CompareEntry<S>],
     seeds: &[u64],
     score: Score,
     tried: &Tried,
-    complete: bool,
+    is_complete: &dyn Fn(usize) -> bool,
 ) -> TuningSummary {
     let column = score.column(Part::Validation);
     let mut methods = Vec::new();
@@ -91,7 +91,7 @@ pub(super) fn summary<S: TaskSpec>(
         }
         let chosen = match candidates.len() {
             1 => Some(0),
-            _ => best.0.filter(|_| complete),
+            _ => best.0.filter(|_| is_complete(m)),
         };
         if let Some(c) = chosen {
             candidates[c].chosen = true;
@@ -156,7 +156,7 @@ mod tests {
             .collect();
         for (better, chosen) in [(Better::Lower, 2), (Better::Higher, 1)] {
             let score = Score::new("perplexity", better, "");
-            let summary = summary(&entries, &[0, 1], score, &tried, true);
+            let summary = summary(&entries, &[0, 1], score, &tried, &|_| true);
             assert_eq!(summary.choice("sam"), Some(chosen), "{better:?}");
             assert_eq!(
                 summary.methods[0].candidates[1].validation.unwrap().mean,

@@ -165,24 +165,7 @@ impl<S: TaskSpec> Spec<S> {
     /// # Errors
     /// If a value has no form in TOML.
     pub fn differences(&self, other: &Self) -> Result<Vec<[String; 3]>, SpecError> {
-        let (mine, theirs) = (self.to_table()?, other.to_table()?);
-        let show = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
-        let mut differences = Vec::new();
-        for (section, fields) in mine.iter().chain(&theirs) {
-            let Value::Table(fields) = fields else {
-                continue;
-            };
-            for field in fields.keys() {
-                let [a, b] = [&mine, &theirs].map(|spec| spec.get(section)?.get(field));
-                if a != b {
-                    let difference = [format!("{section}.{field}"), show(a), show(b)];
-                    if !differences.contains(&difference) {
-                        differences.push(difference);
-                    }
-                }
-            }
-        }
-        Ok(differences)
+        Ok(differences(&self.to_table()?, &other.to_table()?))
     }
 
     /// What is told of it, once it is [resolved](Spec::resolved).
@@ -205,6 +188,27 @@ impl<S: TaskSpec> Spec<S> {
             train: train.clone(),
         }
     }
+}
+
+/// The fields in which the tables of two specs differ, with both values.
+pub(crate) fn differences(mine: &Table, theirs: &Table) -> Vec<[String; 3]> {
+    let show = |value: Option<&Value>| value.map_or("not set".to_owned(), Value::to_string);
+    let mut differences = Vec::new();
+    for (section, fields) in mine.iter().chain(theirs) {
+        let Value::Table(fields) = fields else {
+            continue;
+        };
+        for field in fields.keys() {
+            let [a, b] = [mine, theirs].map(|spec| spec.get(section)?.get(field));
+            if a != b {
+                let difference = [format!("{section}.{field}"), show(a), show(b)];
+                if !differences.contains(&difference) {
+                    differences.push(difference);
+                }
+            }
+        }
+    }
+    differences
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@ use std::fs;
 
 use crate::common::{Comparison, Runs, parse, read};
 use serde_json::Value;
-use xsam_lab::compare::{ComparisonSummary, MethodSummary};
+use xsam_lab::compare::{
+    Collected, ComparisonSummary, IndexedRun, ListedRun, MethodSummary, list_runs,
+};
 use xsam_lab::files::Existing;
 use xsam_lab::{Error, Event, RunSummary, Status, StopSignal};
 use xsam_report::draw_comparison;
@@ -353,6 +355,130 @@ fn hyper_parameters_are_chosen_on_validation_data() {
     let (again, made) = run(&runs, TUNED, Existing::Resume);
     assert!(made.is_empty(), "{made:?}");
     assert_eq!(again.tuning, summary.tuning);
+}
+
+/// Makes a run of the comparison `c` by its number.
+fn run_index(runs: &Runs, text: &str, index: usize) -> Result<IndexedRun, Error> {
+    let (spec, compare) = runs.parse(text);
+    let directory = runs.path("c");
+    let existing = Existing::Refuse;
+    let comparison = Comparison::join(&spec, &compare, &directory, existing, Some(index))?;
+    comparison.run_index(index, &StopSignal::default(), &mut |_| {})
+}
+
+fn collect(runs: &Runs, text: &str) -> Collected {
+    let (spec, compare) = runs.parse(text);
+    let directory = runs.path("c");
+    let comparison = Comparison::join(&spec, &compare, &directory, Existing::Refuse, None);
+    comparison.unwrap().collect().unwrap()
+}
+
+#[test]
+fn runs_by_number_are_those_of_a_comparison_in_its_order() {
+    let (whole, made) = run(&small(), TUNED, Existing::Refuse);
+    let runs = small();
+    let (spec, compare) = runs.parse(TUNED);
+    let listed = || list_runs(&spec, &compare, &runs.path("c")).unwrap();
+    let names: Vec<String> = listed()
+        .iter()
+        .map(|run| {
+            let name = run.directory.strip_prefix(runs.path("c")).unwrap();
+            assert_eq!((run.tunes, run.status), (name.starts_with("tune"), None));
+            name.display().to_string()
+        })
+        .collect();
+    assert_eq!(names, made);
+    assert!(!runs.path("c").exists());
+
+    // A method that is not tuned waits for nothing, another one for its own candidates.
+    run_index(&runs, TUNED, 12).unwrap();
+    for index in [0, 6] {
+        run_index(&runs, TUNED, index).unwrap();
+    }
+    let refused = run_index(&runs, TUNED, 13).unwrap_err();
+    assert!(!refused.is_usage());
+    assert_eq!(
+        refused.to_string(),
+        "the hyper-parameters of sam are not chosen yet: first finish the runs 1,7 (--run-index)"
+    );
+    let Collected { summary, missing } = collect(&runs, TUNED);
+    assert_eq!(summary.status, Status::Running);
+    assert_eq!(missing, [1, 2, 3, 4, 5, 7, 8, 9, 10, 11, 13, 14, 15]);
+    let done: Vec<usize> = summary.methods.iter().map(|method| method.runs).collect();
+    assert_eq!(done, [1, 0, 0]);
+
+    // What is chosen for one does not wait for what is tried of another.
+    for index in [1, 7, 13] {
+        run_index(&runs, TUNED, index).unwrap();
+    }
+    for index in 0..16 {
+        let run = run_index(&runs, TUNED, index).unwrap();
+        assert_eq!(run.summary.status, Status::Finished);
+    }
+    let finished = |run: &ListedRun| run.status == Some(Status::Finished);
+    assert!(listed().iter().all(finished));
+
+    let collected = collect(&runs, TUNED);
+    assert!(collected.missing.is_empty());
+    let collected = collected.summary;
+    assert_eq!(collected.status, Status::Finished);
+    assert_eq!(collected.tuning, whole.tuning);
+    for (collected, whole) in collected.methods.iter().zip(&whole.methods) {
+        assert_eq!(collected.spreads["last"], whole.spreads["last"]);
+        assert_eq!(collected.folders, whole.folders);
+        assert_eq!(collected.method, whole.method);
+    }
+    assert!(run_index(&runs, TUNED, 16).unwrap_err().is_usage());
+}
+
+#[test]
+fn what_failed_is_collected_as_such() {
+    let text = "
+        [compare]
+        methods = ['sgd']
+        seeds = [0, 1]
+        tune_seeds = [2]
+        [compare.tune.optimizer]
+        lr = [1e30, 0.05]
+    ";
+    let runs = small();
+    let failed = run_index(&runs, text, 0).unwrap_err();
+    assert!(matches!(failed, Error::Step { .. }), "{failed}");
+    // One that diverged is over, and is not chosen.
+    run_index(&runs, text, 1).unwrap();
+    run_index(&runs, text, 2).unwrap();
+    let Collected { summary, missing } = collect(&runs, text);
+    assert_eq!((summary.status, missing), (Status::Running, vec![3]));
+    run_index(&runs, text, 3).unwrap();
+    let Collected { summary, missing } = collect(&runs, text);
+    assert_eq!((summary.status, missing), (Status::Finished, vec![]));
+    let told = "sgd with optimizer.lr = 1e30, seed 2: epoch 1";
+    assert!(summary.failures[0].starts_with(told));
+
+    let runs = small();
+    let text = text.replace(", 0.05", ", 2e30");
+    for index in [0, 1] {
+        run_index(&runs, &text, index).unwrap_err();
+    }
+    let nothing = "sgd: none of its candidates could be run from every seed";
+    let refused = run_index(&runs, &text, 2).unwrap_err().to_string();
+    assert_eq!(refused, nothing);
+    let Collected { summary, missing } = collect(&runs, &text);
+    assert_eq!((summary.status, missing), (Status::Failed, vec![]));
+    assert_eq!(summary.failures[2], nothing);
+
+    let runs = small();
+    let text = "
+        [optimizer]
+        lr = 1e30
+        [compare]
+        methods = ['sgd']
+        seeds = [0]
+    ";
+    run_index(&runs, text, 0).unwrap_err();
+    let Collected { summary, missing } = collect(&runs, text);
+    assert_eq!((summary.status, missing), (Status::Failed, vec![0]));
+    assert!(summary.failures[0].starts_with("sgd, seed 0: epoch 1"));
 }
 
 #[test]
