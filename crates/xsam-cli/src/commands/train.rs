@@ -204,6 +204,9 @@ pub(super) fn outcome(summary: &RunSummary) -> Vec<String> {
         let line = |share| format!("{took} {} of the time of the steps", percent(share, 2));
         lines.extend(share.map(line));
     }
+    if let Some(ranks) = summary.ranks {
+        lines.push(format!("shared out over {ranks} ranks"));
+    }
     if summary.restored > 0 {
         let times = summary.restored;
         lines.push(format!(
