@@ -212,7 +212,7 @@ impl<'a> Attempt<'a> {
             })
         });
         if let Some(ranks) = &mut self.ranks {
-            ready = ranks.end(ready);
+            ready = ranks.end(ready, |ready| &mut ready.changed.loss_scale);
         }
         ready.map(|mut ready| {
             let scale = ready.changed.loss_scale;

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::collective::CollectiveError;
-
 /// A hyper-parameter outside its range, found when the optimizer is built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{field} = {value}: must be {range}")]
@@ -157,6 +155,11 @@ pub enum StepError {
     #[error("the ranks cannot go on together: {0}")]
     Ranks(#[from] CollectiveError),
 }
+
+/// The ranks cannot go on together.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct CollectiveError(pub String);
 
 /// A failed step: the error, and the model as it was handed in.
 ///

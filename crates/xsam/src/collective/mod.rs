@@ -3,10 +3,12 @@
 //! [`Collective`] is all that the optimizer knows of them. The crate `xsam-mpi` has it over MPI; [`ThreadRanks`] are
 //! threads of one process, for tests.
 
+mod means;
 mod ranks;
 mod statistics;
 mod threads;
 
+pub use crate::error::CollectiveError;
 pub(crate) use ranks::Ranks;
 pub use statistics::mean_statistics;
 pub use threads::ThreadRanks;
@@ -47,11 +49,6 @@ pub trait Collective: Debug + Send + Sync {
     /// Ends all ranks, for the reason given: for an error that only this one has, where the others would wait for it.
     fn abort(&self, reason: &str);
 }
-
-/// The ranks cannot go on together.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct CollectiveError(pub String);
 
 /// Whose gradient a rank ascends along.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

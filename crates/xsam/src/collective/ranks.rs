@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use burn::module::{Module, ModuleVisitor, Param, ParamId};
-use burn::tensor::{DType, Device, Element, Tensor, TensorData};
+use burn::tensor::{DType, Tensor, TensorData};
 
-use super::{AscentOver, Collective, CollectiveError};
-use crate::attempt::Ready;
-use crate::error::StepError;
+use super::means::{Means, Place};
+use super::{AscentOver, Collective};
+use crate::error::{CollectiveError, StepError};
 use crate::loss_scale::LossScale;
 use crate::method::parameters;
 use crate::pass::Gradient;
@@ -16,9 +16,6 @@ use crate::random::Randomness;
 use crate::report::StepReport;
 use crate::update::{Then, Update};
 use crate::vector::{ParamVector, Reductions};
-
-/// Elements that are summed at a time: smaller tensors go together.
-const PIECE: usize = 1 << 18;
 
 /// Numbers that a rank has to say in a round.
 const WORDS: usize = 6;
@@ -76,14 +73,6 @@ pub(crate) struct Ranks<'a> {
     model: f64,
     /// Why the step has ended for this rank.
     left: Option<StepError>,
-}
-
-/// A parameter.
-struct Place {
-    id: ParamId,
-    elements: usize,
-    dtype: DType,
-    device: Device,
 }
 
 impl<'a> Ranks<'a> {
@@ -302,13 +291,15 @@ impl<'a> Ranks<'a> {
         })
     }
 
-    /// Ends the step, which succeeds on all ranks or on none, and brings their loss scales together.
-    pub(crate) fn end<M, O>(
+    /// Ends the step, which succeeds on all ranks or on none, and brings their loss scales together: `scale` is that in what was
+    /// made.
+    pub(crate) fn end<T>(
         &mut self,
-        made: Result<Ready<M, O>, StepError>,
-    ) -> Result<Ready<M, O>, StepError> {
+        made: Result<T, StepError>,
+        scale: impl Fn(&mut T) -> &mut Option<LossScale>,
+    ) -> Result<T, StepError> {
         let mut made = made.map_err(|error| self.leave(error))?;
-        let scale = &mut made.changed.loss_scale;
+        let scale = scale(&mut made);
         let (value, overflowed) = scale.as_ref().map_or((1.0, false), LossScale::in_step);
         let words = [value, f64::from(overflowed), 0.0, 0.0, 0.0, 0.0];
         let table = self.meet(Round::End, words)?;
@@ -447,127 +438,6 @@ impl<'a> Ranks<'a> {
         }
         made
     }
-}
-
-/// A vector whose entries become their means, a piece at a time: besides the vector there is one piece of it.
-struct Means<'a> {
-    collective: &'a dyn Collective,
-    share: f64,
-    /// In the order of the parameters, once all are there.
-    done: Vec<Option<(ParamId, Tensor<1>)>>,
-    waiting: Vec<Waiting>,
-    piece: Vec<f32>,
-}
-
-/// An entry that waits for the piece to be full.
-struct Waiting {
-    /// Where in the vector.
-    at: usize,
-    id: ParamId,
-    elements: usize,
-    device: Device,
-    dtype: DType,
-}
-
-impl<'a> Means<'a> {
-    fn new(collective: &'a dyn Collective) -> Self {
-        Self {
-            collective,
-            share: 1.0 / collective.size() as f64,
-            done: Vec::new(),
-            waiting: Vec::new(),
-            piece: Vec::new(),
-        }
-    }
-
-    /// Takes the entry of a parameter, which is zero if there is none here.
-    fn add(&mut self, place: &Place, entry: Option<Tensor<1>>) -> Result<(), StepError> {
-        let (data, device, dtype) = match entry {
-            Some(tensor) => {
-                let (device, dtype) = (tensor.device(), tensor.dtype());
-                let data = tensor.try_into_data();
-                (Some(data.map_err(|error| failed(&error))?), device, dtype)
-            }
-            None => (None, place.device.clone(), place.dtype),
-        };
-        let waiting = Waiting {
-            at: self.done.len(),
-            id: place.id,
-            elements: place.elements,
-            device,
-            dtype,
-        };
-        self.done.push(None);
-        if dtype == DType::F64 {
-            let mut values = numbers::<f64>(data, place.elements)?;
-            self.collective.sum_f64(&mut values)?;
-            for value in &mut values {
-                *value *= self.share;
-            }
-            self.put(&waiting, TensorData::new(values, [place.elements]));
-            return Ok(());
-        }
-        let data = data.map(|data| data.convert::<f32>());
-        let mut values = numbers::<f32>(data, place.elements)?;
-        if values.len() >= PIECE {
-            self.sum(&mut values)?;
-            self.put(&waiting, TensorData::new(values, [place.elements]));
-            return Ok(());
-        }
-        self.waiting.push(waiting);
-        self.piece.append(&mut values);
-        match self.piece.len() >= PIECE {
-            true => self.flush(),
-            false => Ok(()),
-        }
-    }
-
-    fn sum(&self, values: &mut [f32]) -> Result<(), StepError> {
-        self.collective.sum_f32(values)?;
-        let share = self.share as f32;
-        for value in values {
-            *value *= share;
-        }
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), StepError> {
-        if self.waiting.is_empty() {
-            return Ok(());
-        }
-        let mut piece = std::mem::take(&mut self.piece);
-        self.sum(&mut piece)?;
-        let mut rest = &piece[..];
-        for waiting in std::mem::take(&mut self.waiting) {
-            let (values, after) = rest.split_at(waiting.elements);
-            rest = after;
-            let data = TensorData::new(values.to_vec(), [waiting.elements]);
-            self.put(&waiting, data);
-        }
-        Ok(())
-    }
-
-    fn put(&mut self, of: &Waiting, data: TensorData) {
-        let tensor = Tensor::from_data(data, (&of.device, of.dtype));
-        self.done[of.at] = Some((of.id, tensor));
-    }
-
-    fn finish(mut self) -> Result<ParamVector, StepError> {
-        self.flush()?;
-        Ok(ParamVector::new(self.done.into_iter().flatten().collect()))
-    }
-}
-
-/// The numbers of an entry, or as many zeros.
-fn numbers<E: Element>(data: Option<TensorData>, count: usize) -> Result<Vec<E>, StepError> {
-    match data {
-        Some(data) => data.try_into_vec().map_err(|error| failed(&error)),
-        None => Ok(vec![E::default(); count]),
-    }
-}
-
-fn failed(error: &impl std::fmt::Debug) -> StepError {
-    StepError::Device(format!("{error:?}"))
 }
 
 /// A sum of losses, as it would be in their own precision.
