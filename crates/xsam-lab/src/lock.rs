@@ -14,6 +14,7 @@ use xsam_files::{LockError, LockFile, Owner};
 
 use crate::error::Error;
 use crate::layout;
+use crate::stop::StopSignal;
 
 const LOCK: &str = ".xsam.lock";
 
@@ -23,6 +24,9 @@ const WORKERS: &str = ".xsam-workers.lock";
 /// How long it is waited for processes of a comparison that should be gone, for others that look what is there, and for a
 /// report that is being written.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long it is waited for the locks of a machine that was lost: a file server keeps them for a minute and a half.
+const LEASE: Duration = Duration::from_secs(120);
 
 /// Time from one look to the next.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -143,12 +147,16 @@ impl Lock {
         }
     }
 
-    /// Waits until the process that made a run before is gone, as far as it may not have noticed yet that it should be.
+    /// Waits until the process that made a run before is gone, or `stop` asks for an end.
     ///
     /// # Errors
     /// If that takes too long.
-    pub(crate) fn await_run(directory: &Path) -> Result<(), Error> {
-        patiently(|| check_free(directory, &directory.join(LOCK)))
+    pub(crate) fn await_run(directory: &Path, stop: &StopSignal) -> Result<(), Error> {
+        let free = || check_free(directory, &directory.join(LOCK));
+        within(LEASE, || match free() {
+            Err(Error::Busy { .. }) if stop.is_set() => Ok(()),
+            free => free,
+        })
     }
 
     /// Whether somebody is at work in `directory`; not where the system cannot tell.
@@ -215,10 +223,14 @@ fn folders_in(directory: &Path) -> Vec<PathBuf> {
 
 /// Tries again for a while if somebody else has it.
 fn patiently<R>(take: impl Fn() -> Result<R, Error>) -> Result<R, Error> {
+    within(PATIENCE, take)
+}
+
+fn within<R>(time: Duration, take: impl Fn() -> Result<R, Error>) -> Result<R, Error> {
     let begin = Instant::now();
     loop {
         match take() {
-            Err(Error::Busy { .. }) if begin.elapsed() < PATIENCE => sleep(PAUSE),
+            Err(Error::Busy { .. }) if begin.elapsed() < time => sleep(PAUSE),
             taken => return taken,
         }
     }

@@ -170,7 +170,7 @@ fn make<L: Tasks>(order: Order<L::Spec>, stop: &StopSignal) -> Result<RunSummary
     Place::of(&order.spec)?;
     let (experiment, shared) = (Experiment::new(order.spec)?, Shared::default());
     let (directory, terms) = (&order.directory, order.terms);
-    Lock::await_run(directory)?;
+    Lock::await_run(directory, stop)?;
     let run = Run::of_comparison::<L>(experiment, directory, terms, &order.owner, &shared)?;
     let mut told = Instant::now();
     run.train(stop, &mut |event| {
