@@ -88,7 +88,7 @@ impl<T: Task> Course<T> {
         let mut position = found.unwrap_or_default();
         position.data.clone_from(&data);
         let directory = output.directory().to_owned();
-        let state = State {
+        let mut state = State {
             output,
             place,
             outcome: RunSummary {
@@ -107,10 +107,7 @@ impl<T: Task> Course<T> {
             steps: task.steps(),
             unsaid,
             optim,
-            logs: match ranks.is_first() {
-                true => Some(Logs::open(&directory, &position.logs)?),
-                false => None,
-            },
+            logs: None,
             position,
             saved,
             last: None,
@@ -123,6 +120,7 @@ impl<T: Task> Course<T> {
         // The marker comes first: a directory with it can be resumed, however little else is there.
         state.write(Status::Running, None)?;
         if state.ranks.is_first() {
+            state.logs = Some(Logs::open(&directory, &state.position.logs)?);
             if !goes_on {
                 task.keep(&directory, false)?;
             }
