@@ -10,6 +10,7 @@ use xsam_kernels::set_kernels;
 use xsam_weights::{cast, parameter_count};
 
 use crate::back_end::describe;
+use crate::checkpoint;
 use crate::checkpoint::Position;
 use crate::error::Error;
 use crate::event::{Event, Listener};
@@ -26,7 +27,6 @@ use crate::task::Task;
 use crate::task_error::TaskError;
 use crate::trained::imported;
 use crate::watch::Watch;
-use crate::{checkpoint, method};
 
 use state::State;
 
@@ -56,7 +56,7 @@ impl<T: Task> Course<T> {
             ..
         } = start;
         let Experiment { asked, spec } = experiment;
-        let mut optim = ranks.join(method::optimizer(&spec)?, &spec.train)?;
+        let mut optim = ranks.optimizer(&spec)?;
         let mut unsaid = Vec::new();
         let (model, found) = match found {
             Some((path, position)) => {

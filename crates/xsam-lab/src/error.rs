@@ -316,6 +316,22 @@ impl Error {
         }
     }
 
+    /// Refuses results that were made by another spec: the key of the first field that differs, its value there and now.
+    pub(crate) fn unless_same_spec(
+        path: &Path,
+        difference: Option<[String; 3]>,
+    ) -> Result<(), Self> {
+        match difference {
+            None => Ok(()),
+            Some([key, was, is]) => Err(Self::OtherSpec {
+                path: path.to_owned(),
+                key,
+                was,
+                is,
+            }),
+        }
+    }
+
     /// Whether it is the caller's words that are wrong, rather than what came of them.
     pub fn is_usage(&self) -> bool {
         match self {

@@ -7,8 +7,9 @@ use xsam::collective::mean_statistics;
 use xsam::{AscentOver, Collective, SharpnessAware};
 
 use crate::error::Error;
+use crate::method;
 use crate::score::{Score, Tally};
-use crate::spec::{SpecError, TrainSpec};
+use crate::spec::{Spec, SpecError, TrainSpec};
 
 /// The processes that a run is shared out over; by default it is one.
 ///
@@ -121,16 +122,16 @@ impl Ranks {
         }
     }
 
-    /// The optimizer, with the others. With m-sharpness each rank ascends along its own gradient.
-    pub(crate) fn join(
-        &self,
-        optim: SharpnessAware,
-        train: &TrainSpec,
-    ) -> Result<SharpnessAware, SpecError> {
+    /// The optimizer of a resolved spec, joined with the other ranks. With m-sharpness each ascends along its own gradient.
+    ///
+    /// # Errors
+    /// As [`method::optimizer`]; also if the method cannot ascend so.
+    pub(crate) fn optimizer<S>(&self, spec: &Spec<S>) -> Result<SharpnessAware, SpecError> {
+        let optim = method::optimizer(spec)?;
         let Some(ranks) = &self.0 else {
             return Ok(optim);
         };
-        let over = match train.m_sharpness {
+        let over = match spec.train.m_sharpness {
             Some(_) => AscentOver::Rank,
             None => AscentOver::All,
         };

@@ -242,15 +242,7 @@ fn same_but_for<S: TaskSpec>(
     let damaged = |error| Error::damaged(&directory.join(layout::SPEC), error);
     let was = was.resolved().map_err(damaged)?;
     let mut differences = was.differences(spec)?.into_iter();
-    match differences.find(|[key, ..]| !free(key)) {
-        None => Ok(()),
-        Some([key, was, is]) => Err(Error::OtherSpec {
-            path: directory.to_owned(),
-            key,
-            was,
-            is,
-        }),
-    }
+    Error::unless_same_spec(directory, differences.find(|[key, ..]| !free(key)))
 }
 
 #[cfg(test)]

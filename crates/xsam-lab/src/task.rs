@@ -103,11 +103,11 @@ pub trait Task: Sized + Sync {
         part: Part,
         stop: &StopSignal,
     ) -> Result<Option<Measured>, TaskError> {
-        let ranks = stop.ranks();
+        let (ranks, scores) = (stop.ranks(), Self::scores());
         let batches = ranks.share(self.held_out(part)?);
         let tally = evaluate(batches, stop, |batch| self.evaluated(model, &batch?))?;
-        let tally = ranks.tally(tally, &Self::scores())?;
-        Ok(tally.map(|tally| tally.measured(&Self::scores())))
+        let tally = ranks.tally(tally, &scores)?;
+        Ok(tally.map(|tally| tally.measured(&scores)))
     }
 
     /// How it does on both parts after `epochs` epochs, with what else there is to say of it.

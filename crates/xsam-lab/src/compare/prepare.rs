@@ -167,13 +167,5 @@ fn same_spec(directory: &Path, text: &str) -> Result<(), Error> {
             .map_err(|error: toml::de::Error| Error::damaged(&file, error))
     };
     let (was, is) = (table(&files::read(&file)?)?, table(text)?);
-    match differences(&was, &is).into_iter().next() {
-        None => Ok(()),
-        Some([key, was, is]) => Err(Error::OtherSpec {
-            path: directory.to_owned(),
-            key,
-            was,
-            is,
-        }),
-    }
+    Error::unless_same_spec(directory, differences(&was, &is).into_iter().next())
 }

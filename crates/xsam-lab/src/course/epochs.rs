@@ -7,6 +7,7 @@ use xsam::StepError;
 
 use super::initial;
 use super::state::State;
+use crate::checkpoint;
 use crate::checkpoint::Position;
 use crate::columns::{self, columns};
 use crate::curvature::{Probe, Reading};
@@ -22,7 +23,6 @@ use crate::stop::StopSignal;
 use crate::summary::Status;
 use crate::task::Task;
 use crate::watch::Watch;
-use crate::{checkpoint, method};
 
 /// How often a run goes back to a checkpoint before it gives up: the learning rate is a thousandth by then.
 const MOST_RESTORED: usize = 10;
@@ -251,8 +251,7 @@ impl<S: TaskSpec> State<S> {
             }
             None => {
                 self.position = Position::default();
-                let optim = method::optimizer(&self.spec)?;
-                self.optim = self.ranks.join(optim, &self.spec.train)?;
+                self.optim = self.ranks.optimizer(&self.spec)?;
                 initial(task, &self.spec, &self.place, Some(self.directory()))?.0
             }
         };

@@ -214,38 +214,24 @@ impl<'a> Ranks<'a> {
         if self.over == AscentOver::All {
             return Ok((update, report));
         }
-        let (kind, further) = match &update.then {
-            Then::Nothing => (0.0, 0),
-            Then::Subtract(_) => (1.0, 1),
-            Then::Interpolate { further, .. } => (2.0, further.len()),
+        let (kind, mut further, share) = match update.then {
+            Then::Nothing => (0.0, Vec::new(), f64::NAN),
+            Then::Subtract(besides) => (1.0, vec![besides], f64::NAN),
+            Then::Interpolate { further, share } => (2.0, further, share),
         };
-        let mine = [kind, further as f64, self.model, 0.0, 0.0, 0.0];
+        let mine = [kind, further.len() as f64, share, self.model, 0.0, 0.0];
         let table = self.meet(Round::Update, mine)?;
-        self.same_model(table.iter().map(|words| words[2]))?;
-        // A rank with nothing to ascend along may have made less of it: what it has not is zero.
-        let kind = table
-            .iter()
-            .fold(0.0, |kind: f64, words| kind.max(words[0]));
-        let count = table
-            .iter()
-            .fold(0.0, |count: f64, words| count.max(words[1])) as usize;
+        self.same_model(table.iter().map(|words| words[3]))?;
+        // A rank with nothing to ascend along may have made less of it: what it has not is zero. (No number is below NaN.)
+        let most = |i: usize| table.iter().map(|words| words[i]).fold(f64::NAN, f64::max);
+        let (kind, count, share) = (most(0), most(1) as usize, most(2));
         let gradient = self.mean_of(update.gradient)?;
-        let (mut further, share) = match update.then {
-            Then::Nothing => (Vec::new(), None),
-            Then::Subtract(besides) => (vec![besides], None),
-            Then::Interpolate { further, share } => (further, Some(share)),
-        };
         further.resize_with(count, ParamVector::default);
-        let further: Result<Vec<_>, _> = further
-            .into_iter()
-            .map(|vector| self.mean_of(vector))
-            .collect();
-        let mut further = further?;
-        let shares = self.collect(Round::Report, share.unwrap_or(f64::NAN))?;
-        let share = shares.into_iter().find(|share| !share.is_nan());
-        let then = match (kind, share) {
-            (2.0, Some(share)) => Then::Interpolate { further, share },
-            (1.0, _) => further.pop().map_or(Then::Nothing, Then::Subtract),
+        let further = further.into_iter().map(|vector| self.mean_of(vector));
+        let mut further = further.collect::<Result<Vec<_>, _>>()?;
+        let then = match kind {
+            2.0 => Then::Interpolate { further, share },
+            1.0 => further.pop().map_or(Then::Nothing, Then::Subtract),
             _ => Then::Nothing,
         };
         let update = Update {

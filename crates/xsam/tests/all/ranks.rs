@@ -107,6 +107,13 @@ fn ascending_over_all_ranks_is_accumulation() {
 fn ascending_by_rank_is_m_sharpness() {
     for size in 2..=4 {
         let parts = parts(size);
+        let m_sharpness = |optim: &SharpnessAware| {
+            train(optim.clone(), |optim, model| {
+                let loss = |m: &Point, part: &Samples| part.loss(m);
+                let step = optim.step_m_sharpness(0.1, model, &parts, loss).unwrap();
+                (step.model, step.report)
+            })
+        };
         let mut refused = 0;
         for optim in every_optimizer() {
             let one = Mutex::new(optim.clone());
@@ -123,11 +130,7 @@ fn ascending_by_rank_is_m_sharpness() {
             if optim.method() == "xsam" {
                 continue;
             }
-            let expected = train(optim.clone(), |optim, model| {
-                let loss = |m: &Point, part: &Samples| part.loss(m);
-                let step = optim.step_m_sharpness(0.1, model, &parts, loss).unwrap();
-                (step.model, step.report)
-            });
+            let expected = m_sharpness(&optim);
             let found = by_ranks(size, &optim, AscentOver::Rank);
             for rank in &found {
                 assert_eq!(rank.0, found[0].0, "{optim:?}");
@@ -138,11 +141,7 @@ fn ascending_by_rank_is_m_sharpness() {
         for alpha in [0.0, 0.7, 1.3] {
             let optim =
                 SharpnessAware::new(momentum(), XsamConfig::new().with_alpha(alpha)).unwrap();
-            let expected = train(optim.clone(), |optim, model| {
-                let loss = |m: &Point, part: &Samples| part.loss(m);
-                let step = optim.step_m_sharpness(0.1, model, &parts, loss).unwrap();
-                (step.model, step.report)
-            });
+            let expected = m_sharpness(&optim);
             let found = by_ranks(size, &optim, AscentOver::Rank);
             assert_same(&found[0], &expected, size, &optim);
         }
