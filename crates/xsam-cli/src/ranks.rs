@@ -54,9 +54,9 @@ mod with_mpi {
     }
 
     pub(super) fn start(deadline: Duration) -> Result<Ranks, Error> {
-        if launched().is_none_or(|launch| launch.size == 1) {
+        let Some(launch) = launched().filter(|launch| launch.size > 1) else {
             return Ok(Ranks::default());
-        }
+        };
         let mpi = Mpi::start(deadline, |reason| {
             print::error(reason);
             // Without what MPI does when a process ends, for which it would wait.
@@ -65,7 +65,7 @@ mod with_mpi {
         })?;
         let ranks = RANKS.get_or_init(|| mpi.ranks()).clone();
         MPI.set(Some(mpi));
-        Ok(Ranks::new(ranks))
+        Ok(Ranks::new(ranks).on_this_machine(launch.local_rank.unwrap_or_default()))
     }
 
     /// Takes leave of the other ranks, as all of them do.

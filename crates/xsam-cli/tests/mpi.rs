@@ -106,6 +106,45 @@ fn two_ranks_are_one_process_with_two_micro_batches() {
 }
 
 #[test]
+fn batch_norm_over_ranks_is_that_of_the_whole_batch() {
+    let here = directory();
+    let here = here.path();
+    let spec = "train spec.toml --set train.epochs=2 --set model.name=resnet18 --set model.width=2 --set data.subset=300";
+    succeeds(here, &format!("{spec} --out one"));
+    assert_succeeds(&on_ranks(here, 2, &format!("{spec} --out own")));
+    let shared = format!("{spec} --out shared --set train.sync_batch_norm=true");
+    assert_succeeds(&on_ranks(here, 2, &shared));
+    let losses = |run: &str| -> Vec<f64> {
+        let rows = metrics(&here.join(run));
+        let mut names = rows[0].split(',');
+        let column = names.position(|name| name == "train_loss").unwrap();
+        let loss = |row: &String| row.split(',').nth(column).unwrap().parse().unwrap();
+        rows[1..].iter().map(loss).collect()
+    };
+    let expected = losses("one");
+    assert_eq!(expected.len(), 2);
+    let furthest = |run: &str| {
+        let pairs = losses(run).into_iter().zip(&expected);
+        pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+    };
+    assert!(furthest("shared") < 1e-3, "{}", furthest("shared"));
+    assert!(furthest("own") > furthest("shared"));
+    let page = fs::read_to_string(here.join("shared/report.html")).unwrap();
+    assert_contains(&page, &["on 2 ranks", "mpirun -n 2 xsam train"]);
+}
+
+#[test]
+fn a_plan_is_one_of_the_ranks() {
+    let here = directory();
+    let here = here.path();
+    let found = on_ranks(here, 2, "plan spec.toml --steps 6 --methods sgd,xsam");
+    assert_succeeds(&found);
+    let printed = text(&found.stdout);
+    assert_contains(&printed, &["2 ranks of 1 thread"]);
+    assert_eq!(printed.matches("s/step").count(), 1, "{printed}");
+}
+
+#[test]
 fn a_run_whose_ranks_are_killed_goes_on_as_if_nothing_had_been() {
     let here = directory();
     let here = here.path();

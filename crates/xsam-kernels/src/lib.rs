@@ -76,8 +76,8 @@ mod vector;
 
 pub use attention::attention;
 pub use batch_norm::{
-    BatchNormParams, BatchNormStatistics, BatchNormTail, FeatureStack, batch_norm_inference,
-    batch_norm_train,
+    BatchNormParams, BatchNormRanks, BatchNormStatistics, BatchNormTail, BatchStatistics,
+    FeatureStack, batch_norm_inference, batch_norm_train,
 };
 pub use choice::{Kernels, kernels, set_kernels};
 pub use conv::conv2d;

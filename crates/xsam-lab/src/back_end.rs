@@ -31,7 +31,7 @@ impl DeviceName {
 /// if the device is not here. Starts it up.
 pub fn hardware(device: DeviceName) -> Option<String> {
     #[cfg(feature = "gpu")]
-    if let Ok(device) = open(device)
+    if let Ok(device) = open(device, 0)
         && let Some(identity) = device.identity()
     {
         let back_end = <Dispatch as Backend>::name(device.as_dispatch());
@@ -41,11 +41,15 @@ pub fn hardware(device: DeviceName) -> Option<String> {
     None
 }
 
-/// The device of that name that is used first, without autodiff.
+/// The device of that name, without autodiff; of several cards of `cuda` or `rocm` the one of this number, counted round.
 ///
 /// # Errors
 /// If this build or this machine does not have one.
-pub(crate) fn open(name: DeviceName) -> Result<Device, SpecError> {
+#[cfg_attr(
+    not(any(feature = "cuda", feature = "rocm")),
+    expect(unused_variables, reason = "no card has a number")
+)]
+pub(crate) fn open(name: DeviceName, number: usize) -> Result<Device, SpecError> {
     match name {
         DeviceName::Cpu => Ok(Device::flex()),
         // Outside of browsers nothing answers to Burn's own `Device::webgpu`.
@@ -62,9 +66,15 @@ pub(crate) fn open(name: DeviceName) -> Result<Device, SpecError> {
             Device::vulkan(DeviceKind::DefaultDevice),
         ),
         #[cfg(feature = "cuda")]
-        DeviceName::Cuda => found(name, DeviceType::Cuda, Device::cuda(0)),
+        DeviceName::Cuda => {
+            let card = number % Device::enumerate(DeviceType::Cuda).len().max(1);
+            found(name, DeviceType::Cuda, Device::cuda(card))
+        }
         #[cfg(feature = "rocm")]
-        DeviceName::Rocm => found(name, DeviceType::Rocm, Device::rocm(0)),
+        DeviceName::Rocm => {
+            let card = number % Device::enumerate(DeviceType::Rocm).len().max(1);
+            found(name, DeviceType::Rocm, Device::rocm(card))
+        }
         #[cfg(feature = "metal")]
         DeviceName::Metal => found(
             name,

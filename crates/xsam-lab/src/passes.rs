@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use xsam::StepReport;
 
+use crate::ranks::Ranks;
 use crate::spec::Spec;
 
 /// The forward passes of one step.
@@ -28,11 +29,18 @@ impl Parts {
         each: 1,
     };
 
-    /// As a spec says.
-    pub fn of<S>(spec: &Spec<S>) -> Self {
-        Self {
-            together: spec.train.micro_batches,
-            each: spec.train.m_sharpness.unwrap_or(1),
+    /// As a spec says, of the share of one of `ranks`.
+    pub(crate) fn of<S>(spec: &Spec<S>, ranks: &Ranks) -> Self {
+        let own = ranks.parts(&spec.train);
+        match spec.train.m_sharpness {
+            None => Self {
+                together: own,
+                each: 1,
+            },
+            Some(_) => Self {
+                together: 1,
+                each: own,
+            },
         }
     }
 }

@@ -22,7 +22,16 @@ impl Place {
     /// If this build or this machine does not have the device, or the precision is not single and the device not the
     /// processor.
     pub fn new(name: DeviceName, precision: Precision) -> Result<Self, SpecError> {
-        let device = open(name)?;
+        Self::numbered(name, precision, 0)
+    }
+
+    /// The same on the card of a number, from 0, if there are several.
+    pub(crate) fn numbered(
+        name: DeviceName,
+        precision: Precision,
+        number: usize,
+    ) -> Result<Self, SpecError> {
+        let device = open(name, number)?;
         let dtype = match precision {
             Precision::F32 => FloatDType::F32,
             Precision::F64 => FloatDType::F64,

@@ -5,33 +5,89 @@ use std::sync::Arc;
 use burn::module::Module;
 use xsam::collective::mean_statistics;
 use xsam::{AscentOver, Collective, SharpnessAware};
+use xsam_kernels::BatchNormRanks;
 
 use crate::error::Error;
 use crate::method;
+use crate::place::Place;
 use crate::score::{Score, Tally};
-use crate::spec::{Spec, SpecError, TrainSpec};
+use crate::spec::{DeviceName, Precision, Spec, SpecError, TrainSpec};
 
 /// The processes that a run is shared out over; by default it is one.
 ///
 /// The spec says what is computed, and they where: the batch of the spec is that of all ranks together, in the same order as
 /// on one, and each rank takes its share. All ranks have the same weights at all times. The first one writes.
 #[derive(Clone, Debug, Default)]
-pub struct Ranks(Option<Arc<dyn Collective>>);
+pub struct Ranks {
+    /// What they speak to each other by, if they are several.
+    collective: Option<Arc<dyn Collective>>,
+    /// If batch norm takes the statistics of all.
+    batch_norm: Option<BatchNormRanks>,
+    /// Which of those on this machine this is, from 0.
+    local: usize,
+}
 
 impl Ranks {
     /// Those of `collective`.
     pub fn new(collective: Arc<dyn Collective>) -> Self {
-        Self((collective.size() > 1).then_some(collective))
+        Self {
+            collective: (collective.size() > 1).then_some(collective),
+            batch_norm: None,
+            local: 0,
+        }
+    }
+
+    /// The same, of which this is number `local` on its machine: of several cards of `cuda` or `rocm` it takes the one of
+    /// that number, and of fewer cards than ranks the ranks take turns.
+    pub fn on_this_machine(self, local: usize) -> Self {
+        Self { local, ..self }
+    }
+
+    /// The device of this rank.
+    ///
+    /// # Errors
+    /// As [`Place::new`].
+    pub fn place(&self, device: DeviceName, precision: Precision) -> Result<Place, SpecError> {
+        Place::numbered(device, precision, self.local)
+    }
+
+    /// The same ranks in a run.
+    pub(crate) fn of_run(mut self, train: &TrainSpec) -> Self {
+        let shared = self.collective.clone().filter(|_| train.sync_batch_norm);
+        self.batch_norm =
+            shared.map(|ranks| BatchNormRanks::new(move |values| ranks.sum_f64(values)));
+        self
+    }
+
+    /// Makes a forward pass in training, whose batch `counts`, or is there for the sake of the other ranks.
+    pub(crate) fn pass<R>(&self, counts: bool, pass: impl FnOnce() -> R) -> R {
+        match &self.batch_norm {
+            None => pass(),
+            Some(ranks) if counts => ranks.share(pass),
+            Some(ranks) => ranks.attend(pass),
+        }
+    }
+
+    /// Refuses a model, after a pass over it, that has no statistics to share.
+    pub(crate) fn check_batch_norm(&self) -> Result<(), SpecError> {
+        match &self.batch_norm {
+            Some(ranks) if !ranks.were_used() => {
+                let message = "the model has no batch norm of xsam-models or xsam-kernels, whose statistics could be those of \
+                               all ranks: leave it out";
+                Err(SpecError::new("train.sync_batch_norm", message))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Which of them this is, from 0.
     pub fn rank(&self) -> usize {
-        self.0.as_ref().map_or(0, |ranks| ranks.rank())
+        self.collective.as_ref().map_or(0, |ranks| ranks.rank())
     }
 
     /// How many they are.
     pub fn size(&self) -> usize {
-        self.0.as_ref().map_or(1, |ranks| ranks.size())
+        self.collective.as_ref().map_or(1, |ranks| ranks.size())
     }
 
     /// Whether this is the one that writes.
@@ -41,7 +97,7 @@ impl Ranks {
 
     /// What they speak to each other by, if they are several.
     pub fn collective(&self) -> Option<&Arc<dyn Collective>> {
-        self.0.as_ref()
+        self.collective.as_ref()
     }
 
     /// Every so manieth item, for this rank: what all do together is done once.
@@ -54,7 +110,7 @@ impl Ranks {
     /// # Errors
     /// If a rank is gone.
     pub fn tally(&self, own: Option<Tally>, scores: &[Score]) -> Result<Option<Tally>, Error> {
-        let Some(ranks) = &self.0 else {
+        let Some(ranks) = &self.collective else {
             return Ok(own);
         };
         let (mut numbers, missing) = match &own {
@@ -72,7 +128,7 @@ impl Ranks {
     /// # Errors
     /// If a rank is gone.
     pub fn any(&self, here: bool) -> Result<bool, Error> {
-        let Some(ranks) = &self.0 else {
+        let Some(ranks) = &self.collective else {
             return Ok(here);
         };
         let mut count = [f64::from(here)];
@@ -85,7 +141,7 @@ impl Ranks {
     /// # Errors
     /// If a rank is gone.
     pub fn gather(&self, own: Vec<u8>) -> Result<Vec<Vec<u8>>, Error> {
-        let Some(ranks) = &self.0 else {
+        let Some(ranks) = &self.collective else {
             return Ok(vec![own]);
         };
         let mut lengths = vec![0.0; ranks.size()];
@@ -128,7 +184,7 @@ impl Ranks {
     /// As [`method::optimizer`]; also if the method cannot ascend so.
     pub(crate) fn optimizer<S>(&self, spec: &Spec<S>) -> Result<SharpnessAware, SpecError> {
         let optim = method::optimizer(spec)?;
-        let Some(ranks) = &self.0 else {
+        let Some(ranks) = &self.collective else {
             return Ok(optim);
         };
         let over = match spec.train.m_sharpness {
@@ -154,7 +210,7 @@ impl Ranks {
 
     /// The model with the running statistics of all ranks.
     pub(crate) fn mean_statistics<M: Module>(&self, model: M) -> Result<M, Error> {
-        match &self.0 {
+        match &self.collective {
             Some(ranks) => Ok(mean_statistics(model, &**ranks)?),
             None => Ok(model),
         }

@@ -10,7 +10,6 @@ use crate::error::Error;
 use crate::event::Listener;
 use crate::files::Terms;
 use crate::output::Output;
-use crate::place::Place;
 use crate::ranks::Ranks;
 use crate::setup::Setup;
 use crate::shared::Shared;
@@ -65,7 +64,8 @@ impl Run {
         let experiment = Experiment::new(spec)?;
         ranks.check(&experiment.spec.train)?;
         // Before the data, which may take a while.
-        Place::of(&experiment.spec)?;
+        let train = &experiment.spec.train;
+        ranks.place(train.device, train.precision)?;
         let output = match ranks.is_first() {
             true => {
                 let owner = Owner::this_process();
@@ -140,7 +140,7 @@ impl<S> Visitor<S> for Preparation<'_, S> {
 
     fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Run, Error> {
         let spec = &self.experiment.spec;
-        let place = Place::of(spec)?;
+        let place = self.ranks.place(spec.train.device, spec.train.precision)?;
         let setup = Setup::new(spec, &place, self.shared);
         let (data, changed) = (T::fingerprint(&setup)?, self.terms.changed_data);
         let start = self.start.with_data::<T>(spec, data, changed)?;

@@ -59,7 +59,9 @@ pub(crate) fn step<T: Task>(
     // Means over the parts count each part alike: a share says how much larger one is than the others.
     let loss = |model: &T::Model, part: &Part| {
         let seed = seed.wrapping_add(part.number as u64);
-        let (loss, output) = watch.loss(task, model, &parts.batches[part.batch], seed);
+        let (loss, output) = ranks.pass(part.share > 0.0, || {
+            watch.loss(task, model, &parts.batches[part.batch], seed)
+        });
         (loss.mul_scalar(part.share), output)
     };
     let made = match spec.train.m_sharpness {
@@ -70,6 +72,7 @@ pub(crate) fn step<T: Task>(
         Ok(step) => step,
         Err(failure) => return Ok(Err(failure)),
     };
+    ranks.check_batch_norm()?;
     let mut tally = Tally::default();
     for (part, output) in parts.parts.iter().zip(step.output) {
         if part.share > 0.0 {

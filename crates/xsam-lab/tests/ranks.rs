@@ -10,7 +10,8 @@ use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
 use xsam::collective::ThreadRanks;
 use xsam_lab::files::Existing;
-use xsam_lab::spec::{Spec, TaskSpec};
+use xsam_lab::plan::{PlanSpec, plan_on};
+use xsam_lab::spec::{Compare, Spec, TaskSpec};
 use xsam_lab::{
     Batches, Better, Error, Event, Part, Place, Ranks, Rows, Run, RunSummary, Score, Setup, Status,
     StopSignal, Tally, Task, TaskError, Trained, scalar, sections, split,
@@ -291,6 +292,49 @@ fn what_cannot_be_shared_out_is_told_before_the_first_step() {
     assert!(matches!(found.next().unwrap(), Err(Error::Exists { .. })));
     let other = found.next().unwrap().unwrap_err().to_string();
     assert!(other.contains("exists: give --resume"), "{other}");
+}
+
+#[test]
+fn runs_that_are_shared_out_are_planned() {
+    let spec = spec(&["train.epochs=10", "method.search=every-epoch"]);
+    let mut compare = Compare::default();
+    compare.methods = vec!["sgd".to_owned(), "xsam".to_owned()];
+    let how = PlanSpec {
+        steps: Some(6),
+        ..PlanSpec::default()
+    };
+    let planned = |stop: &StopSignal| {
+        ThreadRanks::run(2, |collective| {
+            let ranks = Ranks::new(collective);
+            // Another one is asked to stop than the one that writes.
+            let asked = if ranks.is_first() {
+                StopSignal::default()
+            } else {
+                stop.clone()
+            };
+            plan_on::<Fit>(&ranks, &spec, &compare, &how, &asked, &mut |_| {}).unwrap()
+        })
+    };
+    let plans = planned(&StopSignal::default());
+    for plan in plans {
+        let plan = plan.unwrap();
+        assert_eq!(plan.ranks, Some(2));
+        let [sgd, xsam] = &plan.methods[..] else {
+            panic!("{plan:?}");
+        };
+        assert_eq!(sgd.measured.gradient_passes, 1);
+        assert_eq!(xsam.measured.gradient_passes, 2);
+        assert_eq!(xsam.counts.searches, 10);
+        assert!(
+            xsam.measured
+                .search
+                .is_some_and(|search| search.median_s > 0.0)
+        );
+        assert!(xsam.measured.step.count >= 3);
+    }
+    let stopped = StopSignal::default();
+    stopped.stop();
+    assert!(planned(&stopped).iter().all(Option::is_none));
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::tensor::{Device, Tensor};
 use xsam_kernels::{
-    BatchNormParams, BatchNormStatistics, BatchNormTail, FeatureStack, batch_norm_inference,
-    batch_norm_train,
+    BatchNormParams, BatchNormStatistics, BatchNormTail, BatchStatistics, FeatureStack,
+    batch_norm_inference, batch_norm_train,
 };
 
 /// Share of the newest batch in the running statistics, PyTorch's default.
@@ -120,9 +120,7 @@ impl BatchNorm {
     ) -> Tensor<D> {
         let (dims, device) = (stack.dims(), stack.device());
         if self.trains(dims, &device) {
-            self.follow(dims, &device, None, |params| {
-                stack.batch_norm_train(params, relu)
-            })
+            self.follow(&device, None, |params| stack.batch_norm_train(params, relu))
         } else {
             stack.batch_norm_inference(self.params(), self.statistics(&device, None), relu)
         }
@@ -136,7 +134,7 @@ impl BatchNorm {
     ) -> Tensor<D> {
         let (dims, device) = (input.dims(), input.device());
         if self.trains(dims, &device) {
-            self.follow(dims, &device, shift, |params| {
+            self.follow(&device, shift, |params| {
                 batch_norm_train(input, params, tail)
             })
         } else {
@@ -169,17 +167,13 @@ impl BatchNorm {
         }
     }
 
-    /// Normalizes an input of these dimensions by the statistics of the batch, and lets the running
-    /// statistics follow them.
+    /// Normalizes an input by the statistics of the batch, and lets the running statistics follow them.
     fn follow<const D: usize>(
         &self,
-        input: [usize; D],
         device: &Device,
         shift: Option<Tensor<1>>,
-        normalize: impl FnOnce(BatchNormParams) -> (Tensor<D>, BatchNormStatistics),
+        normalize: impl FnOnce(BatchNormParams) -> (Tensor<D>, BatchStatistics),
     ) -> Tensor<D> {
-        let [channels] = self.weight.dims();
-        let count = input.iter().product::<usize>() / channels.max(1);
         let mut params = self.params();
         if let Some(shift) = &shift {
             // The batch's mean takes the shift off again. What is left of it is a gradient, of zero.
@@ -188,8 +182,8 @@ impl BatchNorm {
         let (output, batch) = normalize(params);
 
         // n / (n - 1) has no value at n = 1; the biased variance is then exactly zero.
-        let unbias = if count > 1 {
-            count as f64 / (count - 1) as f64
+        let unbias = if batch.count > 1 {
+            batch.count as f64 / (batch.count - 1) as f64
         } else {
             1.0
         };

@@ -142,6 +142,10 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
             _ => Outcome::Interrupted,
         });
     }
+    let quiet = training.output.quiet || training.output.json;
+    if ranks.size() > 1 && !quiet {
+        print::note(format_args!("shared out over {} ranks", ranks.size()));
+    }
     let mut progress = Progress::new(&training.output, 1);
     let stop = stop_below(progress.bars());
     let trained = run.train(&stop, &mut |event| progress.show(&event));
@@ -203,9 +207,6 @@ pub(super) fn outcome(summary: &RunSummary) -> Vec<String> {
     ] {
         let line = |share| format!("{took} {} of the time of the steps", percent(share, 2));
         lines.extend(share.map(line));
-    }
-    if let Some(ranks) = summary.ranks {
-        lines.push(format!("shared out over {ranks} ranks"));
     }
     if summary.restored > 0 {
         let times = summary.restored;

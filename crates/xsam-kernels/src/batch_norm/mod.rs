@@ -3,6 +3,7 @@
 mod autodiff;
 mod composed;
 mod flex;
+mod ranks;
 mod stack;
 
 use burn::backend::tensor::FloatTensor;
@@ -12,6 +13,8 @@ use burn::tensor::Tensor;
 use crate::kinks;
 use crate::optional::Optional;
 
+pub use ranks::BatchNormRanks;
+use ranks::OfAllRanks;
 pub use stack::FeatureStack;
 #[cfg(feature = "gpu")]
 pub(crate) use stack::StackKernels;
@@ -36,6 +39,18 @@ pub struct BatchNormTail<const D: usize> {
     pub relu: bool,
 }
 
+impl<const D: usize> BatchNormTail<D> {
+    /// The residual, which has the shape of `x`, and whether a ReLU comes last.
+    fn checked(self, x: &Tensor<D>) -> (Optional<Dispatch>, bool) {
+        if let Some(residual) = &self.residual {
+            let (actual, expected) = (residual.dims(), x.dims());
+            assert_eq!(actual, expected, "the residual has another shape than x");
+        }
+        let residual = Optional::new(self.residual.map(Tensor::into_dispatch));
+        (residual, self.relu)
+    }
+}
+
 /// The mean and the biased variance of each channel, `[channels]` each.
 #[derive(Clone, Debug)]
 pub struct BatchNormStatistics {
@@ -56,6 +71,36 @@ impl BatchNormStatistics {
     }
 }
 
+/// The statistics that a batch was normalised by.
+#[derive(Clone, Debug)]
+pub struct BatchStatistics {
+    /// The mean of each channel, `[channels]`.
+    pub mean: Tensor<1>,
+    /// The variance of each channel, `[channels]`, with `count` as its divisor.
+    pub variance: Tensor<1>,
+    /// Number of values of a channel, on all ranks if there are several.
+    pub count: usize,
+}
+
+impl From<BatchStatistics> for BatchNormStatistics {
+    fn from(measured: BatchStatistics) -> Self {
+        Self {
+            mean: measured.mean,
+            variance: measured.variance,
+        }
+    }
+}
+
+impl BatchStatistics {
+    fn of<const D: usize>(statistics: BatchNormStatistics, shape: [usize; D]) -> Self {
+        Self {
+            mean: statistics.mean,
+            variance: statistics.variance,
+            count: shape.iter().product::<usize>() / shape[1].max(1),
+        }
+    }
+}
+
 /// Batch norm with the statistics of the batch, which are returned as well:
 /// `act(weight * (x - mean) / sqrt(variance + epsilon) + bias + residual)`.
 ///
@@ -66,6 +111,9 @@ impl BatchNormStatistics {
 /// second-level cache; sums are carried on in `f64`. The backward pass keeps `x`, and the output only
 /// if there is a ReLU behind a residual. The result does not depend on the number of threads.
 ///
+/// The batch is that of all ranks in a pass that [`BatchNormRanks`] share. It then costs one more pass over `x` in each
+/// direction.
+///
 /// Source: Ioffe and Szegedy, <https://arxiv.org/abs/1502.03167>.
 ///
 /// # Panics
@@ -74,9 +122,37 @@ pub fn batch_norm_train<const D: usize>(
     x: Tensor<D>,
     params: BatchNormParams,
     tail: BatchNormTail<D>,
-) -> (Tensor<D>, BatchNormStatistics) {
-    let unknown = BatchNormStatistics::unknown(&x);
-    normalised(x, params, unknown, tail)
+) -> (Tensor<D>, BatchStatistics) {
+    let (shape, unknown) = (x.dims(), BatchNormStatistics::unknown(&x));
+    if let Some(ranks) = BatchNormRanks::current() {
+        return over_ranks(x, params, tail, ranks);
+    }
+    let (output, statistics) = normalised(x, params, unknown, tail);
+    (output, BatchStatistics::of(statistics, shape))
+}
+
+fn over_ranks<const D: usize>(
+    x: Tensor<D>,
+    params: BatchNormParams,
+    tail: BatchNormTail<D>,
+    ranks: BatchNormRanks,
+) -> (Tensor<D>, BatchStatistics) {
+    let channels = Channels::new(x.dims(), params, BatchNormStatistics::unknown(&x));
+    let (residual, relu) = tail.checked(&x);
+    let OfAllRanks { result, values } = <Dispatch as BatchNormOps>::normalise_over_ranks(
+        x.into_dispatch(),
+        channels,
+        residual,
+        relu && !kinks::are_watched(),
+        ranks,
+    );
+    let (output, statistics) = result.with_rest(relu);
+    let statistics = BatchStatistics {
+        mean: statistics.mean,
+        variance: statistics.variance,
+        count: values,
+    };
+    (output, statistics)
 }
 
 /// Batch norm with given statistics, as in evaluation; otherwise as [`batch_norm_train`].
@@ -105,17 +181,14 @@ fn normalised<const D: usize>(
     tail: BatchNormTail<D>,
 ) -> (Tensor<D>, BatchNormStatistics) {
     let channels = Channels::new(x.dims(), params, known);
-    if let Some(residual) = &tail.residual {
-        let (actual, expected) = (residual.dims(), x.dims());
-        assert_eq!(actual, expected, "the residual has another shape than x");
-    }
+    let (residual, relu) = tail.checked(&x);
     let result = <Dispatch as BatchNormOps>::normalise(
         x.into_dispatch(),
         channels,
-        Optional::new(tail.residual.map(Tensor::into_dispatch)),
-        tail.relu && !kinks::are_watched(),
+        residual,
+        relu && !kinks::are_watched(),
     );
-    result.with_rest(tail.relu)
+    result.with_rest(relu)
 }
 
 fn check_channels<const D: usize>(shape: [usize; D], per_channel: &Tensor<1>) {
@@ -213,6 +286,17 @@ pub(crate) trait BatchNormOps: Backend {
         relu: bool,
     ) -> Normalised<Self> {
         composed::forward::<Self>(x, channels, residual, relu)
+    }
+
+    /// The same by the statistics of the batches of all ranks.
+    fn normalise_over_ranks(
+        x: FloatTensor<Self>,
+        #[extension_type] channels: Channels<Self>,
+        #[extension_type] residual: Optional<Self>,
+        relu: bool,
+        ranks: BatchNormRanks,
+    ) -> OfAllRanks<Self> {
+        ranks::forward::<Self>(x, channels, residual, relu, &ranks)
     }
 
     /// The gradients, from that of the output.

@@ -112,6 +112,15 @@ fn composed(
     (y, BatchNormStatistics { mean, variance })
 }
 
+fn by_kernel(
+    x: Tensor<4>,
+    params: BatchNormParams,
+    tail: BatchNormTail<4>,
+) -> (Tensor<4>, BatchNormStatistics) {
+    let (y, statistics) = batch_norm_train(x, params, tail);
+    (y, statistics.into())
+}
+
 fn run(case: &Case, numbers: &Numbers, dtype: DType, device: &Device, f: Normalise) -> Results {
     let (shape, channels, at) = (case.shape, case.shape[1], (device, dtype));
     let view = |t: Tensor<4>| viewed(t, case.view);
@@ -188,7 +197,7 @@ proptest! {
         let mut numbers = case.numbers();
         avoid_the_kink(&case, &mut numbers, &device, composed);
         let exact = run(&case, &numbers, DType::F64, &device, composed);
-        let fast = run(&case, &numbers, DType::F32, &device, batch_norm_train);
+        let fast = run(&case, &numbers, DType::F32, &device, by_kernel);
         assert_same(&fast, &exact, &numbers);
     }
 
@@ -284,7 +293,7 @@ fn the_same_input_gives_the_same_bits() {
             ..some_case()
         };
         let numbers = case.numbers();
-        same_bits(|device| run(&case, &numbers, DType::F32, device, batch_norm_train));
+        same_bits(|device| run(&case, &numbers, DType::F32, device, by_kernel));
     }
 }
 
@@ -299,7 +308,7 @@ fn double_precision_is_the_composition() {
         };
         let numbers = case.numbers();
         let exact = run(&case, &numbers, DType::F64, &device, composed);
-        let fallback = run(&case, &numbers, DType::F64, &device, batch_norm_train);
+        let fallback = run(&case, &numbers, DType::F64, &device, by_kernel);
         assert_same(&fallback, &exact, &numbers);
     }
 }
@@ -390,7 +399,7 @@ fn rounding_is_that_of_a_few_operations() {
             let mut numbers = case.numbers();
             avoid_the_kink(&case, &mut numbers, &device, composed);
             let exact = run(&case, &numbers, DType::F64, &device, composed);
-            let fast = run(&case, &numbers, DType::F32, &device, batch_norm_train);
+            let fast = run(&case, &numbers, DType::F32, &device, by_kernel);
             let output = rms_error(&fast.values[0], &exact.values[0]);
             let gradient = match (&fast.gradients[0], &exact.gradients[0]) {
                 (Some(fast), Some(exact)) => rms_error(fast, exact),

@@ -3,6 +3,7 @@
 
 mod attention;
 mod batch_norm;
+mod batch_norm_ranks;
 #[path = "../common/mod.rs"]
 mod common;
 mod conv;

@@ -22,7 +22,7 @@ use crate::tasks::Tasks;
 const USAGE: i32 = 2;
 
 /// The run that is measured, among the temporary files.
-const RUN: &str = "run";
+pub(super) const RUN: &str = "run";
 
 /// Time from one look at the process and the stop signal to the next.
 const ATTENTION: Duration = Duration::from_millis(20);

@@ -11,6 +11,7 @@ use xsam::StepReport;
 use crate::curvature::{Probe, Reading};
 use crate::minibatches::Batches;
 use crate::passes::{Parts, PassTimes};
+use crate::ranks::Ranks;
 use crate::score::{Measured, Scores};
 use crate::stop::StopSignal;
 use crate::task::Task;
@@ -78,13 +79,16 @@ pub(super) struct Log {
     /// How a batch is split.
     parts: Parts,
     size: usize,
+    /// Those that make the run together.
+    ranks: Ranks,
 }
 
 impl Log {
     /// Of a run that began at `begun`.
-    pub(super) fn new(wanted: Option<usize>, parts: Parts, begun: Instant) -> Self {
+    pub(super) fn new(wanted: Option<usize>, parts: Parts, ranks: Ranks, begun: Instant) -> Self {
         Self {
             wanted,
+            ranks,
             setup_s: 0.0,
             samples: Samples::default(),
             gradient_passes: 0,
@@ -210,8 +214,12 @@ impl<T: Task> Watch<T> for RefCell<Log> {
         self.borrow_mut().begin_epoch();
         let mut batches = task.batches(epoch, first)?;
         Ok(Box::new(iter::from_fn(move || {
-            if self.borrow().epoch_is_enough() {
-                return None;
+            // Together, since each has a clock of its own.
+            let enough = self.borrow().epoch_is_enough();
+            match self.borrow().ranks.any(enough) {
+                Ok(false) => {}
+                Ok(true) => return None,
+                Err(error) => return Some(Err(error.into())),
             }
             let batch = batches.next()?;
             if let Ok(batch) = &batch {
@@ -247,12 +255,15 @@ impl<T: Task> Watch<T> for RefCell<Log> {
             log.past += epoch.as_secs_f64();
         }
         let (_, share) = task.sampled_score(model)?;
+        // Each rank has scored the sample, and in a run they share all of it out.
+        let share = share * log.ranks.size() as f64;
         let seconds = log.warm_lap().map(|seconds| seconds / share);
         log.samples.evaluation.extend(seconds);
         if log.epochs <= COSTLY {
             let share = task.sampled_further(model)?;
+            let size = log.ranks.size() as f64;
             let seconds = log.warm_lap().zip(share);
-            let seconds = seconds.map(|(seconds, share)| seconds / share);
+            let seconds = seconds.map(|(seconds, share)| seconds / (share * size));
             log.samples.further.extend(seconds);
         }
         // All alike, so that no epoch but the first is the best one, which has a checkpoint of its own.

@@ -17,7 +17,6 @@ use crate::files::Existing;
 use crate::memory::peak_mb;
 use crate::output::Output;
 use crate::passes::Parts;
-use crate::place::Place;
 use crate::ranks::Ranks;
 use crate::setup::Setup;
 use crate::shared::Shared;
@@ -93,62 +92,103 @@ pub fn measure<L: Tasks>(
     steps: Option<usize>,
     directory: &Path,
 ) -> Result<Measurement, Error> {
+    let found = measure_on::<L>(
+        &Ranks::default(),
+        spec,
+        steps,
+        directory,
+        &StopSignal::default(),
+    );
+    // Nobody asks it to stop.
+    found?.ok_or_else(|| nothing_measured(spec.method.name()))
+}
+
+/// The same of a run that is shared out over `ranks`, all of which call it; nothing if `stop` asks one of them for an end.
+pub(super) fn measure_on<L: Tasks>(
+    ranks: &Ranks,
+    spec: &Spec<L::Spec>,
+    steps: Option<usize>,
+    directory: &Path,
+    stop: &StopSignal,
+) -> Result<Option<Measurement>, Error> {
     let begun = Instant::now();
     check_steps(steps)?;
     let spec = spec.clone().resolved()?;
+    ranks.check(&spec.train)?;
     let measuring = Measuring {
-        log: Log::new(steps, Parts::of(&spec), begun),
+        log: Log::new(steps, Parts::of(&spec, ranks), ranks.clone(), begun),
         spec: &spec,
         directory,
+        ranks,
+        asked: stop,
     };
     L::visit(&spec.task, measuring)
+}
+
+fn nothing_measured(label: &str) -> Error {
+    Error::Measuring {
+        label: label.to_owned(),
+        reason: "the run ended before anything was measured".to_owned(),
+        usage: false,
+    }
 }
 
 struct Measuring<'a, S> {
     log: Log,
     spec: &'a Spec<S>,
     directory: &'a Path,
+    ranks: &'a Ranks,
+    asked: &'a StopSignal,
 }
 
 impl<S: TaskSpec> Visitor<S> for Measuring<'_, S> {
-    type Output = Measurement;
+    type Output = Option<Measurement>;
 
-    fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Measurement, Error> {
+    fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Option<Measurement>, Error> {
         let Self {
             log,
             spec,
             directory,
+            ranks,
+            asked,
         } = self;
-        let place = Place::new(spec.train.device, spec.train.precision)?;
+        let place = ranks.place(spec.train.device, spec.train.precision)?;
         let task = T::new(&Setup::new(spec, &place, &Shared::default()))?;
         let steps_per_epoch = task.steps();
         // From a batch's size to that of an average one.
         let average = task.epoch_size()? as f64 / steps_per_epoch as f64;
         let (log, stop) = (RefCell::new(log), StopSignal::default());
-        let mut listener = |event: Event<'_>| match event {
-            Event::Step { report, .. } => log.borrow_mut().end_step(report),
-            Event::Epoch(_) if log.borrow().is_enough() => stop.stop(),
-            _ => {}
+        let mut listener = |event: Event<'_>| {
+            match event {
+                Event::Step { report, .. } => log.borrow_mut().end_step(report),
+                Event::Epoch(_) if log.borrow().is_enough() => stop.stop(),
+                _ => {}
+            }
+            if asked.is_set() {
+                stop.stop();
+            }
         };
         let experiment = Experiment::new(measured(spec)?)?;
         let owner = Owner::this_process();
         // Whoever has ordered it has the directory above.
-        let output = Output::of_run(directory, Existing::Refuse, &owner, true)?;
+        let output = match ranks.is_first() {
+            true => Output::of_run(directory, Existing::Refuse, &owner, true)?,
+            false => Output::of_another_rank(directory, Existing::Refuse),
+        };
+        ranks.wait()?;
         let start = Start::find(output, &experiment.spec)?;
-        let course = Course::new(experiment, task, place, start, Ranks::default())?;
+        let course = Course::new(experiment, task, place, start, ranks.clone())?;
         let summary = course.watched(&log, &stop, &mut listener)?;
+        if ranks.any(asked.is_set())? {
+            return Ok(None);
+        }
 
         let log = log.into_inner();
         let samples = &log.samples;
         let timing = |seconds: &[f64]| Timing::of(seconds, 1.0);
-        let needed = |timing: Option<Timing>| {
-            timing.ok_or_else(|| Error::Measuring {
-                label: summary.method.clone(),
-                reason: "the run ended before anything was measured".to_owned(),
-                usage: false,
-            })
-        };
-        Ok(Measurement {
+        let needed =
+            |timing: Option<Timing>| timing.ok_or_else(|| nothing_measured(&summary.method));
+        Ok(Some(Measurement {
             parameters: summary.parameters,
             steps_per_epoch,
             gradient_passes: log.gradient_passes,
@@ -166,7 +206,7 @@ impl<S: TaskSpec> Visitor<S> for Measuring<'_, S> {
             peak_mb: peak_mb(),
             threads: rayon::current_num_threads(),
             kernels: summary.kernels,
-        })
+        }))
     }
 }
 

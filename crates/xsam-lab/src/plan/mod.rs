@@ -9,6 +9,7 @@ mod measure;
 mod scratch;
 mod timing;
 
+use std::env::temp_dir;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -21,9 +22,13 @@ pub use estimate::{Counts, Estimate};
 pub use measure::{MOST_TIMED, Measurement, measure};
 pub use timing::Timing;
 
+use measure::measure_on;
+use scratch::Scratch;
+
 use crate::error::Error;
 use crate::method::check_ascent_steps;
 use crate::place::check_device;
+use crate::ranks::Ranks;
 use crate::spec::{About, Compare, Experiment, Spec, SpecError, TaskSpec};
 use crate::stop::StopSignal;
 use crate::tasks::Tasks;
@@ -66,6 +71,9 @@ pub struct Plan {
     pub runs_per_year: Option<usize>,
     /// Processors of the machine.
     pub processors: usize,
+    /// Ranks that a run is shared out over, if there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranks: Option<usize>,
     /// Programs that ran or waited to run, on average over the minute before the measurements, where the system
     /// tells.
     pub load: Option<f64>,
@@ -174,20 +182,63 @@ pub fn plan<L: Tasks>(
     stop: &StopSignal,
     listener: &mut dyn FnMut(&str),
 ) -> Result<Option<Plan>, Error> {
-    how.check()?;
     check_device(spec.train.device, spec.train.precision)?;
+    scratch::sweep(&temp_dir());
+    planned(spec, compare, how, |label, asked| {
+        listener(label);
+        child::ordered(program, label, asked, how.steps, stop)
+    })
+}
+
+/// The same of runs that are shared out over `ranks`, all of which call it and get the plan. They measure in this process:
+/// the peak of memory of a method is also that of those before it.
+///
+/// # Errors
+/// As [`plan`], and if a run cannot be shared out over so many. One that fails takes no leave of the others, which wait for
+/// it: end them.
+pub fn plan_on<L: Tasks>(
+    ranks: &Ranks,
+    spec: &Spec<L::Spec>,
+    compare: &Compare,
+    how: &PlanSpec,
+    stop: &StopSignal,
+    listener: &mut dyn FnMut(&str),
+) -> Result<Option<Plan>, Error> {
+    let plan = planned(spec, compare, how, |label, asked| {
+        listener(label);
+        let scratch = ranks.is_first().then(Scratch::new).transpose()?;
+        let own = scratch.as_ref().map(|scratch| scratch.directory.path());
+        let own = own.map_or_else(Vec::new, |path| {
+            path.to_string_lossy().into_owned().into_bytes()
+        });
+        let all = ranks.gather(own)?;
+        let first = all.first().map(|path| String::from_utf8_lossy(path));
+        let run = Path::new(first.as_deref().unwrap_or_default()).join(child::RUN);
+        measure_on::<L>(ranks, asked, how.steps, &run, stop)
+    });
+    Ok(plan?.map(|plan| Plan {
+        ranks: (ranks.size() > 1).then_some(ranks.size()),
+        ..plan
+    }))
+}
+
+/// A plan by what `measure` finds of each method; nothing where it finds nothing.
+fn planned<S: TaskSpec>(
+    spec: &Spec<S>,
+    compare: &Compare,
+    how: &PlanSpec,
+    mut measure: impl FnMut(&str, &Spec<S>) -> Result<Option<Measurement>, Error>,
+) -> Result<Option<Plan>, Error> {
+    how.check()?;
     let methods = how.methods(spec, compare)?;
     let there = how.against.as_deref().map(against::read).transpose()?;
     if let Some(there) = &there {
         against::same_experiment(&methods, there)?;
     }
-    scratch::sweep(&std::env::temp_dir());
     let load = load();
     let mut measured = Vec::new();
     for (label, experiment) in methods {
-        listener(&label);
-        let asked = &experiment.asked;
-        let Some(found) = child::ordered(program, &label, asked, how.steps, stop)? else {
+        let Some(found) = measure(&label, &experiment.asked)? else {
             return Ok(None);
         };
         measured.push((label, experiment, found));
@@ -235,6 +286,7 @@ impl Plan {
             currency: how.currency.clone(),
             runs_per_year: runs,
             processors: std::thread::available_parallelism().map_or(1, usize::from),
+            ranks: None,
             load: None,
             further: S::FURTHER.to_owned(),
             against: Vec::new(),

@@ -94,6 +94,11 @@ impl TrainSpec {
             let message = "splits a batch, as train.m_sharpness does: leave out one of them";
             return Err(SpecError::new("train.micro_batches", message));
         }
+        if self.m_sharpness.is_some() && self.sync_batch_norm {
+            let message = "takes all ranks through the same passes, and with train.m_sharpness each makes its own: leave out \
+                           one of them";
+            return Err(SpecError::new("train.sync_batch_norm", message));
+        }
         check_seed("train.seed", self.seed)?;
         let rho = self.measure_rho.unwrap_or(Sharpness::default().rho);
         positive("train.measure_rho", rho)?;

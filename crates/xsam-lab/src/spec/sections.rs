@@ -162,6 +162,9 @@ sections! {
         /// not given. Nothing to a method that does not ascend.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub m_sharpness: Option<usize>,
+        /// Over several ranks: batch norm takes the mean and the variance of all their shares of a batch, in place of those of
+        /// each share.
+        pub sync_batch_norm: bool,
         /// Decides everything random: initial weights, label noise, order of the
         /// batches, augmentation, dropout.
         pub seed: u64,

@@ -30,7 +30,7 @@ pub(super) fn page(source: &ComparisonSource, program: &str) -> Page {
             flatness,
             landscapes,
             runs_section(&runs, score),
-            shared::again(command, &source.directory, about, &source.text, None),
+            shared::again(command, &source.directory, about, &source.text, None, None),
         ],
         ..outcome(source, score)
     }

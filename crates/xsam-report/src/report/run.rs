@@ -48,7 +48,14 @@ pub(super) fn page(source: &RunSource, program: &str) -> Page {
             shared::searches(search::drawing("Loss along the arc", &source.searches)),
             flatness,
             landscapes,
-            shared::again(command, &source.directory, about, &source.text, came_to),
+            shared::again(
+                command,
+                &source.directory,
+                about,
+                &source.text,
+                came_to,
+                summary.ranks,
+            ),
         ],
         ..Page::default()
     }

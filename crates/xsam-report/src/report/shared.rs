@@ -56,6 +56,7 @@ pub(super) fn again(
     about: &About,
     text: &str,
     came_to: Option<String>,
+    ranks: Option<usize>,
 ) -> Section {
     let train = &about.train;
     let [file, out] = [directory.join(layout::SPEC), beside(directory)].map(|path| quoted(&path));
@@ -63,16 +64,23 @@ pub(super) fn again(
         let text = text.trim_end().to_owned();
         Block::Code(Code { folded, text })
     };
-    let command = format!("{program} {command} {file} --out {out}");
+    let launcher = ranks.map(|ranks| format!("mpirun -n {ranks} "));
+    let launcher = launcher.unwrap_or_default();
+    let command = format!("{launcher}{program} {command} {file} --out {out}");
     let mut blocks = vec![code(None, &command), code(Some(layout::SPEC), text)];
     blocks.extend(came_to.map(|text| code(Some("What it came to"), &text)));
     let with = format!(
-        "xsam {} with Burn's back end for {}, {} kernels, {}. The same numbers come out on the same kind of processor \
-         with the same number of threads.",
+        "xsam {} with Burn's back end for {}, {} kernels, {}{}. The same numbers come out on the same kind of processor \
+         with the same number of threads{}.",
         env!("CARGO_PKG_VERSION"),
         train.device,
         train.kernels,
         train.precision,
+        match ranks {
+            Some(ranks) => format!(", on {ranks} ranks"),
+            None => String::new(),
+        },
+        if ranks.is_some() { " and ranks" } else { "" },
     );
     Section::new("Do it again", with, blocks)
 }

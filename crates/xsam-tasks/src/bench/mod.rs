@@ -109,7 +109,7 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
         return Err(SpecError::new("batch", message).into());
     }
     set_kernels(spec.kernels);
-    let place = &Place::new(spec.device, Precision::F32)?;
+    let place = &ranks.place(spec.device, Precision::F32)?;
     let (model, loss) = timed.start(spec.batch / ranks.size(), place)?;
     let mut trainee = Trainee {
         place,

@@ -13,6 +13,7 @@ mod common;
 mod compare;
 mod methods;
 mod plan;
+mod ranks;
 mod report;
 mod run;
 mod sharpness;

@@ -6,13 +6,14 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use xsam_lab::compare::Workers;
-use xsam_lab::plan::{PlanSpec, plan, serve_plan};
+use xsam_lab::plan::{PlanSpec, plan, plan_on, serve_plan};
 use xsam_lab::spec::Compare;
 use xsam_lab::{Error, Tasks};
 
 use super::MethodsArgument;
 use crate::context::Outcome;
 use crate::print::{self, OutputArguments};
+use crate::ranks::RankArguments;
 use crate::signals::{on_request, stop_on_interrupt};
 use crate::source::{Otherwise, Source, SpecArguments};
 
@@ -23,7 +24,8 @@ use crate::source::{Otherwise, Source, SpecArguments};
     after_help = "Examples:\n  {program} plan spec.toml --methods sgd,sam,xsam\n  \
                   {program} plan spec.toml --price-per-hour 0.8 --currency EUR --runs-per-year 500\n  \
                   {program} plan spec.toml --json > fast.json    (on another machine)\n  \
-                  {program} plan spec.toml --against fast.json\n\n\
+                  {program} plan spec.toml --against fast.json\n  \
+                  mpirun -n 2 {program} plan spec.toml    (of runs that are shared out over two ranks)\n\n\
                   Measured are real steps, searches, evaluations and checkpoints of a short run of each method, \
                   in a process of its own. The methods are those of [compare]; of a spec without one, sgd and \
                   the method of the spec. Without a spec it plans the first preset that comes with the program."
@@ -43,7 +45,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
 
-    /// What an hour of this machine costs.
+    /// What an hour of this machine costs; of ranks, an hour of all machines that they are on.
     #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
     price_per_hour: Option<f64>,
 
@@ -65,6 +67,9 @@ pub(crate) struct Arguments {
     measure: bool,
 
     #[command(flatten)]
+    ranks: RankArguments,
+
+    #[command(flatten)]
     output: OutputArguments,
 }
 
@@ -75,6 +80,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
         print::json(&serve_plan::<L>()?);
         return Ok(Outcome::Done);
     }
+    let ranks = arguments.ranks.start()?;
     let source = arguments.spec.source::<L>(Otherwise::FirstPreset)?;
     let compare = methods(&source, arguments.planned.methods);
     let how = PlanSpec {
@@ -85,19 +91,23 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
         runs_per_year: arguments.runs_per_year,
         against: arguments.against,
     };
-    let quiet = arguments.output.quiet || arguments.output.json;
+    let quiet = arguments.output.quiet || arguments.output.json || !ranks.is_first();
     let mut listener = |label: &str| {
         if !quiet {
             print::note(format_args!("measuring {label}"));
         }
     };
     let (this, stop) = (Workers::this_program()?, stop_on_interrupt());
-    let plan = plan::<L>(&source.spec, &compare, &how, &this, &stop, &mut listener)
-        .map_err(|error| source.blame(error))?;
-    let Some(plan) = plan else {
+    let plan = match ranks.size() {
+        1 => plan::<L>(&source.spec, &compare, &how, &this, &stop, &mut listener),
+        _ => plan_on::<L>(&ranks, &source.spec, &compare, &how, &stop, &mut listener),
+    };
+    let Some(plan) = plan.map_err(|error| source.blame(error))? else {
         return Ok(Outcome::Interrupted);
     };
-    print::result(arguments.output.json, &plan, || told::told(&plan));
+    if ranks.is_first() {
+        print::result(arguments.output.json, &plan, || told::told(&plan));
+    }
     Ok(Outcome::Done)
 }
 

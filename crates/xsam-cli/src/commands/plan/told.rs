@@ -14,9 +14,14 @@ pub(super) fn told(plan: &Plan) -> String {
     if let Some(first) = plan.methods.first() {
         let measured = &first.measured;
         let threads = numbers::count(measured.threads, "thread", "threads");
+        let shared_out = plan.ranks.map(|ranks| format!("{ranks} ranks of "));
         text = format!(
-            "{}; {} parameters, {} steps an epoch; {threads}, {}.\n\n",
-            first.about.words, measured.parameters, measured.steps_per_epoch, measured.kernels,
+            "{}; {} parameters, {} steps an epoch; {}{threads}, {}.\n\n",
+            first.about.words,
+            measured.parameters,
+            measured.steps_per_epoch,
+            shared_out.unwrap_or_default(),
+            measured.kernels,
         );
     }
     text.push_str(&times(plan));
@@ -106,6 +111,11 @@ fn sureness(plan: &Plan) -> String {
              them a run takes less.",
             plan.processors
         ));
+    }
+    if plan.ranks.is_some() {
+        text.push_str(
+            "\nThe peak of memory is the first rank's, in which all methods up to the row were measured.",
+        );
     }
     let mut methods = plan.methods.iter();
     let further = methods.find_map(|method| method.measured.further.as_ref());

@@ -8,8 +8,8 @@ use burn::backend::{Backend, Dispatch, TensorMetadata, backend_extension};
 use burn::tensor::{Device, Slice, Tensor};
 
 use super::{
-    BatchNormParams, BatchNormStatistics, BatchNormTail, Channels, Normalised, Saved, SavedTail,
-    batch_norm_inference, check_channels, composed,
+    BatchNormParams, BatchNormRanks, BatchNormStatistics, BatchNormTail, BatchStatistics, Channels,
+    Normalised, Saved, SavedTail, batch_norm_inference, check_channels, composed, over_ranks,
 };
 use crate::kinks;
 use crate::optional::Optional;
@@ -98,7 +98,8 @@ impl<const D: usize> FeatureStack<D> {
         dims
     }
 
-    /// [`batch_norm_train`](super::batch_norm_train) of all maps together, and a ReLU if `relu` says so.
+    /// [`batch_norm_train`](super::batch_norm_train) of all maps together, and a ReLU if `relu` says so. With the statistics
+    /// of several ranks the maps are copied into one tensor.
     ///
     /// # Panics
     /// If weight and bias have not one number a channel.
@@ -106,10 +107,24 @@ impl<const D: usize> FeatureStack<D> {
         &mut self,
         params: BatchNormParams,
         relu: bool,
-    ) -> (Tensor<D>, BatchNormStatistics) {
+    ) -> (Tensor<D>, BatchStatistics) {
+        if let Some(ranks) = BatchNormRanks::current() {
+            return over_ranks(self.joined(), params, Self::tail(relu), ranks);
+        }
         let (output, measured) = self.normalised(params, self.measured.clone(), relu);
         self.measured = measured.clone();
-        (output, measured)
+        (output, BatchStatistics::of(measured, self.dims()))
+    }
+
+    fn joined(&self) -> Tensor<D> {
+        Tensor::cat(self.maps.clone(), 1)
+    }
+
+    fn tail(relu: bool) -> BatchNormTail<D> {
+        BatchNormTail {
+            residual: None,
+            relu,
+        }
     }
 
     /// [`batch_norm_inference`](super::batch_norm_inference) of all maps together, and a ReLU if `relu`
@@ -124,12 +139,7 @@ impl<const D: usize> FeatureStack<D> {
         relu: bool,
     ) -> Tensor<D> {
         if self.device().is_autodiff() {
-            let tail = BatchNormTail {
-                residual: None,
-                relu,
-            };
-            let joined = Tensor::cat(self.maps.clone(), 1);
-            return batch_norm_inference(joined, params, statistics, tail);
+            return batch_norm_inference(self.joined(), params, statistics, Self::tail(relu));
         }
         let dims = self.dims();
         for tensor in [&statistics.mean, &statistics.variance] {
