@@ -57,7 +57,7 @@ impl<T: Task> Course<T> {
         } = start;
         let Experiment { asked, spec } = experiment;
         let ranks = ranks.of_run(&spec.train);
-        let mut optim = ranks.optimizer(&spec)?;
+        let mut optim = ranks.optimizer(&spec, task.steps())?;
         let mut unsaid = Vec::new();
         let (model, found) = match found {
             Some((path, position)) => {

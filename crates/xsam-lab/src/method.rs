@@ -23,15 +23,16 @@ pub fn check_ascent_steps(key: &str, steps: usize) -> Result<(), SpecError> {
     SpecError::within(key, steps, 1..=Ascent::MOST_STEPS)
 }
 
-/// The whole optimizer of a resolved spec.
+/// The whole optimizer of a resolved spec, for a training of so many steps.
 ///
 /// # Errors
 /// Names the key that is out of range.
-pub fn optimizer<S>(spec: &Spec<S>) -> Result<SharpnessAware, SpecError> {
+pub fn optimizer<S>(spec: &Spec<S>, length: usize) -> Result<SharpnessAware, SpecError> {
     let method = build(&spec.method)?;
     // Masks follow from the run's seed, whatever else draws from the device meanwhile.
     let mut optim = SharpnessAware::from_method(base(&spec.optimizer)?, method)
-        .with_replay_dropout(spec.train.seed);
+        .with_replay_dropout(spec.train.seed)
+        .with_length(length as u64);
     if let Some(norm) = spec.optimizer.clip_norm {
         let clipped = optim.with_clip_norm(norm);
         optim = clipped.map_err(config_error("optimizer"))?;

@@ -178,12 +178,17 @@ impl Ranks {
         }
     }
 
-    /// The optimizer of a resolved spec, joined with the other ranks. With m-sharpness each ascends along its own gradient.
+    /// The optimizer of a resolved spec with epochs of so many steps, joined with the other ranks. With m-sharpness each ascends along its own gradient.
     ///
     /// # Errors
     /// As [`method::optimizer`]; also if the method cannot ascend so.
-    pub(crate) fn optimizer<S>(&self, spec: &Spec<S>) -> Result<SharpnessAware, SpecError> {
-        let optim = method::optimizer(spec)?;
+    pub(crate) fn optimizer<S>(
+        &self,
+        spec: &Spec<S>,
+        steps_per_epoch: usize,
+    ) -> Result<SharpnessAware, SpecError> {
+        let length = spec.train.epochs.saturating_mul(steps_per_epoch);
+        let optim = method::optimizer(spec, length)?;
         let Some(ranks) = &self.collective else {
             return Ok(optim);
         };
@@ -195,8 +200,8 @@ impl Ranks {
         let joined = optim.with_collective(ranks.clone(), over);
         joined.map_err(|_| {
             let message = format!(
-                "{method} keeps gradients from step to step, of which each rank would have its own: leave it out, or train on \
-                 one rank"
+                "{method}, as it is here, keeps something of its gradients from step to step, of which each rank would have its \
+                 own: leave it out, or train on one rank"
             );
             SpecError::new("train.m_sharpness", message)
         })

@@ -120,6 +120,7 @@ impl Ascent {
             members: None,
             made: 0,
             ended: false,
+            start_loss: start.loss,
             here: start,
             displacement: None,
         }
@@ -182,6 +183,8 @@ pub struct Climb<'a> {
     made: usize,
     /// Nothing is left to ascend along.
     ended: bool,
+    /// The loss at the weights.
+    start_loss: f64,
     here: Evaluation,
     displacement: Option<Displacement>,
 }
@@ -223,6 +226,15 @@ impl<'a> Climb<'a> {
             self.ended = true;
             return Ok(false);
         }
+        if let (0, Some(budget)) = (self.made, step.loss_budget) {
+            let whole = self.rho;
+            self.rho = whole.min(budget / (norm + NORM_EPSILON));
+            step.rho_factor *= self.rho / whole;
+            if self.rho <= 0.0 {
+                self.ended = true;
+                return Ok(false);
+            }
+        }
         step.report.rho = self.rho;
         // Once there is a direction the gradient is not needed: free it before the pass.
         self.here.gradient = ParamVector::default();
@@ -243,6 +255,7 @@ impl<'a> Climb<'a> {
             drop(vector);
         }
         self.here = objective.evaluate()?;
+        step.rise = Some(self.here.loss - self.start_loss);
         step.report.ascent_loss = Some(self.here.loss);
         step.report.ascent_grad_norm = Some(self.here.norm);
         self.made += 1;

@@ -177,6 +177,7 @@ impl<'a> Attempt<'a> {
         let mut step = Context {
             rho_factor: self.rho_factor,
             number,
+            length: self.optim.length,
             part,
             parts,
             ..Context::new(&mut objective)

@@ -91,6 +91,15 @@ pub enum StepError {
         /// The loss there.
         loss: f64,
     },
+    /// A hyper-parameter is a share of the training, and the training's length is not known.
+    #[error(
+        "`{field}` depends on how many steps the whole training has, which nobody has said: \
+         `SharpnessAware::with_length(steps)` does"
+    )]
+    NoLength {
+        /// Name of the hyper-parameter.
+        field: &'static str,
+    },
     /// The closure returned a loss with more than one element.
     #[error("the loss has {elements} elements, it must have one: take its mean or sum")]
     LossNotScalar {

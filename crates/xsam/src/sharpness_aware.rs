@@ -50,6 +50,8 @@ pub struct SharpnessAware {
     pub(crate) steps: u64,
     pub(crate) loss_scale: Option<LossScale>,
     pub(crate) rho_schedule: RhoSchedule,
+    /// Steps of the whole training.
+    pub(crate) length: Option<u64>,
     pub(crate) clip_norm: Option<f64>,
     pub(crate) randomness: Randomness,
     /// The parameters of which there is state from elsewhere, until a step has shown that the model has them.
@@ -78,6 +80,7 @@ impl SharpnessAware {
             steps: 0,
             loss_scale: None,
             rho_schedule: RhoSchedule::Constant,
+            length: None,
             clip_norm: None,
             randomness: Randomness::Drawn(None),
             ranks: None,
@@ -108,6 +111,14 @@ impl SharpnessAware {
         schedule.check()?;
         self.rho_schedule = schedule;
         Ok(self)
+    }
+
+    /// Tells how many steps the whole training has, for hyper-parameters that are shares of it: a method from 0.8 on, an
+    /// adaptive policy, a loss budget.
+    #[must_use]
+    pub fn with_length(mut self, steps: u64) -> Self {
+        self.length = Some(steps);
+        self
     }
 
     /// Scales losses before their backward passes, and gradients back: for models with activations in half precision.
@@ -162,8 +173,9 @@ impl SharpnessAware {
         ranks: Arc<dyn Collective>,
         over: AscentOver,
     ) -> Result<Self, ConfigError> {
-        let range = "`all` with a method that keeps gradients from one step to the next (`looksam`, `look-xsam`, friendly \
-                     ascent): each rank would have its own, and a record has one";
+        let range = "`all` with a method that keeps something of its gradients from one step to the next (`looksam`, \
+                     `look-xsam`, friendly ascent, an adaptive policy, a measured rho): each rank would have its own, and a \
+                     record has one";
         let ok = over == AscentOver::All || !self.method.keeps_gradients();
         ConfigError::unless(ok, "ascent_over", "rank", range)?;
         self.ranks = (ranks.size() > 1).then_some((ranks, over));

@@ -251,7 +251,7 @@ impl<S: TaskSpec> State<S> {
             }
             None => {
                 self.position = Position::default();
-                self.optim = self.ranks.optimizer(&self.spec)?;
+                self.optim = self.ranks.optimizer(&self.spec, self.steps)?;
                 initial(task, &self.spec, &self.place, Some(self.directory()))?.0
             }
         };

@@ -227,8 +227,9 @@ fn measured<S: TaskSpec>(spec: &Spec<S>) -> Result<Spec<S>, SpecError> {
         if fields.get("search").is_some_and(Value::is_table) {
             fields.insert("search".to_owned(), "every-epoch".into());
         }
-        // Both kinds of steps are to be measured alike.
-        if fields.get("every").and_then(Value::as_integer) > Some(2) {
+        // Both kinds of steps are to be measured alike, and from the beginning.
+        let shares = ["from", "until", "policy"].map(|field| fields.remove(field).is_some());
+        if shares.contains(&true) || fields.get("every").and_then(Value::as_integer) > Some(2) {
             fields.insert("every".to_owned(), 2.into());
         }
     })?;

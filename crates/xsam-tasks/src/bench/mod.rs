@@ -176,6 +176,8 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
 struct Plan {
     method: MethodSpec,
     optimizer: OptimizerSpec,
+    /// How many there will be.
+    steps: usize,
     ranks: Option<Arc<Counted>>,
 }
 
@@ -187,6 +189,7 @@ impl Plan {
         let plan = Self {
             method: spec.method.clone(),
             optimizer: timed.optimizer(),
+            steps: WARM_UP.saturating_add(spec.steps),
             ranks: None,
         };
         let method = plan.method_searching(false)?;
@@ -216,7 +219,7 @@ impl Plan {
         let mut spec = OurSpec::default();
         spec.method = self.method_searching(search)?;
         spec.optimizer = self.optimizer.clone();
-        let optim = method::optimizer(&spec)?;
+        let optim = method::optimizer(&spec, self.steps)?;
         match &self.ranks {
             Some(ranks) => optim
                 .with_collective(ranks.clone(), AscentOver::All)

@@ -22,7 +22,8 @@ pub(super) fn replay(
         .model
         .filled(case.batches.image_size, case.seed, place)?;
     let base = sgd(case.base.momentum, case.base.weight_decay)?;
-    let mut optim = SharpnessAware::new(base, &case.optimizer)?;
+    let length = case.epochs * case.batches.count;
+    let mut optim = SharpnessAware::new(base, &case.optimizer)?.with_length(length as u64);
     let batches = case.batches.filled(case.seed, case.model.classes, place)?;
 
     let mut deviations = Deviations::new(place.dtype, case.float32_deviation)

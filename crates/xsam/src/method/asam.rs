@@ -1,8 +1,8 @@
 //! ASAM: SAM with an ascent that does not depend on the scale of the weights.
 
-use super::config::method_config;
+use super::Method;
+use super::config::{Bare, method_config};
 use super::sam::Sam;
-use super::{Method, MethodConfig};
 use crate::ascent::Scaling;
 use crate::error::ConfigError;
 
@@ -42,8 +42,8 @@ method_config! {
     }
 }
 
-impl MethodConfig for AsamConfig {
-    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+impl Bare for AsamConfig {
+    fn bare(&self) -> Result<Box<dyn Method>, ConfigError> {
         let ascent = self.ascent()?;
         let range = "elementwise or weights (without scaling it is SAM)";
         let ok = ascent.scaling != Scaling::None;

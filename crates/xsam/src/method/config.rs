@@ -2,6 +2,7 @@
 
 use super::{Method, Work};
 use crate::error::ConfigError;
+use crate::schedule::Schedule;
 
 /// Hyper-parameters of a method.
 ///
@@ -31,6 +32,15 @@ pub trait MethodConfig {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError>;
 }
 
+/// A config of this crate that builds its method without the schedule around it.
+pub(super) trait Bare {
+    /// Checks the hyper-parameters of the method itself and makes it.
+    ///
+    /// # Errors
+    /// Names the field that is out of range, its value and its range.
+    fn bare(&self) -> Result<Box<dyn Method>, ConfigError>;
+}
+
 impl<T: MethodConfig + ?Sized> MethodConfig for Box<T> {
     fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
         (**self).build()
@@ -54,10 +64,15 @@ pub(super) trait Listed: MethodConfig {
     /// Rho and the number of ascent steps, of a method that ascends.
     fn ascents(&mut self) -> Option<(&mut f64, &mut usize)>;
 
-    /// How often so many epochs of so many steps each go through the model: with an ascent in every step, of a method that
-    /// ascends, unless it says otherwise.
-    fn work(&mut self, epochs: usize, steps: usize) -> Work {
-        let work = Work::new(epochs.saturating_mul(steps));
+    /// What stands around the method.
+    fn schedule(&self) -> Schedule {
+        Schedule::default()
+    }
+
+    /// How often so many steps of the method, in so many epochs, go through the model: with an ascent in every step, of a
+    /// method that ascends, unless it says otherwise.
+    fn work(&mut self, _epochs: usize, steps: usize) -> Work {
+        let work = Work::new(steps);
         match self.ascents() {
             Some((rho, ascent_steps)) => work.with_ascent(*rho, *ascent_steps, 1),
             None => work,
@@ -71,12 +86,13 @@ pub(super) trait Listed: MethodConfig {
 /// The config of a method: a type with its fields, their defaults, setters and form in a spec.
 ///
 /// `ascent` gives the defaults of the fields that all methods with an ascent have; of one that is always plain `adaptive`
-/// is left out. The field of an option is absent unless it is set. `listed` has what its [`Listed`] says otherwise.
+/// is left out. All of them have the fields of a [`Schedule`]; one that has an `every` of its own says so by `looks_back`. The field of an option is absent unless it is set. `listed` has what its [`Listed`] says otherwise.
 macro_rules! method_config {
     (
         $(#[$meta:meta])*
         pub struct $name:ident ($method:literal) {
             ascent { rho: $rho:literal, ascent_steps: $steps:literal, adaptive: $adaptive:ident }
+            $(looks_back { $looks_back:literal })?
             $(fields { $($fields:tt)* })?
             $(options { $($options:tt)* })?
             $(listed { $($listed:tt)* })?
@@ -93,6 +109,7 @@ macro_rules! method_config {
             listed { $($($listed)*)? }
         }
         method_config! { @ascent $name, |config| config.adaptive }
+        method_config! { @schedule $name $($looks_back)? }
     };
     (
         $(#[$meta:meta])*
@@ -102,6 +119,7 @@ macro_rules! method_config {
     ) => {
         method_config! { @fields $(#[$meta])* $name $method $rho $steps fields {} options {} listed {} }
         method_config! { @ascent $name, |_config| crate::ascent::Scaling::None }
+        method_config! { @schedule $name }
     };
     (@ascent $name:ident, |$config:ident| $scaling:expr) => {
         impl $name {
@@ -119,6 +137,41 @@ macro_rules! method_config {
                 };
                 ascent.check()?;
                 Ok(ascent)
+            }
+        }
+    };
+    (@schedule $name:ident) => {
+        method_config! { @schedule $name, |config| config.every }
+    };
+    (@schedule $name:ident $looks_back:literal) => {
+        impl $name {
+            /// Every which step the method does its whole work in.
+            pub(crate) fn interval(&self) -> usize {
+                self.every.unwrap_or($looks_back)
+            }
+        }
+
+        method_config! { @schedule $name, |_config| None }
+    };
+    (@schedule $name:ident, |$config:ident| $every:expr) => {
+        impl crate::method::MethodConfig for $name {
+            fn build(&self) -> Result<Box<dyn crate::method::Method>, crate::error::ConfigError> {
+                use crate::method::config::{Bare as _, Listed as _};
+                self.schedule().around(self.bare()?)
+            }
+        }
+
+        impl $name {
+            fn around(&self) -> crate::schedule::Schedule {
+                let $config = self;
+                crate::schedule::Schedule {
+                    from: self.from,
+                    until: self.until,
+                    every: $every,
+                    policy: self.policy,
+                    loss_budget: self.loss_budget,
+                    measured: self.measured,
+                }
             }
         }
     };
@@ -143,6 +196,26 @@ macro_rules! method_config {
                 #[serde(skip_serializing_if = "Option::is_none")]
                 pub $option: Option<$option_type>,
             )*
+            /// The share of the training, from 0 to 1, after which steps are the method's own; before it the base optimizer
+            /// steps alone. From the first step if not given.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub from: Option<f64>,
+            /// The share of the training after which the base optimizer steps alone again; to the end if not given.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub until: Option<f64>,
+            /// Every which step is the method's own, from the first on, and the base optimizer steps alone between; every one
+            /// if not given. Of a method that looks back, every which step it does its whole work in; 5.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub every: Option<usize>,
+            /// Leaves those of these steps to the base optimizer in which the gradient is small.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub policy: Option<crate::schedule::AdaptivePolicy>,
+            /// Rho by a rise of the loss, with `rho` as its ceiling.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub loss_budget: Option<crate::schedule::LossBudget>,
+            /// Rho by the rise of the loss that was measured, with `rho` to begin with.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub measured: Option<crate::schedule::MeasuredRho>,
             #[serde(skip)]
             pub(crate) mask: crate::ascent::Mask,
         }
@@ -154,6 +227,12 @@ macro_rules! method_config {
                     ascent_steps: $steps,
                     $($field: $default,)*
                     $($option: None,)*
+                    from: None,
+                    until: None,
+                    every: None,
+                    policy: None,
+                    loss_budget: None,
+                    measured: None,
                     mask: crate::ascent::Mask::default(),
                 }
             }
@@ -199,6 +278,48 @@ macro_rules! method_config {
                 }
             )*
 
+            /// Makes steps the method's own from a share of the training to another, both from 0 to 1: in the others the base
+            /// optimizer steps alone. The optimizer has to know the training's length then; see
+            /// [`SharpnessAware::with_length`](crate::SharpnessAware::with_length).
+            ///
+            /// `from` 0.8 is sharpness-aware training late (Zhou et al., ICLR 2025, arXiv 2410.10373).
+            #[must_use]
+            pub fn with_window(mut self, from: f64, until: f64) -> Self {
+                (self.from, self.until) = (Some(from), Some(until));
+                self
+            }
+
+            /// Makes every so manieth step the method's own, and lets the base optimizer step alone between; a method that
+            /// looks back does its whole work in them.
+            #[must_use]
+            pub fn with_every(mut self, every: usize) -> Self {
+                self.every = Some(every);
+                self
+            }
+
+            /// Leaves steps to the base optimizer in which the gradient is small. The optimizer has to know the training's
+            /// length; see [`SharpnessAware::with_length`](crate::SharpnessAware::with_length).
+            #[must_use]
+            pub fn with_policy(mut self, policy: crate::schedule::AdaptivePolicy) -> Self {
+                self.policy = Some(policy);
+                self
+            }
+
+            /// Finds rho by a rise of the loss, with `rho` as its ceiling. The optimizer has to know the training's length;
+            /// see [`SharpnessAware::with_length`](crate::SharpnessAware::with_length).
+            #[must_use]
+            pub fn with_loss_budget(mut self, budget: crate::schedule::LossBudget) -> Self {
+                self.loss_budget = Some(budget);
+                self
+            }
+
+            /// Lets rho, which begins as it is, follow the rise of the loss that is measured.
+            #[must_use]
+            pub fn with_measured(mut self, measured: crate::schedule::MeasuredRho) -> Self {
+                self.measured = Some(measured);
+                self
+            }
+
             $(
                 $(#[$option_doc])*
                 #[must_use]
@@ -220,11 +341,21 @@ macro_rules! method_config {
                     "ascent_steps",
                     $(stringify!($field),)*
                     $(stringify!($option),)*
+                    "from",
+                    "until",
+                    "every",
+                    "policy",
+                    "loss_budget",
+                    "measured",
                 ]
             }
 
             fn ascents(&mut self) -> Option<(&mut f64, &mut usize)> {
                 Some((&mut self.rho, &mut self.ascent_steps))
+            }
+
+            fn schedule(&self) -> crate::schedule::Schedule {
+                self.around()
             }
 
             $($listed)*

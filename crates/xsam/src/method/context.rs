@@ -1,5 +1,6 @@
 //! What a method works on, and what it knows of the step.
 
+use crate::error::StepError;
 use crate::objective::Objective;
 use crate::report::StepReport;
 
@@ -12,8 +13,15 @@ pub struct Context<'a> {
     pub report: StepReport,
     /// What the schedule of rho multiplies rho, and lengths that belong to it, with.
     pub rho_factor: f64,
-    /// How many steps were made before this one.
+    /// By how much an ascent may raise the loss, to first order: it is no longer than that. `rho_factor` says afterwards what is
+    /// left of its length.
+    pub loss_budget: Option<f64>,
+    /// By how much the ascent has raised the loss, if there was one.
+    pub rise: Option<f64>,
+    /// How many steps of the method were made before this one.
     pub number: u64,
+    /// How many steps the whole training has, if that is known.
+    pub length: Option<u64>,
     /// Which part of the batch this is, from 0, where each part has an ascent of its own (m-sharpness).
     ///
     /// The method is asked for an update for each of them, one after another, and their mean is what counts.
@@ -29,9 +37,20 @@ impl<'a> Context<'a> {
             objective,
             report: StepReport::default(),
             rho_factor: 1.0,
+            loss_budget: None,
+            rise: None,
             number: 0,
+            length: None,
             part: 0,
             parts: 1,
         }
+    }
+
+    /// How many steps the whole training has, for a hyper-parameter that depends on it.
+    ///
+    /// # Errors
+    /// If that is not known.
+    pub fn length_for(&self, field: &'static str) -> Result<u64, StepError> {
+        self.length.ok_or(StepError::NoLength { field })
     }
 }

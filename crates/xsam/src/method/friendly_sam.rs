@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::config::method_config;
-use super::{Context, Method, MethodConfig, MethodState};
+use super::config::{Bare, method_config};
+use super::{Context, Method, MethodState};
 use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
@@ -57,8 +57,8 @@ method_config! {
     }
 }
 
-impl MethodConfig for FriendlySamConfig {
-    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+impl Bare for FriendlySamConfig {
+    fn bare(&self) -> Result<Box<dyn Method>, ConfigError> {
         let friendly = Friendly {
             sigma: self.sigma,
             lambda: self.lambda,

@@ -1,7 +1,7 @@
 //! GSAM: SAM's gradient, with the surrogate gap made smaller.
 
-use super::config::method_config;
-use super::{Context, Method, MethodConfig};
+use super::config::{Bare, method_config};
+use super::{Context, Method};
 use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, StepError};
@@ -52,8 +52,8 @@ method_config! {
     }
 }
 
-impl MethodConfig for GsamConfig {
-    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+impl Bare for GsamConfig {
+    fn bare(&self) -> Result<Box<dyn Method>, ConfigError> {
         let ascent = self.ascent()?;
         check::non_negative("alpha", self.alpha)?;
         Ok(Box::new(Gsam {

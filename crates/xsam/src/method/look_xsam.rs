@@ -1,8 +1,8 @@
 //! XSAM in some steps, and what it turned the gradient by in the others.
 
-use super::config::method_config;
+use super::config::{Bare, method_config};
 use super::xsam::{Xsam, XsamConfig, xsam_config};
-use super::{Context, Method, MethodConfig, MethodState};
+use super::{Context, Method, MethodState};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
 use crate::objective::Evaluation;
@@ -46,16 +46,13 @@ xsam_config! {
     /// # Ok::<(), xsam::ConfigError>(())
     /// ```
     pub struct LookXsamConfig ("look-xsam") {
-        every { |config| config.every }
-        fields {
-            /// Every which step is one of XSAM.
-            with_every every: usize = 5;
-        }
+        every { |config| config.interval() }
+        looks_back { 5 }
     }
 }
 
 impl From<XsamConfig> for LookXsamConfig {
-    /// A step of `xsam` in every fifth.
+    /// A step of `xsam` in every fifth. An `every` of its own, for which the base optimizer would step alone, is left out.
     fn from(xsam: XsamConfig) -> Self {
         Self {
             rho: xsam.rho,
@@ -69,17 +66,22 @@ impl From<XsamConfig> for LookXsamConfig {
             grid: xsam.grid,
             friendly: xsam.friendly,
             mask: xsam.mask,
-            every: Self::new().every,
+            from: xsam.from,
+            until: xsam.until,
+            every: None,
+            policy: xsam.policy,
+            loss_budget: xsam.loss_budget,
+            measured: xsam.measured,
         }
     }
 }
 
-impl MethodConfig for LookXsamConfig {
-    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
-        check::at_least_one("every", self.every)?;
+impl Bare for LookXsamConfig {
+    fn bare(&self) -> Result<Box<dyn Method>, ConfigError> {
+        check::at_least_one("every", self.interval())?;
         Ok(Box::new(LookXsam {
             xsam: self.xsam()?,
-            every: self.every as u64,
+            every: self.interval() as u64,
             turn: None,
         }))
     }

@@ -1,7 +1,7 @@
 //! Lookbehind-SAM: a descent for every ascent step, and back part of the way.
 
-use super::config::method_config;
-use super::{Context, Method, MethodConfig};
+use super::config::{Bare, method_config};
+use super::{Context, Method};
 use crate::ascent::{Ascent, Keep};
 use crate::error::{ConfigError, StepError};
 use crate::objective::Evaluation;
@@ -52,8 +52,8 @@ method_config! {
     }
 }
 
-impl MethodConfig for LookbehindSamConfig {
-    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+impl Bare for LookbehindSamConfig {
+    fn bare(&self) -> Result<Box<dyn Method>, ConfigError> {
         let ascent = self.ascent()?;
         let ok = self.alpha > 0.0 && self.alpha <= 1.0;
         ConfigError::unless(ok, "alpha", self.alpha, "above 0 and at most 1")?;

@@ -1,7 +1,7 @@
 //! LookSAM: SAM's second pass in some steps only.
 
-use super::config::method_config;
-use super::{Context, Method, MethodConfig, MethodState, Work};
+use super::config::{Bare, method_config};
+use super::{Context, Method, MethodState, Work};
 use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
@@ -47,29 +47,31 @@ method_config! {
     /// ```
     pub struct LookSamConfig ("looksam") {
         ascent { rho: 0.15, ascent_steps: 1, adaptive: None }
+        looks_back { 5 }
         fields {
-            /// Every which step is a SAM step.
-            with_every every: usize = 5;
             /// How much of the kept part is added, in norms of the plain gradient.
             with_alpha alpha: f64 = 0.7;
         }
         listed {
-            fn work(&mut self, epochs: usize, steps: usize) -> Work {
-                let all = Work::new(epochs.saturating_mul(steps));
-                all.with_ascent(self.rho, self.ascent_steps, self.every)
+            fn work(&mut self, _epochs: usize, steps: usize) -> Work {
+                Work::new(steps).with_ascent(self.rho, self.ascent_steps, self.interval())
+            }
+
+            fn resolve(&mut self) {
+                self.every = Some(self.interval());
             }
         }
     }
 }
 
-impl MethodConfig for LookSamConfig {
-    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+impl Bare for LookSamConfig {
+    fn bare(&self) -> Result<Box<dyn Method>, ConfigError> {
         let ascent = self.ascent()?;
-        check::at_least_one("every", self.every)?;
+        check::at_least_one("every", self.interval())?;
         check::non_negative("alpha", self.alpha)?;
         Ok(Box::new(LookSam {
             ascent,
-            every: self.every as u64,
+            every: self.interval() as u64,
             alpha: self.alpha,
             kept: None,
         }))

@@ -1,7 +1,7 @@
 //! MSAM: the mean of the gradients on the way up.
 
-use super::config::method_config;
-use super::{Context, Method, MethodConfig};
+use super::config::{Bare, method_config};
+use super::{Context, Method};
 use crate::ascent::{Ascent, Keep};
 use crate::error::{ConfigError, StepError};
 use crate::objective::Evaluation;
@@ -44,8 +44,8 @@ method_config! {
     }
 }
 
-impl MethodConfig for MsamConfig {
-    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+impl Bare for MsamConfig {
+    fn bare(&self) -> Result<Box<dyn Method>, ConfigError> {
         Ok(Box::new(Msam {
             ascent: self.ascent()?,
         }))

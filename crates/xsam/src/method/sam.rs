@@ -1,7 +1,7 @@
 //! SAM: the gradient at a point of higher loss nearby.
 
-use super::config::method_config;
-use super::{Context, Method, MethodConfig};
+use super::config::{Bare, method_config};
+use super::{Context, Method};
 use crate::ascent::{Ascent, Keep};
 use crate::error::{ConfigError, StepError};
 use crate::objective::Evaluation;
@@ -45,8 +45,8 @@ method_config! {
     }
 }
 
-impl MethodConfig for SamConfig {
-    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+impl Bare for SamConfig {
+    fn bare(&self) -> Result<Box<dyn Method>, ConfigError> {
         Ok(Box::new(Sam {
             name: Self::NAME,
             ascent: self.ascent()?,

@@ -115,9 +115,14 @@ impl MethodSpec {
         field.is_some()
     }
 
-    /// How often so many epochs of so many steps each go through the model.
+    /// How often so many epochs of so many steps each go through the model. With an adaptive policy it is what is to be
+    /// expected.
     pub fn work(&self, epochs: usize, steps: usize) -> Work {
-        self.clone().config_mut().work(epochs, steps)
+        let (own, own_epochs) = self.config().schedule().own(epochs, steps);
+        Work {
+            steps: epochs.saturating_mul(steps),
+            ..self.clone().config_mut().work(own_epochs, own)
+        }
     }
 
     /// What the hyper-parameters come to: defaults that depend on others are filled in, and what has no effect is left

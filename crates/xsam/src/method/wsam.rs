@@ -1,7 +1,7 @@
 //! WSAM: the loss and its sharpness, weighted.
 
-use super::config::method_config;
-use super::{Context, Method, MethodConfig};
+use super::config::{Bare, method_config};
+use super::{Context, Method};
 use crate::ascent::{Ascent, Keep};
 use crate::check;
 use crate::error::{ConfigError, StepError};
@@ -56,8 +56,8 @@ method_config! {
     }
 }
 
-impl MethodConfig for WsamConfig {
-    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+impl Bare for WsamConfig {
+    fn bare(&self) -> Result<Box<dyn Method>, ConfigError> {
         let ascent = self.ascent()?;
         check::below_one("gamma", self.gamma)?;
         Ok(Box::new(Wsam {

@@ -1,8 +1,8 @@
 //! XSAM: away from the direction in which the loss is highest.
 
-use super::config::method_config;
+use super::config::{Bare, method_config};
 use super::friendly_sam::Average;
-use super::{Context, Method, MethodConfig, MethodState};
+use super::{Context, Method, MethodState};
 use crate::ascent::{Ascent, Keep};
 use crate::error::{ConfigError, RecordError, StepError};
 use crate::objective::Evaluation;
@@ -16,13 +16,14 @@ macro_rules! xsam_config {
         $(#[$meta:meta])*
         pub struct $name:ident ($method:literal) {
             every { |$config:ident| $every:expr }
-            fields { $($fields:tt)* }
+            $(looks_back { $looks_back:literal })?
         }
     ) => {
         method_config! {
             $(#[$meta])*
             pub struct $name ($method) {
                 ascent { rho: 0.15, ascent_steps: 1, adaptive: None }
+                $(looks_back { $looks_back })?
                 fields {
                     /// Refines the grid by a parabola through its highest point and the neighbours of that: one more
                     /// position is tried, where the parabola is highest, and taken if the loss is higher there.
@@ -31,7 +32,6 @@ macro_rules! xsam_config {
                     /// follows the mean curve from the first of them on. As many passes for each batch. A search that is
                     /// due in the middle of another one begins after it.
                     with_search_batches search_batches: usize = 1;
-                    $($fields)*
                 }
                 options {
                     /// Distance from the weights at which the search compares losses: twice rho if not given.
@@ -49,9 +49,8 @@ macro_rules! xsam_config {
                 listed {
                     fn work(&mut self, epochs: usize, steps: usize) -> crate::method::Work {
                         let $config = &*self;
-                        let all = epochs.saturating_mul(steps);
-                        let work = crate::method::Work::new(all).with_ascent(self.rho, self.ascent_steps, $every);
-                        let searches = self.schedule().searches(epochs, all);
+                        let work = crate::method::Work::new(steps).with_ascent(self.rho, self.ascent_steps, $every);
+                        let searches = self.searching().searches(epochs, steps);
                         let positions = self.positions().len() + usize::from(self.parabola);
                         work.with_searches(searches.saturating_mul(self.search_batches), positions)
                     }
@@ -70,7 +69,7 @@ macro_rules! xsam_config {
                 self.grid.clone().unwrap_or_else(default)
             }
 
-            fn schedule(&self) -> crate::search::SearchSchedule {
+            fn searching(&self) -> crate::search::SearchSchedule {
                 use crate::search::SearchSchedule;
                 let default = match self.alpha {
                     Some(_) => SearchSchedule::Never,
@@ -84,7 +83,8 @@ macro_rules! xsam_config {
             #[must_use]
             pub fn resolved(&self) -> Self {
                 let mut used = self.clone();
-                if self.schedule() == crate::search::SearchSchedule::Never {
+                $(used.every = Some(self.every.unwrap_or($looks_back));)?
+                if self.searching() == crate::search::SearchSchedule::Never {
                     let plain = Self::default();
                     (used.rho_max, used.grid) = (None, None);
                     (used.parabola, used.search_batches) = (plain.parabola, plain.search_batches);
@@ -92,7 +92,7 @@ macro_rules! xsam_config {
                     used.search = used.search.filter(|_| self.alpha.is_none());
                     return used;
                 }
-                used.search = Some(self.schedule());
+                used.search = Some(self.searching());
                 used.grid = Some(self.positions());
                 // Twice a rho of zero is no distance to search at; nor is there an ascent to search after.
                 let double = (self.rho > 0.0).then_some(2.0 * self.rho);
@@ -113,7 +113,7 @@ macro_rules! xsam_config {
                     grid: self.positions(),
                     parabola: self.parabola,
                     batches: self.search_batches,
-                    schedule: self.schedule(),
+                    schedule: self.searching(),
                 };
                 Ok(crate::method::xsam::Xsam {
                     rho_max: self.rho_max.unwrap_or(2.0 * ascent.rho),
@@ -194,12 +194,11 @@ xsam_config! {
     /// ```
     pub struct XsamConfig ("xsam") {
         every { |_config| 1 }
-        fields {}
     }
 }
 
-impl MethodConfig for XsamConfig {
-    fn build(&self) -> Result<Box<dyn Method>, ConfigError> {
+impl Bare for XsamConfig {
+    fn bare(&self) -> Result<Box<dyn Method>, ConfigError> {
         Ok(Box::new(self.xsam()?))
     }
 }

@@ -16,6 +16,7 @@ mod own_method;
 mod passes;
 mod ranks;
 mod record;
+mod schedules;
 mod search;
 mod statistics;
 mod steps;
