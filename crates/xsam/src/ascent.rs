@@ -120,6 +120,7 @@ impl Ascent {
             members: None,
             made: 0,
             ended: false,
+            unnormalized: false,
             start_loss: start.loss,
             here: start,
             displacement: None,
@@ -183,6 +184,8 @@ pub struct Climb<'a> {
     made: usize,
     /// Nothing is left to ascend along.
     ended: bool,
+    /// Whether steps are as long as the gradient says.
+    unnormalized: bool,
     /// The loss at the weights.
     start_loss: f64,
     here: Evaluation,
@@ -196,6 +199,14 @@ impl<'a> Climb<'a> {
     #[must_use]
     pub fn without(mut self, factor: f64, vector: &'a ParamVector) -> Self {
         self.less = Some((factor, vector));
+        self
+    }
+
+    /// Makes each step rho over the number of steps times its direction, whose norm does not divide it: rho is a factor then,
+    /// and no length.
+    #[must_use]
+    pub fn unnormalized(mut self) -> Self {
+        self.unnormalized = true;
         self
     }
 
@@ -228,7 +239,7 @@ impl<'a> Climb<'a> {
         }
         if let (0, Some(budget)) = (self.made, step.loss_budget) {
             let whole = self.rho;
-            self.rho = whole.min(budget / (norm + NORM_EPSILON));
+            self.rho = whole.min(budget / self.divided(norm * norm, norm));
             step.rho_factor *= self.rho / whole;
             if self.rho <= 0.0 {
                 self.ended = true;
@@ -238,7 +249,7 @@ impl<'a> Climb<'a> {
         step.report.rho = self.rho;
         // Once there is a direction the gradient is not needed: free it before the pass.
         self.here.gradient = ParamVector::default();
-        let factor = self.rho / self.ascent.steps as f64 / (norm + NORM_EPSILON);
+        let factor = self.divided(self.rho / self.ascent.steps as f64, norm);
         objective.advance(factor, &vector);
         if self.keep == Keep::Displacement {
             let plain = self.ascent.scaling == Scaling::None;
@@ -260,6 +271,14 @@ impl<'a> Climb<'a> {
         step.report.ascent_grad_norm = Some(self.here.norm);
         self.made += 1;
         Ok(true)
+    }
+
+    /// What a direction of this norm is multiplied by for a step of this length.
+    fn divided(&self, length: f64, norm: f64) -> f64 {
+        match self.unnormalized {
+            true => length,
+            false => length / (norm + NORM_EPSILON),
+        }
     }
 
     /// Takes all steps that are left, and ends the climb.

@@ -173,7 +173,8 @@ impl<'a> Attempt<'a> {
         };
         // The pass that counts has statistics of its own too: if the step fails, those of `model`
         // must be as they were.
-        let (counted, start, output) = objective.first(counted)?;
+        let offset = self.changed.method.offset(self.rho_factor);
+        let (counted, start, output) = objective.first(counted, offset)?;
         let mut step = Context {
             rho_factor: self.rho_factor,
             number,

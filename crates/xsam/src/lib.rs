@@ -128,7 +128,8 @@ pub use error::{ConfigError, PassPoint, RecordError, StepError, StepFailure};
 pub use loss_scale::LossScale;
 pub use method::{
     AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
-    LookbehindSamConfig, MsamConfig, SamConfig, SgdOnlyConfig, WsamConfig, XsamConfig,
+    LookbehindSamConfig, MomentumSamConfig, MsamConfig, SamConfig, SgdOnlyConfig, StableSamConfig,
+    UsamConfig, WsamConfig, XsamConfig,
 };
 pub use pass::LossOutput;
 pub use record::SharpnessAwareRecord;

@@ -147,14 +147,21 @@ pub(crate) struct BatchObjective<'a, 'b, M, P> {
 }
 
 impl<M: Module, P: Pass<M>> BatchObjective<'_, '_, M, P> {
-    /// The pass at the weights, which counts: the model whose statistics it has updated, beginning with those of
-    /// `counted`, loss and gradient, and the caller's output.
+    /// The pass at the weights, or `offset` from them, which counts: the model whose statistics it has updated, beginning
+    /// with those of `counted`, loss and gradient, and the caller's output.
     ///
     /// A pass that must be repeated with a smaller loss scale begins with them again.
-    pub(crate) fn first(&mut self, counted: &M) -> Result<(M, Evaluation, P::Output), StepError> {
+    pub(crate) fn first(
+        &mut self,
+        counted: &M,
+        offset: Option<(f64, &ParamVector)>,
+    ) -> Result<(M, Evaluation, P::Output), StepError> {
         loop {
             let counted = parameters::independent(counted, self.strategy);
-            if let Some((evaluation, output)) = self.attempt(&counted, PassPoint::Weights)? {
+            // A clone shares its statistics.
+            let moved = offset.map(|offset| parameters::displaced(counted.clone(), &[offset]));
+            let point = moved.as_ref().unwrap_or(&counted);
+            if let Some((evaluation, output)) = self.attempt(point, PassPoint::Weights)? {
                 return Ok((counted, evaluation, output));
             }
         }

@@ -41,6 +41,16 @@ CASES = [
     ("mlp-xsam-parabola", 163, {"name": "xsam", **FAR, "grid": UNEQUAL}),
     # The first search ends at the last of the grid, the second one within.
     ("mlp-xsam-parabola-end", 189, {"name": "xsam", **FAR, "grid": SHORT}),
+    ("cnn-stable-sam", 171, {"name": "stable-sam", **SAM}),
+    ("cnn-usam", 172, {"name": "usam", "rho": 0.05, "ascent_steps": 2}),
+    ("cnn-momentum-sam", 173, {"name": "momentum-sam", "rho": 0.15, "momentum": 0.9}),
+    ("mlp-momentum-sam", 174, {"name": "momentum-sam", "rho": 0.3, "momentum": 0.7}),
+    ("cnn-xsam-late", 175, {"name": "xsam", **SAM, **SEARCH, "from": 0.5}),
+    ("cnn-sam-every", 176, {"name": "sam", **SAM, "from": 0.25, "until": 0.75, "every": 3}),
+    ("cnn-sam-policy", 177, {"name": "sam", **SAM, "policy": {"first": 0.2, "last": -0.5, "delta": 0.9}}),
+    ("cnn-sam-budget", 179, {"name": "sam", "rho": 0.05, "ascent_steps": 1, "loss_budget": {"sigma": 0.1, "last": 0.5}}),
+    ("cnn-xsam-budget", 179, {"name": "xsam", "rho": 0.2, "rho_max": 0.4, "ascent_steps": 1, "grid": GRID, "loss_budget": {"sigma": 0.1, "last": 0.5}}),
+    ("cnn-xsam-measured", 180, {"name": "xsam", **SAM, **SEARCH, "measured": {"share": 0.1, "least": 0.1, "most": 10.0}}),
     ("resnet18-xsam", 328, {"name": "xsam", **SAM, **SEARCH}),
     ("resnet18-xsam-k2", 269, {"name": "xsam", **SAM, **SEARCH, "ascent_steps": 2}),
 ]

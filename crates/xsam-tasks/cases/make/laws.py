@@ -29,6 +29,13 @@ SAME = [
     ("without batch norm, accumulated XSAM is XSAM", "mlp", XSAM, {**XSAM, "micro_batches": 4}),
     ("without batch norm, micro-batches at rho 0 are SGD", "mlp", SGD, {**SAM, "rho": 0.0, "m_sharpness": 4}),
     ("friendly XSAM at sigma 0 is XSAM", "cnn", XSAM, {**XSAM, "friendly": {"sigma": 0.0, "lambda": 0.9}}),
+    ("Stable SAM at rho 0 is SGD", "cnn", SGD, {**SAM, "name": "stable-sam", "rho": 0.0}),
+    ("unnormalized SAM at rho 0 is SGD", "cnn", SGD, {**SAM, "name": "usam", "rho": 0.0}),
+    ("Momentum-SAM at rho 0 is SGD", "cnn", SGD, {"name": "momentum-sam", "rho": 0.0, "momentum": 0.9}),
+    ("from the first step on is always", "cnn", XSAM, {**XSAM, "from": 0.0, "every": 1}),
+    ("after the last step is never", "cnn", SGD, {**SAM, "from": 1.0}),
+    ("a budget out of reach leaves rho as it is", "cnn", XSAM, {**XSAM, "loss_budget": {"sigma": 1e9, "last": 0.0}}),
+    ("a measured rho between bounds of 1 stays", "cnn", XSAM, {**XSAM, "measured": {"share": 0.1, "least": 1.0, "most": 1.0}}),
     ("XSAM at alpha 1 is SAM", "cnn", SAM_3, {**XSAM, **SAM_3, "name": "xsam", "alpha": 1.0}),
 ]
 

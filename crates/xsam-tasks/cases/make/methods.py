@@ -2,8 +2,9 @@
 
 import math
 
-from ascent import Friendly, orthogonal
+from ascent import EPSILON, Friendly, orthogonal
 from method import Method
+from schedule import FIELDS, Scheduled
 from xsam import Xsam
 
 
@@ -112,6 +113,43 @@ class LookbehindSam(Method):
         return theta + self.options["alpha"] * (fast - theta), report
 
 
+class StableSam(Method):
+    """2401.07250, algorithm 1: the gradient at the ascent point, as long as the one at the weights."""
+
+    def gradient(self, ascent):
+        g_0, g_k = ascent.gradients[0], ascent.gradients[-1]
+        return g_0.norm() / g_k.norm() * g_k
+
+
+class Usam(Sam):
+    """2206.06232, section 2: SAM whose ascent is rho times the gradient, which nothing divides."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.direction = lambda gradient, point: gradient
+
+
+class MomentumSam(Method):
+    """2401.12033, algorithm 1: the one pass is at theta - rho v / |v|, with v the momentum of all gradients before it.
+
+    v is without weight decay, which is the base optimizer's affair. The first step has none.
+    """
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.velocity = None
+
+    def step(self, theta, batch, base, lr):
+        point = theta
+        if self.velocity is not None:
+            point = theta - self.rho / (self.velocity.norm() + EPSILON) * self.velocity
+        loss, gradient = batch.first(point)
+        before = 0 if self.velocity is None else self.velocity
+        self.velocity = self.options["momentum"] * before + gradient
+        norm = gradient.norm().item()
+        return base.step(theta, gradient, lr), {"loss": loss, "grad_norm": norm, "update_norm": norm}
+
+
 class MicroBatches:
     """m-sharpness (2010.01412): each part of a batch ascends by itself, their gradients are averaged."""
 
@@ -155,13 +193,21 @@ METHODS = {
     "looksam": LookSam,
     "friendly-sam": FriendlySam,
     "lookbehind-sam": LookbehindSam,
+    "stable-sam": StableSam,
+    "usam": Usam,
+    "momentum-sam": MomentumSam,
     "xsam": Xsam,
 }
 
 
 def method(case):
     """The method of a case: its `optimizer`, on whole batches or on parts of them."""
-    method = METHODS[case["optimizer"]["name"]](case["optimizer"])
+    options = case["optimizer"]
+    method = METHODS[options["name"]](options)
+    # The `every` of LookSAM is its own.
+    around = set(FIELDS) - ({"every"} if isinstance(method, LookSam) else set())
+    if around & set(options):
+        method = Scheduled(method, options, Sgd({}), case["epochs"] * case["batches"])
     if "m_sharpness" in case:
         method = MicroBatches(method, case["m_sharpness"])
     if "micro_batches" in case:

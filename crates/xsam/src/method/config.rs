@@ -61,8 +61,15 @@ pub(super) trait Listed: MethodConfig {
     /// The names of the fields that a spec may have.
     fn fields(&self) -> &'static [&'static str];
 
-    /// Rho and the number of ascent steps, of a method that ascends.
-    fn ascents(&mut self) -> Option<(&mut f64, &mut usize)>;
+    /// Rho, of a method that leaves the weights.
+    fn rho(&mut self) -> Option<&mut f64> {
+        None
+    }
+
+    /// The number of ascent steps, of a method that ascends.
+    fn ascent_steps(&mut self) -> Option<&mut usize> {
+        None
+    }
 
     /// What stands around the method.
     fn schedule(&self) -> Schedule {
@@ -73,8 +80,9 @@ pub(super) trait Listed: MethodConfig {
     /// method that ascends, unless it says otherwise.
     fn work(&mut self, _epochs: usize, steps: usize) -> Work {
         let work = Work::new(steps);
-        match self.ascents() {
-            Some((rho, ascent_steps)) => work.with_ascent(*rho, *ascent_steps, 1),
+        let rho = self.rho().map(|rho| *rho);
+        match rho.zip(self.ascent_steps()) {
+            Some((rho, ascent_steps)) => work.with_ascent(rho, *ascent_steps, 1),
             None => work,
         }
     }
@@ -350,8 +358,12 @@ macro_rules! method_config {
                 ]
             }
 
-            fn ascents(&mut self) -> Option<(&mut f64, &mut usize)> {
-                Some((&mut self.rho, &mut self.ascent_steps))
+            fn rho(&mut self) -> Option<&mut f64> {
+                Some(&mut self.rho)
+            }
+
+            fn ascent_steps(&mut self) -> Option<&mut usize> {
+                Some(&mut self.ascent_steps)
             }
 
             fn schedule(&self) -> crate::schedule::Schedule {

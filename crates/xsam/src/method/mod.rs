@@ -16,12 +16,15 @@ mod gsam;
 mod look_xsam;
 mod lookbehind_sam;
 mod looksam;
+mod momentum_sam;
 mod msam;
 pub mod parameters;
 mod sam;
 mod sgd;
 mod spec;
+mod stable_sam;
 pub(crate) mod state;
+mod usam;
 mod work;
 mod wsam;
 mod xsam;
@@ -57,6 +60,9 @@ spec::methods! {
     FriendlySam(friendly_sam::FriendlySamConfig),
     Msam(msam::MsamConfig),
     LookbehindSam(lookbehind_sam::LookbehindSamConfig),
+    StableSam(stable_sam::StableSamConfig),
+    Usam(usam::UsamConfig),
+    MomentumSam(momentum_sam::MomentumSamConfig),
 }
 
 /// A sharpness-aware method: which gradient the base optimizer gets.
@@ -74,6 +80,12 @@ pub trait Method: CloneMethod + Debug + Send {
     /// # Errors
     /// Whatever the objective fails with.
     fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError>;
+
+    /// By how much of which vector the first pass of a step is off the weights, of a method that makes it elsewhere: loss and
+    /// gradient in `start` are those of that point. The schedule of rho multiplies lengths by `rho_factor`.
+    fn offset(&self, _rho_factor: f64) -> Option<(f64, &ParamVector)> {
+        None
+    }
 
     /// Tells that the next step is the first of an epoch.
     fn start_epoch(&mut self) {}

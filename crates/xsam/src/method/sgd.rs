@@ -46,10 +46,6 @@ impl Listed for SgdOnlyConfig {
     fn fields(&self) -> &'static [&'static str] {
         &[]
     }
-
-    fn ascents(&mut self) -> Option<(&mut f64, &mut usize)> {
-        None
-    }
 }
 
 impl MethodConfig for SgdOnlyConfig {

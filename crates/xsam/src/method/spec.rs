@@ -93,25 +93,26 @@ impl MethodSpec {
         self.config().fields()
     }
 
-    /// The total ascent length, of a method that ascends.
+    /// How far a method leaves the weights: the total ascent length, as a rule. None of one that stays there.
     pub fn rho(&self) -> Option<f64> {
-        self.clone().config_mut().ascents().map(|(rho, _)| *rho)
+        self.clone().config_mut().rho().copied()
     }
 
     /// The number of ascent steps, of a method that ascends.
     pub fn ascent_steps(&self) -> Option<usize> {
-        self.clone().config_mut().ascents().map(|(_, steps)| *steps)
+        self.clone().config_mut().ascent_steps().copied()
     }
 
-    /// Sets the total ascent length. `false` if the method does not ascend: it is as it was.
+    /// Sets how far the method leaves the weights. `false` if it does not: it is as it was.
     pub fn set_rho(&mut self, rho: f64) -> bool {
-        let field = self.config_mut().ascents().map(|(field, _)| *field = rho);
+        let field = self.config_mut().rho().map(|field| *field = rho);
         field.is_some()
     }
 
     /// Sets the number of ascent steps. `false` if the method does not ascend: it is as it was.
     pub fn set_ascent_steps(&mut self, steps: usize) -> bool {
-        let field = self.config_mut().ascents().map(|(_, field)| *field = steps);
+        let field = self.config_mut().ascent_steps();
+        let field = field.map(|field| *field = steps);
         field.is_some()
     }
 
