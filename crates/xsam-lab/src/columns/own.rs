@@ -116,7 +116,7 @@ fn own() -> Vec<(Column, Source)> {
         .value(Set),
         column("ascended", "steps that ascended", 1, "Share of the steps that had an ascent")
             .unit("%")
-            .value(Mean(|step| Some(100.0 * f64::from(u8::from(step.report.ascent_loss.is_some()))))),
+            .value(Mean(|step| Some(f64::from(u8::from(step.report.ascent_loss.is_some()))))),
         column("gradient_passes", "forward-backward passes of the epoch", 0, "Forward-backward passes")
             .group("")
             .value(Sum(|step| Some(step.report.passes.gradients as f64))),

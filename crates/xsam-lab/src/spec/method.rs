@@ -74,12 +74,21 @@ pub(super) fn fields_in(section: &Table, of: &MethodSpec) -> BTreeSet<&'static s
 }
 
 /// Of the fields of a section that describes `from` those that go for `to` as well: all that it has. An alpha is not the
-/// same in each of them, but is in those that search for it.
+/// same in each of them, but is in those that search for it; nor is `every`, but in those that look back, and in those that
+/// do not.
 pub(super) fn inherited(given: &Table, from: &MethodSpec, to: &MethodSpec) -> Table {
     let searches = |method: &MethodSpec| method.fields().contains(&"search");
     let same = from.name() == to.name() || searches(from) && searches(to);
     let mut given = given.clone();
-    given.retain(|field, _| to.fields().contains(&field) && (same || field != "alpha"));
+    let alike = from.looks_back() == to.looks_back();
+    given.retain(|field, _| {
+        let means_the_same = match field {
+            "alpha" => same,
+            "every" => alike,
+            _ => true,
+        };
+        to.fields().contains(&field) && means_the_same
+    });
     given
 }
 

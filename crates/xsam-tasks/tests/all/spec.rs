@@ -370,7 +370,7 @@ fn impossible_values_name_the_key() {
         model.name=vgg11_bn => `model`: image_size = 8 is too small
         train=3 => `train=3`: must be section.field=value
         rho => `rho`: must be section.field=value
-        method.name=sam and method.adaptive=elementwise => `method.adaptive`: sam has no such field (it has: rho, ascent_steps)
+        method.name=sam and method.adaptive=elementwise => `method.adaptive`: sam has no such field (it has: rho, ascent_steps, from, until, every, policy, loss_budget, measured)
         "#,
     );
     for (text, expected) in [
@@ -454,16 +454,17 @@ fn methods_that_are_compared_have_of_the_section_what_they_have() {
     assert_eq!(spec.method.name(), "xsam");
     let entries = compare.clone().unwrap().entries(&spec).unwrap();
     let method = |i: usize| entries[i].spec(0).method;
-    assert_eq!(method(1), SamConfig::new().into());
+    assert_eq!(method(1), SamConfig::new().with_every(3).into());
     // Its own rho is not that of the section's method.
     assert_eq!(method(2).rho(), Some(0.5));
     let adaptive = Scaling::Elementwise;
-    let wsam = WsamConfig::new().with_gamma(0.8).with_adaptive(adaptive);
+    let wsam = WsamConfig::new().with_gamma(0.8).with_every(3);
+    let wsam = wsam.with_adaptive(adaptive);
     assert_eq!(method(3), wsam.into());
-    // Another alpha.
-    let looksam = LookSamConfig::new().with_every(3).with_adaptive(adaptive);
+    // Another alpha, and another `every`.
+    let looksam = LookSamConfig::new().with_adaptive(adaptive);
     assert_eq!(method(4), looksam.into());
-    let look_xsam = LookXsamConfig::new().with_every(3).with_alpha(1.2);
+    let look_xsam = LookXsamConfig::new().with_alpha(1.2);
     assert_eq!(method(5), look_xsam.with_adaptive(adaptive).into());
     let written = compare.as_ref().unwrap().to_toml(&spec).unwrap();
     assert_eq!(parse(&written, &[]).unwrap(), (spec, compare));

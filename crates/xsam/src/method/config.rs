@@ -71,6 +71,11 @@ pub(super) trait Listed: MethodConfig {
         None
     }
 
+    /// Whether its `every` is its own, and no schedule's.
+    fn looks_back(&self) -> bool {
+        false
+    }
+
     /// What stands around the method.
     fn schedule(&self) -> Schedule {
         Schedule::default()
@@ -149,10 +154,16 @@ macro_rules! method_config {
         }
     };
     (@schedule $name:ident) => {
+        impl $name {
+            const LOOKS_BACK: bool = false;
+        }
+
         method_config! { @schedule $name, |config| config.every }
     };
     (@schedule $name:ident $looks_back:literal) => {
         impl $name {
+            const LOOKS_BACK: bool = true;
+
             /// Every which step the method does its whole work in.
             pub(crate) fn interval(&self) -> usize {
                 self.every.unwrap_or($looks_back)
@@ -368,6 +379,10 @@ macro_rules! method_config {
 
             fn schedule(&self) -> crate::schedule::Schedule {
                 self.around()
+            }
+
+            fn looks_back(&self) -> bool {
+                Self::LOOKS_BACK
             }
 
             $($listed)*

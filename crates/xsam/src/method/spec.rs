@@ -116,6 +116,12 @@ impl MethodSpec {
         field.is_some()
     }
 
+    /// Whether it looks back in the steps between those in which it does its whole work: its `every` is another one than that
+    /// of the other methods, which leave these steps to the base optimizer.
+    pub fn looks_back(&self) -> bool {
+        self.config().looks_back()
+    }
+
     /// How often so many epochs of so many steps each go through the model. With an adaptive policy it is what is to be
     /// expected.
     pub fn work(&self, epochs: usize, steps: usize) -> Work {

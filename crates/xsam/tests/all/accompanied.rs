@@ -3,7 +3,8 @@
 use std::slice::from_ref;
 
 use crate::common::{
-    Batch, Net, batch, batch_on, bits, copy, device, every_optimizer, net, optimizer, step,
+    Batch, Net, batch, batch_on, bits, copy, device, net, optimizer, optimizers_at_the_weights,
+    step,
 };
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -39,7 +40,7 @@ fn after_a_pass_each(model: &Net, critic: &Net, batches: &[Batch]) -> Net {
 #[test]
 fn the_statistics_of_a_companion_move_once_a_step() {
     let (batches, critic) = ([batch(), batch()], net());
-    for new in every_optimizer() {
+    for new in optimizers_at_the_weights() {
         let model = net();
         // Two steps, of which the first one searches.
         let mut optim = new.clone();

@@ -5,8 +5,8 @@ use std::f64::consts::{FRAC_PI_2, PI};
 
 use crate::common::by_hand::{axpy, norm, orthogonal, times};
 use crate::common::{
-    LOOKBEHINDS, Point, assert_close, decoupled_wsam, device, every_method, every_optimizer,
-    lookbehind_sam, methods_of_one_gradient, momentum, optimizer, plain, step,
+    LOOKBEHINDS, Point, ascends, assert_close, decoupled_wsam, device, every_method,
+    every_optimizer, lookbehind_sam, methods_of_one_gradient, momentum, optimizer, plain, step,
 };
 use burn::module::Module;
 use burn::optim::GradientsParams;
@@ -184,7 +184,8 @@ fn a_zero_gradient_at_the_ascent_point_is_handed_on() {
         let mut optim = SharpnessAware::from_method(plain(), method);
         let step = step(&mut optim, 1.0, Point::new(&[0.099, 0.099], 1), loss);
         let expected = match optim.method() {
-            "sgd" => 0.099 - 1.0,
+            // The first step of the latter has no momentum yet.
+            "sgd" | "momentum-sam" => 0.099 - 1.0,
             // The gradient (1, 1) has the weight 1 - c, -8 here: what goes on is not all of the update.
             "wsam" => 0.099 + 8.0,
             _ => {
@@ -192,7 +193,7 @@ fn a_zero_gradient_at_the_ascent_point_is_handed_on() {
                 0.099
             }
         };
-        if optim.method() != "sgd" {
+        if ascends(&optim) {
             assert_eq!(step.report.ascent_grad_norm, Some(0.0));
         }
         assert_close(&step.model.values(), &[expected, expected], 1e-12);

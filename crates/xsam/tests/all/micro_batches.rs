@@ -5,8 +5,8 @@ use std::cell::Cell;
 use crate::common::by_hand::{CURVATURE, START, axpy, mean, norm, orthogonal, times};
 use crate::common::samples::{Samples, start};
 use crate::common::{
-    Batch, Net, Point, assert_close, batch, bits, copy, every_optimizer, net, optimizer, recorded,
-    step,
+    Batch, Net, Point, ascends, assert_close, batch, bits, copy, every_optimizer, net, optimizer,
+    optimizers_at_the_weights, recorded, step,
 };
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -97,7 +97,7 @@ const BOTH: [Stepper; 2] = [
 #[test]
 fn running_statistics_see_each_part_once() {
     let parts = [batch(), batch(), batch()];
-    for new in every_optimizer() {
+    for new in optimizers_at_the_weights() {
         for stepped in BOTH {
             let mut optim = new.clone();
             let mut model = net();
@@ -305,7 +305,7 @@ fn a_part_that_fails_changes_nothing() {
         let weights = bits(&model);
         let record = recorded(&optim);
         // The second part at the weights, and where the method ascends the second one at the ascent point.
-        let ascends = optim.method() != "sgd";
+        let ascends = ascends(&optim);
         for accumulated in [true, false] {
             for (fails_at, place) in [(2, PassPoint::Weights), (2 + 2, PassPoint::Ascent(1))] {
                 if place != PassPoint::Weights && !ascends {

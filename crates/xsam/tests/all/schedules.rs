@@ -106,7 +106,7 @@ fn before_its_time_a_method_is_the_base_optimizer() {
 
 #[test]
 fn a_budget_is_the_rise_to_first_order() {
-    let sigma = 0.2;
+    let sigma = 0.45;
     let config = SamConfig::new().with_rho(0.5);
     let config = config.with_loss_budget(LossBudget::new(sigma).with_last(0.5));
     let (mut optim, mut point) = (scheduled(config), Point::new(&START, 2));

@@ -3,11 +3,12 @@
 use std::cell::RefCell;
 
 use crate::common::{
-    Net, batch, batch_on, bits, copy, device, every_optimizer, net, optimizer, step, trained,
+    Net, batch, batch_on, bits, copy, device, every_optimizer, net, optimizer,
+    optimizers_at_the_weights, step, trained,
 };
 use burn::module::Module;
 use burn::tensor::Tensor;
-use xsam::{SamConfig, XsamConfig};
+use xsam::{MomentumSamConfig, SamConfig, XsamConfig};
 
 fn statistics(model: &Net) -> Vec<f64> {
     let norm = model.valid().norm;
@@ -19,7 +20,7 @@ fn statistics(model: &Net) -> Vec<f64> {
 #[test]
 fn only_the_pass_at_the_weights_counts() {
     let batch = batch();
-    for mut optim in every_optimizer() {
+    for mut optim in optimizers_at_the_weights() {
         let mut model = net();
         for _ in 0..3 {
             let plain = copy(&model);
@@ -30,6 +31,23 @@ fn only_the_pass_at_the_weights_counts() {
             assert_ne!(statistics(&model), before);
         }
     }
+}
+
+#[test]
+fn a_pass_off_the_weights_counts_where_it_is_made() {
+    let (batch, start) = (batch(), net());
+    let mut optim = optimizer(MomentumSamConfig::new());
+    let model = trained(&mut optim, copy(&start), &batch, 1);
+    // The first step has no momentum: its pass is at the weights, and the second one's is not.
+    let plain = copy(&start);
+    plain.loss(&batch);
+    assert_eq!(statistics(&model), statistics(&plain));
+    let plain = copy(&model);
+    plain.loss(&batch);
+    let before = statistics(&model);
+    let model = trained(&mut optim, model, &batch, 1);
+    assert_ne!(statistics(&model), statistics(&plain));
+    assert_ne!(statistics(&model), before);
 }
 
 #[test]

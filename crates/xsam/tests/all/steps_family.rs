@@ -9,7 +9,8 @@ use xsam::method::MethodConfig;
 use xsam::optim::FusedSgdConfig;
 use xsam::{
     Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
-    MsamConfig, Scaling, SearchSchedule, SharpnessAware, WsamConfig, XsamConfig,
+    MomentumSamConfig, MsamConfig, Scaling, SearchSchedule, SharpnessAware, StableSamConfig,
+    UsamConfig, WsamConfig, XsamConfig,
 };
 
 const LR: f64 = 0.1;
@@ -157,6 +158,49 @@ fn msam_takes_the_mean_of_the_gradients_on_the_way() {
         });
         assert_close(&steps(config, 2), &expected, ROUNDING);
     }
+}
+
+#[test]
+fn stable_sam_has_the_length_of_the_gradient_at_the_weights() {
+    for k in [1, 3] {
+        let config = StableSamConfig::new().with_rho(0.3).with_ascent_steps(k);
+        let expected = by_hand(2, |w, _| {
+            let top = gradient(&ascend(w, 0.3, k, no_scaling));
+            times(norm(&gradient(w)) / norm(&top), &top)
+        });
+        assert_close(&steps(config, 2), &expected, ROUNDING);
+    }
+}
+
+#[test]
+fn unnormalized_sam_goes_as_far_as_the_gradient_says() {
+    for k in [1, 3] {
+        let config = UsamConfig::new().with_rho(0.06).with_ascent_steps(k);
+        let expected = by_hand(2, |w, _| {
+            let climb = |w: Vec<f64>, _| axpy(&w, 0.06 / k as f64, &gradient(&w));
+            gradient(&(0..k).fold(w.to_vec(), climb))
+        });
+        assert_close(&steps(config, 2), &expected, ROUNDING);
+    }
+}
+
+#[test]
+fn momentum_sam_looks_ahead_along_the_momentum() {
+    let config = MomentumSamConfig::new().with_rho(0.3).with_momentum(0.7);
+    let mut velocity: Vec<f64> = Vec::new();
+    let expected = by_hand(4, |w, step| {
+        let at = match step {
+            0 => w.to_vec(),
+            _ => axpy(w, -0.3 / norm(&velocity), &velocity),
+        };
+        let gradient = gradient(&at);
+        velocity = match step {
+            0 => gradient.clone(),
+            _ => axpy(&gradient, 0.7, &velocity),
+        };
+        gradient
+    });
+    assert_close(&steps(config, 4), &expected, ROUNDING);
 }
 
 #[test]

@@ -325,6 +325,18 @@ pub fn every_optimizer() -> Vec<SharpnessAware> {
     methods.map(around).collect()
 }
 
+/// The same without the one whose pass is not at the weights.
+pub fn optimizers_at_the_weights() -> Vec<SharpnessAware> {
+    let mut optimizers = every_optimizer();
+    optimizers.retain(|optim| optim.method() != "momentum-sam");
+    optimizers
+}
+
+/// Whether a method makes a second pass.
+pub fn ascends(optim: &SharpnessAware) -> bool {
+    !["sgd", "momentum-sam"].contains(&optim.method())
+}
+
 pub fn optimizer(config: impl MethodConfig) -> SharpnessAware {
     SharpnessAware::new(plain(), config).unwrap()
 }
