@@ -32,7 +32,7 @@ impl<S: TaskSpec> Visitor<S> for Checks<'_, S> {
             if Some(&spec.task) != looked_at {
                 let found = T::fingerprint(&setup)?;
                 if looked_at.is_some() && found != data {
-                    let message = "makes other data of it: the runs of a comparison learn from parts of the same data";
+                    let message = "its values make other data: those of all runs of a comparison are the same, or parts of the same";
                     return Err(SpecError::new("compare.sweep", message).into());
                 }
                 (data, looked_at) = (found, Some(&spec.task));
