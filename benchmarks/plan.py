@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What `xsam plan` says of a run, and what the run then takes.
 
-    python3 benchmarks/plan.py --preset digits-noise --methods sgd,xsam
+    python3 benchmarks/plan.py --preset digits-noise --set method.rho=0.6 --methods sgd,xsam
 
 Plans and then makes the same runs, in turn, method by method and round by round, each in a process of its own. The
 ratio is what the plan said by what the run took: 1 is right, below 1 the plan said too little. A plan tells the speed

@@ -7,9 +7,12 @@ mod csv;
 mod job;
 mod jobs;
 mod launcher;
+mod pairs;
 mod prepare;
 mod queue;
+mod sentences;
 mod summary;
+mod sweep;
 mod tuning;
 mod workers;
 
@@ -20,8 +23,10 @@ use xsam_files::Owner;
 
 pub use job::{Job, JobEvent, serve};
 pub use launcher::{Launcher, LauncherError};
+pub use pairs::Pair;
 pub use queue::{Collected, IndexedRun, ListedRun, list_runs};
 pub use summary::{ComparisonSummary, MethodSummary, RunWarnings};
+pub use sweep::{SweepSlice, SweepSummary, SweptField, SweptMethod, number};
 pub use tuning::{CandidateSummary, TunedMethod, TuningSummary};
 pub use workers::{JobListener, Workers};
 
@@ -53,6 +58,8 @@ pub struct Comparison<L: Tasks> {
     /// What models of the data are scored by.
     scores: Vec<Score>,
     is_tuned: bool,
+    /// What is swept, before anything has come out.
+    sweep: Option<SweepSummary>,
     terms: Terms,
     shared: Shared,
     data: Option<Fingerprint>,

@@ -12,6 +12,7 @@ use xsam_weights::{cast, parameter_count};
 use crate::back_end::describe;
 use crate::checkpoint;
 use crate::checkpoint::Position;
+use crate::collapsed::chance;
 use crate::error::Error;
 use crate::event::{Event, Listener};
 use crate::files;
@@ -96,6 +97,7 @@ impl<T: Task> Course<T> {
                 method: optim.method().to_owned(),
                 seed: spec.train.seed,
                 scores: T::scores(),
+                chance: chance(task.chance().as_ref(), &T::scores()),
                 parameters: parameter_count(&model),
                 kernels: describe(spec.train.device, spec.train.kernels),
                 facts: task.facts(),

@@ -12,6 +12,7 @@
 mod back_end;
 mod changed_data;
 mod checkpoint;
+mod collapsed;
 pub mod columns;
 pub mod compare;
 mod course;

@@ -36,6 +36,14 @@ impl Better {
         self.order(value, other) == Ordering::Less
     }
 
+    /// What a difference is multiplied by so that more of it is better.
+    pub(crate) fn sign(self) -> f64 {
+        match self {
+            Self::Higher => 1.0,
+            Self::Lower => -1.0,
+        }
+    }
+
     /// What the best value is: `highest` or `lowest`.
     pub fn best(self) -> &'static str {
         match self {
@@ -178,6 +186,40 @@ impl Score {
     /// A value of a single model with its unit.
     pub fn told(&self, value: f64) -> String {
         numbers::with_unit(value, &self.unit, self.digits)
+    }
+
+    /// A difference that is worth telling: a point of a score in percent, of any other a hundredth of its `best` value.
+    pub fn margin(&self, best: f64) -> f64 {
+        match &*self.unit {
+            "%" => 0.01,
+            _ => best.abs() / 100.0,
+        }
+    }
+
+    /// The same in words.
+    pub fn margin_in_words(&self, best: f64) -> String {
+        match &*self.unit {
+            "%" => "a point".to_owned(),
+            _ => format!("1 % ({})", self.difference(self.margin(best))),
+        }
+    }
+
+    /// A difference of two values, without its sign. Of a score in percent it is in points.
+    pub fn difference(&self, value: f64) -> String {
+        let unit = match &*self.unit {
+            "%" => "points",
+            unit => unit,
+        };
+        let value = self.bare(value.abs());
+        match unit {
+            "" => value,
+            unit => format!("{value} {unit}"),
+        }
+    }
+
+    /// A value, or a difference with its sign, in the unit of the score but without it.
+    pub fn bare(&self, value: f64) -> String {
+        numbers::TERMINAL.fixed(numbers::factor(&self.unit) * value, self.digits)
     }
 
     /// Its value of a tally, if that has it.

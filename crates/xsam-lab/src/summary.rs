@@ -9,6 +9,7 @@ use toml::Table;
 
 use crate::changed_data::differences;
 use crate::checkpoint;
+use crate::collapsed::collapsed;
 use crate::error::Error;
 use crate::files::{self, Terms};
 use crate::fingerprint::Fingerprint;
@@ -17,7 +18,7 @@ use crate::json;
 use crate::layout;
 use crate::metrics::Metrics;
 use crate::score::{Part, Score, of_epochs};
-use crate::spec::{About, Spec, TaskSpec};
+use crate::spec::{About, FREE, Spec, TaskSpec};
 use crate::statistics::{mean, median};
 use crate::task::Task;
 
@@ -62,6 +63,12 @@ pub struct RunSummary {
     /// What its model is scored by. The columns of its epochs are those of [`columns`](crate::columns) for them.
     #[serde(default)]
     pub scores: Vec<Score>,
+    /// What guessing comes to, by the names of scores and `loss`, as far as its task says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub chance: BTreeMap<String, f64>,
+    /// Why it counts as collapsed, once it is finished: it is no better than guessing, or has learned nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collapsed: Option<String>,
     /// Learned values of the model.
     pub parameters: usize,
     /// What its task says of its data.
@@ -117,6 +124,10 @@ impl RunSummary {
     /// Fills in what follows from the epochs.
     pub(crate) fn with_rows(mut self, rows: &[Metrics]) -> Self {
         self.epochs = rows.len();
+        let is_finished = self.status == Status::Finished;
+        let was_trained = self.about.train.init.is_some();
+        self.collapsed =
+            collapsed(rows, &self.scores, &self.chance, was_trained).filter(|_| is_finished);
         self.last = rows.last().cloned();
         self.best = best(rows, &self.scores).cloned();
         let values = |column: &'static str| rows.iter().filter_map(move |row| row.get(column));
@@ -211,17 +222,6 @@ pub(crate) fn goes_on<S: TaskSpec>(directory: &Path, spec: &Spec<S>) -> Result<(
     let free = |key: &str| [&FREE[..], S::PLACES, S::FREE].concat().contains(&key);
     same_but_for(directory, was, spec, free)
 }
-
-/// What of a spec may change when a run goes on, besides what its task says.
-const FREE: [&str; 7] = [
-    "train.measure_every",
-    "train.measure_rho",
-    "train.checkpoint_every",
-    "train.checkpoint_steps",
-    "train.keep_checkpoints",
-    "train.log_every",
-    "train.on_divergence",
-];
 
 /// The spec that a run directory is of.
 pub(crate) fn read_spec<S: TaskSpec>(directory: &Path) -> Result<Spec<S>, Error> {

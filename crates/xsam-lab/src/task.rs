@@ -222,6 +222,13 @@ pub trait Task: Sized + Sync {
         Ok(None)
     }
 
+    /// What guessing comes to on the test data: its loss, and its scores as far as they are known. A run that is no better
+    /// has collapsed, which comparisons tell. By default it is not known, and a run has collapsed if its training loss has
+    /// not fallen.
+    fn chance(&self) -> Option<Tally> {
+        None
+    }
+
     /// What a person should know of the data before the first step, in sentences.
     fn warnings(&self) -> Vec<String> {
         Vec::new()

@@ -147,6 +147,15 @@ impl Task for Classification {
         Ok(Tally::new(batch.size(), 0.0).with(ACCURACY, right as f64))
     }
 
+    /// That of whoever names the most frequent class of the test data, and spreads probability evenly.
+    fn chance(&self) -> Option<Tally> {
+        let test = &self.data.test;
+        let most = test.class_counts().into_iter().max().unwrap_or_default();
+        let (items, loss) = (test.len(), (test.classes() as f64).ln());
+        let tally = Tally::new(items, items as f64 * loss).with(ACCURACY, most as f64);
+        (items > 0).then_some(tally)
+    }
+
     fn facts(&self) -> BTreeMap<String, serde_json::Value> {
         BTreeMap::from_iter([("changed_labels".to_owned(), self.changed_labels.into())])
     }

@@ -11,7 +11,6 @@ macro_rules! presets {
 /// All of them. The first one is what a comparison without a spec is of.
 pub(crate) const PRESETS: &[Preset] = presets![
     "digits-noise",
-    "digits-noise-rho",
     "cifar10-vgg11_bn",
     "cifar10-resnet18",
     "cifar10-densenet121",
@@ -111,9 +110,6 @@ mod tests {
         let method = spec.method;
         let asked = (method.name(), method.ascent_steps(), method.rho());
         assert_eq!(asked, ("xsam", Some(3), Some(0.2)));
-        // Not digits-noise with a method `rho`.
-        let whole = PRESETS.iter().find(|p| p.name() == "digits-noise-rho");
-        assert_eq!(find("digits-noise-rho").ok().as_ref(), whole);
     }
 
     #[test]

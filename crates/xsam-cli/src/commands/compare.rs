@@ -12,7 +12,7 @@ use xsam_lab::compare::{
     Comparison, ComparisonSummary, JobListener, Launcher, LauncherError, Workers,
 };
 use xsam_lab::json::Exact;
-use xsam_lab::spec::{Compare, Preset, SpecError, TaskSpec, Tune};
+use xsam_lab::spec::{Compare, Preset, Purpose, Spec, SpecError, TaskSpec, Values};
 use xsam_lab::{Error, Status, Tasks};
 use xsam_report::{draw_comparison, report};
 
@@ -32,7 +32,9 @@ use queue::{Queue, QueueArguments};
 #[command(
     name = "compare",
     after_help = "Examples:\n  {program} compare spec.toml --methods sgd,asam --seeds 0,1,2,3,4\n  \
-                  {program} compare spec.toml --methods sgd,sam,xsam --rho 0.1,0.2 --ascent-steps 1,3\n  \
+                  {program} compare spec.toml --methods sgd,sam,xsam --sweep rho=0.05,0.1,0.2,0.4\n  \
+                  {program} compare spec.toml --methods xsam --sweep rho=0.1,0.2 --sweep rho_max=0.1,0.2,0.4\n  \
+                  {program} compare spec.toml --sweep data.label_noise=0,0.2,0.4\n  \
                   {program} compare spec.toml --equal-compute --jobs 4\n  \
                   {program} compare spec.toml --tune rho=0.05,0.1,0.2 --tune optimizer.lr=0.02,0.05 \
                   --tune-seeds 10,11\n  \
@@ -63,7 +65,12 @@ pub(crate) struct Arguments {
     )]
     seeds: Vec<u64>,
 
-    /// Values of rho: a row for each and every method that has it.
+    /// Compares each method that has a field with each of these values of it, in place of what the spec sweeps. A field
+    /// without a section is one of the method; a method that lacks it runs once. Given twice, all combinations.
+    #[arg(id = "compare.sweep", long = "sweep", value_name = "FIELD=V,W,..", value_parser = tried)]
+    sweep: Vec<(String, Vec<String>)>,
+
+    /// Values of rho that are swept: short for --sweep rho=R,S,..
     #[arg(
         id = "compare.rho",
         long = "rho",
@@ -72,7 +79,7 @@ pub(crate) struct Arguments {
     )]
     rho: Vec<f64>,
 
-    /// Numbers of ascent steps: a row for each and every method that ascends.
+    /// Numbers of ascent steps that are swept: short for --sweep ascent_steps=K,L,..
     #[arg(
         id = "compare.ascent_steps",
         long = "ascent-steps",
@@ -135,22 +142,38 @@ fn tried(text: &str) -> Result<(String, Vec<String>), String> {
 
 impl Arguments {
     /// Changes the section `[compare]` to what the flags say.
-    fn apply<S: TaskSpec>(&self, compare: &mut Compare) -> Result<(), SpecError> {
-        given(&mut compare.methods, &self.compared.methods);
+    fn apply<S: TaskSpec>(&self, spec: &Spec<S>, compare: &mut Compare) -> Result<(), SpecError> {
+        if !self.compared.methods.is_empty() {
+            compare.set_methods(spec, self.compared.methods.clone());
+        }
         given(&mut compare.seeds, &self.seeds);
-        given(&mut compare.rho, &self.rho);
-        given(&mut compare.ascent_steps, &self.ascent_steps);
         given(&mut compare.tune_seeds, &self.tune_seeds);
         compare.equal_compute |= self.equal_compute;
-        for (field, values) in &self.tune {
-            let tune = Tune::of::<S>(field, values).map_err(|error| SpecError {
-                key: format!("--tune {field}"),
-                ..error
-            })?;
-            compare.tune.extend(tune);
+        compare.tune_instead(values::<S>(Purpose::Tune, "--tune", &self.tune)?);
+        if !(self.sweep.is_empty() && self.rho.is_empty() && self.ascent_steps.is_empty()) {
+            compare.sweep = values::<S>(Purpose::Sweep, "--sweep", &self.sweep)?;
+            compare.rho.clone_from(&self.rho);
+            compare.ascent_steps.clone_from(&self.ascent_steps);
         }
         Ok(())
     }
+}
+
+/// What a flag says that is given for each field.
+fn values<S: TaskSpec>(
+    purpose: Purpose,
+    flag: &str,
+    given: &[(String, Vec<String>)],
+) -> Result<Values, SpecError> {
+    let mut all = Values::default();
+    for (field, values) in given {
+        let of = Values::of::<S>(purpose, field, values).map_err(|error| SpecError {
+            key: format!("{flag} {field}"),
+            ..error
+        })?;
+        all.extend(of);
+    }
+    Ok(all)
 }
 
 /// Changes a list to the values of a flag, if there are any.
@@ -165,7 +188,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
     let source = training.source::<L>(Otherwise::FirstPreset)?;
     let spec = &source.spec;
     let mut compare = source.compare.clone().unwrap_or_default();
-    arguments.apply::<L::Spec>(&mut compare)?;
+    arguments.apply(spec, &mut compare)?;
     let directory = directory::<L>(training);
 
     if let Some(task) = arguments.queue.task() {
@@ -230,6 +253,10 @@ fn present(
         }
         print::line(table::heading(&summary));
         print::line(table::methods(&summary));
+        let told = table::conclusion(&summary);
+        if !told.is_empty() {
+            print::line(told);
+        }
         let (path, files) = (directory.display(), summary.files.join(", "));
         print::line(format!("In {path}: {files}"));
     }

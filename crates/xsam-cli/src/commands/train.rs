@@ -198,6 +198,8 @@ pub(super) fn outcome(summary: &RunSummary) -> Vec<String> {
             })
         }));
     }
+    let collapsed = summary.collapsed.as_ref();
+    lines.extend(collapsed.map(|reason| format!("it has collapsed: {reason}")));
     for (share, took) in [
         (summary.waiting_share, "waited for data for"),
         (

@@ -11,7 +11,7 @@ use crate::common::{
 use serde_json::Value;
 
 /// A comparison of four runs.
-const COMPARE: &str = "compare --methods sgd,sam --seeds 0,1 --out c";
+const COMPARE: &str = "compare --set method.rho=0.6 --methods sgd,sam --seeds 0,1 --out c";
 
 #[cfg(not(feature = "mpi"))]
 #[test]
@@ -65,7 +65,7 @@ fn help_lists_what_can_be_named() {
         ("bench", "[possible values: mlp, "),
         ("verify", "[possible values: fast, precise, composed]"),
         ("data show", "[possible values: digits, "),
-        ("compare", "digits-noise, digits-noise-rho, "),
+        ("compare", "digits-noise, cifar10-vgg11_bn, "),
     ] {
         let help = text(&xsam(&here, &format!("{command} --help")).stdout);
         // Lines are as long as the terminal is wide.
@@ -588,7 +588,9 @@ fn a_folder_of_images_is_learned_like_any_data_set() {
     succeeds(&here, "train --resume run");
 
     let more = set("data.subset=8 train.kernels=composed");
-    let compare = format!("compare --methods sgd,xsam --seeds 0,1 --out c {small} {more}");
+    let compare = format!(
+        "compare --set method.rho=0.6 --methods sgd,xsam --seeds 0,1 --out c {small} {more}"
+    );
     let table = text(&succeeds(&here, &compare).stdout);
     assert_contains(&table, &["image-folder photos with 40 % label noise"]);
     let spec = read(here.path().join("c/xsam-seed1/spec.toml"));

@@ -18,7 +18,7 @@ use crate::common::{assert_status, await_that, children, is_running, json, signa
 
 /// Runs of some tenths of a second, of SGD, SAM and XSAM from two seeds.
 const RUNS: &str = "compare --set data.subset=300 --set train.epochs=6 --set train.batch_size=20 \
-                    --set train.checkpoint_every=2 --seeds 0,1";
+                    --set train.checkpoint_every=2 --set method.rho=0.6 --seeds 0,1";
 
 /// One thread a run.
 const ONE_BY_ONE: &str = "--threads 1";

@@ -77,7 +77,7 @@ fn a_run_of_a_comparison_is_left_to_the_comparison() {
     for how in ["", "--jobs 2"] {
         let here = tempfile::tempdir().unwrap();
         let here = here.path();
-        let compare = format!("compare --out c --methods sgd,sam {how}");
+        let compare = format!("compare --out c --set method.rho=0.6 --methods sgd,sam {how}");
         let first = start(here, &compare, "c/sgd-seed0");
         let process = format!("process {} on ", first.0.id());
         // One that is being made, and one whose turn comes yet.

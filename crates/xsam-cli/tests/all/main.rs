@@ -14,3 +14,4 @@ mod output;
 mod plan;
 mod queue;
 mod report;
+mod sweep;

@@ -73,7 +73,9 @@ fn a_run_ends_well_whatever_its_outputs() {
 fn a_comparison_ends_well_whatever_its_outputs() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
-    let compare = format!("compare --out c --methods sgd,sam --seeds 0 {SHORT} --threads 2");
+    let compare = format!(
+        "compare --out c --set method.rho=0.6 --methods sgd,sam --seeds 0 {SHORT} --threads 2"
+    );
     for jobs in ["1", "2"] {
         for json in ["", "--json"] {
             xsam(here, &compare);

@@ -13,7 +13,7 @@ use crate::common::{
 
 /// Runs of some tenths of a second, of SGD and SAM from two seeds.
 const RUNS: &str = "compare --set data.subset=300 --set train.epochs=6 --set train.batch_size=20 \
-                    --methods sgd,sam --seeds 0,1 --threads 1 --quiet";
+                    --set method.rho=0.6 --methods sgd,sam --seeds 0,1 --threads 1 --quiet";
 
 const NAMES: [&str; 4] = ["sgd-seed0", "sam-seed0", "sgd-seed1", "sam-seed1"];
 

@@ -13,7 +13,8 @@ fn commands_that_train_write_a_report() {
     assert_contains(&text(&output.stdout), &[written]);
     assert_contains(&read(at("r/report.html")), &["xsam train r&#x2f;spec.toml"]);
 
-    let compare = format!("compare --methods sgd,sam --seeds 0,1 --out c {SHORT}");
+    let compare =
+        format!("compare --set method.rho=0.6 --methods sgd,sam --seeds 0,1 --out c {SHORT}");
     let told = text(&succeeds(&here, &compare).stdout);
     assert_contains(&told, &["In c: methods.csv", "report.html"]);
     let page = read(at("c/report.html"));

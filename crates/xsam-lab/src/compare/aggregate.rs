@@ -56,13 +56,13 @@ impl Aggregate {
     }
 }
 
-/// The name in comparisons of what methods are compared by, on the test data after the last epoch. The score that epochs
-/// are chosen by has a short one.
-pub(super) fn compared_name(scores: &[Score]) -> String {
+/// The names in comparisons of what methods are compared by, after the last epoch, on the test data and on the validation
+/// data. The score that epochs are chosen by has short ones.
+pub(super) fn compared_names(scores: &[Score]) -> [String; 2] {
     let compared = compared(scores);
     match compared == of_epochs(scores) {
-        true => "last".to_owned(),
-        false => compared.column(Part::Test),
+        true => ["last", "validation"].map(str::to_owned),
+        false => [Part::Test, Part::Validation].map(|part| compared.column(part)),
     }
 }
 
@@ -141,8 +141,8 @@ mod tests {
         let both = [accuracy, bleu];
         let bleus = ["validation_bleu", "test_bleu"];
         assert_eq!(names(&both), [&short[..], &bleus, &rest].concat());
-        assert_eq!(compared_name(&both), "test_bleu");
-        assert_eq!(compared_name(&both[..1]), "last");
+        assert_eq!(compared_names(&both)[0], "test_bleu");
+        assert_eq!(compared_names(&both[..1]), ["last", "validation"]);
         let of_runs = aggregates(&both);
         let of_runs: Vec<String> = of_runs.iter().map(Aggregate::run_name).collect();
         let first = [

@@ -8,7 +8,7 @@ use crate::place::Place;
 use crate::score::Score;
 use crate::setup::Setup;
 use crate::shared::Shared;
-use crate::spec::{Spec, TaskSpec};
+use crate::spec::{Spec, SpecError, TaskSpec};
 use crate::summary::Recorded;
 use crate::task::Task;
 use crate::tasks::Visitor;
@@ -25,12 +25,17 @@ impl<S: TaskSpec> Visitor<S> for Checks<'_, S> {
     type Output = (Option<Fingerprint>, Option<usize>, Vec<Score>);
 
     fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Self::Output, Error> {
-        let mut data = None;
+        let (mut data, mut looked_at) = (None, None);
         for spec in self.specs {
             let place = Place::of(spec)?;
             let setup = Setup::new(spec, &place, self.shared);
-            if data.is_none() {
-                data = T::fingerprint(&setup)?;
+            if Some(&spec.task) != looked_at {
+                let found = T::fingerprint(&setup)?;
+                if looked_at.is_some() && found != data {
+                    let message = "its values make other data: those of all runs of a comparison are the same, or parts of the same";
+                    return Err(SpecError::new("compare.sweep", message).into());
+                }
+                (data, looked_at) = (found, Some(&spec.task));
             }
             T::check(&setup)?;
         }

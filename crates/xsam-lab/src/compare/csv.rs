@@ -30,6 +30,7 @@ pub(super) fn methods(summary: &ComparisonSummary) -> String {
             ("label", method.label.clone()),
             ("rho", exact(rho)),
             ("runs", method.runs.to_string()),
+            ("collapsed", method.collapsed.len().to_string()),
         ];
         let after = [
             ("seconds_per_epoch", exact(method.seconds_per_epoch)),
@@ -148,7 +149,7 @@ mod tests {
             files::write(&path, &text).unwrap();
             let mut rows = 0;
             csv_file::read(&path, None, |columns, fields| {
-                assert_eq!((fields[0], fields[3], columns.len()), (label, "0.5", 35));
+                assert_eq!((fields[0], fields[4], columns.len()), (label, "0.5", 36));
                 rows += 1;
                 Ok(())
             })

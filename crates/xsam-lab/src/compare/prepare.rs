@@ -9,6 +9,7 @@ use super::Comparison;
 use super::budget::Budget;
 use super::checks::Checks;
 use super::jobs::Runs;
+use super::sweep::{SweepSummary, SweptField};
 use super::tuning::Tried;
 use crate::error::Error;
 use crate::files::{self, Existing, Terms};
@@ -17,7 +18,7 @@ use crate::layout;
 use crate::output::Output;
 use crate::place::Place;
 use crate::shared::Shared;
-use crate::spec::{Compare, Spec, differences};
+use crate::spec::{Compare, Spec, SpecError, TaskSpec, differences, is_chosen};
 use crate::summary::Status;
 use crate::tasks::Tasks;
 
@@ -104,6 +105,7 @@ impl<L: Tasks> Comparison<L> {
             about: spec.clone().resolved()?.about(),
             scores: Vec::new(),
             is_tuned: !compare.tune.is_empty(),
+            sweep: sweep::<L::Spec>(compare)?,
             terms,
             shared: Shared::default(),
             data: None,
@@ -145,6 +147,18 @@ impl<L: Tasks> Comparison<L> {
         self.summary(Status::Running, nothing, &[])?
             .write(directory)
     }
+}
+
+/// What is swept; nothing if nothing is.
+fn sweep<S: TaskSpec>(compare: &Compare) -> Result<Option<SweepSummary>, SpecError> {
+    let swept = compare.swept()?;
+    let fields = swept.fields().map(|(name, values)| SweptField {
+        is_condition: !is_chosen::<S>(&name),
+        values: values.to_vec(),
+        name,
+    });
+    let fields: Vec<SweptField> = fields.collect();
+    Ok((!fields.is_empty()).then(|| SweepSummary::of(fields)))
 }
 
 /// A file that every directory of a comparison has. One that was killed at its very start has its spec, which is `text`,

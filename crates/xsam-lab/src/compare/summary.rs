@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use toml::Value;
 
-use super::aggregate::{Aggregate, aggregates, compared_name};
+use super::aggregate::{Aggregate, aggregates, compared_names};
 use super::budget::passes;
 use super::jobs::{Runs, choice};
-use super::{Comparison, TuningSummary};
+use super::pairs::{Pair, Row, pairs};
+use super::sweep::{Compared, SweepSummary};
+use super::{Comparison, TuningSummary, sentences};
 use crate::columns::Column;
 use crate::error::Error;
 use crate::files;
@@ -47,17 +50,36 @@ pub struct ComparisonSummary {
     /// How hyper-parameters were chosen, if any were.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tuning: Option<TuningSummary>,
-    /// The methods, in the order of the table.
+    /// What is swept, if anything is, and what came out of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<SweepSummary>,
+    /// Whether any two methods differ: all rows of a comparison without a sweep, those with the best values of their methods
+    /// of one with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pairs: Vec<Pair>,
+    /// What came out, in sentences.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sentences: Vec<String>,
+    /// How many seeds would tell a difference of a point between the best two methods, in a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seeds_needed: Option<String>,
+    /// The methods, or each method with each of its swept values, in the order of the table.
     pub methods: Vec<MethodSummary>,
     /// Files that were written, relative to the directory.
     pub files: Vec<String>,
 }
 
-/// A row of the table: a method over all seeds.
+/// A row of the table: a method, or one with values of the swept fields, over all seeds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MethodSummary {
     /// Its label.
     pub label: String,
+    /// The label of its method, in `compare.methods`.
+    #[serde(default)]
+    pub of: String,
+    /// The values of the swept fields that it has.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub values: BTreeMap<String, Value>,
     /// The method, with the values that were chosen for it; none before they are.
     pub method: Option<MethodSpec>,
     /// Epochs of a run; none before its hyper-parameters are chosen.
@@ -68,11 +90,15 @@ pub struct MethodSummary {
     /// Finished runs.
     #[serde(default)]
     pub runs: usize,
+    /// The seeds of those that collapsed: no better than guessing, or with nothing learned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub collapsed: Vec<u64>,
     /// Warnings of these runs, of those that have any.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<RunWarnings>,
     /// Whether what it is compared by, on the test data after the last epoch, differs from the first method's from the
-    /// same seeds.
+    /// same seeds; in a sweep from that row of the first method which has the same values. By itself: not corrected for the
+    /// number of tests.
     pub test_against_first: Option<PairedTest>,
     /// Mean and deviation over the seeds, by the names of the comparison's [`columns`](ComparisonSummary::columns); of
     /// those that a run has.
@@ -121,6 +147,8 @@ impl<L: Tasks> Comparison<L> {
         for (m, entry) in entries.iter().enumerate() {
             let mut method = MethodSummary {
                 label: entry.label.clone(),
+                of: entry.method.clone(),
+                values: entry.values.iter().cloned().collect(),
                 ..MethodSummary::default()
             };
             if let Some(c) = choice(tuning.as_ref(), entry) {
@@ -142,6 +170,7 @@ impl<L: Tasks> Comparison<L> {
             about: self.about.clone(),
             scores: self.scores.clone(),
             tuning,
+            sweep: self.sweep.clone(),
             methods,
             ..ComparisonSummary::default()
         };
@@ -177,6 +206,7 @@ impl ComparisonSummary {
     pub fn aggregate(&mut self, runs: &[Vec<&RunSummary>]) {
         let aggregates = aggregates(&self.scores);
         let test = compared(&self.scores).column(Part::Test);
+        let firsts = self.firsts();
         for (method, of_method) in self.methods.iter_mut().zip(runs) {
             method.aggregate(&aggregates, of_method);
         }
@@ -187,7 +217,7 @@ impl ComparisonSummary {
         for (m, method) in self.methods.iter_mut().enumerate() {
             let seconds = method.seconds_per_epoch;
             method.time_ratio = seconds.zip(first).map(|(seconds, first)| seconds / first);
-            let against = runs.first().zip(runs.get(m)).filter(|_| m > 0);
+            let against = firsts[m].and_then(|first| runs.get(first)).zip(runs.get(m));
             method.test_against_first = against.and_then(|(first, runs)| {
                 let (first, second) = paired(by_seed(first, &test), by_seed(runs, &test));
                 paired_t_test(&first, &second)
@@ -195,6 +225,99 @@ impl ComparisonSummary {
         }
         let columns = aggregates.into_iter().map(|aggregate| aggregate.column);
         self.columns = columns.collect();
+        self.conclude(runs);
+    }
+
+    /// Fills in what comes out of the rows together.
+    fn conclude(&mut self, runs: &[Vec<&RunSummary>]) {
+        let score = compared(&self.scores);
+        let [test, validation] = compared_names(&self.scores);
+        let compared = Compared {
+            score: &score,
+            test: &test,
+            validation: &validation,
+        };
+        if let Some(sweep) = &mut self.sweep {
+            sweep.fill(&self.methods, &compared);
+        }
+        let column = score.column(Part::Test);
+        let row = |label: &str| -> Option<Row<'_>> {
+            let m = self.methods.iter().position(|row| row.label == label)?;
+            let values = by_seed(runs.get(m)?, &column);
+            let finite = values.filter(|(_, value)| value.is_finite());
+            Some((&*self.methods[m].label, finite.collect()))
+        };
+        let families: Vec<Vec<Row<'_>>> = match &self.sweep {
+            None => {
+                let labels = self.methods.iter().map(|method| &*method.label);
+                vec![labels.filter_map(row).collect()]
+            }
+            Some(sweep) => {
+                let slices = sweep.slices.iter();
+                let best = slices.map(|slice| {
+                    let methods = slice.methods.iter();
+                    methods.filter_map(|method| row(&method.best)).collect()
+                });
+                best.collect()
+            }
+        };
+        self.pairs = pairs(&families, &score);
+        self.sentences = sentences::sentences(self);
+        let ranked = self.ranked();
+        self.seeds_needed = match &ranked[..] {
+            [best, next, ..] => sentences::seeds_needed(self, best, next),
+            _ => None,
+        };
+    }
+
+    /// The labels of the rows that are set against each other, the best on the test data first: all, or of a sweep those with
+    /// the best values of their methods, under the first of several conditions.
+    fn ranked(&self) -> Vec<String> {
+        let score = compared(&self.scores);
+        let labels: Vec<&str> = match &self.sweep {
+            None => self.methods.iter().map(|row| &*row.label).collect(),
+            Some(sweep) => {
+                let methods = sweep.slices.first().map_or(&[][..], |slice| &slice.methods);
+                methods.iter().map(|method| &*method.best).collect()
+            }
+        };
+        let value = |label: &str| self.row(label)?.compared(self);
+        let ranked = labels.into_iter();
+        let mut ranked: Vec<(&str, f64)> = ranked
+            .filter_map(|label| Some((label, value(label)?)))
+            .collect();
+        ranked.sort_by(|(_, a), (_, b)| score.better.order(*a, *b));
+        ranked
+            .into_iter()
+            .map(|(label, _)| label.to_owned())
+            .collect()
+    }
+
+    /// The row of that label.
+    pub fn row(&self, label: &str) -> Option<&MethodSummary> {
+        self.methods.iter().find(|row| row.label == label)
+    }
+
+    /// Of each row, the row of the first method that it is tested against: that with the same values of the fields which both
+    /// have.
+    fn firsts(&self) -> Vec<Option<usize>> {
+        let first = self.methods.first().map_or("", MethodSummary::method_label);
+        let same = |a: &MethodSummary, b: &MethodSummary| {
+            let mut both = a
+                .values
+                .iter()
+                .filter_map(|(name, value)| Some((value, b.values.get(name)?)));
+            both.all(|(a, b)| a == b)
+        };
+        let of_row = |row: &MethodSummary| {
+            let rows = self.methods.iter().enumerate();
+            let mut rows =
+                rows.filter(|(_, other)| other.method_label() == first && same(other, row));
+            let found = rows.next().map(|(m, _)| m);
+            // Of several none is the one.
+            found.filter(|_| row.method_label() != first && rows.next().is_none())
+        };
+        self.methods.iter().map(of_row).collect()
     }
 
     /// A sentence for each mean over the seeds that is not finite, and whether the runs warn of the column themselves.
@@ -223,7 +346,7 @@ impl ComparisonSummary {
 
     /// The column of the score that methods are compared by, after the last epoch.
     pub fn compared(&self) -> Option<&Column> {
-        let name = compared_name(&self.scores);
+        let [name, _] = compared_names(&self.scores);
         self.columns.iter().find(|column| column.name == name)
     }
 }
@@ -235,11 +358,28 @@ fn by_seed(runs: &[&RunSummary], column: &str) -> impl Iterator<Item = (u64, f64
 }
 
 impl MethodSummary {
+    /// The label of its method: its own, if it was written before there were sweeps.
+    pub fn method_label(&self) -> &str {
+        match &*self.of {
+            "" => &self.label,
+            of => of,
+        }
+    }
+
+    /// The finite mean of what it is compared by, on the test data after the last epoch.
+    pub(super) fn compared(&self, summary: &ComparisonSummary) -> Option<f64> {
+        let [test, _] = compared_names(&summary.scores);
+        let mean = self.spreads.get(&test)?.mean;
+        mean.is_finite().then_some(mean)
+    }
+
     /// Fills in what follows from its finished runs.
     fn aggregate(&mut self, aggregates: &[Aggregate], runs: &[&RunSummary]) {
         let of_run =
             |value: fn(&RunSummary) -> Option<f64>| mean(runs.iter().filter_map(|run| value(run)));
         self.runs = runs.len();
+        let collapsed = runs.iter().filter(|run| run.collapsed.is_some());
+        self.collapsed = collapsed.map(|run| run.seed).collect();
         let warned = runs.iter().filter(|run| !run.warnings.is_empty());
         let warnings = warned.map(|run| RunWarnings {
             seed: run.seed,

@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::fields::{check_filled, distinct, expect_table, fields_at, of_fields, unknown};
-use super::tune::{Candidate, Tune};
-use super::{Experiment, Spec, SpecError, TaskSpec, check_seed, label, method};
+use super::values::{Candidate, Purpose, STEPS, Values, suffix};
+use super::{Spec, SpecError, TaskSpec, check_seed, is_chosen, label, method};
 use crate::json;
 
 /// Runs of a comparison, those that hyper-parameters are chosen by left aside.
 const MOST_RUNS: usize = 100_000;
+
+/// Fields of a sweep: what comes out of more can neither be drawn nor told in a sentence.
+const MOST_SWEPT: usize = 2;
 
 /// Which runs are compared.
 ///
@@ -26,9 +29,12 @@ const MOST_RUNS: usize = 100_000;
 /// [compare.xsam-3]         # a label of one's own says what method it is of
 /// name = "xsam"
 /// ascent_steps = 3
+///
+/// [compare.sweep]          # each method that has the field, once with each value
+/// rho = [0.15, 0.3, 0.6, 1.2]
 /// ```
 ///
-/// Its other fields are those of this struct; [`Tune`] is its section `[compare.tune]`.
+/// Its other fields are those of this struct. `[compare.sweep]` and `[compare.tune]` are [`Values`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Compare {
@@ -36,12 +42,10 @@ pub struct Compare {
     pub methods: Vec<String>,
     /// Seeds; each method runs once from each.
     pub seeds: Vec<u64>,
-    /// Values of rho: each method that has it is compared with each of them, in place of its own. As many
-    /// rows, labelled `sam-rho0.1` and so on.
+    /// Values of rho that are swept: short for `rho` in `[compare.sweep]`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rho: Vec<f64>,
-    /// Numbers of ascent steps, in the same way: `sam-k2`, or `sam-rho0.1-k2` with both. In a label that ends in the
-    /// method's own number they replace it.
+    /// Numbers of ascent steps that are swept, in the same way.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub ascent_steps: Vec<usize>,
     /// Whether methods with fewer passes an epoch get more epochs, so that all have as many passes.
@@ -50,9 +54,14 @@ pub struct Compare {
     /// Seeds that hyper-parameters are chosen on; those of the comparison if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tune_seeds: Vec<u64>,
-    /// Hyper-parameters that are chosen on the validation data, for each method by itself, before it is compared.
-    #[serde(skip_deserializing, skip_serializing_if = "Tune::is_empty")]
-    pub tune: Tune,
+    /// Values that each method which has the field is compared with, in place of its own. Of two fields all combinations.
+    /// Each is a row of its own, labelled `sam-rho0.1`; in a label that ends in the method's own number of ascent steps,
+    /// `-k2`, another one replaces it.
+    #[serde(skip_deserializing, skip_serializing_if = "Values::is_empty")]
+    pub sweep: Values,
+    /// Hyper-parameters that are chosen on the validation data, for each row by itself, before it is compared.
+    #[serde(skip_deserializing, skip_serializing_if = "Values::is_empty")]
+    pub tune: Values,
     /// The sections of labels.
     #[serde(flatten, skip_deserializing)]
     pub(super) overrides: BTreeMap<String, Table>,
@@ -61,11 +70,15 @@ pub struct Compare {
     pub(super) given: Option<Table>,
 }
 
-/// One of the methods that are compared.
+/// A row of a comparison: a method, or one with values of the swept fields.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CompareEntry<S> {
     /// Its label.
     pub label: String,
+    /// The label of its method, in `compare.methods`.
+    pub method: String,
+    /// The values of the swept fields that it has, by their names.
+    pub values: Vec<(String, Value)>,
     /// What is chosen from: all combinations of the tuned values that the method can be run with. One if it is
     /// not tuned.
     pub candidates: Vec<Candidate<S>>,
@@ -81,14 +94,6 @@ impl<S: TaskSpec> CompareEntry<S> {
     }
 }
 
-/// A method, with values of the listed fields.
-struct Variant<S> {
-    label: String,
-    /// The label that it is made from.
-    own: String,
-    spec: Spec<S>,
-}
-
 impl Default for Compare {
     fn default() -> Self {
         Self {
@@ -98,7 +103,8 @@ impl Default for Compare {
             ascent_steps: Vec::new(),
             equal_compute: false,
             tune_seeds: Vec::new(),
-            tune: Tune::default(),
+            sweep: Values::default(),
+            tune: Values::default(),
             overrides: BTreeMap::new(),
             given: None,
         }
@@ -107,10 +113,14 @@ impl Default for Compare {
 
 impl Compare {
     pub(super) fn from_table<S: TaskSpec>(mut table: Table) -> Result<Self, SpecError> {
-        let tune = match table.remove("tune") {
-            Some(tune) => Tune::from_table::<S>(expect_table("compare.tune", tune)?)?,
-            None => Tune::default(),
+        let mut values = |name: &str, purpose| match table.remove(name) {
+            Some(value) => {
+                let section = expect_table(&format!("compare.{name}"), value)?;
+                Values::from_table::<S>(purpose, section)
+            }
+            None => Ok(Values::default()),
         };
+        let [sweep, tune] = LISTS.map(|(name, purpose)| values(name, purpose));
         let own = fields_at::<Self>(&[]);
         let (mut fields, mut overrides) = (Table::new(), BTreeMap::new());
         for (key, value) in table {
@@ -128,15 +138,16 @@ impl Compare {
                     overrides.insert(key, section);
                 }
                 _ => {
-                    let tune = "a section [compare.tune]";
+                    let lists = "sections [compare.sweep] and [compare.tune]";
                     let label = "and a section [compare.LABEL] for a method";
-                    let names = own.iter().copied().chain([tune, label]);
+                    let names = own.iter().copied().chain([lists, label]);
                     return Err(unknown(&path, "field", names));
                 }
             }
         }
         Ok(Self {
-            tune,
+            sweep: sweep?,
+            tune: tune?,
             overrides,
             ..of_fields("compare", fields, Self::deserialize)?
         })
@@ -150,19 +161,16 @@ impl Compare {
         }
     }
 
-    /// All methods with their runs, with everything but method, seed and what is tuned as in `spec`.
+    /// All rows with their runs, with everything but method, seed, and what is swept or tuned as in `spec`.
     ///
     /// # Errors
     /// If there is no method or no seed, one occurs twice, a label says not what method it is of, a spec cannot
-    /// be, or no method has a field that is to be varied or tuned.
+    /// be, or no method has a field that is to be swept or tuned.
     pub fn entries<S: TaskSpec>(&self, spec: &Spec<S>) -> Result<Vec<CompareEntry<S>>, SpecError> {
-        self.check_size()?;
         check_filled("compare.methods", &self.methods)?;
         check_filled("compare.seeds", &self.seeds)?;
         distinct("compare.methods", &self.methods)?;
         distinct("compare.seeds", &self.seeds)?;
-        distinct("compare.rho", &self.rho)?;
-        distinct("compare.ascent_steps", &self.ascent_steps)?;
         distinct("compare.tune_seeds", &self.tune_seeds)?;
         for (key, seeds) in [
             ("compare.seeds", &self.seeds),
@@ -174,36 +182,122 @@ impl Compare {
             let message = "is of no use without values to choose from, in [compare.tune]";
             return Err(SpecError::new("compare.tune_seeds", message));
         }
-        for (listed, field) in [
-            (!self.rho.is_empty(), "rho"),
-            (!self.ascent_steps.is_empty(), "ascent_steps"),
-        ] {
-            if listed && self.tune.has("method", field) {
-                let message = "is both varied and tuned: leave out one of them";
-                return Err(SpecError::new(format!("compare.{field}"), message));
-            }
-        }
-        let variants = self.variants(spec)?.into_iter();
-        let entries = variants.map(|variant| self.entry(variant));
-        let entries = entries.collect::<Result<Vec<_>, _>>()?;
+        let sweep = self.swept()?;
+        self.check_sweep::<S>(&sweep)?;
+        let entries = self.rows(spec, &sweep)?;
+        let used = |of: &[(String, Value)]| of.iter().map(|(field, _)| field.clone()).collect();
+        let swept: Vec<Vec<String>> = entries.iter().map(|entry| used(&entry.values)).collect();
+        let swept: Vec<&str> = swept.iter().flatten().map(String::as_str).collect();
+        self.check_method(spec, &entries)?;
+        sweep
+            .check_used(Purpose::Sweep, &swept)
+            .map_err(|error| self.short_key(error))?;
         let candidates = entries.iter().flat_map(|entry| &entry.candidates);
-        self.tune.check_used(candidates)?;
+        let tuned: Vec<Vec<String>> = candidates.map(|c| used(&c.values)).collect();
+        let tuned: Vec<&str> = tuned.iter().flatten().map(String::as_str).collect();
+        self.tune.check_used(Purpose::Tune, &tuned)?;
         Ok(entries)
     }
 
-    /// Refuses more runs than anybody could want, before there is a spec for each.
-    fn check_size(&self) -> Result<(), SpecError> {
-        let rows = [self.rho.len().max(1), self.ascent_steps.len().max(1)];
-        let runs = rows
-            .into_iter()
-            .chain([self.methods.len(), self.seeds.len()])
-            .fold(1, usize::saturating_mul);
-        match runs <= MOST_RUNS {
-            true => Ok(()),
-            false => {
-                let message = format!("{runs} runs are more than {MOST_RUNS}");
-                Err(SpecError::new("compare", message))
+    /// Compares these methods on the experiment `spec` in place of others. What was swept for those and none of these has is
+    /// swept no more.
+    pub fn set_methods<S: TaskSpec>(&mut self, spec: &Spec<S>, methods: Vec<String>) {
+        self.methods = methods;
+        let labels = self.methods.iter();
+        // What is wrong with a label is told where it is used.
+        let methods = labels.filter_map(|label| self.of_label(spec, label).ok());
+        let fields: Vec<&str> = methods.flat_map(|of| of.method.fields().to_vec()).collect();
+        self.sweep.retain_of_method(|field| fields.contains(&field));
+        if !fields.contains(&"rho") {
+            self.rho.clear();
+        }
+        if !fields.contains(&STEPS) {
+            self.ascent_steps.clear();
+        }
+    }
+
+    /// Tunes these values too, in place of others of the same fields, be they tuned or swept.
+    pub fn tune_instead(&mut self, tune: Values) {
+        self.sweep.without(&tune);
+        let has = |field: &str| tune.fields().any(|(name, _)| name == field);
+        if has("rho") {
+            self.rho.clear();
+        }
+        if has(STEPS) {
+            self.ascent_steps.clear();
+        }
+        self.tune.extend(tune);
+    }
+
+    /// All values that are swept, those of the short forms among them.
+    ///
+    /// # Errors
+    /// If a value is there twice, or a field in both forms.
+    pub fn swept(&self) -> Result<Values, SpecError> {
+        distinct("compare.rho", &self.rho)?;
+        distinct("compare.ascent_steps", &self.ascent_steps)?;
+        let mut all = self.sweep.clone();
+        let rhos = self.rho.iter().map(|&rho| Value::Float(rho)).collect();
+        let steps = self.ascent_steps.iter();
+        let steps = steps.map(|&steps| Value::Integer(i64::try_from(steps).unwrap_or(i64::MAX)));
+        for (field, values) in [("rho", rhos), (STEPS, steps.collect::<Vec<_>>())] {
+            if values.is_empty() {
+                continue;
             }
+            if all.fields().any(|(name, _)| name == field) {
+                let message = "is in [compare.sweep] as well: leave out one of them";
+                return Err(SpecError::new(format!("compare.{field}"), message));
+            }
+            all.insert(field, values);
+        }
+        Ok(all)
+    }
+
+    /// Refuses a sweep of which nothing could be told, and more runs than anybody could want, before there is a spec for each.
+    fn check_sweep<S: TaskSpec>(&self, sweep: &Values) -> Result<(), SpecError> {
+        let runs = [sweep.combinations(), self.methods.len(), self.seeds.len()];
+        let runs = runs.into_iter().fold(1, usize::saturating_mul);
+        if runs > MOST_RUNS {
+            let message = format!("{runs} runs are more than {MOST_RUNS}");
+            return Err(SpecError::new("compare", message));
+        }
+        let names: Vec<String> = sweep.fields().map(|(name, _)| name).collect();
+        if names.len() > MOST_SWEPT {
+            let message = format!(
+                "{} are more than {MOST_SWEPT} fields: choose the others with [compare.tune]",
+                names.join(", ")
+            );
+            return Err(SpecError::new("compare.sweep", message));
+        }
+        for name in &names {
+            if self.tune.fields().any(|(tuned, _)| tuned == *name) {
+                let message = "is both swept and tuned: leave out one of them";
+                let error = SpecError::new(format!("compare.sweep.{name}"), message);
+                return Err(self.short_key(error));
+            }
+            if self.equal_compute && !is_chosen::<S>(name) {
+                let message = format!(
+                    "is for runs with the same steps in an epoch, which those of a sweep over {name} need not have"
+                );
+                return Err(SpecError::new("compare.equal_compute", message));
+            }
+        }
+        Ok(())
+    }
+
+    /// The error with the key of the short form, where a field was given in that.
+    fn short_key(&self, error: SpecError) -> SpecError {
+        let field = error.key.rsplit('.').next().unwrap_or_default();
+        match field {
+            "rho" if !self.rho.is_empty() => SpecError {
+                key: "compare.rho".to_owned(),
+                ..error
+            },
+            STEPS if !self.ascent_steps.is_empty() => SpecError {
+                key: format!("compare.{STEPS}"),
+                ..error
+            },
+            _ => error,
         }
     }
 
@@ -215,78 +309,71 @@ impl Compare {
         }
     }
 
-    fn entry<S: TaskSpec>(&self, variant: Variant<S>) -> Result<CompareEntry<S>, SpecError> {
-        let Variant { label, spec, .. } = variant;
-        let (candidates, omitted) = match self.tune.is_empty() {
-            true => {
-                let plain = Experiment::new(spec).map_err(|mut error| {
-                    // A value from a list is no field of the method's own section.
-                    if !self.methods.contains(&label) {
-                        error.message.push_str(&format!(" (in {label})"));
-                    }
-                    error
-                })?;
-                (vec![Candidate::plain(plain)], Vec::new())
-            }
-            false => self.tune.candidates(&spec, &label)?,
-        };
-        Ok(CompareEntry {
-            label,
-            candidates,
-            omitted,
-        })
-    }
-
-    /// The methods with each of the listed values of the fields that they have.
-    fn variants<S: TaskSpec>(&self, spec: &Spec<S>) -> Result<Vec<Variant<S>>, SpecError> {
-        let mut variants: Vec<Variant<S>> = Vec::new();
-        let (mut rho_used, mut steps_used) = (self.rho.is_empty(), self.ascent_steps.is_empty());
+    /// The methods with each combination of the swept values that they have.
+    fn rows<S: TaskSpec>(
+        &self,
+        spec: &Spec<S>,
+        sweep: &Values,
+    ) -> Result<Vec<CompareEntry<S>>, SpecError> {
+        let mut rows: Vec<CompareEntry<S>> = Vec::new();
         for own in &self.methods {
             let of_label = self.of_label(spec, own)?;
-            let own_steps = of_label.method.ascent_steps();
-            let rhos = choices(&self.rho, of_label.method.rho().is_some(), &mut rho_used);
-            let steps = choices(&self.ascent_steps, own_steps.is_some(), &mut steps_used);
-            for &rho in &rhos {
-                for &steps in &steps {
-                    let mut label = stem(own, steps.and(own_steps)).to_owned();
-                    let mut spec = of_label.clone();
-                    if let Some(rho) = rho {
-                        label.push_str(&format!("-rho{rho}"));
-                        spec.method.set_rho(rho);
-                        spec.asked.insert("rho");
-                    }
-                    if let Some(steps) = steps {
-                        label.push_str(&format!("-k{steps}"));
-                        spec.method.set_ascent_steps(steps);
-                        spec.asked.insert("ascent_steps");
-                    }
-                    if let Some(first) = variants.iter().find(|other| other.label == label) {
-                        let message = format!(
-                            "`{}` and `{own}` would both be `{label}`: leave out one of them",
-                            first.own
-                        );
-                        return Err(SpecError::new("compare.methods", message));
-                    }
-                    let own = own.clone();
-                    variants.push(Variant { label, own, spec });
+            let (points, impossible) = sweep.candidates(Purpose::Sweep, &of_label)?;
+            if let Some(impossible) = impossible.into_iter().next() {
+                let mut error = impossible.error;
+                // A value of a list is no field of the method's own section.
+                if !impossible.values.is_empty() {
+                    let label = label_of(own, &of_label, &impossible.values);
+                    error.message.push_str(&format!(" (in {label})"));
                 }
+                return Err(error);
+            }
+            for point in points {
+                let label = label_of(own, &of_label, &point.values);
+                if let Some(first) = rows.iter().find(|other| other.label == label) {
+                    let message = format!(
+                        "`{}` and `{own}` would both be `{label}`: leave out one of them",
+                        first.method
+                    );
+                    return Err(SpecError::new("compare.methods", message));
+                }
+                let values = point.values.clone();
+                let (candidates, omitted) = match self.tune.is_empty() {
+                    true => (vec![point.plain()], Vec::new()),
+                    false => self.tune.to_choose(point.asked(), &label)?,
+                };
+                rows.push(CompareEntry {
+                    label,
+                    method: own.clone(),
+                    values,
+                    candidates,
+                    omitted,
+                });
             }
         }
-        let given = self.given(spec)?;
-        let has = |field: &str| {
-            let methods = variants.iter().map(|variant| &variant.spec.method);
-            let mut methods = methods.chain([&spec.method]);
-            field == "name" || methods.any(|method| method.fields().contains(&field))
+        Ok(rows)
+    }
+
+    /// Refuses a field of the section `[method]` that none of the methods has.
+    fn check_method<S: TaskSpec>(
+        &self,
+        spec: &Spec<S>,
+        entries: &[CompareEntry<S>],
+    ) -> Result<(), SpecError> {
+        let methods = || {
+            let of_entries = entries.iter().flat_map(|entry| &entry.candidates);
+            let of_entries = of_entries.map(|candidate| &candidate.asked().method);
+            of_entries.chain([&spec.method])
         };
-        let of_section = given.keys().map(|key| (has(key), format!("method.{key}")));
-        let listed = [
-            (rho_used, "compare.rho".to_owned()),
-            (steps_used, "compare.ascent_steps".to_owned()),
-        ];
-        let unused = listed.into_iter().chain(of_section).find(|(used, _)| !used);
-        match unused {
-            Some((_, key)) => Err(SpecError::new(key, "none of the methods has it")),
-            None => Ok(variants),
+        let has = |field: &str| {
+            field == "name" || methods().any(|method| method.fields().contains(&field))
+        };
+        match self.given(spec)?.keys().find(|field| !has(field)) {
+            None => Ok(()),
+            Some(field) => {
+                let key = format!("method.{field}");
+                Err(SpecError::new(key, "none of the methods has it"))
+            }
         }
     }
 
@@ -302,17 +389,15 @@ impl Compare {
     }
 }
 
-/// What labels with other ascent steps begin with: the label of a method without its own, if it ends in them.
-fn stem(label: &str, replaced: Option<usize>) -> &str {
-    let without = replaced.and_then(|own| label.strip_suffix(&format!("-k{own}")));
-    without.filter(|stem| !stem.is_empty()).unwrap_or(label)
-}
+/// The lists of values in sections of their own.
+pub(super) const LISTS: [(&str, Purpose); 2] = [("sweep", Purpose::Sweep), ("tune", Purpose::Tune)];
 
-/// The values of a list if the method has the field, and that it has been used; none of them otherwise.
-fn choices<T: Copy>(values: &[T], has: bool, used: &mut bool) -> Vec<Option<T>> {
-    if values.is_empty() || !has {
-        return vec![None];
-    }
-    *used = true;
-    values.iter().copied().map(Some).collect()
+/// The label of a method with values of swept fields. One that ends in the method's own ascent steps ends in the swept ones
+/// in place of them.
+fn label_of<S>(own: &str, spec: &Spec<S>, values: &[(String, Value)]) -> String {
+    let is_replaced = values.iter().any(|(field, _)| field == STEPS);
+    let steps = spec.method.ascent_steps().filter(|_| is_replaced);
+    let stem = steps.and_then(|steps| own.strip_suffix(&format!("-k{steps}")));
+    let stem = stem.filter(|stem| !stem.is_empty()).unwrap_or(own);
+    format!("{stem}{}", suffix(values))
 }

@@ -11,6 +11,7 @@ use toml::{Table, Value};
 use xsam::method::MethodSpec;
 use xsam_names::hint;
 
+use super::compare::LISTS;
 use super::{OptimizerSpec, ScheduleSpec, SpecError, TaskSpec, TrainSpec, method};
 use crate::json::Reader;
 
@@ -120,7 +121,9 @@ fn is_text<S: TaskSpec>(path: &[&str]) -> bool {
             return found.any(|found| matches!(found, Found::Text));
         }
         // What a method has other than [method].
-        ["compare", label, field] if label != "tune" => return is_text::<S>(&["method", field]),
+        ["compare", label, field] if LISTS.iter().all(|(list, _)| *list != label) => {
+            return is_text::<S>(&["method", field]);
+        }
         ["optimizer", ref field @ ..] => at::<OptimizerSpec>(field),
         ["schedule", ref field @ ..] => at::<ScheduleSpec>(field),
         ["train", ref field @ ..] => at::<TrainSpec>(field),

@@ -14,7 +14,7 @@ mod renamed;
 mod resolve;
 mod sections;
 mod task;
-mod tune;
+mod values;
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -30,12 +30,14 @@ pub use method::{edited, method_named};
 pub use preset::Preset;
 pub(crate) use resolve::Experiment;
 pub use resolve::check_seed;
+pub(crate) use sections::FREE;
 pub use sections::{
     DeviceName, OnDivergence, OptimizerName, OptimizerSpec, Precision, RhoScheduleName, ScheduleBy,
     ScheduleName, ScheduleSpec, TrainSpec,
 };
 pub use task::TaskSpec;
-pub use tune::{Candidate, Tune};
+pub(crate) use values::is_chosen;
+pub use values::{Candidate, Purpose, Values, plain};
 pub use xsam::method::MethodSpec;
 
 /// Something in a spec that cannot be.

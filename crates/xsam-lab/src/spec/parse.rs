@@ -5,7 +5,7 @@ use xsam::method::MethodSpec;
 
 use super::fields::{check_fields, expect_table, fields_at, refused, section, unknown, value_of};
 use super::method::{self, method};
-use super::{Compare, Spec, SpecError, TaskSpec, renamed};
+use super::{Compare, Spec, SpecError, TaskSpec, Values, renamed};
 use crate::json::Reader;
 
 impl<S: TaskSpec> Spec<S> {
@@ -116,9 +116,10 @@ fn set<S: TaskSpec>(table: &mut Table, setting: &str) -> Result<(), SpecError> {
     if let ["method", field] = path[..]
         && let Some(Value::Table(compare)) = table.get_mut("compare")
     {
+        compare.retain(|key, value| key != field || value.is_table());
         let sections = compare.iter_mut().filter(|(label, _)| *label != "tune");
-        for (_, section) in sections {
-            section.as_table_mut().map(|section| section.remove(field));
+        for section in sections.filter_map(|(_, section)| section.as_table_mut()) {
+            Values::forget(section, field);
         }
     }
     let last = path.pop().ok_or_else(malformed)?;

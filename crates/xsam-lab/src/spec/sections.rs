@@ -197,6 +197,17 @@ sections! {
     }
 }
 
+/// What of a spec may change when a run goes on, besides what its task says.
+pub(crate) const FREE: [&str; 7] = [
+    "train.measure_every",
+    "train.measure_rho",
+    "train.checkpoint_every",
+    "train.checkpoint_steps",
+    "train.keep_checkpoints",
+    "train.log_every",
+    "train.on_divergence",
+];
+
 impl TrainSpec {
     /// Whether what is done `every` so many epochs, and at the end, is done after `epochs` of them.
     pub fn is_due(&self, every: usize, epochs: usize) -> bool {

@@ -4,34 +4,52 @@ use super::curves::{Curves, Palette};
 use super::outcome::{Judged, outcome};
 use super::page::{Block, Page, Section};
 use super::results::results;
-use super::source::{ComparisonSource, MethodSource, RunSource};
+use super::source::{ComparisonSource, RunSource};
 use super::table::{Head, Table, TableRow};
-use super::{search, shared};
+use super::{pairs, search, shared, sweep};
 use xsam_lab::columns::{OverSeeds, columns};
 use xsam_lab::numbers::{PAGE, capital, count};
+use xsam_lab::spec::plain;
 
 pub(super) fn page(source: &ComparisonSource, program: &str) -> Page {
     let (summary, runs) = (&source.summary, source.runs());
     let score = &Judged::by(&summary.scores);
-    let labels: Vec<&str> = source.methods.iter().map(MethodSource::label).collect();
+    let mut labels: Vec<&str> = Vec::new();
+    for method in &source.methods {
+        let label = method.summary.method_label();
+        if !labels.contains(&label) {
+            labels.push(label);
+        }
+    }
     let seeds: Vec<String> = summary.seeds.iter().map(u64::to_string).collect();
     let seed = if seeds.len() == 1 { "seed" } else { "seeds" };
     let [flatness, landscapes] = shared::measured(&runs);
     let about = &summary.about;
     let command = (program, "compare");
+    let over = summary.sweep.as_ref().map_or_else(String::new, |sweep| {
+        let swept = sweep.fields.iter().map(|field| {
+            let values: Vec<String> = field.values.iter().map(plain).collect();
+            format!(", {} {}", field.name, values.join(", "))
+        });
+        swept.collect()
+    });
     Page {
         title: format!("{}: {}", about.learned, labels.join(", ")),
-        subtitle: format!("{}, {seed} {}", about.words, seeds.join(", ")),
+        subtitle: format!("{}{over}, {seed} {}", about.words, seeds.join(", ")),
         notices: notices(source, &runs),
-        sections: vec![
-            results(source, score),
-            curves(source, score),
-            searches(source),
-            flatness,
-            landscapes,
-            runs_section(&runs, score),
-            shared::again(command, &source.directory, about, &source.text, None, None),
-        ],
+        sections: sweep::section(source, score)
+            .into_iter()
+            .chain([
+                results(source, score),
+                pairs::section(source, score),
+                curves(source, score),
+                searches(source),
+                flatness,
+                landscapes,
+                runs_section(&runs, score),
+                shared::again(command, &source.directory, about, &source.text, None, None),
+            ])
+            .collect(),
         ..outcome(source, score)
     }
 }
@@ -83,27 +101,37 @@ fn curves(source: &ComparisonSource, score: &Judged) -> Section {
     let first = format!("{} after each epoch", capital(score.title()));
     let all = [(first, &score.column)].into_iter().chain(others);
     let drawings = all.filter_map(|(title, column)| {
-        let methods = source.methods.iter().enumerate();
-        let lines = methods.map(|(m, method)| method.curve(m, column, |epoch| Some(epoch as f64)));
+        let lines = source.drawn().into_iter();
+        let lines = lines.map(|(m, method)| {
+            let colour = source.line_colour(m);
+            method.curve(colour, column, |epoch| Some(epoch as f64))
+        });
         Curves {
             title: &title,
             x: "epoch",
             y: &column.axis(),
             lines: lines.collect(),
             palette: Palette::Methods,
+            places: Vec::new(),
         }
         .drawing()
     });
+    let which = match source.summary.sweep {
+        Some(_) => " Each method has its best value.",
+        None => "",
+    };
     Section::new(
         "How they got there",
-        "Lines are means over the finished runs of a method, bands reach from the lowest of them to the highest.",
+        format!(
+            "Lines are means over the finished runs of a method, bands reach from the lowest of them to the highest.{which}"
+        ),
         vec![Block::Curves(drawings.collect())],
     )
 }
 
 /// The searches of the first run of each method that has searched.
 fn searches(source: &ComparisonSource) -> Section {
-    shared::searches(source.methods.iter().filter_map(|method| {
+    shared::searches(source.drawn().into_iter().filter_map(|(_, method)| {
         let run = method.finished().find(|run| !run.searches.is_empty())?;
         search::drawing(&method.name_of(run), &run.searches)
     }))

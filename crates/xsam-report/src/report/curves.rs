@@ -16,6 +16,9 @@ const RIGHT: f64 = 14.0;
 const TOP: f64 = 30.0;
 const BOTTOM: f64 = 50.0;
 
+/// Width of a letter at an axis, where pages are narrow and letters large.
+const LETTER: f64 = 9.0;
+
 /// Curves of up to so many points have a dot at each.
 const FEW: usize = 12;
 
@@ -40,6 +43,8 @@ pub(super) struct Curves<'a> {
     pub(super) y: &'a str,
     pub(super) lines: Vec<Line>,
     pub(super) palette: Palette,
+    /// Where there are values on the axis of x, and what they are called; none if it is one of numbers.
+    pub(super) places: Vec<(f64, String)>,
 }
 
 /// The drawing, in points.
@@ -96,7 +101,12 @@ impl Curves<'_> {
         let (width, height) = SIZE;
         let (right, bottom) = (width - RIGHT, height - BOTTOM);
         let whole = points().all(|point| point.x.fract() == 0.0);
-        let x = Axis::between(bounds(points().map(|p| p.x)), whole, [LEFT, right]);
+        let named = self.places.iter().map(|(place, _)| *place);
+        let x = Axis::between(
+            bounds(points().map(|p| p.x).chain(named)),
+            whole,
+            [LEFT, right],
+        );
         let y = bounds(points().flat_map(|p| [p.low, p.high]));
         let y = Axis::around(y, [bottom, TOP]);
         Some(Drawing {
@@ -109,7 +119,10 @@ impl Curves<'_> {
             right,
             top: TOP,
             bottom,
-            x_ticks: x.ticks(),
+            x_ticks: match self.places.is_empty() {
+                true => x.ticks(),
+                false => self.named_ticks(&x),
+            },
             y_ticks: y.ticks(),
             strokes: self
                 .lines
@@ -118,6 +131,21 @@ impl Curves<'_> {
                 .collect(),
             hits: self.hits(&x, y.digits() + 1),
         })
+    }
+
+    /// A tick at each named place that has room for its label.
+    fn named_ticks(&self, axis: &Axis) -> Vec<Tick> {
+        let mut ticks: Vec<Tick> = Vec::new();
+        let mut end = f64::NEG_INFINITY;
+        for (place, label) in &self.places {
+            let (at, half) = (axis.at(*place), label.chars().count() as f64 * LETTER / 2.0);
+            if at - half > end {
+                end = at + half + LETTER;
+                let label = label.clone();
+                ticks.push(Tick { at, label });
+            }
+        }
+        ticks
     }
 
     fn stroke(&self, line: &Line, x: &Axis, y: &Axis) -> Stroke {
@@ -133,7 +161,14 @@ impl Curves<'_> {
             // Of equals the first, as in a search.
             a.mean.total_cmp(&b.mean).then(b.x.total_cmp(&a.x))
         });
+        // That of a method without the field that is swept.
+        let is_level = !self.places.is_empty()
+            && points.len() > 1
+            && points
+                .iter()
+                .all(|p| p.mean == points[0].mean && p.low == points[0].low);
         let dots: Vec<&Point> = match self.palette {
+            _ if is_level => Vec::new(),
             Palette::Sequence => highest.into_iter().collect(),
             Palette::Methods if points.len() <= FEW => points.iter().collect(),
             Palette::Methods => Vec::new(),
@@ -141,7 +176,7 @@ impl Curves<'_> {
         Stroke {
             label: line.label.clone(),
             colour: self.palette.class(line.colour, self.lines.len()),
-            dashed: self.palette == Palette::Methods && line.colour >= COLOURS,
+            dashed: is_level || self.palette == Palette::Methods && line.colour >= COLOURS,
             band,
             path: through(points.iter().map(|p| place(p.x, p.mean)).collect()),
             dots: dots.iter().map(|p| (x.at(p.x), y.at(p.mean))).collect(),
@@ -163,7 +198,9 @@ impl Curves<'_> {
             let to = places.get(i + 1).map(|&after| between(x, after));
             let from = from.unwrap_or(LEFT);
             let to = to.unwrap_or(SIZE.0 - RIGHT);
-            let mut text = format!("{} {x}", self.x);
+            let name = self.places.iter().find(|(place, _)| *place == x);
+            let name = name.map_or_else(|| x.to_string(), |(_, name)| name.clone());
+            let mut text = format!("{} {name}", self.x);
             for (line, found) in self.lines.iter().zip(&found) {
                 if let Some(point) = found.get(&place(x)) {
                     let value = |value: f64| PAGE.fixed(value, digits);
@@ -231,7 +268,26 @@ mod tests {
             y: "loss",
             lines,
             palette: Palette::Methods,
+            places: Vec::new(),
         }
+    }
+
+    #[test]
+    fn named_places_are_the_ticks_and_a_level_line_is_dashed() {
+        let mut over = curves(vec![
+            line(0, &[(0.0, 0.7), (1.0, 0.7)]),
+            line(1, &[(0.0, 0.8), (0.01, 0.9), (1.0, 0.9)]),
+        ]);
+        let places = [(0.0, "small"), (0.01, "hidden"), (1.0, "large")];
+        over.places = places.map(|(at, name)| (at, name.to_owned())).into();
+        over.x = "size";
+        let drawing = over.drawing().unwrap();
+        let ticks: Vec<&str> = drawing.x_ticks.iter().map(|tick| &*tick.label).collect();
+        assert_eq!(ticks, ["small", "large"]);
+        assert_eq!(drawing.hits[1].text, "size hidden\nm1: 0.900");
+        let strokes = &drawing.strokes;
+        assert!(strokes[0].dashed && strokes[0].dots.is_empty());
+        assert!(!strokes[1].dashed && strokes[1].dots.len() == 3);
     }
 
     #[test]

@@ -7,8 +7,10 @@ mod comparison;
 mod curves;
 mod file;
 mod flatness;
+mod heat;
 mod outcome;
 mod page;
+mod pairs;
 mod pictures;
 pub(crate) mod plots;
 mod results;
@@ -17,6 +19,7 @@ mod run;
 mod search;
 mod shared;
 mod source;
+mod sweep;
 mod table;
 mod thin;
 

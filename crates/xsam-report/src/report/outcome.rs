@@ -4,11 +4,8 @@ use super::page::{Figure, Page};
 use super::source::{ComparisonSource, MethodSource, RunSource};
 use xsam_lab::columns::Column;
 use xsam_lab::numbers::{PAGE, count, p_value};
-use xsam_lab::statistics::{PairedTest, Spread, mean, paired, paired_t_test};
+use xsam_lab::statistics::{PairedTest, SIGNIFICANT, Spread, mean, paired, paired_t_test};
 use xsam_lab::{Better, Metrics, Part, Score, compared};
-
-/// Above this p value a difference is told to be perhaps chance.
-const SIGNIFICANT: f64 = 0.05;
 
 /// What runs are judged by: a score on the test data.
 #[derive(Clone, Debug)]
@@ -25,6 +22,14 @@ impl Judged {
         Self {
             better: score.better,
             column: Column::of_score(&score, Part::Test),
+        }
+    }
+
+    /// What a value is multiplied by so that more of it is better.
+    pub(super) fn sign(&self) -> f64 {
+        match self.better {
+            Better::Higher => 1.0,
+            Better::Lower => -1.0,
         }
     }
 
@@ -106,6 +111,8 @@ pub(super) struct Difference {
     pub(super) mean: f64,
     /// None if there is no answer, as from one seed.
     pub(super) test: Option<PairedTest>,
+    /// The p value that is told: that of the test, or corrected for all pairs of methods.
+    p: Option<f64>,
 }
 
 impl Difference {
@@ -114,18 +121,37 @@ impl Difference {
         let of_run = |run: &RunSource| score.of_run(run);
         let (first, second) = paired(base.values(of_run), method.values(of_run));
         let differences = first.iter().zip(&second).map(|(a, b)| b - a);
+        let test = paired_t_test(&first, &second);
         Some(Self {
             seeds: first.len(),
             mean: mean(differences)?,
-            test: paired_t_test(&first, &second),
+            p: test.map(|test| test.p),
+            test,
         })
+    }
+
+    /// The same with the p value that is corrected for all pairs, as both are chosen after the fact.
+    fn corrected(
+        source: &ComparisonSource,
+        base: &MethodSource,
+        method: &MethodSource,
+        score: &Judged,
+    ) -> Option<Self> {
+        let pairs = &source.summary.pairs;
+        let both = [base.label(), method.label()];
+        let pair = pairs
+            .iter()
+            .find(|pair| both.contains(&&*pair.first) && both.contains(&&*pair.second));
+        let found = Self::new(base, method, score)?;
+        let p = pair.map_or(found.p, |pair| pair.p);
+        Some(Self { p, ..found })
     }
 
     /// The p value and over how many seeds, in brackets.
     fn evidence(self) -> String {
         let seeds = count(self.seeds, "seed", "seeds");
-        match self.test {
-            Some(test) => format!("({}, {seeds})", p_value(test.p)),
+        match self.p {
+            Some(p) => format!("({}, {seeds})", p_value(p)),
             None => format!("({seeds})"),
         }
     }
@@ -135,8 +161,8 @@ impl Difference {
         let by = score.difference(self.mean);
         let more = if self.mean < 0.0 { "less" } else { "more" };
         let next = if is_next { ", the next" } else { "" };
-        let chance = match self.test {
-            Some(test) if test.p >= SIGNIFICANT => " That may be chance.",
+        let chance = match self.p {
+            Some(p) if p >= SIGNIFICANT => " That may be chance.",
             _ => "",
         };
         let (base, evidence) = (base.label(), self.evidence());
@@ -147,15 +173,19 @@ impl Difference {
 /// A method that has a score, and what it is.
 type Ranked<'a> = (&'a MethodSource, Spread);
 
+/// The methods that have a score, the best one first; of a sweep each with its best value.
+pub(super) fn ranked<'a>(source: &'a ComparisonSource, score: &Judged) -> Vec<Ranked<'a>> {
+    let methods = source.drawn().into_iter();
+    let ranked = methods.filter_map(|(_, method)| Some((method, score.of_method(source, method)?)));
+    let mut ranked: Vec<Ranked<'_>> = ranked.collect();
+    // Stable: of equals the one that is first in the table.
+    ranked.sort_by(|(_, a), (_, b)| score.better.order(a.mean, b.mean));
+    ranked
+}
+
 /// The beginning of the page: headline, lead, remark and key figures.
 pub(super) fn outcome(source: &ComparisonSource, score: &Judged) -> Page {
-    let ranked = source
-        .methods
-        .iter()
-        .filter_map(|method| Some((method, score.of_method(source, method)?)));
-    let mut ranking: Vec<Ranked<'_>> = ranked.collect();
-    // Stable: of equals the one that is first in the table.
-    ranking.sort_by(|(_, a), (_, b)| score.better.order(a.mean, b.mean));
+    let ranking = ranked(source, score);
     let Some((&(best, spread), others)) = ranking.split_first() else {
         return Page {
             headline: format!("No run has a {} yet.", score.title()),
@@ -173,9 +203,15 @@ pub(super) fn outcome(source: &ComparisonSource, score: &Judged) -> Page {
     };
     // Against the first method, or if that is best against the next one.
     let first = source.methods.first();
-    let first = first.filter(|first| first.label() != best.label());
+    let first = first.filter(|first| {
+        // Of a sweep it is one of many.
+        first.label() != best.label() && source.summary.sweep.is_none()
+    });
     let base = first.or(others.first().map(|(next, _)| *next));
-    let difference = base.and_then(|base| Some((base, Difference::new(base, best, score)?)));
+    let difference = base.and_then(|base| {
+        let difference = Difference::corrected(source, base, best, score)?;
+        Some((base, difference))
+    });
     let reached = format!("{} {}", score.told(spread.mean), score.title());
     let label = best.label();
     if let Some((base, difference)) = difference {
@@ -184,18 +220,36 @@ pub(super) fn outcome(source: &ComparisonSource, score: &Judged) -> Page {
             Some(_) => format!("{label} is best with {reached}, {ahead}"),
             None => format!("No method is better than {label} with {reached}, {ahead}"),
         };
-        explain(&mut page, difference, (best, base), others, score);
+        explain(&mut page, source, difference, (best, base), others, score);
     } else {
         let seeds = count(best.summary.runs, "seed", "seeds");
         page.headline = format!("{label} reached {reached} ({seeds}).");
     }
     page.figures.extend(cost(source, best));
+    let sentences = &source.summary.sentences;
+    match (&source.summary.sweep, &sentences[..]) {
+        (Some(_), [headline, lead @ ..]) => {
+            page.headline.clone_from(headline);
+            page.lead = lead.join(" ");
+        }
+        _ => {
+            page.lead = [&[page.lead], &sentences[..]]
+                .concat()
+                .join(" ")
+                .trim()
+                .to_owned()
+        }
+    }
+    if let Some(needed) = &source.summary.seeds_needed {
+        page.remark = format!("{} {needed}", page.remark).trim().to_owned();
+    }
     page
 }
 
 /// What is to be known of the difference of the best method from another one.
 fn explain(
     page: &mut Page,
+    source: &ComparisonSource,
     difference: Difference,
     (best, base): (&MethodSource, &MethodSource),
     others: &[Ranked<'_>],
@@ -216,24 +270,25 @@ fn explain(
         let freedom = count(freedom, "degree of freedom", "degrees of freedom");
         let t = PAGE.fixed(test.t, 2);
         let note = format!("t = {t}, {freedom}");
+        let p = difference.p.unwrap_or(test.p);
         page.figures
-            .push(Figure::new("paired t-test", p_value(test.p), note));
+            .push(Figure::new("paired t-test", p_value(p), note));
     }
     page.remark = match (difference.test, difference.seeds, others.len()) {
-        (Some(_), _, 2..) => {
-            "p is the probability of a difference at least so large if both methods were equally good; that the best of \
-             several was chosen after the fact is not accounted for."
-        }
+        (Some(_), _, 2..) => format!(
+            "p is the probability of a difference at least so large if both methods were equally good, corrected for the \
+             {} pairs of methods that there are.",
+            source.summary.pairs.len()
+        ),
         (Some(_), ..) => {
-            "p is the probability of a difference at least so large if both methods were equally good."
+            "p is the probability of a difference at least so large if both methods were equally good.".to_owned()
         }
-        (None, 1, _) => "From one seed nothing is known of chance: no p value.",
-        (None, ..) => "The difference is the same from every seed: no p value.",
-    }
-    .to_owned();
+        (None, 1, _) => "From one seed nothing is known of chance: no p value.".to_owned(),
+        (None, ..) => "The difference is the same from every seed: no p value.".to_owned(),
+    };
     if let Some(&(next, spread)) = others.first()
         && next.label() != base.label()
-        && let Some(behind) = Difference::new(next, best, score)
+        && let Some(behind) = Difference::corrected(source, next, best, score)
     {
         page.lead = format!(
             "Next is {} with {}, {} behind {}.",

@@ -8,6 +8,7 @@ use minijinja::{Environment, UndefinedBehavior};
 use serde::Serialize;
 
 use super::curves::Drawing;
+use super::heat::HeatDrawing;
 use super::pictures::Picture;
 use super::rows::RowsDrawing;
 use super::table::Table;
@@ -15,10 +16,11 @@ use xsam_lab::{Error, TaskError};
 
 /// The templates by their names. Those that end in `.html` escape what they are given. There is one for each kind of
 /// block.
-const TEMPLATES: [(&str, &str); 8] = [
+const TEMPLATES: [(&str, &str); 9] = [
     ("page.html", include_str!("page.html")),
     ("curves.html", include_str!("curves.html")),
     ("rows.html", include_str!("rows.html")),
+    ("heat.html", include_str!("heat.html")),
     ("table.html", include_str!("table.html")),
     ("pictures.html", include_str!("pictures.html")),
     ("code.html", include_str!("code.html")),
@@ -72,7 +74,7 @@ impl Figure {
 /// A part of the page with a heading.
 #[derive(Debug, Serialize)]
 pub(super) struct Section {
-    title: &'static str,
+    title: String,
     note: String,
     blocks: Vec<Block>,
 }
@@ -80,13 +82,13 @@ pub(super) struct Section {
 impl Section {
     /// Of these blocks, as far as there is something in them.
     pub(super) fn new(
-        title: &'static str,
+        title: impl Into<String>,
         note: impl Into<String>,
         mut blocks: Vec<Block>,
     ) -> Self {
         blocks.retain(|block| !block.is_empty());
         Self {
-            title,
+            title: title.into(),
             note: note.into(),
             blocks,
         }
@@ -99,6 +101,7 @@ impl Section {
 pub(super) enum Block {
     Curves(Vec<Drawing>),
     Rows(Vec<RowsDrawing>),
+    Heat(Vec<HeatDrawing>),
     Table(Table),
     Pictures(Vec<Picture>),
     Code(Code),
@@ -117,6 +120,7 @@ impl Block {
         match self {
             Self::Curves(drawings) => drawings.is_empty(),
             Self::Rows(drawings) => drawings.is_empty(),
+            Self::Heat(drawings) => drawings.is_empty(),
             Self::Table(table) => table.rows.is_empty(),
             Self::Pictures(pictures) => pictures.is_empty(),
             Self::Code(code) => code.text.is_empty(),

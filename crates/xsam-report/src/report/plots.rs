@@ -26,8 +26,9 @@ pub fn draw_comparison(directory: &Path) -> Result<Drawn, Error> {
     plotted.sort_by_key(|column| column.score.is_none());
     let mut drawn = Drawn::default();
     for column in plotted {
-        let methods = source.methods.iter().enumerate();
-        let lines = methods.map(|(number, method)| match summary.equal_compute {
+        let methods = source.drawn().into_iter();
+        let lines = methods.map(|(row, method)| (source.line_colour(row), method));
+        let lines = lines.map(|(number, method)| match summary.equal_compute {
             false => method.curve(number, column, |epoch| Some(epoch as f64)),
             true => {
                 let runs = method.finished();

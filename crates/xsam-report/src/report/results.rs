@@ -23,7 +23,7 @@ pub(super) fn results(source: &ComparisonSource, score: &Judged) -> Section {
         Row {
             label: method.label().to_owned(),
             value: score.spread(spread, method.summary.runs),
-            colour: number,
+            colour: source.colour(number),
             runs: values.map(told).collect(),
             spread,
         }
@@ -65,30 +65,42 @@ fn costs(source: &ComparisonSource) -> impl Iterator<Item = RowsDrawing> + use<>
             Row {
                 label: method.label().to_owned(),
                 value: mean.map_or_else(|| PAGE.missing.to_owned(), told),
-                colour: number,
+                colour: source.colour(number),
                 runs: Vec::new(),
                 spread: Spread::of(mean.filter(|mean| mean.is_finite())),
             }
         };
-        let rows: Vec<Row> = source.methods.iter().enumerate().map(row).collect();
+        let rows: Vec<Row> = source.drawn().into_iter().map(row).collect();
         rows::bars(title, &rows)
     });
     drawn.into_iter().flatten()
 }
 
-/// By how much each method differs from the first one.
-fn differences(first: &MethodSource, methods: &[MethodSource], score: &Judged) -> TableRow {
+/// By how much each method differs from the first one; of a sweep from the row of the first method with the same values.
+fn differences(source: &ComparisonSource, first: &MethodSource, score: &Judged) -> TableRow {
+    let is_sweep = source.summary.sweep.is_some();
     let cell = |method: &MethodSource| {
-        let other = Some(method).filter(|method| method.label() != first.label());
-        let found = other.and_then(|method| Difference::new(first, method, score));
-        let test = found.and_then(|found| found.test);
+        let (mean, test) = if is_sweep {
+            let test = method.summary.test_against_first;
+            (test.map(|test| score.column.shown(test.difference)), test)
+        } else {
+            let other = Some(method).filter(|method| method.label() != first.label());
+            let found = other.and_then(|method| Difference::new(first, method, score));
+            (
+                found.map(|found| found.mean),
+                found.and_then(|found| found.test),
+            )
+        };
         Cell::noted(
-            PAGE.signed(found.map(|found| found.mean), score.column.digits),
+            PAGE.signed(mean, score.column.digits),
             test.map_or_else(String::new, |test| p_value(test.p)),
         )
     };
-    let name = format!("against {}, paired over seeds", first.label());
-    TableRow::new(name, methods.iter().map(cell))
+    let name = format!(
+        "against {}, paired over seeds",
+        first.summary.method_label()
+    );
+    TableRow::new(name, source.methods.iter().map(cell))
 }
 
 /// The rows with a rule above the first one.
@@ -103,7 +115,7 @@ fn table(source: &ComparisonSource, score: &Judged) -> Table {
     let methods = &source.methods;
     let head = methods.iter().enumerate().map(|(number, method)| Head {
         text: method.label().to_owned(),
-        colour: Some(Palette::Methods.class(number, methods.len())),
+        colour: Some(Palette::Methods.class(source.colour(number), methods.len())),
     });
     let line = |name: &str, cell: &dyn Fn(&MethodSummary) -> String| {
         TableRow::new(name, methods.iter().map(|method| cell(&method.summary)))
@@ -117,6 +129,14 @@ fn table(source: &ComparisonSource, score: &Judged) -> Table {
     if finished < all {
         rows.push(line("finished runs", &|method| {
             format!("{} of {seeds}", method.runs)
+        }));
+    }
+    if methods
+        .iter()
+        .any(|method| !method.summary.collapsed.is_empty())
+    {
+        rows.push(line("collapsed runs", &|method| {
+            method.collapsed.len().to_string()
         }));
     }
     let columns = &source.summary.columns;
@@ -136,7 +156,7 @@ fn table(source: &ComparisonSource, score: &Judged) -> Table {
         .first()
         .filter(|_| methods.len() > 1 && !scores.is_empty());
     if let Some(first) = first {
-        scores.insert(1, differences(first, methods, score));
+        scores.insert(1, differences(source, first, score));
     }
     rows.extend(grouped(scores));
     let others = columns.iter().filter(|column| column.score.is_none());

@@ -197,6 +197,7 @@ fn curves(source: &RunSource, score: &Judged) -> Vec<Drawing> {
             y: &y,
             lines: columns.iter().enumerate().map(line).collect(),
             palette: Palette::Methods,
+            places: Vec::new(),
         }
         .drawing()
     };

@@ -85,6 +85,7 @@ pub(super) fn drawing(title: &str, searches: &[Search]) -> Option<Drawing> {
         y: "loss, from lowest (0) to highest (1)",
         lines: chosen.iter().enumerate().map(line).collect(),
         palette: Palette::Sequence,
+        places: Vec::new(),
     }
     .drawing()
 }

@@ -152,6 +152,54 @@ impl ComparisonSource {
         )
     }
 
+    /// The number of the colour of a row: that of its method.
+    pub(super) fn colour(&self, row: usize) -> usize {
+        let mut labels: Vec<&str> = Vec::new();
+        for method in &self.methods[..=row] {
+            let label = method.summary.method_label();
+            if !labels.contains(&label) {
+                labels.push(label);
+            }
+        }
+        let own = self.methods[row].summary.method_label();
+        labels
+            .iter()
+            .position(|label| *label == own)
+            .unwrap_or_default()
+    }
+
+    /// The rows whose curves are drawn, with their numbers: all, or of a sweep those with the best values of their methods,
+    /// which can be told apart.
+    pub(super) fn drawn(&self) -> Vec<(usize, &MethodSource)> {
+        let best: Option<Vec<&str>> = self
+            .summary
+            .sweep
+            .as_ref()
+            .map(|sweep| sweep.best().collect());
+        let is_drawn = |method: &MethodSource| match &best {
+            Some(best) if !best.is_empty() => best.contains(&method.label()),
+            _ => true,
+        };
+        let rows = self.methods.iter().enumerate();
+        rows.filter(|(_, method)| is_drawn(method)).collect()
+    }
+
+    /// The number of the colour of a row's curve: that of its method, unless several rows of that are drawn.
+    pub(super) fn line_colour(&self, row: usize) -> usize {
+        let drawn = self.drawn();
+        let own = self.methods[row].summary.method_label();
+        let same = drawn
+            .iter()
+            .filter(|(_, other)| other.summary.method_label() == own);
+        match same.count() {
+            0 | 1 => self.colour(row),
+            _ => drawn
+                .iter()
+                .position(|(other, _)| *other == row)
+                .unwrap_or_default(),
+        }
+    }
+
     /// All runs that have begun, with their names.
     pub(super) fn runs(&self) -> Vec<(String, &RunSource)> {
         let runs = self.methods.iter().flat_map(|method| {

@@ -265,3 +265,20 @@ fn a_trained_model_needs_no_data_to_be_loaded() {
     assert_eq!(data.sizes().unwrap().classes, 2);
     export(&directory, &runs.path("w.pt"), false).unwrap();
 }
+
+#[test]
+fn a_sweep_over_what_the_data_are_is_refused() {
+    let (runs, _) = on_images();
+    let text = "
+        [compare]
+        methods = ['sgd']
+        [compare.sweep.data]
+        image_size = [8, 4]
+    ";
+    let (spec, compare) = runs.parse(text);
+    let directory = runs.path("c");
+    let error = Comparison::prepare(&spec, &compare, &directory, Existing::Refuse).unwrap_err();
+    let told = "`compare.sweep`: its values make other data: those of all runs";
+    assert!(error.to_string().starts_with(told), "{error}");
+    assert!(!directory.exists());
+}

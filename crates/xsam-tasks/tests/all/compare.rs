@@ -295,19 +295,19 @@ fn hyper_parameters_are_chosen_on_validation_data() {
         let candidates = tuning.methods[m].candidates.iter();
         candidates.map(|c| c.words.as_str()).collect()
     };
-    assert_eq!(words(0), ["rho = 0.05", "rho = 2.0"]);
+    assert_eq!(words(0), ["rho = 0.05", "rho = 2"]);
     let pairs = [
         "rho = 0.05, rho_max = 0.2",
-        "rho = 0.05, rho_max = 4.0",
-        "rho = 2.0, rho_max = 0.2",
-        "rho = 2.0, rho_max = 4.0",
+        "rho = 0.05, rho_max = 4",
+        "rho = 2, rho_max = 0.2",
+        "rho = 2, rho_max = 4",
     ];
     assert_eq!(words(1), pairs);
     assert!(tuning.methods[0].omitted.is_empty());
     let omitted = &tuning.methods[1].omitted;
     assert_eq!(omitted.len(), 2);
     assert!(
-        omitted[0].starts_with("xsam with rho = 0.05, rho_max = 0.0: `method.rho_max`"),
+        omitted[0].starts_with("xsam with rho = 0.05, rho_max = 0: `method.rho_max`"),
         "{omitted:?}"
     );
 
@@ -575,4 +575,87 @@ fn a_comparison_that_was_killed_at_its_very_start_can_be_resumed() {
     fs::write(foreign.path("c/spec.toml"), "mine").unwrap();
     let error = prepare(&foreign, text, Existing::Resume).unwrap_err();
     assert!(matches!(error, Error::NotOurs { .. }), "{error}");
+}
+
+#[test]
+fn a_sweep_over_the_data_compares_under_each_of_its_conditions() {
+    let runs = small();
+    let text = "
+        [compare]
+        methods = ['sgd', 'sam']
+        seeds = [0, 1]
+        [compare.sweep.data]
+        label_noise = [0.0, 0.5]
+    ";
+    let (summary, made) = run(&runs, text, Existing::Refuse);
+    assert_eq!(made.len(), 8);
+    assert_eq!(made[0], "sgd-data.label_noise0-seed0");
+    let changed = |name: &str| {
+        json(&runs, &format!("{name}-seed0/run.json"))["facts"]["changed_labels"].clone()
+    };
+    assert_eq!(changed("sgd-data.label_noise0"), 0);
+    assert_ne!(changed("sgd-data.label_noise0.5"), 0);
+
+    let sweep = summary.sweep.as_ref().unwrap();
+    assert_eq!(sweep.slices.len(), 2);
+    assert_eq!(sweep.over_conditions.len(), 2);
+    // sam against sgd under the same noise, and no other pair.
+    let pairs = summary
+        .pairs
+        .iter()
+        .map(|pair| (&*pair.first, &*pair.second));
+    let expected = [
+        ("sgd-data.label_noise0", "sam-data.label_noise0"),
+        ("sgd-data.label_noise0.5", "sam-data.label_noise0.5"),
+    ];
+    assert_eq!(pairs.collect::<Vec<_>>(), expected);
+    assert!(summary.sentences[0].starts_with("At data.label_noise 0, "));
+    // What is written is what is told.
+    let written = ComparisonSummary::read(&runs.path("c")).unwrap();
+    assert_eq!(written.sentences, summary.sentences);
+    assert_eq!(written.sweep, summary.sweep);
+    assert_eq!(written.pairs, summary.pairs);
+}
+
+#[test]
+fn a_run_that_learns_nothing_is_named() {
+    let runs = Runs::new(&[
+        "data.subset=300",
+        "model.name=mlp",
+        "model.width=32",
+        "train.epochs=6",
+        "train.batch_size=50",
+    ]);
+    // Steps that are too small to leave the start.
+    let text = "
+        [compare]
+        methods = ['sgd']
+        seeds = [0, 1]
+        [compare.sweep.optimizer]
+        lr = [1e-9, 0.1]
+    ";
+    let (summary, _) = run(&runs, text, Existing::Refuse);
+    let [nothing, something] = &summary.methods[..] else {
+        panic!("{summary:?}")
+    };
+    assert_eq!(nothing.collapsed, [0, 1]);
+    assert_eq!(something.collapsed, [0u64; 0]);
+    let told = "Collapsed, no better than guessing or with nothing learned: 2 of 2 runs of sgd-optimizer.lr1e-9.";
+    let sentence = summary.sentences.last().unwrap();
+    assert!(sentence.starts_with(told), "{sentence}");
+    let run = json(&runs, &format!("{}-seed0/run.json", nothing.label));
+    assert!(run["chance"]["accuracy"].as_f64().unwrap() > 0.1);
+    assert!(
+        run["collapsed"]
+            .as_str()
+            .unwrap()
+            .ends_with("that of guessing")
+    );
+    assert!(
+        runs.text("c/methods.csv")
+            .lines()
+            .next()
+            .unwrap()
+            .contains(",collapsed,")
+    );
 }

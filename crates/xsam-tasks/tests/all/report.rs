@@ -325,14 +325,15 @@ fn the_headline_says_what_came_out() {
         "No method is better than sam with 93.0 % test accuracy, 2.0 points more than sgd, the next (p = 0.074, 3 \
          seeds). That may be chance."
     );
-    // Differences of 5, 5.1 and 5.2 points are no chance. Those from the next one are 4, 3.1 and 2.2: t = 5.97.
+    // Differences of 5, 5.1 and 5.2 points are no chance. Those from the next one are 4, 3.1 and 2.2: t = 5.97, p = 0.027,
+    // which is the second of three.
     let xsam: (&str, &[f64]) = ("xsam", &[0.95, 0.961, 0.972]);
     let html = page_of(&[sgd, sam, xsam]);
     let told =
         "xsam is best with 96.1 % test accuracy, 5.1 points more than sgd (p &lt; 0.001, 3 seeds).";
     assert_eq!(headline(&html), told);
-    assert!(html.contains("Next is sam with 93.0 %, 3.1 points behind (p = 0.027, 3 seeds)."));
-    assert!(html.contains("chosen after the fact"));
+    assert!(html.contains("Next is sam with 93.0 %, 3.1 points behind (p = 0.054, 3 seeds)."));
+    assert!(html.contains("corrected for the 3 pairs of methods that there are"));
 
     let html = page_of(&[("sgd", &[0.9]), ("sam", &[0.92])]);
     let told = "sam is best with 92.0 % test accuracy, 2.0 points more than sgd (1 seed).";
@@ -591,4 +592,105 @@ fn a_browser_draws_it() {
             assert!(found > 300, "{found} pixels of {colour:?} at width {width}");
         }
     }
+}
+
+/// A row of a method: its values of swept fields, and its test accuracies.
+type SweptRow<'a> = (&'a str, &'a [(&'a str, f64)], &'a [f64]);
+
+/// The page of a sweep over these fields.
+fn page_of_sweep(fields: &[(&str, &[f64])], rows: &[SweptRow<'_>]) -> String {
+    let parent = tempfile::tempdir().unwrap();
+    let score = Score::percent("accuracy", "Share of images");
+    let label = |of: &str, values: &[(&str, f64)]| {
+        let values = values.iter().map(|(name, value)| format!("-{name}{value}"));
+        format!("{of}{}", values.collect::<String>())
+    };
+    let described = rows.iter().map(|(of, values, scores)| {
+        let label = label(of, values);
+        let folders = (0..scores.len()).map(|seed| format!("{label}-seed{seed}"));
+        let folders: Vec<String> = folders.collect();
+        let values: serde_json::Map<String, Value> =
+            values.iter().map(|&(name, value)| (name.to_owned(), json!(value))).collect();
+        json!({
+            "label": label, "of": of, "values": values, "method": { "name": "sgd" }, "folders": folders
+        })
+    });
+    let described: Vec<Value> = described.collect();
+    let fields = fields
+        .iter()
+        .map(|(name, values)| json!({ "name": name, "values": values, "is_condition": false }));
+    let fields: Vec<Value> = fields.collect();
+    let marker = json!({
+        "format": Format::default(), "status": "finished", "seeds": [0, 1, 2], "about": About::default(),
+        "scores": [score], "columns": [], "methods": described, "failures": [], "files": [],
+        "sweep": { "fields": fields, "chosen_by": "validation", "slices": [] }
+    });
+    fs::write(parent.path().join("compare.json"), marker.to_string()).unwrap();
+    fs::write(parent.path().join("spec.toml"), "[train]\nepochs = 2\n").unwrap();
+    for (of, values, scores) in rows {
+        for (seed, value) in scores.iter().enumerate() {
+            let run = parent
+                .path()
+                .join(format!("{}-seed{seed}", label(of, values)));
+            write_run(&run, seed as u64, &score, &[0.5 * value, *value]);
+        }
+    }
+    page(parent.path())
+}
+
+#[test]
+fn a_sweep_is_drawn_over_its_field() {
+    let html = page_of_sweep(
+        &[("rho", &[0.1, 0.2, 0.4])],
+        &[
+            ("sgd", &[], &[0.70, 0.71, 0.69]),
+            ("sam", &[("rho", 0.1)], &[0.80, 0.81, 0.79]),
+            ("sam", &[("rho", 0.2)], &[0.90, 0.91, 0.90]),
+            ("sam", &[("rho", 0.4)], &[0.10, 0.50, 0.11]),
+        ],
+    );
+    let told = "Best against best, sam at rho 0.2 (90.3 %) is ahead of sgd (70.0 %) by 20.3 points";
+    assert!(headline(&html).starts_with(told), "{}", headline(&html));
+    assert!(html.contains("Within a point of its best over rho: sam at 0.2."));
+    assert!(html.contains("To tell a difference of a point between sam-rho0.2 and sgd takes"));
+    assert!(html.contains("<h2>Over rho</h2>"));
+    // One line for the method, a dashed one for that without the field, and ticks at the values.
+    assert_eq!(html.matches("Test accuracy over rho: ").count(), 1);
+    assert!(
+        html.contains("<title>rho 0.4\nsgd: 70.0 (69.0 to 71.0)\nsam: 23.7 (10.0 to 50.0)</title>")
+    );
+    assert!(html.contains("<span class=\"key c0 dashed\"></span>sgd"));
+    assert_eq!(
+        cells(&html, "sam"),
+        ["0.2", "90.3 ± 0.6", "at 0.2", "0.4", "66.7 points"]
+    );
+    assert_eq!(cells(&html, "sam-rho0.2 − sgd")[5], "5");
+    assert_eq!(cells(&html, "against sgd, paired over seeds").len(), 4);
+    // Curves are those of the best, and none of the others.
+    assert!(!html.contains("<span class=\"key c1\"></span>sam-rho0.1</li>"));
+}
+
+#[test]
+fn a_sweep_over_two_fields_is_a_map() {
+    let rho = |rho: f64, k: f64| [("rho", rho), ("k", k)];
+    let html = page_of_sweep(
+        &[("rho", &[0.1, 0.2]), ("k", &[1.0, 2.0])],
+        &[
+            ("sgd", &[], &[0.70, 0.71, 0.69]),
+            ("sam", &rho(0.1, 1.0), &[0.80, 0.81, 0.79]),
+            ("sam", &rho(0.1, 2.0), &[0.90, 0.92, 0.91]),
+            ("sam", &rho(0.2, 1.0), &[0.905, 0.91, 0.909]),
+            ("sam", &rho(0.2, 2.0), &[0.60, 0.61, 0.62]),
+            ("asam", &[("rho", 0.1)], &[0.80, 0.81, 0.80]),
+            ("asam", &[("rho", 0.2)], &[0.85, 0.86, 0.85]),
+        ],
+    );
+    assert!(html.contains("<h2>Over rho and k</h2>"));
+    assert_eq!(html.matches("class=\"hit cell\"").count(), 4 + 2);
+    assert_eq!(html.matches("class=\"frame best\"").count(), 2);
+    // The one beside it, across the corner.
+    assert_eq!(html.matches("class=\"frame near\"").count(), 1);
+    assert!(html.contains("<title>rho 0.1, k 2\n91.0 ± 1.0</title>"));
+    assert!(headline(&html).starts_with("Best against best, sam at rho 0.1 and k 2 (91.0 %)"));
+    assert!(html.contains("Within a point of its best over rho and k: sam at 2 of 4 combinations"));
 }

@@ -6,7 +6,9 @@ use crate::common::{OurTasks, Spec, assert_refused, parse, resolved, settings, t
 use xsam::{
     LookSamConfig, LookXsamConfig, SamConfig, Scaling, SearchSchedule, WsamConfig, XsamConfig,
 };
-use xsam_lab::spec::{Compare, DeviceName, MethodSpec, Preset, SpecError, TaskSpec, Tune};
+use xsam_lab::spec::{
+    Compare, DeviceName, MethodSpec, Preset, Purpose, SpecError, TaskSpec, Values,
+};
 use xsam_lab::{Kernels, Tasks};
 use xsam_names::Named;
 use xsam_tasks::OurSections;
@@ -179,14 +181,21 @@ fn rows_of_several_rhos_search_at_twice_their_own() {
         resolved.collect::<Vec<_>>()
     };
     let xsam = "compare.methods=['xsam']";
-    assert_eq!(reach(&[xsam]), [(0.6, 1.2)]);
-    let rhos = "compare.rho=[0.3, 0.6]";
+    let all = [(0.15, 0.3), (0.3, 0.6), (0.6, 1.2), (1.2, 2.4)];
+    assert_eq!(reach(&[xsam]), all);
+    // What is set for all methods is not swept by the preset.
+    assert_eq!(reach(&[xsam, "method.rho=0.6"]), [(0.6, 1.2)]);
+    let rhos = "compare.sweep.rho=[0.3, 0.6]";
     assert_eq!(reach(&[xsam, rhos]), [(0.3, 0.6), (0.6, 1.2)]);
     assert_eq!(reach(&[xsam, "method.rho=0.2"]), [(0.2, 0.4)]);
     let asked = "compare.xsam.rho_max=1";
     assert_eq!(reach(&[xsam, rhos, asked]), [(0.3, 1.0), (0.6, 1.0)]);
     // What is tuned is asked for, and what is not follows.
-    let tuned = ["compare.methods=['xsam']", "compare.tune.rho=[0.1, 0.2]"];
+    let tuned = [
+        "compare.methods=['xsam']",
+        "method.rho=0.6",
+        "compare.tune.rho=[0.1, 0.2]",
+    ];
     let (spec, compare): (Spec, _) = preset.parse(&tuned.map(str::to_owned)).unwrap();
     let entries = compare.unwrap().entries(&spec).unwrap();
     assert_eq!(entries[0].candidates.len(), 2);
@@ -237,12 +246,13 @@ fn a_text_is_a_text_whatever_it_looks_like() {
         ("schedule.warmup", "2", "2"),
     ] {
         let mut compare = Compare::default();
-        compare.tune = Tune::of::<OurSections>(field, &[value.to_owned()]).unwrap();
+        compare.tune =
+            Values::of::<OurSections>(Purpose::Tune, field, &[value.to_owned()]).unwrap();
         let text = compare.to_toml(&Spec::default()).unwrap();
         assert!(text.contains(&format!("= [{written}]")), "{field}: {text}");
     }
     let tried = ["every-epoch", "{ every-steps = 2 }"].map(str::to_owned);
-    let tune = Tune::of::<OurSections>("search", &tried).unwrap();
+    let tune = Values::of::<OurSections>(Purpose::Tune, "search", &tried).unwrap();
     let listed = "compare.tune.search=['every-epoch', { every-steps = 2 }]";
     let (_, compare) = parse("", &[listed]).unwrap();
     assert_eq!(compare.unwrap().tune, tune);
@@ -421,10 +431,17 @@ fn a_comparison_is_of_methods_and_seeds() {
     let how = [
         "compare.rho=[0.1, 0.2]",
         "compare.ascent_steps=[1, 2]",
-        "compare.equal_compute=true",
         "compare.tune_seeds=[9]",
         "compare.tune.alpha=[0.5]",
         "compare.tune.optimizer.name=['sgd', 'adam']",
+    ];
+    let (spec, compare) = parse(text, &how).unwrap();
+    let compare = compare.unwrap();
+    let written = compare.to_toml(&spec).unwrap();
+    assert_eq!(parse(&written, &[]).unwrap(), (spec, Some(compare)));
+    let how = [
+        "compare.equal_compute=true",
+        "compare.sweep={rho_max=[0.5, 1], optimizer={name=['sgd', 'adam']}}",
     ];
     let (spec, compare) = parse(text, &how).unwrap();
     let compare = compare.unwrap();
@@ -593,7 +610,21 @@ fn a_comparison_that_cannot_be_says_why() {
         compare.tune.name=['sam'] => `compare.tune.method.name`: cannot be tuned
         compare.tune.schedule.gamma=[0.1] => `compare.tune.schedule.gamma`: none of the methods has it
         compare.methods=['sgd'] and compare.rho=[1] => `compare.rho`: none of the methods has it
-        compare.tune.rho=[1] and compare.rho=[1] => `compare.rho`: is both varied and tuned
+        compare.tune.rho=[1] and compare.rho=[1] => `compare.rho`: is both swept and tuned
+        compare.sweep=[1] => `compare.sweep`: must be a section, [compare.sweep], not a array
+        compare.sweep.rhoo=[1] => `compare.sweep.method.rhoo`: there is no such field; did you mean `rho`?
+        compare.sweep.rho=0.1 => `compare.sweep.method.rho`: must be a list of values to try
+        compare.sweep.rho=[0.1, 0.1] => `compare.sweep.method.rho`: `0.1` is there twice
+        compare.sweep.rho=[1, 1.0] => `compare.sweep.method.rho`: `1` is there twice
+        compare.sweep.rho=[0.1, -1] => `method.rho`: -1 must be finite and at least 0 (in sam-rho-1)
+        compare.sweep.name=['sam'] => `compare.sweep.method.name`: cannot be swept: methods are compared by naming them
+        compare.sweep.optimiser.lr=[1] => `compare.sweep.optimiser`: cannot be swept; did you mean `optimizer`?
+        compare.sweep.train.seed=[1] => `compare.sweep.train.seed`: cannot be swept: seeds are in compare.seeds
+        compare.sweep.data.workers=[1] => `compare.sweep.data.workers`: cannot be swept: it leaves the steps of a run
+        compare.sweep.schedule.gamma=[0.1] => `compare.sweep.schedule.gamma`: none of the methods has it
+        compare.methods=['sgd'] and compare.sweep.rho=[1] => `compare.sweep.method.rho`: none of the methods has it
+        compare.tune.rho=[1] and compare.sweep.rho=[1] => `compare.sweep.rho`: is both swept and tuned
+        compare.sweep.rho=[1] and compare.rho=[1] => `compare.rho`: is in [compare.sweep] as well
         compare.tune.rho=[1] and compare.tune.method.rho=[1] => `compare.tune.method.rho`: is there with its section and without
         "#,
     );
@@ -719,5 +750,71 @@ fn the_inverse_square_root_warms_up_by_steps() {
         schedule.by=epoch => `schedule.by`: inverse-sqrt goes by steps
         schedule.warmup_steps=0 => `schedule.warmup_steps`: 0 must be at least 1
         ",
+    );
+}
+
+/// Each method with each combination that it has, rho outermost, in labels that are told apart.
+#[test]
+fn a_sweep_is_a_row_for_each_value_that_a_method_has() {
+    let rows = |settings: &[&str]| {
+        let (spec, compare) = parse("", settings).unwrap();
+        let entries = compare.unwrap().entries(&spec).unwrap();
+        let rows = entries.iter().map(|entry| {
+            let resolved = entry.spec(0).resolved().unwrap();
+            (entry.label.clone(), entry.method.clone(), resolved)
+        });
+        rows.collect::<Vec<_>>()
+    };
+    let labels = |settings: &[&str]| {
+        let rows = rows(settings).into_iter();
+        rows.map(|(label, ..)| label).collect::<Vec<_>>()
+    };
+    let methods = "compare.methods=['sgd', 'sam', 'xsam']";
+    let grid = [
+        methods,
+        "compare.sweep.rho=[0.1, 0.2]",
+        "compare.sweep.rho_max=[0.5, 1.0]",
+    ];
+    let found = rows(&grid);
+    let expected = [
+        "sgd",
+        "sam-rho0.1",
+        "sam-rho0.2",
+        "xsam-rho0.1-rho_max0.5",
+        "xsam-rho0.1-rho_max1",
+        "xsam-rho0.2-rho_max0.5",
+        "xsam-rho0.2-rho_max1",
+    ];
+    assert_eq!(labels(&grid), expected);
+    let (_, method, last) = found.last().unwrap();
+    assert_eq!(method, "xsam");
+    let config = config_of(last.clone());
+    assert_eq!((config.rho, config.rho_max), (0.2, Some(1.0)));
+    // A condition is one of all methods.
+    let noise = [methods, "compare.sweep.data.label_noise=[0, 0.4]"];
+    let found = rows(&noise);
+    assert_eq!(found.len(), 6);
+    assert_eq!(found[1].0, "sgd-data.label_noise0.4");
+    assert_eq!(found[1].2.task.data.label_noise, 0.4);
+    // The short forms are the same.
+    let short = [
+        "compare.methods=['sam']",
+        "compare.rho=[0.1]",
+        "compare.ascent_steps=[1, 3]",
+    ];
+    let long = [
+        "compare.methods=['sam']",
+        "compare.sweep.rho=[0.1]",
+        "compare.sweep.ascent_steps=[1, 3]",
+    ];
+    assert_eq!(rows(&short), rows(&long));
+    assert_eq!(labels(&short), ["sam-rho0.1-k1", "sam-rho0.1-k3"]);
+    let texts = [
+        "compare.methods=['sgd']",
+        "compare.sweep.train.init=['a/b.pt', 'c.pt']",
+    ];
+    assert_eq!(
+        labels(&texts),
+        ["sgd-train.inita_b.pt", "sgd-train.initc.pt"]
     );
 }

@@ -3,8 +3,8 @@
 use std::slice::from_ref;
 
 use crate::common::{
-    Batch, Net, batch, batch_on, bits, copy, device, net, optimizer, optimizers_at_the_weights,
-    step,
+    Batch, Net, batch, batch_on, bits, copy, device, every_optimizer, net, optimizer,
+    optimizers_at_the_weights, step,
 };
 use burn::module::Module;
 use burn::tensor::Tensor;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Parser;
 use xsam_lab::compare::Workers;
 use xsam_lab::plan::{PlanSpec, plan, plan_on, serve_plan};
-use xsam_lab::spec::Compare;
+use xsam_lab::spec::{Compare, TaskSpec};
 use xsam_lab::{Error, Tasks};
 
 use super::MethodsArgument;
@@ -112,7 +112,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
 }
 
 /// The methods that are named, or those of the comparison; of a spec without one, its own after sgd, from its own seed.
-fn methods<S>(source: &Source<S>, named: Vec<String>) -> Compare {
+fn methods<S: TaskSpec>(source: &Source<S>, named: Vec<String>) -> Compare {
     let mut compare = source.compare.clone().unwrap_or_else(|| {
         let mut compare = Compare::default();
         if named.is_empty() {
@@ -123,7 +123,7 @@ fn methods<S>(source: &Source<S>, named: Vec<String>) -> Compare {
         compare
     });
     if !named.is_empty() {
-        compare.methods = named;
+        compare.set_methods(&source.spec, named);
     }
     compare
 }
