@@ -2,7 +2,7 @@
 
 use xsam_lab::columns::Column;
 use xsam_lab::compare::{ComparisonSummary, MethodSummary, SweptField, TuningSummary};
-use xsam_lab::numbers::{TERMINAL, capital, in_unit};
+use xsam_lab::numbers::{TERMINAL, capital, count, in_unit};
 use xsam_lab::spec::plain;
 use xsam_lab::statistics::CONFIDENCE;
 use xsam_lab::{Score, compared, of_epochs};
@@ -98,6 +98,9 @@ pub(crate) fn candidates(tuning: &TuningSummary) -> String {
         for candidate in &method.candidates {
             let runs = match candidate.runs {
                 runs if runs == tuning.seeds.len() || method.candidates.len() == 1 => String::new(),
+                runs if candidate.left_out_after.is_some() => {
+                    format!(" (left out after {})", count(runs, "seed", "seeds"))
+                }
                 runs => format!(" ({runs} of {} runs)", tuning.seeds.len()),
             };
             rows.push([

@@ -118,7 +118,7 @@ type Ended<'a, S> = (&'a Job<S>, Recorded);
 impl<L: Tasks> Comparison<L> {
     /// How many runs there are, those that hyper-parameters are chosen by included.
     pub fn runs(&self) -> usize {
-        self.runs.turns().len()
+        self.runs.count()
     }
 
     /// Makes the runs one after the other, seed by seed, and writes table and plots. Finished runs are not
@@ -208,12 +208,28 @@ impl<L: Tasks> Comparison<L> {
         outcome: &mut Outcome,
         perform: &mut Perform<'_, L::Spec>,
     ) -> Result<TuningSummary, Error> {
-        let jobs = self.runs.trials()?;
         let mut trials = Outcome::default();
         let mut tried = Tried::new();
-        for (job, run) in self.finish(&jobs, &mut trials, perform)? {
-            let of = tried.entry((job.entry, job.candidate)).or_default();
-            of.push(run);
+        let mut jobs = Vec::new();
+        let seeds = &self.runs.seeds_to_tune;
+        // With halving what is made from a seed depends on what came out from those before it.
+        let rung = if self.runs.halving {
+            1
+        } else {
+            seeds.len().max(1)
+        };
+        for (i, of_rung) in seeds.chunks(rung).enumerate() {
+            let made = self
+                .runs
+                .trials(of_rung, &|m| self.left(m, i * rung, &tried))?;
+            for (job, run) in self.finish(&made, &mut trials, perform)? {
+                let of = tried.entry((job.entry, job.candidate)).or_default();
+                of.push(run);
+            }
+            jobs.extend(made);
+            if trials.stopped {
+                break;
+            }
         }
         // A candidate that diverges is not a good one, and that is all. One whose run has ended otherwise might
         // have been.
@@ -223,13 +239,47 @@ impl<L: Tasks> Comparison<L> {
             trials.failed |= summary.is_none_or(|summary| summary.status == Status::Running);
         }
         let is_complete = !trials.stopped;
-        let chosen = self.tuning(&tried, &|_| is_complete);
+        let mut chosen = self.tuning(&tried, &|_| is_complete);
+        if self.runs.halving {
+            self.tell_left_out(&mut chosen, &tried);
+        }
         let none = chosen.methods.iter().map(|method| &method.label);
         for label in none.filter(|label| is_complete && chosen.choice(label).is_none()) {
             trials.fail_all(label);
         }
         outcome.add(trials);
         Ok(chosen)
+    }
+
+    /// The candidates of a method that are left after so many seeds.
+    fn left(&self, m: usize, seeds: usize, tried: &Tried) -> Vec<usize> {
+        let (entry, score) = (&self.runs.entries[m], compared(&self.scores));
+        let seeds = &self.runs.seeds_to_tune[..seeds];
+        tuning::left(entry, seeds, &score, &|c| {
+            tried.get(&(m, c)).map_or(&[], Vec::as_slice)
+        })
+    }
+
+    /// Says of each candidate after how many seeds it was left out.
+    fn tell_left_out(&self, tuning: &mut TuningSummary, tried: &Tried) {
+        for (m, entry) in self.runs.entries.iter().enumerate() {
+            let mut methods = tuning.methods.iter_mut();
+            let Some(method) = methods.find(|method| method.label == entry.label) else {
+                continue;
+            };
+            for made in 1..self.runs.seeds_to_tune.len() {
+                let all_made = method
+                    .candidates
+                    .iter()
+                    .all(|c| c.left_out_after.is_some() || c.runs >= made);
+                let left = self.left(m, made, tried);
+                for (c, candidate) in method.candidates.iter_mut().enumerate() {
+                    if all_made && !left.contains(&c) {
+                        candidate.left_out_after.get_or_insert(made);
+                    }
+                }
+            }
+        }
     }
 
     /// Makes those of the runs that are not finished, and gives all that are then.

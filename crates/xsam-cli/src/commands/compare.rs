@@ -107,6 +107,10 @@ pub(crate) struct Arguments {
     )]
     tune_seeds: Vec<u64>,
 
+    /// Tunes by successive halving: after each of these seeds the worse half of a method's values is left out.
+    #[arg(id = "compare.halving", long = "halving")]
+    halving: bool,
+
     /// So many runs at a time, up to 256, each in a process with its share of the threads; one if not given, or one for
     /// each --launch.
     #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=256))]
@@ -149,6 +153,7 @@ impl Arguments {
         given(&mut compare.seeds, &self.seeds);
         given(&mut compare.tune_seeds, &self.tune_seeds);
         compare.equal_compute |= self.equal_compute;
+        compare.halving |= self.halving;
         compare.tune_instead(values::<S>(Purpose::Tune, "--tune", &self.tune)?);
         if !(self.sweep.is_empty() && self.rho.is_empty() && self.ascent_steps.is_empty()) {
             compare.sweep = values::<S>(Purpose::Sweep, "--sweep", &self.sweep)?;

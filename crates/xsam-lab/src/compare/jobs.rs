@@ -15,6 +15,8 @@ pub(super) struct Runs<S> {
     pub(super) entries: Vec<CompareEntry<S>>,
     pub(super) seeds: Vec<u64>,
     pub(super) seeds_to_tune: Vec<u64>,
+    /// Whether candidates are left out on the way.
+    pub(super) halving: bool,
     pub(super) budget: Option<Budget>,
     /// Of the comparison.
     pub(super) directory: PathBuf,
@@ -41,6 +43,7 @@ impl<S: TaskSpec> Runs<S> {
             entries: compare.entries(spec)?,
             seeds: compare.seeds.clone(),
             seeds_to_tune: compare.seeds_to_tune().to_vec(),
+            halving: compare.halving,
             budget: None,
             directory: directory.to_owned(),
         })
@@ -82,15 +85,37 @@ impl<S: TaskSpec> Runs<S> {
         !several(&self.entries[entry]).is_empty() && self.seeds_to_tune.contains(&seed)
     }
 
-    /// The runs that hyper-parameters are chosen by.
-    pub(super) fn trials(&self) -> Result<Vec<Job<S>>, Error> {
-        self.jobs(&self.seeds_to_tune, several)
+    /// The runs that hyper-parameters are chosen by: from these seeds, of the candidates that are `left` of a method.
+    pub(super) fn trials(
+        &self,
+        seeds: &[u64],
+        left: &dyn Fn(usize) -> Vec<usize>,
+    ) -> Result<Vec<Job<S>>, Error> {
+        self.jobs(seeds, |m, entry| match several(entry).is_empty() {
+            true => Vec::new(),
+            false => left(m),
+        })
+    }
+
+    /// How many runs there are at most, those of candidates included; fewer if some fail.
+    pub(super) fn count(&self) -> usize {
+        let all = self.turns().len();
+        if !self.halving {
+            return all;
+        }
+        let trials = self.entries.iter().map(|entry| several(entry).len());
+        let grid: usize = trials.clone().sum::<usize>() * self.seeds_to_tune.len();
+        let halved = |count: usize| {
+            let rungs = std::iter::successors(Some(count), |left| Some(left.div_ceil(2)));
+            rungs.take(self.seeds_to_tune.len()).sum::<usize>()
+        };
+        all - grid + trials.map(halved).sum::<usize>()
     }
 
     /// The runs that are compared, of the methods for which it is known with which candidate.
     pub(super) fn compared(&self, tuning: Option<&TuningSummary>) -> Result<Vec<Job<S>>, Error> {
-        self.jobs(&self.seeds, |entry| {
-            choice(tuning, entry).map_or(0..0, |c| c..c + 1)
+        self.jobs(&self.seeds, |_, entry| {
+            choice(tuning, entry).into_iter().collect()
         })
     }
 
@@ -98,12 +123,12 @@ impl<S: TaskSpec> Runs<S> {
     fn jobs(
         &self,
         seeds: &[u64],
-        chosen: impl Fn(&CompareEntry<S>) -> Range<usize>,
+        chosen: impl Fn(usize, &CompareEntry<S>) -> Vec<usize>,
     ) -> Result<Vec<Job<S>>, Error> {
         let mut jobs = Vec::new();
         for &seed in seeds {
             for (m, entry) in self.entries.iter().enumerate() {
-                for c in chosen(entry) {
+                for c in chosen(m, entry) {
                     jobs.push(self.job(m, c, seed)?);
                 }
             }

@@ -9,6 +9,7 @@ use super::Comparison;
 use super::budget::Budget;
 use super::checks::Checks;
 use super::jobs::Runs;
+use super::queue;
 use super::sweep::{SweepSummary, SweptField};
 use super::tuning::Tried;
 use crate::error::Error;
@@ -64,6 +65,7 @@ impl<L: Tasks> Comparison<L> {
         terms: impl Into<Terms>,
         index: Option<usize>,
     ) -> Result<Self, Error> {
+        queue::refuse_halving(compare)?;
         let terms = terms.into().going_on();
         let mut comparison = Self::new(spec, compare, directory, terms)?;
         let text = compare.to_toml(spec)?;

@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::event::Listener;
 use crate::lock::Lock;
 use crate::run::Run;
-use crate::spec::{Compare, CompareEntry, Spec, TaskSpec};
+use crate::spec::{Compare, CompareEntry, Spec, SpecError, TaskSpec};
 use crate::stop::StopSignal;
 use crate::summary::{RunSummary, Status};
 use crate::tasks::Tasks;
@@ -63,6 +63,7 @@ pub fn list_runs<S: TaskSpec>(
     compare: &Compare,
     directory: &Path,
 ) -> Result<Vec<ListedRun>, Error> {
+    refuse_halving(compare)?;
     let runs = Runs::new(spec, compare, directory)?;
     let turns = runs.turns().into_iter().enumerate();
     let listed = turns.map(|(index, turn)| {
@@ -82,6 +83,16 @@ pub fn list_runs<S: TaskSpec>(
         })
     });
     listed.collect()
+}
+
+/// Refuses what a queue cannot do.
+pub(super) fn refuse_halving(compare: &Compare) -> Result<(), SpecError> {
+    let message = "goes by what has come out so far, and a queue makes runs in any order: leave it out, or make the runs with \
+                   --jobs or --launch";
+    match compare.halving {
+        true => Err(SpecError::new("compare.halving", message)),
+        false => Ok(()),
+    }
 }
 
 /// The runs of candidates.

@@ -45,12 +45,45 @@ pub struct CandidateSummary {
     pub runs: usize,
     /// What the choice is by.
     pub validation: Option<Spread>,
+    /// After how many seeds it was left out, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left_out_after: Option<usize>,
     /// Whether it was chosen.
     pub chosen: bool,
 }
 
 /// The runs that are finished of each candidate, by the numbers of method and candidate.
 pub(super) type Tried = BTreeMap<(usize, usize), Vec<Recorded>>;
+
+/// The candidates of a method that are left after so many seeds: of each seed's the better half, rounded up, by the mean of the
+/// score of the validation data over the seeds so far. One with a run that failed is the worst.
+pub(super) fn left<'a, S>(
+    entry: &CompareEntry<S>,
+    seeds: &[u64],
+    score: &Score,
+    of: &dyn Fn(usize) -> &'a [Recorded],
+) -> Vec<usize> {
+    let column = score.column(Part::Validation);
+    let mean = |c: usize, seeds: &[u64]| {
+        let runs = of(c).iter().filter(|run| seeds.contains(&run.summary.seed));
+        let last = runs.filter_map(|run| run.summary.last.as_ref());
+        let values: Vec<f64> = last.filter_map(|row| row.get(&column)).collect();
+        match values.len() == seeds.len() {
+            true => values.iter().sum::<f64>() / values.len() as f64,
+            false => f64::NAN,
+        }
+    };
+    let mut left: Vec<usize> = (0..entry.candidates.len()).collect();
+    for made in 1..=seeds.len() {
+        let means: BTreeMap<usize, f64> =
+            left.iter().map(|&c| (c, mean(c, &seeds[..made]))).collect();
+        // Of equal ones the first is ahead.
+        left.sort_by(|a, b| score.better.order(means[a], means[b]));
+        left.truncate(left.len().div_ceil(2));
+        left.sort_unstable();
+    }
+    left
+}
 
 /// The candidates of each method and how they did. Chosen is the best one of those with a run from every seed, if what is
 /// tried of the method `is_complete`: before that there is nothing to choose.
@@ -86,6 +119,7 @@ pub(super) fn summary<S: TaskSpec>(
                 words: candidate.words(),
                 runs: runs.len(),
                 validation,
+                left_out_after: None,
                 chosen: false,
             });
         }
@@ -128,6 +162,41 @@ mod tests {
     use crate::score::Better;
     use crate::summary::RunSummary;
     use crate::toy::Spec;
+
+    #[test]
+    fn after_each_seed_the_better_half_is_left() {
+        let settings = [
+            "compare.methods=['sam']",
+            "compare.tune.rho=[0.1, 0.2, 0.3, 0.4, 0.5]",
+        ];
+        let settings = settings.map(str::to_owned);
+        let (spec, compare) = Spec::parse("[compare]", &settings).unwrap();
+        let entries = compare.unwrap().entries(&spec).unwrap();
+        let run = |seed: u64, value: f64| {
+            let mut last = Metrics::new(1);
+            last.set("validation_accuracy", value);
+            Recorded {
+                summary: RunSummary {
+                    seed,
+                    last: Some(last),
+                    ..RunSummary::default()
+                },
+                differences: None,
+            }
+        };
+        // From seeds 7, 8 and 9, as far as there are runs; one has failed, and two are equal at first.
+        let values: [&[f64]; 5] = [&[0.5], &[0.8, 0.6], &[0.8, 0.9, 0.7], &[], &[0.7, 0.7, 0.8]];
+        let runs: Vec<Vec<Recorded>> = values
+            .iter()
+            .map(|values| (7..).zip(*values).map(|(seed, v)| run(seed, *v)).collect())
+            .collect();
+        let score = Score::percent("accuracy", "");
+        let left = |seeds: &[u64]| left(&entries[0], seeds, &score, &|c| &runs[c]);
+        assert_eq!(left(&[]), [0, 1, 2, 3, 4]);
+        assert_eq!(left(&[7]), [1, 2, 4]);
+        assert_eq!(left(&[7, 8]), [1, 2]);
+        assert_eq!(left(&[7, 8, 9]), [2]);
+    }
 
     #[test]
     fn the_best_candidate_is_chosen_in_the_direction_of_the_score() {

@@ -54,6 +54,10 @@ pub struct Compare {
     /// Seeds that hyper-parameters are chosen on; those of the comparison if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tune_seeds: Vec<u64>,
+    /// Whether hyper-parameters are chosen by successive halving: after each of these seeds the worse half of a method's
+    /// candidates is left out, by the mean over the seeds so far.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub halving: bool,
     /// Values that each method which has the field is compared with, in place of its own. Of two fields all combinations.
     /// Each is a row of its own, labelled `sam-rho0.1`; in a label that ends in the method's own number of ascent steps,
     /// `-k2`, another one replaces it.
@@ -103,6 +107,7 @@ impl Default for Compare {
             ascent_steps: Vec::new(),
             equal_compute: false,
             tune_seeds: Vec::new(),
+            halving: false,
             sweep: Values::default(),
             tune: Values::default(),
             overrides: BTreeMap::new(),
@@ -181,6 +186,10 @@ impl Compare {
         if self.tune.is_empty() && !self.tune_seeds.is_empty() {
             let message = "is of no use without values to choose from, in [compare.tune]";
             return Err(SpecError::new("compare.tune_seeds", message));
+        }
+        if self.halving && (self.tune.is_empty() || self.seeds_to_tune().len() < 2) {
+            let message = "needs values to choose from, in [compare.tune], and two seeds or more to choose on";
+            return Err(SpecError::new("compare.halving", message));
         }
         let sweep = self.swept()?;
         self.check_sweep::<S>(&sweep)?;

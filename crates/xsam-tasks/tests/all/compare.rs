@@ -357,6 +357,74 @@ fn hyper_parameters_are_chosen_on_validation_data() {
     assert_eq!(again.tuning, summary.tuning);
 }
 
+const HALVED: &str = "
+    [compare]
+    methods = ['sgd', 'sam']
+    seeds = [0]
+    tune_seeds = [1, 5, 6]
+    halving = true
+    [compare.tune]
+    rho = [0.05, 0.1, 0.2, 0.4]
+";
+
+#[test]
+fn by_halving_fewer_runs_are_made_and_those_are_the_same() {
+    let runs = small();
+    let (summary, made) = run(&runs, HALVED, Existing::Refuse);
+    assert_eq!(summary.status, Status::Finished);
+    // Four candidates, two of them, one of them; then sgd and sam.
+    let tried = made.iter().filter(|name| name.starts_with("tune/"));
+    let of_seed = |seed: u64| {
+        let ending = format!("-seed{seed}");
+        tried.clone().filter(|name| name.ends_with(&ending)).count()
+    };
+    assert_eq!([1, 5, 6].map(of_seed), [4, 2, 1]);
+    assert_eq!(made.len(), 4 + 2 + 1 + 2);
+    let (spec, compare) = runs.parse(HALVED);
+    let existing = Existing::Resume;
+    let comparison = Comparison::prepare(&spec, &compare, &runs.path("c"), existing).unwrap();
+    assert_eq!(comparison.runs(), 4 + 2 + 1 + 2);
+    drop(comparison);
+
+    let candidates = &summary.tuning.as_ref().unwrap().methods[0].candidates;
+    let mut made_of: Vec<usize> = candidates.iter().map(|c| c.runs).collect();
+    made_of.sort_unstable();
+    assert_eq!(made_of, [1, 1, 2, 3]);
+    for candidate in candidates {
+        let left_out = (candidate.runs < 3).then_some(candidate.runs);
+        assert_eq!(candidate.left_out_after, left_out);
+        assert_eq!(candidate.chosen, candidate.runs == 3);
+    }
+    // A run is that of the whole grid, and what is there is not made again.
+    let grid = small();
+    run(
+        &grid,
+        &HALVED.replace("halving = true", ""),
+        Existing::Refuse,
+    );
+    for name in &made {
+        let same = |runs: &Runs| runs.rows(&format!("c/{name}"));
+        assert_eq!(same(&runs), same(&grid), "{name}");
+    }
+    let (again, more) = run(&runs, HALVED, Existing::Resume);
+    assert!(more.is_empty(), "{more:?}");
+    assert_eq!(again.tuning, summary.tuning);
+}
+
+#[test]
+fn halving_needs_an_order() {
+    let runs = small();
+    let error = run_index(&runs, HALVED, 0).unwrap_err();
+    assert!(error.is_usage());
+    assert!(error.to_string().contains("--jobs"), "{error}");
+    let one = HALVED.replace("[1, 5, 6]", "[1]");
+    let error = prepare(&runs, &one, Existing::Refuse).unwrap_err();
+    assert!(
+        error.to_string().starts_with("`compare.halving`: needs"),
+        "{error}"
+    );
+}
+
 /// Makes a run of the comparison `c` by its number.
 fn run_index(runs: &Runs, text: &str, index: usize) -> Result<IndexedRun, Error> {
     let (spec, compare) = runs.parse(text);
