@@ -395,14 +395,14 @@ fn by_halving_fewer_runs_are_made_and_those_are_the_same() {
         assert_eq!(candidate.left_out_after, left_out);
         assert_eq!(candidate.chosen, candidate.runs == 3);
     }
-    // A run is that of the whole grid, and what is there is not made again.
+    // A candidate's run is that of the whole grid, and what is there is not made again.
     let grid = small();
     run(
         &grid,
         &HALVED.replace("halving = true", ""),
         Existing::Refuse,
     );
-    for name in &made {
+    for name in tried {
         let same = |runs: &Runs| runs.rows(&format!("c/{name}"));
         assert_eq!(same(&runs), same(&grid), "{name}");
     }
