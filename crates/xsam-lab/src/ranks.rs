@@ -100,7 +100,7 @@ impl Ranks {
         self.collective.as_ref()
     }
 
-    /// Every so manieth item, for this rank: what all do together is done once.
+    /// One item in as many as there are ranks, for this rank: what all do together is done once.
     pub fn share<I: Iterator>(&self, items: I) -> impl Iterator<Item = I::Item> {
         items.skip(self.rank()).step_by(self.size())
     }

@@ -99,7 +99,8 @@ pub(super) trait Listed: MethodConfig {
 /// The config of a method: a type with its fields, their defaults, setters and form in a spec.
 ///
 /// `ascent` gives the defaults of the fields that all methods with an ascent have; of one that is always plain `adaptive`
-/// is left out. All of them have the fields of a [`Schedule`]; one that has an `every` of its own says so by `looks_back`. The field of an option is absent unless it is set. `listed` has what its [`Listed`] says otherwise.
+/// is left out. All of them have the fields of a [`Schedule`]; one that has an `every` of its own says so by `looks_back`. The
+/// field of an option is absent unless it is set. `listed` has what its [`Listed`] says otherwise.
 macro_rules! method_config {
     (
         $(#[$meta:meta])*
@@ -308,8 +309,8 @@ macro_rules! method_config {
                 self
             }
 
-            /// Makes every so manieth step the method's own, and lets the base optimizer step alone between; a method that
-            /// looks back does its whole work in them.
+            /// Makes one step in `every` the method's own, and lets the base optimizer step alone between; a method that looks
+            /// back does its whole work in them.
             #[must_use]
             pub fn with_every(mut self, every: usize) -> Self {
                 self.every = Some(every);

@@ -81,6 +81,11 @@ pub trait Method: CloneMethod + Debug + Send {
     /// Whatever the objective fails with.
     fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError>;
 
+    /// Whether the first pass of every step is at the weights. One that somebody else makes can be no other.
+    fn begins_at_the_weights(&self) -> bool {
+        true
+    }
+
     /// By how much of which vector the first pass of a step is off the weights, of a method that makes it elsewhere: loss and
     /// gradient in `start` are those of that point. The schedule of rho multiplies lengths by `rho_factor`.
     fn offset(&self, _rho_factor: f64) -> Option<(f64, &ParamVector)> {

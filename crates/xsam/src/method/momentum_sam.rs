@@ -134,6 +134,10 @@ impl Method for MomentumSam {
         MomentumSamConfig::NAME
     }
 
+    fn begins_at_the_weights(&self) -> bool {
+        false
+    }
+
     fn offset(&self, rho_factor: f64) -> Option<(f64, &ParamVector)> {
         let rho = self.config.rho * rho_factor;
         let length = -rho / (self.norm + NORM_EPSILON);

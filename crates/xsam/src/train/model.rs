@@ -67,15 +67,23 @@ impl<M: TrainStep> SharpnessAwareModel<M> {
     /// [`LearningResult::error`](burn::train::LearningResult).
     ///
     /// # Errors
-    /// If a hyper-parameter is out of range: names it, its value and the range.
+    /// If a hyper-parameter is out of range: names it, its value and the range. If the first pass of the method is not at the
+    /// weights, where the loop makes it (Momentum-SAM).
     pub fn new(
         model: M,
         config: impl MethodConfig,
         interrupter: Interrupter,
     ) -> Result<Self, ConfigError> {
+        let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
+        ConfigError::unless(
+            optim.method.begins_at_the_weights(),
+            "method",
+            optim.method(),
+            "one whose first pass is at the weights, as Burn's loop makes it: take `SharpnessAware::step` in a loop of your own",
+        )?;
         Ok(Self {
             inner: model,
-            optim: SharpnessAware::new(SgdConfig::new().init(), config)?,
+            optim,
             shared: Arc::new(Shared {
                 batches: Mutex::new(Vec::new()),
                 validated: AtomicBool::new(false),
@@ -103,6 +111,13 @@ impl<M: TrainStep> SharpnessAwareModel<M> {
     pub fn with_rho_schedule(mut self, schedule: RhoSchedule) -> Result<Self, ConfigError> {
         self.optim = self.optim.with_rho_schedule(schedule)?;
         Ok(self)
+    }
+
+    /// Tells how many steps the whole training has: [`SharpnessAware::with_length`].
+    #[must_use]
+    pub fn with_length(mut self, steps: u64) -> Self {
+        self.optim = self.optim.with_length(steps);
+        self
     }
 
     /// Lets `seed` decide the dropout masks: [`SharpnessAware::with_replay_dropout`].
