@@ -34,7 +34,7 @@ struct Shown {
 impl<'a> JobProgress<'a> {
     /// For `runs` runs.
     pub(crate) fn new(output: &'a OutputArguments, runs: usize) -> Self {
-        let bars = !output.json && !output.quiet && print::is_terminal();
+        let bars = !output.is_silent() && print::is_terminal();
         Self {
             output,
             of: runs,
@@ -154,7 +154,7 @@ impl<'a> JobProgress<'a> {
 
     fn say(&self, line: &str) {
         match &self.bars {
-            None if self.output.quiet || self.output.json => {}
+            None if self.output.is_silent() => {}
             bars => print::above(bars.as_ref(), line),
         }
     }

@@ -23,6 +23,13 @@ pub(crate) struct OutputArguments {
     pub(crate) json: bool,
 }
 
+impl OutputArguments {
+    /// Whether nobody wants to see how it goes.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.quiet || self.json
+    }
+}
+
 /// Name of the program.
 static NAME: OnceLock<&str> = OnceLock::new();
 

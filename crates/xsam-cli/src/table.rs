@@ -96,12 +96,12 @@ pub(crate) fn candidates(tuning: &TuningSummary) -> String {
     let mut rows = Vec::new();
     for method in &tuning.methods {
         for candidate in &method.candidates {
-            let runs = match candidate.runs {
-                runs if runs == tuning.seeds.len() || method.candidates.len() == 1 => String::new(),
-                runs if candidate.left_out_after.is_some() => {
-                    format!(" (left out after {})", count(runs, "seed", "seeds"))
+            let runs = match (candidate.runs, candidate.left_out_after) {
+                (_, Some(made)) => format!(" (left out after {})", count(made, "seed", "seeds")),
+                (runs, _) if runs == tuning.seeds.len() || method.candidates.len() == 1 => {
+                    String::new()
                 }
-                runs => format!(" ({runs} of {} runs)", tuning.seeds.len()),
+                (runs, _) => format!(" ({runs} of {} runs)", tuning.seeds.len()),
             };
             rows.push([
                 format!("{}{runs}", method.label),

@@ -218,10 +218,14 @@ impl<L: Tasks> Comparison<L> {
         } else {
             seeds.len().max(1)
         };
-        for (i, of_rung) in seeds.chunks(rung).enumerate() {
-            let made = self
-                .runs
-                .trials(of_rung, &|m| self.left(m, i * rung, &tried))?;
+        let mut made_from = 0;
+        for of_rung in seeds.chunks(rung) {
+            let left = |m: usize| {
+                let out = self.left_out(m, made_from, &tried).into_iter().enumerate();
+                out.filter_map(|(c, out)| out.is_none().then_some(c))
+                    .collect()
+            };
+            let made = self.runs.trials(of_rung, &left)?;
             for (job, run) in self.finish(&made, &mut trials, perform)? {
                 let of = tried.entry((job.entry, job.candidate)).or_default();
                 of.push(run);
@@ -230,6 +234,7 @@ impl<L: Tasks> Comparison<L> {
             if trials.stopped {
                 break;
             }
+            made_from += of_rung.len();
         }
         // A candidate that diverges is not a good one, and that is all. One whose run has ended otherwise might
         // have been.
@@ -241,7 +246,18 @@ impl<L: Tasks> Comparison<L> {
         let is_complete = !trials.stopped;
         let mut chosen = self.tuning(&tried, &|_| is_complete);
         if self.runs.halving {
-            self.tell_left_out(&mut chosen, &tried);
+            // After the last seed there is the choice.
+            let seeds = made_from.min(seeds.len() - 1);
+            for method in &mut chosen.methods {
+                let mut entries = self.runs.entries.iter();
+                let m = entries.position(|entry| entry.label == method.label);
+                let out = m
+                    .map(|m| self.left_out(m, seeds, &tried))
+                    .unwrap_or_default();
+                for (candidate, out) in method.candidates.iter_mut().zip(out) {
+                    candidate.left_out_after = out;
+                }
+            }
         }
         let none = chosen.methods.iter().map(|method| &method.label);
         for label in none.filter(|label| is_complete && chosen.choice(label).is_none()) {
@@ -251,35 +267,13 @@ impl<L: Tasks> Comparison<L> {
         Ok(chosen)
     }
 
-    /// The candidates of a method that are left after so many seeds.
-    fn left(&self, m: usize, seeds: usize, tried: &Tried) -> Vec<usize> {
+    /// After how many of so many seeds each candidate of a method was left out.
+    fn left_out(&self, m: usize, seeds: usize, tried: &Tried) -> Vec<Option<usize>> {
         let (entry, score) = (&self.runs.entries[m], compared(&self.scores));
         let seeds = &self.runs.seeds_to_tune[..seeds];
-        tuning::left(entry, seeds, &score, &|c| {
+        tuning::left_out(entry, seeds, &score, &|c| {
             tried.get(&(m, c)).map_or(&[], Vec::as_slice)
         })
-    }
-
-    /// Says of each candidate after how many seeds it was left out.
-    fn tell_left_out(&self, tuning: &mut TuningSummary, tried: &Tried) {
-        for (m, entry) in self.runs.entries.iter().enumerate() {
-            let mut methods = tuning.methods.iter_mut();
-            let Some(method) = methods.find(|method| method.label == entry.label) else {
-                continue;
-            };
-            for made in 1..self.runs.seeds_to_tune.len() {
-                let all_made = method
-                    .candidates
-                    .iter()
-                    .all(|c| c.left_out_after.is_some() || c.runs >= made);
-                let left = self.left(m, made, tried);
-                for (c, candidate) in method.candidates.iter_mut().enumerate() {
-                    if all_made && !left.contains(&c) {
-                        candidate.left_out_after.get_or_insert(made);
-                    }
-                }
-            }
-        }
     }
 
     /// Makes those of the runs that are not finished, and gives all that are then.

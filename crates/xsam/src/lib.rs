@@ -112,7 +112,6 @@ mod random;
 mod record;
 mod report;
 mod rho;
-mod schedule;
 mod search;
 mod sharpness_aware;
 mod step;
@@ -127,15 +126,14 @@ pub use collective::{AscentOver, Collective};
 pub use error::{ConfigError, PassPoint, RecordError, StepError, StepFailure};
 pub use loss_scale::LossScale;
 pub use method::{
-    AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
-    LookbehindSamConfig, MomentumSamConfig, MsamConfig, SamConfig, SgdOnlyConfig, StableSamConfig,
-    UsamConfig, WsamConfig, XsamConfig,
+    AdaptivePolicy, AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
+    LookXsamConfig, LookbehindSamConfig, LossBudget, MeasuredRho, MomentumSamConfig, MsamConfig,
+    SamConfig, SgdOnlyConfig, StableSamConfig, UsamConfig, WsamConfig, XsamConfig,
 };
 pub use pass::LossOutput;
 pub use record::SharpnessAwareRecord;
 pub use report::StepReport;
 pub use rho::RhoSchedule;
-pub use schedule::{AdaptivePolicy, LossBudget, MeasuredRho};
 pub use search::{SearchReport, SearchSchedule};
 pub use sharpness_aware::SharpnessAware;
 pub use step::Step;

@@ -76,7 +76,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
         layers: arguments.layers,
         sample: sample.sample(),
     };
-    let quiet = output.quiet || output.json;
+    let quiet = output.is_silent();
     let mut reports = Vec::new();
     let runs = [&subject.run].into_iter().chain(compare);
     // All of them before the first is measured.

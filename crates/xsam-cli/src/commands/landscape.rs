@@ -93,7 +93,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
         subject, output, ..
     } = &arguments;
     let spec = arguments.spec();
-    let mut progress = Progress::new(output.quiet || output.json);
+    let mut progress = Progress::new(output.is_silent());
     let stop = stop_below(progress.bars());
     let subject = subject.model::<L>(&subject.run)?;
     let taken = take::<L>(&subject, &spec, &stop, &mut |event| progress.show(event));

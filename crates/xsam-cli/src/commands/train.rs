@@ -142,8 +142,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
             _ => Outcome::Interrupted,
         });
     }
-    let quiet = training.output.quiet || training.output.json;
-    if ranks.size() > 1 && !quiet {
+    if ranks.size() > 1 && !training.output.is_silent() {
         print::note(format_args!("shared out over {} ranks", ranks.size()));
     }
     let mut progress = Progress::new(&training.output, 1);

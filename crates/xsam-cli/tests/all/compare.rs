@@ -10,8 +10,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use crate::common::{
-    assert_contains, assert_fails, assert_succeeds, command, fails, lines, metrics, read, start,
-    succeeds, text, weights, xsam,
+    assert_contains, assert_fails, assert_same_runs, assert_succeeds, command, fails, lines,
+    metrics, read, start, succeeds, text, xsam,
 };
 #[cfg(target_os = "linux")]
 use crate::common::{assert_status, await_that, children, is_running, json, signal};
@@ -40,12 +40,7 @@ fn compare(here: &Path, how: &str, out: &str) -> Output {
 
 #[track_caller]
 fn assert_same_results(here: &Path, one: &str, other: &str) {
-    for name in NAMES {
-        let [one, other] = [one, other].map(|out| format!("{out}/{name}"));
-        let [one, other] = [one, other].map(|run| (metrics(&here.join(&run)), weights(here, &run)));
-        assert_eq!(one.0, other.0, "{name}");
-        assert!(one.1 == other.1, "{name}: other weights");
-    }
+    assert_same_runs(here, [one, other], &NAMES);
 }
 
 #[test]

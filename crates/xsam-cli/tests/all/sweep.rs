@@ -8,8 +8,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::common::{
-    assert_contains, assert_fails, await_that, fails, json, lines, metrics, start, succeeds, text,
-    weights, xsam,
+    assert_contains, assert_fails, assert_same_runs, await_that, fails, json, lines, start,
+    succeeds, text, xsam,
 };
 
 /// Runs of some tenths of a second: SGD once, SAM at two rhos, from two seeds.
@@ -27,12 +27,7 @@ const NAMES: [&str; 6] = [
 
 #[track_caller]
 fn assert_same_results(here: &Path, one: &str, other: &str) {
-    for name in NAMES {
-        let [one, other] = [one, other].map(|out| format!("{out}/{name}"));
-        let [one, other] = [one, other].map(|run| (metrics(&here.join(&run)), weights(here, &run)));
-        assert_eq!(one.0, other.0, "{name}");
-        assert!(one.1 == other.1, "{name}: other weights");
-    }
+    assert_same_runs(here, [one, other], &NAMES);
     let [one, other] = [one, other].map(|out| json(here.join(out).join("compare.json")));
     for key in ["sweep", "pairs", "sentences", "seeds_needed"] {
         assert!(!one[key].is_null(), "{key}");

@@ -85,6 +85,19 @@ pub fn weights(here: &Path, run: &str) -> Vec<u8> {
     fs::read(here.join("w.safetensors")).unwrap()
 }
 
+/// The runs of these names in one directory are those in the other.
+#[track_caller]
+pub fn assert_same_runs(here: &Path, outs: [&str; 2], names: &[&str]) {
+    for name in names {
+        let [one, other] = outs.map(|out| {
+            let run = format!("{out}/{name}");
+            (metrics(&here.join(&run)), weights(here, &run))
+        });
+        assert_eq!(one.0, other.0, "{name}");
+        assert!(one.1 == other.1, "{name}: other weights");
+    }
+}
+
 pub fn read(path: impl AsRef<Path>) -> String {
     fs::read_to_string(path).unwrap()
 }

@@ -123,10 +123,10 @@ pub fn batch_norm_train<const D: usize>(
     params: BatchNormParams,
     tail: BatchNormTail<D>,
 ) -> (Tensor<D>, BatchStatistics) {
-    let (shape, unknown) = (x.dims(), BatchNormStatistics::unknown(&x));
     if let Some(ranks) = BatchNormRanks::current() {
         return over_ranks(x, params, tail, ranks);
     }
+    let (shape, unknown) = (x.dims(), BatchNormStatistics::unknown(&x));
     let (output, statistics) = normalised(x, params, unknown, tail);
     (output, BatchStatistics::of(statistics, shape))
 }

@@ -273,24 +273,24 @@ impl ComparisonSummary {
     /// The labels of the rows that are set against each other, the best on the test data first: all, or of a sweep those with
     /// the best values of their methods, under the first of several conditions.
     fn ranked(&self) -> Vec<String> {
-        let score = compared(&self.scores);
-        let labels: Vec<&str> = match &self.sweep {
-            None => self.methods.iter().map(|row| &*row.label).collect(),
+        match &self.sweep {
+            None => self.in_order(self.methods.iter().map(|row| &*row.label)),
             Some(sweep) => {
                 let methods = sweep.slices.first().map_or(&[][..], |slice| &slice.methods);
-                methods.iter().map(|method| &*method.best).collect()
+                self.in_order(methods.iter().map(|method| &*method.best))
             }
-        };
+        }
+    }
+
+    /// Those of the rows that have a score, the best on the test data first.
+    pub(super) fn in_order<'a>(&self, labels: impl Iterator<Item = &'a str>) -> Vec<String> {
+        let score = compared(&self.scores);
         let value = |label: &str| self.row(label)?.compared(self);
-        let ranked = labels.into_iter();
-        let mut ranked: Vec<(&str, f64)> = ranked
-            .filter_map(|label| Some((label, value(label)?)))
-            .collect();
+        let with_value = labels.filter_map(|label| Some((label, value(label)?)));
+        let mut ranked: Vec<(&str, f64)> = with_value.collect();
         ranked.sort_by(|(_, a), (_, b)| score.better.order(*a, *b));
-        ranked
-            .into_iter()
-            .map(|(label, _)| label.to_owned())
-            .collect()
+        let labels = ranked.into_iter();
+        labels.map(|(label, _)| label.to_owned()).collect()
     }
 
     /// The row of that label.
@@ -369,7 +369,12 @@ impl MethodSummary {
     /// The finite mean of what it is compared by, on the test data after the last epoch.
     pub(super) fn compared(&self, summary: &ComparisonSummary) -> Option<f64> {
         let [test, _] = compared_names(&summary.scores);
-        let mean = self.spreads.get(&test)?.mean;
+        self.finite_mean(&test)
+    }
+
+    /// The mean of a column of the comparison, if it is finite.
+    pub(super) fn finite_mean(&self, column: &str) -> Option<f64> {
+        let mean = self.spreads.get(column)?.mean;
         mean.is_finite().then_some(mean)
     }
 

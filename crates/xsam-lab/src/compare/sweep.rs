@@ -83,7 +83,7 @@ impl SweepSummary {
 
     /// Fills in what follows from the rows of the comparison.
     pub(super) fn fill(&mut self, rows: &[MethodSummary], compared: &Compared<'_>) {
-        let has = |column: &str| rows.iter().any(|row| mean(row, column).is_some());
+        let has = |column: &str| rows.iter().any(|row| row.finite_mean(column).is_some());
         self.chosen_by = match has(compared.validation) {
             true => Part::Validation,
             false => Part::Test,
@@ -130,12 +130,6 @@ impl SweepSummary {
     }
 }
 
-/// The finite mean of a column.
-fn mean(row: &MethodSummary, column: &str) -> Option<f64> {
-    let spread = row.spreads.get(column)?;
-    spread.mean.is_finite().then_some(spread.mean)
-}
-
 /// What comes out of each method that has a score in these rows.
 fn by_method(rows: &[&MethodSummary], chosen_by: &str, of: &Compared<'_>) -> Vec<SweptMethod> {
     let mut methods: Vec<&str> = Vec::new();
@@ -148,8 +142,8 @@ fn by_method(rows: &[&MethodSummary], chosen_by: &str, of: &Compared<'_>) -> Vec
         let own = rows.iter().filter(|row| row.method_label() == method);
         let own: Vec<(&str, f64, Option<f64>)> = own
             .filter_map(|row| {
-                let test = mean(row, of.test)?;
-                Some((&*row.label, test, mean(row, chosen_by)))
+                let test = row.finite_mean(of.test)?;
+                Some((&*row.label, test, row.finite_mean(chosen_by)))
             })
             .collect();
         let better = of.score.better;

@@ -55,14 +55,14 @@ pub struct CandidateSummary {
 /// The runs that are finished of each candidate, by the numbers of method and candidate.
 pub(super) type Tried = BTreeMap<(usize, usize), Vec<Recorded>>;
 
-/// The candidates of a method that are left after so many seeds: of each seed's the better half, rounded up, by the mean of the
-/// score of the validation data over the seeds so far. One with a run that failed is the worst.
-pub(super) fn left<'a, S>(
+/// After how many of so many seeds each candidate of a method was left out, if it was: after each seed the better half is left,
+/// rounded up, by the mean of the score of the validation data over the seeds so far. One with a run that failed is the worst.
+pub(super) fn left_out<'a, S>(
     entry: &CompareEntry<S>,
     seeds: &[u64],
     score: &Score,
     of: &dyn Fn(usize) -> &'a [Recorded],
-) -> Vec<usize> {
+) -> Vec<Option<usize>> {
     let column = score.column(Part::Validation);
     let mean = |c: usize, seeds: &[u64]| {
         let runs = of(c).iter().filter(|run| seeds.contains(&run.summary.seed));
@@ -73,16 +73,18 @@ pub(super) fn left<'a, S>(
             false => f64::NAN,
         }
     };
-    let mut left: Vec<usize> = (0..entry.candidates.len()).collect();
+    let mut out = vec![None; entry.candidates.len()];
+    let mut left: Vec<usize> = (0..out.len()).collect();
     for made in 1..=seeds.len() {
         let means: BTreeMap<usize, f64> =
             left.iter().map(|&c| (c, mean(c, &seeds[..made]))).collect();
         // Of equal ones the first is ahead.
-        left.sort_by(|a, b| score.better.order(means[a], means[b]));
-        left.truncate(left.len().div_ceil(2));
-        left.sort_unstable();
+        left.sort_by(|&a, &b| score.better.order(means[&a], means[&b]).then(a.cmp(&b)));
+        for c in left.split_off(left.len().div_ceil(2)) {
+            out[c] = Some(made);
+        }
     }
-    left
+    out
 }
 
 /// The candidates of each method and how they did. Chosen is the best one of those with a run from every seed, if what is
@@ -191,11 +193,17 @@ mod tests {
             .map(|values| (7..).zip(*values).map(|(seed, v)| run(seed, *v)).collect())
             .collect();
         let score = Score::percent("accuracy", "");
-        let left = |seeds: &[u64]| left(&entries[0], seeds, &score, &|c| &runs[c]);
+        let out = |seeds: &[u64]| left_out(&entries[0], seeds, &score, &|c| &runs[c]);
+        let left = |seeds: &[u64]| -> Vec<usize> {
+            let out = out(seeds);
+            (0..5).filter(|&c| out[c].is_none()).collect()
+        };
         assert_eq!(left(&[]), [0, 1, 2, 3, 4]);
         assert_eq!(left(&[7]), [1, 2, 4]);
         assert_eq!(left(&[7, 8]), [1, 2]);
         assert_eq!(left(&[7, 8, 9]), [2]);
+        let expected = [Some(1), Some(3), None, Some(1), Some(2)];
+        assert_eq!(out(&[7, 8, 9]), expected);
     }
 
     #[test]

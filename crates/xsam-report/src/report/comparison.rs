@@ -1,7 +1,8 @@
 //! The page of a comparison.
 
 use super::curves::{Curves, Palette};
-use super::outcome::{Judged, outcome};
+use super::judged::Judged;
+use super::outcome::outcome;
 use super::page::{Block, Page, Section};
 use super::results::results;
 use super::source::{ComparisonSource, RunSource};

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::axis::tenths;
-use super::outcome::Judged;
+use super::judged::Judged;
 use crate::plot::bounds;
 use xsam_lab::statistics::Spread;
 

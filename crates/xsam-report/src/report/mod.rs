@@ -8,6 +8,7 @@ mod curves;
 mod file;
 mod flatness;
 mod heat;
+mod judged;
 mod outcome;
 mod page;
 mod pairs;

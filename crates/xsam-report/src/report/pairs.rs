@@ -1,6 +1,7 @@
 //! Whether any two methods differ.
 
-use super::outcome::{Judged, ranked};
+use super::judged::Judged;
+use super::outcome::ranked;
 use super::page::{Block, Section};
 use super::source::ComparisonSource;
 use super::table::{Cell, Head, Table, TableRow};

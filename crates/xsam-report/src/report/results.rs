@@ -1,7 +1,8 @@
 //! The results of a comparison: the score of each run, and the table.
 
 use super::curves::Palette;
-use super::outcome::{Difference, Judged};
+use super::judged::Judged;
+use super::outcome::Difference;
 use super::page::{Block, Section};
 use super::rows::{self, Row, RowsDrawing};
 use super::source::{ComparisonSource, MethodSource};

@@ -1,7 +1,7 @@
 //! The page of a run.
 
 use super::curves::{Curves, Drawing, Palette};
-use super::outcome::Judged;
+use super::judged::Judged;
 use super::page::{Block, Figure, Page, Section};
 use super::source::RunSource;
 use super::table::{Head, Table, TableRow};

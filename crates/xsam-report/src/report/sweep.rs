@@ -2,7 +2,7 @@
 
 use super::curves::{Curves, Drawing, Palette};
 use super::heat::{self, HeatDrawing};
-use super::outcome::Judged;
+use super::judged::Judged;
 use super::page::{Block, Section};
 use super::source::{ComparisonSource, MethodSource};
 use super::table::{Head, Table, TableRow};

@@ -1,8 +1,8 @@
 //! Hyper-parameters of a method, as they stand in a program and in a spec.
 
+use super::schedule::Schedule;
 use super::{Method, Work};
 use crate::error::ConfigError;
-use crate::schedule::Schedule;
 
 /// Hyper-parameters of a method.
 ///
@@ -182,9 +182,9 @@ macro_rules! method_config {
         }
 
         impl $name {
-            fn around(&self) -> crate::schedule::Schedule {
+            fn around(&self) -> crate::method::schedule::Schedule {
                 let $config = self;
-                crate::schedule::Schedule {
+                crate::method::schedule::Schedule {
                     from: self.from,
                     until: self.until,
                     every: $every,
@@ -229,13 +229,13 @@ macro_rules! method_config {
             pub every: Option<usize>,
             /// Leaves those of these steps to the base optimizer in which the gradient is small.
             #[serde(skip_serializing_if = "Option::is_none")]
-            pub policy: Option<crate::schedule::AdaptivePolicy>,
+            pub policy: Option<crate::method::schedule::AdaptivePolicy>,
             /// Rho by a rise of the loss, with `rho` as its ceiling.
             #[serde(skip_serializing_if = "Option::is_none")]
-            pub loss_budget: Option<crate::schedule::LossBudget>,
+            pub loss_budget: Option<crate::method::schedule::LossBudget>,
             /// Rho by the rise of the loss that was measured, with `rho` to begin with.
             #[serde(skip_serializing_if = "Option::is_none")]
-            pub measured: Option<crate::schedule::MeasuredRho>,
+            pub measured: Option<crate::method::schedule::MeasuredRho>,
             #[serde(skip)]
             pub(crate) mask: crate::ascent::Mask,
         }
@@ -320,7 +320,7 @@ macro_rules! method_config {
             /// Leaves steps to the base optimizer in which the gradient is small. The optimizer has to know the training's
             /// length; see [`SharpnessAware::with_length`](crate::SharpnessAware::with_length).
             #[must_use]
-            pub fn with_policy(mut self, policy: crate::schedule::AdaptivePolicy) -> Self {
+            pub fn with_policy(mut self, policy: crate::method::schedule::AdaptivePolicy) -> Self {
                 self.policy = Some(policy);
                 self
             }
@@ -328,14 +328,14 @@ macro_rules! method_config {
             /// Finds rho by a rise of the loss, with `rho` as its ceiling. The optimizer has to know the training's length;
             /// see [`SharpnessAware::with_length`](crate::SharpnessAware::with_length).
             #[must_use]
-            pub fn with_loss_budget(mut self, budget: crate::schedule::LossBudget) -> Self {
+            pub fn with_loss_budget(mut self, budget: crate::method::schedule::LossBudget) -> Self {
                 self.loss_budget = Some(budget);
                 self
             }
 
             /// Lets rho, which begins as it is, follow the rise of the loss that is measured.
             #[must_use]
-            pub fn with_measured(mut self, measured: crate::schedule::MeasuredRho) -> Self {
+            pub fn with_measured(mut self, measured: crate::method::schedule::MeasuredRho) -> Self {
                 self.measured = Some(measured);
                 self
             }
@@ -378,7 +378,7 @@ macro_rules! method_config {
                 Some(&mut self.ascent_steps)
             }
 
-            fn schedule(&self) -> crate::schedule::Schedule {
+            fn schedule(&self) -> crate::method::schedule::Schedule {
                 self.around()
             }
 

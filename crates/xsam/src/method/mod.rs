@@ -20,6 +20,7 @@ mod momentum_sam;
 mod msam;
 pub mod parameters;
 mod sam;
+mod schedule;
 mod sgd;
 mod spec;
 mod stable_sam;
@@ -36,6 +37,7 @@ use config::Listed;
 pub use config::MethodConfig;
 pub use context::Context;
 pub use friendly_sam::Friendly;
+pub use schedule::{AdaptivePolicy, LossBudget, MeasuredRho};
 pub use state::MethodState;
 pub use work::Work;
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::Listed;
-use super::{Context, Method, MethodConfig, MethodState, Work};
+use super::{Context, Method, MethodConfig, MethodState};
 use crate::ascent::NORM_EPSILON;
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
@@ -99,10 +99,6 @@ impl Listed for MomentumSamConfig {
 
     fn rho(&mut self) -> Option<&mut f64> {
         Some(&mut self.rho)
-    }
-
-    fn work(&mut self, _epochs: usize, steps: usize) -> Work {
-        Work::new(steps)
     }
 }
 

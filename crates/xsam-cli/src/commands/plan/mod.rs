@@ -91,7 +91,7 @@ pub(crate) fn run<L: Tasks>(arguments: Arguments) -> Result<Outcome, Error> {
         runs_per_year: arguments.runs_per_year,
         against: arguments.against,
     };
-    let quiet = arguments.output.quiet || arguments.output.json || !ranks.is_first();
+    let quiet = arguments.output.is_silent() || !ranks.is_first();
     let mut listener = |label: &str| {
         if !quiet {
             print::note(format_args!("measuring {label}"));

@@ -8,9 +8,9 @@ pub use budget::LossBudget;
 pub use measured::MeasuredRho;
 pub use policy::AdaptivePolicy;
 
+use super::{Context, Method, MethodState};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
-use crate::method::{Context, Method, MethodState};
 use crate::objective::Evaluation;
 use crate::update::Update;
 use measured::Follower;
@@ -105,21 +105,16 @@ impl Scheduled {
             policy,
             ..
         } = self.schedule;
-        let shares = [from.map(|_| "from"), until.map(|_| "until")];
-        let of_shares = shares.into_iter().flatten().next();
         let number = step.number;
         // Without a share the length does not matter.
-        let length = match of_shares {
-            Some(field) => step.length_for(field)?,
-            None => u64::MAX,
-        };
-        let (first, end) = match of_shares {
-            Some(_) => self.schedule.window(length),
-            None => (0, u64::MAX),
+        let (first, end) = match (from, until) {
+            (None, None) => (0, u64::MAX),
+            (Some(_), _) => self.schedule.window(step.length_for("from")?),
+            (None, Some(_)) => self.schedule.window(step.length_for("until")?),
         };
         let is_high = match (&mut self.moments, policy) {
             (Some(moments), Some(policy)) => {
-                let share = number as f64 / step.length_for("policy")?.max(1) as f64;
+                let share = share_made(step, "policy")?;
                 // They follow all steps, also those in which nothing depends on them.
                 moments.take(policy, start.norm * start.norm, share)
             }
@@ -129,6 +124,11 @@ impl Scheduled {
         let in_turn = (first..end).contains(&number) && (number - first).is_multiple_of(every);
         Ok(in_turn && is_high)
     }
+}
+
+/// The share of the training that was made before this step, for a hyper-parameter that depends on it.
+fn share_made(step: &Context<'_>, field: &'static str) -> Result<f64, StepError> {
+    Ok(step.number as f64 / step.length_for(field)?.max(1) as f64)
 }
 
 impl Method for Scheduled {
@@ -146,8 +146,7 @@ impl Method for Scheduled {
         let loss = start.loss;
         let (number, rho_factor) = (step.number, step.rho_factor);
         if let Some(budget) = self.schedule.loss_budget {
-            let share = number as f64 / step.length_for("loss_budget")?.max(1) as f64;
-            step.loss_budget = Some(budget.at(share));
+            step.loss_budget = Some(budget.at(share_made(step, "loss_budget")?));
         }
         step.number = self.own_steps;
         step.rho_factor *= self.follower.as_ref().map_or(1.0, Follower::factor);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::error::{ConfigError, RecordError};
-use crate::method::MethodState;
+use crate::method::state::MethodState;
 
 /// The policy of AE-SAM (Jiang et al., ICLR 2023, arXiv 2304.14647, section 3): a step is the method's own where the squared
 /// norm of the gradient is high, measured by its own moving mean and variance.

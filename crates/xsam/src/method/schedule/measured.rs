@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::error::{ConfigError, RecordError};
-use crate::method::MethodState;
+use crate::method::state::MethodState;
 
 /// Rho by measurement: it follows the rise of the loss on the way to the ascent point towards a share of the loss.
 ///
