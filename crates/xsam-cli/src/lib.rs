@@ -1,24 +1,10 @@
-//! The program for models of your own: a whole command line around the tasks that you define.
+#![doc = include_str!("../README.md")]
 //!
-//! ```no_run
-//! # use xsam_lab::{Error, Tasks, Visitor};
-//! # #[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
-//! # struct Sections {}
-//! # impl xsam_lab::spec::TaskSpec for Sections {}
-//! # struct MyTask;
-//! # impl Tasks for MyTask {
-//! #     type Spec = Sections;
-//! #     fn visit<V: Visitor<Self::Spec>>(_: &Self::Spec, _: V) -> Result<V::Output, Error> { unimplemented!() }
-//! # }
-//! // All of a `main` that gives an `ExitCode`. In a binary, `xsam_cli::package!()` is the same of its package.
-//! let package = xsam_cli::Package { name: "mine", version: "0.1.0", about: "My model, sharpness-aware" };
-//! let exit = xsam_cli::program::<MyTask>(package);
-//! # let _: std::process::ExitCode = exit;
-//! ```
+//! # The parts
 //!
-//! It has the commands `train`, `compare`, `eval`, `flatness`, `landscape`, `plan`, `report` and `export`, with progress,
-//! signals, `--json` and exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted. [`Program`] takes specs that come
-//! with the program, and commands of your own. The program `xsam` is one of these programs.
+//! [`program`] is a whole command line around the tasks that you define, with progress, signals, `--json` and exit codes:
+//! 0 done, 1 failed, 2 wrong usage, 130 interrupted. [`Program`] takes specs that come with the program, and commands of
+//! your own.
 //!
 //! Commands parse, call the laboratory, and print. Results go to standard output, progress and errors to standard error.
 

@@ -7,7 +7,9 @@ use clap::{ArgMatches, Command, CommandFactory, Parser};
 use xsam_lab::spec::Preset;
 use xsam_lab::{Error, Tasks};
 
-use crate::commands::{compare, eval, export, flatness, job, landscape, plan, report, train};
+use crate::commands::{
+    compare, eval, export, flatness, job, landscape, plan, report, shell, train,
+};
 use crate::context::{self, Outcome, Package};
 use crate::{flags, print, ranks, source};
 
@@ -32,7 +34,8 @@ pub struct Program {
     commands: Vec<(Command, Box<Run>)>,
 }
 
-type Run = dyn Fn(&ArgMatches) -> Result<Outcome, Error> + Send + Sync;
+/// Gets the whole program, and the words behind the name of the command.
+type Run = dyn Fn(&Command, &ArgMatches) -> Result<Outcome, Error> + Send + Sync;
 
 /// What stands before any command.
 #[derive(Debug, Parser)]
@@ -66,6 +69,8 @@ impl Program {
             .with_command(report::run)
             .with_command(export::run::<L>)
             .with_command(job::run::<L>)
+            .with(shell::completions)
+            .with(shell::man)
     }
 
     /// What `--help` shows below the commands.
@@ -80,13 +85,20 @@ impl Program {
     /// named in its place: that of the field that it sets.
     #[must_use]
     pub fn with_command<A: Parser + 'static, E: Into<Error> + 'static>(
-        mut self,
+        self,
         run: fn(A) -> Result<Outcome, E>,
     ) -> Self {
-        let run = move |matches: &ArgMatches| {
+        self.with(move |_: &Command, arguments| run(arguments).map_err(E::into))
+    }
+
+    fn with<A: Parser + 'static>(
+        mut self,
+        run: impl Fn(&Command, A) -> Result<Outcome, Error> + Send + Sync + 'static,
+    ) -> Self {
+        let run = move |program: &Command, matches: &ArgMatches| {
             // Clap has checked them already, but for what it checks here alone.
             let arguments = A::from_arg_matches(matches).unwrap_or_else(|error| error.exit());
-            run(arguments).map_err(E::into)
+            run(program, arguments)
         };
         self.commands.push((A::command(), Box::new(run)));
         self
@@ -115,7 +127,7 @@ impl Program {
         // On a thread of the pool, which does a part of each operation itself. Any other would have to wake
         // one for every operation and wait for it.
         rayon::scope(|_| {
-            let code = match self.obey(&matches) {
+            let code = match self.obey(&command, &matches) {
                 Ok(Outcome::Done) => 0,
                 Ok(Outcome::Failed) => 1,
                 Ok(Outcome::Interrupted) => 130,
@@ -131,11 +143,11 @@ impl Program {
         })
     }
 
-    fn obey(&self, matches: &ArgMatches) -> Result<Outcome, Error> {
+    fn obey(&self, program: &Command, matches: &ArgMatches) -> Result<Outcome, Error> {
         let found = matches.subcommand().and_then(|(name, matches)| {
             let mut commands = self.commands.iter();
             let (_, run) = commands.find(|(command, _)| command.get_name() == name)?;
-            Some(run(matches))
+            Some(run(program, matches))
         });
         // Clap ends the program if there is no such command.
         found.unwrap_or(Ok(Outcome::Failed))
@@ -253,7 +265,7 @@ mod tests {
             (&["mine", "more", "--of", "3"], Outcome::Failed),
         ] {
             let matches = program.command().try_get_matches_from(words).unwrap();
-            assert_eq!(program.obey(&matches).unwrap(), outcome);
+            assert_eq!(program.obey(&command, &matches).unwrap(), outcome);
         }
     }
 

@@ -1,28 +1,10 @@
-//! Data sets of labelled images, their splits, label noise, augmentation and seeded batches; and
-//! [`text`] for translation.
+#![doc = include_str!("../README.md")]
 //!
-//! ```
-//! use xsam_data::{batches, digits, gather, order, with_label_noise};
-//!
-//! let splits = digits()?;
-//! let (train, changed) = with_label_noise(&splits.train, 0.2, 1)?;
-//! assert!(changed > 0);
-//! for epoch in 0..2 {
-//!     for batch in batches(&order(train.len(), 42, epoch), 125)? {
-//!         let (pixels, labels) = gather(&train, &splits.normalization, batch)?;
-//!         assert_eq!(pixels.len(), labels.len() * 8 * 8);
-//!     }
-//! }
-//! # Ok::<(), xsam_data::DataError>(())
-//! ```
+//! # The parts
 //!
 //! [`fetch`] downloads published data sets, and [`load`] reads any of them by its name
 //! ([`DatasetName`]). A [`Pipeline`] augments as well, and a [`Loader`] has its batches prepared by
-//! threads while others are used. [`contact_sheet`] shows what becomes of the images.
-//!
-//! Everything random derives from a seed and a position (an epoch, a class, an image), so any part
-//! of a run can be replayed alone. Pixels are bytes in memory, and normalized `f32` in a
-//! batch. This crate knows no tensor library.
+//! threads while others are used. [`contact_sheet`] shows what becomes of the images. Translation is in [`text`].
 
 mod ascii;
 mod augment;

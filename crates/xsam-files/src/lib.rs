@@ -1,5 +1,8 @@
-//! What every crate needs that writes a user's files: a file is replaced as a whole or stays ([`replace_file`]), and
-//! whoever is at work locks a file that says who it is ([`LockFile`]).
+#![doc = include_str!("../README.md")]
+//!
+//! # The parts
+//!
+//! [`replace_file`] and its relatives write; [`LockFile`] locks, and [`Owner`] says who.
 
 mod lock;
 mod replace;

@@ -1,4 +1,6 @@
-//! How flat a minimum is: curvature, sharpness and landscapes of any [Burn](https://burn.dev) model and loss.
+#![doc = include_str!("../README.md")]
+//!
+//! # The parts
 //!
 //! ```text
 //! model, loss, batches -> LossSurface -> Hessian, GaussNewton -> Lanczos, hutch_plus_plus, density ..
@@ -12,7 +14,6 @@
 //!   errors, whether they converged.
 //! * [`Sharpness`] says by how much the loss rises within a distance, [`m_sharpness()`] batch by batch, and
 //!   [`faithfulness`] how near the directions of SGD, SAM and XSAM come to the highest point.
-//!
 //! * A landscape is the loss along a line or in a plane: [`scan`] takes it, in directions of your own or in
 //!   [`filter_normalized`] random ones, those [`between`] two models, the [`principal_directions`] of a trajectory, or
 //!   the axes of [`XsamPlane`].

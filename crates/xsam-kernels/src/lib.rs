@@ -1,22 +1,4 @@
-//! Fast CPU kernels for training, as a Burn backend extension.
-//!
-//! Each operation is a function on Burn tensors. Those of a network have a backward pass of their own;
-//! those of an optimizer need none. On the Flex back end and in `f32` it runs a kernel of this crate; on
-//! every other back end and in every other number format, the composition of Burn's own operations, with
-//! the same result up to rounding.
-//!
-//! ```
-//! use burn::tensor::ops::ConvOptions;
-//! use burn::tensor::{Device, Distribution, Tensor};
-//! use xsam_kernels::conv2d;
-//!
-//! let device = Device::flex().autodiff();
-//! let images = Tensor::<4>::random([8, 3, 32, 32], Distribution::Default, &device);
-//! let filters = Tensor::<4>::random([64, 3, 3, 3], Distribution::Default, &device).require_grad();
-//! let features = conv2d(images, filters.clone(), ConvOptions::new([1, 1], [1, 1], [1, 1], 1));
-//! let gradients = features.sum().backward();
-//! assert!(filters.grad(&gradients).is_some());
-//! ```
+#![doc = include_str!("../README.md")]
 //!
 //! # Back ends
 //!

@@ -1,11 +1,9 @@
-//! The laboratory: any Burn model trained, compared, planned and measured.
+#![doc = include_str!("../README.md")]
 //!
-//! A [`Task`] says what is learned: the model, its batches, its loss, and how well it does. All else is here: the spec of
-//! a run, its course from checkpoint to checkpoint, its directory, comparisons of methods over seeds with tests of
-//! significance and tuned hyper-parameters, what runs will cost, how flat a minimum is, and the loss around it. Which model
-//! and which data, this crate does not know.
+//! # Where to begin
 //!
-//! The program of a task is made by `xsam-cli`; `xsam-report` draws what is measured here; `xsam-tasks` has tasks of its own.
+//! [`Task`] is what you implement; [`Run`] trains one, [`compare::Comparison`] several. Which model and which data, this
+//! crate does not know.
 
 #![deny(clippy::disallowed_methods)]
 

@@ -398,7 +398,11 @@ fn a_run_of_the_old_program_is_refused_with_a_sentence() {
         fs::write(&manifest, old).unwrap();
     }
     let error = resumed();
-    let told = "its version is 2, written by xsam 0.1.0, not 3: go on with a build of that program";
+    let told = concat!(
+        "its version is 2, written by xsam ",
+        env!("CARGO_PKG_VERSION"),
+        ", not 3: go on with a build of that program"
+    );
     assert!(error.contains(told), "{error}");
 
     // Its outcome says so at once, and its spec is not blamed.

@@ -1,20 +1,4 @@
-//! Image classifiers and a Transformer on Burn that agree with their PyTorch originals: in logits, in
-//! tensor names and order, in initial distribution, and in the running statistics of batch
-//! normalization.
-//!
-//! ```
-//! use burn::tensor::{Device, Tensor};
-//! use xsam_models::{ImageClassifier, ModelConfig, ClassifierName, parameter_count};
-//!
-//! let device = Device::flex().autodiff();
-//! let model = ModelConfig::new(ClassifierName::SmallCnn, 1, 8, 10).init(42, &device)?;
-//! let logits = model.forward(Tensor::zeros([5, 1, 8, 8], &device));
-//! assert_eq!(logits.dims(), [5, 10]);
-//! assert_eq!(parameter_count(&model), 1442);
-//! # Ok::<(), xsam_models::ModelError>(())
-//! ```
-//!
-//! Nothing random depends on shared state: a seed alone decides the initial values, to the bit.
+#![doc = include_str!("../README.md")]
 
 mod classifier;
 mod cnn;

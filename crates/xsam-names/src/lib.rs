@@ -1,22 +1,4 @@
-//! Names as text and back, with the nearest valid one where a name is wrong.
-//!
-//! ```
-//! use xsam_names::{Named, named_enum};
-//!
-//! named_enum! {
-//!     /// What is drunk.
-//!     pub enum Drink ("drink") {
-//!         /// Of beans.
-//!         Coffee = "coffee",
-//!         /// Of leaves.
-//!         Tea = "tea",
-//!     }
-//! }
-//!
-//! assert_eq!("tea".parse(), Ok(Drink::Tea));
-//! let error = "cofee".parse::<Drink>().unwrap_err().to_string();
-//! assert_eq!(error, "there is no drink `cofee`; did you mean `coffee`? (there are: coffee, tea)");
-//! ```
+#![doc = include_str!("../README.md")]
 
 use std::fmt::Display;
 use std::str::FromStr;

@@ -1,7 +1,4 @@
-//! What people look at, made of the values that the laboratory has written: plots, and the page on a run or a comparison.
-//!
-//! Nothing here trains, and nothing knows a model or a task: what a score or a column is, the files say themselves.
-
+#![doc = include_str!("../README.md")]
 #![deny(clippy::disallowed_methods)]
 
 mod flatness;

@@ -1,20 +1,4 @@
-//! The tasks of the program `xsam`: telling classes of images apart, and translating sentences, over our models and data;
-//! the presets of the paper's experiments; the verification of a build against reference cases; and the time of a step.
-//!
-//! ```no_run
-//! use std::path::Path;
-//! use xsam_lab::{Run, StopSignal};
-//! use xsam_lab::files::Existing;
-//! use xsam_tasks::{OurSpec, OurTasks};
-//!
-//! let settings = ["method.rho=0.3".to_owned(), "train.epochs=20".to_owned()];
-//! let (spec, _) = OurSpec::parse("", &settings)?;
-//! let run = Run::prepare::<OurTasks>(spec, Path::new("runs/first"), Existing::Refuse)?;
-//! let summary = run.train(&StopSignal::default(), &mut |_event| {})?;
-//! println!("{:?}", summary.last);
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-
+#![doc = include_str!("../README.md")]
 #![deny(clippy::disallowed_methods)]
 
 mod batch;

@@ -1,5 +1,4 @@
-//! The tensors of any Burn module under the names, shapes and order that PyTorch has for them, and the files that PyTorch
-//! reads and writes.
+#![doc = include_str!("../README.md")]
 //!
 //! [`state`] lists, reads and replaces the float tensors of a module; [`weights`] reads and writes `.safetensors` files and
 //! state dicts of `torch.save`; [`cast`] changes the number format.

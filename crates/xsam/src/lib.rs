@@ -1,36 +1,6 @@
-//! Sharpness-aware training for any [Burn](https://burn.dev) model.
+#![doc = include_str!("../README.md")]
 //!
-//! Networks that settle in flat minima of the loss generalise better. Sharpness-aware minimization
-//! finds them by taking the gradient not at the weights but at a point nearby where the loss is
-//! higher. XSAM (eXplicit Sharpness-Aware Minimization, Chen and Zhou, ICLR 2026, arXiv 2603.10048)
-//! searches for the direction of the highest loss and steps away from it.
-//!
-//! [`SharpnessAware`] wraps any Burn optimizer. Instead of gradients its
-//! [`step`](SharpnessAware::step) gets the forward pass, which it runs as often as the method needs:
-//!
-//! ```
-//! use burn::nn::{Linear, LinearConfig};
-//! use burn::tensor::{Device, Distribution, Tensor};
-//! use xsam::optim::FusedSgdConfig;
-//! use xsam::{SharpnessAware, XsamConfig};
-//!
-//! let device = Device::flex().autodiff();
-//! let mut model = LinearConfig::new(4, 1).init(&device);
-//! let inputs = Tensor::<2>::random([32, 4], Distribution::Default, &device);
-//! let targets = inputs.clone().sum_dim(1);
-//!
-//! let sgd = FusedSgdConfig::new().with_momentum(0.9).init()?;
-//! let mut optim = SharpnessAware::new(sgd, XsamConfig::new().with_rho(0.1))?;
-//! for _epoch in 0..20 {
-//!     optim.start_epoch();                                     // XSAM searches once an epoch
-//!     let loss = |m: &Linear| (m.forward(inputs.clone()) - targets.clone()).square().mean();
-//!     let step = optim.step(0.05, model, loss)?;
-//!     model = step.model;
-//! }
-//! let state = optim.to_record()?;                              // alpha, counters, the base optimizer's state
-//! # assert_eq!(state.method(), "xsam");
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! # A step
 //!
 //! The closure may return `(loss, output)`: `step.output` is that of the pass at the weights. That pass, and no other,
 //! updates running statistics. All passes of a step draw the same dropout masks. A step that fails changes nothing: the
@@ -137,9 +107,3 @@ pub use rho::RhoSchedule;
 pub use search::{SearchReport, SearchSchedule};
 pub use sharpness_aware::SharpnessAware;
 pub use step::Step;
-
-/// The examples of the README and of the page on practice are tests.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-#[doc = include_str!("../../../docs/practice.md")]
-pub struct Pages;

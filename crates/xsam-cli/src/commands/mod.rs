@@ -8,6 +8,7 @@ pub(crate) mod job;
 pub(crate) mod landscape;
 pub(crate) mod plan;
 pub(crate) mod report;
+pub(crate) mod shell;
 mod subject;
 pub(crate) mod train;
 

@@ -14,4 +14,5 @@ mod output;
 mod plan;
 mod queue;
 mod report;
+mod shell;
 mod sweep;

@@ -165,7 +165,11 @@ fn what_a_run_lacks_is_said() {
             "run/checkpoint/epoch-00002/manifest.json",
             "\"version\":3",
             "\"version\":0",
-            "its version is 0, written by xsam 0.1.0, not 3",
+            concat!(
+                "its version is 0, written by xsam ",
+                env!("CARGO_PKG_VERSION"),
+                ", not 3"
+            ),
         ),
         (
             "run/spec.toml",
