@@ -223,10 +223,10 @@ mod tests {
 
     use super::*;
 
-    /// The table of `docs/columns.md`, for a score named accuracy.
+    /// The table of `book/src/columns.md`, for a score named accuracy.
     #[test]
     fn the_documents_describe_every_column() {
-        let documented = include_str!("../../../docs/columns.md");
+        let documented = include_str!("../../../book/src/columns.md");
         for column in columns(&[Score::percent("accuracy", "A score of the task")]) {
             let unit = match &*column.unit {
                 "%" => "share",
@@ -235,7 +235,7 @@ mod tests {
             let row = format!("| `{}` | {unit} | {}. |", column.name, column.meaning);
             assert!(
                 documented.lines().any(|line| line == row),
-                "docs/columns.md lacks\n{row}"
+                "book/src/columns.md lacks\n{row}"
             );
         }
     }

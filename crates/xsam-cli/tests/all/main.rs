@@ -1,6 +1,7 @@
 //! The tests of this crate that share a process: one binary links much faster than one for each.
 #![allow(clippy::print_stderr, clippy::unwrap_used, missing_docs)]
 
+mod book;
 mod cli;
 #[path = "../common/mod.rs"]
 mod common;

@@ -818,3 +818,27 @@ fn a_sweep_is_a_row_for_each_value_that_a_method_has() {
         ["sgd-train.inita_b.pt", "sgd-train.initc.pt"]
     );
 }
+
+#[test]
+fn a_label_is_no_path() {
+    for label in ["../x", "/x", "a/b", ".x", "a\\b", "a\u{7}b", " "] {
+        let quoted = serde_json::to_string(label).unwrap();
+        let methods = format!("compare.methods=['sgd', {quoted}]");
+        let named = format!("compare.{quoted}.name='sam'");
+        let (spec, compare) = parse("", &[&methods, &named]).unwrap();
+        let error = compare.unwrap().entries(&spec).unwrap_err().to_string();
+        assert!(error.contains("cannot be the name of a folder"), "{error}");
+    }
+}
+
+/// Commands that start processes elsewhere are flags alone.
+#[test]
+fn a_spec_starts_nothing() {
+    for section in ["compare", "train", "data", "model"] {
+        for field in ["launch", "launchers", "command"] {
+            let error = parse("", &[&format!("{section}.{field}=['touch x']")]).unwrap_err();
+            let error = error.to_string();
+            assert!(error.contains(&format!("`{section}.{field}`")), "{error}");
+        }
+    }
+}
