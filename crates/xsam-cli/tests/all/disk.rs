@@ -40,6 +40,15 @@ fn a_full_disk_is_an_error_and_the_checkpoint_before_it_stays() {
     assert!(!here.join("run/checkpoint/epoch-00003.tmp").exists());
 }
 
+/// With room for its table alone, `run.json` being longer.
+#[test]
+fn a_run_that_could_not_begin_is_not_in_the_way_of_the_next() {
+    let here = tempfile::tempdir().unwrap();
+    let output = with_room(here.path(), 1024, SHORT);
+    assert_fails(&output, 1, "run/run.json");
+    succeeds(&here, SHORT);
+}
+
 #[test]
 fn a_folder_that_cannot_be_written_is_named() {
     let here = tempfile::tempdir().unwrap();

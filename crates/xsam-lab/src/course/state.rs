@@ -149,6 +149,10 @@ impl<S: TaskSpec> State<S> {
         if !self.ranks.is_first() {
             return Ok(summary);
         }
+        // The file by which the directory is known as a run's comes first: without it, what else is there would be nobody's.
+        if !self.directory().join(layout::RUN).exists() {
+            summary.write(self.directory())?;
+        }
         let metrics = Metrics::csv(&columns(&summary.scores), rows);
         files::write_again(&self.directory().join(layout::METRICS), &metrics)?;
         summary.write(self.directory())?;
