@@ -43,7 +43,9 @@ pub(crate) fn step<T: Task>(
     ranks: &Ranks,
 ) -> Result<Made<T::Model>, Error> {
     let own = ranks.parts(&spec.train);
-    if own * ranks.size() < 2 {
+    let is_whole = own * ranks.size() < 2;
+    let in_two = T::by_logits().filter(|_| spec.method.needs_logits());
+    if is_whole && in_two.is_none() {
         let made = optim.step(lr, model, |model: &T::Model| {
             watch.loss(task, model, &batch, seed)
         });
@@ -55,18 +57,35 @@ pub(crate) fn step<T: Task>(
             Err(failure) => Ok(Err(failure)),
         };
     }
-    let parts = parts(task, batch, own, ranks)?;
+    let parts = match is_whole {
+        true => Parts::whole(batch),
+        false => parts(task, batch, own, ranks)?,
+    };
+    let of = |part: &Part| {
+        let seed = seed.wrapping_add(part.number as u64);
+        (&parts.batches[part.batch], seed)
+    };
     // Means over the parts count each part alike: a share says how much larger one is than the others.
     let loss = |model: &T::Model, part: &Part| {
-        let seed = seed.wrapping_add(part.number as u64);
-        let (loss, output) = ranks.pass(part.share > 0.0, || {
-            watch.loss(task, model, &parts.batches[part.batch], seed)
-        });
+        let (batch, seed) = of(part);
+        let (loss, output) = ranks.pass(part.share > 0.0, || watch.loss(task, model, batch, seed));
         (loss.mul_scalar(part.share), output)
     };
-    let made = match spec.train.m_sharpness {
-        Some(_) => optim.step_m_sharpness(lr, model, &parts.parts, loss),
-        None => optim.step_accumulated(lr, model, &parts.parts, loss),
+    let made = match (in_two, spec.train.m_sharpness) {
+        (Some(in_two), _) => {
+            let logits = |model: &T::Model, part: &Part| {
+                let (batch, seed) = of(part);
+                let pass = || watch.logits((task, &in_two), model, batch, seed);
+                ranks.pass(part.share > 0.0, pass)
+            };
+            let loss = |logits, part: &Part| {
+                let (loss, output) = (in_two.loss)(task, logits, of(part).0);
+                (loss.mul_scalar(part.share), output)
+            };
+            optim.step_by_logits(lr, model, &parts.parts, logits, loss)
+        }
+        (None, Some(_)) => optim.step_m_sharpness(lr, model, &parts.parts, loss),
+        (None, None) => optim.step_accumulated(lr, model, &parts.parts, loss),
     };
     let step = match made {
         Ok(step) => step,
@@ -87,6 +106,21 @@ pub(crate) fn step<T: Task>(
 struct Parts<B> {
     batches: Vec<B>,
     parts: Vec<Part>,
+}
+
+impl<B> Parts<B> {
+    /// All of it.
+    fn whole(batch: B) -> Self {
+        let all = Part {
+            batch: 0,
+            share: 1.0,
+            number: 0,
+        };
+        Self {
+            batches: vec![batch],
+            parts: vec![all],
+        }
+    }
 }
 
 struct Part {

@@ -12,7 +12,7 @@ use crate::fingerprint::Fingerprint;
 use crate::minibatches::Batches;
 use crate::score::{Measured, Part, Score, Scores, Tally};
 use crate::setup::Setup;
-use crate::spec::{Preset, SpecError, TaskSpec};
+use crate::spec::{MethodSpec, Preset, SpecError, TaskSpec};
 use crate::stop::StopSignal;
 use crate::task_error::TaskError;
 
@@ -72,6 +72,12 @@ pub trait Task: Sized + Sync {
         batch: &Self::Batch,
         noise: Option<u64>,
     ) -> (Tensor<1>, Self::Output);
+
+    /// The same loss in two, logits and what is lost by them, for methods that have to tell them apart (Functional SAM). By
+    /// default a task does not tell, and its runs cannot be by such a method.
+    fn by_logits() -> Option<LossByLogits<Self>> {
+        None
+    }
 
     /// All of a part of the data as they are, in batches on the device of [`Setup::place`] without autodiff, which
     /// [`Place::inner`](crate::Place::inner) gives.
@@ -282,6 +288,29 @@ pub trait Task: Sized + Sync {
         setup.place.device.seed(setup.seed());
         task.model()
     }
+}
+
+/// The [loss](Task::loss) of a task in two.
+#[derive(Debug)]
+pub struct LossByLogits<T: Task> {
+    /// The logits of a batch, `[items, classes]`: rows are what the loss is a mean over. Of the noise as [`Task::loss`].
+    pub logits: fn(&T, &T::Model, &T::Batch, Option<u64>) -> Tensor<2>,
+    /// The mean loss, `[1]`, and what else a pass gives, from the logits of a batch.
+    #[allow(clippy::type_complexity, reason = "it is what `Task::loss` gives")]
+    pub loss: fn(&T, Tensor<2>, &T::Batch) -> (Tensor<1>, T::Output),
+}
+
+/// Refuses a method that has to be told logits and loss apart, of a task that does not tell them.
+pub(crate) fn check_method<T: Task>(method: &MethodSpec) -> Result<(), SpecError> {
+    if !method.needs_logits() || T::by_logits().is_some() {
+        return Ok(());
+    }
+    let message = format!(
+        "`{}` has to be told logits and loss apart, which this task does not do: choose another method, or give the task a \
+         `by_logits`",
+        method.name()
+    );
+    Err(SpecError::new("method.name", message))
 }
 
 /// Where each of `count` parts of `items` items begins, and how many it has: all alike, or one more in the first

@@ -6,7 +6,7 @@ use crate::curvature::{Probe, Reading};
 use crate::minibatches::Batches;
 use crate::score::Scores;
 use crate::stop::StopSignal;
-use crate::task::Task;
+use crate::task::{LossByLogits, Task};
 use crate::task_error::TaskError;
 
 /// What a run asks of its task while it goes.
@@ -30,6 +30,17 @@ pub(crate) trait Watch<T: Task> {
         noise: u64,
     ) -> (Tensor<1>, T::Output) {
         task.loss(model, batch, Some(noise))
+    }
+
+    /// The logits of a pass of a step, whose loss is told in two.
+    fn logits(
+        &self,
+        (task, in_two): (&T, &LossByLogits<T>),
+        model: &T::Model,
+        batch: &T::Batch,
+        noise: u64,
+    ) -> Tensor<2> {
+        (in_two.logits)(task, model, batch, Some(noise))
     }
 
     /// How the model does after `epochs` epochs.

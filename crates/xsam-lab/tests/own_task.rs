@@ -366,6 +366,11 @@ fn what_it_cannot_is_told_before_the_first_step() {
     };
     let error = refused(&["train.micro_batches=2"]).to_string();
     assert!(error.contains("has not written `Task::parts`"), "{error}");
+    let error = refused(&["method.name=functional-sam"]).to_string();
+    assert!(
+        error.starts_with("`method.name`") && error.contains("`by_logits`"),
+        "{error}"
+    );
     let error = refused(&["train.batch_size=8"]).to_string();
     assert!(error.starts_with("`train.batch_size`"), "{error}");
     let error = refused(&["data.noise=nan"]).to_string();

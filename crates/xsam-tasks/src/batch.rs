@@ -48,7 +48,16 @@ impl Batch {
 
     /// The mean cross entropy of a model, and its logits, `[batch, classes]`.
     pub(crate) fn loss(&self, model: &Model, smoothing: f64) -> (Tensor<1>, Tensor<2>) {
-        let logits = model.forward(self.images.clone());
+        self.loss_of(self.logits(model), smoothing)
+    }
+
+    /// The logits of a model, `[batch, classes]`.
+    pub(crate) fn logits(&self, model: &Model) -> Tensor<2> {
+        model.forward(self.images.clone())
+    }
+
+    /// The mean cross entropy of these logits, and they themselves.
+    pub(crate) fn loss_of(&self, logits: Tensor<2>, smoothing: f64) -> (Tensor<1>, Tensor<2>) {
         let loss = cross_entropy(logits.clone(), self.targets.clone(), smoothing);
         (loss, logits)
     }

@@ -9,8 +9,8 @@ use xsam_data::{
     with_label_noise,
 };
 use xsam_lab::{
-    Batches, Fingerprint, Measured, Part, Place, SampleSizes, Score, Setup, Tally, Task, TaskError,
-    count, scalar,
+    Batches, Fingerprint, LossByLogits, Measured, Part, Place, SampleSizes, Score, Setup, Tally,
+    Task, TaskError, count, scalar,
 };
 use xsam_models::{Model, ModelConfig};
 
@@ -41,6 +41,10 @@ pub struct Classification {
 }
 
 impl Classification {
+    fn smoothing(&self) -> f64 {
+        self.spec.task.data.label_smoothing.unwrap_or_default()
+    }
+
     fn batch_size(&self) -> usize {
         self.spec.train.batch_size.unwrap_or(1).max(1)
     }
@@ -128,8 +132,14 @@ impl Task for Classification {
     }
 
     fn loss(&self, model: &Model, batch: &Batch, _noise: Option<u64>) -> (Tensor<1>, Tensor<2>) {
-        let smoothing = self.spec.task.data.label_smoothing.unwrap_or_default();
-        batch.loss(model, smoothing)
+        batch.loss(model, self.smoothing())
+    }
+
+    fn by_logits() -> Option<LossByLogits<Self>> {
+        Some(LossByLogits {
+            logits: |_, model, batch, _| batch.logits(model),
+            loss: |task, logits, batch| batch.loss_of(logits, task.smoothing()),
+        })
     }
 
     fn parts(&self, batch: Batch, count: usize) -> Result<Vec<(Batch, f64)>, TaskError> {

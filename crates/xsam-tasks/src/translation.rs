@@ -16,8 +16,8 @@ use xsam_data::text::{
 use xsam_data::{DatasetPrint, batches, order};
 use xsam_lab::spec::{SpecError, TrainSpec};
 use xsam_lab::{
-    Batches, Better, Error, Fingerprint, Measured, Part, Place, SampleSizes, Score, Scores, Setup,
-    Shared, StopSignal, Tally, Task, TaskError, count, files, scalar,
+    Batches, Better, Error, Fingerprint, LossByLogits, Measured, Part, Place, SampleSizes, Score,
+    Scores, Setup, Shared, StopSignal, Tally, Task, TaskError, count, files, scalar,
 };
 use xsam_models::{Hypothesis, ModelError, Transformer, TransformerConfig, TransformerLoss};
 
@@ -56,6 +56,10 @@ pub struct Translation {
 }
 
 impl Translation {
+    fn smoothing(&self) -> f64 {
+        self.data_spec.label_smoothing.unwrap_or_default()
+    }
+
     /// The most subwords that a side of a training pair may have, its end included.
     fn longest(&self) -> usize {
         self.spec.max_length.unwrap_or(usize::MAX)
@@ -119,9 +123,18 @@ impl Task for Translation {
         batch: &Pairs,
         noise: Option<u64>,
     ) -> (Tensor<1>, TransformerLoss) {
-        let smoothing = self.data_spec.label_smoothing.unwrap_or_default();
-        let found = batch.loss(model, smoothing, noise);
+        let found = batch.loss(model, self.smoothing(), noise);
         (found.loss.clone(), found)
+    }
+
+    fn by_logits() -> Option<LossByLogits<Self>> {
+        Some(LossByLogits {
+            logits: |_, model, batch, noise| batch.logits(model, noise),
+            loss: |task, logits, batch| {
+                let found = batch.loss_of(logits, task.smoothing());
+                (found.loss.clone(), found)
+            },
+        })
     }
 
     fn sample(&self, sizes: SampleSizes, seed: u64) -> Result<Vec<(Pairs, usize)>, TaskError> {

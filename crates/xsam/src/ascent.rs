@@ -121,6 +121,8 @@ impl Ascent {
             made: 0,
             ended: false,
             unnormalized: false,
+            percentile: None,
+            functional: false,
             start_loss: start.loss,
             here: start,
             displacement: None,
@@ -136,27 +138,16 @@ impl Ascent {
         }
     }
 
-    /// `T^2 g`, within the mask, for the gradient `here` without `less`, and `|T g|`, which divides it.
-    fn direction(
+    /// `T^2 vector`, and `|T vector|`, which divides it. `norm` is that of the vector, if it is known.
+    fn scaled(
         &self,
-        here: &Evaluation,
-        less: Option<(f64, &ParamVector)>,
-        members: Option<&HashSet<ParamId>>,
+        vector: ParamVector,
+        norm: Option<f64>,
         objective: &dyn Objective,
     ) -> Result<(ParamVector, f64), StepError> {
-        let mut vector = here.gradient.clone();
-        if here.norm == 0.0 {
-            return Ok((vector, 0.0));
-        }
-        if let Some((factor, less)) = less {
-            vector = vector.combine(1.0, less, -factor);
-        }
-        if let Some(members) = members {
-            vector.retain(|id| members.contains(&id));
-        }
-        let weights = match self.scaling {
-            Scaling::None if members.is_none() && less.is_none() => return Ok((vector, here.norm)),
-            Scaling::None => {
+        let weights = match (self.scaling, norm) {
+            (Scaling::None, Some(norm)) => return Ok((vector, norm)),
+            (Scaling::None, None) => {
                 let norm = vector.norm()?;
                 return Ok((vector, norm));
             }
@@ -186,6 +177,10 @@ pub struct Climb<'a> {
     ended: bool,
     /// Whether steps are as long as the gradient says.
     unnormalized: bool,
+    /// From which percentile on elements of the gradient are in the direction.
+    percentile: Option<f64>,
+    /// Whether the last gradient is of the function alone.
+    functional: bool,
     /// The loss at the weights.
     start_loss: f64,
     here: Evaluation,
@@ -210,6 +205,23 @@ impl<'a> Climb<'a> {
         self
     }
 
+    /// Leaves only those elements of the gradient in the direction whose standard scores within their parameters are, in size, at
+    /// or above this percentile (0 to 1) of all; all of them where nothing would be left.
+    ///
+    /// Costs a copy of the gradient on the host in every step, where the percentile is found.
+    #[must_use]
+    pub fn significant(mut self, percentile: f64) -> Self {
+        self.percentile = Some(percentile);
+        self
+    }
+
+    /// Takes the gradient at the last point with the loss's derivative by the logits as it is at the weights.
+    #[must_use]
+    pub fn functional(mut self) -> Self {
+        self.functional = true;
+        self
+    }
+
     /// Loss and gradient where the climb is.
     pub fn here(&self) -> &Evaluation {
         &self.here
@@ -229,10 +241,7 @@ impl<'a> Climb<'a> {
         if self.ended || self.made == self.ascent.steps || self.rho <= 0.0 {
             return Ok(false);
         }
-        let members = self.members.as_ref();
-        let (vector, norm) = self
-            .ascent
-            .direction(&self.here, self.less, members, objective)?;
+        let (vector, norm) = self.direction(objective)?;
         if norm == 0.0 {
             self.ended = true;
             return Ok(false);
@@ -265,12 +274,41 @@ impl<'a> Climb<'a> {
         } else {
             drop(vector);
         }
-        self.here = objective.evaluate()?;
+        let last = self.made + 1 == self.ascent.steps;
+        self.here = match self.functional && last {
+            true => objective.evaluate_function()?,
+            false => objective.evaluate()?,
+        };
         step.rise = Some(self.here.loss - self.start_loss);
         step.report.ascent_loss = Some(self.here.loss);
         step.report.ascent_grad_norm = Some(self.here.norm);
         self.made += 1;
         Ok(true)
+    }
+
+    /// The direction, and the norm that divides it.
+    fn direction(&self, objective: &dyn Objective) -> Result<(ParamVector, f64), StepError> {
+        let mut vector = self.here.gradient.clone();
+        if self.here.norm == 0.0 {
+            return Ok((vector, 0.0));
+        }
+        let mut norm = Some(self.here.norm);
+        if let Some((factor, less)) = self.less {
+            vector = vector.combine(1.0, less, -factor);
+            norm = None;
+        }
+        if let Some(members) = &self.members {
+            vector.retain(|id| members.contains(&id));
+            norm = None;
+        }
+        if let Some(percentile) = self.percentile {
+            let filtered = vector.significant(percentile)?;
+            let found = self.ascent.scaled(filtered, None, objective)?;
+            if found.1 > 0.0 {
+                return Ok(found);
+            }
+        }
+        self.ascent.scaled(vector, norm, objective)
     }
 
     /// What a direction of this norm is multiplied by for a step of this length.

@@ -100,6 +100,12 @@ pub enum StepError {
         /// Name of the hyper-parameter.
         field: &'static str,
     },
+    /// The method tells the model's function from its loss, and was given both in one.
+    #[error(
+        "functional-sam tells what the model computes from what is lost by it: make its steps with \
+         `SharpnessAware::step_by_logits`, whose loss is in two"
+    )]
+    NoLogits,
     /// The closure returned a loss with more than one element.
     #[error("the loss has {elements} elements, it must have one: take its mean or sum")]
     LossNotScalar {

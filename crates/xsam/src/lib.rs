@@ -69,6 +69,7 @@
 mod accompanied;
 mod ascent;
 mod attempt;
+mod by_logits;
 mod check;
 pub mod collective;
 mod error;
@@ -96,9 +97,10 @@ pub use collective::{AscentOver, Collective};
 pub use error::{ConfigError, PassPoint, RecordError, StepError, StepFailure};
 pub use loss_scale::LossScale;
 pub use method::{
-    AdaptivePolicy, AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
-    LookXsamConfig, LookbehindSamConfig, LossBudget, MeasuredRho, MomentumSamConfig, MsamConfig,
-    SamConfig, SgdOnlyConfig, StableSamConfig, UsamConfig, WsamConfig, XsamConfig,
+    AdaptivePolicy, AsamConfig, Friendly, FriendlySamConfig, FunctionalSamConfig, GamConfig,
+    GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig, LossBudget, MeasuredRho,
+    MomentumSamConfig, MsamConfig, SamConfig, SgdOnlyConfig, StableSamConfig, UsamConfig,
+    WsamConfig, XsamConfig, ZSharpConfig,
 };
 pub use pass::LossOutput;
 pub use record::SharpnessAwareRecord;

@@ -13,7 +13,7 @@ use crate::collective::Ranks;
 use crate::error::{PassPoint, StepError};
 use crate::loss_scale::LossScale;
 use crate::method::parameters;
-use crate::pass::{self, Pass};
+use crate::pass::{self, Gradient, Pass};
 use crate::random::Replay;
 use crate::vector::{ParamVector, Reductions};
 
@@ -83,6 +83,15 @@ pub trait Objective {
     /// If loss or gradient are not finite, or the closure's loss is not a tracked scalar.
     fn evaluate(&mut self) -> Result<Evaluation, StepError>;
 
+    /// As [`evaluate`](Self::evaluate), with the loss's derivative by the logits as it is at the weights: the gradient is what
+    /// the function's own change makes of it (Functional SAM). The loss is that of the point.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate); [`StepError::NoLogits`] where the loss is not told in two.
+    fn evaluate_function(&mut self) -> Result<Evaluation, StepError> {
+        Err(StepError::NoLogits)
+    }
+
     /// Brings the point back to the weights and frees its copy.
     fn reset(&mut self);
 
@@ -132,6 +141,10 @@ impl Passes {
     }
 }
 
+/// A forward-backward pass of some kind.
+type GradientOf<M, P> =
+    fn(&mut P, &M, f64, PassPoint) -> Result<Gradient<<P as Pass<M>>::Output>, StepError>;
+
 /// [`Objective`] of a model and a batch.
 pub(crate) struct BatchObjective<'a, 'b, M, P> {
     pub(crate) model: &'a M,
@@ -161,7 +174,8 @@ impl<M: Module, P: Pass<M>> BatchObjective<'_, '_, M, P> {
             // A clone shares its statistics.
             let moved = offset.map(|offset| parameters::displaced(counted.clone(), &[offset]));
             let point = moved.as_ref().unwrap_or(&counted);
-            if let Some((evaluation, output)) = self.attempt(point, PassPoint::Weights)? {
+            let made = self.attempt(point, PassPoint::Weights, P::gradient)?;
+            if let Some((evaluation, output)) = made {
                 return Ok((counted, evaluation, output));
             }
         }
@@ -171,16 +185,35 @@ impl<M: Module, P: Pass<M>> BatchObjective<'_, '_, M, P> {
         &mut self,
         model: &M,
         point: PassPoint,
+        gradient: GradientOf<M, P>,
     ) -> Result<Option<(Evaluation, P::Output)>, StepError> {
         Replay::rewind(self.replay.as_ref());
         self.passes.gradients += 1;
         let scale = self.scale.map_or(1.0, |scale| scale.scale());
-        let mut found = self.pass.gradient(model, scale, point)?;
+        let mut found = gradient(self.pass, model, scale, point)?;
         if let Some(ranks) = &mut self.ranks {
             found = ranks.gradient(found)?;
         }
         let evaluation = Evaluation::read(found.loss, found.vector, point, self.scale)?;
         Ok(evaluation.map(|evaluation| (evaluation, found.output)))
+    }
+
+    /// Loss and gradient at the point, by a pass of this kind.
+    fn at_point(&mut self, gradient: GradientOf<M, P>) -> Result<Evaluation, StepError> {
+        let at = self.at();
+        let point = self
+            .point
+            .take()
+            .unwrap_or_else(|| parameters::independent(self.model, self.strategy));
+        let evaluation = loop {
+            if let Some((evaluation, _)) = self.attempt(&point, at, gradient)? {
+                break evaluation;
+            }
+        };
+        if self.ascents > 0 {
+            self.point = Some(point);
+        }
+        Ok(evaluation)
     }
 
     /// Losses without those of other ranks, and the type of number that they were computed in.
@@ -228,20 +261,11 @@ impl<M: Module, P: Pass<M>> Objective for BatchObjective<'_, '_, M, P> {
     }
 
     fn evaluate(&mut self) -> Result<Evaluation, StepError> {
-        let at = self.at();
-        let point = self
-            .point
-            .take()
-            .unwrap_or_else(|| parameters::independent(self.model, self.strategy));
-        let evaluation = loop {
-            if let Some((evaluation, _)) = self.attempt(&point, at)? {
-                break evaluation;
-            }
-        };
-        if self.ascents > 0 {
-            self.point = Some(point);
-        }
-        Ok(evaluation)
+        self.at_point(P::gradient)
+    }
+
+    fn evaluate_function(&mut self) -> Result<Evaluation, StepError> {
+        self.at_point(P::of_function)
     }
 
     fn reset(&mut self) {

@@ -55,6 +55,17 @@ pub(crate) trait Pass<M> {
         point: PassPoint,
     ) -> Result<Gradient<Self::Output>, StepError>;
 
+    /// A forward-backward pass at `point` in which the loss's derivative by the logits is that at the weights. The loss is
+    /// that of the point all the same.
+    fn of_function(
+        &mut self,
+        _model: &M,
+        _scale: f64,
+        _point: PassPoint,
+    ) -> Result<Gradient<Self::Output>, StepError> {
+        Err(StepError::NoLogits)
+    }
+
     /// A forward pass at `point` of a model that requires no gradients: the loss, a tensor of one element.
     fn loss(&mut self, model: &M, point: PassPoint) -> Result<Tensor<1>, StepError>;
 }
@@ -117,13 +128,8 @@ where
             outputs.push(output);
             backward(model, loss, scale)
         };
-        let (loss, vector) = sum(self.parts, gradient, plus)?;
-        let share = 1.0 / self.parts.len() as f64;
-        Ok(Gradient {
-            loss: loss.mul_scalar(share),
-            vector: vector.scale(share),
-            output: outputs,
-        })
+        let found = sum(self.parts, gradient, plus)?;
+        Ok(mean(found, self.parts.len(), outputs))
     }
 
     fn loss(&mut self, model: &M, _point: PassPoint) -> Result<Tensor<1>, StepError> {
@@ -150,6 +156,20 @@ pub(crate) fn plus(
     (loss, vector): (Tensor<1>, ParamVector),
 ) -> (Tensor<1>, ParamVector) {
     (losses + loss, sum.combine(1.0, &vector, 1.0))
+}
+
+/// The means over so many parts, of sums.
+pub(crate) fn mean<O>(
+    (loss, vector): (Tensor<1>, ParamVector),
+    parts: usize,
+    output: O,
+) -> Gradient<O> {
+    let share = 1.0 / parts as f64;
+    Gradient {
+        loss: loss.mul_scalar(share),
+        vector: vector.scale(share),
+        output,
+    }
 }
 
 /// The loss without its graph, and the gradient of `scale` times it.

@@ -246,7 +246,7 @@ impl SharpnessAware {
     }
 
     /// A step whose part before the base optimizer's is made by `attempt`.
-    fn make<M: Module, O>(
+    pub(crate) fn make<M: Module, O>(
         &mut self,
         lr: impl Into<ModuleLearningRate>,
         model: M,

@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 
 use burn::module::ParamId;
-use burn::tensor::{DType, FloatDType, Tensor, Transaction};
+use burn::tensor::{DType, FloatDType, Tensor, TensorData, Transaction};
 use xsam_kernels::{combine, dot, scaled_ascent, squared_chords};
 
 use crate::error::StepError;
@@ -164,6 +164,40 @@ impl ParamVector {
         Ok((Self { entries }, square.sqrt()))
     }
 
+    /// Its elements whose standard scores are high, and zeros in place of the others: the sizes of `(g - mean) / (deviation +
+    /// 1e-8)`, with mean and deviation over each parameter, that are at or above this percentile (0 to 1) of those of all
+    /// parameters together. One read-back, of the whole vector.
+    pub(crate) fn significant(&self, percentile: f64) -> Result<Self, StepError> {
+        let score = |(_, tensor): &(ParamId, Tensor<1>)| {
+            // Of half precision the epsilon would be nothing.
+            let tensor = match tensor.dtype() {
+                DType::F64 => tensor.clone(),
+                _ => tensor.clone().cast(FloatDType::F32),
+            };
+            let centred = tensor.clone() - tensor.mean();
+            let deviation = (centred.clone() * centred.clone()).mean().sqrt();
+            centred.abs() / (deviation + SCORE_EPSILON)
+        };
+        let scores: Vec<_> = self.entries.iter().map(score).collect();
+        let mut sizes: Vec<f64> = Vec::with_capacity(self.elements());
+        for data in read(scores.clone())? {
+            sizes.extend(data.iter::<f64>());
+        }
+        let Some(last) = sizes.len().checked_sub(1) else {
+            return Ok(Self::default());
+        };
+        let rank = ((percentile * last as f64).ceil() as usize).min(last);
+        let (_, threshold, _) = sizes.select_nth_unstable_by(rank, f64::total_cmp);
+        let kept = self.entries.iter().zip(scores);
+        let entries = kept.map(|((id, tensor), score)| {
+            let low = score.lower_elem(*threshold);
+            (*id, tensor.clone().mask_fill(low, 0.0))
+        });
+        Ok(Self {
+            entries: entries.collect(),
+        })
+    }
+
     /// The dot product with `other`. One read-back.
     ///
     /// # Errors
@@ -211,6 +245,18 @@ impl ParamVector {
             })
             .fold(f64::EPSILON, f64::max)
     }
+}
+
+/// Added to a deviation before it divides, as in ZSharp's paper.
+const SCORE_EPSILON: f64 = 1e-8;
+
+/// The tensors' values, by one read-back.
+fn read(tensors: Vec<Tensor<1>>) -> Result<Vec<TensorData>, StepError> {
+    tensors
+        .into_iter()
+        .fold(Transaction::default(), Transaction::register)
+        .try_execute()
+        .map_err(|error| StepError::Device(error.to_string()))
 }
 
 /// Scalars to be computed on the device and read back together: one synchronisation for all.
@@ -281,12 +327,7 @@ impl Reductions {
 
     /// [`read`](Self::read) for a number of scalars that is not known beforehand.
     pub(crate) fn read_all(self) -> Result<Vec<f64>, StepError> {
-        let data = self
-            .parts
-            .into_iter()
-            .fold(Transaction::default(), Transaction::register)
-            .try_execute()
-            .map_err(|error| StepError::Device(error.to_string()))?;
+        let data = read(self.parts)?;
         let mut parts = data.iter().map(|d| d.iter::<f64>().sum::<f64>());
         Ok(self
             .groups

@@ -33,8 +33,8 @@ use quiet::Quiet;
 use xsam::method::{Method, MethodConfig, MethodSpec};
 use xsam::train::SharpnessAwareModel;
 use xsam::{
-    Friendly, LookSamConfig, LookXsamConfig, MomentumSamConfig, RhoSchedule, SamConfig,
-    SearchSchedule, SharpnessAware, StepReport, UsamConfig, XsamConfig,
+    Friendly, FunctionalSamConfig, LookSamConfig, LookXsamConfig, MomentumSamConfig, RhoSchedule,
+    SamConfig, SearchSchedule, SharpnessAware, StepReport, UsamConfig, XsamConfig,
 };
 
 const BATCHES: usize = 4;
@@ -145,7 +145,8 @@ fn every_method() -> Vec<AnyMethod> {
     let of_a_name = MethodSpec::NAMES
         .iter()
         .filter(|name| **name != "momentum-sam")
-        .filter_map(|name| MethodSpec::named(name));
+        .filter_map(|name| MethodSpec::named(name))
+        .filter(|method| !method.needs_logits());
     let others: [MethodSpec; 4] = [
         xsam().with_ascent_steps(2).with_friendly(friendly).into(),
         xsam().with_search(adaptive).with_parabola(true).into(),
@@ -481,11 +482,20 @@ fn hyper_parameters_are_checked() {
     );
     assert!(error.unwrap_err().to_string().starts_with("rho = NaN"));
     assert!(wrapped(SamConfig::new()).with_clip_norm(0.0).is_err());
-    let elsewhere = MomentumSamConfig::new();
-    let error = SharpnessAwareModel::new(Task::new(), elsewhere, Interrupter::new());
-    let error = error.unwrap_err().to_string();
-    assert!(
-        error.starts_with("method = momentum-sam: must be one whose first pass"),
-        "{error}"
-    );
+    let elsewhere: MethodSpec = MomentumSamConfig::new().into();
+    let in_two = FunctionalSamConfig::new().into();
+    for (method, expected) in [
+        (
+            elsewhere,
+            "method = momentum-sam: must be one whose first pass",
+        ),
+        (
+            in_two,
+            "method = functional-sam: must be one that a loss is enough for",
+        ),
+    ] {
+        let error = SharpnessAwareModel::new(Task::new(), method, Interrupter::new());
+        let error = error.unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{error}");
+    }
 }

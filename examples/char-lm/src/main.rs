@@ -10,7 +10,9 @@ use burn::nn::transformer::{TransformerEncoder, TransformerEncoderConfig as Enco
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig, attention};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use xsam_lab::spec::{Preset, TaskSpec};
-use xsam_lab::{Batches, Better, Part, Rows, Score, Setup, Tally, Task, TaskError, scalar};
+use xsam_lab::{
+    Batches, Better, LossByLogits, Part, Rows, Score, Setup, Tally, Task, TaskError, scalar,
+};
 
 const TEXT: &[u8] = include_bytes!("../constitution.txt");
 const WINDOW: usize = 64;
@@ -97,16 +99,14 @@ impl Task for CharLm {
     }
 
     fn loss(&self, model: &Lm, windows: &Tensor<2, Int>, _: Option<u64>) -> (Tensor<1>, Tensor<1>) {
-        let (device, count) = (windows.device(), windows.dims()[0]);
-        let from = |first| windows.clone().narrow(1, first, WINDOW);
-        let x = model.characters.forward(from(0)) + model.positions.weight.val().unsqueeze::<3>();
-        let mask = attention::generate_autoregressive_mask(count, WINDOW, &device);
-        let x = model
-            .transformer
-            .forward(EncoderInput::new(x).mask_attn(mask));
-        let logits = model.output.forward(x).flatten(0, 1);
-        let loss = CrossEntropyLoss::new(None, &device).forward(logits, from(1).flatten(0, 1));
-        (loss.clone(), loss)
+        loss_of(logits(model, windows), windows)
+    }
+
+    fn by_logits() -> Option<LossByLogits<Self>> {
+        Some(LossByLogits {
+            logits: |_, model, windows, _| logits(model, windows),
+            loss: |_, logits, windows| loss_of(logits, windows),
+        })
     }
 
     fn size(&self, windows: &Tensor<2, Int>) -> usize {
@@ -117,4 +117,23 @@ impl Task for CharLm {
         let size = self.size(windows);
         Ok(Tally::new(size, 0.0).with(SCORE, scalar(loss)? * size as f64 / LN_2))
     }
+}
+
+/// What the model makes of all but the last character of each window, `[characters, CHARACTERS]`.
+fn logits(model: &Lm, windows: &Tensor<2, Int>) -> Tensor<2> {
+    let (device, count) = (windows.device(), windows.dims()[0]);
+    let read = windows.clone().narrow(1, 0, WINDOW);
+    let x = model.characters.forward(read) + model.positions.weight.val().unsqueeze::<3>();
+    let mask = attention::generate_autoregressive_mask(count, WINDOW, &device);
+    let x = model
+        .transformer
+        .forward(EncoderInput::new(x).mask_attn(mask));
+    model.output.forward(x).flatten(0, 1)
+}
+
+/// The loss of the characters that come next.
+fn loss_of(logits: Tensor<2>, windows: &Tensor<2, Int>) -> (Tensor<1>, Tensor<1>) {
+    let next = windows.clone().narrow(1, 1, WINDOW).flatten(0, 1);
+    let loss = CrossEntropyLoss::new(None, &windows.device()).forward(logits, next);
+    (loss.clone(), loss)
 }

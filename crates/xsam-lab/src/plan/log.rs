@@ -14,7 +14,7 @@ use crate::passes::{Parts, PassTimes};
 use crate::ranks::Ranks;
 use crate::score::{Measured, Scores};
 use crate::stop::StopSignal;
-use crate::task::Task;
+use crate::task::{LossByLogits, Task};
 use crate::task_error::TaskError;
 use crate::watch::Watch;
 
@@ -238,6 +238,17 @@ impl<T: Task> Watch<T> for RefCell<Log> {
     ) -> (Tensor<1>, T::Output) {
         let passes = &mut self.borrow_mut().passes;
         passes.of(|| task.loss(model, batch, Some(noise)))
+    }
+
+    fn logits(
+        &self,
+        (task, in_two): (&T, &LossByLogits<T>),
+        model: &T::Model,
+        batch: &T::Batch,
+        noise: u64,
+    ) -> Tensor<2> {
+        let passes = &mut self.borrow_mut().passes;
+        passes.of(|| (in_two.logits)(task, model, batch, Some(noise)))
     }
 
     /// Scores samples.

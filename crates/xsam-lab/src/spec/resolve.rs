@@ -48,6 +48,13 @@ impl<S: TaskSpec> Spec<S> {
         let ascends = self.method.rho().is_some();
         self.train.m_sharpness = self.train.m_sharpness.filter(|_| ascends);
         build(&self.method)?;
+        if self.method.needs_logits() && self.train.m_sharpness.is_some() {
+            let message = format!(
+                "gives each part of a batch an ascent of its own, which `{}` cannot have: leave out one of them",
+                self.method.name()
+            );
+            return Err(SpecError::new("train.m_sharpness", message));
+        }
         self.method = self.method.resolved();
         self.asked = method::fields_in(&json::table(&self.method)?, &self.method);
         self.optimizer.resolve()?;

@@ -94,6 +94,31 @@ pub struct TargetBatch {
     pub output: Tensor<2, Int>,
 }
 
+impl TargetBatch {
+    /// What the decoder should say but the `padding`, one token after another, `[tokens]`. One read-back.
+    pub fn tokens(&self, padding: usize) -> Tensor<1, Int> {
+        self.real(padding).1
+    }
+
+    /// Where there is no padding, `[1, tokens]`, if there is any elsewhere; and the tokens there.
+    fn real(&self, padding: usize) -> (Option<Tensor<2, Int>>, Tensor<1, Int>) {
+        let device = self.output.device();
+        let ids: Vec<i64> = self.output.to_data().iter::<i64>().collect();
+        let real = |id: &i64| usize::try_from(*id) != Ok(padding);
+        let places = ids.iter().enumerate().filter(|(_, id)| real(id));
+        let (rows, targets): (Vec<i64>, Vec<i64>) =
+            places.map(|(place, id)| (place as i64, *id)).unzip();
+        let tokens = targets.len();
+        if tokens == ids.len() {
+            return (None, self.output.clone().flatten::<1>(0, 1));
+        }
+        let rows = TensorData::new(rows, [1, tokens]);
+        let targets = TensorData::new(targets, [tokens]);
+        let rows = Tensor::from_data(rows, &device);
+        (Some(rows), Tensor::from_data(targets, &device))
+    }
+}
+
 /// What [`Transformer::loss`] finds.
 #[derive(Clone, Debug)]
 pub struct TransformerLoss {
@@ -106,6 +131,19 @@ pub struct TransformerLoss {
 }
 
 impl TransformerLoss {
+    /// The loss of logits `[tokens, vocabulary]` that should be of `targets`, `[tokens]`.
+    ///
+    /// # Panics
+    ///
+    /// If they are not as many, or `label_smoothing` is not in `0..=1`.
+    pub fn new(logits: Tensor<2>, targets: Tensor<1, Int>, label_smoothing: f64) -> Self {
+        Self {
+            loss: cross_entropy(logits.clone(), targets.clone(), label_smoothing),
+            logits: logits.detach(),
+            targets,
+        }
+    }
+
     /// How many tokens there are.
     pub fn tokens(&self) -> usize {
         self.targets.dims()[0]
@@ -161,36 +199,35 @@ impl Transformer {
         label_smoothing: f64,
         dropout_seed: Option<u64>,
     ) -> TransformerLoss {
-        let TargetBatch { input, output } = target;
+        let (logits, targets) = self.logits(source, target, dropout_seed);
+        TransformerLoss::new(logits, targets, label_smoothing)
+    }
+
+    /// The logits of the tokens of `target` that are not padding, `[tokens, vocabulary]`, and the tokens: the two that
+    /// [`TransformerLoss::new`] is of.
+    ///
+    /// # Panics
+    ///
+    /// As [`loss`](Self::loss).
+    pub fn logits(
+        &self,
+        source: Tensor<2, Int>,
+        target: TargetBatch,
+        dropout_seed: Option<u64>,
+    ) -> (Tensor<2>, Tensor<1, Int>) {
         assert_eq!(
-            input.dims(),
-            output.dims(),
+            target.input.dims(),
+            target.output.dims(),
             "input and output of the decoder differ in shape"
         );
-        let device = output.device();
-        let states = self.states(source, input, dropout_seed);
-        let ids: Vec<i64> = output.to_data().iter::<i64>().collect();
-        let real = |id: &i64| usize::try_from(*id) != Ok(self.padding);
-        let tokens = ids.iter().filter(|id| real(id)).count();
-        let (states, targets) = if tokens == ids.len() {
-            (states, output.flatten::<1>(0, 1))
-        } else {
-            let places = ids.iter().enumerate().filter(|(_, id)| real(id));
-            let (rows, targets): (Vec<i64>, Vec<i64>) =
-                places.map(|(place, id)| (place as i64, *id)).unzip();
-            let rows = TensorData::new(rows, [1, tokens]);
-            let rows = Tensor::<2, Int>::from_data(rows, &device);
+        let (rows, targets) = target.real(self.padding);
+        let states = self.states(source, target.input, dropout_seed);
+        let states = match rows {
+            None => states,
             // Rows of a matrix by number are what an embedding is.
-            let states = embedding(states, rows, None);
-            let targets = TensorData::new(targets, [tokens]);
-            (states.squeeze_dim(0), Tensor::from_data(targets, &device))
+            Some(rows) => embedding(states, rows, None).squeeze_dim(0),
         };
-        let logits = self.decoder.logits(states);
-        TransformerLoss {
-            loss: cross_entropy(logits.clone(), targets.clone(), label_smoothing),
-            logits: logits.detach(),
-            targets,
-        }
+        (self.decoder.logits(states), targets)
     }
 
     /// The decoder's vectors of every place of `target`, as rows.

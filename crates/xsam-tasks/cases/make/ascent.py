@@ -59,6 +59,17 @@ def orthogonal(vector, to):
     return vector - torch.dot(vector, to) / torch.dot(to, to) * to
 
 
+def standing_out(gradient, sizes, percentile):
+    """The elements of high standard score and zeros for the others (ZSharp, 2505.02369).
+
+    Scores are within each parameter, of which these are the sizes; the percentile is of the scores of all of them.
+    """
+    parts = gradient.split(sizes)
+    scores = torch.cat([(part - part.mean()).abs() / (part.std(correction=0) + 1e-8) for part in parts])
+    threshold = scores.quantile(percentile, interpolation="higher")
+    return torch.where(scores >= threshold, gradient, 0.0)
+
+
 class Friendly:
     """Direction of Friendly-SAM (2403.12350): the gradient without what is common to all batches.
 

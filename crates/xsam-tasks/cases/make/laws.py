@@ -36,6 +36,9 @@ SAME = [
     ("after the last step is never", "cnn", SGD, {**SAM, "from": 1.0}),
     ("a budget out of reach leaves rho as it is", "cnn", XSAM, {**XSAM, "loss_budget": {"sigma": 1e9, "last": 0.0}}),
     ("a measured rho between bounds of 1 stays", "cnn", XSAM, {**XSAM, "measured": {"share": 0.1, "least": 1.0, "most": 1.0}}),
+    ("ZSharp at percentile 0 is SAM", "cnn", SAM_3, {**SAM_3, "name": "zsharp", "percentile": 0.0}),
+    ("GAM at alpha 0 is SGD", "cnn", SGD, {"name": "gam", "rho": 0.15, "alpha": 0.0}),
+    ("Functional SAM at rho 0 is SGD", "cnn", SGD, {**SAM, "name": "functional-sam", "rho": 0.0}),
     ("XSAM at alpha 1 is SAM", "cnn", SAM_3, {**XSAM, **SAM_3, "name": "xsam", "alpha": 1.0}),
 ]
 

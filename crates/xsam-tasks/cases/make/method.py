@@ -1,6 +1,6 @@
 """What methods have in common."""
 
-from ascent import along, along_adaptive, climb
+from ascent import along, along_adaptive, climb, standing_out
 
 
 class Method:
@@ -20,7 +20,11 @@ class Method:
         pass
 
     def ascend(self, theta, batch):
-        return climb(theta, batch, self.rho, self.steps, self.direction)
+        direction = self.direction
+        if "percentile" in self.options:
+            sizes = [part.numel() for part in batch.problem.tensors(theta).values()]
+            direction = lambda gradient, point: self.direction(standing_out(gradient, sizes, self.options["percentile"]), point)
+        return climb(theta, batch, self.rho, self.steps, direction)
 
     def gradient(self, ascent):
         raise NotImplementedError

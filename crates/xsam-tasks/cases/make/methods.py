@@ -2,7 +2,7 @@
 
 import math
 
-from ascent import EPSILON, Friendly, orthogonal
+from ascent import EPSILON, Friendly, along, climb, orthogonal
 from method import Method
 from schedule import FIELDS, Scheduled
 from xsam import Xsam
@@ -150,6 +150,33 @@ class MomentumSam(Method):
         return base.step(theta, gradient, lr), {"loss": loss, "grad_norm": norm, "update_norm": norm}
 
 
+class ZSharp(Sam):
+    """2505.02369: SAM whose ascent is along the elements of the gradient that have a high standard score."""
+
+
+class Gam(Method):
+    """2303.03108, algorithm 1, with products with the Hessian as differences of gradients at a distance of rho."""
+
+    def step(self, theta, batch, base, lr):
+        ascent = climb(theta, batch, self.rho, 1)
+        g_0, ahead = ascent.gradients
+        adversary = theta + self.rho * along(ahead - g_0, theta)
+        [_, g_1] = batch.again(adversary)
+        [_, beyond] = batch.again(adversary + self.rho * along(g_1, adversary))
+        update = g_0 + self.options["alpha"] * (beyond - g_1)
+        report = ascent.report() | {"update_norm": update.norm().item()}
+        return base.step(theta, update, lr), report
+
+
+class FunctionalSam(Sam):
+    """2502.02407: SAM whose last gradient has the loss's derivative by the logits as it is at the weights."""
+
+    def ascend(self, theta, batch):
+        ascent = super().ascend(theta, batch)
+        ascent.losses[-1], ascent.gradients[-1] = batch.of_function(ascent.points[-1], theta)
+        return ascent
+
+
 class MicroBatches:
     """m-sharpness (2010.01412): each part of a batch ascends by itself, their gradients are averaged."""
 
@@ -196,6 +223,9 @@ METHODS = {
     "stable-sam": StableSam,
     "usam": Usam,
     "momentum-sam": MomentumSam,
+    "zsharp": ZSharp,
+    "gam": Gam,
+    "functional-sam": FunctionalSam,
     "xsam": Xsam,
 }
 

@@ -78,6 +78,24 @@ class Batch:
         with torch.no_grad():
             return self.mean_loss(theta, None).item()
 
+    def of_function(self, theta, weights):
+        """Loss at `theta`, and the gradient there with the loss's derivative by the logits as it is at `weights`."""
+        theta = theta.detach().requires_grad_()
+        loss = along = 0.0
+        for images, targets in self.pieces:
+            with torch.no_grad():
+                before = self.logits(weights, images)
+            before.requires_grad_()
+            [derivative] = torch.autograd.grad(F.cross_entropy(before, targets), before)
+            logits = self.logits(theta, images)
+            loss += F.cross_entropy(logits, targets).item() / len(self.pieces)
+            along = along + (derivative * logits).sum() / len(self.pieces)
+        [gradient] = torch.autograd.grad(along, theta)
+        return loss, gradient
+
+    def logits(self, theta, images):
+        return self.problem.model.logits(self.problem.tensors(theta), images, None)
+
     def gradient(self, theta, statistics):
         theta = theta.detach().requires_grad_()
         loss = self.mean_loss(theta, statistics)

@@ -9,7 +9,7 @@ class Scheduled:
     """A method that leaves some steps to the base optimizer, and whose rho need not be the same in each.
 
     Late phase (2410.10373) is a window of steps; the policy is AE-SAM's (2304.14647, section 3), the budget LE-SAM's (2605.10183);
-    `measured` is not from a paper: ln rho moves by 0.1 ln(share L(theta_0) / rise), the logarithm at most 1 in size.
+    `measured` is not from a paper: ln rho moves by 0.1 ln(aim / rise), the logarithm at most 1 in size.
     """
 
     def __init__(self, method, options, alone, length):
@@ -74,7 +74,8 @@ class Scheduled:
 
     def follow(self, loss, rise):
         measured = self.options["measured"]
-        off = math.log(measured["share"] * loss / rise) if rise > 0 else 1.0
+        aim = measured["rise"] if "rise" in measured else measured["share"] * loss
+        off = math.log(aim / rise) if rise > 0 else 1.0
         self.log_factor += 0.1 * max(-1.0, min(1.0, off))
         bounds = math.log(measured["least"]), math.log(measured["most"])
         self.log_factor = max(bounds[0], min(bounds[1], self.log_factor))

@@ -79,13 +79,22 @@ impl Timed for ImageBench {
         &self,
         batch: usize,
         place: &Place,
-    ) -> Result<(Model, impl Fn(&Model, usize) -> Tensor<1>), Error> {
+    ) -> Result<
+        (
+            Model,
+            impl Fn(&Model, usize) -> Tensor<2>,
+            impl Fn(Tensor<2>) -> Tensor<1>,
+        ),
+        Error,
+    > {
         let model = self.config().init(SEED, &place.device);
         let model = cast(model.map_err(TaskError::from)?, place.dtype);
         let shape = [self.channels, self.image_size, self.image_size];
         let images = reference::images(SEED, batch * shape.iter().product::<usize>());
         let targets = reference::targets(SEED, batch, self.classes);
         let batch = Batch::new(images, shape, targets, place);
-        Ok((model, move |model: &Model, _| batch.loss(model, 0.0).0))
+        let of_logits = batch.clone();
+        let loss = move |logits| of_logits.loss_of(logits, 0.0).0;
+        Ok((model, move |model: &Model, _| batch.logits(model), loss))
     }
 }

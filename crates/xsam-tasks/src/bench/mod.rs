@@ -85,13 +85,20 @@ trait Timed {
     /// Its base optimizer.
     fn optimizer(&self) -> OptimizerSpec;
 
-    /// The model, and its loss on the batch in a step, which it is told the number of.
+    /// The model, its logits on the batch in a step, which it is told the number of, and the loss of logits.
     #[allow(clippy::type_complexity, reason = "a type cannot name a closure")]
     fn start(
         &self,
         batch: usize,
         place: &Place,
-    ) -> Result<(Self::Model, impl Fn(&Self::Model, usize) -> Tensor<1>), Error>;
+    ) -> Result<
+        (
+            Self::Model,
+            impl Fn(&Self::Model, usize) -> Tensor<2>,
+            impl Fn(Tensor<2>) -> Tensor<1>,
+        ),
+        Error,
+    >;
 }
 
 /// Times the steps; which model it is, the result does not say.
@@ -110,11 +117,13 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
     }
     set_kernels(spec.kernels);
     let place = &ranks.place(spec.device, Precision::F32)?;
-    let (model, loss) = timed.start(spec.batch / ranks.size(), place)?;
+    let (model, logits, loss) = timed.start(spec.batch / ranks.size(), place)?;
     let mut trainee = Trainee {
         place,
         optim: plan.optimizer(false)?,
         model,
+        in_two: spec.method.needs_logits(),
+        logits,
         loss,
         steps: 0,
     };
@@ -230,36 +239,58 @@ impl Plan {
 }
 
 /// A model in the middle of training.
-struct Trainee<'a, M, L> {
+struct Trainee<'a, M, F, L> {
     place: &'a Place,
     optim: SharpnessAware,
     model: M,
+    /// Whether the optimizer is told logits and loss apart.
+    in_two: bool,
+    logits: F,
     loss: L,
     steps: usize,
 }
 
-impl<M: Module, L: Fn(&M, usize) -> Tensor<1>> Trainee<'_, M, L> {
+impl<M, F, L> Trainee<'_, M, F, L>
+where
+    M: Module,
+    F: Fn(&M, usize) -> Tensor<2>,
+    L: Fn(Tensor<2>) -> Tensor<1>,
+{
     /// A step, the seconds it took, and those of the search in it if there was one.
     fn step(mut self) -> Result<(Self, f64, Option<f64>), Error> {
         self.steps += 1;
         let mut passes = PassTimes::default();
         let start = Instant::now();
-        let step = self
-            .optim
-            .step(LEARNING_RATE, self.model, |model: &M| {
-                passes.of(|| (self.loss)(model, self.steps))
-            })
-            .map_err(|failure| Error::Step {
-                epoch: 1,
-                step: self.steps,
-                source: failure.into(),
-                before: String::new(),
-            })?;
+        let (logits, loss) = (
+            |model: &M| (self.logits)(model, self.steps),
+            |logits| (self.loss)(logits),
+        );
+        let made = match self.in_two {
+            true => {
+                let logits = |model: &M, (): &()| passes.of(|| logits(model));
+                let loss = |logits, (): &()| loss(logits);
+                self.optim
+                    .step_by_logits(LEARNING_RATE, self.model, &[()], logits, loss)
+                    .map(|step| (step.model, step.report))
+            }
+            false => {
+                let loss = |model: &M| passes.of(|| loss(logits(model)));
+                self.optim
+                    .step(LEARNING_RATE, self.model, loss)
+                    .map(|step| (step.model, step.report))
+            }
+        };
+        let (model, report) = made.map_err(|failure| Error::Step {
+            epoch: 1,
+            step: self.steps,
+            source: failure.into(),
+            before: String::new(),
+        })?;
         let synced = self.place.device.sync();
         let seconds = start.elapsed().as_secs_f64();
         synced.map_err(|error| Error::Device(error.to_string()))?;
-        self.model = step.model;
-        let search = passes.of_search(&step.report, Parts::WHOLE);
+        self.model = model;
+        let search = passes.of_search(&report, Parts::WHOLE);
         Ok((self, seconds, search))
     }
 }
@@ -348,10 +379,12 @@ mod tests {
         let images = images();
         let plan = Plan::new(&spec, &images).unwrap();
         let place = &Place::new(spec.device, Precision::F32).unwrap();
-        let (model, loss) = images.start(spec.batch, place).unwrap();
+        let (model, logits, loss) = images.start(spec.batch, place).unwrap();
         let trainee = Trainee {
             optim: plan.optimizer(true).unwrap(),
             model,
+            in_two: false,
+            logits,
             loss,
             place,
             steps: 0,

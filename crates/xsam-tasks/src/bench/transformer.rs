@@ -1,7 +1,9 @@
 //! Steps of the Transformer.
 
 use burn::tensor::{Int, Tensor, TensorData};
-use xsam_models::{ModelError, TargetBatch, Transformer, TransformerConfig, reference};
+use xsam_models::{
+    ModelError, TargetBatch, Transformer, TransformerConfig, TransformerLoss, reference,
+};
 
 use super::{LEARNING_RATE, SEED, Timed, check_values};
 use xsam_lab::spec::{OptimizerName, OptimizerSpec, SpecError};
@@ -63,7 +65,14 @@ impl Timed for TransformerBench {
         &self,
         batch: usize,
         place: &Place,
-    ) -> Result<(Transformer, impl Fn(&Transformer, usize) -> Tensor<1>), Error> {
+    ) -> Result<
+        (
+            Transformer,
+            impl Fn(&Transformer, usize) -> Tensor<2>,
+            impl Fn(Tensor<2>) -> Tensor<1>,
+        ),
+        Error,
+    > {
         let model = self.config().init(SEED, &place.device).map_err(refused)?;
         let ids = |seed| -> Tensor<2, Int> {
             let words = reference::targets(seed, batch * self.tokens, self.vocabulary - SPECIAL);
@@ -75,12 +84,14 @@ impl Timed for TransformerBench {
             input: ids(SEED + 1),
             output: ids(SEED + 2),
         };
-        let loss = move |model: &Transformer, step| {
+        let targets = target.tokens(PADDING);
+        let logits = move |model: &Transformer, step| {
             let (source, target) = (source.clone(), target.clone());
-            let masks = Some(step as u64);
-            model.loss(source, target, LABEL_SMOOTHING, masks).loss
+            model.logits(source, target, Some(step as u64)).0
         };
-        Ok((model, loss))
+        let loss =
+            move |logits| TransformerLoss::new(logits, targets.clone(), LABEL_SMOOTHING).loss;
+        Ok((model, logits, loss))
     }
 }
 

@@ -54,6 +54,17 @@ impl Pairs {
         model.loss(source, target, smoothing, masks)
     }
 
+    /// The logits of their tokens, with what `masks` decide dropped out.
+    pub(super) fn logits(&self, model: &Transformer, masks: Option<u64>) -> Tensor<2> {
+        let (source, target) = (self.source.clone(), self.target.clone());
+        model.logits(source, target, masks).0
+    }
+
+    /// What is found of them by these logits.
+    pub(super) fn loss_of(&self, logits: Tensor<2>, smoothing: f64) -> TransformerLoss {
+        TransformerLoss::new(logits, self.target.tokens(PAD as usize), smoothing)
+    }
+
     /// In parts, and for each how many tokens it has, over those of an average part.
     pub(super) fn parts(&self, count: usize) -> Result<Vec<(Self, f64)>, TaskError> {
         let parts = split(self.source.dims()[0], count);

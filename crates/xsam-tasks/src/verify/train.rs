@@ -36,6 +36,15 @@ pub(super) fn replay(
             let loss = |m: &Model, batch: &Batch| batch.loss(m, 0.0).0;
             let (together, each) = (case.micro_batches, case.m_sharpness);
             let made = match (together, each) {
+                (together, None) if case.optimizer.needs_logits() => optim
+                    .step_by_logits(
+                        lr,
+                        model,
+                        &split(batch, together.unwrap_or(1))?,
+                        |m: &Model, batch: &Batch| batch.logits(m),
+                        |logits, batch| batch.loss_of(logits, 0.0).0,
+                    )
+                    .map(|step| (step.model, step.report)),
                 (None, None) => optim
                     .step(lr, model, |m: &Model| loss(m, batch))
                     .map(|step| (step.model, step.report)),

@@ -101,6 +101,11 @@ fn what_cannot_be_is_told_by_the_key_of_the_spec() {
         method.search={adaptive={longest=5}} and method.rho=0.1 => `method.search.adaptive.longest`
         method.search_batches=0 and method.rho=0.1 => `method.search_batches`
         method.name=sam and train.m_sharpness=0 => `train.m_sharpness`
+        method.name=zsharp and method.percentile=1 => `method.percentile`
+        method.name=gam and method.ascent_steps=2 => `method.ascent_steps`
+        method.measured={rise=0.1,share=0.1} and method.rho=0.1 => `method.measured`
+        method.measured={} and method.rho=0.1 => `method.measured`
+        method.name=functional-sam and train.m_sharpness=2 => `train.m_sharpness`
         train.m_sharpness=2 and train.micro_batches=2 => `train.micro_batches`
         method.name=sam and train.micro_batches=0 => `train.micro_batches`
         schedule.rho=linear and schedule.rho_least=2 => `schedule.rho_least`
@@ -148,12 +153,22 @@ fn parts_of_a_batch_are_as_the_whole_batch() {
         let plain = ["data.subset=111", "model.name=mlp", "train.epochs=1"];
         runs.run(name, &[&plain[..], settings].concat())
     };
-    let whole = run("whole", &["method.name=sam"]);
-    let parts = run("parts", &["method.name=sam", "train.micro_batches=3"]);
     let loss = |summary: &RunSummary| summary.last.as_ref().unwrap().get("train_loss").unwrap();
-    let (a, b) = (loss(&whole), loss(&parts));
-    assert!((a - b).abs() < 1e-5 * a, "{a} and {b}");
-    assert_eq!(whole.gradient_passes, parts.gradient_passes);
+    let both = |method: &str| {
+        let whole = run(&format!("{method} whole"), &[method]);
+        let parts = run(
+            &format!("{method} in parts"),
+            &[method, "train.micro_batches=3"],
+        );
+        let (a, b) = (loss(&whole), loss(&parts));
+        assert!((a - b).abs() < 1e-5 * a, "{method}: {a} and {b}");
+        assert_eq!(whole.gradient_passes, parts.gradient_passes);
+        whole
+    };
+    let functional = both("method.name=functional-sam");
+    let whole = both("method.name=sam");
+    let a = loss(&whole);
+    assert!((loss(&functional) - a).abs() > 1e-5 * a);
 
     let each = run("each", &["method.name=sam", "train.m_sharpness=3"]);
     assert!((loss(&each) - a).abs() > 1e-5 * a);

@@ -312,15 +312,27 @@ fn parts_of_a_batch_of_pairs_are_as_the_whole_batch() {
     let (runs, _) = translations(60);
     let loss = |name: &str, settings: &[&str]| {
         // Without dropout, whose masks depend on the size of what they are for.
-        let plain = ["train.epochs=1", "method.name=sam", "model.dropout=0"];
+        let plain = ["train.epochs=1", "model.dropout=0"];
         let summary = runs.run(name, &[&plain[..], settings].concat());
         summary.last.unwrap().get("train_loss").unwrap()
     };
-    let whole = loss("whole", &[]);
-    // Sentences differ in length: a mean of the parts' means would be another one.
-    let parts = loss("parts", &["train.micro_batches=3"]);
-    assert!((whole - parts).abs() < 1e-5 * whole, "{whole} and {parts}");
-    let each = loss("each", &["train.m_sharpness=3"]);
+    let both = |method: &str| {
+        let whole = loss(&format!("{method} whole"), &[method]);
+        // Sentences differ in length: a mean of the parts' means would be another one.
+        let parts = loss(
+            &format!("{method} in parts"),
+            &[method, "train.micro_batches=3"],
+        );
+        assert!((whole - parts).abs() < 1e-5 * whole, "{whole} and {parts}");
+        whole
+    };
+    let functional = both("method.name=functional-sam");
+    let whole = both("method.name=sam");
+    assert!(
+        (whole - functional).abs() > 1e-6 * whole,
+        "{whole} and {functional}"
+    );
+    let each = loss("each", &["method.name=sam", "train.m_sharpness=3"]);
     assert!((whole - each).abs() > 1e-6 * whole, "{whole} and {each}");
 }
 

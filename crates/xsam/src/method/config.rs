@@ -99,7 +99,7 @@ pub(super) trait Listed: MethodConfig {
 /// The config of a method: a type with its fields, their defaults, setters and form in a spec.
 ///
 /// `ascent` gives the defaults of the fields that all methods with an ascent have; of one that is always plain `adaptive`
-/// is left out. All of them have the fields of a [`Schedule`]; one that has an `every` of its own says so by `looks_back`. The
+/// is left out, of one whose number of steps is its own `ascent_steps`. All of them have the fields of a [`Schedule`]; one that has an `every` of its own says so by `looks_back`. The
 /// field of an option is absent unless it is set. `listed` has what its [`Listed`] says otherwise.
 macro_rules! method_config {
     (
@@ -113,7 +113,7 @@ macro_rules! method_config {
         }
     ) => {
         method_config! {
-            @fields $(#[$meta])* $name $method $rho $steps
+            @fields $(#[$meta])* $name $method $rho steps { ascent_steps: $steps }
             fields {
                 /// How the gradient is scaled before it becomes the direction of the ascent.
                 with_adaptive adaptive: crate::ascent::Scaling = crate::ascent::Scaling::$adaptive;
@@ -122,8 +122,29 @@ macro_rules! method_config {
             options { $($($options)*)? }
             listed { $($($listed)*)? }
         }
-        method_config! { @ascent $name, |config| config.adaptive }
+        method_config! { @ascent $name, |config| config.ascent_steps, config.adaptive }
         method_config! { @schedule $name $($looks_back)? }
+    };
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident ($method:literal) {
+            ascent { rho: $rho:literal, adaptive: $adaptive:ident }
+            $(fields { $($fields:tt)* })?
+            $(listed { $($listed:tt)* })?
+        }
+    ) => {
+        method_config! {
+            @fields $(#[$meta])* $name $method $rho steps {}
+            fields {
+                /// How the gradient is scaled before it becomes the direction of the ascent.
+                with_adaptive adaptive: crate::ascent::Scaling = crate::ascent::Scaling::$adaptive;
+                $($($fields)*)?
+            }
+            options {}
+            listed { $($($listed)*)? }
+        }
+        method_config! { @ascent $name, |config| 1, config.adaptive }
+        method_config! { @schedule $name }
     };
     (
         $(#[$meta:meta])*
@@ -131,11 +152,13 @@ macro_rules! method_config {
             ascent { rho: $rho:literal, ascent_steps: $steps:literal }
         }
     ) => {
-        method_config! { @fields $(#[$meta])* $name $method $rho $steps fields {} options {} listed {} }
-        method_config! { @ascent $name, |_config| crate::ascent::Scaling::None }
+        method_config! {
+            @fields $(#[$meta])* $name $method $rho steps { ascent_steps: $steps } fields {} options {} listed {}
+        }
+        method_config! { @ascent $name, |config| config.ascent_steps, crate::ascent::Scaling::None }
         method_config! { @schedule $name }
     };
-    (@ascent $name:ident, |$config:ident| $scaling:expr) => {
+    (@ascent $name:ident, |$config:ident| $steps:expr, $scaling:expr) => {
         impl $name {
             /// The ascent that these hyper-parameters describe.
             ///
@@ -144,8 +167,8 @@ macro_rules! method_config {
             pub(crate) fn ascent(&self) -> Result<crate::ascent::Ascent, crate::error::ConfigError> {
                 let $config = self;
                 let ascent = crate::ascent::Ascent {
-                    rho: self.rho,
-                    steps: self.ascent_steps,
+                    rho: $config.rho,
+                    steps: $steps,
                     scaling: $scaling,
                     mask: self.mask.0.clone(),
                 };
@@ -196,7 +219,8 @@ macro_rules! method_config {
         }
     };
     (
-        @fields $(#[$meta:meta])* $name:ident $method:literal $rho:literal $steps:literal
+        @fields $(#[$meta:meta])* $name:ident $method:literal $rho:literal
+        steps { $($steps_field:ident: $steps:literal)? }
         fields { $($(#[$field_doc:meta])* $set:ident $field:ident: $type:ty = $default:expr;)* }
         options { $($(#[$option_doc:meta])* $set_option:ident $option:ident: $option_type:ty;)* }
         listed { $($listed:tt)* }
@@ -208,8 +232,10 @@ macro_rules! method_config {
         pub struct $name {
             /// Total length of the ascent.
             pub rho: f64,
-            /// Number of ascent steps, each `rho / ascent_steps` long.
-            pub ascent_steps: usize,
+            $(
+                /// Number of ascent steps, each `rho / ascent_steps` long.
+                pub $steps_field: usize,
+            )?
             $($(#[$field_doc])* pub $field: $type,)*
             $(
                 $(#[$option_doc])*
@@ -244,7 +270,7 @@ macro_rules! method_config {
             fn default() -> Self {
                 Self {
                     rho: $rho,
-                    ascent_steps: $steps,
+                    $($steps_field: $steps,)?
                     $($field: $default,)*
                     $($option: None,)*
                     from: None,
@@ -274,12 +300,14 @@ macro_rules! method_config {
                 self
             }
 
-            /// Sets the number of ascent steps, each `rho / steps` long.
-            #[must_use]
-            pub fn with_ascent_steps(mut self, steps: usize) -> Self {
-                self.ascent_steps = steps;
-                self
-            }
+            $(
+                /// Sets the number of ascent steps, each `rho / steps` long.
+                #[must_use]
+                pub fn with_ascent_steps(mut self, steps: usize) -> Self {
+                    self.$steps_field = steps;
+                    self
+                }
+            )?
 
             /// Perturbs only the parameters that `mask` matches. The base optimizer still steps all
             /// of them. A mask that matches none that is trained is an error at the first step.
@@ -358,7 +386,7 @@ macro_rules! method_config {
             fn fields(&self) -> &'static [&'static str] {
                 &[
                     "rho",
-                    "ascent_steps",
+                    $(stringify!($steps_field),)?
                     $(stringify!($field),)*
                     $(stringify!($option),)*
                     "from",
@@ -374,9 +402,11 @@ macro_rules! method_config {
                 Some(&mut self.rho)
             }
 
-            fn ascent_steps(&mut self) -> Option<&mut usize> {
-                Some(&mut self.ascent_steps)
-            }
+            $(
+                fn ascent_steps(&mut self) -> Option<&mut usize> {
+                    Some(&mut self.$steps_field)
+                }
+            )?
 
             fn schedule(&self) -> crate::method::schedule::Schedule {
                 self.around()

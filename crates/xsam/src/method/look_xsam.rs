@@ -65,6 +65,7 @@ impl From<XsamConfig> for LookXsamConfig {
             search: xsam.search,
             grid: xsam.grid,
             friendly: xsam.friendly,
+            percentile: xsam.percentile,
             mask: xsam.mask,
             from: xsam.from,
             until: xsam.until,

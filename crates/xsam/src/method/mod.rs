@@ -12,6 +12,8 @@ mod asam;
 mod config;
 pub(crate) mod context;
 mod friendly_sam;
+mod functional_sam;
+mod gam;
 mod gsam;
 mod look_xsam;
 mod lookbehind_sam;
@@ -29,6 +31,7 @@ mod usam;
 mod work;
 mod wsam;
 mod xsam;
+mod zsharp;
 
 use std::fmt::Debug;
 
@@ -65,6 +68,9 @@ spec::methods! {
     StableSam(stable_sam::StableSamConfig),
     Usam(usam::UsamConfig),
     MomentumSam(momentum_sam::MomentumSamConfig),
+    Zsharp(zsharp::ZSharpConfig),
+    Gam(gam::GamConfig),
+    FunctionalSam(functional_sam::FunctionalSamConfig),
 }
 
 /// A sharpness-aware method: which gradient the base optimizer gets.
@@ -86,6 +92,12 @@ pub trait Method: CloneMethod + Debug + Send {
     /// Whether the first pass of every step is at the weights. One that somebody else makes can be no other.
     fn begins_at_the_weights(&self) -> bool {
         true
+    }
+
+    /// Whether its steps have to be told logits and loss apart:
+    /// [`step_by_logits`](crate::SharpnessAware::step_by_logits) makes them.
+    fn needs_logits(&self) -> bool {
+        false
     }
 
     /// By how much of which vector the first pass of a step is off the weights, of a method that makes it elsewhere: loss and

@@ -122,6 +122,12 @@ impl MethodSpec {
         self.config().looks_back()
     }
 
+    /// Whether its steps have to be told logits and loss apart:
+    /// [`step_by_logits`](crate::SharpnessAware::step_by_logits) makes them.
+    pub fn needs_logits(&self) -> bool {
+        self.build().is_ok_and(|method| method.needs_logits())
+    }
+
     /// How often so many epochs of so many steps each go through the model. With an adaptive policy it is what is to be
     /// expected.
     pub fn work(&self, epochs: usize, steps: usize) -> Work {

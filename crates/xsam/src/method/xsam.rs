@@ -45,6 +45,9 @@ macro_rules! xsam_config {
                     with_grid grid: Vec<f64>;
                     /// Takes the gradient's moving average out of the ascent direction.
                     with_friendly friendly: crate::method::friendly_sam::Friendly;
+                    /// Leaves only those elements of the gradient in the ascent direction that stand out, from this percentile
+                    /// of their standard scores on, from 0 to 1.
+                    with_percentile percentile: f64;
                 }
                 listed {
                     fn work(&mut self, epochs: usize, steps: usize) -> crate::method::Work {
@@ -108,6 +111,9 @@ macro_rules! xsam_config {
                 }
                 let friendly = self.friendly;
                 let average = friendly.map(|f| f.build("friendly.sigma", "friendly.lambda"));
+                if let Some(percentile) = self.percentile {
+                    crate::check::below_one("percentile", percentile)?;
+                }
                 let search = crate::search::SearchConfig {
                     alpha: self.alpha.unwrap_or(1.0),
                     grid: self.positions(),
@@ -119,6 +125,7 @@ macro_rules! xsam_config {
                     rho_max: self.rho_max.unwrap_or(2.0 * ascent.rho),
                     ascent,
                     average: average.transpose()?,
+                    percentile: self.percentile,
                     search: search.build()?,
                 })
             }
@@ -164,6 +171,7 @@ xsam_config! {
     /// | `ascent_steps` | 1 | >= 1 | `k` |
     /// | `adaptive` | `None` | | adaptive ascent, as in ASAM |
     /// | `friendly` | none | see [`Friendly`](crate::Friendly) | friendly ascent, as in Friendly-SAM |
+    /// | `percentile` | none | >= 0, < 1 | ascent along what stands out of the gradient, as in ZSharp |
     /// | `mask` | all | | the parameters that are perturbed on the way to the ascent point |
     /// | `alpha` | 1 | finite | before the first search; given without `search` for good |
     /// | `grid` | 0, 0.1, .., 2; with a parabola 0, 0.4, .., 2 | 1 to 1000 finite positions, with a parabola 3 or more | first maximum wins |
@@ -171,14 +179,14 @@ xsam_config! {
     /// | `parabola` | no | | whether a parabola refines the grid |
     /// | `search_batches` | 1 | >= 1 | over how many batches a search is averaged |
     ///
-    /// What goes beyond the paper (friendly ascent, the parabola, averages, the adaptive schedule) is off by default.
+    /// What goes beyond the paper (friendly ascent, ZSharp's, the parabola, averages, the adaptive schedule) is off by default.
     ///
     /// Passes: `k + 1` forward-backward, and one forward for each grid position when a search is due (one more with
     /// the parabola: 7 with its own grid in place of 21).
     /// Full-size copies at the peak besides weights and base optimizer: 3 (ascent point, displacement,
     /// gradient; a search has its candidate in the ascent point's place). The displacement of a single
     /// plain step is the gradient `g_0`, and no further copy. Friendly ascent takes 2 more: the average, which stays,
-    /// as it was and as it is.
+    /// as it was and as it is; a percentile takes those of [`ZSharpConfig`](crate::ZSharpConfig).
     ///
     /// ```
     /// use burn::optim::SgdConfig;
@@ -208,6 +216,7 @@ impl Bare for XsamConfig {
 pub(super) struct Xsam {
     pub(super) ascent: Ascent,
     pub(super) average: Option<Average>,
+    pub(super) percentile: Option<f64>,
     pub(super) rho_max: f64,
     pub(super) search: Search,
 }
@@ -234,6 +243,9 @@ impl Xsam {
             .begin(start, step.rho_factor, Keep::Displacement);
         if let Some((sigma, average)) = less {
             climb = climb.without(sigma, average);
+        }
+        if let Some(percentile) = self.percentile {
+            climb = climb.significant(percentile);
         }
         let point = climb.top(step)?;
         let norm = point.norm;

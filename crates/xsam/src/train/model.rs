@@ -68,7 +68,7 @@ impl<M: TrainStep> SharpnessAwareModel<M> {
     ///
     /// # Errors
     /// If a hyper-parameter is out of range: names it, its value and the range. If the first pass of the method is not at the
-    /// weights, where the loop makes it (Momentum-SAM).
+    /// weights, where the loop makes it (Momentum-SAM), or it has to be told the logits (Functional SAM).
     pub fn new(
         model: M,
         config: impl MethodConfig,
@@ -80,6 +80,12 @@ impl<M: TrainStep> SharpnessAwareModel<M> {
             "method",
             optim.method(),
             "one whose first pass is at the weights, as Burn's loop makes it: take `SharpnessAware::step` in a loop of your own",
+        )?;
+        ConfigError::unless(
+            !optim.method.needs_logits(),
+            "method",
+            optim.method(),
+            "one that a loss is enough for: take `SharpnessAware::step_by_logits` in a loop of your own",
         )?;
         Ok(Self {
             inner: model,

@@ -4,8 +4,9 @@ use crate::common::by_hand::{CURVATURE, START};
 use crate::common::{Net, Point, assert_close, batch, bits, copy, momentum, net, optimizer, step};
 use xsam::method::MethodSpec;
 use xsam::{
-    Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
-    MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware, WsamConfig, XsamConfig,
+    Friendly, FriendlySamConfig, GamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
+    LookbehindSamConfig, MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware,
+    WsamConfig, XsamConfig, ZSharpConfig,
 };
 
 /// Four steps of each from the same start on the same batches, bit for bit.
@@ -47,11 +48,23 @@ fn at_their_limits_methods_are_sam() {
         let friendly = FriendlySamConfig::new()
             .with_sigma(NOT_FRIENDLY.sigma)
             .with_lambda(NOT_FRIENDLY.lambda);
-        assert_same(friendly.with_ascent_steps(k), sam);
+        assert_same(friendly.with_ascent_steps(k), sam.clone());
+        let zsharp = ZSharpConfig::new().with_ascent_steps(k);
+        assert_same(zsharp.with_percentile(0.0), sam);
+        let zsharp = ZSharpConfig::new()
+            .with_ascent_steps(k)
+            .with_percentile(0.8);
+        let xsam = XsamConfig::new().with_ascent_steps(k).with_percentile(0.8);
+        assert_same(xsam.with_alpha(1.0), zsharp);
     }
     assert_same(MsamConfig::new().with_ascent_steps(1), SamConfig::new());
     let lookbehind = LookbehindSamConfig::new().with_ascent_steps(1);
     assert_same(lookbehind.with_alpha(1.0), SamConfig::new());
+}
+
+#[test]
+fn without_the_gradients_norm_gam_is_the_base_optimizer() {
+    assert_same(GamConfig::new().with_alpha(0.0), SgdOnlyConfig::new());
 }
 
 #[test]

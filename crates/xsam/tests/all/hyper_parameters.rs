@@ -3,9 +3,9 @@
 use crate::common::optimizer;
 use xsam::method::{MethodConfig, MethodSpec};
 use xsam::{
-    AsamConfig, ConfigError, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
+    AsamConfig, ConfigError, Friendly, FriendlySamConfig, GamConfig, GsamConfig, LookSamConfig,
     LookXsamConfig, LookbehindSamConfig, LossScale, RhoSchedule, SamConfig, Scaling,
-    SearchSchedule, WsamConfig, XsamConfig,
+    SearchSchedule, WsamConfig, XsamConfig, ZSharpConfig,
 };
 
 const NAN: f64 = f64::NAN;
@@ -58,6 +58,15 @@ fn hyper_parameters_of_a_method_are_checked() {
     assert_eq!(refused(LookXsamConfig::default().with_every(0)), "every");
     let inner = LookXsamConfig::from(XsamConfig::new().with_rho(NAN));
     assert_eq!(refused(inner), "rho");
+    for percentile in [-0.1, 1.0, NAN] {
+        let zsharp = ZSharpConfig::new().with_percentile(percentile);
+        assert_eq!(refused(zsharp), "percentile");
+        let xsam = XsamConfig::new().with_percentile(percentile);
+        assert_eq!(refused(xsam), "percentile");
+    }
+    for alpha in NOT_A_LENGTH {
+        assert_eq!(refused(GamConfig::new().with_alpha(alpha)), "alpha");
+    }
     for (sigma, lambda, expected) in [
         (-0.1, 0.9, "sigma"),
         (NAN, 0.9, "sigma"),

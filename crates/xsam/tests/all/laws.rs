@@ -272,7 +272,8 @@ proptest! {
         let curvature = [1.0, 4.0, 0.5, 9.0, 2.0, 3.0];
         let start = Point::new(&w, 3);
         let other = Point::new(&w, split);
-        for method in every_method() {
+        // ZSharp's scores are within each parameter.
+        for method in every_method().into_iter().filter(|method| method.name() != "zsharp") {
             let run = |start: &Point| {
                 let mut optim = SharpnessAware::from_method(plain(), method.boxed());
                 step(&mut optim, 0.1, start.clone(), |m| m.quadratic(&curvature)).model.values()

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod accompanied;
+mod by_logits;
 #[path = "../common/mod.rs"]
 mod common;
 mod corner_cases;

@@ -151,7 +151,7 @@ fn the_search_goes_as_far_as_the_budget_shortens_rho() {
 #[test]
 fn a_measured_rho_goes_where_the_rise_is_as_wanted() {
     let config = SamConfig::new().with_rho(0.01);
-    let config = config.with_measured(MeasuredRho::new(0.1).with_bounds(0.1, 100.0));
+    let config = config.with_measured(MeasuredRho::of_share(0.1).with_bounds(0.1, 100.0));
     let (mut optim, mut point) = (optimizer(config), Point::new(&START, 2));
     let mut rise = 0.0;
     for _ in 0..200 {
@@ -166,7 +166,7 @@ fn a_measured_rho_goes_where_the_rise_is_as_wanted() {
 /// With all of it around, of which there is state.
 fn everything() -> Vec<MethodSpec> {
     let policy = AdaptivePolicy::new().with_threshold(0.0, -0.5);
-    let measured = MeasuredRho::new(0.3);
+    let measured = MeasuredRho::of_share(0.3);
     vec![
         SamConfig::new()
             .with_every(2)
@@ -256,15 +256,15 @@ fn values_out_of_range_are_refused_by_name() {
         ),
         (
             "measured.share",
-            sam().with_measured(MeasuredRho::new(-1.0)),
+            sam().with_measured(MeasuredRho::of_share(-1.0)),
         ),
         (
             "measured.least",
-            sam().with_measured(MeasuredRho::new(1.0).with_bounds(0.0, 2.0)),
+            sam().with_measured(MeasuredRho::of_share(1.0).with_bounds(0.0, 2.0)),
         ),
         (
             "measured.most",
-            sam().with_measured(MeasuredRho::new(1.0).with_bounds(0.5, 0.9)),
+            sam().with_measured(MeasuredRho::of_share(1.0).with_bounds(0.5, 0.9)),
         ),
     ] {
         let error = SharpnessAware::new(plain(), config).unwrap_err();
@@ -286,7 +286,9 @@ fn ranks_that_ascend_by_themselves_cannot_keep_a_schedule_of_their_own() {
         SamConfig::new().with_policy(AdaptivePolicy::new()).into()
     ));
     assert!(refused(
-        SamConfig::new().with_measured(MeasuredRho::new(0.1)).into()
+        SamConfig::new()
+            .with_measured(MeasuredRho::of_share(0.1))
+            .into()
     ));
     assert!(!refused(SamConfig::new().with_every(2).into()));
 }

@@ -8,9 +8,9 @@ use crate::common::{Point, assert_close, step};
 use xsam::method::MethodConfig;
 use xsam::optim::FusedSgdConfig;
 use xsam::{
-    Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
-    MomentumSamConfig, MsamConfig, Scaling, SearchSchedule, SharpnessAware, StableSamConfig,
-    UsamConfig, WsamConfig, XsamConfig,
+    Friendly, FriendlySamConfig, GamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
+    LookbehindSamConfig, MomentumSamConfig, MsamConfig, Scaling, SearchSchedule, SharpnessAware,
+    StableSamConfig, UsamConfig, WsamConfig, XsamConfig, ZSharpConfig,
 };
 
 const LR: f64 = 0.1;
@@ -18,12 +18,17 @@ const MOMENTUM: f64 = 0.9;
 const DECAY: f64 = 1e-3;
 
 /// Some steps of a method on the quadratic, around SGD with momentum and weight decay.
-fn steps(config: impl MethodConfig, steps: usize) -> Vec<f64> {
+fn steps(config: impl MethodConfig, count: usize) -> Vec<f64> {
+    steps_split(config, count, 2)
+}
+
+/// The same, with so many of the weights in the first of two parameters.
+fn steps_split(config: impl MethodConfig, steps: usize, split: usize) -> Vec<f64> {
     let base = FusedSgdConfig::new()
         .with_momentum(MOMENTUM)
         .with_weight_decay(DECAY);
     let mut optim = SharpnessAware::new(base.init().unwrap(), config).unwrap();
-    let mut point = Point::new(&START, 2);
+    let mut point = Point::new(&START, split);
     for _ in 0..steps {
         point = step(&mut optim, LR, point, |m: &Point| m.quadratic(&CURVATURE)).model;
     }
@@ -179,6 +184,60 @@ fn unnormalized_sam_goes_as_far_as_the_gradient_says() {
         let expected = by_hand(2, |w, _| {
             let climb = |w: Vec<f64>, _| axpy(&w, 0.06 / k as f64, &gradient(&w));
             gradient(&(0..k).fold(w.to_vec(), climb))
+        });
+        assert_close(&steps(config, 2), &expected, ROUNDING);
+    }
+}
+
+/// Sizes of the standard scores of a parameter's gradient.
+fn standard_scores(gradient: &[f64]) -> Vec<f64> {
+    let count = gradient.len() as f64;
+    let mean = gradient.iter().sum::<f64>() / count;
+    let square = gradient.iter().map(|g| (g - mean).powi(2)).sum::<f64>() / count;
+    let score = |g: &f64| (g - mean).abs() / (square.sqrt() + 1e-8);
+    gradient.iter().map(score).collect()
+}
+
+#[test]
+fn zsharp_ascends_along_what_stands_out() {
+    for (k, percentile) in [(1, 0.5), (2, 0.7), (1, 0.0)] {
+        let config = ZSharpConfig::new()
+            .with_rho(0.3)
+            .with_percentile(percentile)
+            .with_ascent_steps(k);
+        let expected = by_hand(2, |w, _| {
+            let climb = |at: Vec<f64>, _| {
+                let gradient = gradient(&at);
+                let scores = [
+                    standard_scores(&gradient[..1]),
+                    standard_scores(&gradient[1..]),
+                ];
+                let scores = scores.concat();
+                let mut sorted = scores.clone();
+                sorted.sort_by(f64::total_cmp);
+                let rank = (percentile * 3.0).ceil() as usize;
+                let kept = |(g, score): (&f64, &f64)| if *score >= sorted[rank] { *g } else { 0.0 };
+                let direction: Vec<f64> = gradient.iter().zip(&scores).map(kept).collect();
+                axpy(&at, 0.3 / k as f64 / norm(&direction), &direction)
+            };
+            gradient(&(0..k).fold(w.to_vec(), climb))
+        });
+        assert_close(&steps_split(config, 2, 1), &expected, ROUNDING);
+    }
+}
+
+#[test]
+fn gam_goes_down_the_largest_gradient_nearby() {
+    for alpha in [1.0, 0.3] {
+        let config = GamConfig::new().with_rho(0.3).with_alpha(alpha);
+        let expected = by_hand(2, |w, _| {
+            let along = |at: &[f64], direction: &[f64]| axpy(at, 0.3 / norm(direction), direction);
+            let first = gradient(w);
+            let change = axpy(&gradient(&along(w, &first)), -1.0, &first);
+            let adversary = along(w, &change);
+            let there = gradient(&adversary);
+            let beyond = gradient(&along(&adversary, &there));
+            axpy(&first, alpha, &axpy(&beyond, -1.0, &there))
         });
         assert_close(&steps(config, 2), &expected, ROUNDING);
     }

@@ -6,28 +6,37 @@ use crate::check;
 use crate::error::{ConfigError, RecordError};
 use crate::method::state::MethodState;
 
-/// Rho by measurement: it follows the rise of the loss on the way to the ascent point towards a share of the loss.
+/// Rho by measurement: it follows the rise of the loss on the way to the ascent point towards a given rise, or towards a
+/// share of the loss.
 ///
 /// Every ascent measures its rise $`r = L(\theta_k) - L(\theta_0)`$ anyway. Along the ascent
 /// $`r(\rho) = \rho |g| + \tfrac12 \rho^2 h + \ldots`$, so that $`d \ln r / d \ln \rho`$ is 1 where the gradient decides and 2
 /// where the curvature $`h > 0`$ does. From one of the method's steps to the next
 ///
 /// ```text
-/// ln rho = ln rho + eta ln(share L(theta_0) / r),    eta = 0.1, the logarithm at most 1 in size
+/// ln rho = ln rho + eta ln(aim / r),    aim = rise, or share L(theta_0),    eta = 0.1, the logarithm at most 1 in size
 /// ```
 ///
-/// takes between `eta` and `2 eta` of the distance, in logarithms, to the rho of that rise: it settles for any slope between,
-/// and averages over some ten steps. Where the loss has fallen on the way, rho grows by as much as it may. Rho stays within
-/// `least` and `most` times that of the method; XSAM's `rho_max` goes with it. A loss that is not above 0 has no share: rho
-/// stays. Costs nothing; the factor is in the record. Not from a paper.
+/// takes between `eta` and `2 eta` of the distance, in logarithms, to the rho of that rise: it settles for any exponent
+/// between, and averages over some ten steps. Where the loss has fallen on the way, rho grows by as much as it may. Rho stays
+/// within `least` and `most` times that of the method; XSAM's `rho_max` goes with it. A loss that is not above 0 has no share:
+/// rho stays. Costs nothing; the factor is in the record. Not from a paper.
 ///
-/// In a file `{ share = 0.2, least = 0.1, most = 10.0 }`.
+/// A given rise is a [`LossBudget`](super::LossBudget) that is measured: that one trusts the gradient, which is small where
+/// a training begins. A share falls with the loss, and rho with it: a model that has begun to learn wrong labels by heart is
+/// let go on.
+///
+/// In a file `{ rise = 0.2 }` or `{ share = 0.2 }`, with `least = 0.1, most = 10.0` if not given.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct MeasuredRho {
-    /// The rise that is aimed at, over the loss at the weights. Finite and above 0.
-    pub share: f64,
+    /// The rise that is aimed at. Finite and above 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rise: Option<f64>,
+    /// In its place, the rise over the loss at the weights. Finite and above 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share: Option<f64>,
     /// The least that rho may be, over that of the method; 0.1. Finite, above 0 and at most 1.
     #[serde(default = "least")]
     pub least: f64,
@@ -51,12 +60,22 @@ const GAIN: f64 = 0.1;
 const FURTHEST: f64 = 1.0;
 
 impl MeasuredRho {
-    /// Towards a rise of this share of the loss, with rho within a tenth and ten times that of the method.
-    pub fn new(share: f64) -> Self {
+    /// Towards this rise of the loss, with rho within a tenth and ten times that of the method.
+    pub fn of_rise(rise: f64) -> Self {
         Self {
-            share,
+            rise: Some(rise),
+            share: None,
             least: least(),
             most: most(),
+        }
+    }
+
+    /// Towards a rise of this share of the loss, with rho within a tenth and ten times that of the method.
+    pub fn of_share(share: f64) -> Self {
+        Self {
+            rise: None,
+            share: Some(share),
+            ..Self::of_rise(share)
         }
     }
 
@@ -68,7 +87,15 @@ impl MeasuredRho {
     }
 
     pub(super) fn check(self) -> Result<(), ConfigError> {
-        check::positive("measured.share", self.share)?;
+        match (self.rise, self.share) {
+            (Some(rise), None) => check::positive("measured.rise", rise)?,
+            (None, Some(share)) => check::positive("measured.share", share)?,
+            (rise, _) => {
+                let found = rise.map_or("nothing to aim at", |_| "rise and share");
+                let range = "one of `rise` and `share`";
+                return ConfigError::unless(false, "measured", found, range);
+            }
+        }
         let least = self.least > 0.0 && self.least <= 1.0;
         ConfigError::unless(least, "measured.least", self.least, "above 0 and at most 1")?;
         let most = self.most.is_finite() && self.most >= 1.0;
@@ -101,11 +128,13 @@ impl Follower {
 
     /// Takes in the rise from a loss, on one of so many parts of a batch. Without an ascent there is none.
     pub(super) fn take(&mut self, loss: f64, rise: Option<f64>, parts: usize) {
-        let Some(rise) = rise.filter(|_| loss > 0.0) else {
+        let share = self.aim.share.map(|share| share * loss);
+        let aim = self.aim.rise.or(share).filter(|aim| *aim > 0.0);
+        let Some((rise, aim)) = rise.zip(aim) else {
             return;
         };
         let off = match rise > 0.0 {
-            true => (self.aim.share * loss / rise).ln(),
+            true => (aim / rise).ln(),
             false => FURTHEST,
         };
         self.off += off.clamp(-FURTHEST, FURTHEST) / parts as f64;
@@ -131,12 +160,12 @@ impl Follower {
 mod tests {
     use super::*;
 
-    /// Rho after some steps, from 1, where the rise is `slope rho + curvature rho^2 / 2` and the loss 2.
-    fn settled(aim: MeasuredRho, slope: f64, curvature: f64) -> f64 {
+    /// Rho after some steps, from 1, where the rise is `gradient rho + curvature rho^2 / 2` and the loss 2.
+    fn settled(aim: MeasuredRho, gradient: f64, curvature: f64) -> f64 {
         let mut follower = aim.follower();
         for _ in 0..300 {
             let rho = follower.factor();
-            follower.take(2.0, Some(slope * rho + 0.5 * curvature * rho * rho), 1);
+            follower.take(2.0, Some(gradient * rho + 0.5 * curvature * rho * rho), 1);
             follower.follow();
         }
         follower.factor()
@@ -144,9 +173,11 @@ mod tests {
 
     #[test]
     fn rho_settles_where_the_rise_is_as_wanted() {
-        let aim = MeasuredRho::new(0.2);
+        let aim = MeasuredRho::of_share(0.2);
         // 0.4 = 0.8 rho.
         assert!((settled(aim, 0.8, 0.0) - 0.5).abs() < 1e-6);
+        let given = MeasuredRho::of_rise(0.4);
+        assert!((settled(given, 0.8, 0.0) - 0.5).abs() < 1e-6);
         // 0.4 = 0.1 rho^2.
         assert!((settled(aim, 0.0, 0.2) - 2.0).abs() < 1e-6);
         // No farther than it may, either way.
@@ -157,10 +188,31 @@ mod tests {
 
     #[test]
     fn without_an_ascent_or_a_loss_rho_stays() {
-        let mut follower = MeasuredRho::new(0.2).follower();
+        let mut follower = MeasuredRho::of_share(0.2).follower();
         follower.take(1.0, None, 1);
         follower.take(0.0, Some(0.1), 1);
         follower.follow();
         assert_eq!(follower.factor(), 1.0);
+    }
+
+    #[test]
+    fn it_aims_at_one_thing() {
+        let both = MeasuredRho {
+            share: Some(0.2),
+            ..MeasuredRho::of_rise(0.2)
+        };
+        let neither = MeasuredRho {
+            rise: None,
+            ..MeasuredRho::of_rise(0.2)
+        };
+        for (aim, found) in [(both, "rise and share"), (neither, "nothing to aim at")] {
+            let error = aim.check().err().map(|error| error.to_string());
+            let error = error.unwrap_or_default();
+            assert!(
+                error.contains("measured") && error.contains(found),
+                "{error}"
+            );
+        }
+        assert!(MeasuredRho::of_rise(0.0).check().is_err());
     }
 }

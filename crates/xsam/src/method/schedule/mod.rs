@@ -164,6 +164,10 @@ impl Method for Scheduled {
         Ok(update)
     }
 
+    fn needs_logits(&self) -> bool {
+        self.method.needs_logits()
+    }
+
     fn start_epoch(&mut self) {
         self.method.start_epoch();
     }
