@@ -21,12 +21,16 @@ const ELSEWHERE: [&str; 7] = [
     "results.md",
 ];
 
-/// Stands for the program, and cuts training short.
+/// Stands for the program, and cuts training short, and seeds where the command has none.
 const XSAM: &str = r#"#!/bin/bash
+program=${PROGRAM:-xsam}
+cut=()
 case $1 in
-    train | compare | plan) exec "$PROGRAMS/xsam" "$@" --set train.epochs=1 --set data.subset=40 ;;
-    *) exec "$PROGRAMS/xsam" "$@" ;;
+    train | compare | plan) cut=(--set train.epochs=1) ;;
 esac
+[ ${#cut} = 0 ] || [ "$program" != xsam ] || cut+=(--set data.subset=40)
+[ "$1" != compare ] || [[ $* == *--seeds* || $* == *--resume* ]] || cut+=(--set 'compare.seeds=[0, 1]')
+exec "$PROGRAMS/$program" "$@" "${cut[@]}"
 "#;
 
 /// Stands for cargo: it runs programs that are built. What builds, tests and measures is for `.ci/run` and scripts.
@@ -36,10 +40,7 @@ shift 2
 [ "$1" = -p ] || { shift; exec xsam "$@"; }
 program=$2
 shift 3
-case $1 in
-    train | compare | plan) exec "$PROGRAMS/$program" "$@" --set train.epochs=1 ;;
-    *) exec "$PROGRAMS/$program" "$@" ;;
-esac
+PROGRAM=$program exec xsam "$@"
 "#;
 
 fn root() -> PathBuf {
