@@ -12,7 +12,9 @@ use common::{
     Net, Point, alone, batch, bits, copy, device, every_optimizer, net, optimizer, overflowing,
     recorded, resumed, step,
 };
-use xsam::{LossScale, SearchSchedule, SgdOnlyConfig, SharpnessAware, XsamConfig};
+use xsam::{
+    FunctionalSamConfig, LossScale, SearchSchedule, SgdOnlyConfig, SharpnessAware, XsamConfig,
+};
 
 type Mask = Vec<f64>;
 
@@ -69,6 +71,26 @@ fn all_passes_of_a_step_have_the_same_masks_unless_asked_otherwise() {
     // The first step searches.
     let xsam = masks(&mut optimizer(XsamConfig::new()), 2);
     assert_eq!([xsam[0].len(), xsam[1].len()], [2 + 21, 2]);
+}
+
+#[test]
+fn passes_by_logits_have_the_same_masks() {
+    let _alone = alone();
+    let mut optim = optimizer(FunctionalSamConfig::new().with_ascent_steps(2));
+    let mut model = Net::new(&device(), 0.5);
+    for _ in 0..2 {
+        let seen = RefCell::new(Vec::new());
+        let logits = |m: &Net, (): &()| {
+            seen.borrow_mut().push(mask(m));
+            m.last.weight.val()
+        };
+        let loss = |logits: Tensor<2>, (): &()| logits.square().sum();
+        let step = optim.step_by_logits(0.1, model, &[()], logits, loss);
+        model = step.unwrap().model;
+        let seen = seen.into_inner();
+        assert_eq!(seen.len(), 3);
+        assert!(seen.iter().all(|mask| mask == &seen[0]));
+    }
 }
 
 #[test]
