@@ -203,3 +203,10 @@ impl Records {
         Ok(())
     }
 }
+
+/// Whether these are two records of CIFAR-100.
+#[cfg(fuzzing)]
+pub fn parsed(bytes: &[u8]) -> bool {
+    let labels = [("coarse label", 20), ("fine label", 100)];
+    Records::default().parse(bytes, &labels, 2).is_ok()
+}

@@ -18,6 +18,9 @@ mod facts;
 pub mod fetch;
 mod files;
 mod fingerprint;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gzip;
 mod idx;
 mod image_files;

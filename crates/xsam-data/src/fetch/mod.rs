@@ -208,3 +208,20 @@ impl<'a> Fetch<'a> {
         Ok(())
     }
 }
+
+/// Whether an archive of this name is unpacked.
+#[cfg(fuzzing)]
+pub fn unpacked(archive: &Path, name: &str, rule: &Unpack<'_>, into: &Path) -> bool {
+    let file = RemoteFile {
+        name,
+        bases: &[],
+        at_most: u64::MAX,
+        md5: "",
+        unpack: Some(*rule),
+    };
+    let mut watch = Watch {
+        tell: &mut |_| {},
+        cancel: None,
+    };
+    unpack::unpack(archive, &file, rule, into, &mut watch).is_ok()
+}
