@@ -20,6 +20,11 @@ pub(super) const ROOM: u64 = 1 << 30;
 /// The pixels of the images, `[image, channel, height, width]`. Of several that are at fault, the
 /// error names the first.
 pub(super) fn pixels(files: &[PathBuf], shape: Shape) -> Result<Vec<u8>, DataError> {
+    // The others are to be of the first one's size, unless all are made of one size: one that cannot be is told before memory
+    // for all of them is asked for.
+    if let Some(first) = files.first() {
+        opened(first, &read(first)?, shape)?;
+    }
     let (per_image, total) = shape.bytes(files.len())?;
     // Whether the system gives so much is asked for first, since zeros are had without asking. They take no memory
     // until there is something else in them.
@@ -34,15 +39,32 @@ pub(super) fn pixels(files: &[PathBuf], shape: Shape) -> Result<Vec<u8>, DataErr
     error.map_or(Ok(pixels), |error| Err(error.into()))
 }
 
-/// Reads an image into `[channel, height, width]`.
-fn decode(file: &Path, shape: Shape, room: &Room, out: &mut [u8]) -> Result<(), FileError> {
-    let bytes = files::read(file, FILE).map_err(|error| FileError::unreadable(file, error))?;
-    let (format, decoder) = open(&bytes).map_err(|reason| damaged(file, reason))?;
+fn read(file: &Path) -> Result<Vec<u8>, FileError> {
+    files::read(file, FILE).map_err(|error| FileError::unreadable(file, error))
+}
+
+/// An image before there are pixels.
+struct Opened<'a, D> {
+    decoder: D,
+    /// What it is as a JPEG, if it is one.
+    jpeg: Option<Jpeg<'a>>,
+    is_resized: bool,
+    /// Bytes that it takes to make the pixels.
+    needed: u64,
+}
+
+/// The image of a file with these bytes, if it fits the shape and can be decoded in the memory that there is for it.
+fn opened<'a>(
+    file: &Path,
+    bytes: &'a [u8],
+    shape: Shape,
+) -> Result<Opened<'a, impl ImageDecoder>, FileError> {
+    let (format, decoder) = open(bytes).map_err(|reason| damaged(file, reason))?;
     let (width, height) = decoder.dimensions();
     let is_resized = shape.check(file, width, height)?;
     let jpeg = match format {
         ImageFormat::Jpeg => {
-            let jpeg = Jpeg::open(&bytes);
+            let jpeg = Jpeg::open(bytes);
             Some(jpeg.ok_or_else(|| damaged(file, "its headers make no sense"))?)
         }
         _ => None,
@@ -53,6 +75,23 @@ fn decode(file: &Path, shape: Shape, room: &Room, out: &mut [u8]) -> Result<(), 
         let reason = format!("is {width}x{height} pixels, {huge}");
         return Err(FileError::unfit(file, reason));
     }
+    Ok(Opened {
+        decoder,
+        jpeg,
+        is_resized,
+        needed,
+    })
+}
+
+/// Reads an image into `[channel, height, width]`.
+fn decode(file: &Path, shape: Shape, room: &Room, out: &mut [u8]) -> Result<(), FileError> {
+    let bytes = read(file)?;
+    let Opened {
+        decoder,
+        jpeg,
+        is_resized,
+        needed,
+    } = opened(file, &bytes, shape)?;
     let _taken = room.take(needed);
     // Before there are pixels: it bounds them by what is in the file.
     if let Some(jpeg) = jpeg {
