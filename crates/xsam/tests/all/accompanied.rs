@@ -3,7 +3,7 @@
 use std::slice::from_ref;
 
 use crate::common::{
-    Batch, Net, batch, batch_on, bits, copy, device, every_optimizer, net, optimizer,
+    Batch, Net, batch, batch_on, bits, copy, device, every_optimizer, net, net_on, optimizer,
     optimizers_at_the_weights, step,
 };
 use burn::module::Module;
@@ -135,7 +135,7 @@ fn companions_with_gradient_checkpointing_are_run() {
     let device = device().gradient_checkpointing();
     let batch = batch_on(&device);
     let mut optim = optimizer(XsamConfig::new());
-    let mut both = Accompanied::new(Net::new(&device, 0.0), Net::new(&device, 0.0));
+    let mut both = Accompanied::new(net_on(&device), net_on(&device));
     for _ in 0..2 {
         both = step(&mut optim, 0.1, both, |both: &Both| loss(both, &batch)).model;
     }

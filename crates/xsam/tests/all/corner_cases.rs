@@ -340,7 +340,8 @@ fn low_rank_adapters_are_perturbed_and_their_base_is_not() {
         let base = model.weight.base().into_data();
         for _ in 0..3 {
             let loss = |m: &Linear| (m.forward(x.clone()) - 1.0).square().mean();
-            model = step(&mut optim, 0.1, model, loss).model;
+            // The adapter is drawn anew in each run: a rate at which no method diverges from any.
+            model = step(&mut optim, 0.01, model, loss).model;
         }
         let adapter = model.weight.adapter().unwrap();
         assert!(adapter.b.val().abs().sum().into_scalar::<f32>() > 0.0);

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use crate::common::{
-    Net, batch, batch_on, bits, copy, device, every_optimizer, net, optimizer,
+    Net, batch, batch_on, bits, copy, device, every_optimizer, net, net_on, optimizer,
     optimizers_at_the_weights, step, trained,
 };
 use burn::module::Module;
@@ -96,7 +96,7 @@ fn models_with_gradient_checkpointing_train() {
     let batch = batch_on(&device);
     let strategy = device.gradient_checkpointing_strategy();
     for mut optim in every_optimizer() {
-        let model = trained(&mut optim, Net::new(&device, 0.0), &batch, 2);
+        let model = trained(&mut optim, net_on(&device), &batch, 2);
         let weight = model.first.weight.val();
         assert_eq!(weight.gradient_checkpointing_strategy(), strategy);
     }

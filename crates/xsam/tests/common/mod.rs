@@ -1,13 +1,17 @@
 //! Small models and helpers that the test files share.
 #![allow(dead_code, missing_docs, clippy::unwrap_used)]
 
+use std::cell::RefCell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::nn::{BatchNorm, BatchNormConfig, Dropout, DropoutConfig, Linear, LinearConfig};
 use burn::optim::momentum::MomentumConfig;
 use burn::optim::{ModuleOptimizer, SgdConfig, decay::WeightDecayConfig};
-use burn::tensor::{Bytes, DType, Device, Distribution, FloatDType, Tensor, TensorData};
+use burn::tensor::{Bytes, DType, Device, FloatDType, Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use rand_distr::{Distribution, Normal};
 use xsam::method::{Method, MethodConfig, MethodSpec};
 use xsam::{
     AsamConfig, ConfigError, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
@@ -88,7 +92,7 @@ fn in_single<const D: usize>(parameter: &Param<Tensor<D>>) -> Param<Tensor<D>> {
     parameter.clone().map(cast)
 }
 
-/// A net with batch norm and dropout.
+/// A net with batch norm and dropout. No bias stands before the norm: its gradient would be nothing but rounding.
 #[derive(Module, Debug)]
 pub struct Net {
     pub first: Linear,
@@ -100,7 +104,7 @@ pub struct Net {
 impl Net {
     pub fn new(device: &Device, dropout: f64) -> Self {
         Self {
-            first: LinearConfig::new(4, 8).init(device),
+            first: LinearConfig::new(4, 8).with_bias(false).init(device),
             norm: BatchNormConfig::new(8).init(device),
             dropout: DropoutConfig::new(dropout).init(),
             last: LinearConfig::new(8, 2).init(device),
@@ -120,22 +124,47 @@ impl Net {
 /// Inputs and targets.
 pub type Batch = (Tensor<2>, Tensor<2>);
 
+/// Normal numbers, the same in every run of a test: each has a thread of its own.
+fn normal<const D: usize>(shape: [usize; D], deviation: f64, device: &Device) -> Tensor<D> {
+    thread_local! {
+        static RANDOM: RefCell<ChaCha8Rng> = RefCell::new(ChaCha8Rng::seed_from_u64(0));
+    }
+    let normal = Normal::new(0.0, deviation).unwrap();
+    let length = shape.iter().product();
+    let values: Vec<f64> =
+        RANDOM.with_borrow_mut(|random| normal.sample_iter(random).take(length).collect());
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
 /// A batch of random inputs and targets.
 pub fn batch() -> Batch {
     batch_on(&device())
 }
 
 pub fn batch_on(device: &Device) -> Batch {
-    let normal = Distribution::Normal(0.0, 1.0);
-    (
-        Tensor::random([16, 4], normal, device),
-        Tensor::random([16, 2], normal, device),
-    )
+    (normal([16, 4], 1.0, device), normal([16, 2], 1.0, device))
 }
 
 /// A net without dropout.
 pub fn net() -> Net {
-    Net::new(&device(), 0.0)
+    net_on(&device())
+}
+
+pub fn net_on(device: &Device) -> Net {
+    let mut net = Net::new(device, 0.0);
+    redraw(&mut net.first, device);
+    redraw(&mut net.last, device);
+    net
+}
+
+/// Gives a layer weights of the deviation that Burn's have, but not from the device's random numbers.
+pub fn redraw(layer: &mut Linear, device: &Device) {
+    let [inputs, outputs] = layer.weight.dims();
+    let deviation = (3.0 * inputs as f64).sqrt().recip();
+    layer.weight = Param::from_tensor(normal([inputs, outputs], deviation, device));
+    if layer.bias.is_some() {
+        layer.bias = Some(Param::from_tensor(normal([outputs], deviation, device)));
+    }
 }
 
 /// Tests that draw from the device's random numbers, which those of one process share, take turns.
