@@ -44,7 +44,7 @@ pub(crate) fn step<T: Task>(
 ) -> Result<Made<T::Model>, Error> {
     let own = ranks.parts(&spec.train);
     let is_whole = own * ranks.size() < 2;
-    let in_two = T::by_logits().filter(|_| spec.method.needs_logits());
+    let in_two = T::by_logits().filter(|_| optim.needs_logits());
     if is_whole && in_two.is_none() {
         let made = optim.step(lr, model, |model: &T::Model| {
             watch.loss(task, model, &batch, seed)
@@ -109,7 +109,6 @@ struct Parts<B> {
 }
 
 impl<B> Parts<B> {
-    /// All of it.
     fn whole(batch: B) -> Self {
         let all = Part {
             batch: 0,

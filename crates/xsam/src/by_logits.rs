@@ -72,39 +72,7 @@ struct ByLogits<'a, B, F, G, const D: usize> {
     parts: &'a [B],
     logits: F,
     loss: G,
-    /// Of each part, the logits at the weights, or the loss's derivative by them once it was asked for.
-    at_weights: Vec<AtWeights<D>>,
-}
-
-enum AtWeights<const D: usize> {
-    Logits(Tensor<D>),
-    Derivative(Tensor<D>),
-}
-
-impl<B, F, G, L, const D: usize> ByLogits<'_, B, F, G, D>
-where
-    G: FnMut(Tensor<D>, &B) -> L,
-    L: LossOutput,
-{
-    /// The derivative at the weights of a part's loss by its logits.
-    fn derivative(&mut self, part: usize) -> Result<Tensor<D>, StepError> {
-        let logits = match self.at_weights.get(part) {
-            Some(AtWeights::Derivative(derivative)) => return Ok(derivative.clone()),
-            Some(AtWeights::Logits(logits)) => logits.clone().require_grad(),
-            None => return Err(StepError::NoLogits),
-        };
-        let (loss, _) = (self.loss)(logits.clone(), &self.parts[part]).split();
-        pass::scalar(loss.clone())?;
-        if !loss.is_tracked() {
-            return Err(StepError::LossNotTracked);
-        }
-        let derivative = logits
-            .grad(&loss.backward())
-            .ok_or(StepError::LossNotTracked)?;
-        let derivative = Tensor::from_inner(derivative);
-        self.at_weights[part] = AtWeights::Derivative(derivative.clone());
-        Ok(derivative)
-    }
+    at_weights: Vec<Tensor<D>>,
 }
 
 impl<M, B, F, G, L, const D: usize> Pass<M> for ByLogits<'_, B, F, G, D>
@@ -125,7 +93,7 @@ where
         let (mut outputs, mut found) = (Vec::new(), Vec::new());
         let gradient = |part| {
             let logits = (self.logits)(model, part);
-            found.push(AtWeights::Logits(logits.clone().detach()));
+            found.push(logits.clone().detach());
             let (loss, output) = (self.loss)(logits, part).split();
             outputs.push(output);
             pass::backward(model, loss, scale)
@@ -143,22 +111,20 @@ where
         scale: f64,
         _point: PassPoint,
     ) -> Result<Gradient<Self::Output>, StepError> {
+        if self.at_weights.len() < self.parts.len() {
+            return Err(StepError::NoLogits);
+        }
         let mut outputs = Vec::new();
-        let mut sum = None;
-        for (i, part) in self.parts.iter().enumerate() {
-            let derivative = self.derivative(i)?;
+        let gradient = |(part, at_weights)| {
+            let derivative = derivative(at_weights, |logits| (self.loss)(logits, part))?;
             let logits = (self.logits)(model, part);
             let (loss, output) = (self.loss)(logits.clone().detach(), part).split();
             outputs.push(output);
-            let along = (logits * derivative).sum();
-            let (_, vector) = pass::backward(model, along, scale)?;
-            let found = (pass::scalar(loss)?, vector);
-            sum = Some(match sum {
-                None => found,
-                Some(sum) => pass::plus(sum, found),
-            });
-        }
-        let sum = sum.ok_or(StepError::NoMicroBatch)?;
+            let (_, vector) = pass::backward(model, (logits * derivative).sum(), scale)?;
+            Ok((pass::scalar(loss)?, vector))
+        };
+        let parts = self.parts.iter().zip(&self.at_weights);
+        let sum = pass::sum(parts, gradient, pass::plus)?;
         Ok(pass::mean(sum, self.parts.len(), outputs))
     }
 
@@ -170,4 +136,21 @@ where
         let sum = pass::sum(self.parts, loss, |sum, loss| sum + loss)?;
         Ok(sum.mul_scalar(1.0 / self.parts.len() as f64))
     }
+}
+
+/// The derivative of a loss by the logits it is of.
+fn derivative<L: LossOutput, const D: usize>(
+    logits: &Tensor<D>,
+    loss: impl FnOnce(Tensor<D>) -> L,
+) -> Result<Tensor<D>, StepError> {
+    let logits = logits.clone().require_grad();
+    let (loss, _) = loss(logits.clone()).split();
+    pass::scalar(loss.clone())?;
+    if !loss.is_tracked() {
+        return Err(StepError::LossNotTracked);
+    }
+    let derivative = logits.grad(&loss.backward());
+    derivative
+        .map(Tensor::from_inner)
+        .ok_or(StepError::LossNotTracked)
 }

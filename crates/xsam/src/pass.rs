@@ -140,12 +140,12 @@ where
 }
 
 /// The sum of what `run` makes of each part of a batch, of which there must be one at least.
-pub(crate) fn sum<'a, B, T>(
-    parts: &'a [B],
-    run: impl FnMut(&'a B) -> Result<T, StepError>,
+pub(crate) fn sum<P, T>(
+    parts: impl IntoIterator<Item = P>,
+    run: impl FnMut(P) -> Result<T, StepError>,
     add: impl Fn(T, T) -> T,
 ) -> Result<T, StepError> {
-    let mut found = parts.iter().map(run);
+    let mut found = parts.into_iter().map(run);
     let first = found.next().ok_or(StepError::NoMicroBatch)??;
     found.try_fold(first, |sum, found| Ok(add(sum, found?)))
 }

@@ -187,6 +187,11 @@ impl SharpnessAware {
         self.method.name()
     }
 
+    /// Whether its steps have to be told logits and loss apart: [`step_by_logits`](Self::step_by_logits) makes them.
+    pub fn needs_logits(&self) -> bool {
+        self.method.needs_logits()
+    }
+
     /// Number of steps made so far.
     pub fn steps(&self) -> u64 {
         self.steps
@@ -197,7 +202,7 @@ impl SharpnessAware {
         self.loss_scale.map(|scale| scale.scale())
     }
 
-    /// The base optimizer.
+    /// The base optimizer, with its state.
     pub fn base(&self) -> &ModuleOptimizer {
         &self.base
     }

@@ -82,7 +82,6 @@ trait Timed {
     /// Checks all that does not depend on the batch, and that a batch of that size can be.
     fn check(&self, batch: usize) -> Result<(), SpecError>;
 
-    /// Its base optimizer.
     fn optimizer(&self) -> OptimizerSpec;
 
     /// The model, its logits on the batch in a step, which it is told the number of, and the loss of logits.
@@ -122,7 +121,6 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
         place,
         optim: plan.optimizer(false)?,
         model,
-        in_two: spec.method.needs_logits(),
         logits,
         loss,
         steps: 0,
@@ -243,8 +241,6 @@ struct Trainee<'a, M, F, L> {
     place: &'a Place,
     optim: SharpnessAware,
     model: M,
-    /// Whether the optimizer is told logits and loss apart.
-    in_two: bool,
     logits: F,
     loss: L,
     steps: usize,
@@ -265,7 +261,7 @@ where
             |model: &M| (self.logits)(model, self.steps),
             |logits| (self.loss)(logits),
         );
-        let made = match self.in_two {
+        let made = match self.optim.needs_logits() {
             true => {
                 let logits = |model: &M, (): &()| passes.of(|| logits(model));
                 let loss = |logits, (): &()| loss(logits);
@@ -383,7 +379,6 @@ mod tests {
         let trainee = Trainee {
             optim: plan.optimizer(true).unwrap(),
             model,
-            in_two: false,
             logits,
             loss,
             place,

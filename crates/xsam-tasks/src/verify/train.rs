@@ -36,7 +36,7 @@ pub(super) fn replay(
             let loss = |m: &Model, batch: &Batch| batch.loss(m, 0.0).0;
             let (together, each) = (case.micro_batches, case.m_sharpness);
             let made = match (together, each) {
-                (together, None) if case.optimizer.needs_logits() => optim
+                (together, None) if optim.needs_logits() => optim
                     .step_by_logits(
                         lr,
                         model,

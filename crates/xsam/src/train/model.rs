@@ -82,7 +82,7 @@ impl<M: TrainStep> SharpnessAwareModel<M> {
             "one whose first pass is at the weights, as Burn's loop makes it: take `SharpnessAware::step` in a loop of your own",
         )?;
         ConfigError::unless(
-            !optim.method.needs_logits(),
+            !optim.needs_logits(),
             "method",
             optim.method(),
             "one that a loss is enough for: take `SharpnessAware::step_by_logits` in a loop of your own",
@@ -152,7 +152,7 @@ impl<M: TrainStep> SharpnessAwareModel<M> {
         self.inner
     }
 
-    /// The model.
+    /// The model that is trained.
     pub fn model(&self) -> &M {
         &self.inner
     }
