@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 pub struct Package {
     /// Name of the program, as one types it.
     pub name: &'static str,
-    /// What `--version` tells.
+    /// Printed by `--version`, after the name.
     pub version: &'static str,
     /// What the program is, in a sentence.
     pub about: &'static str,

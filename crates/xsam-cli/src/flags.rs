@@ -5,7 +5,6 @@ use clap::{ArgMatches, Command};
 use xsam_lab::Error;
 use xsam_lab::spec::SpecError;
 
-/// Id of `--set`.
 const SETTINGS: &str = "settings";
 
 /// Names, of an error in a field, the flag that sets the field, which has its key as its id; unless the field was set in

@@ -13,7 +13,6 @@ use crate::progress::{self, json_line, outcome, restored, short, style};
 /// Shows the events of runs in parallel.
 pub(crate) struct JobProgress<'a> {
     output: &'a OutputArguments,
-    /// All runs.
     of: usize,
     started: usize,
     bars: Option<MultiProgress>,
@@ -32,7 +31,6 @@ struct Shown {
 }
 
 impl<'a> JobProgress<'a> {
-    /// For `runs` runs.
     pub(crate) fn new(output: &'a OutputArguments, runs: usize) -> Self {
         let bars = !output.is_silent() && print::is_terminal();
         Self {

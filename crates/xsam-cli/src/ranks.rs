@@ -112,7 +112,6 @@ mod without_mpi {
 
     pub(crate) fn leave() {}
 
-    /// Tells an error.
     pub(crate) fn tell(error: &Error, _code: u8) {
         print::error(error);
     }

@@ -10,7 +10,7 @@ use xsam_lab::{Error, Tasks, layout};
 
 use crate::names::named;
 
-/// Which spec.
+/// Tells which spec a command is about.
 #[derive(Args, Debug)]
 pub(crate) struct SpecArguments {
     /// Spec file of the experiment; every field has a default.
@@ -74,7 +74,7 @@ impl SpecArguments {
 /// The spec where none is named.
 #[derive(Clone, Copy)]
 pub(crate) enum Otherwise<'a> {
-    /// One of defaults.
+    /// A spec of defaults alone.
     Defaults,
     /// That of the results in a directory.
     Resumed(&'a Path),

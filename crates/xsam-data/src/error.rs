@@ -7,19 +7,16 @@ use crate::FileError;
 /// Why data cannot be made, selected or drawn.
 #[derive(Clone, Debug, PartialEq, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "a message says what its fields are")]
 pub enum DataError {
     /// A size that must be positive is zero.
     #[error("{field} must be at least 1")]
-    Zero {
-        /// The size.
-        field: &'static str,
-    },
+    Zero { field: &'static str },
     /// A value is out of its range.
     #[error("{field} = {value} is outside {range}")]
     Range {
         /// What has the value.
         field: &'static str,
-        /// The value given.
         value: String,
         /// What it can be.
         range: String,
@@ -27,7 +24,6 @@ pub enum DataError {
     /// There is no image or sentence pair with this index.
     #[error("{what} {index} does not exist, there are {len}")]
     Index {
-        /// What is counted.
         what: &'static str,
         /// The index asked for.
         index: usize,
@@ -40,11 +36,8 @@ pub enum DataError {
     /// The images do not fit into memory.
     #[error("{images} images of {width}x{height} pixels do not fit into memory")]
     TooLarge {
-        /// How many.
         images: usize,
-        /// Their width.
         width: usize,
-        /// Their height.
         height: usize,
     },
     /// Something failed that has nothing to do with the values given; the message says what.

@@ -16,7 +16,7 @@ const MOST_TOLD: usize = 5;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum DatasetPrint {
-    /// Of images.
+    /// The print of images and their classes.
     Images(ImagesPrint),
     /// Of pairs of sentences.
     Text(Parts<TextPart>),
@@ -29,7 +29,7 @@ pub struct ImagesPrint {
     pub classes: Vec<String>,
     /// Channels, height and width of an image.
     pub shape: [usize; 3],
-    /// The images.
+    /// The images of each part.
     #[serde(flatten)]
     pub parts: Parts<ImagePart>,
 }
@@ -57,7 +57,7 @@ pub struct ImagePart {
 /// A part of a data set for translation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TextPart {
-    /// Pairs of sentences.
+    /// Number of pairs of sentences.
     pub pairs: usize,
     /// XXH3 of the sentences to translate, 128 bits in hexadecimal.
     pub source: String,

@@ -133,17 +133,17 @@ impl Images {
         &self.labels
     }
 
-    /// Channels per image.
+    /// Channels of each image.
     pub fn channels(&self) -> usize {
         self.shape[0]
     }
 
-    /// Rows per image.
+    /// Height of each image in pixels.
     pub fn height(&self) -> usize {
         self.shape[1]
     }
 
-    /// Columns per image.
+    /// Width of each image in pixels.
     pub fn width(&self) -> usize {
         self.shape[2]
     }

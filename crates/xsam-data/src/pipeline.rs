@@ -79,7 +79,7 @@ impl Pipeline {
         })
     }
 
-    /// The images.
+    /// The images it makes batches of, unaugmented.
     pub fn images(&self) -> &Images {
         &self.images
     }

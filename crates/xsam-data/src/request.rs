@@ -25,7 +25,7 @@ pub struct Request {
 }
 
 impl Request {
-    /// The largest `image_size`.
+    /// Largest value of `image_size`, in pixels.
     pub const LARGEST_SIZE: usize = 16_384;
 
     /// The languages of parallel text, from which and into which.

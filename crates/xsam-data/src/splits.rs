@@ -12,13 +12,13 @@ pub struct Sizes {
     pub validation: usize,
     /// Images to report on.
     pub test: usize,
-    /// Channels per image.
+    /// Channels of each image.
     pub channels: usize,
-    /// Rows per image.
+    /// Height of each image in pixels.
     pub height: usize,
-    /// Columns per image.
+    /// Width of each image in pixels.
     pub width: usize,
-    /// Number of classes.
+    /// Number of classes of the data set.
     pub classes: usize,
 }
 

@@ -152,7 +152,6 @@ fn words(bytes: &[u8], wnids: &[String]) -> Result<Vec<String>, Fault> {
     words.collect()
 }
 
-/// The training images.
 fn train(source: &Source, wnids: &[String], count: usize) -> Result<ImageFiles, FileError> {
     let train = source.path("train");
     let known: HashSet<PathBuf> = wnids.iter().map(|wnid| train.join(wnid)).collect();

@@ -29,9 +29,9 @@ const MOST_TOLD: usize = 300;
 /// A process at work, as its lock file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {
-    /// Its command line.
+    /// Command line of the process.
     pub command: String,
-    /// Its number.
+    /// Number of the process.
     pub process: u32,
     /// The machine that it is on.
     pub host: String,

@@ -8,7 +8,6 @@ pub(crate) fn positive(field: &'static str, value: f64) -> Result<(), ConfigErro
     ConfigError::unless(ok, field, value, "finite and above 0")
 }
 
-/// At least 1.
 pub(crate) fn at_least_one(field: &'static str, value: usize) -> Result<(), ConfigError> {
     ConfigError::unless(value > 0, field, value, "at least 1")
 }

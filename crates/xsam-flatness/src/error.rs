@@ -5,6 +5,7 @@ use xsam::{ConfigError, StepError};
 /// Why something could not be measured. The model that was looked at is as it was.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "a message says what its fields are")]
 pub enum FlatnessError {
     /// A setting outside its range.
     #[error(transparent)]
@@ -13,12 +14,7 @@ pub enum FlatnessError {
     #[error(
         "not finite {place} (loss {loss}): the distance may be too long, a batch damaged, or the model diverged"
     )]
-    NotFinite {
-        /// Where.
-        place: String,
-        /// The loss there.
-        loss: f64,
-    },
+    NotFinite { place: String, loss: f64 },
     /// A product with the operator has an element that is not finite.
     #[error(
         "a product with the operator is not finite: try another step of its differences, or double precision"
@@ -37,17 +33,13 @@ pub enum FlatnessError {
     Loss(StepError),
     /// There is no plane of displacement and gradient.
     #[error("there is no plane to search: {reason}")]
-    NoPlane {
-        /// Why.
-        reason: &'static str,
-    },
+    NoPlane { reason: &'static str },
     /// Vectors would not fit into memory.
     #[error(
         "{vectors} vectors of the weights' size need {needed} MB, and {available} MB are free: fewer iterations, or \
          no re-orthogonalization, which keeps but a few"
     )]
     Memory {
-        /// How many vectors.
         vectors: usize,
         /// What they need, in megabytes.
         needed: u64,

@@ -18,7 +18,6 @@ impl Shares {
         Ok(Self(samples.to_vec()))
     }
 
-    /// Number of batches.
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

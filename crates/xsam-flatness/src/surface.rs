@@ -115,7 +115,7 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
         };
     }
 
-    /// Number of batches.
+    /// Number of batches the loss is a mean over.
     pub fn batches(&self) -> usize {
         self.shares.len()
     }

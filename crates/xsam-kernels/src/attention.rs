@@ -92,7 +92,7 @@ pub struct AttentionInputs<B: Backend> {
 /// The mask of [`attention`], if there is one.
 #[derive(Clone, Debug, ExtensionType)]
 pub enum KeyMask<B: Backend> {
-    /// There is none.
+    /// No mask: every key is attended to.
     None,
     /// `[batch, keys]`, true where nothing may attend to the key.
     Some(BoolTensor<B>),

@@ -131,7 +131,7 @@ impl DropoutOps for Flex {
     }
 }
 
-/// Of what stays.
+/// What the values that stay are multiplied by.
 fn factor(probability: f64) -> f32 {
     (1.0 / (1.0 - probability)) as f32
 }

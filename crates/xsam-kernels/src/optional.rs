@@ -6,9 +6,9 @@ use burn::backend::{Backend, ExtensionType};
 /// A tensor that may be missing. (An `Option` cannot cross Burn's dispatch.)
 #[derive(Clone, Debug, ExtensionType)]
 pub enum Optional<B: Backend> {
-    /// It is missing.
+    /// The argument is missing.
     None,
-    /// This one.
+    /// The argument is this tensor.
     Some(FloatTensor<B>),
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub struct OperationTime {
     /// What is computed, and in which direction: `convolution, forward`.
     pub operation: &'static str,
-    /// How often.
+    /// Number of calls in the profile.
     pub calls: usize,
     /// How long all calls took together.
     pub time: Duration,

@@ -14,7 +14,7 @@ use crate::profile::Timer;
 /// Hyper-parameters of a step of SGD.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SgdStep {
-    /// The learning rate.
+    /// Learning rate of this step.
     pub learning_rate: f64,
     /// How much of the velocity is left after a step; without dampening.
     pub momentum: f64,
@@ -97,7 +97,7 @@ impl SgdStep {
 /// Hyper-parameters of a step of Adam.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamStep {
-    /// The learning rate.
+    /// Learning rate of this step.
     pub learning_rate: f64,
     /// How much of the first moment is left after a step.
     pub beta_1: f64,

@@ -13,7 +13,7 @@ use crate::score::{Better, Part, Score, Text, of_epochs};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum OverSeeds {
-    /// Nothing.
+    /// Nothing stands in the cell.
     #[default]
     Nothing,
     /// Mean and deviation after the last epoch, and curves in the report.

@@ -24,7 +24,6 @@ impl Csv {
         table
     }
 
-    /// Adds a row.
     pub(crate) fn row<F: AsRef<str>>(&mut self, fields: impl IntoIterator<Item = F>) {
         let fields: Vec<F> = fields.into_iter().collect();
         // Memory takes what is written, and rows may have any length.
@@ -33,7 +32,6 @@ impl Csv {
             .write_record(fields.iter().map(|field| field.as_ref()));
     }
 
-    /// Its text.
     pub(crate) fn text(self) -> String {
         let text = self.0.into_inner().unwrap_or_default();
         String::from_utf8_lossy(&text).into_owned()

@@ -110,7 +110,6 @@ impl Probe {
         Ok(seconds)
     }
 
-    /// Measures a surface.
     fn over(&self, surface: &mut dyn Surface, reading: &mut Reading) {
         let sharpness = Sharpness {
             rho: self.rho,

@@ -12,19 +12,18 @@ use crate::spec::SpecError;
 /// What went wrong, where, and what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "a message says what its fields are")]
 pub enum Error {
     /// The spec cannot be.
     #[error("{}{error}", origin.as_ref().map(|o| format!("{o}: ")).unwrap_or_default())]
     Spec {
         /// The file it is from, if it is from one.
         origin: Option<String>,
-        /// The error.
         error: SpecError,
     },
     /// A file or directory could not be read or written.
     #[error("cannot {action} {path}: {source}")]
     File {
-        /// What was tried.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -33,42 +32,29 @@ pub enum Error {
     },
     /// Where a file should be there is something else.
     #[error("{path} is {what}, and only a file of its own is read there")]
-    NotAFile {
-        /// Where it is.
-        path: PathBuf,
-        /// What is there.
-        what: &'static str,
-    },
+    NotAFile { path: PathBuf, what: &'static str },
     /// The output directory exists.
     #[error(
         "{path} exists: give --resume to go on with it, --overwrite to replace it, or another \
          directory with --out"
     )]
-    Exists {
-        /// The directory.
-        path: PathBuf,
-    },
+    Exists { path: PathBuf },
     /// A directory is to be replaced that no run has written.
     #[error(
         "{path} was not written by xsam, and is not replaced: give another directory with --out"
     )]
-    NotOurs {
-        /// The directory.
-        path: PathBuf,
-    },
+    NotOurs { path: PathBuf },
     /// A run is to be resumed with another spec.
     #[error(
         "{path} was run with another spec ({key}: {was}, not {is}): resume it as it was, or start \
          anew with --overwrite or another --out"
     )]
     OtherSpec {
-        /// The run directory.
         path: PathBuf,
         /// The first field that differs.
         key: String,
         /// Its value in the run directory.
         was: String,
-        /// Its value now.
         is: String,
     },
     /// Two processes would write the same.
@@ -106,7 +92,6 @@ pub enum Error {
         program.display()
     )]
     Launch {
-        /// The command.
         launcher: String,
         /// How it has ended.
         status: String,
@@ -118,7 +103,6 @@ pub enum Error {
     /// A comparison has no run of a number.
     #[error("there is no run {index}: the comparison has {count}, from 0 to {}", count.saturating_sub(1))]
     NoSuchRun {
-        /// The number.
         index: usize,
         /// How many runs it has.
         count: usize,
@@ -129,21 +113,16 @@ pub enum Error {
         numbered(missing)
     )]
     NotTuned {
-        /// The method's label.
         label: String,
         /// The numbers of these runs.
         missing: Vec<usize>,
     },
     /// There is no candidate to compare a method with.
     #[error("{label}: none of its candidates could be run from every seed")]
-    NothingChosen {
-        /// The method's label.
-        label: String,
-    },
+    NothingChosen { label: String },
     /// A file of a run directory is not as it was written.
     #[error("{path} is damaged or not of this program: {reason}")]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
@@ -155,7 +134,6 @@ pub enum Error {
         if *older { "an older" } else { "a newer" }
     )]
     OtherFormat {
-        /// The file.
         path: PathBuf,
         /// Whether its format is of the time before that of this one.
         older: bool,
@@ -166,7 +144,6 @@ pub enum Error {
         None => "no other checkpoint is whole, so the run cannot go on: --overwrite starts it anew".to_owned(),
     })]
     DamagedCheckpoint {
-        /// The damage.
         source: Box<Error>,
         /// The latest checkpoint without any.
         whole: Option<PathBuf>,
@@ -181,7 +158,6 @@ pub enum Error {
         }
     )]
     OtherData {
-        /// The run.
         path: PathBuf,
         /// In what they differ.
         differences: Vec<String>,
@@ -194,7 +170,6 @@ pub enum Error {
          {source}"
     )]
     NoInit {
-        /// The run directory.
         path: PathBuf,
         /// The file, as the spec has it.
         file: PathBuf,
@@ -206,17 +181,13 @@ pub enum Error {
         "{path} is not a run: give a directory that `train` has written, one of those in a \
          comparison's, or a folder in its checkpoint/"
     )]
-    NotARun {
-        /// What was given.
-        path: PathBuf,
-    },
+    NotARun { path: PathBuf },
     /// A run has no checkpoint.
     #[error(
         "{path} has no checkpoint yet: the first is written after epoch {epoch} (`train \
          --resume {path}` goes on with the run)"
     )]
     NoCheckpoint {
-        /// The run directory.
         path: PathBuf,
         /// The epoch after which it gets its first one.
         epoch: usize,
@@ -225,44 +196,36 @@ pub enum Error {
     #[error(
         "{path} is a landscape with other settings, or of other weights or data: give --overwrite to replace it"
     )]
-    OtherLandscape {
-        /// Its file.
-        path: PathBuf,
-    },
+    OtherLandscape { path: PathBuf },
     /// A trajectory is looked at of which too little is left.
     #[error(
         "{path} has {found} checkpoints, too few for the directions of its trajectory: train with \
          --set train.keep_checkpoints=N"
     )]
     FewCheckpoints {
-        /// The run directory.
         path: PathBuf,
         /// How many there are.
         found: usize,
     },
     /// A file that is to be written exists.
     #[error("{path} exists: give --overwrite to replace it, or another file with --out")]
-    FileExists {
-        /// The file.
-        path: PathBuf,
-    },
+    FileExists { path: PathBuf },
     /// Weights cannot be read, loaded or written.
     #[error(transparent)]
     Weights(#[from] WeightsError),
-    /// A task failed.
+    /// The task failed, with an error of its own.
     #[error(transparent)]
     Task(Box<dyn std::error::Error + Send + Sync>),
     /// The optimizer's state cannot be saved or loaded.
     #[error(transparent)]
     Optimizer(#[from] xsam::RecordError),
-    /// A step failed.
+    /// The optimizer refused a step.
     #[error("epoch {epoch}, step {step}: {source}{before}")]
     Step {
         /// The epoch, counted from 1.
         epoch: usize,
         /// The step in it, counted from 1.
         step: usize,
-        /// What went wrong.
         source: xsam::StepError,
         /// What was before it, in phrases that each begin with a semicolon; empty if nothing was.
         before: String,
@@ -270,7 +233,6 @@ pub enum Error {
     /// What a run costs could not be measured.
     #[error("cannot measure {label}: {reason}")]
     Measuring {
-        /// The method.
         label: String,
         /// What the process said that measured it.
         reason: String,
@@ -285,10 +247,7 @@ pub enum Error {
         "{size} processes were started together, and this build has no MPI: `cargo build --release --features mpi` makes one \
          that has"
     )]
-    NoMpi {
-        /// How many.
-        size: usize,
-    },
+    NoMpi { size: usize },
     /// The ranks of a run cannot go on together.
     #[error("the ranks cannot go on together: {0}")]
     Ranks(#[from] xsam::collective::CollectiveError),

@@ -23,9 +23,9 @@ pub struct EvaluationReport {
     pub checkpoint: PathBuf,
     /// Epochs that the model has been trained for, as far as is known.
     pub epochs: usize,
-    /// The model.
+    /// Name of the model.
     pub model: String,
-    /// Number format.
+    /// Number format the scores were computed in.
     pub precision: Precision,
     /// All of the data in one hash; empty if what they are is not looked at.
     pub data: String,
@@ -34,7 +34,7 @@ pub struct EvaluationReport {
     pub warnings: Vec<String>,
     /// What the model is scored by, besides its loss.
     pub declared: Vec<Score>,
-    /// What was found.
+    /// Scores over all samples of the part.
     pub scores: Scores,
 }
 

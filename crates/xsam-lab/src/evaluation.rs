@@ -29,7 +29,7 @@ pub fn count(tensor: Tensor<1, Int>) -> Result<i64, Error> {
     count.map_err(|error| Error::Device(error.to_string()))
 }
 
-/// Reads a number.
+/// Reads one number back from the device.
 pub fn scalar(tensor: Tensor<1>) -> Result<f64, Error> {
     let data = tensor.try_into_data();
     let data = data.map_err(|error| Error::Device(error.to_string()))?;

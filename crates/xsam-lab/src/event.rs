@@ -42,7 +42,7 @@ pub enum Event<'a> {
         /// What was counted of the items of the batch, images or tokens, at the weights.
         #[serde(skip)]
         tally: &'a Tally,
-        /// What was measured.
+        /// What the optimizer measured in the step.
         #[serde(skip)]
         report: &'a StepReport,
     },
@@ -50,7 +50,7 @@ pub enum Event<'a> {
     Epoch(&'a Metrics),
     /// The run has diverged, and goes on from a checkpoint or from its start.
     Restored {
-        /// What went wrong.
+        /// Why the run failed, in words.
         reason: &'a str,
         /// Epochs that are done there.
         epoch: usize,

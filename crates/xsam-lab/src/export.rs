@@ -17,17 +17,17 @@ use crate::trained::{Trained, run_of};
 /// What [`export`] has written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Export {
-    /// The file.
+    /// The file that was written.
     pub file: PathBuf,
     /// The checkpoint whose weights they are.
     pub checkpoint: PathBuf,
     /// Epochs that the model has been trained for.
     pub epochs: usize,
-    /// The model.
+    /// Name of the model.
     pub model: String,
     /// Tensors of the model; PyTorch's counters of batches are not among them.
     pub tensors: usize,
-    /// Learned values.
+    /// Number of learned values in the file.
     pub parameters: usize,
     /// Size of the file.
     pub bytes: u64,

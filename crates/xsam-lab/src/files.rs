@@ -13,7 +13,7 @@ use crate::error::Error;
 /// What to do with an output directory that exists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Existing {
-    /// Refuse it.
+    /// Refuses to write into it.
     #[default]
     Refuse,
     /// Replace it, if xsam has written it.

@@ -2,7 +2,7 @@
 
 use crate::statistics::Spread;
 
-/// How numbers look.
+/// How a number is written, where columns leave it open.
 #[derive(Clone, Copy, Debug)]
 pub struct Numerals {
     /// In place of a value that is missing.
@@ -12,14 +12,14 @@ pub struct Numerals {
     shows_all: bool,
 }
 
-/// On a terminal.
+/// The way of terminals and files.
 pub const TERMINAL: Numerals = Numerals {
     missing: "-",
     minus: "-",
     shows_all: true,
 };
 
-/// On a page.
+/// The way of pages, with typographic signs.
 pub const PAGE: Numerals = Numerals {
     missing: "–",
     minus: "−",

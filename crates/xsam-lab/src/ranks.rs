@@ -28,7 +28,7 @@ pub struct Ranks {
 }
 
 impl Ranks {
-    /// Those of `collective`.
+    /// The ranks that `collective` joins.
     pub fn new(collective: Arc<dyn Collective>) -> Self {
         Self {
             collective: (collective.size() > 1).then_some(collective),

@@ -92,7 +92,7 @@ impl Part {
         }
     }
 
-    /// Within a sentence.
+    /// How a sentence names the part: `training` for `train`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Train => "training",
@@ -146,7 +146,7 @@ impl Score {
         Self::new("loss", Better::Lower, "Mean loss over the items")
     }
 
-    /// With a unit.
+    /// The same score, in a unit that its values are written with.
     #[must_use]
     pub fn with_unit(mut self, unit: impl Into<Text>) -> Self {
         self.unit = unit.into();
@@ -249,7 +249,7 @@ pub fn compared(scores: &[Score]) -> Score {
 /// What is counted of the items of a batch, images or tokens, or of several batches.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
-    /// How many items.
+    /// Number of items that were scored.
     pub items: usize,
     /// The sum of their losses.
     pub loss: f64,
@@ -328,7 +328,7 @@ impl Tally {
 /// How well a model does on a part of the data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Measured {
-    /// Mean loss.
+    /// Mean loss over the items.
     pub loss: f64,
     /// The scores that were computed, by their names.
     #[serde(flatten)]

@@ -41,7 +41,7 @@ pub(crate) fn quartiles(values: impl IntoIterator<Item = f64>) -> Option<[f64; 3
 /// Mean and standard deviation over runs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// The mean.
+    /// Arithmetic mean of the values.
     pub mean: f64,
     /// The sample standard deviation (divisor n - 1); 0 for a single run.
     pub deviation: f64,

@@ -17,7 +17,7 @@ pub struct StopSignal {
 }
 
 impl StopSignal {
-    /// Asks.
+    /// Asks the work to stop at the next step.
     pub fn stop(&self) {
         self.flag.store(true, Ordering::SeqCst);
     }

@@ -42,7 +42,7 @@ pub enum Status {
 pub struct RunSummary {
     /// The format of the file.
     pub format: Format,
-    /// How it ended.
+    /// How the run ended, or that it has not.
     pub status: Status,
     /// The error that ended it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +52,7 @@ pub struct RunSummary {
     pub warnings: Vec<String>,
     /// Name of the method.
     pub method: String,
-    /// The seed.
+    /// Seed of everything that the run draws.
     pub seed: u64,
     /// What the spec came to: all values that the run used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -83,9 +83,9 @@ pub struct RunSummary {
     /// The data that it learned from last. That they changed meanwhile is among the warnings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Fingerprint>,
-    /// Epochs done.
+    /// Number of epochs that are done.
     pub epochs: usize,
-    /// The last epoch.
+    /// Metrics of the last epoch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last: Option<Metrics>,
     /// The epoch of the best score on the validation data, the first of several, of those that were evaluated.
@@ -144,7 +144,6 @@ impl RunSummary {
         self
     }
 
-    /// Writes `run.json`.
     pub(crate) fn write(&self, directory: &Path) -> Result<(), Error> {
         let path = directory.join(layout::RUN);
         let text = json::pretty(self).map_err(|e| Error::damaged(&path, e))?;
@@ -154,7 +153,7 @@ impl RunSummary {
         }
     }
 
-    /// Reads `run.json`.
+    /// Reads the summary, `run.json`, of a run's directory.
     pub fn read(directory: &Path) -> Result<Self, Error> {
         format::read(&directory.join(layout::RUN))
     }

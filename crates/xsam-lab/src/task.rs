@@ -25,9 +25,9 @@ use crate::task_error::TaskError;
 pub trait Task: Sized + Sync {
     /// Its sections of a spec.
     type Spec: TaskSpec;
-    /// The model.
+    /// The module that is trained.
     type Model: Module + Sync;
-    /// A batch.
+    /// What the loss of a step is over.
     type Batch: Sync;
     /// What a forward pass gives besides the loss; `()` if nothing.
     type Output;
@@ -326,9 +326,9 @@ pub fn split(items: usize, count: usize) -> Vec<(usize, usize)> {
 /// How many samples are looked at, and how many at a time.
 #[derive(Clone, Copy, Debug)]
 pub struct SampleSizes {
-    /// All of them.
+    /// Number of training samples.
     pub all: usize,
-    /// In a batch.
+    /// Number of samples in a batch.
     pub batch: usize,
 }
 

@@ -6,7 +6,7 @@ use crate::task::Task;
 
 /// One task or several that share their sections of a spec: what a program is for.
 pub trait Tasks: 'static {
-    /// The sections.
+    /// The task's own sections of a spec.
     type Spec: TaskSpec;
 
     /// The specs that come with the program, if any do. The first one is what a comparison without a spec is of.

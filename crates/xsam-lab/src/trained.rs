@@ -20,9 +20,9 @@ use crate::task::Task;
 /// A model as a run has left it, or as it is so far.
 #[derive(Debug)]
 pub struct Trained<T: Task> {
-    /// The run directory.
+    /// Directory of the run.
     pub run: PathBuf,
-    /// Its checkpoint.
+    /// Directory of the checkpoint that was read.
     pub checkpoint: PathBuf,
     /// What the spec of the run comes to.
     pub spec: Spec<T::Spec>,

@@ -66,7 +66,7 @@ pub(crate) trait Watch<T: Task> {
     }
 }
 
-/// Nobody.
+/// Watches nothing.
 #[derive(Debug)]
 pub(crate) struct Nobody;
 

@@ -16,13 +16,13 @@ use crate::{BatchNorm, ImageClassifier};
 pub struct SmallCnn {
     /// Image to `width` channels.
     pub conv1: Conv2d,
-    /// Normalizes `conv1`.
+    /// Normalizes the output of `conv1`.
     pub bn1: BatchNorm,
     /// `width` to `2 width` channels, halving the image.
     pub conv2: Conv2d,
-    /// Normalizes `conv2`.
+    /// Normalizes the output of `conv2`.
     pub bn2: BatchNorm,
-    /// Channels to classes.
+    /// Linear layer from the channels to the classes.
     pub fc: Linear,
 }
 
@@ -56,17 +56,17 @@ impl ImageClassifier for SmallCnn {
 pub struct Cnn {
     /// Image to `width` channels.
     pub conv1: Conv2d,
-    /// Normalizes `conv1`.
+    /// Normalizes the output of `conv1`.
     pub bn1: BatchNorm,
     /// `width` to `2 width` channels, halving the image.
     pub conv2: Conv2d,
-    /// Normalizes `conv2`.
+    /// Normalizes the output of `conv2`.
     pub bn2: BatchNorm,
     /// `2 width` to `4 width` channels, halving the image.
     pub conv3: Conv2d,
-    /// Normalizes `conv3`.
+    /// Normalizes the output of `conv3`.
     pub bn3: BatchNorm,
-    /// Channels to classes.
+    /// Linear layer from the channels to the classes.
     pub fc: Linear,
 }
 

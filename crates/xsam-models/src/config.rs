@@ -13,7 +13,6 @@ use crate::{ClassifierName, Model, ModelError, init};
 const CHANNELS: RangeInclusive<usize> = 1..=1024;
 /// Classes a model may tell apart.
 const CLASSES: RangeInclusive<usize> = 1..=1_000_000;
-/// Values of [`ModelConfig::width`].
 const WIDTHS: RangeInclusive<usize> = 1..=16_384;
 /// No known data set has larger images; a larger number is a mistake.
 const LARGEST_IMAGE: usize = 16_384;
@@ -21,13 +20,13 @@ const LARGEST_IMAGE: usize = 16_384;
 /// A model and its sizes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ModelConfig {
-    /// Which model.
+    /// Name of the architecture.
     pub name: ClassifierName,
     /// Channels of an image.
     pub channels: usize,
     /// Height and width of an image.
     pub image_size: usize,
-    /// Number of classes.
+    /// Number of classes, the length of the logits.
     pub classes: usize,
     /// Width of a model that can be scaled; `None` for its default.
     pub width: Option<usize>,

@@ -21,11 +21,11 @@ const BOTTLENECK: usize = 4;
 /// Appends 32 new channels to its input.
 #[derive(Module, Debug)]
 pub struct DenseLayer {
-    /// Normalizes the input.
+    /// Normalizes the input, before its activation.
     pub bn1: BatchNorm,
-    /// 1x1 convolution.
+    /// 1x1 convolution to four times as many channels as the layer appends.
     pub conv1: Conv2d,
-    /// Normalizes `conv1`.
+    /// Normalizes `conv1`, before its activation.
     pub bn2: BatchNorm,
     /// 3x3 convolution that makes the new channels.
     pub conv2: Conv2d,
@@ -54,7 +54,7 @@ impl DenseLayer {
 /// come out only without it.
 #[derive(Module, Debug)]
 pub struct Transition {
-    /// Normalizes the input.
+    /// Normalizes the input, before its activation.
     pub bn: BatchNorm,
     /// 1x1 convolution to half the channels.
     pub conv: Conv2d,
@@ -80,7 +80,7 @@ impl Transition {
 /// DenseNet-121 with growth 32, compression one half, and a plain 3x3 convolution as its stem.
 #[derive(Module, Debug)]
 pub struct Densenet121 {
-    /// The stem.
+    /// Convolution of the image, 3x3.
     pub conv1: Conv2d,
     /// First block, full resolution.
     pub dense1: Vec<DenseLayer>,
@@ -96,9 +96,9 @@ pub struct Densenet121 {
     pub trans3: Transition,
     /// Fourth block, an eighth.
     pub dense4: Vec<DenseLayer>,
-    /// Normalizes the features.
+    /// Normalizes the features of the last block.
     pub bn: BatchNorm,
-    /// Channels to classes.
+    /// Linear layer from the channels to the classes.
     pub linear: Linear,
 }
 

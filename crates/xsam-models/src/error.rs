@@ -11,13 +11,12 @@ const MOST_PARAMETERS: usize = 1 << 31;
 
 /// Why a model cannot be built, or cannot translate.
 #[derive(Clone, Debug, PartialEq, Error)]
+#[allow(missing_docs, reason = "a message says what its fields are")]
 pub enum ModelError {
     /// A field that counts something is outside its range.
     #[error("{field} = {value} is outside {min}..={max}")]
     OutOfRange {
-        /// The field.
         field: &'static str,
-        /// Its value.
         value: usize,
         /// The least value allowed.
         min: usize,

@@ -15,11 +15,11 @@ use crate::{BatchNorm, ImageClassifier};
 pub struct BasicBlock {
     /// First convolution; carries the stride of the block.
     pub conv1: Conv2d,
-    /// Normalizes `conv1`.
+    /// Normalizes the output of `conv1`.
     pub bn1: BatchNorm,
-    /// Second convolution.
+    /// Second convolution, 3x3, of stride 1.
     pub conv2: Conv2d,
-    /// Normalizes `conv2`.
+    /// Normalizes the output of `conv2`.
     pub bn2: BatchNorm,
     /// Projection of the input where the block changes its shape.
     pub shortcut: Option<(Conv2d, BatchNorm)>,
@@ -59,9 +59,9 @@ impl BasicBlock {
 /// width of 64.
 #[derive(Module, Debug)]
 pub struct Resnet18 {
-    /// The stem.
+    /// Convolution of the image, 3x3.
     pub conv1: Conv2d,
-    /// Normalizes the stem.
+    /// Normalizes the output of `conv1`.
     pub bn1: BatchNorm,
     /// First stage, full resolution.
     pub layer1: Vec<BasicBlock>,
@@ -71,7 +71,7 @@ pub struct Resnet18 {
     pub layer3: Vec<BasicBlock>,
     /// Fourth stage, an eighth.
     pub layer4: Vec<BasicBlock>,
-    /// Channels to classes.
+    /// Linear layer from the channels to the classes.
     pub linear: Linear,
 }
 

@@ -30,9 +30,9 @@ pub enum Feature {
     Conv(Conv2d),
     /// Normalizes the convolution before it.
     Norm(BatchNorm),
-    /// Rectifier.
+    /// Sets negative values to zero.
     Relu(Relu),
-    /// Halves the image.
+    /// Halves height and width by the maximum of each 2x2.
     Pool(MaxPool2d),
 }
 
@@ -53,7 +53,7 @@ impl Feature {
 pub enum Head {
     /// A fully connected layer.
     Linear(Linear),
-    /// Rectifier.
+    /// Sets negative values to zero.
     Relu(Relu),
     /// Dropout, active in training only.
     Dropout(Dropout),
@@ -77,7 +77,7 @@ impl Head {
 /// call `device.seed` before a pass that must be repeatable.
 #[derive(Module, Debug)]
 pub struct Vgg11Bn {
-    /// The convolutional part.
+    /// Convolutions, their norms, activations and pools.
     pub features: Vec<Feature>,
     /// The fully connected part.
     pub classifier: Vec<Head>,

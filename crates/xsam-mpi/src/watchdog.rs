@@ -47,7 +47,6 @@ impl Watchdog {
         Ok(watchdog)
     }
 
-    /// Makes a call.
     pub(crate) fn watch<T>(&self, call: impl FnOnce() -> T) -> T {
         self.since.store(self.now(), Ordering::SeqCst);
         let found = call();

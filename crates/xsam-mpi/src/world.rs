@@ -83,7 +83,7 @@ impl Mpi {
         })
     }
 
-    /// The ranks.
+    /// The ranks, as the optimizer takes them.
     pub fn ranks(&self) -> Arc<MpiRanks> {
         self.ranks.clone()
     }

@@ -16,7 +16,7 @@ pub trait Named: Copy + Display + FromStr<Err = UnknownName> + 'static {
     /// What the names are of, in words.
     const WHAT: &'static str;
 
-    /// All there are.
+    /// Every value, in the order of its declaration.
     fn all() -> Vec<Self>;
 }
 
@@ -73,10 +73,10 @@ macro_rules! named_enum {
         }
 
         impl $name {
-            /// All there are.
+            /// Every value, in the order of its declaration.
             pub const ALL: [Self; [$(stringify!($variant)),+].len()] = [$(Self::$variant),+];
 
-            /// The name.
+            /// The name as specs and commands write it.
             pub const fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$variant => $text,)+

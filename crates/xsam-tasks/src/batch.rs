@@ -41,7 +41,6 @@ impl Batch {
         Ok(Self::new(pixels, shape(images), labels, place))
     }
 
-    /// How many images.
     pub(crate) fn size(&self) -> usize {
         self.targets.dims()[0]
     }

@@ -50,7 +50,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Number of values.
+    /// Number of values in the tensor.
     pub fn numel(&self) -> usize {
         self.shape.iter().product()
     }
@@ -58,11 +58,11 @@ impl Entry {
 
 /// Why [`with_values`] refused a tensor.
 #[derive(Clone, Debug, PartialEq, Error)]
+#[allow(missing_docs, reason = "a message says what its fields are")]
 pub enum StateError {
     /// The number of values is not the number of elements.
     #[error("{name} has {expected} values, {actual} were given")]
     Length {
-        /// The tensor.
         name: String,
         /// Its number of elements.
         expected: usize,
@@ -72,11 +72,9 @@ pub enum StateError {
     /// A value is infinite or NaN, or becomes so in the tensor's type.
     #[error("{name}[{index}] = {value} is not a finite {dtype}")]
     NotFinite {
-        /// The tensor.
         name: String,
         /// Position in PyTorch's memory order.
         index: usize,
-        /// The value.
         value: f64,
         /// The tensor's element type.
         dtype: &'static str,
@@ -84,7 +82,6 @@ pub enum StateError {
     /// The tensor does not hold plain floating-point numbers.
     #[error("{name} is stored as {dtype}, which cannot be filled with values")]
     Unsupported {
-        /// The tensor.
         name: String,
         /// The tensor's element type.
         dtype: &'static str,

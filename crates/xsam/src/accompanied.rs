@@ -62,7 +62,7 @@ impl<M: Module, C: Module> Accompanied<M, C> {
         }
     }
 
-    /// The model.
+    /// The model that is trained.
     pub fn model(&self) -> &M {
         &self.model
     }

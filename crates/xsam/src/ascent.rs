@@ -55,7 +55,7 @@ impl PartialEq for Mask {
 pub struct Ascent {
     /// Total length rho of the ascent; each step is `rho / steps` long.
     pub rho: f64,
-    /// Number of steps.
+    /// Steps that the length is divided into, `k`.
     pub steps: usize,
     /// Scaling of the gradient.
     pub scaling: Scaling,

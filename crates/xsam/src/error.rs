@@ -68,6 +68,7 @@ impl fmt::Display for PassPoint {
 /// Why a step failed. The model, the optimizer and all its state are as they were before it.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "a message says what its fields are")]
 pub enum StepError {
     /// The loss is not finite.
     #[error(
@@ -77,7 +78,6 @@ pub enum StepError {
     NonFiniteLoss {
         /// Where it was taken.
         point: PassPoint,
-        /// Its value.
         value: f64,
     },
     /// The gradient has an element that is not finite, or its norm overflows.
@@ -88,7 +88,6 @@ pub enum StepError {
     NonFiniteGradient {
         /// Where it was taken.
         point: PassPoint,
-        /// The loss there.
         loss: f64,
     },
     /// A hyper-parameter is a share of the training, and the training's length is not known.
@@ -108,10 +107,7 @@ pub enum StepError {
     NoLogits,
     /// The closure returned a loss with more than one element.
     #[error("the loss has {elements} elements, it must have one: take its mean or sum")]
-    LossNotScalar {
-        /// Number of elements.
-        elements: usize,
-    },
+    LossNotScalar { elements: usize },
     /// The closure returned a loss that no gradient can be taken of.
     #[error(
         "the loss does not depend on any parameter that requires a gradient. Either every parameter of \
@@ -162,10 +158,7 @@ pub enum StepError {
     Device(String),
     /// Another rank could not make the step, so this one has not either.
     #[error("rank {rank} could not make the step; its own message says why")]
-    OtherRank {
-        /// Which.
-        rank: usize,
-    },
+    OtherRank { rank: usize },
     /// The ranks cannot go on together.
     #[error("the ranks cannot go on together: {0}")]
     Ranks(#[from] CollectiveError),
@@ -190,7 +183,7 @@ impl<M> StepFailure<M> {
         }
     }
 
-    /// What went wrong.
+    /// Why the step failed.
     pub fn error(&self) -> &StepError {
         &self.inner.1
     }
@@ -224,6 +217,7 @@ impl<M> From<StepFailure<M>> for StepError {
 /// Why an optimizer's state could not be saved or loaded. Nothing was changed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "a message says what its fields are")]
 pub enum RecordError {
     /// The record was written by another method.
     #[error("the record is of method `{found}`, this optimizer runs `{expected}`")]
@@ -264,7 +258,6 @@ pub enum RecordError {
     /// The file could not be read or written.
     #[error("{path}: {source}", path = path.display())]
     File {
-        /// The file.
         path: PathBuf,
         /// What the file system or the format said.
         source: burn_pack::Error,

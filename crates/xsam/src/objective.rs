@@ -20,9 +20,9 @@ use crate::vector::{ParamVector, Reductions};
 /// Loss and gradient at one point.
 #[derive(Clone, Debug)]
 pub struct Evaluation {
-    /// The loss.
+    /// The loss at this point.
     pub loss: f64,
-    /// Its gradient.
+    /// The gradient at this point.
     pub gradient: ParamVector,
     /// The gradient's norm over all parameters together.
     pub norm: f64,

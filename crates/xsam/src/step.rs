@@ -9,7 +9,7 @@ use crate::pass::{LossOutput, Parts, Whole};
 use crate::report::StepReport;
 use crate::sharpness_aware::SharpnessAware;
 
-/// A completed step.
+/// The outcome of a step that succeeded.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Step<M, O = ()> {
@@ -17,7 +17,7 @@ pub struct Step<M, O = ()> {
     pub model: M,
     /// The closure's output of the first pass, the one at the weights that were handed in.
     pub output: O,
-    /// What was measured.
+    /// What the method measured on the way.
     pub report: StepReport,
 }
 

@@ -270,7 +270,6 @@ fn error(of: Option<f64>) -> String {
     of.map_or_else(String::new, short)
 }
 
-/// Five significant digits.
 fn number(value: f64) -> String {
     TERMINAL.significant(value, 5)
 }

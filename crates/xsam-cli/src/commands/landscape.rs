@@ -46,7 +46,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     sample: SampleArguments,
 
-    /// The directions.
+    /// What the axes of the landscape are.
     #[arg(long, value_name = "DIRECTIONS", default_value = "random")]
     along: AlongName,
 

@@ -19,7 +19,7 @@ use clap::Args;
 use crate::context::Outcome;
 use crate::print;
 
-/// Which methods.
+/// Chooses methods on the command line.
 #[derive(Args, Debug)]
 struct MethodsArgument {
     /// The methods, or labels of sections [compare.LABEL], in the order of the table.

@@ -21,7 +21,7 @@ use crate::print;
                   {program} completions fish > ~/.config/fish/completions/{program}.fish"
 )]
 pub(crate) struct CompletionsArguments {
-    /// The shell.
+    /// The shell whose completions are printed.
     #[arg(value_enum)]
     shell: Shell,
 }

@@ -9,7 +9,7 @@ use xsam_lab::{Error, Sample, Subject, Tasks};
 use crate::names::named;
 use crate::source::{Source, SpecOptions};
 
-/// Which trained model.
+/// Tells which trained model is measured.
 #[derive(Args, Debug)]
 #[command(
     mut_arg("settings", |arg| arg.help("Changes a field of that spec (repeatable)")),
@@ -36,7 +36,7 @@ pub(crate) struct SubjectArguments {
 /// Over which loss something is measured of it.
 #[derive(Args, Debug)]
 pub(crate) struct SampleArguments {
-    /// Training samples.
+    /// Number of training samples that the loss is a mean over.
     #[arg(long, value_name = "N", default_value_t = 1024)]
     samples: usize,
 

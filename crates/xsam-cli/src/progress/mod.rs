@@ -26,18 +26,18 @@ pub(crate) struct Progress {
 
 /// How. Warnings are shown in any case.
 enum Kind {
-    /// Nothing.
     Quiet,
     /// One JSON object a line, on standard output.
-    Json { run: PathBuf },
+    Json {
+        run: PathBuf,
+    },
     /// Bars on a terminal.
     Bars(Bars),
-    /// Lines elsewhere.
+    /// Lines, where the output is no terminal.
     Lines,
 }
 
 impl Progress {
-    /// For `runs` runs.
     pub(crate) fn new(output: &OutputArguments, runs: usize) -> Self {
         let kind = match print::is_terminal() {
             _ if output.json => Kind::Json {
@@ -62,7 +62,6 @@ impl Progress {
         }
     }
 
-    /// Shows an event.
     pub(crate) fn show(&mut self, event: &Event<'_>) {
         match event {
             Event::Started { about, scores, .. } => self.runs.next(about, scores),

@@ -25,11 +25,11 @@ use xsam_tasks::{
                   Under mpirun or srun, in a build with the feature mpi, the batch is shared out."
 )]
 pub(crate) struct Arguments {
-    /// The model.
+    /// The model whose steps are timed.
     #[arg(long, value_name = "NAME", default_value = "resnet18", value_parser = named::<ModelName>())]
     model: ModelName,
 
-    /// The method.
+    /// The method that makes the steps.
     #[arg(long, value_name = "NAME", default_value = "xsam", value_parser = PossibleValuesParser::new(MethodSpec::NAMES))]
     method: String,
 
@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     #[arg(id = "method.ascent_steps", long = "ascent", value_name = "K")]
     ascent: Option<usize>,
 
-    /// Timed steps.
+    /// Timed steps, after those that warm up.
     #[arg(long, value_name = "N", default_value_t = 10)]
     steps: usize,
 
@@ -74,7 +74,7 @@ pub(crate) struct Arguments {
           value_parser = named::<DeviceName>())]
     device: DeviceName,
 
-    /// Kernels.
+    /// What computes: our kernels, or Burn's operations alone.
     #[arg(long, value_name = "NAME", default_value = "fast", value_parser = named::<Kernels>())]
     kernels: Kernels,
 

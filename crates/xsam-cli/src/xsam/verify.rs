@@ -26,12 +26,12 @@ pub(crate) struct Arguments {
           value_parser = named::<DeviceName>())]
     device: DeviceName,
 
-    /// Number format.
+    /// Number format of weights and computation.
     #[arg(id = "train.precision", long = "precision", value_name = "FORMAT", default_value = "f32",
           value_parser = named::<Precision>())]
     precision: Precision,
 
-    /// Kernels.
+    /// What computes: our kernels, or Burn's operations alone.
     #[arg(long, value_name = "NAME", default_value = "fast", value_parser = named::<Kernels>())]
     kernels: Kernels,
 

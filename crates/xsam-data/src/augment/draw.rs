@@ -169,7 +169,6 @@ fn sides(area: f64, scale: [f64; 2], ratio: [f64; 2], stream: &mut Stream) -> (u
     (side(area * ratio), side(area / ratio))
 }
 
-/// Anywhere it fits.
 fn placed(high: usize, wide: usize, height: usize, width: usize, stream: &mut Stream) -> Area {
     let top = stream.below(height - high + 1);
     Area::new([top, stream.below(width - wide + 1)], [high, wide])

@@ -12,11 +12,11 @@ use crate::DatasetName;
 /// Why a data set was not fetched, or is not what was fetched.
 #[derive(Debug, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "a message says what its fields are")]
 pub enum FetchError {
     /// It cannot be fetched.
     #[error("{name} is not fetched: {how}")]
     ByHand {
-        /// The data set.
         name: DatasetName,
         /// Why, and what to do.
         how: String,
@@ -31,28 +31,18 @@ pub enum FetchError {
     #[error(
         "{path} is there and was not made by a fetch, so it is left as it is; move it away, or fetch into another folder"
     )]
-    Occupied {
-        /// What is there.
-        path: PathBuf,
-    },
+    Occupied { path: PathBuf },
     /// The folder was fetched, but from other files than those published now.
     #[error(
         "{path} was fetched from other files than those published now; remove it to fetch them"
     )]
-    Outdated {
-        /// The folder.
-        path: PathBuf,
-    },
+    Outdated { path: PathBuf },
     /// There is nothing to verify.
     #[error("{path} does not hold a fetched data set; fetch it first")]
-    NotFetched {
-        /// The folder.
-        path: PathBuf,
-    },
+    NotFetched { path: PathBuf },
     /// What is in the folder is not what was fetched.
     #[error("{path} is not as it was fetched: {}; remove the folder and fetch it again", some(.differences))]
     Damaged {
-        /// The folder.
         path: PathBuf,
         /// One line for each file that is missing or differs.
         differences: Vec<String>,
@@ -74,23 +64,16 @@ pub enum FetchError {
     /// No source gave the file.
     #[error("{file} could not be fetched: {}", .failures.join("; "))]
     Sources {
-        /// The file.
         file: String,
         /// Every source in the order in which it was asked, and what was wrong with it.
         failures: Vec<String>,
     },
     /// An archive is damaged, or holds what it must not.
     #[error("{archive} was not unpacked: {reason}")]
-    Archive {
-        /// The archive.
-        archive: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
+    Archive { archive: PathBuf, reason: String },
     /// A file or folder cannot be read or written.
     #[error("cannot {doing} {path}: {source}{}", advice(.source))]
     Io {
-        /// What was tried.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,

@@ -43,7 +43,7 @@ pub enum State {
 pub struct Verified {
     /// The files that were read.
     pub files: u64,
-    /// Their bytes.
+    /// Bytes of all files together.
     pub bytes: u64,
 }
 

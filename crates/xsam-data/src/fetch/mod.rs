@@ -55,7 +55,7 @@ use crate::{DatasetName, Facts, Origin};
 /// A fetch of one data set into a folder of its own.
 #[derive(Clone, Debug)]
 pub struct Fetch<'a> {
-    /// What is fetched.
+    /// What a fetch brings, and from where.
     pub files: &'a [RemoteFile<'a>],
     /// What becomes of them. It must not be there yet, or be empty. While they are fetched they are in
     /// `folder` with `.part` added, beside `folder`.

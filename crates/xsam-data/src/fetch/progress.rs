@@ -32,7 +32,7 @@ pub enum Stage {
     Unpacking,
     /// A request failed and is made again after a while.
     Waiting {
-        /// Why it failed.
+        /// Why the attempt failed, in words.
         reason: String,
         /// How long is waited.
         delay: Duration,

@@ -11,9 +11,9 @@ use std::time::Duration;
 pub struct Retry {
     /// Requests in a row that bring less than a mebibyte.
     pub attempts: u32,
-    /// The first wait.
+    /// Wait after the first failure; it doubles with every further one.
     pub first: Duration,
-    /// The longest wait.
+    /// Longest wait between two attempts.
     pub longest: Duration,
     /// The longest wait that a server is granted.
     pub longest_asked: Duration,
@@ -44,7 +44,7 @@ impl Retry {
 pub struct Timeouts {
     /// To find the server and to connect to it, each.
     pub connect: Duration,
-    /// Without any data.
+    /// Longest time without a byte, after which an attempt has failed.
     pub idle: Duration,
 }
 

@@ -8,6 +8,7 @@ use thiserror::Error;
 /// Why a file or folder cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "a message says what its fields are")]
 pub enum FileError {
     /// It is not there.
     #[error("there is no {path}; {expected}", path = path.display())]
@@ -20,7 +21,6 @@ pub enum FileError {
     /// It cannot be read or written.
     #[error("cannot {doing} {path}: {reason}", path = path.display())]
     Io {
-        /// What was tried.
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
@@ -30,9 +30,7 @@ pub enum FileError {
     /// A place in a file does not hold what it must.
     #[error("{path}, {position}: {reason}", path = path.display())]
     Wrong {
-        /// The file.
         path: PathBuf,
-        /// Where in it.
         position: Position,
         /// What is wrong there.
         reason: String,

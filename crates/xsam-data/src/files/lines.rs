@@ -42,7 +42,6 @@ impl LineEnd {
         }
     }
 
-    /// As a byte.
     pub(crate) fn byte(self) -> u8 {
         match self {
             Self::Feed => b'\n',

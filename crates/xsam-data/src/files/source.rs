@@ -37,7 +37,6 @@ impl Source {
         self.root.join(name)
     }
 
-    /// Opens a file.
     pub(crate) fn open(&self, path: &Path) -> Result<File, FileError> {
         open(path).map_err(|error| self.failed(path, &error))
     }

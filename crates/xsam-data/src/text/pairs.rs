@@ -50,7 +50,7 @@ impl SentencePairs {
         &self.source
     }
 
-    /// Their translations.
+    /// The sentences of the target language, in the order of their sources.
     pub fn target(&self) -> &Sentences {
         &self.target
     }

@@ -12,7 +12,6 @@ pub struct Sentences {
 }
 
 impl Sentences {
-    /// Adds a line.
     pub(super) fn push(&mut self, line: &str) {
         self.text.push_str(line);
         self.text.push('\n');

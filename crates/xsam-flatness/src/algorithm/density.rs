@@ -15,7 +15,7 @@ use crate::random::{Elements, random_vector};
 /// How the density is sampled.
 #[derive(Clone, Debug)]
 pub struct Quadrature {
-    /// Random vectors.
+    /// Number of random vectors, each a Lanczos process of its own.
     pub probes: usize,
     /// Lanczos iterations for each: the nodes of its quadrature.
     pub nodes: usize,

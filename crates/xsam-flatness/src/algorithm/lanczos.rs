@@ -27,7 +27,7 @@ pub struct Lanczos {
     pub tolerance: f64,
     /// How orthogonality is kept.
     pub reorthogonalization: Reorthogonalization,
-    /// Decides the start.
+    /// Seed of the random vector it starts with.
     pub seed: u64,
 }
 
@@ -48,7 +48,7 @@ impl Default for Lanczos {
 /// An eigenvalue and its vector, as far as it is known.
 #[derive(Clone, Debug, Serialize)]
 pub struct Eigenpair {
-    /// The eigenvalue.
+    /// The eigenvalue, with its sign.
     pub value: f64,
     /// `|A y - value y|` for the unit vector `y`, by a product of its own: some eigenvalue of the operator is no farther
     /// away than this. Of the operator as it multiplies: by how much a Hessian of differences is another one than that
@@ -56,17 +56,17 @@ pub struct Eigenpair {
     pub residual: f64,
     /// Whether the residual is within the tolerance.
     pub converged: bool,
-    /// The unit vector.
+    /// The eigenvector, of length 1.
     #[serde(skip)]
     pub vector: ParamVector,
 }
 
-/// What was found.
+/// The eigenvalues that were found, and how surely.
 #[derive(Clone, Debug, Serialize)]
 pub struct Eigenpairs {
     /// The eigenvalues, the largest first. Fewer than wanted if the operator has fewer.
     pub pairs: Vec<Eigenpair>,
-    /// Iterations.
+    /// Iterations made, a product with the matrix each.
     pub iterations: usize,
     /// Products with the operator, those for the residuals included.
     pub products: usize,
@@ -206,7 +206,6 @@ impl Lanczos {
     }
 }
 
-/// The largest magnitude.
 fn greatest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |most, value| value.abs().max(most))
 }

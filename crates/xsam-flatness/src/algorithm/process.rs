@@ -35,7 +35,7 @@ pub(crate) const ROUNDINGS: f64 = 32.0;
 pub(crate) struct Process {
     kind: Reorthogonalization,
     seed: u64,
-    /// Diagonal of `T`.
+    /// Diagonal of the tridiagonal matrix `T`.
     alphas: Vec<f64>,
     /// Beside the diagonal; the last one is `beta`.
     betas: Vec<f64>,
@@ -66,7 +66,6 @@ impl Process {
         })
     }
 
-    /// Steps so far.
     pub(crate) fn len(&self) -> usize {
         self.alphas.len()
     }

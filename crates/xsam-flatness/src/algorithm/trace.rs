@@ -13,12 +13,12 @@ use crate::random::{Elements, filled, random_vector};
 /// A mean over random vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct SampleMean {
-    /// The mean.
+    /// Mean of the probes: the estimate.
     pub value: f64,
     /// Its standard error: the deviation over the random vectors by the square root of their number. None for a single
     /// one, and 0 where nothing is random.
     pub standard_error: Option<f64>,
-    /// Random vectors.
+    /// Number of random vectors the mean is over.
     pub probes: usize,
 }
 

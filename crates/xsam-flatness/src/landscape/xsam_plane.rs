@@ -14,7 +14,7 @@ use crate::error::FlatnessError;
 /// `cos(phi) axes[0] + sin(phi) axes[1]`, which is XSAM's `v(alpha)` for `phi = alpha psi`.
 #[derive(Clone, Debug)]
 pub struct XsamPlane {
-    /// The orthonormal axes.
+    /// Orthonormal axes of the plane.
     pub axes: [ParamVector; 2],
     /// Length of the ascent.
     pub rho: f64,

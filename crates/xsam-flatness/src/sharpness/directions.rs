@@ -11,7 +11,7 @@ use crate::error::FlatnessError;
 /// The loss at a distance from the weights, in each direction that a method takes for that of the local maximum.
 #[derive(Clone, Debug, Serialize)]
 pub struct Distance {
-    /// The distance.
+    /// Distance from the weights, along each direction.
     pub distance: f64,
     /// Along `g_0`, the gradient at the weights: SGD's direction.
     pub gradient: f64,
@@ -38,7 +38,7 @@ pub struct Faithfulness {
     pub ascent_steps: usize,
     /// Angle between displacement and gradient at the ascent point of one step.
     pub psi: f64,
-    /// Row by row.
+    /// What was found at each distance, in the order they were given in.
     pub distances: Vec<Distance>,
 }
 

@@ -28,9 +28,9 @@ pub struct Sharpness {
     pub ascent_steps: usize,
     /// Steps of the strong ascent.
     pub strong_steps: usize,
-    /// Random directions.
+    /// Number of random directions.
     pub directions: usize,
-    /// Decides the directions.
+    /// Seed of the random directions.
     pub seed: u64,
 }
 
@@ -55,7 +55,7 @@ pub struct SharpnessReport {
     pub loss: f64,
     /// The norm of its gradient there.
     pub grad_norm: f64,
-    /// The distance.
+    /// Radius of the ball in which the loss was maximized.
     pub rho: f64,
     /// Along the gradient: the sharpness that SAM descends from (Foret et al. 2020, arXiv 2010.01412).
     pub ascent: f64,

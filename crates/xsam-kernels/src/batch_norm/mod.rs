@@ -54,7 +54,7 @@ impl<const D: usize> BatchNormTail<D> {
 /// The mean and the biased variance of each channel, `[channels]` each.
 #[derive(Clone, Debug)]
 pub struct BatchNormStatistics {
-    /// The mean.
+    /// Mean of each channel over the batch, `[channels]`.
     pub mean: Tensor<1>,
     /// The variance, with the number of values as its divisor.
     pub variance: Tensor<1>,
@@ -325,7 +325,6 @@ pub(crate) struct Saved<B: Backend> {
 /// What came after the normalisation, and where the sign is found that a ReLU saw.
 #[derive(Clone, Debug, ExtensionType)]
 pub(crate) enum SavedTail<B: Backend> {
-    /// Nothing.
     Nothing,
     /// A residual was added.
     Residual,

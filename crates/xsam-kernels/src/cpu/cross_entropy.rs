@@ -15,7 +15,7 @@ use crate::cpu::isa::arch;
 /// of the distances from it.
 pub(crate) struct Entropy {
     pub(crate) loss: f32,
-    /// `[rows, 2]`.
+    /// Largest logit and sum of exponentials of each row: `[rows, 2]`.
     pub(crate) rows: Vec<f32>,
 }
 

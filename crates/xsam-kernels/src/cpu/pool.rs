@@ -240,7 +240,6 @@ fn spread_plane<Row: Iterator<Item = [f32; 4]>>(
     pairs.into_remainder().fill(MaybeUninit::new(0.0));
 }
 
-/// Average pooling.
 pub(crate) fn avg_2x2(x: &[f32], planes: Planes) -> Vec<f32> {
     planes.check_input(x);
     let (input, size, columns) = (planes.input(), planes.output(), planes.columns());

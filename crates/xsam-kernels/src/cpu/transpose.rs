@@ -15,13 +15,10 @@ type Square = [[f32; EDGE]; EDGE];
 /// A stretch of pixels in each of several planes.
 #[derive(Clone, Copy)]
 pub(crate) struct Stretch {
-    /// Number of planes.
     pub(crate) channels: usize,
     /// From a plane to the next.
     pub(crate) plane: usize,
-    /// First pixel.
     pub(crate) first: usize,
-    /// Number of pixels.
     pub(crate) pixels: usize,
 }
 
@@ -29,7 +26,6 @@ pub(crate) struct Stretch {
 /// than to turn a pixel over.
 #[derive(Clone, Copy)]
 pub(crate) struct Places {
-    /// The first pixel.
     first: isize,
     /// From a pixel to the next one of its row, and from a row to the next.
     pixel: isize,
@@ -162,7 +158,6 @@ fn square(values: &[f32], first: usize, step: usize) -> Square {
     square
 }
 
-/// The transposed square.
 #[inline(always)]
 fn turned<S: Simd>(square: Square) -> Square {
     #[cfg(target_arch = "x86_64")]

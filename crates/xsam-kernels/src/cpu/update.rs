@@ -19,7 +19,6 @@ pub(crate) struct Sgd {
 // Multiplications and additions are not fused: memory takes the time, and the bits are those of the
 // composed form.
 impl Sgd {
-    /// The new weights.
     #[inline(always)]
     fn plain<S: Simd>(&self, simd: S, w: S::f32s, g: S::f32s) -> S::f32s {
         let decayed = simd.add_f32s(simd.mul_f32s(simd.splat_f32s(self.weight_decay), w), g);

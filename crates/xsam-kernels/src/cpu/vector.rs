@@ -20,7 +20,6 @@ const BLOCK: usize = 2048;
 /// A factor and the vector that it multiplies.
 pub(crate) type Term<'a> = (f32, &'a [f32]);
 
-/// The dot product.
 pub(crate) fn dot(x: &[f32], y: &[f32]) -> f64 {
     let [dot] = pair_sums(x, y, |x, y| Dot { x, y });
     dot

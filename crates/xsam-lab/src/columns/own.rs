@@ -10,7 +10,6 @@ use super::{Column, OverSeeds};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step<'a> {
     pub(crate) report: &'a StepReport,
-    /// The learning rate.
     pub(crate) lr: f64,
     /// What the step took, with its data.
     pub(crate) seconds: f64,

@@ -37,7 +37,7 @@ pub struct Job<S> {
     /// The label of its method, with the values of a candidate.
     pub label: String,
     pub(super) experiment: Experiment<S>,
-    /// Its directory.
+    /// The directory the run is made in.
     pub directory: PathBuf,
     /// Which of the methods that are compared.
     pub(super) entry: usize,
@@ -81,7 +81,6 @@ pub(super) struct Order<S> {
     pub(super) terms: Terms,
     /// The directory of the comparison.
     pub(super) comparison: PathBuf,
-    /// Who makes it.
     pub(super) owner: Owner,
     /// The directory that paths are relative to.
     pub(super) here: PathBuf,
@@ -123,7 +122,7 @@ pub enum JobEvent {
     Epoch(Box<Metrics>),
     /// It has diverged, and goes on from a checkpoint or from its start.
     Restored {
-        /// What went wrong.
+        /// Why it could not be made, in words.
         reason: String,
         /// Epochs that are done there.
         epoch: usize,
@@ -134,7 +133,7 @@ pub enum JobEvent {
     },
     /// Something that a person should know, in a sentence.
     Warning(String),
-    /// It has ended.
+    /// The run has ended, with this summary.
     Ended(Box<RunSummary>),
     /// It has failed, with the reason.
     Failed(String),

@@ -18,7 +18,6 @@ pub(super) struct Runs<S> {
     /// Whether candidates are left out on the way.
     pub(super) halving: bool,
     pub(super) budget: Option<Budget>,
-    /// Of the comparison.
     pub(super) directory: PathBuf,
 }
 

@@ -23,9 +23,9 @@ pub struct ListedRun {
     pub index: usize,
     /// The label of its method, with the values of a candidate.
     pub label: String,
-    /// Its seed.
+    /// Seed of the run.
     pub seed: u64,
-    /// Its directory.
+    /// Directory the run is made in.
     pub directory: PathBuf,
     /// Whether hyper-parameters are chosen by it.
     pub tunes: bool,
@@ -38,7 +38,7 @@ pub struct ListedRun {
 pub struct IndexedRun {
     /// The label of its method, with the values of a candidate.
     pub label: String,
-    /// Its directory.
+    /// Directory the run is made in.
     pub directory: PathBuf,
     /// What became of it.
     pub summary: RunSummary,

@@ -36,7 +36,7 @@ pub struct ComparisonSummary {
     /// What a person should know of the comparison itself, in sentences.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// The seeds.
+    /// Seeds that every method is run from.
     pub seeds: Vec<u64>,
     /// Whether methods with fewer passes an epoch have more epochs, so that all have as many passes.
     #[serde(default)]
@@ -72,7 +72,7 @@ pub struct ComparisonSummary {
 /// A row of the table: a method, or one with values of the swept fields, over all seeds.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MethodSummary {
-    /// Its label.
+    /// Label of the method, unique in the comparison.
     pub label: String,
     /// The label of its method, in `compare.methods`.
     #[serde(default)]
@@ -87,7 +87,7 @@ pub struct MethodSummary {
     /// Directories of its runs, within that of the comparison; none before its hyper-parameters are chosen.
     #[serde(default)]
     pub folders: Vec<PathBuf>,
-    /// Finished runs.
+    /// Number of runs that finished.
     #[serde(default)]
     pub runs: usize,
     /// The seeds of those that collapsed: no better than guessing, or with nothing learned.
@@ -123,7 +123,7 @@ pub struct MethodSummary {
 /// What a person should know of a run of a method.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunWarnings {
-    /// Its seed.
+    /// Seed of the run.
     pub seed: u64,
     /// The sentences, in the order in which they came up.
     pub warnings: Vec<String>,

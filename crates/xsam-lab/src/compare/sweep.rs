@@ -29,7 +29,7 @@ pub struct SweepSummary {
 pub struct SweptField {
     /// Its name, `section.field`, or the field alone if it is one of the method.
     pub name: String,
-    /// Its values.
+    /// Values that the field takes, in the order of the sweep.
     pub values: Vec<Value>,
     /// Whether it is a condition, such as the noise of the data, under which methods are compared, and not a hyper-parameter,
     /// of which each method has its best value.
@@ -39,7 +39,7 @@ pub struct SweptField {
 /// What came out under one combination of conditions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SweepSlice {
-    /// The conditions.
+    /// Value of each condition, by the name of its field.
     pub at: BTreeMap<String, Value>,
     /// The methods that have a score there, in the order of the comparison.
     pub methods: Vec<SweptMethod>,

@@ -25,7 +25,7 @@ pub struct TuningSummary {
 /// The candidates of a method.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TunedMethod {
-    /// The method's label.
+    /// Label of the method whose field is tuned.
     pub label: String,
     /// Its candidates, in the order of the values.
     pub candidates: Vec<CandidateSummary>,

@@ -35,7 +35,7 @@ pub struct Workers {
     pub launchers: Vec<Launcher>,
     /// A program that does what [`serve`](super::serve) does.
     pub program: PathBuf,
-    /// Its arguments.
+    /// Arguments the program is started with.
     pub arguments: Vec<OsString>,
 }
 

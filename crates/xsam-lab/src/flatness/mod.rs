@@ -38,7 +38,7 @@ const MOST_ITERATIONS: usize = 100;
 /// The most products for a trace: its error has fallen to a thousandth long before.
 const MOST_PRODUCTS: usize = 1_000_000;
 
-/// What is measured.
+/// What is measured of a minimum, and over which loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FlatnessSpec {
     /// How many of the largest eigenvalues of the Hessian, besides the smallest one.
@@ -51,7 +51,7 @@ pub struct FlatnessSpec {
     pub sharpness: Option<f64>,
     /// Whether each layer is looked at by itself.
     pub layers: bool,
-    /// Over which loss.
+    /// The samples over which the loss is the mean.
     pub sample: Sample,
 }
 
@@ -97,20 +97,20 @@ impl FlatnessSpec {
 pub struct Layer {
     /// PyTorch's name of the layer.
     pub name: String,
-    /// Its learned values.
+    /// Number of learned values in the layer.
     pub parameters: usize,
-    /// The largest eigenvalue.
+    /// Largest eigenvalue of the layer's block of the Hessian.
     pub largest: f64,
     /// Whether it has converged.
     pub converged: bool,
-    /// The trace.
+    /// Trace of the layer's block of the Hessian.
     pub trace: SampleMean,
 }
 
 /// What is told while flatness is measured.
 #[derive(Clone, Copy, Debug)]
 pub enum FlatnessEvent<'a> {
-    /// Something is begun.
+    /// A measurement of this name begins.
     Stage(&'a str),
     /// Something that a person should know, in a sentence. It is in the report, too.
     Warning(&'a str),
@@ -119,29 +119,29 @@ pub enum FlatnessEvent<'a> {
 /// Listens to a measurement.
 type Listener<'a> = dyn FnMut(FlatnessEvent<'_>) + 'a;
 
-/// What was found.
+/// What was found at a minimum, and how it was measured.
 #[derive(Clone, Debug, Serialize)]
 pub struct FlatnessReport {
-    /// The run.
+    /// Directory of the run whose weights these are.
     pub run: PathBuf,
     /// The checkpoint that was looked at.
     pub checkpoint: PathBuf,
     /// Epochs that the model has been trained for.
     pub epochs: usize,
-    /// The model.
+    /// Name of the model.
     pub model: String,
     /// Learned values of the model.
     pub parameters: usize,
     /// Items that the loss is a mean over.
     pub samples: usize,
-    /// `evaluation` or `training`.
+    /// Mode the model was in: `evaluation` or `training`.
     pub mode: &'static str,
-    /// Number format.
+    /// Number format of weights and products.
     pub precision: Precision,
     /// What a person should know of the measurement, in sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// The loss.
+    /// Loss at the weights, over the sample.
     pub loss: f64,
     /// The norm of its gradient.
     pub grad_norm: f64,
@@ -154,7 +154,7 @@ pub struct FlatnessReport {
     pub eigenvalues: Eigenpairs,
     /// Memory while they were computed, where the system tells.
     pub memory: Option<MemoryUse>,
-    /// Its trace.
+    /// Trace of the Hessian, estimated.
     pub trace: Option<SampleMean>,
     /// The density of its eigenvalues.
     pub density: Option<Density>,
@@ -164,9 +164,9 @@ pub struct FlatnessReport {
     pub m_sharpness: Option<SampleMean>,
     /// How high it gets in the direction of each method.
     pub directions: Option<Faithfulness>,
-    /// Layer by layer.
+    /// The same for the block of each layer, in the order of the model.
     pub layers: Option<Vec<Layer>>,
-    /// What it took.
+    /// Seconds that the measurement took.
     pub seconds: f64,
 }
 

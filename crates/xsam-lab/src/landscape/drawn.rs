@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// An axis of a landscape.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Axis {
-    /// What it says.
+    /// Name of the axis, as a plot writes it.
     pub name: String,
     /// The coordinates of the points along it.
     pub values: Vec<f64>,
@@ -14,7 +14,7 @@ pub struct Axis {
 /// A point that means something.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
-    /// What it is.
+    /// Label of the mark, as a plot writes it.
     pub label: String,
     /// Its coordinates; of a line, the first one counts.
     pub at: [f64; 2],
@@ -32,11 +32,11 @@ impl Mark {
 /// A line in a plane that means something.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Path {
-    /// What it is.
+    /// Label of the path, as a plot writes it.
     pub label: String,
     /// Whether its points are something by themselves.
     pub dots: bool,
-    /// Its points.
+    /// Coordinates of its points, in order.
     pub points: Vec<[f64; 2]>,
 }
 
@@ -57,6 +57,6 @@ pub struct XsamPlaneReport {
     pub alpha: f64,
     /// The positions on the arc that were tried.
     pub alphas: Vec<f64>,
-    /// The losses there.
+    /// Losses at `alphas`, in their order.
     pub losses: Vec<f64>,
 }

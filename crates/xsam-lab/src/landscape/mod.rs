@@ -56,10 +56,10 @@ impl Along {
     }
 }
 
-/// Which landscape.
+/// The points at which the loss is taken, and over which samples.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LandscapeSpec {
-    /// Its directions.
+    /// What the axes of the grid are.
     pub along: Along,
     /// 1 for a line, 2 for a plane. The way to another model is a line, and XSAM's plane a plane.
     pub dimensions: usize,
@@ -73,7 +73,7 @@ pub struct LandscapeSpec {
     pub rho_max: Option<f64>,
     /// Steps of XSAM's ascent; the run's if not given, or 1.
     pub ascent_steps: Option<usize>,
-    /// Over which loss.
+    /// The samples over which the loss is the mean.
     pub sample: Sample,
     /// What to do with a landscape that is there. One with the same settings that is not complete is gone on with in
     /// any case.
@@ -146,13 +146,13 @@ impl LandscapeSpec {
 /// What is told while a landscape is taken.
 #[derive(Clone, Copy, Debug)]
 pub enum LandscapeEvent<'a> {
-    /// Something is begun.
+    /// A stage of this name begins.
     Stage(&'a str),
     /// So many of the points are done.
     Points {
         /// Those that are done.
         done: usize,
-        /// All.
+        /// How many points there are.
         of: usize,
     },
     /// Something that a person should know, in a sentence. It is in the [`Landscape`], too.
@@ -171,7 +171,7 @@ pub struct Landscape {
     /// What a person should know of it, in sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// What was found.
+    /// The losses, and the settings they are for.
     #[serde(flatten)]
     pub report: LandscapeReport,
 }

@@ -44,7 +44,7 @@ pub struct Settings {
 pub struct LandscapeReport {
     /// Its name, which its files have.
     pub name: String,
-    /// What decides it.
+    /// The settings that decide every value here.
     pub settings: Settings,
     /// The loss at the weights.
     pub loss: f64,
@@ -54,9 +54,9 @@ pub struct LandscapeReport {
     pub axes: Vec<Axis>,
     /// Whether the axes are distance and angle, about the weights.
     pub polar: bool,
-    /// What is marked.
+    /// Points that a plot marks.
     pub marks: Vec<Mark>,
-    /// What is drawn.
+    /// Paths that a plot draws.
     pub paths: Vec<Path>,
     /// Of XSAM's plane, what XSAM does in it.
     pub plane: Option<XsamPlaneReport>,
@@ -89,7 +89,6 @@ impl LandscapeReport {
         missing.map(|(i, _)| i).collect()
     }
 
-    /// Notes a loss.
     pub(super) fn put(&mut self, point: usize, loss: f64) {
         self.losses[point] = Some(loss);
     }

@@ -94,7 +94,6 @@ pub(super) fn open(path: &Path, length: u64) -> Result<Appended, Error> {
     Ok(events)
 }
 
-/// Seconds since 1970.
 pub(super) fn now() -> f64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0.0, |since| since.as_secs_f64())

@@ -78,7 +78,6 @@ impl Logs {
         }
     }
 
-    /// Where they are.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let logs = [&self.events].into_iter().chain(&self.search);
         logs.map(|log| log.path.clone()).collect()

@@ -17,7 +17,7 @@ const OF_THE_MACHINE: [&str; 2] = ["train.device", "train.kernels"];
 /// A method on another machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Elsewhere {
-    /// The method's label.
+    /// Label of the method, unique in the comparison.
     pub label: String,
     /// What a run costs there.
     pub run: Cost,

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What something costs.
+/// Time, memory and disk that something costs.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Hours of the machine.
@@ -41,7 +41,7 @@ impl Cost {
 pub struct Change {
     /// Hours of the one by those of the other.
     pub ratio: f64,
-    /// In a run.
+    /// Change of the cost of a run.
     pub run: Cost,
     /// In a year, if it is known how many runs that has.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -9,13 +9,13 @@ use crate::spec::{Spec, TaskSpec};
 /// How often the parts of a run come to pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Epochs.
+    /// Epochs of a run.
     pub epochs: usize,
-    /// Steps.
+    /// Steps of a run.
     pub steps: usize,
     /// Those of them that ascend.
     pub ascending: usize,
-    /// Searches.
+    /// Steps of a run that search for alpha.
     pub searches: usize,
     /// Evaluations on validation and test data.
     pub evaluations: usize,
@@ -23,7 +23,7 @@ pub struct Counts {
     pub further: usize,
     /// Measurements of the sharpness.
     pub measurements: usize,
-    /// Checkpoints.
+    /// Checkpoints that a run writes.
     pub checkpoints: usize,
 }
 
@@ -62,7 +62,7 @@ fn common_multiple(a: usize, b: usize) -> usize {
 /// The time of a run, in seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
-    /// All of it.
+    /// Seconds of a whole run.
     pub total_s: f64,
     /// Twice its standard error: the measurements of its parts do not tell it better.
     pub margin_s: f64,

@@ -251,7 +251,6 @@ impl<T: Task> Watch<T> for RefCell<Log> {
         passes.of(|| (in_two.logits)(task, model, batch, Some(noise)))
     }
 
-    /// Scores samples.
     fn evaluate(
         &self,
         task: &T,

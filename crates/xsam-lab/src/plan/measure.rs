@@ -69,7 +69,7 @@ pub struct Measurement {
     pub checkpoint: Timing,
     /// Most memory that the process has held, in 10^6 bytes; nothing where the system does not tell.
     pub peak_mb: Option<f64>,
-    /// Threads that computed.
+    /// Number of threads that computed.
     pub threads: usize,
     /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`, or the device, as in
     /// `composed (cuda)`.

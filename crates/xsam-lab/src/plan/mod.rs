@@ -43,7 +43,7 @@ pub struct PlanSpec {
     pub ascent_steps: Vec<usize>,
     /// What an hour of this machine costs.
     pub price_per_hour: Option<f64>,
-    /// In what, as it is printed.
+    /// Currency of the price, as it is printed.
     pub currency: Option<String>,
     /// Runs of a method in a year.
     pub runs_per_year: Option<usize>,
@@ -63,7 +63,7 @@ pub struct Plan {
     /// What an hour costs, if that was given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_per_hour: Option<f64>,
-    /// In what.
+    /// Currency of the price, as it is printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub currency: Option<String>,
     /// Runs of a method in a year, if that was given.
@@ -88,13 +88,13 @@ pub struct Plan {
 /// What runs of one method cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MethodPlan {
-    /// Its label.
+    /// Label of the method, unique in the comparison.
     pub label: String,
     /// The spec of its first run, as it is asked for.
     pub spec: Table,
     /// What is told of it.
     pub about: About,
-    /// What was measured.
+    /// Times of this machine that the estimate is made of.
     pub measured: Measurement,
     /// How often each part comes to pass in a run.
     pub counts: Counts,

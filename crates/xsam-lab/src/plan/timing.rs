@@ -21,11 +21,11 @@ const LEAST_COUNT: usize = 8;
 /// Seconds that something takes: the median of several measurements and the quartiles around it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Timing {
-    /// The median.
+    /// Median of the repetitions, in seconds.
     pub median_s: f64,
     /// The lower quartile: a quarter of the measurements took no longer.
     pub low_s: f64,
-    /// The upper quartile.
+    /// Upper quartile of the repetitions, in seconds.
     pub high_s: f64,
     /// How many measurements there are.
     pub count: usize,

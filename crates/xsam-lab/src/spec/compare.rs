@@ -77,7 +77,7 @@ pub struct Compare {
 /// A row of a comparison: a method, or one with values of the swept fields.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CompareEntry<S> {
-    /// Its label.
+    /// Label of the method, unique in the comparison.
     pub label: String,
     /// The label of its method, in `compare.methods`.
     pub method: String,

@@ -159,7 +159,7 @@ fn wanted(path: &[&str], read: impl FnOnce(Field<'_>) -> Result<(), ValueError>)
 #[derive(Clone, Copy)]
 enum Found {
     Text,
-    /// With these fields.
+    /// A table with fields of these names.
     Struct(&'static [&'static str]),
     Other,
 }

@@ -126,7 +126,7 @@ impl<S: TaskSpec> Serialize for Spec<S> {
 /// What is told of an experiment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct About {
-    /// What is learned.
+    /// What is learned, in a few words.
     pub learned: String,
     /// The experiment but for its method and seed, in a line.
     pub words: String,

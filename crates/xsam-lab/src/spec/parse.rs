@@ -98,7 +98,6 @@ fn sections<S: TaskSpec>(table: Table) -> Result<S, SpecError> {
     S::deserialize(Reader::from(Value::Table(table))).map_err(|error| refused("", &error))
 }
 
-/// Applies `path.to.key=value`.
 fn set<S: TaskSpec>(table: &mut Table, setting: &str) -> Result<(), SpecError> {
     let malformed = || {
         let message = "must be section.field=value, as in `train.epochs=20`";

@@ -17,7 +17,6 @@ const MOST_EPOCHS: usize = u32::MAX as usize;
 pub(crate) struct Experiment<S> {
     /// What is written down.
     pub(crate) asked: Spec<S>,
-    /// What is done.
     pub(crate) spec: Spec<S>,
 }
 

@@ -8,7 +8,7 @@ use xsam_names::named_enum;
 use crate::sections;
 
 named_enum! {
-    /// The base optimizers.
+    /// The base optimizers, which take the step.
     pub enum OptimizerName ("optimizer") {
         /// SGD with momentum, and weight decay added to the gradient.
         Sgd = "sgd",
@@ -22,14 +22,14 @@ named_enum! {
 sections! {
     /// `[optimizer]`: the base optimizer, with the conventions and defaults of PyTorch.
     pub struct OptimizerSpec {
-        /// Which one.
+        /// The base optimizer that takes the step.
         pub name: OptimizerName = OptimizerName::Sgd,
         /// Learning rate at its highest.
         pub lr: f64 = 0.05,
         /// sgd: momentum, without dampening; 0.9.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub momentum: Option<f64>,
-        /// Weight decay.
+        /// Weight decay: added to the gradient, by adamw apart from it.
         pub weight_decay: f64 = 1e-3,
         /// Clips the final gradient to this norm, over all parameters together.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -53,7 +53,7 @@ named_enum! {
 }
 
 named_enum! {
-    /// Schedules of rho.
+    /// How rho moves over a run.
     pub enum RhoScheduleName ("schedule of rho") {
         /// Always the full rho.
         Constant = "constant",
@@ -77,7 +77,7 @@ named_enum! {
 sections! {
     /// `[schedule]`: learning rate and rho.
     pub struct ScheduleSpec {
-        /// Which one.
+        /// How the learning rate moves over a run.
         pub name: ScheduleName = ScheduleName::Cosine,
         /// When the learning rate changes: from epoch to epoch, as in the paper, unless given; inverse-sqrt from
         /// step to step.
@@ -95,7 +95,7 @@ sections! {
         /// step: factor of a reduction; 0.1.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub gamma: Option<f64>,
-        /// Schedule of rho.
+        /// How rho moves over a run.
         pub rho: RhoScheduleName = RhoScheduleName::Constant,
         /// rho = "linear": the least rho over the full one; 0.5.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -104,11 +104,11 @@ sections! {
 }
 
 named_enum! {
-    /// Number formats.
+    /// Number formats of weights and computation.
     pub enum Precision ("precision") {
-        /// Single precision.
+        /// Single precision, 32 bits.
         F32 = "f32",
-        /// Double precision.
+        /// Double precision, 64 bits.
         F64 = "f64",
     }
 }
@@ -146,7 +146,7 @@ named_enum! {
 sections! {
     /// `[train]`: length, batches, seed and machine.
     pub struct TrainSpec {
-        /// Number of epochs.
+        /// Number of passes over the training samples.
         pub epochs: usize = 200,
         /// Items in a batch, of which the last of an epoch may have fewer; the task's own if not given.
         #[serde(skip_serializing_if = "Option::is_none")]
@@ -170,7 +170,7 @@ sections! {
         pub seed: u64,
         /// Number format of weights and activations.
         pub precision: Precision = Precision::F32,
-        /// Where to compute.
+        /// Device that computes; it has to be in the build.
         pub device: DeviceName = DeviceName::Cpu,
         /// Which kernels compute on the processor in single precision.
         pub kernels: Kernels = Kernels::Fast,

@@ -14,13 +14,13 @@ use crate::layers::linear;
 /// copies.
 #[derive(Module, Debug)]
 pub struct MultiheadAttention {
-    /// Makes the keys.
+    /// Linear layer that makes the keys.
     pub k_proj: Linear,
-    /// Makes the values.
+    /// Linear layer that makes the values.
     pub v_proj: Linear,
-    /// Makes the queries.
+    /// Linear layer that makes the queries.
     pub q_proj: Linear,
-    /// Joins the heads.
+    /// Linear layer that joins the heads.
     pub out_proj: Linear,
     heads: usize,
 }

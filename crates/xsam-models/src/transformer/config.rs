@@ -22,11 +22,11 @@ named_enum! {
     /// Which of the three tables of the vocabulary are one: the embedding of the source, that of the
     /// target, and the weight before the logits.
     pub enum SharedEmbeddings ("choice of shared tables") {
-        /// Three tables.
+        /// Source, target and output have a table each.
         None = "none",
         /// Target and logits share one, as is customary for IWSLT.
         Target = "target",
-        /// All share one.
+        /// Source, target and output share one table.
         All = "all",
     }
 }

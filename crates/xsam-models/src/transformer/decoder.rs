@@ -16,17 +16,17 @@ use crate::layers::{embedding, linear};
 pub struct TransformerDecoderLayer {
     /// Attention of the target to itself, up to each token.
     pub self_attn: MultiheadAttention,
-    /// Normalizes it.
+    /// Layer norm that goes with `self_attn`.
     pub self_attn_layer_norm: LayerNorm,
     /// Attention to the encoded source.
     pub encoder_attn: MultiheadAttention,
-    /// Normalizes it.
+    /// Layer norm that goes with `encoder_attn`.
     pub encoder_attn_layer_norm: LayerNorm,
     /// Into the hidden units.
     pub fc1: Linear,
-    /// Out of them.
+    /// Linear layer back to the width of the model.
     pub fc2: Linear,
-    /// Normalizes them.
+    /// Layer norm that goes with `fc1` and `fc2`.
     pub final_layer_norm: LayerNorm,
     #[module(skip)]
     activation: Activation,
@@ -44,7 +44,6 @@ pub(super) struct Memory {
 /// What a layer need not compute again for the next token.
 #[derive(Clone, Debug)]
 struct LayerCache {
-    /// Of the source.
     source: KeysValues,
     /// Of the tokens so far; nothing before the first.
     target: Option<KeysValues>,
@@ -117,7 +116,7 @@ pub struct TransformerDecoder {
     /// Vectors of the target ids, and perhaps more, see
     /// [`SharedEmbeddings`](super::SharedEmbeddings).
     pub embed_tokens: Embedding,
-    /// The layers.
+    /// The layers, in the order of the pass.
     pub layers: Vec<TransformerDecoderLayer>,
     /// Normalizes the output of the last layer; none with [`NormPlacement::Post`].
     pub layer_norm: Option<LayerNorm>,

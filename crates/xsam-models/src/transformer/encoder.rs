@@ -16,13 +16,13 @@ use crate::layers::{embedding, linear};
 pub struct TransformerEncoderLayer {
     /// Attention of the source to itself.
     pub self_attn: MultiheadAttention,
-    /// Normalizes it.
+    /// Layer norm that goes with `self_attn`.
     pub self_attn_layer_norm: LayerNorm,
     /// Into the hidden units.
     pub fc1: Linear,
-    /// Out of them.
+    /// Linear layer back to the width of the model.
     pub fc2: Linear,
-    /// Normalizes them.
+    /// Layer norm that goes with `fc1` and `fc2`.
     pub final_layer_norm: LayerNorm,
     #[module(skip)]
     activation: Activation,
@@ -64,7 +64,7 @@ impl TransformerEncoderLayer {
 pub struct TransformerEncoder {
     /// Vectors of the source ids; none if they are those of the decoder.
     pub embed_tokens: Option<Embedding>,
-    /// The layers.
+    /// The layers, in the order of the pass.
     pub layers: Vec<TransformerEncoderLayer>,
     /// Normalizes the output of the last layer; none with [`NormPlacement::Post`].
     pub layer_norm: Option<LayerNorm>,

@@ -77,9 +77,9 @@ use positions::sinusoidal;
 /// ```
 #[derive(Module, Debug)]
 pub struct Transformer {
-    /// Reads the source.
+    /// Reads the sentences of the source language.
     pub encoder: TransformerEncoder,
-    /// Writes the target.
+    /// Writes the sentences of the target language.
     pub decoder: TransformerDecoder,
     padding: usize,
     dropout: f64,
@@ -119,7 +119,7 @@ impl TargetBatch {
     }
 }
 
-/// What [`Transformer::loss`] finds.
+/// The loss of a batch, and what it was computed from.
 #[derive(Clone, Debug)]
 pub struct TransformerLoss {
     /// The mean loss of the tokens that are not padding, one element; NaN if there are none.

@@ -7,7 +7,6 @@ use std::f64::consts::TAU;
 pub(super) struct Polar<'a> {
     pub(super) distances: &'a [f64],
     pub(super) angles: usize,
-    /// At distance zero.
     pub(super) centre: f64,
     /// Distances run fastest.
     pub(super) values: &'a [f64],

@@ -2,7 +2,6 @@
 
 use plotters::prelude::{ColorMap, RGBColor, ViridisRGB};
 
-/// About how many.
 const LEVELS: usize = 12;
 
 /// Above this ratio of the whole range to that of the lower half of the values, levels that are evenly apart would

@@ -85,7 +85,7 @@ pub(crate) struct Mark {
 /// The files of several plots. The numbers are what counts: one that cannot be drawn is warned of, and no more.
 #[derive(Debug, Default)]
 pub struct Drawn {
-    /// Their names.
+    /// Names of the files that were written.
     pub files: Vec<String>,
     /// What could not be drawn, and why.
     pub warnings: Vec<String>,

@@ -43,7 +43,6 @@ pub(super) struct Value {
     pub(super) collapsed: usize,
 }
 
-/// A method.
 #[derive(Debug)]
 pub(super) struct Map {
     pub(super) title: String,

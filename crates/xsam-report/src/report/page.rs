@@ -43,13 +43,11 @@ pub(super) struct Page {
     pub(super) remark: String,
     /// What went wrong, or is missing.
     pub(super) notices: Vec<String>,
-    /// Key figures.
     pub(super) figures: Vec<Figure>,
     /// Those without content are left out.
     pub(super) sections: Vec<Section>,
 }
 
-/// A key figure.
 #[derive(Debug, Serialize)]
 pub(super) struct Figure {
     name: String,

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use super::file::if_there;
 use xsam_lab::{Error, files, layout};
 
-/// A picture.
 #[derive(Debug, Serialize)]
 pub(super) struct Picture {
     pub(super) title: String,

@@ -17,7 +17,6 @@ const FOOT: f64 = 30.0;
 /// Characters of a label that there is room for.
 const LABEL: usize = 28;
 
-/// A method.
 #[derive(Debug)]
 pub(super) struct Row {
     pub(super) label: String,

@@ -10,7 +10,6 @@ use super::source::RunSource;
 use xsam_lab::spec::About;
 use xsam_lab::{Status, layout};
 
-/// The searched curves.
 pub(super) fn searches(drawings: impl IntoIterator<Item = Drawing>) -> Section {
     Section::new(
         "The search for alpha",

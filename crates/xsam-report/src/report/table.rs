@@ -26,7 +26,6 @@ pub(super) struct TableRow {
     pub(super) apart: bool,
 }
 
-/// A cell.
 #[derive(Debug, Serialize)]
 pub(super) struct Cell {
     pub(super) text: String,

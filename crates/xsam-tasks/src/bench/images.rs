@@ -12,7 +12,7 @@ use crate::batch::Batch;
 /// An image classifier and the images it is given.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageBench {
-    /// The model.
+    /// The model whose steps are timed.
     pub name: ClassifierName,
     /// Its width, if it can be scaled and is not to have the one that is its own.
     pub width: Option<usize>,
@@ -20,7 +20,7 @@ pub struct ImageBench {
     pub image_size: usize,
     /// Channels of an image.
     pub channels: usize,
-    /// Number of classes.
+    /// Number of classes, the length of the logits.
     pub classes: usize,
 }
 

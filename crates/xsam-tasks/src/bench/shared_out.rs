@@ -14,7 +14,7 @@ pub struct RankCost {
     pub ranks: usize,
     /// Seconds a step in calls to the others, waiting for the slowest of them included; the mean over the timed steps.
     pub seconds: f64,
-    /// Calls a step.
+    /// Number of calls in a step, on average.
     pub calls: f64,
     /// Bytes a step that each rank hands over to be summed or sent.
     pub bytes: f64,

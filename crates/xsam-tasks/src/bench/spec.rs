@@ -6,7 +6,7 @@ use xsam_lab::spec::{DeviceName, MethodSpec};
 
 use super::{ImageBench, ProfileRow, RankCost, TransformerBench};
 
-/// What [`bench()`](super::bench) measures.
+/// What [`bench()`](super::bench) times, and how often.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BenchSpec {
     /// The model and what it is given.
@@ -53,9 +53,9 @@ pub enum BenchModel {
 pub struct BenchResult {
     /// `xsam`, to tell these lines from those of another program.
     pub side: &'static str,
-    /// The model.
+    /// Name of the model.
     pub model: String,
-    /// The method.
+    /// Name of the method.
     pub method: String,
     /// Images in the batch, or pairs of sentences.
     pub batch: usize,
@@ -76,7 +76,7 @@ pub struct BenchResult {
     /// Most memory the process has held up to the last timed step, in 10^6 bytes; nothing where the
     /// system does not tell.
     pub peak_rss_mb: Option<f64>,
-    /// Threads that compute.
+    /// Number of threads that compute.
     pub threads: usize,
     /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`, or the device, as in
     /// `composed (cuda)`.

@@ -21,7 +21,7 @@ const SPECIAL: usize = 3;
 pub struct TransformerBench {
     /// Tokens of each sentence.
     pub tokens: usize,
-    /// Number of ids.
+    /// Number of ids, of source and target alike.
     pub vocabulary: usize,
 }
 
@@ -50,7 +50,6 @@ impl Timed for TransformerBench {
         check_values(batch, logits, "pairs of sentences")
     }
 
-    /// AdamW.
     fn optimizer(&self) -> OptimizerSpec {
         OptimizerSpec {
             name: OptimizerName::AdamW,

@@ -13,7 +13,7 @@ const MOST_WORKERS: usize = 64;
 sections! {
     /// `[data]`: the data set.
     pub struct DataSpec {
-        /// Which one.
+        /// The data set to learn.
         pub name: DatasetName = DatasetName::Digits,
         /// Where it is, unless it is built in; data/NAME if it is published and this is not given. Relative
         /// to the current directory unless it begins at the root.

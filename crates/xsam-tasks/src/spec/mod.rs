@@ -21,11 +21,11 @@ pub type OurSpec = Spec<OurSections>;
 sections! {
     /// The sections of our tasks.
     pub struct OurSections {
-        /// What is learned.
+        /// The data set, and how it is cut and augmented.
         pub data: DataSpec,
         /// What is varied in it from epoch to epoch.
         pub augmentation: AugmentationSpec,
-        /// What learns it.
+        /// The model that learns it.
         pub model: ModelSpec,
         /// How text is cut up, translated and scored.
         pub translation: TranslationSpec,

@@ -11,12 +11,12 @@ use xsam_lab::sections;
 use xsam_lab::spec::SpecError;
 use xsam_names::Named;
 
-/// The models.
+/// Every model that a spec may name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ModelName {
     /// One that tells classes of images apart.
     Image(ImageModel),
-    /// One that translates.
+    /// The Transformer, which translates.
     Transformer,
 }
 
@@ -46,7 +46,7 @@ const SMALLEST_VOCABULARY: usize = 4;
 sections! {
     /// `[model]`: the model. Fields that a model does not have are left out of the resolved spec.
     pub struct ModelSpec {
-        /// Which one.
+        /// The model that learns.
         pub name: ModelName = ModelName::Image(ImageModel::Cnn),
         /// Its width, for models that can be scaled; of the transformer, columns of the vector of a token:
         /// 512.

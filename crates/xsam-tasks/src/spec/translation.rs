@@ -13,7 +13,7 @@ named_enum! {
     pub enum BleuWords ("tokenization for BLEU") {
         /// As mteval-v13a cuts text into words, sacrebleu's default.
         V13a = "13a",
-        /// What blanks separate.
+        /// Words are what blanks separate.
         None = "none",
     }
 }

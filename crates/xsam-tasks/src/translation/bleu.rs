@@ -12,7 +12,6 @@ use super::{BLEU, Translation};
 
 /// The translations of the test part, one a line.
 const TRANSLATIONS: &str = "translations.txt";
-/// Their score.
 const BLEU_FILE: &str = "bleu.json";
 
 /// Translations with their numbers; nothing if there was no time for them, or where the model's numbers ended.

@@ -21,7 +21,7 @@ pub struct TrainingPairs {
     pub empty: usize,
     /// Left out because a side has more than `translation.max_length` subwords.
     pub too_long: usize,
-    /// Learned from.
+    /// Number of pairs that are learned from.
     pub used: usize,
 }
 

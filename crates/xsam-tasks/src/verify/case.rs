@@ -197,7 +197,7 @@ pub(super) struct ForwardExpected {
 #[derive(Debug, Deserialize)]
 pub(super) struct HessianCase {
     pub(super) model: ModelCase,
-    /// `eval` or `train`.
+    /// Mode of the model: `eval` or `train`.
     pub(super) mode: String,
     pub(super) seed: u64,
     #[serde(flatten)]

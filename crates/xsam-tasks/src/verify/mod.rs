@@ -174,9 +174,7 @@ pub struct CaseOutcome {
 
 /// Why a case was not compared.
 enum Stop {
-    /// Not there yet.
     Skip(String),
-    /// Cannot be replayed.
     Fail(String),
 }
 

@@ -13,13 +13,12 @@ const LONGEST_REASON: usize = 400;
 /// Why weights were not read, loaded or written.
 #[derive(Debug, Error)]
 #[non_exhaustive]
+#[allow(missing_docs, reason = "a message says what its fields are")]
 pub enum WeightsError {
     /// The file cannot be read or written.
     #[error("cannot {action} {path}: {source}", path = path.display())]
     File {
-        /// What was tried.
         action: &'static str,
-        /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -30,7 +29,6 @@ pub enum WeightsError {
         path = path.display()
     )]
     Damaged {
-        /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
@@ -38,7 +36,6 @@ pub enum WeightsError {
     /// The tensors are not those of the model.
     #[error("{path} does not fit the model:{}", listed(mismatches), path = path.display())]
     Mismatch {
-        /// The file.
         path: PathBuf,
         /// Everything that is amiss: tensors of the model in its order, then those it does not have.
         mismatches: Vec<Mismatch>,
@@ -49,10 +46,7 @@ pub enum WeightsError {
          written",
         path = path.display()
     )]
-    Ending {
-        /// The file.
-        path: PathBuf,
-    },
+    Ending { path: PathBuf },
     /// A tensor of the model cannot be filled, or holds what is not written.
     #[error(transparent)]
     State(#[from] StateError),
@@ -91,11 +85,11 @@ impl WeightsError {
 
 /// One tensor that keeps a file from fitting a model.
 #[derive(Clone, Debug, PartialEq, Error)]
+#[allow(missing_docs, reason = "a message says what its fields are")]
 pub enum Mismatch {
     /// The file lacks a tensor of the model.
     #[error("missing: {name} {expected:?}")]
     Missing {
-        /// The tensor.
         name: String,
         /// Its shape in the model.
         expected: Vec<usize>,
@@ -103,7 +97,6 @@ pub enum Mismatch {
     /// The model has no such tensor.
     #[error("surplus: {name} {found:?}")]
     Surplus {
-        /// The tensor.
         name: String,
         /// Its shape in the file.
         found: Vec<usize>,
@@ -111,7 +104,6 @@ pub enum Mismatch {
     /// The tensor has another shape.
     #[error("misshapen: {name} is {found:?}, not {expected:?}")]
     Shape {
-        /// The tensor.
         name: String,
         /// Its shape in the model.
         expected: Vec<usize>,
@@ -121,7 +113,6 @@ pub enum Mismatch {
     /// The tensor does not hold floating-point numbers.
     #[error("not of floating-point numbers: {name} is {dtype}")]
     NotFloat {
-        /// The tensor.
         name: String,
         /// Its element type in the file.
         dtype: String,
@@ -129,7 +120,6 @@ pub enum Mismatch {
     /// Values are what they must not be.
     #[error("{fault}: {} of {name}, the first {name}[{index}] = {value}", values(*count))]
     Values {
-        /// The tensor.
         name: String,
         /// What is wrong with them: not finite, in the model's element type, or below zero.
         fault: String,
@@ -137,7 +127,6 @@ pub enum Mismatch {
         count: usize,
         /// Position of the first such value, row-major.
         index: usize,
-        /// The value.
         value: f64,
     },
 }

@@ -14,7 +14,7 @@ pub(super) type Tensors = BTreeMap<String, WeightTensor>;
 /// One tensor of a file.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WeightTensor {
-    /// Its shape.
+    /// Length of each dimension, outermost first.
     pub shape: Vec<usize>,
     /// What the file calls its element type.
     pub dtype: String,

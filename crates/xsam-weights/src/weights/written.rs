@@ -9,7 +9,7 @@ use super::error::WeightsError;
 /// A format of files of weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WeightsFormat {
-    /// `.safetensors`
+    /// Hugging Face's format: `.safetensors`
     Safetensors,
     /// What `torch.save` writes: `.pt` or `.pth`
     Pytorch,

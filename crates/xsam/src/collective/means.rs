@@ -10,7 +10,6 @@ use crate::vector::ParamVector;
 /// Elements that are summed at a time: smaller tensors go together.
 const PIECE: usize = 1 << 18;
 
-/// A parameter.
 pub(super) struct Place {
     pub(super) id: ParamId,
     pub(super) elements: usize,

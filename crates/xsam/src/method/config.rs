@@ -55,7 +55,7 @@ impl<T: MethodConfig + ?Sized> MethodConfig for &T {
 
 /// What the config of every method of this crate says of itself.
 pub(super) trait Listed: MethodConfig {
-    /// The method's name.
+    /// The name that specs and reports give the method.
     fn name(&self) -> &'static str;
 
     /// The names of the fields that a spec may have.
@@ -285,10 +285,9 @@ macro_rules! method_config {
         }
 
         impl $name {
-            /// The method's name.
             pub(super) const NAME: &'static str = $method;
 
-            /// The defaults.
+            /// A config in which every field has its default.
             pub fn new() -> Self {
                 Self::default()
             }

@@ -65,10 +65,9 @@ impl Default for MomentumSamConfig {
 }
 
 impl MomentumSamConfig {
-    /// The method's name.
     pub(super) const NAME: &'static str = "momentum-sam";
 
-    /// The defaults.
+    /// A config in which every field has its default.
     pub fn new() -> Self {
         Self::default()
     }

@@ -29,7 +29,6 @@ use crate::update::Update;
 pub struct SgdOnlyConfig {}
 
 impl SgdOnlyConfig {
-    /// The method's name.
     pub(super) const NAME: &'static str = "sgd";
 
     /// The method without hyper-parameters.

@@ -83,7 +83,7 @@ macro_rules! methods {
 pub(super) use methods;
 
 impl MethodSpec {
-    /// The method's name.
+    /// The name that specs and reports give the method.
     pub fn name(&self) -> &'static str {
         self.config().name()
     }

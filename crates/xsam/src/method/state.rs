@@ -15,7 +15,7 @@ pub struct MethodState {
 }
 
 impl MethodState {
-    /// Adds a scalar.
+    /// Adds a scalar under a name; an earlier one of that name is replaced.
     #[must_use]
     pub fn with_scalar(mut self, name: &str, value: impl Into<Scalar>) -> Self {
         self.scalars.insert(name.to_owned(), value.into());

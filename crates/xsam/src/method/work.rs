@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Work {
-    /// Steps.
+    /// All steps of the run.
     pub steps: usize,
     /// Those of them that ascend: all or, of a method that looks back, some; none without an ascent.
     pub ascending: usize,
@@ -47,7 +47,7 @@ impl Work {
         self
     }
 
-    /// All forward-backward passes.
+    /// Forward-backward passes of all steps together.
     pub fn gradient_passes(&self) -> usize {
         let further = self.ascending.saturating_mul(self.gradients - 1);
         self.steps.saturating_add(further)

@@ -44,12 +44,12 @@ pub struct FusedSgdConfig {
 }
 
 impl FusedSgdConfig {
-    /// Plain gradient descent.
+    /// Plain gradient descent, without momentum and weight decay.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the momentum.
+    /// Sets the factor of the momentum.
     #[must_use]
     pub fn with_momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;

@@ -31,7 +31,7 @@ pub enum SearchSchedule {
         /// The fewest steps from one search to the next, with which it begins.
         #[serde(default = "shortest")]
         shortest: usize,
-        /// The most.
+        /// The most steps from one search to the next.
         #[serde(default = "longest")]
         longest: usize,
         /// How far alpha may have moved and count as still.

@@ -14,7 +14,6 @@ use crate::vector::ParamVector;
 
 /// A batch on which a training step was made.
 pub(super) struct Batch<I> {
-    /// The batch itself.
     pub(super) item: I,
     /// The loss of it at the weights, without a graph.
     pub(super) loss: Tensor<1>,

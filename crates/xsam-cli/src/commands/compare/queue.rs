@@ -56,7 +56,6 @@ impl QueueArguments {
     }
 }
 
-/// The comparison.
 pub(super) struct Queue<'a, S> {
     pub(super) source: &'a Source<S>,
     pub(super) compare: &'a Compare,

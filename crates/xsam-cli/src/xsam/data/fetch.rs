@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(10);
 
 #[derive(Args, Debug)]
 pub(super) struct FetchArguments {
-    /// The data set.
+    /// The data set to fetch.
     #[arg(value_parser = named::<DatasetName>())]
     name: DatasetName,
 
@@ -43,7 +43,7 @@ pub(super) struct FetchArguments {
 
 #[derive(Args, Debug)]
 pub(super) struct VerifyArguments {
-    /// The data set.
+    /// The data set to verify.
     #[arg(value_parser = named::<DatasetName>())]
     name: DatasetName,
 

@@ -7,7 +7,7 @@ mod show;
 use xsam_cli::clap::{self, Parser, Subcommand};
 use xsam_cli::{Outcome, TaskError};
 
-/// The data sets.
+/// Lists, fetches, verifies and shows data sets.
 #[derive(Debug, Parser)]
 #[command(name = "data")]
 pub(crate) struct Arguments {

@@ -20,7 +20,7 @@ const CELLS: usize = 10;
 
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The data set.
+    /// The data set to look into.
     #[arg(default_value = "digits", value_parser = named::<DatasetName>())]
     name: DatasetName,
 
@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     #[arg(id = "data.target", long = "target", value_name = "ENDING")]
     target: Option<String>,
 
-    /// The part.
+    /// The part to look into.
     #[arg(long, default_value = "train", value_parser = PossibleValuesParser::new(Part::ALL.map(Part::name)))]
     split: String,
 
@@ -48,7 +48,7 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 0)]
     index: usize,
 
-    /// How many.
+    /// How many samples are shown.
     #[arg(long, default_value_t = 3)]
     count: usize,
 

@@ -45,7 +45,6 @@ impl Sink<'_, '_> {
         self.refuse(format!("{} is {kind}", shown(name)))
     }
 
-    /// Opens the archive.
     pub(super) fn open(&self) -> Result<File, FetchError> {
         File::open(self.archive).map_err(io_error("read", self.archive))
     }
@@ -105,7 +104,6 @@ impl Sink<'_, '_> {
         Ok(())
     }
 
-    /// Counts an entry.
     pub(super) fn count(&mut self) -> Result<(), FetchError> {
         self.watch.check()?;
         self.entries += 1;

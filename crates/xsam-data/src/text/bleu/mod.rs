@@ -59,7 +59,7 @@ pub struct Bleu {
     pub score: f64,
     /// In percent: how many of the sequences of 1, 2, 3 and 4 words match, smoothed.
     pub precisions: [f64; ORDERS],
-    /// Sequences that match.
+    /// N-grams that a reference has too, by order.
     pub matches: [u64; ORDERS],
     /// Sequences in the hypotheses.
     pub totals: [u64; ORDERS],

@@ -71,7 +71,7 @@ impl Vocabulary {
         SPECIAL.len() + self.pieces.len()
     }
 
-    /// In ascending order.
+    /// The characters, in ascending order.
     pub(super) fn alphabet(&self) -> &[char] {
         &self.alphabet
     }

@@ -46,7 +46,6 @@ impl Link {
         Some(*sum)
     }
 
-    /// Replaces the sum.
     pub(super) fn put_sum<B: Backend>(&self, sum: FloatTensor<B>) {
         *self.0.sum.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(sum));
     }

@@ -21,7 +21,7 @@ impl Scores {
     /// How many queries a block has: enough to make use of packed panels, few enough for the scores to
     /// stay in the cache.
     pub(super) fn block(shape: &Shape<'_>) -> usize {
-        /// Elements.
+        /// Elements of a block of scores that stays in cache.
         const CACHED: usize = 1 << 14;
         // Behind the diagonal nothing is computed, and short blocks have less of it.
         let most = if shape.causal { 24 } else { 96 };

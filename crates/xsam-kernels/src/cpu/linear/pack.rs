@@ -17,7 +17,6 @@ pub(super) struct PackPanels<'a, 'p> {
     matrix: Matrix<'a>,
     /// Rows of the matrix.
     block: Range<usize>,
-    /// Its columns.
     columns: Range<usize>,
     panels: &'p mut [f32],
 }

@@ -39,7 +39,6 @@ pub(crate) struct Left<'a> {
 pub(crate) struct Segment {
     /// Where it begins in the left matrix.
     pub(crate) offset: usize,
-    /// Its length.
     pub(crate) depth: usize,
 }
 

@@ -160,9 +160,7 @@ pub(super) struct OutputStrip {
 /// Which rows of which channels of an image.
 #[derive(Clone, Copy)]
 pub(super) struct Place {
-    /// First channel.
     pub(super) channel: usize,
-    /// Row of tiles.
     pub(super) r: usize,
 }
 

@@ -113,7 +113,7 @@ impl SearchConfig {
     }
 }
 
-/// A translation.
+/// A translation that beam search found.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Hypothesis {
     /// Its ids, without those that begin and end a sentence.

@@ -5,7 +5,6 @@ use std::io::{self, BufRead, Read};
 /// How a pickle ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// As it should.
     Stop,
     /// With something that no reader understands, or too early.
     Broken,

@@ -140,7 +140,6 @@ impl Follower {
         self.off += off.clamp(-FURTHEST, FURTHEST) / parts as f64;
     }
 
-    /// Ends the step.
     pub(super) fn follow(&mut self) {
         let next = self.log_factor + GAIN * std::mem::take(&mut self.off);
         self.log_factor = next.clamp(self.aim.least.ln(), self.aim.most.ln());

@@ -41,7 +41,7 @@ impl Default for AdaptivePolicy {
 }
 
 impl AdaptivePolicy {
-    /// The paper's values.
+    /// A policy with the values of the paper.
     pub fn new() -> Self {
         Self::default()
     }
