@@ -21,13 +21,14 @@ const ELSEWHERE: [&str; 7] = [
     "results.md",
 ];
 
-/// Stands for the program, and cuts training short, and seeds where the command has none.
+/// Stands for the program, and cuts training and what is measured short, and seeds where the command has none.
 const XSAM: &str = r#"#!/bin/bash
 program=${PROGRAM:-xsam}
 cut=()
 case $1 in
     train | compare | plan) cut=(--set train.epochs=1) ;;
 esac
+[ "$1" != plan ] || cut+=(--steps 12)
 [ ${#cut} = 0 ] || [ "$program" != xsam ] || cut+=(--set data.subset=40)
 [ "$1" != compare ] || [[ $* == *--seeds* || $* == *--resume* ]] || cut+=(--set 'compare.seeds=[0, 1]')
 exec "$PROGRAMS/$program" "$@" "${cut[@]}"

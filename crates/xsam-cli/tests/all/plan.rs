@@ -90,12 +90,13 @@ fn each_method_has_the_peak_of_its_own_process() {
         return;
     }
     let here = tempfile::tempdir().unwrap();
-    // XSAM holds more copies of the weights, which are most of the peak here. In one process, sgd after it would have its peak.
+    // Look-XSAM keeps vectors as long as the weights, which are most of the peak here. In one process, sgd after it would have its
+    // peak.
     let settings =
         common::set("model.name=resnet18 model.width=64 train.batch_size=20 data.subset=60");
-    let plan = planned(here.path(), &format!("--methods xsam,sgd {settings}"));
+    let plan = planned(here.path(), &format!("--methods look-xsam,sgd {settings}"));
     let peak = |method: usize| number(&plan["methods"][method]["measured"]["peak_mb"]);
-    assert!(peak(1) < 0.95 * peak(0), "{} {}", peak(1), peak(0));
+    assert!(peak(1) < 0.9 * peak(0), "{} {}", peak(1), peak(0));
 }
 
 #[test]

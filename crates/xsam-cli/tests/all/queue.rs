@@ -137,7 +137,7 @@ fn what_cannot_be_is_refused_before_the_work() {
 fn a_run_by_number_that_is_asked_to_stop_goes_on_by_the_same_command() {
     let here = tempfile::tempdir().unwrap();
     let here = here.path();
-    let long = RUNS.replace("epochs=6", "epochs=150");
+    let long = RUNS.replace("epochs=6", "epochs=50");
     succeeds(here, &format!("{long} --out whole --run-index 0"));
     let line = format!("{long} --out c --run-index 0");
     let child = start(here, &line);

@@ -24,7 +24,7 @@ const EPOCHS: usize = 3;
 /// Steps before the first measured one: buffers are allocated, caches filled.
 const WARM_UP: usize = 3;
 
-/// Steps in a measured epoch, at least, and the time for all measured steps if it is not said how many they are.
+/// Steps in a measured epoch, at least, and the time for all that is measured if it is not said how many steps are.
 /// What varies from step to step is small against what varies in seconds: other programs, the clock.
 const LEAST_STEPS: usize = 4;
 const SECONDS: f64 = 5.0;
@@ -64,8 +64,8 @@ pub(super) struct Log {
     pub(super) search_passes: usize,
     /// Epochs begun, the warm-up among them.
     epochs: usize,
-    /// Seconds of the measured epochs that are complete, and when the one that goes on began.
-    past: f64,
+    /// When the first measured epoch began, and when the one that goes on.
+    warm_begun: Instant,
     epoch_begun: Instant,
     /// Steps in the epoch that goes on.
     steps: usize,
@@ -94,7 +94,7 @@ impl Log {
             gradient_passes: 0,
             search_passes: 0,
             epochs: 0,
-            past: 0.0,
+            warm_begun: begun,
             epoch_begun: begun,
             steps: 0,
             mark: begun,
@@ -137,6 +137,9 @@ impl Log {
         self.pending = 0.0;
         self.steps = 0;
         self.epoch_begun = self.mark;
+        if self.epochs == 2 {
+            self.warm_begun = self.mark;
+        }
     }
 
     /// A batch of this size is there.
@@ -197,7 +200,10 @@ impl Log {
         let steps = self.samples.step.len();
         let is_enough = match self.wanted {
             Some(n) => steps >= n,
-            None => steps >= LEAST_STEPS * EPOCHS && self.past >= SECONDS,
+            None => {
+                let taken = self.warm_begun.elapsed().as_secs_f64();
+                steps >= LEAST_STEPS * EPOCHS && taken >= SECONDS
+            }
         };
         self.epochs > EPOCHS && is_enough
     }
@@ -260,10 +266,6 @@ impl<T: Task> Watch<T> for RefCell<Log> {
     ) -> Result<Option<Scores>, TaskError> {
         let mut log = self.borrow_mut();
         log.pending = log.lap();
-        if log.is_warm() {
-            let epoch = log.mark.duration_since(log.epoch_begun);
-            log.past += epoch.as_secs_f64();
-        }
         let (_, share) = task.sampled_score(model)?;
         // Each rank has scored the sample, and in a run they share all of it out.
         let share = share * log.ranks.size() as f64;

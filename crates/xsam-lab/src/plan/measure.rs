@@ -78,8 +78,8 @@ pub struct Measurement {
 
 /// Measures a run of `spec` in this process: makes a run of the same model, data, batches and method in `directory`,
 /// which is of no use afterwards, with epochs of a few steps, evaluations of samples, and checkpoints. Its first
-/// epoch is not measured. `steps` is the number of steps that are; if it is not given, there are at least 12 in
-/// at least 5 seconds.
+/// epoch is not measured. `steps` is the number of steps that are; if it is not given, there are as many as 5 seconds
+/// of the run give, and at least 12.
 ///
 /// The peak of memory is that of the process so far: for one that is the run's, give it a process of its own, as
 /// [`plan`](super::plan()) does.

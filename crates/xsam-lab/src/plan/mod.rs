@@ -36,7 +36,7 @@ use crate::tasks::Tasks;
 /// What is planned besides the experiment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlanSpec {
-    /// Steps that are measured of each method, at least 3; if not given, at least 12 in at least 5 seconds.
+    /// Steps that are measured of each method, at least 3; if not given, what 5 seconds give, and at least 12.
     pub steps: Option<usize>,
     /// Numbers of ascent steps, in place of those of the comparison: each method that ascends is planned with each of
     /// them. If there is none, with its own.

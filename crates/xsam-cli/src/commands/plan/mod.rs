@@ -41,7 +41,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "K,L,..", value_delimiter = ',')]
     ascent_steps: Vec<usize>,
 
-    /// Steps that are measured of each method, at least 3; if not given, at least 12 in at least 5 seconds.
+    /// Steps that are measured of each method, at least 3; if not given, what 5 seconds give, and at least 12.
     #[arg(long, value_name = "N")]
     steps: Option<usize>,
 
