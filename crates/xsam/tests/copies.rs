@@ -1,11 +1,14 @@
-//! Full-size copies of the weights that are alive at the peak of a step, as the docs of each method
-//! count them. In a process of its own: the allocator counts for all threads.
+//! Full-size copies of the weights that are alive at the peak of a step, as the docs of each method count them, and memory
+//! over many steps. In a process of its own: the allocator counts for all threads.
 #![allow(missing_docs, clippy::unwrap_used, clippy::print_stdout)]
 
 #[path = "common/layers.rs"]
 mod layers;
 
-use burn::tensor::Tensor;
+use std::sync::{Mutex, PoisonError};
+
+use burn::module::Param;
+use burn::tensor::{Device, Tensor};
 use layers::Layers;
 use peak_alloc::PeakAlloc;
 use xsam::method::MethodSpec;
@@ -18,6 +21,9 @@ use xsam::{
 
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
+
+/// Held while memory is measured.
+static MEASURED: Mutex<()> = Mutex::new(());
 
 /// So many that what an operation needs for the parameter that it is at counts for little.
 const PARAMETERS: usize = 16;
@@ -48,6 +54,7 @@ fn copies(method: &MethodSpec) -> f64 {
 
 #[test]
 fn each_method_holds_the_copies_that_it_says() {
+    let _alone = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
     // What an operation holds for the parameter that it is at.
     let slack = 4.0 / PARAMETERS as f64;
     let (sam, xsam, wsam) = (SamConfig::new, XsamConfig::new, WsamConfig::new);
@@ -88,4 +95,40 @@ fn each_method_holds_the_copies_that_it_says() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Over ten thousand steps of the methods that keep most, and a thousand of every other.
+#[test]
+fn memory_does_not_grow_by_a_byte_a_step() {
+    let _alone = MEASURED.lock().unwrap_or_else(PoisonError::into_inner);
+    const LONG: [&str; 3] = ["xsam", "look-xsam", "friendly-sam"];
+    for name in MethodSpec::NAMES {
+        let method = MethodSpec::named(name).unwrap();
+        let steps = if LONG.contains(&name) { 10_000 } else { 1000 };
+        let base = FusedSgdConfig::new().with_momentum(0.9).init().unwrap();
+        let mut optim = SharpnessAware::new(base, &method).unwrap();
+        let device = Device::flex().autodiff();
+        let ones = |rows| Param::from_tensor(Tensor::<2>::ones([rows, 8], &device));
+        let mut model = vec![ones(4), ones(2)];
+        let mut step = |number: usize| {
+            if number.is_multiple_of(100) {
+                optim.start_epoch();
+            }
+            let logits = |model: &Vec<Param<Tensor<2>>>, (): &()| {
+                let rows = model.iter().map(|layer| layer.val());
+                Tensor::cat(rows.collect(), 0)
+            };
+            let loss = |logits: Tensor<2>, (): &()| logits.square().mean();
+            let step = optim.step_by_logits(1e-3, model.clone(), &[()], logits, loss);
+            model = step.unwrap().model;
+        };
+        // What is set up once is there by then.
+        let warm = steps / 5;
+        (0..warm).for_each(&mut step);
+        let before = ALLOCATOR.current_usage();
+        (warm..steps).for_each(&mut step);
+        let grown = ALLOCATOR.current_usage().saturating_sub(before);
+        println!("{name}: {grown} bytes in {} steps", steps - warm);
+        assert!(grown < steps - warm, "{name}: {grown} bytes");
+    }
 }

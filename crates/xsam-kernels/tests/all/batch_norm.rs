@@ -1,7 +1,8 @@
 //! Batch norm against the same formula composed of Burn's operations in double precision.
 
 use crate::common::{
-    assert_all_close, assert_close, gradient, numbers, random, read, same_bits, tensor, viewed,
+    assert_all_close, assert_close, gradient, numbers, random, read, same_bits,
+    same_bits_on_threads, tensor, viewed,
 };
 use burn::tensor::{DType, Device, Tensor, activation};
 use proptest::prelude::*;
@@ -286,14 +287,15 @@ fn some_case() -> Case {
 }
 
 #[test]
-fn the_same_input_gives_the_same_bits() {
+fn the_same_bits_for_any_number_of_threads() {
     for shape in [[7, 33, 13, 9], [16, 64, 32, 32], [8, 70, 2, 2]] {
         let case = Case {
             shape,
             ..some_case()
         };
         let numbers = case.numbers();
-        same_bits(|device| run(&case, &numbers, DType::F32, device, by_kernel));
+        let run = |device: &Device| run(&case, &numbers, DType::F32, device, by_kernel);
+        same_bits_on_threads(|| same_bits(run));
     }
 }
 
