@@ -152,6 +152,12 @@ fn memory_is_taken_for_what_a_file_holds_and_not_for_what_it_promises() {
     // The file ends after a few of the blocks.
     let words = ["0.jpg", "ends early"];
     assert_refused(&promising(16_000, 16_000), Some(16), &words);
+    // A PNG of so many rows that its bytes cannot hold them, however they are packed.
+    let mut short = png(8, 8, &[]);
+    short[20..24].copy_from_slice(&100_000_000u32.to_be_bytes());
+    let sum = crc32fast::hash(&short[12..29]).to_be_bytes();
+    short[29..33].copy_from_slice(&sum);
+    assert_refused(&short, Some(16), &["too short for its pixels"]);
     // More than is decoded at all, whatever is in the file.
     for side in [23_000, 65_500] {
         assert_refused(&promising(side, side), Some(16), &["0.jpg", "too large"]);

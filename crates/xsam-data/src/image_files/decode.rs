@@ -7,7 +7,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, RgbImage};
 use rayon::prelude::*;
 
 use super::Shape;
-use super::header::{FILE, damaged, open};
+use super::header::{FILE, damaged, open, png_may_hold};
 use super::jpeg::Jpeg;
 use super::room::Room;
 use crate::DataError;
@@ -66,6 +66,10 @@ fn opened<'a>(
         ImageFormat::Jpeg => {
             let jpeg = Jpeg::open(bytes);
             Some(jpeg.ok_or_else(|| damaged(file, "its headers make no sense"))?)
+        }
+        // As JPEGs are, before there are pixels.
+        _ if !png_may_hold(bytes, u64::from(width) * u64::from(height)) => {
+            return Err(damaged(file, "it is too short for its pixels"));
         }
         _ => None,
     };

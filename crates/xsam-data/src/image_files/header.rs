@@ -38,6 +38,25 @@ pub(super) fn open(bytes: &[u8]) -> Result<(ImageFormat, impl ImageDecoder), ima
     Ok((format, reader.into_decoder()?))
 }
 
+/// Deflate makes at most so many bytes of one.
+const MOST_OF_A_BYTE: u64 = 1032;
+
+/// Whether a PNG with these bytes may hold so many pixels, by what its header says of one.
+pub(super) fn png_may_hold(bytes: &[u8], pixels: u64) -> bool {
+    // Behind the mark, the name of the header, width and height.
+    let Some(&[depth, colour]) = bytes.get(24..26) else {
+        return false;
+    };
+    let channels = match colour {
+        2 => 3,
+        4 => 2,
+        6 => 4,
+        _ => 1,
+    };
+    let packed = pixels.saturating_mul(channels * u64::from(depth)) / 8;
+    packed <= MOST_OF_A_BYTE.saturating_mul(bytes.len() as u64)
+}
+
 pub(super) fn damaged(file: &Path, reason: impl Display) -> FileError {
     FileError::unfit(file, format!("is damaged, or not an image: {reason}"))
 }
