@@ -104,6 +104,8 @@ pub use method::{
 };
 pub use pass::LossOutput;
 pub use record::SharpnessAwareRecord;
+#[doc(hidden)]
+pub use record::open_pack;
 pub use report::StepReport;
 pub use rho::RhoSchedule;
 pub use search::{SearchReport, SearchSchedule};

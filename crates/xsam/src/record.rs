@@ -4,11 +4,13 @@ pub(crate) mod base;
 mod checked;
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::Path;
 
 use burn::module::{Module, ParamId};
 use burn::tensor::{Bytes, DType, Device, Tensor, TensorData};
-use burn_pack::{Reader, Scalar, Writer};
+use burn_pack::{HEADER_SIZE, Header, Reader, Scalar, Writer};
 
 use crate::error::{RecordError, StepError};
 use crate::method::MethodState;
@@ -127,8 +129,7 @@ impl SharpnessAwareRecord {
     /// If the file cannot be read or is not such a record.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, RecordError> {
         let path = path.as_ref();
-        let reader = Reader::from_file_exact(path).map_err(|source| file_error(path, source))?;
-        Self::from_reader(reader)
+        Self::from_reader(open_pack(path).map_err(|source| file_error(path, source))?)
     }
 
     fn into_writer(self) -> Result<Writer, RecordError> {
@@ -223,6 +224,23 @@ impl SharpnessAwareRecord {
             state,
             base: base.ok_or_else(|| missing(BASE))?,
         })
+    }
+}
+
+/// Opens a burnpack file whose header promises no more than the file has: Burn makes room for what it says before it reads.
+#[doc(hidden)]
+pub fn open_pack(path: &Path) -> Result<Reader, burn_pack::Error> {
+    let failed = |error: io::Error| burn_pack::Error::IoError(error.to_string());
+    let mut file = File::open(path).map_err(failed)?;
+    let mut bytes = [0; HEADER_SIZE];
+    file.read_exact(&mut bytes).map_err(failed)?;
+    let promised = u64::from(Header::from_bytes(&bytes)?.metadata_size);
+    match promised <= file.metadata().map_err(failed)?.len() {
+        true => Reader::from_file_exact(path),
+        false => {
+            let reason = format!("its header promises {promised} bytes, more than there are");
+            Err(burn_pack::Error::ValidationError(reason))
+        }
     }
 }
 

@@ -6,14 +6,14 @@ use std::path::Path;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{DType, Tensor};
 use burn_pack::Reader;
-use xsam::{RecordError, SharpnessAware, SharpnessAwareRecord};
+use xsam::{RecordError, SharpnessAware, SharpnessAwareRecord, open_pack};
 
 use crate::error::Error;
 
 /// The model with the weights in `file`.
 pub(super) fn model<M: Module>(file: &Path, model: M) -> Result<M, Error> {
     let damaged = |error: burn_pack::Error| Error::damaged(file, error);
-    let tensors = Reader::from_file_exact(file).and_then(Reader::into_tensors);
+    let tensors = open_pack(file).and_then(Reader::into_tensors);
     let types = types(&model);
     let mut ids = HashSet::new();
     for tensor in tensors.map_err(damaged)? {

@@ -52,16 +52,28 @@ pub(super) fn held(
     })
 }
 
-/// The tensors of the base optimizer's record. Burn names them `ID.FIELD`, and says how many axes each parameter has.
-pub(super) fn base(record: &Bytes) -> Result<Vec<Held>, RecordError> {
+/// What the base optimizer's record says of parameters.
+#[derive(Debug)]
+pub(super) struct Base {
+    tensors: Vec<Held>,
+    /// How many axes each has.
+    axes: HashMap<u64, usize>,
+}
+
+/// The base optimizer's record. Burn names its tensors `ID.FIELD`, and says how many axes each parameter has.
+pub(super) fn base(record: &Bytes) -> Result<Base, RecordError> {
     let reader = Reader::from_bytes(record.clone())?;
     let mut axes = HashMap::new();
     for (name, scalar) in reader.scalars() {
         if let Some(Ok(id)) = name.strip_suffix(RANK).map(str::parse::<u64>) {
-            axes.insert(id, axes_of(name, *scalar)?);
+            // Of `7` and `07` Burn takes either.
+            if axes.insert(id, axes_of(name, *scalar)?).is_some() {
+                let what = format!("`{name}` is there twice");
+                return Err(RecordError::Damaged(what));
+            }
         }
     }
-    let mut found = Vec::new();
+    let mut tensors = Vec::new();
     for tensor in reader.into_tensors()? {
         let held = held(&tensor.name, tensor.param_id, tensor.dtype, &tensor.shape)?;
         let id = held.id.val();
@@ -71,9 +83,9 @@ pub(super) fn base(record: &Bytes) -> Result<Vec<Held>, RecordError> {
             let what = format!("`{}` does not belong to parameter {id}", held.name);
             return Err(RecordError::Damaged(what));
         }
-        found.push(held);
+        tensors.push(held);
     }
-    Ok(found)
+    Ok(Base { tensors, axes })
 }
 
 fn axes_of(name: &str, scalar: Scalar) -> Result<usize, RecordError> {
@@ -87,12 +99,23 @@ fn axes_of(name: &str, scalar: Scalar) -> Result<usize, RecordError> {
 /// Checks that tensors are of parameters of `model`, and as large; those of `flat` are flattened.
 pub(super) fn of_model<M: Module>(
     model: &M,
-    shaped: &[Held],
+    base: &Base,
     flat: &[Held],
 ) -> Result<(), RecordError> {
     let mut shapes = Shapes::default();
     model.visit(&mut shapes);
-    let shaped = shaped.iter().map(|held| (held, false));
+    for (&id, &axes) in &base.axes {
+        // Burn takes it at its word, though there be no tensor.
+        let shape = shapes.0.get(&ParamId::from(id));
+        if let Some(shape) = shape.filter(|shape| shape.len() != axes) {
+            let what = format!(
+                "`{id}{RANK}` is {axes}, this one's parameter has {}",
+                shape.len()
+            );
+            return Err(RecordError::OtherModel(what));
+        }
+    }
+    let shaped = base.tensors.iter().map(|held| (held, false));
     for (held, flat) in shaped.chain(flat.iter().map(|held| (held, true))) {
         let (name, found) = (&held.name, &held.shape);
         let other = |what| Err(RecordError::OtherModel(format!("`{name}` is {what}")));

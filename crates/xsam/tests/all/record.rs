@@ -7,6 +7,7 @@ use crate::common::{
 use burn::module::{Module, ParamGroup};
 use burn::optim::{AdamConfig, ModuleOptimizer};
 use burn::tensor::{Bytes, DType};
+use burn_pack::{Reader, Scalar, Tensor, Writer};
 use xsam::method::MethodSpec;
 use xsam::optim::FusedSgdConfig;
 use xsam::{
@@ -366,4 +367,69 @@ fn a_record_of_another_model_is_told_by_its_parameters() {
     let error = record(&bytes).check_model(&net()).unwrap_err();
     assert!(matches!(error, RecordError::OtherModel(_)), "{error}");
     assert!(error.to_string().contains("of another model"), "{error}");
+}
+
+/// A record with other numbers of axes in the base optimizer's part, which has no tensors.
+fn with_ranks(bytes: &Bytes, rank: impl Fn(&str) -> Vec<(String, u64)>) -> Bytes {
+    let reader = Reader::from_bytes(bytes.clone()).unwrap();
+    let (scalars, method) = (reader.scalars().clone(), reader.metadata().clone());
+    let tensors = reader.into_tensors().unwrap().into_iter().map(|tensor| {
+        let (name, dtype, shape, id, bytes) = tensor.into_parts().unwrap();
+        if name != "base" {
+            return Tensor::new(name, dtype, shape, id, bytes);
+        }
+        let base = Reader::from_bytes(bytes).unwrap();
+        let ranks = base.scalars().keys().flat_map(|name| rank(name));
+        let writer = ranks.fold(Writer::new(Vec::new()), |writer, (name, rank)| {
+            writer.with_scalar(&name, Scalar::from(rank))
+        });
+        let bytes = writer.into_bytes().unwrap();
+        Tensor::new(name, dtype, [bytes.len()], id, bytes)
+    });
+    let mut writer = Writer::new(tensors.collect());
+    for (name, value) in scalars {
+        writer = writer.with_scalar(&name, value);
+    }
+    for (name, value) in method {
+        writer = writer.with_metadata(&name, &value);
+    }
+    writer.into_bytes().unwrap()
+}
+
+/// Burn takes the number of axes at its word, though there be no tensor, and panics in the step.
+#[test]
+fn numbers_of_axes_are_those_of_the_parameters() {
+    let batch = batch();
+    let mut optim = xsam();
+    let model = trained(&mut optim, net(), &batch, 1);
+    let bytes = recorded(&optim);
+    let checked = |bytes: &Bytes| {
+        let record = SharpnessAwareRecord::from_bytes(bytes.clone())?;
+        record.check_model(&model)
+    };
+    checked(&bytes).unwrap();
+    let other = with_ranks(&bytes, |name| vec![(name.to_owned(), 5)]);
+    let error = checked(&other).unwrap_err();
+    assert!(matches!(error, RecordError::OtherModel(_)), "{error}");
+    assert!(error.to_string().contains("__rank` is 5"), "{error}");
+    let twice = with_ranks(&bytes, |name| {
+        vec![(name.to_owned(), 1), (format!("0{name}"), 2)]
+    });
+    let error = checked(&twice).unwrap_err();
+    assert!(error.to_string().contains("twice"), "{error}");
+}
+
+/// Burn makes room for what the header says before it reads.
+#[test]
+fn a_header_that_promises_more_than_the_file_has_is_refused() {
+    let (_, bytes) = trained_record();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("optimizer.bpk");
+    let mut bytes = bytes.to_vec();
+    // Behind the mark and the version.
+    bytes[6..10].copy_from_slice(&(100u32 << 20).to_le_bytes());
+    std::fs::write(&path, bytes).unwrap();
+    let error = SharpnessAwareRecord::load(&path).unwrap_err().to_string();
+    assert!(error.contains("optimizer.bpk"), "{error}");
+    assert!(error.contains("promises 104857600 bytes"), "{error}");
 }
