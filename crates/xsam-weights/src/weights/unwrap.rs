@@ -1,5 +1,6 @@
 //! What scripts and wrappers of PyTorch put around a state dict.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use super::tensor::Tensors;
@@ -35,27 +36,50 @@ impl fmt::Display for Unwrapped {
 /// The tensors without what wrappers of PyTorch put around them, and what that was.
 pub(super) fn unwrapped(mut tensors: Tensors) -> (Tensors, Vec<Unwrapped>) {
     let mut found = Vec::new();
+    // A name may be as long as its file and consist of prefixes: names are made anew once, and not for each.
+    let mut taken = 0;
     loop {
-        let mut others = tensors.keys().filter(|name| *name != AVERAGED).peekable();
+        let bare = tensors.keys().map(|name| &name[taken..]);
+        let mut others = bare.filter(|name| *name != AVERAGED).peekable();
         let is_average = others.peek().is_some() && others.all(|name| name.starts_with("module."));
-        if is_average && tensors.remove(AVERAGED).is_some() {
+        let all = tensors.len();
+        tensors.retain(|name, _| !is_average || name[taken..] != *AVERAGED);
+        if tensors.len() < all {
             found.push(Unwrapped::Averaged);
         }
-        let is_common = |prefix: &&&str| tensors.keys().all(|name| name.starts_with(**prefix));
-        let Some(prefix) = WRAPPERS.iter().find(is_common) else {
-            return (tensors, found);
+        let is_common = |prefix: &&&str| {
+            tensors
+                .keys()
+                .all(|name| name[taken..].starts_with(**prefix))
         };
-        let bare = |(name, tensor): (String, _)| (name[prefix.len()..].to_owned(), tensor);
-        tensors = tensors.into_iter().map(bare).collect();
+        let Some(prefix) = WRAPPERS.iter().find(is_common) else {
+            break;
+        };
         found.push(Unwrapped::Prefix((*prefix).to_owned()));
+        taken += prefix.len();
     }
+    if taken > 0 {
+        let bare = |(name, tensor): (String, _)| (name[taken..].to_owned(), tensor);
+        tensors = tensors.into_iter().map(bare).collect();
+    }
+    (tensors, found)
 }
 
 /// The prefix common to all names without which most of them are names of a model; empty if taking off none is as good.
 pub(super) fn prefix<'a>(tensors: &'a Tensors, entries: &[Entry]) -> &'a str {
+    let longest = entries.iter().map(|entry| entry.name.len()).max();
+    let longest = longest.unwrap_or_default();
     let known = |prefix: &str| {
-        let named = |entry: &&Entry| tensors.contains_key(&format!("{prefix}{}", entry.name));
-        entries.iter().filter(named).count()
+        let bare = tensors.keys().map(|name| &name[prefix.len()..]);
+        let bare: HashSet<&str> = bare.filter(|name| name.len() <= longest).collect();
+        // Of most prefixes of a name that has no end nothing is left that could be one of the model.
+        match bare.is_empty() {
+            true => 0,
+            false => entries
+                .iter()
+                .filter(|entry| bare.contains(&*entry.name))
+                .count(),
+        }
     };
     let mut best = ("", known(""));
     // Of names in their order, what the first and the last have in common all have.
@@ -72,4 +96,64 @@ pub(super) fn prefix<'a>(tensors: &'a Tensors, entries: &[Entry]) -> &'a str {
         }
     }
     best.0
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use burn::module::ParamId;
+
+    use super::*;
+    use crate::state::Kind;
+    use crate::weights::tensor::WeightTensor;
+
+    fn tensors(names: impl IntoIterator<Item = String>) -> Tensors {
+        let tensor = WeightTensor {
+            shape: Vec::new(),
+            dtype: "F32".to_owned(),
+            values: None,
+        };
+        let named = |name| (name, tensor.clone());
+        names.into_iter().map(named).collect()
+    }
+
+    fn entry(name: &str) -> Entry {
+        Entry {
+            name: name.to_owned(),
+            shape: Vec::new(),
+            kind: Kind::Weight,
+            id: ParamId::from(1),
+        }
+    }
+
+    #[test]
+    fn wrappers_within_one_another_are_taken_off() {
+        let names = [
+            "_orig_mod.module.a",
+            "_orig_mod.module.b",
+            "_orig_mod.n_averaged",
+        ];
+        let (bare, found) = unwrapped(tensors(names.map(str::to_owned)));
+        assert_eq!(bare.keys().collect::<Vec<_>>(), ["a", "b"]);
+        let taken = ["_orig_mod.", "module."].map(|text| Unwrapped::Prefix(text.to_owned()));
+        let [first, second] = taken;
+        assert_eq!(found, [first, Unwrapped::Averaged, second]);
+    }
+
+    /// A name may be as long as its file. What took time by the square of that would not come to an end here.
+    #[test]
+    fn names_without_end_take_no_time_without_end() {
+        const MANY: usize = 300_000;
+        let (bare, found) = unwrapped(tensors(["module.".repeat(MANY) + "a"]));
+        assert_eq!(
+            (bare.keys().next().unwrap().as_str(), found.len()),
+            ("a", MANY)
+        );
+        let dots = ".".repeat(MANY);
+        let long = tensors(["a", "b", "c.d"].map(|end| format!("{dots}{end}")));
+        let entries = ["b", "c.d"].map(entry);
+        assert_eq!(prefix(&long, &entries), dots);
+        assert_eq!(prefix(&long, &[entry("x")]), "");
+    }
 }
