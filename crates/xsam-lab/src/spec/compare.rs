@@ -1,12 +1,12 @@
 //! The `[compare]` section: which methods, from which seeds, and how.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::fields::{check_filled, distinct, expect_table, fields_at, of_fields, unknown};
-use super::values::{Candidate, Purpose, STEPS, Values, suffix};
+use super::values::{Candidate, MOST_COMBINATIONS, Purpose, STEPS, Values, suffix};
 use super::{Spec, SpecError, TaskSpec, check_seed, is_chosen, label, method};
 use crate::json;
 
@@ -270,6 +270,21 @@ impl Compare {
             let message = format!("{runs} runs are more than {MOST_RUNS}");
             return Err(SpecError::new("compare", message));
         }
+        Purpose::Tune.check_combinations(self.tune.combinations())?;
+        let specs = [sweep.combinations(), self.methods.len()];
+        let specs = specs
+            .into_iter()
+            .fold(self.tune.combinations(), usize::saturating_mul);
+        if specs > MOST_COMBINATIONS {
+            let message =
+                format!("{specs} combinations of all methods are more than {MOST_COMBINATIONS}");
+            return Err(SpecError::new("compare", message));
+        }
+        let trials = specs.saturating_mul(self.seeds_to_tune().len());
+        if !self.tune.is_empty() && trials > MOST_RUNS {
+            let message = format!("{trials} runs to choose by are more than {MOST_RUNS}");
+            return Err(SpecError::new("compare.tune", message));
+        }
         let names: Vec<String> = sweep.fields().map(|(name, _)| name).collect();
         if names.len() > MOST_SWEPT {
             let message = format!(
@@ -325,6 +340,7 @@ impl Compare {
         sweep: &Values,
     ) -> Result<Vec<CompareEntry<S>>, SpecError> {
         let mut rows: Vec<CompareEntry<S>> = Vec::new();
+        let mut labels: HashMap<String, &String> = HashMap::new();
         for own in &self.methods {
             let of_label = self.of_label(spec, own)?;
             let (points, impossible) = sweep.candidates(Purpose::Sweep, &of_label)?;
@@ -339,10 +355,9 @@ impl Compare {
             }
             for point in points {
                 let label = label_of(own, &of_label, &point.values);
-                if let Some(first) = rows.iter().find(|other| other.label == label) {
+                if let Some(first) = labels.insert(label.clone(), own) {
                     let message = format!(
-                        "`{}` and `{own}` would both be `{label}`: leave out one of them",
-                        first.method
+                        "`{first}` and `{own}` would both be `{label}`: leave out one of them"
                     );
                     return Err(SpecError::new("compare.methods", message));
                 }

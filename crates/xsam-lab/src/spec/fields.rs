@@ -1,6 +1,7 @@
 //! The fields of sections: which there are, what they take, and errors that name the one that is wrong.
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::fmt;
 use std::iter::once;
 
@@ -86,14 +87,14 @@ pub(super) fn check_filled<T>(key: &str, values: &[T]) -> Result<(), SpecError> 
 }
 
 /// Refuses a value that is there twice.
-pub(super) fn distinct<T: PartialEq + fmt::Display>(
-    key: &str,
-    values: &[T],
-) -> Result<(), SpecError> {
-    for (i, value) in values.iter().enumerate() {
-        if values[..i].contains(value) {
+pub(super) fn distinct<T: fmt::Display>(key: &str, values: &[T]) -> Result<(), SpecError> {
+    // A list may have as many values as there is room for in its file.
+    let mut known = HashSet::new();
+    for value in values.iter().map(T::to_string) {
+        if known.contains(&value) {
             return Err(SpecError::new(key, format!("`{value}` is there twice")));
         }
+        known.insert(value);
     }
     Ok(())
 }

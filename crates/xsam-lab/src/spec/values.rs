@@ -1,7 +1,7 @@
 //! Values of fields in all combinations: those of `[compare.sweep]`, which are compared, and of `[compare.tune]`, of which the
 //! best is looked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::{Serialize, Serializer};
 use toml::{Table, Value};
@@ -19,8 +19,9 @@ const SECTIONS: [&str; 3] = ["method", "optimizer", "schedule"];
 /// are not of as many passes then.
 const OF_TRAIN: [&str; 2] = ["init", "m_sharpness"];
 
-/// Combinations of values that are looked at for a method.
-const MOST_COMBINATIONS: usize = 10_000;
+/// Combinations of values that are looked at, of one method or of all. Each is a spec of its own: so many take most of a
+/// second, and some 100 MB. `fuzz` has no time for that.
+pub(super) const MOST_COMBINATIONS: usize = if cfg!(fuzzing) { 16 } else { 10_000 };
 
 /// What values are for, which decides of which fields they can be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,15 @@ impl Purpose {
         match self {
             Self::Sweep => "compare.sweep",
             Self::Tune => "compare.tune",
+        }
+    }
+
+    /// Refuses more combinations than are looked at.
+    pub(super) fn check_combinations(self, count: usize) -> Result<(), SpecError> {
+        let message = || format!("{count} combinations are more than {MOST_COMBINATIONS}");
+        match count <= MOST_COMBINATIONS {
+            true => Ok(()),
+            false => Err(SpecError::new(self.key(), message())),
         }
     }
 
@@ -228,6 +238,8 @@ impl Values {
             return Err(refused("must be a list of values to try"));
         };
         check_filled(&key, &values)?;
+        // Before each of them is looked at.
+        purpose.check_combinations(values.len())?;
         let plain: Vec<String> = values.iter().map(plain).collect();
         distinct(&key, &plain)?;
         for value in &values {
@@ -257,13 +269,10 @@ impl Values {
         purpose: Purpose,
         spec: &Spec<S>,
     ) -> Result<(Vec<Candidate<S>>, Vec<Impossible>), SpecError> {
-        let count = self.combinations();
-        if count > MOST_COMBINATIONS {
-            let message = format!("{count} combinations are more than {MOST_COMBINATIONS}");
-            return Err(SpecError::new(purpose.key(), message));
-        }
+        purpose.check_combinations(self.combinations())?;
         let base = spec.to_table()?;
         let (mut possible, mut impossible) = (Vec::<Candidate<S>>::new(), Vec::new());
+        let mut known = HashSet::new();
         for choice in self.choices() {
             let mut table = base.clone();
             for (section, field, value) in &choice {
@@ -275,9 +284,11 @@ impl Values {
                 }
             }
             match Experiment::new(Spec::<S>::try_from(table)?) {
-                Ok(new) if possible.iter().any(|old| old.experiment.spec == new.spec) => {}
                 Ok(experiment) => {
                     let used = experiment.spec.to_table()?;
+                    if !known.insert(used.to_string()) {
+                        continue;
+                    }
                     let has = |(section, field, _): &(&str, &str, &Value)| {
                         used.get(*section).is_some_and(|s| s.get(*field).is_some())
                     };

@@ -309,11 +309,21 @@ fn sizes_that_nobody_could_mean_are_refused_before_there_is_anything_of_them() {
     };
     let [rhos, steps] = ["compare.rho", "compare.ascent_steps"].map(|field| many(field, 1000));
     let [rho, rho_max] = ["compare.tune.rho", "compare.tune.rho_max"].map(|field| many(field, 101));
+    let [rho_few, lr] =
+        ["compare.tune.rho", "compare.tune.optimizer.lr"].map(|field| many(field, 90));
+    let [few, swept] = ["compare.rho", "compare.ascent_steps"].map(|field| many(field, 60));
+    let [tuned, seeds] = [
+        many("compare.tune.rho", 100),
+        many("compare.tune_seeds", 400),
+    ];
     let grid = many("method.grid", 1001);
     let table = format!(
         "
         {rhos} and {steps} => `compare`: 9000000 runs are more than 100000
         {rho} and {rho_max} => `compare.tune`: 10201 combinations are more than 10000
+        {rho_few} and {lr} => `compare`: 24300 combinations of all methods are more than 10000
+        {few} and {swept} => `compare`: 10800 combinations of all methods are more than 10000
+        {tuned} and {seeds} => `compare.tune`: 120000 runs to choose by are more than 100000
         {grid} => `method.grid`: 1001 positions must be at most 1000
         "
     );
