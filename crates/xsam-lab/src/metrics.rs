@@ -138,7 +138,7 @@ impl Sums {
             let (sum, count) = self.values.entry(column.name.to_string()).or_default();
             (*sum, *count) = match source {
                 Source::Last(_) => (value, 1),
-                _ => (*sum + value, *count + 1),
+                _ => (*sum + value, count.saturating_add(1)),
             };
         }
     }

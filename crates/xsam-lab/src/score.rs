@@ -276,7 +276,8 @@ impl Tally {
 
     /// Adds what was counted of other items.
     pub fn add(&mut self, other: &Self) {
-        self.items += other.items;
+        // What a checkpoint says of it need not be true.
+        self.items = self.items.saturating_add(other.items);
         self.loss += other.loss;
         for (score, sum) in &other.sums {
             *self.sums.entry(score.clone()).or_default() += sum;

@@ -70,6 +70,21 @@ pub struct LandscapeReport {
 }
 
 impl LandscapeReport {
+    /// The landscape in a file, with a loss for each of its points, known or not.
+    pub(crate) fn read(path: &FilePath) -> Result<Self, Error> {
+        let found = json::parse(&files::read(path)?);
+        let found: Self = found.map_err(|error| Error::damaged(path, error))?;
+        let damaged = |reason: &str| Err(Error::damaged(path, reason));
+        if !(1..=2).contains(&found.axes.len()) {
+            return damaged("it has neither one axis nor two");
+        }
+        let points = found.axes.iter().map(|axis| axis.values.len());
+        match points.product::<usize>() == found.losses.len() {
+            true => Ok(found),
+            false => damaged("it has not a loss for each point"),
+        }
+    }
+
     /// The losses; the first axis runs fastest. NaN where one is not known yet.
     pub fn losses(&self) -> Vec<f64> {
         let value = |loss: &Option<f64>| loss.unwrap_or(f64::NAN);
@@ -152,14 +167,9 @@ impl Landscape {
         if spec.existing == Existing::Overwrite || !path.exists() {
             return Ok(landscape);
         }
-        let found = json::parse(&files::read(&path)?);
-        let found: LandscapeReport = found.map_err(|error| Error::damaged(&path, error))?;
+        let found = LandscapeReport::read(&path)?;
         if found.settings != landscape.report.settings {
             return Err(Error::OtherLandscape { path });
-        }
-        let points: usize = found.axes.iter().map(|axis| axis.values.len()).product();
-        if found.losses.len() != points {
-            return Err(Error::damaged(&path, "it has not a loss for each point"));
         }
         landscape.complete = found.missing().is_empty();
         landscape.report = match landscape.complete {
@@ -254,5 +264,39 @@ impl Settings {
             crc32: checkpoint::checksum(checkpoint)?,
             data: scene.data.digest.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// Of 64 axes with two points each the number of points is none at all, as 64 bits have it.
+    #[test]
+    fn a_landscape_has_a_loss_for_each_point_of_one_axis_or_two() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        let read = |axes: usize, losses: usize| {
+            let axis = Axis {
+                name: "x".to_owned(),
+                values: vec![0.0, 1.0],
+            };
+            let report = LandscapeReport {
+                axes: vec![axis; axes],
+                losses: vec![None; losses],
+                ..LandscapeReport::default()
+            };
+            files::write(&path, &json::pretty(&report).unwrap()).unwrap();
+            LandscapeReport::read(&path)
+        };
+        for (axes, losses) in [(1, 2), (2, 4)] {
+            assert_eq!(read(axes, losses).unwrap().missing().len(), losses);
+        }
+        for (axes, losses) in [(0, 1), (1, 1), (2, 2), (3, 8), (64, 0)] {
+            let error = read(axes, losses).unwrap_err().to_string();
+            assert!(error.contains("a.json"), "{error}");
+        }
     }
 }
