@@ -1,4 +1,7 @@
-//! What the targets share: a folder for their files, and limits of time and memory.
+//! What the targets share: a folder for their files, limits of time and memory, and sound things around what is read.
+
+mod compared;
+mod tiny;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
@@ -9,6 +12,9 @@ use std::time::Duration;
 
 use cpu_time::ProcessTime;
 use tempfile::TempDir;
+
+pub use compared::{COMPARED, RESULTS, checkpoint, compared, copied, experiment};
+pub use tiny::{OPTIMIZERS, Tiny, optimizer};
 
 /// The system's allocator, which counts.
 struct Counting;

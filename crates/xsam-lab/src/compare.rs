@@ -24,6 +24,8 @@ use xsam_files::Owner;
 pub use job::{Job, JobEvent, serve};
 pub use launcher::{Launcher, LauncherError};
 pub use pairs::Pair;
+#[cfg(fuzzing)]
+pub(crate) use prepare::same_spec;
 pub use queue::{Collected, IndexedRun, ListedRun, list_runs};
 pub use summary::{ComparisonSummary, MethodSummary, RunWarnings};
 pub use sweep::{SweepSlice, SweepSummary, SweptField, SweptMethod, number};

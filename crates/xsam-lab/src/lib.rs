@@ -25,6 +25,9 @@ pub mod files;
 mod fingerprint;
 pub mod flatness;
 pub mod format;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod json;
 pub mod landscape;
 pub mod layout;

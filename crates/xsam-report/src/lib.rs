@@ -2,6 +2,9 @@
 #![deny(clippy::disallowed_methods)]
 
 mod flatness;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod landscape;
 mod plot;
 mod report;

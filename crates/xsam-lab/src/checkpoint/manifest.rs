@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::{files, json};
 
 /// The file that says it.
-const MANIFEST: &str = "manifest.json";
+pub(super) const MANIFEST: &str = "manifest.json";
 
 /// Raised whenever the layout of a checkpoint changes.
 const VERSION: u32 = 3;

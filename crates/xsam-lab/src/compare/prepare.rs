@@ -176,7 +176,7 @@ fn marker(directory: &Path, existing: Existing, text: &str) -> &'static str {
 }
 
 /// Refuses the directory of a comparison that is not the one which is written so.
-fn same_spec(directory: &Path, text: &str) -> Result<(), Error> {
+pub(crate) fn same_spec(directory: &Path, text: &str) -> Result<(), Error> {
     let file = directory.join(layout::SPEC);
     let table = |text: &str| {
         text.parse()

@@ -110,6 +110,18 @@ pub struct MethodPlan {
     pub change: Option<Change>,
 }
 
+/// Reads the plan in a file, and sets itself beside what it has of `experiment`.
+#[cfg(fuzzing)]
+pub(crate) fn plan_against<S: TaskSpec>(
+    path: &Path,
+    experiment: Experiment<S>,
+) -> Result<(), Error> {
+    let there = against::read(path)?;
+    against::same_experiment(&[("sgd".to_owned(), experiment)], &there)?;
+    against::beside(&there, &there);
+    Ok(())
+}
+
 impl MethodPlan {
     /// Forward-backward passes of a step, on average.
     pub fn passes_of_a_step(&self) -> f64 {

@@ -26,6 +26,7 @@ mod thin;
 
 use std::path::{Path, PathBuf};
 
+use page::Page;
 use source::{ComparisonSource, RunSource};
 use xsam_lab::spec::SpecError;
 use xsam_lab::{Error, await_report, files, layout};
@@ -51,11 +52,25 @@ pub fn report(directory: &Path, program: &str) -> Result<PathBuf, Error> {
     }
     // What is in the directory may be under way: only the page is not written twice at once.
     let _lock = await_report(directory)?;
-    let page = match has(layout::COMPARISON) {
+    let path = directory.join(layout::REPORT);
+    files::write(&path, &page(directory, program)?.html(&path)?)?;
+    Ok(path)
+}
+
+/// The page on the comparison or the run that is in the directory.
+fn page(directory: &Path, program: &str) -> Result<Page, Error> {
+    Ok(match directory.join(layout::COMPARISON).exists() {
         true => comparison::page(&ComparisonSource::read(directory)?, program),
         false => run::page(&RunSource::read(directory)?, program),
-    };
-    let path = directory.join(layout::REPORT);
-    files::write(&path, &page.html(&path)?)?;
-    Ok(path)
+    })
+}
+
+/// The text of the report, or, unless it is `printed`, nothing: what is on the page is known then.
+#[cfg(fuzzing)]
+pub fn text(directory: &Path, printed: bool) -> Result<String, Error> {
+    let page = page(directory, "xsam")?;
+    match printed {
+        true => page.html(&directory.join(layout::REPORT)),
+        false => Ok(String::new()),
+    }
 }

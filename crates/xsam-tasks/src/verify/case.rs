@@ -16,11 +16,16 @@ use crate::batch::Batch;
 const CHANNELS: usize = 3;
 
 /// More than any case needs of each: a case beyond it is a mistake, and would take all memory or no end.
-const MOST_VALUES: usize = 1 << 28;
-const MOST_PARAMETERS: usize = 1 << 26;
-const MOST_STEPS: usize = 10_000;
-const MOST_ASCENT_STEPS: usize = 100;
-const MOST_EIGENVALUES: usize = 200;
+const MOST_VALUES: usize = or_fuzzing(1 << 28, 1 << 8);
+const MOST_PARAMETERS: usize = or_fuzzing(1 << 26, 1 << 7);
+const MOST_STEPS: usize = or_fuzzing(10_000, 4);
+const MOST_ASCENT_STEPS: usize = or_fuzzing(100, 3);
+const MOST_EIGENVALUES: usize = or_fuzzing(200, 2);
+
+/// A limit, or the one for `fuzz`: a case within the first may rightly take hours, and there are a million of them there.
+const fn or_fuzzing(most: usize, fuzzing: usize) -> usize {
+    if cfg!(fuzzing) { fuzzing } else { most }
+}
 
 #[derive(Debug, Deserialize)]
 pub(super) struct ModelCase {
