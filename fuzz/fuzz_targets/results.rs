@@ -1,5 +1,5 @@
 #![no_main]
-//! What `xsam report`, `--resume`, `compare --list`, `landscape` and `plan --against` read of the directories of runs and
+//! What `xsam report`, `--resume`, `compare --list-runs`, `landscape` and `plan --against` read of the directories of runs and
 //! comparisons, one file at a time.
 
 use std::fs;
