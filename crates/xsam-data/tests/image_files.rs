@@ -149,8 +149,10 @@ fn peak() -> u64 {
 #[test]
 fn memory_is_taken_for_what_a_file_holds_and_not_for_what_it_promises() {
     let before = peak();
-    // The file ends after a few of the blocks.
+    // The file ends after a few of the blocks, which it might hold all of or not.
     let words = ["0.jpg", "ends early"];
+    assert_refused(&promising(300, 300), Some(16), &words);
+    let words = ["0.jpg", "too short for its pixels"];
     assert_refused(&promising(16_000, 16_000), Some(16), &words);
     // A PNG of so many rows that its bytes cannot hold them, however they are packed.
     let mut short = png(8, 8, &[]);

@@ -104,7 +104,7 @@ fn memory_does_not_grow_by_a_byte_a_step() {
     const LONG: [&str; 3] = ["xsam", "look-xsam", "friendly-sam"];
     for name in MethodSpec::NAMES {
         let method = MethodSpec::named(name).unwrap();
-        let steps = if LONG.contains(&name) { 10_000 } else { 1000 };
+        let steps = if LONG.contains(name) { 10_000 } else { 1000 };
         let base = FusedSgdConfig::new().with_momentum(0.9).init().unwrap();
         let mut optim = SharpnessAware::new(base, &method).unwrap();
         let device = Device::flex().autodiff();

@@ -7,7 +7,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, RgbImage};
 use rayon::prelude::*;
 
 use super::Shape;
-use super::header::{FILE, damaged, open, png_may_hold};
+use super::header::{FILE, damaged, jpeg_may_hold, open, png_may_hold};
 use super::jpeg::Jpeg;
 use super::room::Room;
 use crate::DataError;
@@ -78,6 +78,9 @@ fn opened<'a>(
         let huge = "too large to be decoded: make it smaller, or move it out of there";
         let reason = format!("is {width}x{height} pixels, {huge}");
         return Err(FileError::unfit(file, reason));
+    }
+    if jpeg.is_some() && !jpeg_may_hold(bytes, (width, height)) {
+        return Err(damaged(file, "it is too short for its pixels"));
     }
     Ok(Opened {
         decoder,

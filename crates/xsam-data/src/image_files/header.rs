@@ -57,6 +57,12 @@ pub(super) fn png_may_hold(bytes: &[u8], pixels: u64) -> bool {
     packed <= MOST_OF_A_BYTE.saturating_mul(bytes.len() as u64)
 }
 
+/// Whether a JPEG with these bytes may hold an image of this size: of each 8 by 8 pixels it has a bit at least.
+pub(super) fn jpeg_may_hold(bytes: &[u8], (width, height): (u32, u32)) -> bool {
+    let [across, down] = [width, height].map(|side| u64::from(side.div_ceil(8)));
+    across * down <= 8 * bytes.len() as u64
+}
+
 pub(super) fn damaged(file: &Path, reason: impl Display) -> FileError {
     FileError::unfit(file, format!("is damaged, or not an image: {reason}"))
 }
