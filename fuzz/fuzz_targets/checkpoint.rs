@@ -7,22 +7,15 @@ use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use libfuzzer_sys::fuzz_target;
-use xsam_fuzz::{Limits, Tiny, checkpoint, choice, folder, optimizer, within};
+use xsam_fuzz::{CHECKPOINT, Limits, Tiny, checkpoint, choice, folder, optimizer, within};
 use xsam_lab::fuzzing::{restore, rewrite_manifest};
 
-const FILES: [&str; 4] = [
-    "manifest.json",
-    "model.bpk",
-    "optimizer.bpk",
-    "position.json",
-];
-
 /// A run for each file, in which that one alone is changed, and its checkpoint.
-fn runs() -> &'static [[PathBuf; 2]; FILES.len()] {
-    static RUNS: OnceLock<[[PathBuf; 2]; FILES.len()]> = OnceLock::new();
+fn runs() -> &'static [[PathBuf; 2]; CHECKPOINT.len()] {
+    static RUNS: OnceLock<[[PathBuf; 2]; CHECKPOINT.len()]> = OnceLock::new();
     RUNS.get_or_init(|| {
         from_fn(|number| {
-            let run = folder().join(FILES[number]);
+            let run = folder().join(CHECKPOINT[number]);
             let checkpoint = checkpoint(&run);
             [run, checkpoint]
         })
@@ -33,9 +26,9 @@ fuzz_target!(|data: &[u8]| {
     let runs = runs();
     within(&Limits::READING, data, |data| {
         let (choice, bytes) = choice(data);
-        let number = choice % FILES.len();
+        let number = choice % CHECKPOINT.len();
         let [run, checkpoint] = &runs[number];
-        fs::write(checkpoint.join(FILES[number]), bytes).expect("there is room");
+        fs::write(checkpoint.join(CHECKPOINT[number]), bytes).expect("there is room");
         // Half of the time the checksum in front is not what stops it.
         if number > 0 && choice & 4 != 0 {
             rewrite_manifest(checkpoint).expect("there is room");

@@ -9,7 +9,7 @@ use flate2::{Compression, write::GzEncoder};
 use image::{DynamicImage, ImageFormat};
 use serde_json::{Value, json};
 use xsam_data::text::Tokenizer;
-use xsam_fuzz::{OPTIMIZERS, RESULTS, Tiny, checkpoint, compared, folder, optimizer};
+use xsam_fuzz::{CHECKPOINT, OPTIMIZERS, RESULTS, Tiny, checkpoint, compared, folder, optimizer};
 use xsam_lab::Tasks;
 use xsam_tasks::{Case, OurTasks};
 use xsam_weights::write_weights;
@@ -174,13 +174,7 @@ fn records(seeds: &Seeds) -> Result<(), Box<dyn Error>> {
         seeds.add("record", number as u8, &optim.to_record()?.into_bytes()?)?;
     }
     let files = checkpoint(&folder().join("run"));
-    let names = [
-        "manifest.json",
-        "model.bpk",
-        "optimizer.bpk",
-        "position.json",
-    ];
-    for (number, name) in (0..).zip(names) {
+    for (number, name) in (0..).zip(CHECKPOINT) {
         for choice in [number, number + 4] {
             seeds.add("checkpoint", choice, &fs::read(files.join(name))?)?;
         }

@@ -29,6 +29,14 @@ pub const RESULTS: [&str; 10] = [
     "xsam-seed0/landscape/a.svg",
 ];
 
+/// The files of a checkpoint; the first is about the others.
+pub const CHECKPOINT: [&str; 4] = [
+    "manifest.json",
+    "model.bpk",
+    "optimizer.bpk",
+    "position.json",
+];
+
 /// What is compared.
 const SETTINGS: [&str; 6] = [
     "model.name=mlp",

@@ -13,7 +13,7 @@ use std::time::Duration;
 use cpu_time::ProcessTime;
 use tempfile::TempDir;
 
-pub use compared::{COMPARED, RESULTS, checkpoint, compared, copied, experiment};
+pub use compared::{CHECKPOINT, COMPARED, RESULTS, checkpoint, compared, copied, experiment};
 pub use tiny::{OPTIMIZERS, Tiny, optimizer};
 
 /// The system's allocator, which counts.

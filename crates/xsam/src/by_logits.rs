@@ -145,10 +145,7 @@ fn derivative<L: LossOutput, const D: usize>(
 ) -> Result<Tensor<D>, StepError> {
     let logits = logits.clone().require_grad();
     let (loss, _) = loss(logits.clone()).split();
-    pass::scalar(loss.clone())?;
-    if !loss.is_tracked() {
-        return Err(StepError::LossNotTracked);
-    }
+    pass::tracked(&loss)?;
     let derivative = logits.grad(&loss.backward());
     derivative
         .map(Tensor::from_inner)

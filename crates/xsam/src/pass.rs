@@ -178,10 +178,7 @@ pub(crate) fn backward<M: Module>(
     loss: Tensor<1>,
     scale: f64,
 ) -> Result<(Tensor<1>, ParamVector), StepError> {
-    let value = scalar(loss.clone())?;
-    if !loss.is_tracked() {
-        return Err(StepError::LossNotTracked);
-    }
+    let value = tracked(&loss)?;
     let loss = match scale == 1.0 {
         true => loss,
         false => loss.mul_scalar(scale),
@@ -190,6 +187,15 @@ pub(crate) fn backward<M: Module>(
     match vector.is_empty() {
         true => Err(StepError::NoGradient),
         false => Ok((value, vector)),
+    }
+}
+
+/// A loss that a gradient can be taken of, as [`scalar`] gives it.
+pub(crate) fn tracked(loss: &Tensor<1>) -> Result<Tensor<1>, StepError> {
+    let value = scalar(loss.clone())?;
+    match loss.is_tracked() {
+        true => Ok(value),
+        false => Err(StepError::LossNotTracked),
     }
 }
 

@@ -62,15 +62,14 @@ fn opened<'a>(
     let (format, decoder) = open(bytes).map_err(|reason| damaged(file, reason))?;
     let (width, height) = decoder.dimensions();
     let is_resized = shape.check(file, width, height)?;
+    let short = || damaged(file, "it is too short for its pixels");
     let jpeg = match format {
         ImageFormat::Jpeg => {
             let jpeg = Jpeg::open(bytes);
             Some(jpeg.ok_or_else(|| damaged(file, "its headers make no sense"))?)
         }
         // As JPEGs are, before there are pixels.
-        _ if !png_may_hold(bytes, u64::from(width) * u64::from(height)) => {
-            return Err(damaged(file, "it is too short for its pixels"));
-        }
+        _ if !png_may_hold(bytes, u64::from(width) * u64::from(height)) => return Err(short()),
         _ => None,
     };
     let needed = needed(&decoder, jpeg.as_ref(), is_resized.then_some(shape));
@@ -80,7 +79,7 @@ fn opened<'a>(
         return Err(FileError::unfit(file, reason));
     }
     if jpeg.is_some() && !jpeg_may_hold(bytes, (width, height)) {
-        return Err(damaged(file, "it is too short for its pixels"));
+        return Err(short());
     }
     Ok(Opened {
         decoder,

@@ -129,7 +129,7 @@ impl Log {
         let seconds = self.pending + self.lap();
         match self.epochs {
             0 => self.setup_s = seconds,
-            1 => {}
+            1 => self.warm_begun = self.mark,
             n if n.is_multiple_of(CHECKPOINT_EVERY) => self.samples.checkpoint.push(seconds),
             _ => self.samples.records.push(seconds),
         }
@@ -137,9 +137,6 @@ impl Log {
         self.pending = 0.0;
         self.steps = 0;
         self.epoch_begun = self.mark;
-        if self.epochs == 2 {
-            self.warm_begun = self.mark;
-        }
     }
 
     /// A batch of this size is there.

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashMap};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::fields::{check_filled, distinct, expect_table, fields_at, of_fields, unknown};
+use super::fields::{
+    check_count, check_filled, distinct, expect_table, fields_at, of_fields, unknown,
+};
 use super::values::{Candidate, MOST_COMBINATIONS, Purpose, STEPS, Values, suffix};
 use super::{Spec, SpecError, TaskSpec, check_seed, is_chosen, label, method};
 use crate::json;
@@ -264,26 +266,17 @@ impl Compare {
 
     /// Refuses a sweep of which nothing could be told, and more runs than anybody could want, before there is a spec for each.
     fn check_sweep<S: TaskSpec>(&self, sweep: &Values) -> Result<(), SpecError> {
-        let runs = [sweep.combinations(), self.methods.len(), self.seeds.len()];
-        let runs = runs.into_iter().fold(1, usize::saturating_mul);
-        if runs > MOST_RUNS {
-            let message = format!("{runs} runs are more than {MOST_RUNS}");
-            return Err(SpecError::new("compare", message));
-        }
-        Purpose::Tune.check_combinations(self.tune.combinations())?;
-        let specs = [sweep.combinations(), self.methods.len()];
-        let specs = specs
-            .into_iter()
-            .fold(self.tune.combinations(), usize::saturating_mul);
-        if specs > MOST_COMBINATIONS {
-            let message =
-                format!("{specs} combinations of all methods are more than {MOST_COMBINATIONS}");
-            return Err(SpecError::new("compare", message));
-        }
-        let trials = specs.saturating_mul(self.seeds_to_tune().len());
-        if !self.tune.is_empty() && trials > MOST_RUNS {
-            let message = format!("{trials} runs to choose by are more than {MOST_RUNS}");
-            return Err(SpecError::new("compare.tune", message));
+        let rows = sweep.combinations().saturating_mul(self.methods.len());
+        let runs = rows.saturating_mul(self.seeds.len());
+        check_count("compare", (runs, "runs"), MOST_RUNS)?;
+        let tuned = self.tune.combinations();
+        Purpose::Tune.check_combinations(tuned)?;
+        let specs = rows.saturating_mul(tuned);
+        let of_all = "combinations of all methods";
+        check_count("compare", (specs, of_all), MOST_COMBINATIONS)?;
+        if !self.tune.is_empty() {
+            let trials = specs.saturating_mul(self.seeds_to_tune().len());
+            check_count("compare.tune", (trials, "runs to choose by"), MOST_RUNS)?;
         }
         let names: Vec<String> = sweep.fields().map(|(name, _)| name).collect();
         if names.len() > MOST_SWEPT {
@@ -343,7 +336,7 @@ impl Compare {
         let mut labels: HashMap<String, &String> = HashMap::new();
         for own in &self.methods {
             let of_label = self.of_label(spec, own)?;
-            let (points, impossible) = sweep.candidates(Purpose::Sweep, &of_label)?;
+            let (points, impossible) = sweep.candidates(&of_label)?;
             if let Some(impossible) = impossible.into_iter().next() {
                 let mut error = impossible.error;
                 // A value of a list is no field of the method's own section.

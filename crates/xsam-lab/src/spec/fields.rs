@@ -90,13 +90,25 @@ pub(super) fn check_filled<T>(key: &str, values: &[T]) -> Result<(), SpecError> 
 pub(super) fn distinct<T: fmt::Display>(key: &str, values: &[T]) -> Result<(), SpecError> {
     // A list may have as many values as there is room for in its file.
     let mut known = HashSet::new();
-    for value in values.iter().map(T::to_string) {
-        if known.contains(&value) {
-            return Err(SpecError::new(key, format!("`{value}` is there twice")));
-        }
-        known.insert(value);
+    match values.iter().find(|value| !known.insert(value.to_string())) {
+        Some(value) => Err(SpecError::new(key, format!("`{value}` is there twice"))),
+        None => Ok(()),
     }
-    Ok(())
+}
+
+/// Refuses more things than `most`, before there is anything of them.
+pub(super) fn check_count(
+    key: &str,
+    (count, what): (usize, &str),
+    most: usize,
+) -> Result<(), SpecError> {
+    match count <= most {
+        true => Ok(()),
+        false => Err(SpecError::new(
+            key,
+            format!("{count} {what} are more than {most}"),
+        )),
+    }
 }
 
 /// What `text` is for the field at `path`: a value of TOML, or a text if it is none or the field takes no other. A text in

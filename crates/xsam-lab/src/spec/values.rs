@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use xsam_names::hint;
 
-use super::fields::{check_filled, distinct, expect_table, fields_at, value_of};
+use super::fields::{check_count, check_filled, distinct, expect_table, fields_at, value_of};
 use super::{Experiment, FREE, Spec, SpecError, TaskSpec, method, renamed};
 
 /// Sections of every spec whose fields are hyper-parameters.
@@ -82,11 +82,7 @@ impl Purpose {
 
     /// Refuses more combinations than are looked at.
     pub(super) fn check_combinations(self, count: usize) -> Result<(), SpecError> {
-        let message = || format!("{count} combinations are more than {MOST_COMBINATIONS}");
-        match count <= MOST_COMBINATIONS {
-            true => Ok(()),
-            false => Err(SpecError::new(self.key(), message())),
-        }
+        check_count(self.key(), (count, "combinations"), MOST_COMBINATIONS)
     }
 
     fn word(self) -> &'static str {
@@ -266,10 +262,8 @@ impl Values {
     /// because the method lacks a field are one candidate.
     pub(super) fn candidates<S: TaskSpec>(
         &self,
-        purpose: Purpose,
         spec: &Spec<S>,
     ) -> Result<(Vec<Candidate<S>>, Vec<Impossible>), SpecError> {
-        purpose.check_combinations(self.combinations())?;
         let base = spec.to_table()?;
         let (mut possible, mut impossible) = (Vec::<Candidate<S>>::new(), Vec::new());
         let mut known = HashSet::new();
@@ -310,7 +304,7 @@ impl Values {
         spec: &Spec<S>,
         label: &str,
     ) -> Result<(Vec<Candidate<S>>, Vec<String>), SpecError> {
-        let (possible, impossible) = self.candidates(Purpose::Tune, spec)?;
+        let (possible, impossible) = self.candidates(spec)?;
         let told = |left_out: &Impossible| {
             let Impossible { values, error } = left_out;
             format!("{label} with {}: {error}", words(values))

@@ -158,7 +158,7 @@ pub fn net_on(device: &Device) -> Net {
 }
 
 /// Gives a layer weights of the deviation that Burn's have, but not from the device's random numbers.
-pub fn redraw(layer: &mut Linear, device: &Device) {
+fn redraw(layer: &mut Linear, device: &Device) {
     let [inputs, outputs] = layer.weight.dims();
     let deviation = (3.0 * inputs as f64).sqrt().recip();
     layer.weight = Param::from_tensor(normal([inputs, outputs], deviation, device));
