@@ -1,11 +1,11 @@
 //! A step of a run, on a whole batch or in the parts that it is split into.
 
-use xsam::{SharpnessAware, StepFailure, StepReport};
+use xsam::{PassPoint, SharpnessAware, StepFailure, StepReport};
 
 use crate::error::Error;
 use crate::ranks::Ranks;
 use crate::score::Tally;
-use crate::spec::Spec;
+use crate::spec::{Spec, TrainSpec};
 use crate::task::Task;
 use crate::watch::Watch;
 
@@ -32,20 +32,19 @@ impl<M> Stepped<M> {
 pub(crate) type Made<M> = Result<Stepped<M>, StepFailure<M>>;
 
 /// Makes a step on `batch`, whose dropout `seed` decides; of several `ranks` each on its share. A step that the optimizer
-/// refuses is not an error yet.
+/// refuses is not an error yet. A method that ascends on the batch before finds it in `before`, and leaves its own there.
 pub(crate) fn step<T: Task>(
     (task, watch): (&T, &dyn Watch<T>),
     optim: &mut SharpnessAware,
     spec: &Spec<T::Spec>,
     lr: f64,
     model: T::Model,
-    (batch, seed): (T::Batch, u64),
+    (batch, before, seed): (T::Batch, &mut Option<Parts<T::Batch>>, u64),
     ranks: &Ranks,
 ) -> Result<Made<T::Model>, Error> {
-    let own = ranks.parts(&spec.train);
-    let is_whole = own * ranks.size() < 2;
     let in_two = T::by_logits().filter(|_| optim.needs_logits());
-    if is_whole && in_two.is_none() {
+    let keeps = optim.ascends_on_the_batch_before();
+    if is_whole(&spec.train, ranks) && in_two.is_none() && !keeps {
         let made = optim.step(lr, model, |model: &T::Model| {
             watch.loss(task, model, &batch, seed)
         });
@@ -57,20 +56,17 @@ pub(crate) fn step<T: Task>(
             Err(failure) => Ok(Err(failure)),
         };
     }
-    let parts = match is_whole {
-        true => Parts::whole(batch),
-        false => parts(task, batch, own, ranks)?,
-    };
+    let parts = Parts::of(task, batch, &spec.train, keeps, ranks)?;
     let of = |part: &Part| {
         let seed = seed.wrapping_add(part.number as u64);
         (&parts.batches[part.batch], seed)
     };
     // Means over the parts count each part alike: a share says how much larger one is than the others.
-    let loss = |model: &T::Model, part: &Part| {
-        let (batch, seed) = of(part);
-        let (loss, output) = ranks.pass(part.share > 0.0, || watch.loss(task, model, batch, seed));
-        (loss.mul_scalar(part.share), output)
+    let weighed = |model: &T::Model, (batch, seed): (&T::Batch, u64), share: f64| {
+        let (loss, output) = ranks.pass(share > 0.0, || watch.loss(task, model, batch, seed));
+        (loss.mul_scalar(share), output)
     };
+    let loss = |model: &T::Model, part: &Part| weighed(model, of(part), part.share);
     let made = match (in_two, spec.train.m_sharpness) {
         (Some(in_two), _) => {
             let logits = |model: &T::Model, part: &Part| {
@@ -85,6 +81,19 @@ pub(crate) fn step<T: Task>(
             optim.step_by_logits(lr, model, &parts.parts, logits, loss)
         }
         (None, Some(_)) => optim.step_m_sharpness(lr, model, &parts.parts, loss),
+        (None, None) if keeps => {
+            let earlier = before.as_ref().unwrap_or(&parts);
+            let pairs: Vec<_> = parts.parts.iter().zip(&earlier.parts).collect();
+            let loss = |model: &T::Model, (part, earlier_part): &(&Part, &Part), point| match point
+            {
+                PassPoint::Ascent(_) => {
+                    let batch = &earlier.batches[earlier_part.batch];
+                    weighed(model, (batch, of(part).1), earlier_part.share)
+                }
+                _ => loss(model, part),
+            };
+            optim.step_accumulated_with_point(lr, model, &pairs, loss)
+        }
         (None, None) => optim.step_accumulated(lr, model, &parts.parts, loss),
     };
     let step = match made {
@@ -99,16 +108,36 @@ pub(crate) fn step<T: Task>(
         }
     }
     let tally = ranks.tally(Some(tally), &T::scores())?.unwrap_or_default();
+    *before = keeps.then_some(parts);
     Ok(Ok(Stepped::new(step.model, step.report, tally)))
 }
 
+/// Whether nothing splits a batch: neither ranks nor the spec.
+fn is_whole(train: &TrainSpec, ranks: &Ranks) -> bool {
+    ranks.parts(train) * ranks.size() < 2
+}
+
 /// What a rank has of a batch.
-struct Parts<B> {
+pub(crate) struct Parts<B> {
     batches: Vec<B>,
     parts: Vec<Part>,
 }
 
 impl<B> Parts<B> {
+    /// Of a batch that is split as the spec says, and over the ranks. All batches have as many parts if they are `paired`.
+    pub(crate) fn of<T: Task<Batch = B>>(
+        task: &T,
+        batch: B,
+        train: &TrainSpec,
+        paired: bool,
+        ranks: &Ranks,
+    ) -> Result<Self, Error> {
+        match is_whole(train, ranks) {
+            true => Ok(Self::whole(batch)),
+            false => split(task, batch, (ranks.parts(train), paired), ranks),
+        }
+    }
+
     fn whole(batch: B) -> Self {
         let all = Part {
             batch: 0,
@@ -132,22 +161,24 @@ struct Part {
 }
 
 /// The parts of `batch` that this rank has, `own` of them. A batch of few items has fewer parts. Every rank makes as many
-/// passes as the others all the same: where it has no part left, over one that counts for nothing.
-fn parts<T: Task>(
+/// passes as the others all the same, and over every batch if they are `paired`: where it has no part left, over one that
+/// counts for nothing.
+fn split<T: Task>(
     task: &T,
     batch: T::Batch,
-    own: usize,
+    (own, paired): (usize, bool),
     ranks: &Ranks,
 ) -> Result<Parts<T::Batch>, Error> {
+    let padded = paired || ranks.size() > 1;
     let all = own * ranks.size();
     let mut found = task.parts(batch, all)?;
     let (count, first) = (found.len(), ranks.rank() * own);
     let of_others = found.split_off((first + own).min(count));
     let mine = found.split_off(first.min(found.len()));
     // Shares are of an average part of those that there are; means over ranks are of as many as there should be.
-    let scale = match ranks.size() {
-        1 => 1.0,
-        _ => all as f64 / count as f64,
+    let scale = match padded {
+        false => 1.0,
+        true => all as f64 / count as f64,
     };
     let mut parts: Vec<Part> = mine
         .iter()
@@ -159,7 +190,7 @@ fn parts<T: Task>(
         })
         .collect();
     let mut batches: Vec<T::Batch> = mine.into_iter().map(|(batch, _)| batch).collect();
-    if ranks.size() > 1 {
+    if padded {
         let spare = || {
             found
                 .into_iter()

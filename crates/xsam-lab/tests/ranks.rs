@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
 
@@ -13,8 +14,8 @@ use xsam_lab::files::Existing;
 use xsam_lab::plan::{PlanSpec, plan_on};
 use xsam_lab::spec::{Compare, Spec, TaskSpec};
 use xsam_lab::{
-    Batches, Better, Error, Event, Part, Place, Ranks, Rows, Run, RunSummary, Score, Setup, Status,
-    StopSignal, Tally, Task, TaskError, Trained, scalar, sections, split,
+    Batches, Better, Error, Event, Metrics, Part, Place, Ranks, Rows, Run, RunSummary, Score,
+    Setup, Status, StopSignal, Tally, Task, TaskError, Trained, scalar, sections, split,
 };
 
 sections! {
@@ -85,7 +86,11 @@ impl Task for Fit {
         Ok(self.rows.batch(epoch, step))
     }
 
-    fn loss(&self, model: &Line, batch: &Tensor<2>, _noise: Option<u64>) -> (Tensor<1>, Tensor<2>) {
+    fn loss(&self, model: &Line, batch: &Tensor<2>, noise: Option<u64>) -> (Tensor<1>, Tensor<2>) {
+        if noise.is_some() {
+            let first = batch.to_data().iter::<f64>().next().unwrap();
+            SEEN.with_borrow_mut(|seen| seen.push(first));
+        }
         let features = batch.clone().narrow(1, 0, COLUMNS - 1);
         let wanted = batch.clone().narrow(1, COLUMNS - 1, 1);
         let errors = features.matmul(model.weight.val()).tanh() - wanted;
@@ -118,6 +123,11 @@ impl Task for Fit {
     fn size(&self, batch: &Tensor<2>) -> usize {
         batch.dims()[0]
     }
+}
+
+thread_local! {
+    /// The first number of every batch of a pass of training on this thread.
+    static SEEN: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
 }
 
 fn spec(settings: &[&str]) -> Spec<Own> {
@@ -170,13 +180,14 @@ fn outcome(directory: &Path) -> Vec<f64> {
         "validation_hits",
         "test_loss",
         "test_hits",
-        "alpha",
         "update_norm",
     ];
-    let of_row = trained
-        .rows
-        .iter()
-        .flat_map(|row| names.map(|name| row.get(name).unwrap()));
+    // Of a method without a search there is no alpha.
+    let alpha = |row: &Metrics| row.get("alpha").unwrap_or_default();
+    let of_row = trained.rows.iter().flat_map(|row| {
+        let named = names.map(|name| row.get(name).unwrap());
+        named.into_iter().chain([alpha(row)])
+    });
     let weight = trained.model.weight.val().into_data();
     weight.iter::<f64>().chain(of_row).collect()
 }
@@ -221,6 +232,44 @@ fn a_batch_is_that_of_all_ranks() {
         summary.unwrap();
     }
     assert_close(&outcome(&parts), &expected);
+}
+
+#[test]
+fn a_method_ascends_on_the_batch_of_the_step_before() {
+    let here = tempfile::tempdir().unwrap();
+    let settings = ["method.name=sampa"];
+    let whole = here.path().join("whole");
+    alone(&whole, &settings, Existing::Refuse, usize::MAX);
+
+    let seen = SEEN.take();
+    // One pass in the first step, then one on the batch of the step and one on the batch before, also from epoch to epoch.
+    assert_eq!(seen.len(), 1 + 2 * (3 * 4 - 1));
+    let batches: Vec<f64> = seen[1..].iter().step_by(2).copied().collect();
+    let ascents: Vec<f64> = seen[2..].iter().step_by(2).copied().collect();
+    assert_eq!(ascents[0], seen[0]);
+    assert_eq!(ascents[1..], batches[..batches.len() - 1]);
+    assert!(batches.windows(2).all(|pair| pair[0] != pair[1]));
+
+    // Wherever it is interrupted it finds that batch again.
+    for steps in [1, 4, 6] {
+        let parts = here.path().join(steps.to_string());
+        alone(&parts, &settings, Existing::Refuse, steps);
+        alone(&parts, &settings, Existing::Resume, usize::MAX);
+        assert_eq!(SEEN.take(), seen);
+        assert_eq!(outcome(&parts), outcome(&whole));
+    }
+    // Ranks and micro-batches split both batches, of which the last one has fewer parts.
+    let split = here.path().join("split");
+    let settings = ["method.name=sampa", "train.micro_batches=5"];
+    alone(&split, &settings, Existing::Refuse, usize::MAX);
+    assert_close(&outcome(&split), &outcome(&whole));
+    for size in [2, 4] {
+        let many = here.path().join(format!("{size} ranks"));
+        for summary in shared_out(size, &many, &settings[..1], Existing::Refuse, usize::MAX) {
+            summary.unwrap();
+        }
+        assert_close(&outcome(&many), &outcome(&whole));
+    }
 }
 
 #[test]

@@ -22,6 +22,7 @@ pub(crate) struct Attempt<'a> {
     changed: Changed,
     ranks: Option<Ranks<'a>>,
     strategy: GradientCheckpointingStrategy,
+    lr: f64,
     rho_factor: f64,
 }
 
@@ -63,6 +64,7 @@ impl<'a> Attempt<'a> {
             randomness = ranks.begin(model, randomness)?;
         }
         Ok(Self {
+            lr,
             rho_factor: optim.rho_schedule.factor(lr),
             ranks,
             strategy,
@@ -173,7 +175,7 @@ impl<'a> Attempt<'a> {
         };
         // The pass that counts has statistics of its own too: if the step fails, those of `model`
         // must be as they were.
-        let offset = self.changed.method.offset(self.rho_factor);
+        let offset = self.changed.method.offset(self.rho_factor, self.lr);
         let (counted, start, output) = objective.first(counted, offset)?;
         let mut step = Context {
             rho_factor: self.rho_factor,

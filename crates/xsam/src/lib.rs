@@ -23,6 +23,13 @@
 //! | `friendly-sam` | [`FriendlySamConfig`] | k + 1 | to ascend along what is peculiar to the batch |
 //! | `msam` | [`MsamConfig`] | k + 1, k > 1 | if several ascent steps are to count alike |
 //! | `lookbehind-sam` | [`LookbehindSamConfig`] | k + 1, k > 1 | if a large rho with several ascent steps is unstable |
+//! | `momentum-sam` | [`MomentumSamConfig`] | 1 | if there is no time for more than the base optimizer's pass |
+//! | `stable-sam` | [`StableSamConfig`] | k + 1 | if the length of the gradient is to stay that at the weights |
+//! | `usam` | [`UsamConfig`] | k + 1 | to ascend as far as the gradient is long |
+//! | `zsharp` | [`ZSharpConfig`] | k + 1 | to ascend along what stands out of the gradient |
+//! | `functional-sam` | [`FunctionalSamConfig`] | k + 1 | to leave the derivative by the logits as it is |
+//! | `sampa` | [`SampaConfig`] | 2 | to ascend along the gradient of the step before |
+//! | `gam` | [`GamConfig`] | 4 | to make the largest gradient nearby small |
 //! | `sgd` | [`SgdOnlyConfig`] | 1 | as the baseline without sharpness-awareness |
 //!
 //! (`k` is the number of ascent steps, 1 by default; every `K`-th step of a method that looks back is a whole one.) All but
@@ -99,8 +106,8 @@ pub use loss_scale::LossScale;
 pub use method::{
     AdaptivePolicy, AsamConfig, Friendly, FriendlySamConfig, FunctionalSamConfig, GamConfig,
     GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig, LossBudget, MeasuredRho,
-    MomentumSamConfig, MsamConfig, SamConfig, SgdOnlyConfig, StableSamConfig, UsamConfig,
-    WsamConfig, XsamConfig, ZSharpConfig,
+    MomentumSamConfig, MsamConfig, SamConfig, SampaConfig, SgdOnlyConfig, StableSamConfig,
+    UsamConfig, WsamConfig, XsamConfig, ZSharpConfig,
 };
 pub use pass::LossOutput;
 pub use record::SharpnessAwareRecord;

@@ -111,7 +111,7 @@ pub(crate) struct Parts<'a, B, F> {
 impl<M, B, F, L> Pass<M> for Parts<'_, B, F>
 where
     M: Module,
-    F: FnMut(&M, &B) -> L,
+    F: FnMut(&M, &B, PassPoint) -> L,
     L: LossOutput,
 {
     type Output = Vec<L::Output>;
@@ -120,11 +120,11 @@ where
         &mut self,
         model: &M,
         scale: f64,
-        _point: PassPoint,
+        point: PassPoint,
     ) -> Result<Gradient<Self::Output>, StepError> {
         let mut outputs = Vec::with_capacity(self.parts.len());
         let gradient = |part| {
-            let (loss, output) = (self.loss)(model, part).split();
+            let (loss, output) = (self.loss)(model, part, point).split();
             outputs.push(output);
             backward(model, loss, scale)
         };
@@ -132,8 +132,8 @@ where
         Ok(mean(found, self.parts.len(), outputs))
     }
 
-    fn loss(&mut self, model: &M, _point: PassPoint) -> Result<Tensor<1>, StepError> {
-        let loss = |part| scalar((self.loss)(model, part).split().0);
+    fn loss(&mut self, model: &M, point: PassPoint) -> Result<Tensor<1>, StepError> {
+        let loss = |part| scalar((self.loss)(model, part, point).split().0);
         let sum = sum(self.parts, loss, |sum, loss| sum + loss)?;
         Ok(sum.mul_scalar(1.0 / self.parts.len() as f64))
     }

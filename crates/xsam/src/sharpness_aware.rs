@@ -192,6 +192,13 @@ impl SharpnessAware {
         self.method.needs_logits()
     }
 
+    /// Whether the pass at the ascent point is to be on the batch of the step before (SAMPa):
+    /// [`step_with_point`](Self::step_with_point) and [`step_accumulated_with_point`](Self::step_accumulated_with_point) tell the
+    /// closure where it is.
+    pub fn ascends_on_the_batch_before(&self) -> bool {
+        self.method.ascends_on_the_batch_before()
+    }
+
     /// Number of steps made so far.
     pub fn steps(&self) -> u64 {
         self.steps

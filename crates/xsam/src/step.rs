@@ -215,6 +215,26 @@ impl SharpnessAware {
         F: FnMut(&M, &B) -> L,
         L: LossOutput,
     {
+        let mut loss = loss;
+        self.step_accumulated_with_point(lr, model, parts, |model, part, _| loss(model, part))
+    }
+
+    /// As [`step_accumulated`](Self::step_accumulated), with a `loss` that is told at which [`PassPoint`] it is run.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step); also if there is no part.
+    pub fn step_accumulated_with_point<M, B, F, L>(
+        &mut self,
+        lr: impl Into<ModuleLearningRate>,
+        model: M,
+        parts: &[B],
+        loss: F,
+    ) -> Result<Step<M, Vec<L::Output>>, StepFailure<M>>
+    where
+        M: Module,
+        F: FnMut(&M, &B, PassPoint) -> L,
+        L: LossOutput,
+    {
         self.make(lr, model, |attempt, model| {
             attempt.whole(model, &mut Parts { parts, loss })
         })

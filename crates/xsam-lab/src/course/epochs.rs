@@ -18,7 +18,7 @@ use crate::log::Logs;
 use crate::metrics::Metrics;
 use crate::schedule::learning_rate;
 use crate::spec::{OnDivergence, TaskSpec};
-use crate::stepping::step;
+use crate::stepping::{Parts, step};
 use crate::stop::StopSignal;
 use crate::summary::Status;
 use crate::task::Task;
@@ -83,6 +83,7 @@ impl<S: TaskSpec> State<S> {
         if first == 0 {
             self.optim.start_epoch();
         }
+        let mut before = self.batch_before(task, epoch, first)?;
         let mut batches = watch.batches(task, epoch, first)?;
         for i in first.. {
             let start = Instant::now();
@@ -103,7 +104,7 @@ impl<S: TaskSpec> State<S> {
                 &self.spec,
                 lr,
                 model,
-                (batch, seed),
+                (batch, &mut before, seed),
                 &self.ranks,
             )?;
             let step = match made {
@@ -153,6 +154,22 @@ impl<S: TaskSpec> State<S> {
         model = self.ranks.mean_statistics(model)?;
         let ended = self.close_epoch((task, watch), &model, stop, listener)?;
         Ok((model, ended))
+    }
+
+    /// The batch of the step before this one, for a method that ascends on it.
+    fn batch_before<T: Task<Spec = S>>(
+        &self,
+        task: &T,
+        epoch: usize,
+        step: usize,
+    ) -> Result<Option<Parts<T::Batch>>, Error> {
+        let number = (epoch * self.steps + step).checked_sub(1);
+        let keeps = self.optim.ascends_on_the_batch_before();
+        let Some(number) = number.filter(|_| keeps) else {
+            return Ok(None);
+        };
+        let batch = task.batch(number / self.steps, number % self.steps)?;
+        Parts::of(task, batch, &self.spec.train, keeps, &self.ranks).map(Some)
     }
 
     /// Evaluates the model after an epoch, measures its sharpness if that is due, and writes down what it is like. If `stop`

@@ -57,6 +57,8 @@ CASES = [
     ("cnn-xsam-zsharp", 296, {"name": "xsam", **SAM, **SEARCH, "percentile": 0.9}),
     ("cnn-gam", 184, {"name": "gam", "rho": 0.15, "alpha": 1.0}),
     ("mlp-gam", 185, {"name": "gam", "rho": 0.05, "alpha": 0.4}),
+    ("cnn-sampa", 188, {"name": "sampa", "rho": 0.15, "lambda": 0.2}),
+    ("mlp-sampa", 189, {"name": "sampa", "rho": 0.3, "lambda": 0.6}),
     ("cnn-functional-sam", 186, {"name": "functional-sam", **SAM}),
     ("mlp-functional-sam", 187, {"name": "functional-sam", "rho": 0.3, "ascent_steps": 2, "micro_batches": 2}),
     ("resnet18-xsam", 328, {"name": "xsam", **SAM, **SEARCH}),

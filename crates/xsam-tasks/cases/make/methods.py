@@ -150,6 +150,34 @@ class MomentumSam(Method):
         return base.step(theta, gradient, lr), {"loss": loss, "grad_norm": norm, "update_norm": norm}
 
 
+class Sampa(Method):
+    """2410.10683: the ascent is along g, the gradient of the step before at y, which that step took on its own batch.
+
+    y = theta - lr g is where the pass that counts is, on this batch; the one at theta + rho g / |g| is on the batch before.
+    The first step has no g, and is the base optimizer's.
+    """
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.before = None
+
+    def step(self, theta, batch, base, lr):
+        if self.before is None:
+            loss, update = batch.first(theta)
+            self.before = batch, update
+            norm = update.norm().item()
+            return base.step(theta, update, lr), {"loss": loss, "grad_norm": norm, "update_norm": norm}
+        earlier, g = self.before
+        loss, there = batch.first(theta - lr * g)
+        ascent_loss, ahead = earlier.again(theta + self.rho / (g.norm() + EPSILON) * g)
+        share = self.options["lambda"]
+        update = (1 - share) * ahead + share * there
+        self.before = batch, there
+        report = {"loss": loss, "grad_norm": there.norm().item(), "ascent_loss": ascent_loss}
+        report |= {"ascent_grad_norm": ahead.norm().item(), "update_norm": update.norm().item()}
+        return base.step(theta, update, lr), report
+
+
 class ZSharp(Sam):
     """2505.02369: SAM whose ascent is along the elements of the gradient that have a high standard score."""
 
@@ -223,6 +251,7 @@ METHODS = {
     "stable-sam": StableSam,
     "usam": Usam,
     "momentum-sam": MomentumSam,
+    "sampa": Sampa,
     "zsharp": ZSharp,
     "gam": Gam,
     "functional-sam": FunctionalSam,

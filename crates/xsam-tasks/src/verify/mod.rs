@@ -85,6 +85,8 @@ impl Case {
             "cnn-usam",
             "cnn-momentum-sam",
             "mlp-momentum-sam",
+            "cnn-sampa",
+            "mlp-sampa",
             "cnn-xsam-late",
             "cnn-sam-every",
             "cnn-sam-policy",

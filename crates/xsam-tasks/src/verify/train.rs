@@ -1,6 +1,6 @@
 //! Cases of kind `train`: every step of a short training, and the weights after it.
 
-use xsam::{SharpnessAware, StepReport};
+use xsam::{PassPoint, SharpnessAware, StepReport};
 use xsam_models::{Model, state};
 
 use super::Stop;
@@ -29,6 +29,7 @@ pub(super) fn replay(
     let mut deviations = Deviations::new(place.dtype, case.float32_deviation)
         .with_alpha(place.dtype, case.float32_alpha_deviation);
     let mut expected = case.expected.steps.iter();
+    let mut before = None;
     for epoch in 0..case.epochs {
         let lr = cosine(case.base.lr, epoch as f64, case.epochs);
         optim.start_epoch();
@@ -45,9 +46,17 @@ pub(super) fn replay(
                         |logits, batch| batch.loss_of(logits, 0.0).0,
                     )
                     .map(|step| (step.model, step.report)),
-                (None, None) => optim
-                    .step(lr, model, |m: &Model| loss(m, batch))
-                    .map(|step| (step.model, step.report)),
+                (None, None) => {
+                    let earlier = before.filter(|_| optim.ascends_on_the_batch_before());
+                    let earlier = earlier.unwrap_or(batch);
+                    let at = |m: &Model, point| match point {
+                        PassPoint::Ascent(_) => loss(m, earlier),
+                        _ => loss(m, batch),
+                    };
+                    optim
+                        .step_with_point(lr, model, at)
+                        .map(|step| (step.model, step.report))
+                }
                 (Some(parts), None) => optim
                     .step_accumulated(lr, model, &split(batch, parts)?, loss)
                     .map(|step| (step.model, step.report)),
@@ -62,6 +71,7 @@ pub(super) fn replay(
             let report;
             (model, report) = made.map_err(|failure| Stop::Fail(failure.error().to_string()))?;
             *steps += 1;
+            before = Some(batch);
             if let Some(expected) = expected.next() {
                 compare_step(&mut deviations, *steps, &report, expected);
             }

@@ -29,8 +29,8 @@ fn a_resolved_spec_has_the_fields_of_its_method_and_no_others() {
         let has = |field: &str| written["method"].get(field).cloned();
         assert_eq!(has("rho").is_some(), *name != "sgd");
         assert_eq!(has("gamma"), (*name == "wsam").then(|| 0.8.into()));
-        let one_pass = ["sgd", "momentum-sam"].contains(name);
-        assert_eq!(has("every"), (!one_pass).then(|| 3.into()));
+        let unscheduled = ["sgd", "momentum-sam", "sampa"].contains(name);
+        assert_eq!(has("every"), (!unscheduled).then(|| 3.into()));
         assert_eq!(has("sigma").is_some(), *name == "friendly-sam");
         // What a run writes down can be read, and is complete.
         let (read, _) = parse(&text, &[]).unwrap();
@@ -106,6 +106,8 @@ fn what_cannot_be_is_told_by_the_key_of_the_spec() {
         method.measured={rise=0.1,share=0.1} and method.rho=0.1 => `method.measured`
         method.measured={} and method.rho=0.1 => `method.measured`
         method.name=functional-sam and train.m_sharpness=2 => `train.m_sharpness`
+        method.name=sampa and train.m_sharpness=2 => `train.m_sharpness`
+        method.name=sampa and method.lambda=2 => `method.lambda`
         train.m_sharpness=2 and train.micro_batches=2 => `train.micro_batches`
         method.name=sam and train.micro_batches=0 => `train.micro_batches`
         schedule.rho=linear and schedule.rho_least=2 => `schedule.rho_least`

@@ -22,6 +22,7 @@ mod momentum_sam;
 mod msam;
 pub mod parameters;
 mod sam;
+mod sampa;
 mod schedule;
 mod sgd;
 mod spec;
@@ -71,6 +72,7 @@ spec::methods! {
     Zsharp(zsharp::ZSharpConfig),
     Gam(gam::GamConfig),
     FunctionalSam(functional_sam::FunctionalSamConfig),
+    Sampa(sampa::SampaConfig),
 }
 
 /// A sharpness-aware method: which gradient the base optimizer gets.
@@ -100,9 +102,16 @@ pub trait Method: CloneMethod + Debug + Send {
         false
     }
 
+    /// Whether its pass at the first ascent point is to be on the batch of the step before.
+    /// [`step_with_point`](crate::SharpnessAware::step_with_point) can make it so.
+    fn ascends_on_the_batch_before(&self) -> bool {
+        false
+    }
+
     /// By how much of which vector the first pass of a step is off the weights, of a method that makes it elsewhere: loss and
-    /// gradient in `start` are those of that point. The schedule of rho multiplies lengths by `rho_factor`.
-    fn offset(&self, _rho_factor: f64) -> Option<(f64, &ParamVector)> {
+    /// gradient in `start` are those of that point. The schedule of rho multiplies lengths by `rho_factor`; `lr` is the learning
+    /// rate of the step.
+    fn offset(&self, _rho_factor: f64, _lr: f64) -> Option<(f64, &ParamVector)> {
         None
     }
 

@@ -133,7 +133,7 @@ impl Method for MomentumSam {
         false
     }
 
-    fn offset(&self, rho_factor: f64) -> Option<(f64, &ParamVector)> {
+    fn offset(&self, rho_factor: f64, _lr: f64) -> Option<(f64, &ParamVector)> {
         let rho = self.config.rho * rho_factor;
         let length = -rho / (self.norm + NORM_EPSILON);
         (rho > 0.0 && self.norm > 0.0).then_some((length, &self.velocity))

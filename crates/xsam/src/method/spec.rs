@@ -128,6 +128,12 @@ impl MethodSpec {
         self.build().is_ok_and(|method| method.needs_logits())
     }
 
+    /// Whether its pass at the ascent point is to be on the batch of the step before.
+    pub fn ascends_on_the_batch_before(&self) -> bool {
+        self.build()
+            .is_ok_and(|method| method.ascends_on_the_batch_before())
+    }
+
     /// How often so many epochs of so many steps each go through the model. With an adaptive policy it is what is to be
     /// expected.
     pub fn work(&self, epochs: usize, steps: usize) -> Work {

@@ -186,7 +186,7 @@ fn a_zero_gradient_at_the_ascent_point_is_handed_on() {
         let expected = match optim.method() {
             // The first step of Momentum-SAM has no momentum yet; GAM's gradient is that at the weights and a change of it
             // where it is large, which is before the weights here.
-            "sgd" | "momentum-sam" | "gam" => 0.099 - 1.0,
+            "sgd" | "momentum-sam" | "sampa" | "gam" => 0.099 - 1.0,
             // The gradient (1, 1) has the weight 1 - c, -8 here: what goes on is not all of the update.
             "wsam" => 0.099 + 8.0,
             _ => {

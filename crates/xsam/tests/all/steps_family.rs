@@ -9,8 +9,9 @@ use xsam::method::MethodConfig;
 use xsam::optim::FusedSgdConfig;
 use xsam::{
     Friendly, FriendlySamConfig, GamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
-    LookbehindSamConfig, MomentumSamConfig, MsamConfig, Scaling, SearchSchedule, SharpnessAware,
-    StableSamConfig, UsamConfig, WsamConfig, XsamConfig, ZSharpConfig,
+    LookbehindSamConfig, MomentumSamConfig, MsamConfig, PassPoint, SampaConfig, Scaling,
+    SearchSchedule, SharpnessAware, StableSamConfig, UsamConfig, WsamConfig, XsamConfig,
+    ZSharpConfig,
 };
 
 const LR: f64 = 0.1;
@@ -260,6 +261,61 @@ fn momentum_sam_looks_ahead_along_the_momentum() {
         gradient
     });
     assert_close(&steps(config, 4), &expected, ROUNDING);
+}
+
+#[test]
+fn sampa_ascends_along_the_gradient_of_the_step_before() {
+    for lambda in [0.0, 0.3, 1.0] {
+        let config = SampaConfig::new().with_rho(0.3).with_lambda(lambda);
+        let mut before: Option<Vec<f64>> = None;
+        let expected = by_hand(4, |w, _| {
+            let Some(earlier) = before.take() else {
+                return before.insert(gradient(w)).clone();
+            };
+            let there = gradient(&axpy(w, -LR, &earlier));
+            let ahead = gradient(&axpy(w, 0.3 / norm(&earlier), &earlier));
+            let update = axpy(&times(1.0 - lambda, &ahead), lambda, &there);
+            before = Some(there);
+            update
+        });
+        assert_close(&steps(config, 4), &expected, ROUNDING);
+    }
+}
+
+#[test]
+fn sampa_can_have_the_batch_of_the_step_before() {
+    let mut optim = SharpnessAware::new(
+        FusedSgdConfig::new().init().unwrap(),
+        SampaConfig::new().with_rho(0.3),
+    )
+    .unwrap();
+    let (mut model, mut seen) = (Point::new(&START, 2), Vec::new());
+    for number in 0..3 {
+        let loss = |m: &Point, point| {
+            seen.push((number, point));
+            m.quadratic(&CURVATURE)
+        };
+        model = optim.step_with_point(LR, model, loss).unwrap().model;
+    }
+    let (weights, ascent) = (PassPoint::Weights, PassPoint::Ascent(1));
+    let expected = [
+        (0, weights),
+        (1, weights),
+        (1, ascent),
+        (2, weights),
+        (2, ascent),
+    ];
+    assert_eq!(seen, expected);
+    let parts = [(), ()];
+    let mut calls = Vec::new();
+    let loss = |m: &Point, (): &(), point| {
+        calls.push(point);
+        m.quadratic(&CURVATURE)
+    };
+    optim
+        .step_accumulated_with_point(LR, model, &parts, loss)
+        .unwrap();
+    assert_eq!(calls, [weights, weights, ascent, ascent]);
 }
 
 #[test]

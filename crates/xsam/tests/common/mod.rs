@@ -355,16 +355,16 @@ pub fn every_optimizer() -> Vec<SharpnessAware> {
     methods.map(around).collect()
 }
 
-/// The same without the one whose pass is not at the weights.
+/// The same without those whose first pass is not at the weights.
 pub fn optimizers_at_the_weights() -> Vec<SharpnessAware> {
     let mut optimizers = every_optimizer();
-    optimizers.retain(|optim| optim.method() != "momentum-sam");
+    optimizers.retain(|optim| !["momentum-sam", "sampa"].contains(&optim.method()));
     optimizers
 }
 
-/// Whether a method makes a second pass.
+/// Whether a method makes a second pass in its first step.
 pub fn ascends(optim: &SharpnessAware) -> bool {
-    !["sgd", "momentum-sam"].contains(&optim.method())
+    !["sgd", "momentum-sam", "sampa"].contains(&optim.method())
 }
 
 pub fn optimizer(config: impl MethodConfig) -> SharpnessAware {
