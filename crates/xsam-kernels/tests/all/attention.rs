@@ -133,7 +133,7 @@ fn compare(case: &Case, actual: &[Vec<f64>; 4], expected: &[Vec<f64>; 4]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(crate::common::cases(300))]
 
     #[test]
     fn it_is_the_formula_with_its_gradients(case in cases()) {

@@ -190,7 +190,7 @@ fn assert_same(actual: &Results, expected: &Results, numbers: &Numbers) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(crate::common::cases(400))]
 
     #[test]
     fn training_is_the_composition_with_its_gradients(case in cases()) {

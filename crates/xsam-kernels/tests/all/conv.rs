@@ -69,7 +69,7 @@ fn assert_close(actual: &[Vec<f64>; 3], expected: &[Vec<f64>; 3], tolerance: f64
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(crate::common::cases(1000))]
 
     #[test]
     fn it_is_the_convolution_with_its_gradients(case in cases()) {

@@ -52,7 +52,7 @@ fn compare(case: &Case, [loss, dx]: &[Vec<f64>; 2], [exact_loss, exact_dx]: &[Ve
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(crate::common::cases(300))]
 
     #[test]
     fn it_is_the_formula_with_its_gradient(

@@ -59,7 +59,7 @@ fn run(shape: [usize; 3], view: bool, probability: f64, at: (&Device, DType)) ->
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::common::cases(200))]
 
     #[test]
     fn what_stays_is_scaled_in_both_directions(
@@ -84,7 +84,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(crate::common::cases(100))]
 
     #[test]
     fn the_end_of_a_branch_is_dropout_and_an_addition(

@@ -57,7 +57,7 @@ fn exact(case: &Case) -> [Vec<f64>; 2] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(crate::common::cases(300))]
 
     #[test]
     fn it_is_the_rows_and_their_gradient(

@@ -145,7 +145,7 @@ fn assert_same(actual: &[Vec<f64>], expected: &[Vec<f64>]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(crate::common::cases(300))]
 
     #[test]
     fn a_stack_is_the_maps_in_one_tensor(case in cases()) {

@@ -66,7 +66,7 @@ fn compare(actual: &[Vec<f64>; 3], expected: &[Vec<f64>; 3], tolerance: f64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(crate::common::cases(300))]
 
     #[test]
     fn they_are_their_formulas_with_their_gradients(

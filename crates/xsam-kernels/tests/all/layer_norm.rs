@@ -67,7 +67,7 @@ fn compare(case: &Case, actual: &[Vec<f64>; 4], expected: &[Vec<f64>; 4]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(crate::common::cases(400))]
 
     #[test]
     fn it_is_the_formula_with_its_gradients(

@@ -31,7 +31,7 @@ fn shapes() -> impl Strategy<Value = [usize; 4]> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(crate::common::cases(300))]
 
     #[test]
     fn the_two_by_two_maximum(shape in shapes(), seed: u64, view: bool) {

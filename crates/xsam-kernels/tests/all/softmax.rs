@@ -41,7 +41,7 @@ fn compare(actual: &[Vec<f64>; 2], expected: &[Vec<f64>; 2]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(crate::common::cases(400))]
 
     #[test]
     fn it_is_the_formula_with_its_gradient(

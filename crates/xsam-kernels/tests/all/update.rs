@@ -81,7 +81,7 @@ const ADAM: AdamStep = AdamStep {
 };
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(100))]
+    #![proptest_config(crate::common::cases(100))]
 
     #[test]
     fn sgd_in_single_precision(

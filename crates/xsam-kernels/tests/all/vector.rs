@@ -43,7 +43,7 @@ fn products(x: &[f64], y: &[f64]) -> (f64, f64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::common::cases(200))]
 
     #[test]
     fn dot_products(shape in shapes(), seed: u64, view: bool, wide: bool) {

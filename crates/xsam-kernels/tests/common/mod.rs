@@ -1,10 +1,19 @@
 //! Numbers and comparisons for the tests of single operations.
 #![allow(missing_docs, dead_code, clippy::unwrap_used)]
 
+use std::env;
 use std::fmt::Debug;
 
 use burn::backend::Flex;
 use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};
+use proptest::test_runner::Config as ProptestConfig;
+
+/// So many inputs of a property, or as few as the variable `PROPTEST_CASES` says: under valgrind each takes its time.
+pub fn cases(usual: u32) -> ProptestConfig {
+    let asked = env::var("PROPTEST_CASES").ok();
+    let most = asked.and_then(|count| count.parse().ok());
+    ProptestConfig::with_cases(usual.min(most.unwrap_or(usual)))
+}
 
 /// Numbers from -1 to 1 that are exact in single precision.
 pub fn random(count: usize, seed: u64) -> Vec<f64> {

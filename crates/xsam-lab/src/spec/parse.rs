@@ -98,6 +98,9 @@ fn sections<S: TaskSpec>(table: Table) -> Result<S, SpecError> {
     S::deserialize(Reader::from(Value::Table(table))).map_err(|error| refused("", &error))
 }
 
+/// How deep tables of a setting may be nested: what the parser bears in a file. They are dropped by recursion.
+const DEEPEST: usize = 80;
+
 fn set<S: TaskSpec>(table: &mut Table, setting: &str) -> Result<(), SpecError> {
     let malformed = || {
         let message = "must be section.field=value, as in `train.epochs=20`";
@@ -105,6 +108,13 @@ fn set<S: TaskSpec>(table: &mut Table, setting: &str) -> Result<(), SpecError> {
     };
     let (path, value) = setting.split_once('=').ok_or_else(malformed)?;
     let keys = keys(path.trim());
+    if keys.len() > DEEPEST {
+        let message = format!(
+            "a key of {} parts: no field is in more than {DEEPEST} sections",
+            keys.len()
+        );
+        return Err(SpecError::new(keys[..2].join("."), message));
+    }
     let mut path: Vec<&str> = keys.iter().map(String::as_str).collect();
     if path.len() < 2 || path.iter().any(|key| key.is_empty()) {
         return Err(malformed());

@@ -280,6 +280,18 @@ fn labels_may_look_like_numbers_and_have_dots() {
 }
 
 #[test]
+fn sections_nested_without_end_are_refused() {
+    let nested = |depth: usize| format!("method.{}=1", vec!["rho"; depth].join("."));
+    for (depth, expected) in [(2, "`method.rho`"), (100, "parts"), (30_000, "parts")] {
+        let error = parse("", &[&nested(depth)]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{depth}: {error}");
+    }
+    let file = nested(30_000).replace("=1", " = 1");
+    let error = parse(&file, &[]).unwrap_err().to_string();
+    assert!(error.contains("recursion limit"), "{error}");
+}
+
+#[test]
 fn sizes_that_nobody_could_mean_are_refused_before_there_is_anything_of_them() {
     assert_refused(
         &[],

@@ -83,8 +83,15 @@ fn check(shape: &Shape, seed: u64) {
     assert_close("dw by panels", &by_panels, &dw);
 }
 
+/// 1,000, or as few as is asked for: under valgrind each takes its time.
+fn cases() -> u32 {
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    let most = asked.and_then(|count| count.parse().ok());
+    most.unwrap_or(1000).min(1000)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(1000))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
 
     #[test]
     fn both_orders_give_the_convolution(shape in shapes(), seed in any::<u64>()) {
