@@ -10,6 +10,7 @@ use burn::tensor::{Bool, DType, Shape, Tensor};
 
 use crate::cpu::attention as cpu;
 use crate::flex::{Flat, takes, tensor};
+use crate::half::{narrow, wide};
 use crate::optional::Optional;
 use crate::profile::Timer;
 use crate::softmax::{composed, composed_gradient};
@@ -159,10 +160,11 @@ fn blocked<B: Backend>(inputs: &AttentionInputs<B>) -> Option<BoolTensor<B>> {
 /// A score whose exponential is zero beside any other's. Not minus infinity, which shading languages need not know.
 const LOWEST: f64 = -1e30;
 
+/// Of inputs in half precision in single.
 fn probabilities<B: Backend>(inputs: &AttentionInputs<B>) -> FloatTensor<B> {
     let turned = B::float_swap_dims(inputs.key.clone(), 2, 3);
     let scores = B::float_matmul(inputs.query.clone(), turned);
-    let scores = B::float_mul_scalar(scores, Scalar::Float(inputs.scale));
+    let scores = wide::<B>(B::float_mul_scalar(scores, Scalar::Float(inputs.scale)));
     match blocked::<B>(inputs) {
         None => composed::<B>(scores),
         Some(blocked) => {
@@ -174,7 +176,8 @@ fn probabilities<B: Backend>(inputs: &AttentionInputs<B>) -> FloatTensor<B> {
 }
 
 fn composed_attention<B: Backend>(inputs: &AttentionInputs<B>) -> FloatTensor<B> {
-    B::float_matmul(probabilities::<B>(inputs), inputs.value.clone())
+    let likely = narrow::<B>(probabilities::<B>(inputs), inputs.value.dtype());
+    B::float_matmul(likely, inputs.value.clone())
 }
 
 fn composed_gradients<B: Backend>(
@@ -183,10 +186,13 @@ fn composed_gradients<B: Backend>(
 ) -> (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>) {
     let turned = |tensor| B::float_swap_dims(tensor, 2, 3);
     let likely = probabilities::<B>(inputs);
-    let value = B::float_matmul(turned(likely.clone()), gradient.clone());
+    let format = inputs.value.dtype();
+    let narrowed = narrow::<B>(likely.clone(), format);
+    let value = B::float_matmul(turned(narrowed), gradient.clone());
     let scores = B::float_matmul(gradient, turned(inputs.value.clone()));
-    let scores = composed_gradient::<B>(scores, likely);
+    let scores = composed_gradient::<B>(wide::<B>(scores), likely);
     let scores = B::float_mul_scalar(scores, Scalar::Float(inputs.scale));
+    let scores = narrow::<B>(scores, format);
     let query = B::float_matmul(scores.clone(), inputs.key.clone());
     let key = B::float_matmul(turned(scores), inputs.query.clone());
     (query, key, value)

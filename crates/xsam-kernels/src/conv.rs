@@ -11,6 +11,7 @@ use crate::choice::{Kernels, kernels};
 use crate::cpu::shape::Shape;
 use crate::cpu::{direct, im2col, planar, winograd};
 use crate::flex::{Flat, takes, tensor};
+use crate::half::beside;
 use crate::profile::Timer;
 use crate::tape::record;
 
@@ -47,6 +48,7 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, options: ConvOptions<2>) -> Tenso
         input[1],
         options.groups
     );
+    let weight = beside(weight, &x);
     Tensor::from_dispatch(<Dispatch as ConvOps>::fast_conv2d(
         x.into_dispatch(),
         weight.into_dispatch(),

@@ -7,6 +7,7 @@ use burn::tensor::{IndexingUpdateOp, Int, Shape, Tensor};
 
 use crate::cpu::cross_entropy as cpu;
 use crate::flex::{Flat, numbers, takes, tensor};
+use crate::half::widened;
 use crate::optional::Optional;
 use crate::profile::Timer;
 use crate::softmax;
@@ -39,7 +40,7 @@ pub fn cross_entropy(
         "label_smoothing must be in 0..=1, got {label_smoothing}"
     );
     let (loss, _) = <Dispatch as CrossEntropyOps>::mean_cross_entropy(
-        logits.into_dispatch(),
+        widened(logits).into_dispatch(),
         targets.into_dispatch(),
         label_smoothing,
     );

@@ -9,6 +9,7 @@ use burn::tensor::{Shape, Tensor};
 
 use crate::cpu::feed_forward::{self as cpu, Activation};
 use crate::flex::{Flat, takes, tensor};
+use crate::half::beside;
 use crate::kinks;
 use crate::profile::Timer;
 use crate::tape::record;
@@ -42,6 +43,7 @@ fn biased<const D: usize>(x: Tensor<D>, bias: Tensor<1>, activation: Activation)
         x.dims()[D - 1],
         "the bias needs one number a column"
     );
+    let bias = beside(bias, &x);
     if activation == Activation::Relu && kinks::are_watched() {
         return kinks::relu(x + bias.unsqueeze());
     }

@@ -8,6 +8,7 @@ use burn::tensor::{Shape, Tensor};
 
 use crate::cpu::layer_norm as cpu;
 use crate::flex::{Flat, takes, tensor};
+use crate::half::in_single;
 use crate::optional::Optional;
 use crate::profile::Timer;
 use crate::tape::record;
@@ -34,13 +35,15 @@ pub fn layer_norm<const D: usize>(
         let [length] = tensor.dims();
         assert_eq!(length, width, "layer norm needs one number a column");
     }
-    let (output, _) = <Dispatch as LayerNormOps>::row_norm(
-        x.into_dispatch(),
-        weight.into_dispatch(),
-        bias.into_dispatch(),
-        epsilon,
-    );
-    Tensor::from_dispatch(output)
+    in_single(x, |x| {
+        let (output, _) = <Dispatch as LayerNormOps>::row_norm(
+            x.into_dispatch(),
+            weight.into_dispatch(),
+            bias.into_dispatch(),
+            epsilon,
+        );
+        Tensor::from_dispatch(output)
+    })
 }
 
 /// Layer norm, as Burn dispatches it to the back end of its inputs; the provided bodies are composed of Burn's operations.

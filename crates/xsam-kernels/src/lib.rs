@@ -6,6 +6,14 @@
 //! of a network on Flex, and on a graphics card with the feature of its back end: `webgpu`, `vulkan`, `cuda`, `rocm`
 //! or `metal`, which turn on Burn's features of these names.
 //!
+//! # Half precision
+//!
+//! An operation computes in the number format of its input. Of an input in half precision (`f16`, `bf16`) parameters in `f32` are
+//! cast to that format, and their gradients come back in `f32`; norms, softmax and cross entropy are computed in `f32`, and give
+//! the input's format back but for the loss, which is in `f32`. So a model trains in mixed precision if its parameters are in
+//! `f32` and its input is not. The kernels for the processor are for `f32` alone: there half precision is slow, and for
+//! checks.
+//!
 //! # Threads
 //!
 //! Kernels run on rayon's pool. Called from a thread of that pool, which `rayon::scope(|_| ..)` around
@@ -43,6 +51,7 @@ mod dropout;
 mod embedding;
 mod feed_forward;
 mod flex;
+mod half;
 pub mod kinks;
 mod layer_norm;
 mod linear;

@@ -8,6 +8,7 @@ use burn::tensor::{Shape, Tensor};
 use crate::cpu::linear as cpu;
 use crate::cpu::matrix::Matrix;
 use crate::flex::{Flat, takes, tensor};
+use crate::half::beside;
 use crate::optional::Optional;
 use crate::profile::Timer;
 use crate::tape::record;
@@ -34,6 +35,7 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tenso
             "linear: the bias needs one number an output"
         );
     }
+    let (weight, bias) = (beside(weight, &x), bias.map(|bias| beside(bias, &x)));
     Tensor::from_dispatch(<Dispatch as LinearOps>::weigh(
         x.into_dispatch(),
         weight.into_dispatch(),
@@ -57,6 +59,7 @@ pub fn tied_linear(x: Tensor<2>, table: Tensor<2>) -> Tensor<2> {
         width, inputs,
         "tied_linear: the table needs a column for each column of the input"
     );
+    let table = beside(table, &x);
     Tensor::from_dispatch(<Dispatch as LinearOps>::weigh(
         x.into_dispatch(),
         table.into_dispatch(),

@@ -8,6 +8,7 @@ use burn::tensor::{DType, IntDType, Shape, Tensor, module};
 
 use crate::cpu::pool;
 use crate::flex::{Flat, takes, tensor};
+use crate::half::in_single;
 use crate::kinks;
 use crate::optional::Optional;
 use crate::profile::Timer;
@@ -80,7 +81,9 @@ fn is_two_by_two(
 ///
 /// One pass over memory on Flex in `f32`. The mean of an empty plane is NaN.
 pub fn global_avg_pool(x: Tensor<4>) -> Tensor<2> {
-    Tensor::from_dispatch(<Dispatch as PoolOps>::plane_mean(x.into_dispatch()))
+    in_single(x, |x| {
+        Tensor::from_dispatch(<Dispatch as PoolOps>::plane_mean(x.into_dispatch()))
+    })
 }
 
 /// Pooling, as Burn dispatches it to the back end of its input; the provided bodies are composed of Burn's operations.

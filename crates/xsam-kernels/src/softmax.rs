@@ -7,6 +7,7 @@ use burn::tensor::Tensor;
 
 use crate::cpu::softmax as cpu;
 use crate::flex::{Flat, takes, tensor};
+use crate::half::in_single;
 use crate::profile::Timer;
 use crate::tape::record;
 
@@ -17,7 +18,9 @@ use crate::tape::record;
 ///
 /// On Flex in `f32` each direction reads and writes every tensor once; the backward pass keeps the output.
 pub fn softmax<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    Tensor::from_dispatch(<Dispatch as SoftmaxOps>::row_softmax(x.into_dispatch()))
+    in_single(x, |x| {
+        Tensor::from_dispatch(<Dispatch as SoftmaxOps>::row_softmax(x.into_dispatch()))
+    })
 }
 
 /// Softmax, as Burn dispatches it to the back end of its input; the provided bodies are composed of Burn's operations.

@@ -3,9 +3,9 @@
 use burn::optim::ModuleOptimizer;
 use xsam::method::{Ascent, Method, MethodConfig, MethodSpec};
 use xsam::optim::{FusedAdamConfig, FusedSgdConfig};
-use xsam::{ConfigError, RhoSchedule, SharpnessAware};
+use xsam::{ConfigError, LossScale, RhoSchedule, SharpnessAware};
 
-use crate::spec::{OptimizerName, OptimizerSpec, RhoScheduleName, Spec, SpecError};
+use crate::spec::{OptimizerName, OptimizerSpec, Precision, RhoScheduleName, Spec, SpecError};
 
 /// The method of a spec.
 ///
@@ -33,6 +33,10 @@ pub fn optimizer<S>(spec: &Spec<S>, length: usize) -> Result<SharpnessAware, Spe
     let mut optim = SharpnessAware::from_method(base(&spec.optimizer)?, method)
         .with_replay_dropout(spec.train.seed)
         .with_length(length as u64);
+    // Of a shorter exponent small gradients would vanish.
+    if spec.train.precision == Precision::F16 {
+        optim = optim.with_loss_scale(LossScale::dynamic());
+    }
     if let Some(norm) = spec.optimizer.clip_norm {
         let clipped = optim.with_clip_norm(norm);
         optim = clipped.map_err(config_error("optimizer"))?;

@@ -11,16 +11,17 @@ use crate::spec::{DeviceName, Precision, Spec, SpecError};
 pub struct Place {
     /// The device, with autodiff if it is for training.
     pub device: Device,
-    /// The format of floating-point numbers.
+    /// The format of weights, and of all that is not an input of the model.
     pub dtype: FloatDType,
+    /// The format of the model's inputs, and with them of its activations: another one in mixed precision.
+    pub activations: FloatDType,
 }
 
 impl Place {
     /// For training.
     ///
     /// # Errors
-    /// If this build or this machine does not have the device, or the precision is not single and the device not the
-    /// processor.
+    /// If this build or this machine does not have the device, or the device not the precision.
     pub fn new(name: DeviceName, precision: Precision) -> Result<Self, SpecError> {
         Self::numbered(name, precision, 0)
     }
@@ -32,18 +33,20 @@ impl Place {
         number: usize,
     ) -> Result<Self, SpecError> {
         let device = open(name, number)?;
-        let dtype = match precision {
-            Precision::F32 => FloatDType::F32,
-            Precision::F64 => FloatDType::F64,
+        let (dtype, activations) = (precision.weights(), precision.activations());
+        // Cards that say they have double precision have been seen to compute something else.
+        let lacks = match name {
+            DeviceName::Cpu => false,
+            _ => precision == Precision::F64 || !device.supports_dtype(activations),
         };
-        // Cards that say they have it have been seen to compute something else.
-        if precision != Precision::F32 && name != DeviceName::Cpu {
-            let message = format!("{precision} is for the cpu: on {name} use f32");
+        if lacks {
+            let message = format!("{name} does not compute in {precision} here: use f32");
             return Err(SpecError::new("train.precision", message));
         }
         Ok(Self {
             device: device.autodiff(),
             dtype,
+            activations,
         })
     }
 
@@ -56,13 +59,19 @@ impl Place {
     pub fn inner(&self) -> Self {
         Self {
             device: self.device.clone().inner(),
-            dtype: self.dtype,
+            ..*self
         }
     }
 
     /// What [`Tensor::from_data`](burn::tensor::Tensor::from_data) takes for a tensor of floating-point numbers.
     pub fn floats(&self) -> (&Device, DType) {
         (&self.device, DType::from(self.dtype))
+    }
+
+    /// The same for an input of the model. It is another one in mixed precision alone: see
+    /// [`Task::mixed_precision`](crate::Task::mixed_precision).
+    pub fn inputs(&self) -> (&Device, DType) {
+        (&self.device, DType::from(self.activations))
     }
 }
 

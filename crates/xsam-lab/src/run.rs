@@ -17,7 +17,7 @@ use crate::spec::{Experiment, Spec};
 use crate::start::Start;
 use crate::stop::StopSignal;
 use crate::summary::RunSummary;
-use crate::task::{Task, check_method};
+use crate::task::{Task, check};
 use crate::tasks::{Tasks, Visitor};
 use crate::watch::Nobody;
 
@@ -140,7 +140,7 @@ impl<S> Visitor<S> for Preparation<'_, S> {
 
     fn visit<T: Task<Spec = S> + 'static>(self) -> Result<Run, Error> {
         let spec = &self.experiment.spec;
-        check_method::<T>(&spec.method)?;
+        check::<T>(spec)?;
         let place = self.ranks.place(spec.train.device, spec.train.precision)?;
         let setup = Setup::new(spec, &place, self.shared);
         let (data, changed) = (T::fingerprint(&setup)?, self.terms.changed_data);

@@ -112,7 +112,7 @@ pub struct Sample {
     pub batch: usize,
     /// Whether the model computes as in training: statistics of the batch, dropout.
     pub training: bool,
-    /// Number format, if it is not to be the run's.
+    /// Number format, if it is not to be the run's; of a run in mixed precision, single.
     pub precision: Option<Precision>,
     /// Decides which samples, and all that is random in the measurements.
     pub seed: u64,
@@ -133,6 +133,7 @@ impl Default for Sample {
 
 impl Sample {
     pub(crate) fn check(&self) -> Result<(), SpecError> {
+        self.precision.map_or(Ok(()), Precision::check_full)?;
         SpecError::unless(self.samples >= 1, "samples", self.samples, "at least 1")?;
         SpecError::unless(self.batch >= 1, "batch", self.batch, "at least 1")
     }
@@ -246,7 +247,8 @@ impl<S: TaskSpec, M: Measure> Visitor<S> for Measuring<'_, S, M> {
     fn visit<T: Task<Spec = S> + 'static>(self) -> Result<M::Output, Error> {
         let (subject, sample) = (self.subject, self.sample);
         let trained = subject.load::<T>()?;
-        let precision = sample.precision.unwrap_or(trained.spec.train.precision);
+        let of_run = trained.spec.train.precision.full();
+        let precision = sample.precision.unwrap_or(of_run);
         let place = Place::new(trained.spec.train.device, precision)?;
         let (task, data) = trained.task(subject, &place)?;
         let sizes = SampleSizes {

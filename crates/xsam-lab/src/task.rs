@@ -12,7 +12,7 @@ use crate::fingerprint::Fingerprint;
 use crate::minibatches::Batches;
 use crate::score::{Measured, Part, Score, Scores, Tally};
 use crate::setup::Setup;
-use crate::spec::{MethodSpec, Preset, SpecError, TaskSpec};
+use crate::spec::{MethodSpec, Preset, Spec, SpecError, TaskSpec};
 use crate::stop::StopSignal;
 use crate::task_error::TaskError;
 
@@ -77,6 +77,13 @@ pub trait Task: Sized + Sync {
     /// default a task does not tell, and its runs cannot be by such a method.
     fn by_logits() -> Option<LossByLogits<Self>> {
         None
+    }
+
+    /// Whether it trains in mixed precision: its model has weights in single precision and computes in the format of its inputs,
+    /// as the layers of `xsam-models` and the operations of `xsam-kernels` do, and its batches are made in that of
+    /// [`Place::inputs`](crate::Place::inputs). By default it is not, and `train.precision = "f16"` or `"bf16"` is an error.
+    fn mixed_precision() -> bool {
+        false
     }
 
     /// All of a part of the data as they are, in batches on the device of [`Setup::place`] without autodiff, which
@@ -300,8 +307,20 @@ pub struct LossByLogits<T: Task> {
     pub loss: fn(&T, Tensor<2>, &T::Batch) -> (Tensor<1>, T::Output),
 }
 
+/// Refuses what a task does not do: half precision, and methods that have to be told more than its loss.
+pub(crate) fn check<T: Task>(spec: &Spec<T::Spec>) -> Result<(), SpecError> {
+    let precision = spec.train.precision;
+    if precision.is_half() && !T::mixed_precision() {
+        let message = format!(
+            "this task does not train in {precision}: use f32, or give the task a `mixed_precision`"
+        );
+        return Err(SpecError::new("train.precision", message));
+    }
+    check_method::<T>(&spec.method)
+}
+
 /// Refuses a method that has to be told logits and loss apart, of a task that does not tell them.
-pub(crate) fn check_method<T: Task>(method: &MethodSpec) -> Result<(), SpecError> {
+fn check_method<T: Task>(method: &MethodSpec) -> Result<(), SpecError> {
     if !method.needs_logits() || T::by_logits().is_some() {
         return Ok(());
     }

@@ -344,6 +344,20 @@ fn what_cannot_be_shared_out_is_told_before_the_first_step() {
 }
 
 #[test]
+fn a_task_says_whether_it_trains_in_half_precision() {
+    let here = tempfile::tempdir().unwrap();
+    for format in ["f16", "bf16"] {
+        let spec = spec(&[&format!("train.precision={format}")]);
+        let run = Run::prepare::<Fit>(spec, &here.path().join("run"), Existing::Refuse);
+        let error = run.unwrap_err().to_string();
+        assert!(
+            error.contains(format) && error.contains("mixed_precision"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn runs_that_are_shared_out_are_planned() {
     let spec = spec(&["train.epochs=10", "method.search=every-epoch"]);
     let mut compare = Compare::default();

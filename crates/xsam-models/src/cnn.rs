@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use xsam_kernels::global_avg_pool;
 
 use crate::classifier::{Architecture, Sizes};
-use crate::layers::{conv3x3, convolve, linear};
+use crate::layers::{connect, conv3x3, convolve, linear};
 use crate::{BatchNorm, ImageClassifier};
 
 /// Two 3x3 convolutions (strides 1 and 2), each with batch normalization and ReLU, then the mean
@@ -46,7 +46,7 @@ impl ImageClassifier for SmallCnn {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let x = self.bn1.forward_relu(convolve(&self.conv1, images));
         let x = self.bn2.forward_relu(convolve(&self.conv2, x));
-        self.fc.forward(global_avg_pool(x))
+        connect(&self.fc, global_avg_pool(x))
     }
 }
 
@@ -93,6 +93,6 @@ impl ImageClassifier for Cnn {
         let x = self.bn1.forward_relu(convolve(&self.conv1, images));
         let x = self.bn2.forward_relu(convolve(&self.conv2, x));
         let x = self.bn3.forward_relu(convolve(&self.conv3, x));
-        self.fc.forward(global_avg_pool(x))
+        connect(&self.fc, global_avg_pool(x))
     }
 }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use xsam_kernels::{FeatureStack, avg_pool2d, global_avg_pool};
 
 use crate::classifier::{Architecture, Sizes};
-use crate::layers::{conv1x1, conv3x3, convolve, linear};
+use crate::layers::{connect, conv1x1, conv3x3, convolve, linear};
 use crate::{BatchNorm, ImageClassifier};
 
 /// Channels that each dense layer adds.
@@ -147,6 +147,6 @@ impl ImageClassifier for Densenet121 {
         let stack = dense(&self.dense3, self.trans2.forward(stack));
         let mut stack = dense(&self.dense4, self.trans3.forward(stack));
         let x = self.bn.forward_stack(&mut stack, true);
-        self.linear.forward(global_avg_pool(x))
+        connect(&self.linear, global_avg_pool(x))
     }
 }

@@ -1,10 +1,10 @@
 //! Layers shared by the models. Weights start at zero: [`crate::init`] fills them from a seed.
 
-use burn::module::Initializer;
+use burn::module::{Initializer, Param};
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, FloatDType, Tensor};
 use xsam_kernels::conv2d;
 
 /// A 3x3 convolution, padding 1, without bias: a batch normalization follows and would cancel it.
@@ -39,7 +39,8 @@ pub(crate) fn convolve(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     match &layer.bias {
         Some(bias) => {
             let channels = y.dims()[1];
-            y + bias.val().reshape([1, channels, 1, 1])
+            let bias = bias.val().cast(FloatDType::from(y.dtype()));
+            y + bias.reshape([1, channels, 1, 1])
         }
         None => y,
     }
@@ -62,6 +63,14 @@ pub(crate) fn convolve_without_bias(layer: &Conv2d, x: Tensor<4>) -> Tensor<4> {
     let (stride, dilation) = (layer.stride, layer.dilation);
     let options = ConvOptions::new_with_padding(stride, padding, dilation, layer.groups);
     conv2d(x, layer.weight.val(), options)
+}
+
+/// What a fully connected layer makes of `x`; of one in half precision the products are in its format.
+pub(crate) fn connect(layer: &Linear, x: Tensor<2>) -> Tensor<2> {
+    match x.dtype() == layer.weight.val().dtype() {
+        true => layer.forward(x),
+        false => xsam_kernels::linear(x, layer.weight.val(), layer.bias.as_ref().map(Param::val)),
+    }
 }
 
 /// A vector for each id of a vocabulary.

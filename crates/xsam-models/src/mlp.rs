@@ -7,7 +7,7 @@ use xsam_kernels::kinks::relu;
 
 use crate::ImageClassifier;
 use crate::classifier::{Architecture, Sizes};
-use crate::layers::linear;
+use crate::layers::{connect, linear};
 
 /// Flattened image, linear, ReLU, linear.
 #[derive(Module, Debug)]
@@ -33,7 +33,7 @@ impl Architecture for Mlp {
 
 impl ImageClassifier for Mlp {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.fc2
-            .forward(relu(self.fc1.forward(images.flatten::<2>(1, 3))))
+        let hidden = relu(connect(&self.fc1, images.flatten::<2>(1, 3)));
+        connect(&self.fc2, hidden)
     }
 }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use xsam_kernels::global_avg_pool;
 
 use crate::classifier::{Architecture, Sizes};
-use crate::layers::{conv1x1, conv3x3, convolve, linear};
+use crate::layers::{connect, conv1x1, conv3x3, convolve, linear};
 use crate::{BatchNorm, ImageClassifier};
 
 /// Two 3x3 convolutions around which the input is added.
@@ -106,6 +106,6 @@ impl ImageClassifier for Resnet18 {
             .into_iter()
             .flatten()
             .fold(stem, |x, block| block.forward(x));
-        self.linear.forward(global_avg_pool(features))
+        connect(&self.linear, global_avg_pool(features))
     }
 }

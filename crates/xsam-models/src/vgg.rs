@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use xsam_kernels::{global_avg_pool, max_pool2d};
 
 use crate::classifier::{Architecture, Sizes};
-use crate::layers::{conv3x3_with_bias, convolve, convolve_without_bias, linear};
+use crate::layers::{connect, conv3x3_with_bias, convolve, convolve_without_bias, linear};
 use crate::{BatchNorm, ImageClassifier};
 
 /// Stands for a pooling in [`PLAN`].
@@ -62,7 +62,7 @@ pub enum Head {
 impl Head {
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         match self {
-            Self::Linear(layer) => layer.forward(x),
+            Self::Linear(layer) => connect(layer, x),
             Self::Relu(layer) => layer.forward(x),
             Self::Dropout(layer) => layer.forward(x),
         }

@@ -25,7 +25,7 @@ impl Batch {
         let pixels = TensorData::new(pixels, [count, channels, height, width]);
         let targets = TensorData::new(targets, [count]);
         Self {
-            images: Tensor::from_data(pixels, place.floats()),
+            images: Tensor::from_data(pixels, place.inputs()),
             targets: Tensor::from_data(targets, &place.device),
         }
     }

@@ -142,6 +142,10 @@ impl Task for Classification {
         })
     }
 
+    fn mixed_precision() -> bool {
+        true
+    }
+
     fn parts(&self, batch: Batch, count: usize) -> Result<Vec<(Batch, f64)>, TaskError> {
         let parts = batch.parts(count);
         let average = batch.size() as f64 / parts.len() as f64;

@@ -103,7 +103,8 @@ impl Task for Translation {
     }
 
     fn model(&self) -> Result<Transformer, TaskError> {
-        Ok(self.config.init(self.train_spec.seed, &self.place.device)?)
+        let model = self.config.init(self.train_spec.seed, &self.place.device)?;
+        Ok(model.with_activations(self.place.activations))
     }
 
     fn steps(&self) -> usize {
@@ -125,6 +126,10 @@ impl Task for Translation {
     ) -> (Tensor<1>, TransformerLoss) {
         let found = batch.loss(model, self.smoothing(), noise);
         (found.loss.clone(), found)
+    }
+
+    fn mixed_precision() -> bool {
+        true
     }
 
     fn by_logits() -> Option<LossByLogits<Self>> {
@@ -315,7 +320,8 @@ impl Task for Translation {
         let spec = setup.spec;
         let vocabulary = load_tokenizer(&run.join(TOKENIZER))?.len();
         let config = spec.task.model.transformer_config(vocabulary, PAD as usize);
-        Ok(config.init(spec.train.seed, &setup.place.device)?)
+        let model = config.init(spec.train.seed, &setup.place.device)?;
+        Ok(model.with_activations(setup.place.activations))
     }
 }
 

@@ -5,7 +5,7 @@ use xsam_cli::clap::{self, Parser};
 use xsam_cli::{Outcome, RankArguments, TaskError, aligned, named, print};
 use xsam_kernels::Kernels;
 use xsam_lab::numbers::{count, percent};
-use xsam_lab::spec::{DeviceName, MethodSpec, SpecError, method_named};
+use xsam_lab::spec::{DeviceName, MethodSpec, Precision, SpecError, method_named};
 use xsam_tasks::spec::ModelName;
 use xsam_tasks::{
     BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, bench_on,
@@ -74,6 +74,11 @@ pub(crate) struct Arguments {
           value_parser = named::<DeviceName>())]
     device: DeviceName,
 
+    /// Number format; with a half one, f16 or bf16, weights are in f32.
+    #[arg(id = "train.precision", long = "precision", value_name = "FORMAT", default_value = "f32",
+          value_parser = named::<Precision>())]
+    precision: Precision,
+
     /// What computes: our kernels, or Burn's operations alone.
     #[arg(long, value_name = "NAME", default_value = "fast", value_parser = named::<Kernels>())]
     kernels: Kernels,
@@ -117,6 +122,7 @@ fn spec(arguments: &Arguments) -> Result<BenchSpec, SpecError> {
         batch: arguments.batch,
         steps: arguments.steps,
         device: arguments.device,
+        precision: arguments.precision,
         kernels: arguments.kernels,
         profile: arguments.profile,
     })
@@ -202,7 +208,10 @@ fn report(spec: &BenchSpec, result: &BenchResult) -> String {
     let peak = |peak| format!("peak memory  {peak:.0} MB");
     lines.extend(result.peak_rss_mb.map(peak));
     lines.push(format!("threads      {}", result.threads));
-    lines.push(format!("kernels      {}", result.kernels));
+    lines.push(format!(
+        "kernels      {}, {}",
+        result.kernels, result.precision
+    ));
     lines.extend(result.shared_out.as_ref().map(|cost| {
         format!(
             "ranks        {}, which speak to each other for {} s of a step: {:.1} MB in {:.0} calls",

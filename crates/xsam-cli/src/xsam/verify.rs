@@ -47,6 +47,7 @@ pub(crate) fn run(arguments: Arguments) -> Result<Outcome, TaskError> {
         kernels,
         ..
     } = arguments;
+    precision.check_full()?;
     check_device(device, precision)?;
     let cases = match &arguments.cases {
         Some(directory) => Case::read_all(directory)?,

@@ -10,6 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, ExtensionType, Scalar, TensorMetadata, backend_extension};
 use burn::tensor::Tensor;
 
+use crate::half::{in_single, is_half, narrowed, widened};
 use crate::kinks;
 use crate::optional::Optional;
 
@@ -40,6 +41,13 @@ pub struct BatchNormTail<const D: usize> {
 }
 
 impl<const D: usize> BatchNormTail<D> {
+    fn widened(self) -> Self {
+        Self {
+            residual: self.residual.map(widened),
+            ..self
+        }
+    }
+
     /// The residual, which has the shape of `x`, and whether a ReLU comes last.
     fn checked(self, x: &Tensor<D>) -> (Optional<Dispatch>, bool) {
         if let Some(residual) = &self.residual {
@@ -123,6 +131,11 @@ pub fn batch_norm_train<const D: usize>(
     params: BatchNormParams,
     tail: BatchNormTail<D>,
 ) -> (Tensor<D>, BatchStatistics) {
+    if is_half(x.dtype()) {
+        let format = x.dtype();
+        let (output, statistics) = batch_norm_train(widened(x), params, tail.widened());
+        return (narrowed(output, format), statistics);
+    }
     if let Some(ranks) = BatchNormRanks::current() {
         return over_ranks(x, params, tail, ranks);
     }
@@ -171,7 +184,11 @@ pub fn batch_norm_inference<const D: usize>(
     for tensor in [&statistics.mean, &statistics.variance] {
         check_channels(x.dims(), tensor);
     }
-    normalised(x, params, statistics, tail).0
+    let tail = match is_half(x.dtype()) {
+        true => tail.widened(),
+        false => tail,
+    };
+    in_single(x, |x| normalised(x, params, statistics, tail).0)
 }
 
 fn normalised<const D: usize>(

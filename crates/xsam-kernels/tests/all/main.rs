@@ -12,6 +12,7 @@ mod dropout;
 mod embedding;
 mod feature_stack;
 mod feed_forward;
+mod half;
 mod kinks;
 mod layer_norm;
 mod linear;

@@ -10,7 +10,7 @@ use crate::setup::Setup;
 use crate::shared::Shared;
 use crate::spec::{Spec, SpecError, TaskSpec};
 use crate::summary::Recorded;
-use crate::task::{Task, check_method};
+use crate::task::{Task, check};
 use crate::tasks::Visitor;
 
 /// What is looked at before the first run: the data, and what they say of the specs.
@@ -37,7 +37,7 @@ impl<S: TaskSpec> Visitor<S> for Checks<'_, S> {
                 }
                 (data, looked_at) = (found, Some(&spec.task));
             }
-            check_method::<T>(&spec.method)?;
+            check::<T>(spec)?;
             T::check(&setup)?;
         }
         let steps = match self.specs.first() {

@@ -220,8 +220,8 @@ const COARSE: f64 = 0.1;
 fn coarse(discretization: f64, precision: Precision) -> String {
     let share = percent(discretization, 0);
     let help = match precision {
-        Precision::F32 => "--precision f64 takes differences over a far smaller step",
         Precision::F64 => "use a smooth activation, such as GELU, or the rectifier of xsam-kernels",
+        _ => "--precision f64 takes differences over a far smaller step",
     };
     format!(
         "the eigenvalues are not to be relied on: over twice the step, a product with the Hessian is another by {share}, as \

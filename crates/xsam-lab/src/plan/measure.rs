@@ -23,7 +23,7 @@ use crate::shared::Shared;
 use crate::spec::{Experiment, Spec, SpecError, TaskSpec, edited};
 use crate::start::Start;
 use crate::stop::StopSignal;
-use crate::task::{Task, check_method};
+use crate::task::{Task, check};
 use crate::tasks::{Tasks, Visitor};
 
 /// Epochs of a run that is measured: more than it will ever come to.
@@ -152,7 +152,7 @@ impl<S: TaskSpec> Visitor<S> for Measuring<'_, S> {
             ranks,
             asked,
         } = self;
-        check_method::<T>(&spec.method)?;
+        check::<T>(&spec)?;
         let place = ranks.place(spec.train.device, spec.train.precision)?;
         let task = T::new(&Setup::new(spec, &place, &Shared::default()))?;
         let steps_per_epoch = task.steps();

@@ -106,6 +106,11 @@ impl TrainSpec {
                            one of them";
             return Err(SpecError::new("train.sync_batch_norm", message));
         }
+        if self.precision.is_half() && self.measure_every.is_some() {
+            let message = "differences of gradients have no digits in half precision: leave it out, and measure checkpoints by \
+                           `flatness`, which computes in f32";
+            return Err(SpecError::new("train.measure_every", message));
+        }
         check_seed("train.seed", self.seed)?;
         let rho = self.measure_rho.unwrap_or(Sharpness::default().rho);
         positive("train.measure_rho", rho)?;

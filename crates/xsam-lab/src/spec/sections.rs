@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use burn::tensor::FloatDType;
 use xsam_kernels::Kernels;
 use xsam_names::named_enum;
 
 use crate::sections;
+use crate::spec::SpecError;
 
 named_enum! {
     /// The base optimizers, which take the step.
@@ -104,12 +106,67 @@ sections! {
 }
 
 named_enum! {
-    /// Number formats of weights and computation.
+    /// Number formats of computation. Weights and the optimizer's state are in the same, or in single precision where that is a
+    /// half one.
     pub enum Precision ("precision") {
         /// Single precision, 32 bits.
         F32 = "f32",
         /// Double precision, 64 bits.
         F64 = "f64",
+        /// Half precision, 16 bits of which 5 are the exponent: mixed precision, with a dynamic loss scale.
+        F16 = "f16",
+        /// Half precision with the exponent of single, 8 bits: mixed precision.
+        Bf16 = "bf16",
+    }
+}
+
+impl Precision {
+    /// Whether inputs and activations are in half precision.
+    pub fn is_half(self) -> bool {
+        matches!(self, Self::F16 | Self::Bf16)
+    }
+
+    /// The format of weights and of the optimizer's state, and of what is measured of a run.
+    pub fn weights(self) -> FloatDType {
+        FloatDType::from(self.full())
+    }
+
+    /// The format of the model's inputs, and with them of its activations.
+    pub fn activations(self) -> FloatDType {
+        FloatDType::from(self)
+    }
+
+    /// Refuses half precision, of which differences and comparisons have no digits.
+    ///
+    /// # Errors
+    /// Of the key `train.precision`.
+    pub fn check_full(self) -> Result<(), SpecError> {
+        match self.is_half() {
+            true => {
+                let message = format!("{self} has too few digits to measure with: f32 or f64");
+                Err(SpecError::new("train.precision", message))
+            }
+            false => Ok(()),
+        }
+    }
+
+    /// Single precision in place of half.
+    pub fn full(self) -> Self {
+        match self.is_half() {
+            true => Self::F32,
+            false => self,
+        }
+    }
+}
+
+impl From<Precision> for FloatDType {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::F64 => Self::F64,
+            Precision::F16 => Self::F16,
+            Precision::Bf16 => Self::BF16,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use burn::module::{Initializer, Module};
 use burn::nn::{Embedding, Linear, LinearConfig};
-use burn::tensor::{Bool, Device, Int, Tensor};
+use burn::tensor::{Bool, Device, FloatDType, Int, Tensor};
 use xsam_kernels::{Activation, tied_linear};
 
 use super::attention::{KeysValues, MultiheadAttention};
@@ -200,11 +200,14 @@ impl TransformerDecoder {
         normalized(self.layer_norm.as_ref(), x)
     }
 
-    /// The logits of rows, `[rows, vocabulary]`.
+    /// The logits of rows, `[rows, vocabulary]`, in the number format of the weights.
     pub(super) fn logits(&self, x: Tensor<2>) -> Tensor<2> {
-        match &self.output_projection {
+        let table = self.embed_tokens.weight.val();
+        let format = FloatDType::from(table.dtype());
+        let logits = match &self.output_projection {
             Some(projection) => through(projection, x),
-            None => tied_linear(x, self.embed_tokens.weight.val()),
-        }
+            None => tied_linear(x, table),
+        };
+        logits.cast(format)
     }
 }

@@ -19,7 +19,7 @@ pub use search::{Hypothesis, SearchConfig};
 
 use burn::module::Module;
 use burn::nn::Embedding;
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData};
+use burn::tensor::{Bool, Device, FloatDType, Int, Tensor, TensorData};
 use xsam_kernels::{cross_entropy, embedding};
 
 use decoder::Memory;
@@ -83,6 +83,9 @@ pub struct Transformer {
     pub decoder: TransformerDecoder,
     padding: usize,
     dropout: f64,
+    /// The number format of what is between its layers; logits are in single precision at least.
+    #[module(skip)]
+    activations: Option<FloatDType>,
 }
 
 /// Target sentences of a batch, each `[batch, tokens]`.
@@ -163,7 +166,15 @@ impl Transformer {
             decoder: TransformerDecoder::zeroed(config, device),
             padding: config.padding,
             dropout: config.dropout,
+            activations: None,
         }
+    }
+
+    /// Computes in this number format, half precision as a rule, between the embeddings and the logits. Weights stay in theirs.
+    #[must_use]
+    pub fn with_activations(mut self, format: FloatDType) -> Self {
+        self.activations = Some(format);
+        self
     }
 
     /// The logits of the token after each one of `target`, `[batch, tokens, vocabulary]`, given `source`,
@@ -276,6 +287,10 @@ impl Transformer {
         let (device, dtype) = (embedded.device(), embedded.dtype());
         let places = sinusoidal(self.padding + 1 + first, tokens, dim, &device, dtype);
         let placed = embedded * (dim as f64).sqrt() + places.unsqueeze::<3>();
-        placed.reshape([batch * tokens, dim])
+        let placed = placed.reshape([batch * tokens, dim]);
+        match self.activations {
+            Some(format) => placed.cast(format),
+            None => placed,
+        }
     }
 }

@@ -4,6 +4,7 @@
 mod common;
 mod config;
 mod gradients;
+mod half;
 mod initial;
 mod state;
 mod transformer;

@@ -115,7 +115,7 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
         return Err(SpecError::new("batch", message).into());
     }
     set_kernels(spec.kernels);
-    let place = &ranks.place(spec.device, Precision::F32)?;
+    let place = &ranks.place(spec.device, spec.precision)?;
     let (model, logits, loss) = timed.start(spec.batch / ranks.size(), place)?;
     let mut trainee = Trainee {
         place,
@@ -173,6 +173,7 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
         search_s,
         peak_rss_mb,
         threads: rayon::current_num_threads(),
+        precision: spec.precision,
         kernels: describe(spec.device, spec.kernels),
         shared_out,
         profile: rows,
@@ -182,6 +183,7 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
 /// A spec whose values have been checked.
 struct Plan {
     method: MethodSpec,
+    precision: Precision,
     optimizer: OptimizerSpec,
     /// How many there will be.
     steps: usize,
@@ -195,6 +197,7 @@ impl Plan {
         timed.check(spec.batch)?;
         let plan = Self {
             method: spec.method.clone(),
+            precision: spec.precision,
             optimizer: timed.optimizer(),
             steps: WARM_UP.saturating_add(spec.steps),
             ranks: None,
@@ -226,6 +229,7 @@ impl Plan {
         let mut spec = OurSpec::default();
         spec.method = self.method_searching(search)?;
         spec.optimizer = self.optimizer.clone();
+        spec.train.precision = self.precision;
         let optim = method::optimizer(&spec, self.steps)?;
         match &self.ranks {
             Some(ranks) => optim

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use xsam_kernels::Kernels;
-use xsam_lab::spec::{DeviceName, MethodSpec};
+use xsam_lab::spec::{DeviceName, MethodSpec, Precision};
 
 use super::{ImageBench, ProfileRow, RankCost, TransformerBench};
 
@@ -17,6 +17,8 @@ pub struct BenchSpec {
     pub batch: usize,
     /// Timed steps, after two that are not.
     pub steps: usize,
+    /// The number format: mixed precision where it is a half one.
+    pub precision: Precision,
     /// The kernels that compute.
     pub kernels: Kernels,
     /// Where to compute, in single precision.
@@ -33,6 +35,7 @@ impl Default for BenchSpec {
             batch: 32,
             steps: 10,
             device: DeviceName::Cpu,
+            precision: Precision::F32,
             kernels: Kernels::Fast,
             profile: false,
         }
@@ -78,6 +81,8 @@ pub struct BenchResult {
     pub peak_rss_mb: Option<f64>,
     /// Number of threads that compute.
     pub threads: usize,
+    /// The number format that it computed in.
+    pub precision: Precision,
     /// The kernels that computed, with the instruction set that they found, as in `fast (avx2)`, or the device, as in
     /// `composed (cuda)`.
     pub kernels: String,

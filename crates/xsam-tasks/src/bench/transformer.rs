@@ -73,6 +73,7 @@ impl Timed for TransformerBench {
         Error,
     > {
         let model = self.config().init(SEED, &place.device).map_err(refused)?;
+        let model = model.with_activations(place.activations);
         let ids = |seed| -> Tensor<2, Int> {
             let words = reference::targets(seed, batch * self.tokens, self.vocabulary - SPECIAL);
             let ids: Vec<i64> = words.iter().map(|word| word + SPECIAL as i64).collect();

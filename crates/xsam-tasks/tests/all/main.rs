@@ -11,6 +11,7 @@ mod checkpoints;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
+mod half;
 mod methods;
 mod plan;
 mod ranks;

@@ -11,6 +11,7 @@ use super::{
     BatchNormParams, BatchNormRanks, BatchNormStatistics, BatchNormTail, BatchStatistics, Channels,
     Normalised, Saved, SavedTail, batch_norm_inference, check_channels, composed, over_ranks,
 };
+use crate::half::is_half;
 use crate::kinks;
 use crate::optional::Optional;
 use link::Link;
@@ -99,7 +100,7 @@ impl<const D: usize> FeatureStack<D> {
     }
 
     /// [`batch_norm_train`](super::batch_norm_train) of all maps together, and a ReLU if `relu` says so. With the statistics
-    /// of several ranks the maps are copied into one tensor.
+    /// of several ranks, and in half precision, the maps are copied into one tensor.
     ///
     /// # Panics
     /// If weight and bias have not one number a channel.
@@ -108,6 +109,9 @@ impl<const D: usize> FeatureStack<D> {
         params: BatchNormParams,
         relu: bool,
     ) -> (Tensor<D>, BatchStatistics) {
+        if is_half(self.maps[0].dtype()) {
+            return super::batch_norm_train(self.joined(), params, Self::tail(relu));
+        }
         if let Some(ranks) = BatchNormRanks::current() {
             return over_ranks(self.joined(), params, Self::tail(relu), ranks);
         }
@@ -138,7 +142,7 @@ impl<const D: usize> FeatureStack<D> {
         statistics: BatchNormStatistics,
         relu: bool,
     ) -> Tensor<D> {
-        if self.device().is_autodiff() {
+        if self.device().is_autodiff() || is_half(self.maps[0].dtype()) {
             return batch_norm_inference(self.joined(), params, statistics, Self::tail(relu));
         }
         let dims = self.dims();
