@@ -45,7 +45,8 @@ pub(crate) fn step<T: Task>(
     let own = ranks.parts(&spec.train);
     let is_whole = own * ranks.size() < 2;
     let in_two = T::by_logits().filter(|_| optim.needs_logits());
-    if is_whole && in_two.is_none() {
+    let by_samples = T::by_samples().filter(|_| optim.needs_samples());
+    if is_whole && in_two.is_none() && by_samples.is_none() {
         let made = optim.step(lr, model, |model: &T::Model| {
             watch.loss(task, model, &batch, seed)
         });
@@ -71,8 +72,8 @@ pub(crate) fn step<T: Task>(
         let (loss, output) = ranks.pass(part.share > 0.0, || watch.loss(task, model, batch, seed));
         (loss.mul_scalar(part.share), output)
     };
-    let made = match (in_two, spec.train.m_sharpness) {
-        (Some(in_two), _) => {
+    let made = match (in_two, by_samples, spec.train.m_sharpness) {
+        (Some(in_two), ..) => {
             let logits = |model: &T::Model, part: &Part| {
                 let (batch, seed) = of(part);
                 let pass = || watch.logits((task, &in_two), model, batch, seed);
@@ -84,8 +85,27 @@ pub(crate) fn step<T: Task>(
             };
             optim.step_by_logits(lr, model, &parts.parts, logits, loss)
         }
-        (None, Some(_)) => optim.step_m_sharpness(lr, model, &parts.parts, loss),
-        (None, None) => optim.step_accumulated(lr, model, &parts.parts, loss),
+        (None, Some(by_samples), _) => {
+            let samples = |part: &Part| {
+                let (batch, seed) = of(part);
+                let (share, batch) = (part.share, Taken::Whole(batch));
+                Samples { batch, share, seed }
+            };
+            let samples: Vec<Samples<'_, T::Batch>> = parts.parts.iter().map(samples).collect();
+            let losses = |model: &T::Model, samples: &Samples<'_, T::Batch>| {
+                let (batch, share, seed) = (samples.batch.get(), samples.share, samples.seed);
+                let pass = || watch.losses((task, &by_samples), model, batch, seed);
+                let (losses, output) = ranks.pass(share > 0.0, pass);
+                (losses.mul_scalar(share), output)
+            };
+            let chosen = |of: &Samples<'_, T::Batch>, numbers: &[usize]| Samples {
+                batch: Taken::Some((by_samples.chosen)(task, of.batch.get(), numbers)),
+                ..*of
+            };
+            optim.step_by_samples(lr, model, &samples, losses, chosen)
+        }
+        (None, None, Some(_)) => optim.step_m_sharpness(lr, model, &parts.parts, loss),
+        (None, None, None) => optim.step_accumulated(lr, model, &parts.parts, loss),
     };
     let step = match made {
         Ok(step) => step,
@@ -129,6 +149,29 @@ struct Part {
     share: f64,
     /// Which part of the whole batch it is.
     number: usize,
+}
+
+/// The samples of a part, or some of them.
+struct Samples<'a, B> {
+    batch: Taken<'a, B>,
+    /// The size of the part, over that of an average part.
+    share: f64,
+    seed: u64,
+}
+
+/// A batch, or one that was made of some of its samples.
+enum Taken<'a, B> {
+    Whole(&'a B),
+    Some(B),
+}
+
+impl<B> Taken<'_, B> {
+    fn get(&self) -> &B {
+        match self {
+            Self::Whole(batch) => batch,
+            Self::Some(batch) => batch,
+        }
+    }
 }
 
 /// The parts of `batch` that this rank has, `own` of them. A batch of few items has fewer parts. Every rank makes as many

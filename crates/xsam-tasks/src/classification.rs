@@ -9,8 +9,8 @@ use xsam_data::{
     with_label_noise,
 };
 use xsam_lab::{
-    Batches, Fingerprint, LossByLogits, Measured, Part, Place, SampleSizes, Score, Setup, Tally,
-    Task, TaskError, count, scalar,
+    Batches, Fingerprint, LossByLogits, LossBySamples, Measured, Part, Place, SampleSizes, Score,
+    Setup, Tally, Task, TaskError, count, scalar,
 };
 use xsam_models::{Model, ModelConfig};
 
@@ -139,6 +139,13 @@ impl Task for Classification {
         Some(LossByLogits {
             logits: |_, model, batch, _| batch.logits(model),
             loss: |task, logits, batch| batch.loss_of(logits, task.smoothing()),
+        })
+    }
+
+    fn by_samples() -> Option<LossBySamples<Self>> {
+        Some(LossBySamples {
+            losses: |task, model, batch, _| batch.losses(model, task.smoothing()),
+            chosen: |_, batch, numbers| batch.chosen(numbers),
         })
     }
 

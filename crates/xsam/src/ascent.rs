@@ -122,7 +122,8 @@ impl Ascent {
             ended: false,
             unnormalized: false,
             percentile: None,
-            functional: false,
+            some: None,
+            last: Last::Gradient,
             start_loss: start.loss,
             here: start,
             displacement: None,
@@ -179,8 +180,10 @@ pub struct Climb<'a> {
     unnormalized: bool,
     /// From which percentile on elements of the gradient are in the direction.
     percentile: Option<f64>,
-    /// Whether the last gradient is of the function alone.
-    functional: bool,
+    /// The parameters that are moved, if not all are, and what share of all of them was to be chosen.
+    some: Option<(HashSet<ParamId>, f64)>,
+    /// What the last gradient is.
+    last: Last,
     /// The loss at the weights.
     start_loss: f64,
     here: Evaluation,
@@ -218,7 +221,23 @@ impl<'a> Climb<'a> {
     /// Takes the gradient at the last point with the loss's derivative by the logits as it is at the weights.
     #[must_use]
     pub fn functional(mut self) -> Self {
-        self.functional = true;
+        self.last = Last::Function;
+        self
+    }
+
+    /// Moves these parameters alone, which are about this `share` of all: the direction is that of all parameters, over its
+    /// norm, without the others and divided by the share, so that it is the whole direction on average. Without any of them
+    /// there is nothing to ascend along.
+    #[must_use]
+    pub fn along_some(mut self, chosen: HashSet<ParamId>, share: f64) -> Self {
+        self.some = Some((chosen, share));
+        self
+    }
+
+    /// Takes the gradient at the last point over this `share` of the samples alone, those whose losses have risen most.
+    #[must_use]
+    pub fn risen(mut self, share: f64) -> Self {
+        self.last = Last::Risen(share);
         self
     }
 
@@ -241,8 +260,13 @@ impl<'a> Climb<'a> {
         if self.ended || self.made == self.ascent.steps || self.rho <= 0.0 {
             return Ok(false);
         }
-        let (vector, norm) = self.direction(objective)?;
-        if norm == 0.0 {
+        let (mut vector, norm) = self.direction(objective)?;
+        let mut share = 1.0;
+        if let Some((chosen, of_all)) = &self.some {
+            vector.retain(|id| chosen.contains(&id));
+            share = *of_all;
+        }
+        if norm == 0.0 || vector.is_empty() {
             self.ended = true;
             return Ok(false);
         }
@@ -258,10 +282,10 @@ impl<'a> Climb<'a> {
         step.report.rho = self.rho;
         // Once there is a direction the gradient is not needed: free it before the pass.
         self.here.gradient = ParamVector::default();
-        let factor = self.divided(self.rho / self.ascent.steps as f64, norm);
+        let factor = self.divided(self.rho / self.ascent.steps as f64, norm) / share;
         objective.advance(factor, &vector);
         if self.keep == Keep::Displacement {
-            let plain = self.ascent.scaling == Scaling::None;
+            let plain = self.ascent.scaling == Scaling::None && self.some.is_none();
             self.displacement = Some(match self.displacement.take() {
                 None => Displacement {
                     vector,
@@ -275,9 +299,10 @@ impl<'a> Climb<'a> {
             drop(vector);
         }
         let last = self.made + 1 == self.ascent.steps;
-        self.here = match self.functional && last {
-            true => objective.evaluate_function()?,
-            false => objective.evaluate()?,
+        self.here = match self.last {
+            Last::Function if last => objective.evaluate_function()?,
+            Last::Risen(share) if last => objective.evaluate_risen(share)?,
+            _ => objective.evaluate()?,
         };
         step.rise = Some(self.here.loss - self.start_loss);
         step.report.ascent_loss = Some(self.here.loss);
@@ -344,6 +369,17 @@ impl<'a> Climb<'a> {
             },
         })
     }
+}
+
+/// What the gradient at the last ascent point is.
+#[derive(Clone, Copy, Debug)]
+enum Last {
+    /// The gradient of the loss.
+    Gradient,
+    /// That of the function alone.
+    Function,
+    /// That of a share of the samples.
+    Risen(f64),
 }
 
 /// Whether [`Ascent::climb`] keeps the way it went.

@@ -179,6 +179,7 @@ impl<'a> Attempt<'a> {
             rho_factor: self.rho_factor,
             number,
             length: self.optim.length,
+            seed: self.changed.randomness.of_step(number),
             part,
             parts,
             ..Context::new(&mut objective)

@@ -23,6 +23,7 @@
 //! | `friendly-sam` | [`FriendlySamConfig`] | k + 1 | to ascend along what is peculiar to the batch |
 //! | `msam` | [`MsamConfig`] | k + 1, k > 1 | if several ascent steps are to count alike |
 //! | `lookbehind-sam` | [`LookbehindSamConfig`] | k + 1, k > 1 | if a large rho with several ascent steps is unstable |
+//! | `esam` | [`EsamConfig`] | 1 + gamma, and a forward pass | if the loss can be told by samples |
 //! | `sgd` | [`SgdOnlyConfig`] | 1 | as the baseline without sharpness-awareness |
 //!
 //! (`k` is the number of ascent steps, 1 by default; every `K`-th step of a method that looks back is a whole one.) All but
@@ -70,6 +71,7 @@ mod accompanied;
 mod ascent;
 mod attempt;
 mod by_logits;
+mod by_samples;
 mod check;
 pub mod collective;
 mod error;
@@ -97,10 +99,10 @@ pub use collective::{AscentOver, Collective};
 pub use error::{ConfigError, PassPoint, RecordError, StepError, StepFailure};
 pub use loss_scale::LossScale;
 pub use method::{
-    AdaptivePolicy, AsamConfig, Friendly, FriendlySamConfig, FunctionalSamConfig, GamConfig,
-    GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig, LossBudget, MeasuredRho,
-    MomentumSamConfig, MsamConfig, SamConfig, SgdOnlyConfig, StableSamConfig, UsamConfig,
-    WsamConfig, XsamConfig, ZSharpConfig,
+    AdaptivePolicy, AsamConfig, EsamConfig, Friendly, FriendlySamConfig, FunctionalSamConfig,
+    GamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig, LossBudget,
+    MeasuredRho, MomentumSamConfig, MsamConfig, SamConfig, SgdOnlyConfig, StableSamConfig,
+    UsamConfig, WsamConfig, XsamConfig, ZSharpConfig,
 };
 pub use pass::LossOutput;
 pub use record::SharpnessAwareRecord;

@@ -49,6 +49,16 @@ impl Randomness {
         }
     }
 
+    /// The number that what a method draws in step `step` follows from: the same on all ranks and in a resumed run.
+    pub(crate) fn of_step(self, step: u64) -> u64 {
+        let number = match self {
+            Self::Given(number) | Self::Drawn(Some(number)) => number,
+            // Masks are fresh ones by request; what a method draws can be repeated all the same.
+            Self::Drawn(None) | Self::Fresh => 0,
+        };
+        number ^ step.wrapping_mul(SPREAD)
+    }
+
     /// What begins every pass over part `part` of the batch in step `step`.
     pub(crate) fn replay<M: Module>(self, model: &M, step: u64, part: usize) -> Option<Replay> {
         let (Self::Given(number) | Self::Drawn(Some(number))) = self else {
@@ -88,5 +98,58 @@ impl Replay {
                 device.seed(*seed);
             }
         }
+    }
+}
+
+/// Numbers that follow from a seed, the same on every machine: splitmix64, from a hash of the seed on. (From neighbouring
+/// seeds themselves it would give one sequence, begun at neighbouring places.)
+#[derive(Clone, Debug)]
+pub(crate) struct Numbers(u64);
+
+impl Numbers {
+    pub(crate) fn of(seed: u64) -> Self {
+        Self(Self(seed).next())
+    }
+
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(SPREAD);
+        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Uniform in `[0, 1)`, a multiple of 2^-53.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.next() >> 11) as f64 * 2f64.powi(-53)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_splitmix64s() {
+        // The first ones of the generator's published code from seed 1234567.
+        let mut numbers = Numbers(1_234_567);
+        assert_eq!(numbers.next(), 6_457_827_717_110_365_317);
+        assert_eq!(numbers.next(), 3_203_168_211_198_807_973);
+    }
+
+    #[test]
+    fn steps_draw_numbers_of_their_own() {
+        let randomness = Randomness::Given(7);
+        let first = |step| {
+            let mut numbers = Numbers::of(randomness.of_step(step));
+            [(); 4].map(|()| numbers.unit())
+        };
+        let steps: Vec<f64> = (0..64).flat_map(first).collect();
+        assert_eq!(steps[..4], first(0));
+        for (i, a) in steps.iter().enumerate() {
+            assert!((0.0..1.0).contains(a));
+            assert!(steps[..i].iter().all(|b| a != b));
+        }
+        let mean = steps.iter().sum::<f64>() / steps.len() as f64;
+        assert!((mean - 0.5).abs() < 0.1, "{mean}");
     }
 }

@@ -130,7 +130,7 @@ impl SharpnessAware {
         self
     }
 
-    /// Lets `seed` decide the dropout masks, in place of a number from the device's generator.
+    /// Lets `seed` decide the dropout masks, and what a method draws besides, in place of a number from the device's generator.
     ///
     /// All passes of a step have the same masks either way: see [`step`](Self::step).
     #[must_use]
@@ -190,6 +190,11 @@ impl SharpnessAware {
     /// Whether its steps have to be told logits and loss apart: [`step_by_logits`](Self::step_by_logits) makes them.
     pub fn needs_logits(&self) -> bool {
         self.method.needs_logits()
+    }
+
+    /// Whether its steps have to be told the loss of each sample: [`step_by_samples`](Self::step_by_samples) makes them.
+    pub fn needs_samples(&self) -> bool {
+        self.method.needs_samples()
     }
 
     /// Number of steps made so far.

@@ -251,7 +251,7 @@ impl ParamVector {
 const SCORE_EPSILON: f64 = 1e-8;
 
 /// The tensors' values, by one read-back.
-fn read(tensors: Vec<Tensor<1>>) -> Result<Vec<TensorData>, StepError> {
+pub(crate) fn read(tensors: Vec<Tensor<1>>) -> Result<Vec<TensorData>, StepError> {
     tensors
         .into_iter()
         .fold(Transaction::default(), Transaction::register)

@@ -47,7 +47,8 @@ impl<S: TaskSpec> Spec<S> {
         let ascends = self.method.rho().is_some();
         self.train.m_sharpness = self.train.m_sharpness.filter(|_| ascends);
         build(&self.method)?;
-        if self.method.needs_logits() && self.train.m_sharpness.is_some() {
+        let needs_more = self.method.needs_logits() || self.method.needs_samples();
+        if needs_more && self.train.m_sharpness.is_some() {
             let message = format!(
                 "gives each part of a batch an ascent of its own, which `{}` cannot have: leave out one of them",
                 self.method.name()

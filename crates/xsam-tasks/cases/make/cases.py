@@ -59,6 +59,8 @@ CASES = [
     ("mlp-gam", 185, {"name": "gam", "rho": 0.05, "alpha": 0.4}),
     ("cnn-functional-sam", 186, {"name": "functional-sam", **SAM}),
     ("mlp-functional-sam", 187, {"name": "functional-sam", "rho": 0.3, "ascent_steps": 2, "micro_batches": 2}),
+    ("cnn-esam", 188, {"name": "esam", "rho": 0.15, "beta": 0.6, "gamma": 0.5}),
+    ("mlp-esam", 190, {"name": "esam", "rho": 0.3, "beta": 0.5, "gamma": 0.3, "micro_batches": 2}),
     ("resnet18-xsam", 328, {"name": "xsam", **SAM, **SEARCH}),
     ("resnet18-xsam-k2", 269, {"name": "xsam", **SAM, **SEARCH, "ascent_steps": 2}),
 ]

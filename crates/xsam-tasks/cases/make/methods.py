@@ -2,7 +2,10 @@
 
 import math
 
+import torch
+
 from ascent import EPSILON, Friendly, along, climb, orthogonal
+from draws import Draws
 from method import Method
 from schedule import FIELDS, Scheduled
 from xsam import Xsam
@@ -177,6 +180,43 @@ class FunctionalSam(Sam):
         return ascent
 
 
+class Esam(Method):
+    """2110.03141, algorithm 1, with the weights chosen a parameter tensor at a time.
+
+    Some of the tensors are moved along SAM's ascent, 1 / beta times as far. The gradient there is over those samples alone,
+    ceil(gamma n) of n, whose losses rise most on the way. Each part of a batch in parts has its own samples chosen.
+    """
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.count = 0
+
+    def step(self, theta, batch, base, lr):
+        draws = Draws(self.options["seed"], self.count)
+        self.count += 1
+        loss, g_0 = batch.first(theta)
+        report = {"loss": loss, "grad_norm": g_0.norm().item()}
+        tensors = batch.problem.tensors(theta).values()
+        chosen = torch.cat([torch.full((part.numel(),), draws.unit() < self.options["beta"]) for part in tensors])
+        update = g_0
+        if chosen.any():
+            direction = torch.where(chosen, self.direction(g_0, theta), 0.0)
+            point = theta + self.rho / self.options["beta"] * direction
+            before, after = batch.losses(theta), batch.losses(point)
+            risen = [risen_most(b - a, self.options["gamma"]) for a, b in zip(before, after)]
+            update = batch.of_samples(point, risen)
+            report["ascent_loss"] = sum(losses.mean().item() for losses in after) / len(after)
+            report["ascent_grad_norm"] = update.norm().item()
+        report["update_norm"] = update.norm().item()
+        return base.step(theta, update, lr), report
+
+
+def risen_most(rises, share):
+    """The numbers of this share of the samples, rounded up."""
+    order = rises.argsort(descending=True, stable=True)
+    return order[: math.ceil(share * len(rises))].sort().values
+
+
 class MicroBatches:
     """m-sharpness (2010.01412): each part of a batch ascends by itself, their gradients are averaged."""
 
@@ -226,13 +266,14 @@ METHODS = {
     "zsharp": ZSharp,
     "gam": Gam,
     "functional-sam": FunctionalSam,
+    "esam": Esam,
     "xsam": Xsam,
 }
 
 
 def method(case):
     """The method of a case: its `optimizer`, on whole batches or on parts of them."""
-    options = case["optimizer"]
+    options = {**case["optimizer"], "seed": case["seed"]}
     method = METHODS[options["name"]](options)
     # The `every` of LookSAM is its own.
     around = set(FIELDS) - ({"every"} if isinstance(method, LookSam) else set())

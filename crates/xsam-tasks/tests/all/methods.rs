@@ -28,7 +28,8 @@ fn a_resolved_spec_has_the_fields_of_its_method_and_no_others() {
         let written = text.parse::<toml::Table>().unwrap();
         let has = |field: &str| written["method"].get(field).cloned();
         assert_eq!(has("rho").is_some(), *name != "sgd");
-        assert_eq!(has("gamma"), (*name == "wsam").then(|| 0.8.into()));
+        let has_gamma = ["wsam", "esam"].contains(name);
+        assert_eq!(has("gamma"), has_gamma.then(|| 0.8.into()));
         let one_pass = ["sgd", "momentum-sam"].contains(name);
         assert_eq!(has("every"), (!one_pass).then(|| 3.into()));
         assert_eq!(has("sigma").is_some(), *name == "friendly-sam");
@@ -106,6 +107,9 @@ fn what_cannot_be_is_told_by_the_key_of_the_spec() {
         method.measured={rise=0.1,share=0.1} and method.rho=0.1 => `method.measured`
         method.measured={} and method.rho=0.1 => `method.measured`
         method.name=functional-sam and train.m_sharpness=2 => `train.m_sharpness`
+        method.name=esam and method.gamma=0 => `method.gamma`
+        method.name=esam and method.beta=2 => `method.beta`
+        method.name=esam and train.m_sharpness=2 => `train.m_sharpness`
         train.m_sharpness=2 and train.micro_batches=2 => `train.micro_batches`
         method.name=sam and train.micro_batches=0 => `train.micro_batches`
         schedule.rho=linear and schedule.rho_least=2 => `schedule.rho_least`
@@ -169,6 +173,18 @@ fn parts_of_a_batch_are_as_the_whole_batch() {
     let whole = both("method.name=sam");
     let a = loss(&whole);
     assert!((loss(&functional) - a).abs() > 1e-5 * a);
+
+    // All samples, told apart: the mean of their losses is the loss of the batch.
+    let by_samples = ["method.name=esam", "method.beta=1", "method.gamma=0.999"];
+    let apart = run(
+        "esam",
+        &[&by_samples[..], &["train.micro_batches=3"]].concat(),
+    );
+    assert!((loss(&apart) - a).abs() < 1e-5 * a);
+    let some = run("half", &["method.name=esam", "method.beta=1"]);
+    assert!((loss(&some) - a).abs() > 1e-5 * a);
+    // Three steps of a pass and a half each, and a forward pass.
+    assert_eq!((some.gradient_passes, some.search_passes), (5, 3));
 
     let each = run("each", &["method.name=sam", "train.m_sharpness=3"]);
     assert!((loss(&each) - a).abs() > 1e-5 * a);

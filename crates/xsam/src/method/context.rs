@@ -22,6 +22,9 @@ pub struct Context<'a> {
     pub number: u64,
     /// How many steps the whole training has, if that is known.
     pub length: Option<u64>,
+    /// What is random in the step is to follow from this number, which is the same on all ranks and in a resumed run, and
+    /// another one in every step.
+    pub seed: u64,
     /// Which part of the batch this is, from 0, where each part has an ascent of its own (m-sharpness).
     ///
     /// The method is asked for an update for each of them, one after another, and their mean is what counts.
@@ -41,6 +44,7 @@ impl<'a> Context<'a> {
             rise: None,
             number: 0,
             length: None,
+            seed: 0,
             part: 0,
             parts: 1,
         }

@@ -11,6 +11,7 @@
 mod asam;
 mod config;
 pub(crate) mod context;
+mod esam;
 mod friendly_sam;
 mod functional_sam;
 mod gam;
@@ -71,6 +72,7 @@ spec::methods! {
     Zsharp(zsharp::ZSharpConfig),
     Gam(gam::GamConfig),
     FunctionalSam(functional_sam::FunctionalSamConfig),
+    Esam(esam::EsamConfig),
 }
 
 /// A sharpness-aware method: which gradient the base optimizer gets.
@@ -97,6 +99,12 @@ pub trait Method: CloneMethod + Debug + Send {
     /// Whether its steps have to be told logits and loss apart:
     /// [`step_by_logits`](crate::SharpnessAware::step_by_logits) makes them.
     fn needs_logits(&self) -> bool {
+        false
+    }
+
+    /// Whether its steps have to be told the loss of each sample:
+    /// [`step_by_samples`](crate::SharpnessAware::step_by_samples) makes them.
+    fn needs_samples(&self) -> bool {
         false
     }
 

@@ -128,6 +128,12 @@ impl MethodSpec {
         self.build().is_ok_and(|method| method.needs_logits())
     }
 
+    /// Whether its steps have to be told the loss of each sample:
+    /// [`step_by_samples`](crate::SharpnessAware::step_by_samples) makes them.
+    pub fn needs_samples(&self) -> bool {
+        self.build().is_ok_and(|method| method.needs_samples())
+    }
+
     /// How often so many epochs of so many steps each go through the model. With an adaptive policy it is what is to be
     /// expected.
     pub fn work(&self, epochs: usize, steps: usize) -> Work {

@@ -3,8 +3,8 @@
 use crate::common::optimizer;
 use xsam::method::{MethodConfig, MethodSpec};
 use xsam::{
-    AsamConfig, ConfigError, Friendly, FriendlySamConfig, GamConfig, GsamConfig, LookSamConfig,
-    LookXsamConfig, LookbehindSamConfig, LossScale, RhoSchedule, SamConfig, Scaling,
+    AsamConfig, ConfigError, EsamConfig, Friendly, FriendlySamConfig, GamConfig, GsamConfig,
+    LookSamConfig, LookXsamConfig, LookbehindSamConfig, LossScale, RhoSchedule, SamConfig, Scaling,
     SearchSchedule, WsamConfig, XsamConfig, ZSharpConfig,
 };
 
@@ -48,6 +48,10 @@ fn hyper_parameters_of_a_method_are_checked() {
     for alpha in NOT_A_LENGTH.into_iter().chain([0.0, 1.1]) {
         let config = LookbehindSamConfig::new().with_alpha(alpha);
         assert_eq!(refused(config), "alpha");
+    }
+    for share in [-0.1, 0.0, 1.1, NAN] {
+        assert_eq!(refused(EsamConfig::new().with_beta(share)), "beta");
+        assert_eq!(refused(EsamConfig::new().with_gamma(share)), "gamma");
     }
     for gamma in [-0.1, 1.0, NAN] {
         assert_eq!(refused(WsamConfig::new().with_gamma(gamma)), "gamma");

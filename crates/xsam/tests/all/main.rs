@@ -3,6 +3,7 @@
 
 mod accompanied;
 mod by_logits;
+mod by_samples;
 #[path = "../common/mod.rs"]
 mod common;
 mod corner_cases;

@@ -320,7 +320,7 @@ pub fn lookbehind_sam(k: usize, alpha: f64, rho: Option<f64>) -> Box<dyn Method>
     built([config.into()], rho).remove(0)
 }
 
-/// Every method that a loss is enough for, in all its forms, with `rho` in place of their own if it is some.
+/// Every method that a mean loss is enough for, in all its forms, with `rho` in place of their own if it is some.
 pub fn every_method_with(rho: Option<f64>) -> Vec<Box<dyn Method>> {
     let mut methods = methods_of_one_gradient(rho);
     methods.extend(decoupled_wsam(rho));
@@ -330,7 +330,7 @@ pub fn every_method_with(rho: Option<f64>) -> Vec<Box<dyn Method>> {
     let others = others
         .into_iter()
         .filter_map(|name| MethodSpec::named(name))
-        .filter(|method| !method.needs_logits());
+        .filter(|method| !method.needs_logits() && !method.needs_samples());
     methods.extend(built(others, rho));
     methods
 }
