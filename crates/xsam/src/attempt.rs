@@ -8,7 +8,7 @@ use crate::collective::Ranks;
 use crate::error::StepError;
 use crate::loss_scale::LossScale;
 use crate::method::parameters;
-use crate::method::{Context, Method};
+use crate::method::{Before, Context, Method};
 use crate::objective::{BatchObjective, Passes};
 use crate::pass::{LossOutput, Pass, Whole};
 use crate::random::Randomness;
@@ -158,6 +158,8 @@ impl<'a> Attempt<'a> {
         (part, parts): (usize, usize),
     ) -> Result<Part<M, P::Output>, StepError> {
         let number = self.optim.steps;
+        let seed = self.changed.randomness.of_step(number);
+        let seed = seed.wrapping_add(part as u64);
         // Parts are numbered over all ranks.
         let masks = self.ranks.as_ref().map_or(0, Ranks::rank) * parts + part;
         let mut objective = BatchObjective {
@@ -173,13 +175,19 @@ impl<'a> Attempt<'a> {
         };
         // The pass that counts has statistics of its own too: if the step fails, those of `model`
         // must be as they were.
-        let offset = self.changed.method.offset(self.rho_factor);
+        let before = Before {
+            rho_factor: self.rho_factor,
+            seed,
+            weights: &|| parameters::trained_weights(model),
+        };
+        let offset = self.changed.method.offset(&before);
+        let offset = offset.as_ref().map(|(factor, vector)| (*factor, vector));
         let (counted, start, output) = objective.first(counted, offset)?;
         let mut step = Context {
             rho_factor: self.rho_factor,
             number,
             length: self.optim.length,
-            seed: self.changed.randomness.of_step(number),
+            seed,
             part,
             parts,
             ..Context::new(&mut objective)

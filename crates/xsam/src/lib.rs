@@ -24,6 +24,7 @@
 //! | `msam` | [`MsamConfig`] | k + 1, k > 1 | if several ascent steps are to count alike |
 //! | `lookbehind-sam` | [`LookbehindSamConfig`] | k + 1, k > 1 | if a large rho with several ascent steps is unstable |
 //! | `esam` | [`EsamConfig`] | 1 + gamma, and a forward pass | if the loss can be told by samples |
+//! | `bsam` | [`BsamConfig`] | 2 | for a scale of every weight, around plain SGD |
 //! | `sgd` | [`SgdOnlyConfig`] | 1 | as the baseline without sharpness-awareness |
 //!
 //! (`k` is the number of ascent steps, 1 by default; every `K`-th step of a method that looks back is a whole one.) All but
@@ -99,10 +100,10 @@ pub use collective::{AscentOver, Collective};
 pub use error::{ConfigError, PassPoint, RecordError, StepError, StepFailure};
 pub use loss_scale::LossScale;
 pub use method::{
-    AdaptivePolicy, AsamConfig, EsamConfig, Friendly, FriendlySamConfig, FunctionalSamConfig,
-    GamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig, LossBudget,
-    MeasuredRho, MomentumSamConfig, MsamConfig, SamConfig, SgdOnlyConfig, StableSamConfig,
-    UsamConfig, WsamConfig, XsamConfig, ZSharpConfig,
+    AdaptivePolicy, AsamConfig, BsamConfig, EsamConfig, Friendly, FriendlySamConfig,
+    FunctionalSamConfig, GamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
+    LossBudget, MeasuredRho, MomentumSamConfig, MsamConfig, SamConfig, SgdOnlyConfig,
+    StableSamConfig, UsamConfig, WsamConfig, XsamConfig, ZSharpConfig,
 };
 pub use pass::LossOutput;
 pub use record::SharpnessAwareRecord;

@@ -122,6 +122,19 @@ impl Numbers {
     pub(crate) fn unit(&mut self) -> f64 {
         (self.next() >> 11) as f64 * 2f64.powi(-53)
     }
+
+    /// So many of mean 0 and variance 1, normally distributed: by Box and Muller, two of each pair of numbers.
+    pub(crate) fn normal(&mut self, count: usize) -> Vec<f64> {
+        let mut values = Vec::with_capacity(count + 1);
+        while values.len() < count {
+            // Above 0, so that its logarithm is finite.
+            let radius = (-2.0 * libm::log(1.0 - self.unit())).sqrt();
+            let (sine, cosine) = libm::sincos(2.0 * std::f64::consts::PI * self.unit());
+            values.extend([radius * cosine, radius * sine]);
+        }
+        values.truncate(count);
+        values
+    }
 }
 
 #[cfg(test)]
@@ -134,6 +147,17 @@ mod tests {
         let mut numbers = Numbers(1_234_567);
         assert_eq!(numbers.next(), 6_457_827_717_110_365_317);
         assert_eq!(numbers.next(), 3_203_168_211_198_807_973);
+    }
+
+    #[test]
+    fn normal_numbers_have_the_moments_of_their_distribution() {
+        let values = Numbers::of(1).normal(9_999);
+        assert_eq!(values.len(), 9_999);
+        let moment = |power| values.iter().map(|x| f64::powi(*x, power)).sum::<f64>() / 9_999.0;
+        for (power, expected) in [(1, 0.0), (2, 1.0), (3, 0.0), (4, 3.0)] {
+            let found = moment(power);
+            assert!((found - expected).abs() < 0.15, "{found} of {expected}");
+        }
     }
 
     #[test]

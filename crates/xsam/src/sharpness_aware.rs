@@ -174,7 +174,7 @@ impl SharpnessAware {
         over: AscentOver,
     ) -> Result<Self, ConfigError> {
         let range = "`all` with a method that keeps something of its gradients from one step to the next (`looksam`, \
-                     `look-xsam`, friendly ascent, an adaptive policy, a measured rho): each rank would have its own, and a \
+                     `look-xsam`, `bsam`, friendly ascent, an adaptive policy, a measured rho): each rank would have its own, and a \
                      record has one";
         let ok = over == AscentOver::All || !self.method.keeps_gradients();
         ConfigError::unless(ok, "ascent_over", "rank", range)?;

@@ -144,7 +144,7 @@ fn every_method() -> Vec<AnyMethod> {
     // The loop makes its pass at the weights.
     let of_a_name = MethodSpec::NAMES
         .iter()
-        .filter(|name| **name != "momentum-sam")
+        .filter(|name| !["momentum-sam", "bsam"].contains(*name))
         .filter_map(|name| MethodSpec::named(name))
         .filter(|method| !method.needs_logits() && !method.needs_samples());
     let others: [MethodSpec; 4] = [

@@ -193,7 +193,7 @@ fn wrong_words_are_wrong_usage() {
         (
             "bench --method xsma",
             "for '--method <NAME>'\n  [possible values: sgd, sam, asam, xsam, look-xsam, gsam, wsam, looksam, friendly-sam, msam, \
-             lookbehind-sam, stable-sam, usam, momentum-sam, zsharp, gam, functional-sam, esam]\n\n  tip: a similar value exists: 'xsam'",
+             lookbehind-sam, stable-sam, usam, momentum-sam, zsharp, gam, functional-sam, esam, bsam]\n\n  tip: a similar value exists: 'xsam'",
         ),
         ("bench --batch 0", "`--batch`: 0 must be at least 1"),
         (

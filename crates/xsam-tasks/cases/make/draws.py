@@ -1,5 +1,7 @@
 """What a method draws in a step: numbers that follow from the seed of the case and from the step's number."""
 
+import math
+
 from formula import WORD
 
 STEP = 0x9E3779B97F4A7C15
@@ -18,6 +20,15 @@ class Draws:
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & WORD
         return z ^ (z >> 31)
+
+    def normal(self, count):
+        """So many of mean 0 and variance 1, by Box and Muller: two of each pair of numbers."""
+        values = []
+        while len(values) < count:
+            radius = math.sqrt(-2 * math.log(1 - self.unit()))
+            angle = 2 * math.pi * self.unit()
+            values += [radius * math.cos(angle), radius * math.sin(angle)]
+        return values[:count]
 
     def unit(self):
         """Uniform in [0, 1), of 53 bits."""

@@ -180,6 +180,40 @@ class FunctionalSam(Sam):
         return ascent
 
 
+class Bsam(Method):
+    """2210.01620, algorithm 1, right: m and s are of the gradients at w + rho g / s and at w + e, with e of variance 1 / (N s)."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.count = 0
+        self.momentum = 0
+        self.scale = None
+
+    def step(self, theta, batch, base, lr):
+        options = self.options
+        if self.scale is None:
+            self.scale = torch.full_like(theta, options["initial"])
+        draws = Draws(options["seed"], self.count)
+        self.count += 1
+        noise = torch.cat([noise_of(part, draws) for part in batch.problem.tensors(theta).values()])
+        loss, g = batch.first(theta + noise / (options["samples"] * self.scale).sqrt())
+        ascent_loss, there = batch.again(theta + self.rho * g / self.scale)
+        b1, b2 = options["beta1"], options["beta2"]
+        self.momentum = b1 * self.momentum + (1 - b1) * (there + options["delta"] * theta)
+        step = self.scale.sqrt() * g.abs() + options["delta"] + options["damping"]
+        self.scale = b2 * self.scale + (1 - b2) * step
+        update = self.momentum / self.scale
+        report = {"loss": loss, "grad_norm": g.norm().item(), "ascent_loss": ascent_loss}
+        report |= {"ascent_grad_norm": there.norm().item(), "update_norm": update.norm().item()}
+        return base.step(theta, update, lr), report
+
+
+def noise_of(part, draws):
+    """For each element of a tensor a number; matrices are filled as Burn has them, inputs by outputs."""
+    noise = torch.tensor(draws.normal(part.numel()), dtype=part.dtype)
+    return noise.reshape(part.T.shape).T.flatten() if part.dim() == 2 else noise
+
+
 class Esam(Method):
     """2110.03141, algorithm 1, with the weights chosen a parameter tensor at a time.
 
@@ -267,6 +301,7 @@ METHODS = {
     "gam": Gam,
     "functional-sam": FunctionalSam,
     "esam": Esam,
+    "bsam": Bsam,
     "xsam": Xsam,
 }
 

@@ -101,6 +101,8 @@ impl Case {
             "mlp-functional-sam",
             "cnn-esam",
             "mlp-esam",
+            "cnn-bsam",
+            "mlp-bsam",
             "resnet18-xsam",
             "resnet18-xsam-k2",
             "forward-resnet18",

@@ -20,9 +20,11 @@ fn short() -> Runs {
 fn a_resolved_spec_has_the_fields_of_its_method_and_no_others() {
     for name in MethodSpec::NAMES {
         let setting = format!("method.name={name}");
+        let plain = ["optimizer.momentum=0", "optimizer.weight_decay=0"];
+        let plain = &plain[..if *name == "bsam" { 2 } else { 0 }];
         // Beside other methods the section has the fields of all of them.
         let beside = ["method.gamma=0.8", "method.every=3", "compare.seeds=[0]"];
-        let settings = [&[setting.as_str()], &beside[..]].concat();
+        let settings = [&[setting.as_str()], &beside[..], plain].concat();
         let resolved = resolved(&settings).unwrap();
         let text = resolved.to_toml().unwrap();
         let written = text.parse::<toml::Table>().unwrap();
@@ -30,8 +32,8 @@ fn a_resolved_spec_has_the_fields_of_its_method_and_no_others() {
         assert_eq!(has("rho").is_some(), *name != "sgd");
         let has_gamma = ["wsam", "esam"].contains(name);
         assert_eq!(has("gamma"), has_gamma.then(|| 0.8.into()));
-        let one_pass = ["sgd", "momentum-sam"].contains(name);
-        assert_eq!(has("every"), (!one_pass).then(|| 3.into()));
+        let unscheduled = ["sgd", "momentum-sam", "bsam"].contains(name);
+        assert_eq!(has("every"), (!unscheduled).then(|| 3.into()));
         assert_eq!(has("sigma").is_some(), *name == "friendly-sam");
         // What a run writes down can be read, and is complete.
         let (read, _) = parse(&text, &[]).unwrap();
@@ -107,6 +109,10 @@ fn what_cannot_be_is_told_by_the_key_of_the_spec() {
         method.measured={rise=0.1,share=0.1} and method.rho=0.1 => `method.measured`
         method.measured={} and method.rho=0.1 => `method.measured`
         method.name=functional-sam and train.m_sharpness=2 => `train.m_sharpness`
+        method.name=bsam and method.rho=0.1 => `optimizer.weight_decay`
+        method.name=bsam and optimizer.momentum=0.5 => `optimizer.momentum`
+        method.name=bsam and optimizer.name=adam => `optimizer.name`
+        method.name=bsam and method.samples=0 and optimizer.weight_decay=0 => `method.samples`
         method.name=esam and method.gamma=0 => `method.gamma`
         method.name=esam and method.beta=2 => `method.beta`
         method.name=esam and train.m_sharpness=2 => `train.m_sharpness`
@@ -122,7 +128,11 @@ fn what_cannot_be_is_told_by_the_key_of_the_spec() {
 fn a_run_of_every_method_that_is_interrupted_goes_on_as_if_nothing_had_been() {
     let runs = short();
     let plain = MethodSpec::NAMES.iter();
-    let mut variants: Vec<String> = plain.map(|name| format!("method.name={name}")).collect();
+    let variant = |name: &&str| match *name {
+        "bsam" => "method.name=bsam and optimizer.weight_decay=0".to_owned(),
+        name => format!("method.name={name}"),
+    };
+    let mut variants: Vec<String> = plain.map(variant).collect();
     // And the ways to make their steps that have state or order of their own.
     let others = [
         "method.name=wsam and method.decoupled=false",

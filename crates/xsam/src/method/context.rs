@@ -3,6 +3,24 @@
 use crate::error::StepError;
 use crate::objective::Objective;
 use crate::report::StepReport;
+use crate::vector::ParamVector;
+
+/// What is known of a step before its first pass.
+#[non_exhaustive]
+pub struct Before<'a> {
+    /// What the schedule of rho multiplies rho with.
+    pub rho_factor: f64,
+    /// As that of the [`Context`].
+    pub seed: u64,
+    pub(crate) weights: &'a dyn Fn() -> ParamVector,
+}
+
+impl Before<'_> {
+    /// The weights of the parameters that are trained. Shares the tensors.
+    pub fn weights(&self) -> ParamVector {
+        (self.weights)()
+    }
+}
 
 /// The step that a method is asked for an update in: the loss, what is known of the step besides, and its report.
 #[non_exhaustive]

@@ -9,6 +9,7 @@
 //! [`MethodSpec`], which tells the methods of this crate by their names.
 
 mod asam;
+mod bsam;
 mod config;
 pub(crate) mod context;
 mod esam;
@@ -39,7 +40,7 @@ use std::fmt::Debug;
 use config::Listed;
 
 pub use config::MethodConfig;
-pub use context::Context;
+pub use context::{Before, Context};
 pub use friendly_sam::Friendly;
 pub use schedule::{AdaptivePolicy, LossBudget, MeasuredRho};
 pub use state::MethodState;
@@ -73,6 +74,7 @@ spec::methods! {
     Gam(gam::GamConfig),
     FunctionalSam(functional_sam::FunctionalSamConfig),
     Esam(esam::EsamConfig),
+    Bsam(bsam::BsamConfig),
 }
 
 /// A sharpness-aware method: which gradient the base optimizer gets.
@@ -109,8 +111,8 @@ pub trait Method: CloneMethod + Debug + Send {
     }
 
     /// By how much of which vector the first pass of a step is off the weights, of a method that makes it elsewhere: loss and
-    /// gradient in `start` are those of that point. The schedule of rho multiplies lengths by `rho_factor`.
-    fn offset(&self, _rho_factor: f64) -> Option<(f64, &ParamVector)> {
+    /// gradient in `start` are those of that point.
+    fn offset(&self, _before: &Before<'_>) -> Option<(f64, ParamVector)> {
         None
     }
 

@@ -122,6 +122,11 @@ impl MethodSpec {
         self.config().looks_back()
     }
 
+    /// Whether momentum and decay of the weights are its own: the base optimizer should be SGD without them.
+    pub fn has_own_momentum(&self) -> bool {
+        self.config().has_own_momentum()
+    }
+
     /// Whether its steps have to be told logits and loss apart:
     /// [`step_by_logits`](crate::SharpnessAware::step_by_logits) makes them.
     pub fn needs_logits(&self) -> bool {

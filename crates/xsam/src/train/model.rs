@@ -68,7 +68,7 @@ impl<M: TrainStep> SharpnessAwareModel<M> {
     ///
     /// # Errors
     /// If a hyper-parameter is out of range: names it, its value and the range. If the first pass of the method is not at the
-    /// weights, where the loop makes it (Momentum-SAM), or it has to be told the logits (Functional SAM)
+    /// weights, where the loop makes it (Momentum-SAM, bSAM), or it has to be told the logits (Functional SAM)
     /// or the samples (ESAM).
     pub fn new(
         model: M,

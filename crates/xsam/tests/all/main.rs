@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod accompanied;
+mod bsam;
 mod by_logits;
 mod by_samples;
 #[path = "../common/mod.rs"]

@@ -14,7 +14,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, Normal};
 use xsam::method::{Method, MethodConfig, MethodSpec};
 use xsam::{
-    AsamConfig, ConfigError, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
+    AsamConfig, BsamConfig, ConfigError, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
     LookXsamConfig, LookbehindSamConfig, LossOutput, MsamConfig, SamConfig, Scaling,
     SearchSchedule, SgdOnlyConfig, SharpnessAware, SharpnessAwareRecord, Step, WsamConfig,
     XsamConfig,
@@ -330,9 +330,18 @@ pub fn every_method_with(rho: Option<f64>) -> Vec<Box<dyn Method>> {
     let others = others
         .into_iter()
         .filter_map(|name| MethodSpec::named(name))
-        .filter(|method| !method.needs_logits() && !method.needs_samples());
+        .filter(|method| !method.needs_logits() && !method.needs_samples())
+        .map(|method| match method {
+            MethodSpec::Bsam(_) => calm().into(),
+            method => method,
+        });
     methods.extend(built(others, rho));
     methods
+}
+
+/// bSAM without noise, of which two optimizers would each draw their own, and without a decay of its own.
+pub fn calm() -> BsamConfig {
+    BsamConfig::new().with_samples(1e300).with_delta(0.0)
 }
 
 /// A method that has been built already, as a config.
@@ -355,10 +364,10 @@ pub fn every_optimizer() -> Vec<SharpnessAware> {
     methods.map(around).collect()
 }
 
-/// The same without the one whose pass is not at the weights.
+/// The same without those whose first pass is not at the weights.
 pub fn optimizers_at_the_weights() -> Vec<SharpnessAware> {
     let mut optimizers = every_optimizer();
-    optimizers.retain(|optim| optim.method() != "momentum-sam");
+    optimizers.retain(|optim| !["momentum-sam", "bsam"].contains(&optim.method()));
     optimizers
 }
 
