@@ -181,8 +181,9 @@ impl<'a> Attempt<'a> {
             weights: &|| parameters::trained_weights(model),
         };
         let offset = self.changed.method.offset(&before);
-        let offset = offset.as_ref().map(|(factor, vector)| (*factor, vector));
-        let (counted, start, output) = objective.first(counted, offset)?;
+        let off = offset.as_ref().map(|(factor, vector)| (*factor, vector));
+        let (counted, start, output) = objective.first(counted, off)?;
+        drop(offset);
         let mut step = Context {
             rho_factor: self.rho_factor,
             number,

@@ -50,8 +50,8 @@ use crate::vector::ParamVector;
 /// | `beta1` | 0.9 | >= 0, < 1 | how much of `m` is kept |
 /// | `beta2` | 0.999 | >= 0, < 1 | how much of `s` is kept |
 ///
-/// Passes: 2 forward-backward. Full-size copies at the peak besides weights and base optimizer: 6 (`m` and `s`, which stay, as
-/// they were and as they are; gradient; update). State: `m` and `s`. The noise is drawn on the host, a number for each weight.
+/// Passes: 2 forward-backward. Full-size copies at the peak besides weights and base optimizer: 5 (`m` and `s`, which stay, as
+/// they were and as they are; update). State: `m` and `s`. The noise is drawn on the host, a number for each weight.
 ///
 /// ```
 /// use burn::optim::SgdConfig;
@@ -229,6 +229,7 @@ impl Bsam {
         let scale = scale.zip(&curvature, |scale, curvature| {
             scale.mul_scalar(beta2) + (curvature + (delta + damping)).mul_scalar(1.0 - beta2)
         });
+        drop(curvature);
         let momentum = gradient.combine(1.0 - beta1, weights, (1.0 - beta1) * delta);
         let before = self.momentum.clone().beside(&momentum);
         let momentum = momentum.zip(&before, |momentum, before| {

@@ -10,7 +10,7 @@ use xsam::{
     AscentOver, EsamConfig, LossScale, SamConfig, SgdOnlyConfig, SharpnessAware, Step, StepError,
 };
 
-use crate::common::by_hand::{START, norm};
+use crate::common::by_hand::{ROUNDING, START, axpy, mean, norm};
 use crate::common::{
     Batch, Net, Point, assert_close, batch, bits, copy, every_optimizer, momentum, net, plain,
     recorded, resumed,
@@ -84,6 +84,50 @@ fn moved(beta: f64, steps: usize, seed: u64) -> Vec<[bool; 2]> {
         })
     };
     (0..steps).map(step).collect()
+}
+
+#[test]
+fn esam_descends_by_the_samples_that_have_risen_most() {
+    // Of each sample a quadratic of its own.
+    let samples = [
+        [1.0, 4.0, 0.5, 9.0],
+        [3.0, 0.1, 2.0, 0.2],
+        [0.2, 6.0, 0.1, 1.0],
+        [2.0, 2.0, 2.0, 2.0],
+        [0.5, 0.5, 5.0, 0.0],
+    ];
+    let loss =
+        |w: &[f64], a: &[f64]| -> f64 { w.iter().zip(a).map(|(w, a)| 0.5 * a * w * w).sum() };
+    let gradient = |w: &[f64], of: &[usize]| {
+        let each = |i: &usize| w.iter().zip(samples[*i]).map(|(w, a)| a * w).collect();
+        mean(&of.iter().map(each).collect::<Vec<Vec<f64>>>())
+    };
+    let all = [0, 1, 2, 3, 4];
+    for (gamma, count) in [(0.2, 1), (0.5, 3), (0.6, 3), (0.9, 5)] {
+        let config = EsamConfig::new().with_rho(0.3).with_beta(1.0);
+        let mut optim = SharpnessAware::new(plain(), config.with_gamma(gamma)).unwrap();
+        let mut point = Point::new(&START, 2);
+        for _ in 0..3 {
+            let losses = |m: &Point, numbers: &Vec<usize>| {
+                let of = |i: &usize| m.quadratic(&samples[*i]);
+                Tensor::cat(numbers.iter().map(of).collect(), 0)
+            };
+            let chosen = |numbers: &Vec<usize>, some: &[usize]| -> Vec<usize> {
+                some.iter().map(|i| numbers[*i]).collect()
+            };
+            let made = optim.step_by_samples(0.1, point, &[all.to_vec()], losses, chosen);
+            point = made.unwrap().model;
+        }
+        let expected = (0..3).fold(START.to_vec(), |w, _| {
+            let first = gradient(&w, &all);
+            let top = axpy(&w, 0.3 / norm(&first), &first);
+            let mut order = all.to_vec();
+            let rise = |i: &usize| loss(&top, &samples[*i]) - loss(&w, &samples[*i]);
+            order.sort_by(|a, b| rise(b).total_cmp(&rise(a)));
+            axpy(&w, -0.1, &gradient(&top, &order[..count]))
+        });
+        assert_close(&point.values(), &expected, ROUNDING);
+    }
 }
 
 #[test]

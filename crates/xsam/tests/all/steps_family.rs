@@ -5,11 +5,10 @@ use crate::common::by_hand::{
     no_scaling, norm, orthogonal, points_without, times,
 };
 use crate::common::{Point, assert_close, step};
-use burn::tensor::Tensor;
 use xsam::method::MethodConfig;
 use xsam::optim::FusedSgdConfig;
 use xsam::{
-    EsamConfig, Friendly, FriendlySamConfig, GamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
+    Friendly, FriendlySamConfig, GamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
     LookbehindSamConfig, MomentumSamConfig, MsamConfig, Scaling, SearchSchedule, SharpnessAware,
     StableSamConfig, UsamConfig, WsamConfig, XsamConfig, ZSharpConfig,
 };
@@ -261,54 +260,6 @@ fn momentum_sam_looks_ahead_along_the_momentum() {
         gradient
     });
     assert_close(&steps(config, 4), &expected, ROUNDING);
-}
-
-#[test]
-fn esam_descends_by_the_samples_that_have_risen_most() {
-    // Of each sample a quadratic of its own.
-    let samples = [
-        [1.0, 4.0, 0.5, 9.0],
-        [3.0, 0.1, 2.0, 0.2],
-        [0.2, 6.0, 0.1, 1.0],
-        [2.0, 2.0, 2.0, 2.0],
-        [0.5, 0.5, 5.0, 0.0],
-    ];
-    let loss =
-        |w: &[f64], a: &[f64]| -> f64 { w.iter().zip(a).map(|(w, a)| 0.5 * a * w * w).sum() };
-    let gradient = |w: &[f64], of: &[usize]| {
-        let each = |i: &usize| w.iter().zip(samples[*i]).map(|(w, a)| a * w).collect();
-        mean(&of.iter().map(each).collect::<Vec<Vec<f64>>>())
-    };
-    let all = [0, 1, 2, 3, 4];
-    for (gamma, count) in [(0.2, 1), (0.5, 3), (0.6, 3), (0.9, 5)] {
-        let config = EsamConfig::new().with_rho(0.3).with_beta(1.0);
-        let base = FusedSgdConfig::new()
-            .with_momentum(MOMENTUM)
-            .with_weight_decay(DECAY);
-        let mut optim =
-            SharpnessAware::new(base.init().unwrap(), config.with_gamma(gamma)).unwrap();
-        let mut point = Point::new(&START, 2);
-        for _ in 0..3 {
-            let losses = |m: &Point, numbers: &Vec<usize>| {
-                let of = |i: &usize| m.quadratic(&samples[*i]);
-                Tensor::cat(numbers.iter().map(of).collect(), 0)
-            };
-            let chosen = |numbers: &Vec<usize>, some: &[usize]| -> Vec<usize> {
-                some.iter().map(|i| numbers[*i]).collect()
-            };
-            let made = optim.step_by_samples(LR, point, &[all.to_vec()], losses, chosen);
-            point = made.unwrap().model;
-        }
-        let expected = by_hand(3, |w, _| {
-            let first = gradient(w, &all);
-            let top = axpy(w, 0.3 / norm(&first), &first);
-            let mut order = all.to_vec();
-            let rise = |i: &usize| loss(&top, &samples[*i]) - loss(w, &samples[*i]);
-            order.sort_by(|a, b| rise(b).total_cmp(&rise(a)));
-            gradient(&top, &order[..count])
-        });
-        assert_close(&point.values(), &expected, ROUNDING);
-    }
 }
 
 #[test]
