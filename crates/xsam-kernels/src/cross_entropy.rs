@@ -3,6 +3,7 @@
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, Scalar, TensorMetadata, backend_extension};
+use burn::tensor::activation::log_softmax;
 use burn::tensor::{IndexingUpdateOp, Int, Shape, Tensor};
 
 use crate::cpu::cross_entropy as cpu;
@@ -30,6 +31,36 @@ pub fn cross_entropy(
     targets: Tensor<1, Int>,
     label_smoothing: f64,
 ) -> Tensor<1> {
+    check(&logits, &targets, label_smoothing);
+    let (loss, _) = <Dispatch as CrossEntropyOps>::mean_cross_entropy(
+        widened(logits).into_dispatch(),
+        targets.into_dispatch(),
+        label_smoothing,
+    );
+    Tensor::from_dispatch(loss)
+}
+
+/// The cross entropy of each row of `logits`, `[batch]`, of which [`cross_entropy`] is the mean: for who tells the samples of a
+/// batch apart. It is composed of Burn's operations on every back end.
+///
+/// # Panics
+/// As [`cross_entropy`].
+pub fn cross_entropies(
+    logits: Tensor<2>,
+    targets: Tensor<1, Int>,
+    label_smoothing: f64,
+) -> Tensor<1> {
+    check(&logits, &targets, label_smoothing);
+    let log = log_softmax(widened(logits), 1);
+    let picked = log.clone().gather(1, targets.unsqueeze_dim(1));
+    let losses = match label_smoothing > 0.0 {
+        true => picked.mul_scalar(1.0 - label_smoothing) + log.mean_dim(1) * label_smoothing,
+        false => picked,
+    };
+    losses.neg().squeeze_dim(1)
+}
+
+fn check(logits: &Tensor<2>, targets: &Tensor<1, Int>, label_smoothing: f64) {
     let ([rows, _], [count]) = (logits.dims(), targets.dims());
     assert_eq!(
         rows, count,
@@ -39,12 +70,6 @@ pub fn cross_entropy(
         (0.0..=1.0).contains(&label_smoothing),
         "label_smoothing must be in 0..=1, got {label_smoothing}"
     );
-    let (loss, _) = <Dispatch as CrossEntropyOps>::mean_cross_entropy(
-        widened(logits).into_dispatch(),
-        targets.into_dispatch(),
-        label_smoothing,
-    );
-    Tensor::from_dispatch(loss)
 }
 
 /// Cross entropy, as Burn dispatches it to the back end of the logits; the provided bodies are composed of Burn's

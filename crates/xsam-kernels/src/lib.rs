@@ -74,7 +74,7 @@ pub use choice::{Kernels, kernels, set_kernels};
 pub use conv::conv2d;
 pub use cpu::feed_forward::Activation;
 pub use cpu::isa::{InstructionSet, InstructionSetError, check_instruction_set, instruction_set};
-pub use cross_entropy::cross_entropy;
+pub use cross_entropy::{cross_entropies, cross_entropy};
 pub use dropout::{dropout, dropout_add};
 pub use embedding::embedding;
 pub use feed_forward::{bias_gelu, bias_relu};

@@ -91,7 +91,7 @@ pub use shared::Shared;
 pub use stop::StopSignal;
 pub use subject::{Sample, Subject};
 pub use summary::{RunSummary, Status};
-pub use task::{LossByLogits, SampleSizes, Task, split};
+pub use task::{LossByLogits, LossBySamples, SampleSizes, Task, split};
 pub use task_error::TaskError;
 pub use tasks::{Tasks, Visitor};
 pub use trained::Trained;

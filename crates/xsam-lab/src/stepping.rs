@@ -43,8 +43,10 @@ pub(crate) fn step<T: Task>(
     ranks: &Ranks,
 ) -> Result<Made<T::Model>, Error> {
     let in_two = T::by_logits().filter(|_| optim.needs_logits());
+    let by_samples = T::by_samples().filter(|_| optim.needs_samples());
     let keeps = optim.ascends_on_the_batch_before();
-    if is_whole(&spec.train, ranks) && in_two.is_none() && !keeps {
+    let tells_more = in_two.is_some() || by_samples.is_some() || keeps;
+    if is_whole(&spec.train, ranks) && !tells_more {
         let made = optim.step(lr, model, |model: &T::Model| {
             watch.loss(task, model, &batch, seed)
         });
@@ -67,8 +69,8 @@ pub(crate) fn step<T: Task>(
         (loss.mul_scalar(share), output)
     };
     let loss = |model: &T::Model, part: &Part| weighed(model, of(part), part.share);
-    let made = match (in_two, spec.train.m_sharpness) {
-        (Some(in_two), _) => {
+    let made = match (in_two, by_samples, spec.train.m_sharpness) {
+        (Some(in_two), ..) => {
             let logits = |model: &T::Model, part: &Part| {
                 let (batch, seed) = of(part);
                 let pass = || watch.logits((task, &in_two), model, batch, seed);
@@ -80,8 +82,27 @@ pub(crate) fn step<T: Task>(
             };
             optim.step_by_logits(lr, model, &parts.parts, logits, loss)
         }
-        (None, Some(_)) => optim.step_m_sharpness(lr, model, &parts.parts, loss),
-        (None, None) if keeps => {
+        (None, Some(by_samples), _) => {
+            let samples = |part: &Part| {
+                let (batch, seed) = of(part);
+                let (share, batch) = (part.share, Taken::Whole(batch));
+                Samples { batch, share, seed }
+            };
+            let samples: Vec<Samples<'_, T::Batch>> = parts.parts.iter().map(samples).collect();
+            let losses = |model: &T::Model, samples: &Samples<'_, T::Batch>| {
+                let (batch, share, seed) = (samples.batch.get(), samples.share, samples.seed);
+                let pass = || watch.losses((task, &by_samples), model, batch, seed);
+                let (losses, output) = ranks.pass(share > 0.0, pass);
+                (losses.mul_scalar(share), output)
+            };
+            let chosen = |of: &Samples<'_, T::Batch>, numbers: &[usize]| Samples {
+                batch: Taken::Some((by_samples.chosen)(task, of.batch.get(), numbers)),
+                ..*of
+            };
+            optim.step_by_samples(lr, model, &samples, losses, chosen)
+        }
+        (None, None, Some(_)) => optim.step_m_sharpness(lr, model, &parts.parts, loss),
+        (None, None, None) if keeps => {
             let earlier = before.as_ref().unwrap_or(&parts);
             let pairs: Vec<_> = parts.parts.iter().zip(&earlier.parts).collect();
             let loss = |model: &T::Model, (part, earlier_part): &(&Part, &Part), point| match point
@@ -94,7 +115,7 @@ pub(crate) fn step<T: Task>(
             };
             optim.step_accumulated_with_point(lr, model, &pairs, loss)
         }
-        (None, None) => optim.step_accumulated(lr, model, &parts.parts, loss),
+        (None, None, None) => optim.step_accumulated(lr, model, &parts.parts, loss),
     };
     let step = match made {
         Ok(step) => step,
@@ -158,6 +179,29 @@ struct Part {
     share: f64,
     /// Which part of the whole batch it is.
     number: usize,
+}
+
+/// The samples of a part, or some of them.
+struct Samples<'a, B> {
+    batch: Taken<'a, B>,
+    /// The size of the part, over that of an average part.
+    share: f64,
+    seed: u64,
+}
+
+/// A batch, or one that was made of some of its samples.
+enum Taken<'a, B> {
+    Whole(&'a B),
+    Some(B),
+}
+
+impl<B> Taken<'_, B> {
+    fn get(&self) -> &B {
+        match self {
+            Self::Whole(batch) => batch,
+            Self::Some(batch) => batch,
+        }
+    }
 }
 
 /// The parts of `batch` that this rank has, `own` of them. A batch of few items has fewer parts. Every rank makes as many

@@ -139,7 +139,7 @@ impl RunSummary {
         let share = values("waited").sum::<f64>() / self.seconds;
         self.waiting_share = share.is_finite().then_some(share);
         self.peak_mb = values("peak_mb").reduce(f64::max);
-        self.gradient_passes = values("gradient_passes").sum::<f64>() as usize;
+        self.gradient_passes = values("gradient_passes").sum::<f64>().round() as usize;
         self.search_passes = values("search_passes").sum::<f64>() as usize;
         self
     }

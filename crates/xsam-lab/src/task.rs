@@ -86,6 +86,12 @@ pub trait Task: Sized + Sync {
         false
     }
 
+    /// The same loss by samples, for methods that choose among the samples of a batch (ESAM). By default a task does not
+    /// tell, and its runs cannot be by such a method.
+    fn by_samples() -> Option<LossBySamples<Self>> {
+        None
+    }
+
     /// All of a part of the data as they are, in batches on the device of [`Setup::place`] without autodiff, which
     /// [`Place::inner`](crate::Place::inner) gives.
     ///
@@ -307,6 +313,17 @@ pub struct LossByLogits<T: Task> {
     pub loss: fn(&T, Tensor<2>, &T::Batch) -> (Tensor<1>, T::Output),
 }
 
+/// The [loss](Task::loss) of a task by samples.
+#[derive(Debug)]
+pub struct LossBySamples<T: Task> {
+    /// The loss of each sample of a batch, `[samples]`, whose mean is that of the batch; and what else a pass gives. Of the
+    /// noise as [`Task::loss`].
+    #[allow(clippy::type_complexity, reason = "it is what `Task::loss` gives")]
+    pub losses: fn(&T, &T::Model, &T::Batch, Option<u64>) -> (Tensor<1>, T::Output),
+    /// The samples of a batch that have these numbers, in ascending order from 0, as a batch.
+    pub chosen: fn(&T, &T::Batch, &[usize]) -> T::Batch,
+}
+
 /// Refuses what a task does not do: half precision, and methods that have to be told more than its loss.
 pub(crate) fn check<T: Task>(spec: &Spec<T::Spec>) -> Result<(), SpecError> {
     let precision = spec.train.precision;
@@ -319,14 +336,17 @@ pub(crate) fn check<T: Task>(spec: &Spec<T::Spec>) -> Result<(), SpecError> {
     check_method::<T>(&spec.method)
 }
 
-/// Refuses a method that has to be told logits and loss apart, of a task that does not tell them.
+/// Refuses a method that has to be told more of a loss than the task tells.
 fn check_method<T: Task>(method: &MethodSpec) -> Result<(), SpecError> {
-    if !method.needs_logits() || T::by_logits().is_some() {
+    let (what, by) = if method.needs_logits() && T::by_logits().is_none() {
+        ("logits and loss apart", "by_logits")
+    } else if method.needs_samples() && T::by_samples().is_none() {
+        ("the loss of each sample", "by_samples")
+    } else {
         return Ok(());
-    }
+    };
     let message = format!(
-        "`{}` has to be told logits and loss apart, which this task does not do: choose another method, or give the task a \
-         `by_logits`",
+        "`{}` has to be told {what}, which this task does not do: choose another method, or give the task a `{by}`",
         method.name()
     );
     Err(SpecError::new("method.name", message))

@@ -6,7 +6,7 @@ use crate::curvature::{Probe, Reading};
 use crate::minibatches::Batches;
 use crate::score::Scores;
 use crate::stop::StopSignal;
-use crate::task::{LossByLogits, Task};
+use crate::task::{LossByLogits, LossBySamples, Task};
 use crate::task_error::TaskError;
 
 /// What a run asks of its task while it goes.
@@ -41,6 +41,17 @@ pub(crate) trait Watch<T: Task> {
         noise: u64,
     ) -> Tensor<2> {
         (in_two.logits)(task, model, batch, Some(noise))
+    }
+
+    /// The losses of a pass of a step, which are told by samples.
+    fn losses(
+        &self,
+        (task, by_samples): (&T, &LossBySamples<T>),
+        model: &T::Model,
+        batch: &T::Batch,
+        noise: u64,
+    ) -> (Tensor<1>, T::Output) {
+        (by_samples.losses)(task, model, batch, Some(noise))
     }
 
     /// How the model does after `epochs` epochs.

@@ -371,6 +371,11 @@ fn what_it_cannot_is_told_before_the_first_step() {
         error.starts_with("`method.name`") && error.contains("`by_logits`"),
         "{error}"
     );
+    let error = refused(&["method.name=esam"]).to_string();
+    assert!(
+        error.starts_with("`method.name`") && error.contains("`by_samples`"),
+        "{error}"
+    );
     let error = refused(&["train.batch_size=8"]).to_string();
     assert!(error.starts_with("`train.batch_size`"), "{error}");
     let error = refused(&["data.noise=nan"]).to_string();

@@ -1,8 +1,8 @@
 //! Batches of images.
 
-use burn::tensor::{Element, Int, Tensor, TensorData};
+use burn::tensor::{Device, Element, Int, Tensor, TensorData};
 use xsam_data::{DataError, Images, Normalization, gather};
-use xsam_kernels::cross_entropy;
+use xsam_kernels::{cross_entropies, cross_entropy};
 use xsam_lab::{Place, split};
 use xsam_models::{ImageClassifier, Model};
 
@@ -61,6 +61,22 @@ impl Batch {
         (loss, logits)
     }
 
+    /// The cross entropy of each image, `[batch]`, and the logits of a model.
+    pub(crate) fn losses(&self, model: &Model, smoothing: f64) -> (Tensor<1>, Tensor<2>) {
+        let logits = self.logits(model);
+        let losses = cross_entropies(logits.clone(), self.targets.clone(), smoothing);
+        (losses, logits)
+    }
+
+    /// The images with these numbers, as a batch.
+    pub(crate) fn chosen(&self, numbers: &[usize]) -> Self {
+        let numbers = indices(numbers, &self.targets.device());
+        Self {
+            images: self.images.clone().select(0, numbers.clone()),
+            targets: self.targets.clone().select(0, numbers),
+        }
+    }
+
     /// How many of the logits `[batch, classes]`, without autodiff, are highest at the class.
     pub(crate) fn correct(&self, logits: Tensor<2>) -> Tensor<1, Int> {
         let chosen = logits.argmax(1).squeeze_dim::<1>(1);
@@ -77,6 +93,13 @@ impl Batch {
     }
 }
 
+/// Numbers of rows, for a selection.
+pub(crate) fn indices(numbers: &[usize], device: &Device) -> Tensor<1, Int> {
+    let numbers: Vec<i64> = numbers.iter().map(|&number| number as i64).collect();
+    let count = numbers.len();
+    Tensor::from_data(TensorData::new(numbers, [count]), device)
+}
+
 /// Of one of the images: channels, height, width.
 pub(crate) fn shape(images: &Images) -> [usize; 3] {
     [images.channels(), images.height(), images.width()]
@@ -84,8 +107,6 @@ pub(crate) fn shape(images: &Images) -> [usize; 3] {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Device;
-
     use super::*;
 
     #[test]

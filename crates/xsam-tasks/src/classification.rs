@@ -9,8 +9,8 @@ use xsam_data::{
     with_label_noise,
 };
 use xsam_lab::{
-    Batches, Fingerprint, LossByLogits, Measured, Part, Place, SampleSizes, Score, Setup, Tally,
-    Task, TaskError, count, scalar,
+    Batches, Fingerprint, LossByLogits, LossBySamples, Measured, Part, Place, SampleSizes, Score,
+    Setup, Tally, Task, TaskError, count, scalar,
 };
 use xsam_models::{Model, ModelConfig};
 
@@ -144,6 +144,13 @@ impl Task for Classification {
 
     fn mixed_precision() -> bool {
         true
+    }
+
+    fn by_samples() -> Option<LossBySamples<Self>> {
+        Some(LossBySamples {
+            losses: |task, model, batch, _| batch.losses(model, task.smoothing()),
+            chosen: |_, batch, numbers| batch.chosen(numbers),
+        })
     }
 
     fn parts(&self, batch: Batch, count: usize) -> Result<Vec<(Batch, f64)>, TaskError> {

@@ -58,8 +58,17 @@ mod tests {
             for label in labels(whole) {
                 let one = find(&format!("{name}-{label}")).unwrap();
                 let (spec, compare): (OurSpec, _) = one.parse(&[]).unwrap();
-                spec.resolved().unwrap();
-                assert_eq!(compare.unwrap().methods, [label]);
+                assert_eq!(compare.unwrap().methods, [label.as_str()]);
+                if spec.method.has_own_momentum() {
+                    let error = spec.resolved().unwrap_err();
+                    assert!(error.key.starts_with("optimizer."), "{error}");
+                    let plain = ["name=\"sgd\"", "momentum=0", "weight_decay=0"];
+                    let plain = plain.map(|setting| format!("optimizer.{setting}"));
+                    let (spec, _): (OurSpec, _) = one.parse(&plain).unwrap();
+                    spec.resolved().unwrap();
+                } else {
+                    spec.resolved().unwrap();
+                }
             }
         }
     }

@@ -16,8 +16,9 @@ use xsam_data::text::{
 use xsam_data::{DatasetPrint, batches, order};
 use xsam_lab::spec::{SpecError, TrainSpec};
 use xsam_lab::{
-    Batches, Better, Error, Fingerprint, LossByLogits, Measured, Part, Place, SampleSizes, Score,
-    Scores, Setup, Shared, StopSignal, Tally, Task, TaskError, count, files, scalar,
+    Batches, Better, Error, Fingerprint, LossByLogits, LossBySamples, Measured, Part, Place,
+    SampleSizes, Score, Scores, Setup, Shared, StopSignal, Tally, Task, TaskError, count, files,
+    scalar,
 };
 use xsam_models::{Hypothesis, ModelError, Transformer, TransformerConfig, TransformerLoss};
 
@@ -139,6 +140,13 @@ impl Task for Translation {
                 let found = batch.loss_of(logits, task.smoothing());
                 (found.loss.clone(), found)
             },
+        })
+    }
+
+    fn by_samples() -> Option<LossBySamples<Self>> {
+        Some(LossBySamples {
+            losses: |task, model, batch, noise| batch.losses(model, task.smoothing(), noise),
+            chosen: |_, batch, numbers| batch.chosen(numbers),
         })
     }
 

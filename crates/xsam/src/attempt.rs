@@ -8,7 +8,7 @@ use crate::collective::Ranks;
 use crate::error::StepError;
 use crate::loss_scale::LossScale;
 use crate::method::parameters;
-use crate::method::{Context, Method};
+use crate::method::{Before, Context, Method};
 use crate::objective::{BatchObjective, Passes};
 use crate::pass::{LossOutput, Pass, Whole};
 use crate::random::Randomness;
@@ -160,6 +160,8 @@ impl<'a> Attempt<'a> {
         (part, parts): (usize, usize),
     ) -> Result<Part<M, P::Output>, StepError> {
         let number = self.optim.steps;
+        let seed = self.changed.randomness.of_step(number);
+        let seed = seed.wrapping_add(part as u64);
         // Parts are numbered over all ranks.
         let masks = self.ranks.as_ref().map_or(0, Ranks::rank) * parts + part;
         let mut objective = BatchObjective {
@@ -175,12 +177,21 @@ impl<'a> Attempt<'a> {
         };
         // The pass that counts has statistics of its own too: if the step fails, those of `model`
         // must be as they were.
-        let offset = self.changed.method.offset(self.rho_factor, self.lr);
-        let (counted, start, output) = objective.first(counted, offset)?;
+        let before = Before {
+            rho_factor: self.rho_factor,
+            lr: self.lr,
+            seed,
+            weights: &|| parameters::trained_weights(model),
+        };
+        let offset = self.changed.method.offset(&before);
+        let off = offset.as_ref().map(|(factor, vector)| (*factor, vector));
+        let (counted, start, output) = objective.first(counted, off)?;
+        drop(offset);
         let mut step = Context {
             rho_factor: self.rho_factor,
             number,
             length: self.optim.length,
+            seed,
             part,
             parts,
             ..Context::new(&mut objective)

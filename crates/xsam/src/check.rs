@@ -24,3 +24,9 @@ pub(crate) fn below_one(field: &'static str, value: f64) -> Result<(), ConfigErr
 pub(crate) fn at_least_one(field: &'static str, value: usize) -> Result<(), ConfigError> {
     ConfigError::unless(value > 0, field, value, "at least 1")
 }
+
+/// A share of something that is not nothing.
+pub(crate) fn share(field: &'static str, value: f64) -> Result<(), ConfigError> {
+    let ok = value > 0.0 && value <= 1.0;
+    ConfigError::unless(ok, field, value, "above 0 and at most 1")
+}

@@ -105,6 +105,23 @@ pub enum StepError {
          `SharpnessAware::step_by_logits`, whose loss is in two"
     )]
     NoLogits,
+    /// The method chooses among the samples of a batch, and was given the loss of all of them.
+    #[error(
+        "esam chooses among the samples of a batch: make its steps with `SharpnessAware::step_by_samples`, which is told the \
+         loss of each"
+    )]
+    NoSamples,
+    /// A batch, or a part of one, has no samples.
+    #[error(
+        "there are no losses of samples: a batch, or a part of one, must have one sample at least"
+    )]
+    NoSample,
+    /// The closure's losses at the ascent point are not as many as those at the weights.
+    #[error(
+        "the closure returned {found} losses of samples at the ascent point and {expected} at the weights: it must return \
+         one for each sample of the batch, in their order"
+    )]
+    OtherSamples { expected: usize, found: usize },
     /// The closure returned a loss with more than one element.
     #[error("the loss has {elements} elements, it must have one: take its mean or sum")]
     LossNotScalar { elements: usize },

@@ -30,6 +30,8 @@
 //! | `functional-sam` | [`FunctionalSamConfig`] | k + 1 | to leave the derivative by the logits as it is |
 //! | `sampa` | [`SampaConfig`] | 2 | to ascend along the gradient of the step before |
 //! | `gam` | [`GamConfig`] | 4 | to make the largest gradient nearby small |
+//! | `esam` | [`EsamConfig`] | 1 + gamma, and a forward pass | if the loss can be told by samples |
+//! | `bsam` | [`BsamConfig`] | 2 | for a scale of every weight, around plain SGD |
 //! | `sgd` | [`SgdOnlyConfig`] | 1 | as the baseline without sharpness-awareness |
 //!
 //! (`k` is the number of ascent steps, 1 by default; every `K`-th step of a method that looks back is a whole one.) All but
@@ -77,6 +79,7 @@ mod accompanied;
 mod ascent;
 mod attempt;
 mod by_logits;
+mod by_samples;
 mod check;
 pub mod collective;
 mod error;
@@ -104,10 +107,10 @@ pub use collective::{AscentOver, Collective};
 pub use error::{ConfigError, PassPoint, RecordError, StepError, StepFailure};
 pub use loss_scale::LossScale;
 pub use method::{
-    AdaptivePolicy, AsamConfig, Friendly, FriendlySamConfig, FunctionalSamConfig, GamConfig,
-    GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig, LossBudget, MeasuredRho,
-    MomentumSamConfig, MsamConfig, SamConfig, SampaConfig, SgdOnlyConfig, StableSamConfig,
-    UsamConfig, WsamConfig, XsamConfig, ZSharpConfig,
+    AdaptivePolicy, AsamConfig, BsamConfig, EsamConfig, Friendly, FriendlySamConfig,
+    FunctionalSamConfig, GamConfig, GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig,
+    LossBudget, MeasuredRho, MomentumSamConfig, MsamConfig, SamConfig, SampaConfig, SgdOnlyConfig,
+    StableSamConfig, UsamConfig, WsamConfig, XsamConfig, ZSharpConfig,
 };
 pub use pass::LossOutput;
 pub use record::SharpnessAwareRecord;

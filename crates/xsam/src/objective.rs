@@ -92,6 +92,16 @@ pub trait Objective {
         Err(StepError::NoLogits)
     }
 
+    /// As [`evaluate`](Self::evaluate), with the gradient of some of the samples alone (ESAM): this `share` of them, rounded
+    /// up, whose losses have risen most from the weights to the point. The loss is that of all of them. Cost: a forward pass
+    /// without a graph over all samples, a read-back of their losses, and a forward-backward pass over the chosen ones.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate); [`StepError::NoSamples`] where the loss is not told by samples.
+    fn evaluate_risen(&mut self, _share: f64) -> Result<Evaluation, StepError> {
+        Err(StepError::NoSamples)
+    }
+
     /// Brings the point back to the weights and frees its copy.
     fn reset(&mut self);
 
@@ -123,20 +133,29 @@ pub trait Objective {
 
 /// How often the model was run over the batch in a step. A pass over one of n parts of the batch is an n-th of one; the
 /// sum is rounded up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Passes {
-    /// Forward-backward passes, the one at the weights included.
+    /// Forward-backward passes, the one at the weights included. One over a share of the samples counts as a whole one.
     pub gradients: usize,
     /// Forward passes without a gradient.
     pub losses: usize,
+    /// How much less than `gradients` it was, where a pass was over a share of the samples (ESAM); 0 as a rule.
+    pub spared: f64,
 }
 
 impl Passes {
+    /// Forward-backward passes, of which one over a share of the samples is that share of one.
+    pub fn gradient_passes(self) -> f64 {
+        self.gradients as f64 - self.spared
+    }
+
     /// Passes over parts of a batch, of which there are so many, as passes over the whole; rounded up.
     pub(crate) fn over(self, parts: usize) -> Self {
         Self {
             gradients: self.gradients.div_ceil(parts),
             losses: self.losses.div_ceil(parts),
+            spared: self.spared / parts as f64,
         }
     }
 }
@@ -266,6 +285,18 @@ impl<M: Module, P: Pass<M>> Objective for BatchObjective<'_, '_, M, P> {
 
     fn evaluate_function(&mut self) -> Result<Evaluation, StepError> {
         self.at_point(P::of_function)
+    }
+
+    fn evaluate_risen(&mut self, share: f64) -> Result<Evaluation, StepError> {
+        let without_graph = parameters::independent(self.point(), self.strategy).no_grad();
+        Replay::rewind(self.replay.as_ref());
+        self.passes.losses += 1;
+        self.pass.choose(&without_graph, share)?;
+        drop(without_graph);
+        let before = self.passes.gradients;
+        let evaluation = self.at_point(P::of_chosen);
+        self.passes.spared += (1.0 - share) * (self.passes.gradients - before) as f64;
+        evaluation
     }
 
     fn reset(&mut self) {

@@ -66,6 +66,23 @@ pub(crate) trait Pass<M> {
         Err(StepError::NoLogits)
     }
 
+    /// A forward pass over all samples of a model that requires no gradients. It chooses, for
+    /// [`of_chosen`](Self::of_chosen), this `share` of them: those whose losses have risen most since the pass at the
+    /// weights.
+    fn choose(&mut self, _model: &M, _share: f64) -> Result<(), StepError> {
+        Err(StepError::NoSamples)
+    }
+
+    /// A forward-backward pass over the chosen samples alone. The loss is that of all of them.
+    fn of_chosen(
+        &mut self,
+        _model: &M,
+        _scale: f64,
+        _point: PassPoint,
+    ) -> Result<Gradient<Self::Output>, StepError> {
+        Err(StepError::NoSamples)
+    }
+
     /// A forward pass at `point` of a model that requires no gradients: the loss, a tensor of one element.
     fn loss(&mut self, model: &M, point: PassPoint) -> Result<Tensor<1>, StepError>;
 }

@@ -59,6 +59,7 @@ impl StepReport {
         self.steps_without_epoch = self.steps_without_epoch.or(part.steps_without_epoch);
         self.passes.gradients += part.passes.gradients;
         self.passes.losses += part.passes.losses;
+        self.passes.spared += part.passes.spared;
         self
     }
 }

@@ -130,7 +130,7 @@ impl SharpnessAware {
         self
     }
 
-    /// Lets `seed` decide the dropout masks, in place of a number from the device's generator.
+    /// Lets `seed` decide the dropout masks, and what a method draws besides, in place of a number from the device's generator.
     ///
     /// All passes of a step have the same masks either way: see [`step`](Self::step).
     #[must_use]
@@ -174,7 +174,7 @@ impl SharpnessAware {
         over: AscentOver,
     ) -> Result<Self, ConfigError> {
         let range = "`all` with a method that keeps something of its gradients from one step to the next (`looksam`, \
-                     `look-xsam`, friendly ascent, an adaptive policy, a measured rho): each rank would have its own, and a \
+                     `look-xsam`, `bsam`, friendly ascent, an adaptive policy, a measured rho): each rank would have its own, and a \
                      record has one";
         let ok = over == AscentOver::All || !self.method.keeps_gradients();
         ConfigError::unless(ok, "ascent_over", "rank", range)?;
@@ -197,6 +197,11 @@ impl SharpnessAware {
     /// closure where it is.
     pub fn ascends_on_the_batch_before(&self) -> bool {
         self.method.ascends_on_the_batch_before()
+    }
+
+    /// Whether its steps have to be told the loss of each sample: [`step_by_samples`](Self::step_by_samples) makes them.
+    pub fn needs_samples(&self) -> bool {
+        self.method.needs_samples()
     }
 
     /// Number of steps made so far.

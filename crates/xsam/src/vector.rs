@@ -134,6 +134,28 @@ impl ParamVector {
         Self { entries: sum }
     }
 
+    /// What `make` makes of each entry and that of `other`, which has the same parameters, element by element. Parameters that
+    /// `other` does not have stay as they are.
+    pub(crate) fn zip(
+        self,
+        other: &Self,
+        make: impl Fn(Tensor<1>, Tensor<1>) -> Tensor<1>,
+    ) -> Self {
+        let theirs = other.by_id();
+        let entry = |(id, mine)| match theirs.get(&id) {
+            Some(their) => (id, make(mine, (*their).clone())),
+            None => (id, mine),
+        };
+        let entries = self.entries.into_iter().map(entry).collect();
+        Self { entries }
+    }
+
+    /// The entries of `self`, and those of `other` that it does not have.
+    pub(crate) fn over(self, other: Self) -> Self {
+        let entries = self.entries.into_iter().chain(other.entries);
+        Self::new(entries.collect())
+    }
+
     /// `self + factor * other`, where nothing is to be added to: `other` is scaled in its place then.
     pub(crate) fn plus(self, other: Self, factor: f64) -> Self {
         match self.is_empty() {
@@ -251,7 +273,7 @@ impl ParamVector {
 const SCORE_EPSILON: f64 = 1e-8;
 
 /// The tensors' values, by one read-back.
-fn read(tensors: Vec<Tensor<1>>) -> Result<Vec<TensorData>, StepError> {
+pub(crate) fn read(tensors: Vec<Tensor<1>>) -> Result<Vec<TensorData>, StepError> {
     tensors
         .into_iter()
         .fold(Transaction::default(), Transaction::register)

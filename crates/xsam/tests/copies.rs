@@ -14,7 +14,7 @@ use peak_alloc::PeakAlloc;
 use xsam::method::MethodSpec;
 use xsam::optim::FusedSgdConfig;
 use xsam::{
-    AsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
+    AsamConfig, BsamConfig, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig, LookXsamConfig,
     LookbehindSamConfig, MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig, SharpnessAware,
     WsamConfig, XsamConfig,
 };
@@ -65,7 +65,7 @@ fn each_method_holds_the_copies_that_it_says() {
     };
     let lookbehind = |k| LookbehindSamConfig::new().with_ascent_steps(k);
     // With the copies of the method's state, which are there between steps as well.
-    let methods: [(MethodSpec, f64, f64); 18] = [
+    let methods: [(MethodSpec, f64, f64); 19] = [
         (SgdOnlyConfig::new().into(), 1.0, 0.0),
         (sam().into(), 2.0, 0.0),
         (sam().with_ascent_steps(3).into(), 2.0, 0.0),
@@ -84,6 +84,7 @@ fn each_method_holds_the_copies_that_it_says() {
         (lookbehind(4).into(), 5.0, 0.0),
         (look(1).into(), 4.0, 1.0),
         (look(3).into(), 5.0, 1.0),
+        (BsamConfig::new().into(), 5.0, 2.0),
     ];
     let mut wrong = Vec::new();
     for (method, documented, state) in methods {
@@ -118,6 +119,16 @@ fn memory_does_not_grow_by_a_byte_a_step() {
                 let rows = model.iter().map(|layer| layer.val());
                 Tensor::cat(rows.collect(), 0)
             };
+            if optim.needs_samples() {
+                let losses = |model: &Vec<Param<Tensor<2>>>, rows: &usize| {
+                    let squares = logits(model, &()).square().mean_dim(1);
+                    squares.squeeze_dim::<1>(1).narrow(0, 0, *rows)
+                };
+                let chosen = |_: &usize, some: &[usize]| some.len();
+                let step = optim.step_by_samples(1e-3, model.clone(), &[6], losses, chosen);
+                model = step.unwrap().model;
+                return;
+            }
             let loss = |logits: Tensor<2>, (): &()| logits.square().mean();
             let step = optim.step_by_logits(1e-3, model.clone(), &[()], logits, loss);
             model = step.unwrap().model;

@@ -13,7 +13,8 @@ use common::{
     recorded, resumed, step,
 };
 use xsam::{
-    FunctionalSamConfig, LossScale, SearchSchedule, SgdOnlyConfig, SharpnessAware, XsamConfig,
+    EsamConfig, FunctionalSamConfig, LossScale, SearchSchedule, SgdOnlyConfig, SharpnessAware,
+    XsamConfig,
 };
 
 type Mask = Vec<f64>;
@@ -86,6 +87,28 @@ fn passes_by_logits_have_the_same_masks() {
         };
         let loss = |logits: Tensor<2>, (): &()| logits.square().sum();
         let step = optim.step_by_logits(0.1, model, &[()], logits, loss);
+        model = step.unwrap().model;
+        let seen = seen.into_inner();
+        assert_eq!(seen.len(), 3);
+        assert!(seen.iter().all(|mask| mask == &seen[0]));
+    }
+}
+
+#[test]
+fn passes_by_samples_have_the_same_masks() {
+    let _alone = alone();
+    let mut optim = optimizer(EsamConfig::new().with_beta(1.0));
+    let mut model = Net::new(&device(), 0.5);
+    for _ in 0..2 {
+        let seen = RefCell::new(Vec::new());
+        let losses = |m: &Net, samples: &Vec<usize>| {
+            seen.borrow_mut().push(mask(m));
+            let losses = m.last.weight.val().square().sum_dim(1).squeeze_dim::<1>(1);
+            losses.narrow(0, 0, samples.len())
+        };
+        let chosen = |_: &Vec<usize>, some: &[usize]| some.to_vec();
+        let samples = Vec::from_iter(0..8);
+        let step = optim.step_by_samples(0.1, model, &[samples], losses, chosen);
         model = step.unwrap().model;
         let seen = seen.into_inner();
         assert_eq!(seen.len(), 3);

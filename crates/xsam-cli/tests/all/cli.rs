@@ -185,7 +185,11 @@ fn wrong_words_are_wrong_usage() {
             "compare --tune-seeds 1",
             "`--tune-seeds`: is of no use without values",
         ),
-        ("verify --precision f16", "there is no precision `f16`"),
+        ("verify --precision f61", "there is no precision `f61`"),
+        (
+            "verify --precision f16",
+            "f16 has too few digits to measure with",
+        ),
         (
             "bench --model resnet-18",
             "'--model <NAME>': there is no model `resnet-18`; did you mean `resnet18`?",
@@ -193,7 +197,7 @@ fn wrong_words_are_wrong_usage() {
         (
             "bench --method xsma",
             "for '--method <NAME>'\n  [possible values: sgd, sam, asam, xsam, look-xsam, gsam, wsam, looksam, friendly-sam, msam, \
-             lookbehind-sam, stable-sam, usam, momentum-sam, zsharp, gam, functional-sam, sampa]\n\n  tip: a similar value exists: 'xsam'",
+             lookbehind-sam, stable-sam, usam, momentum-sam, zsharp, gam, functional-sam, sampa, esam, bsam]\n\n  tip: a similar value exists: 'xsam'",
         ),
         ("bench --batch 0", "`--batch`: 0 must be at least 1"),
         (

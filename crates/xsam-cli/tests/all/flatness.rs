@@ -55,7 +55,12 @@ fn the_flatness_of_a_run_is_measured_and_written_down() {
         ("a --top 0", 2, "`--top`: 0 must be at least 1"),
         ("a --trace 2", 2, "`--trace`: 2 must be at least 3"),
         ("a --sharpness=-1", 2, "`--sharpness`: -1 must be finite"),
-        ("a --precision f16", 2, "'--precision <FORMAT>'"),
+        (
+            "a --precision f16",
+            2,
+            "`--precision`: f16 has too few digits",
+        ),
+        ("a --precision f61", 2, "'--precision <FORMAT>'"),
         ("a --samples 0", 2, "`--samples`: 0 must be at least 1"),
         ("a --top 100000", 2, "`--top`: 100000 largest eigenvalues"),
         (

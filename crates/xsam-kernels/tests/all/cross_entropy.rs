@@ -3,7 +3,7 @@
 use crate::common::{assert_close, gradient, random, read, same_bits, tensor, viewed};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 use proptest::prelude::*;
-use xsam_kernels::cross_entropy;
+use xsam_kernels::{cross_entropies, cross_entropy};
 
 const TOLERANCE: f64 = 1e-5;
 
@@ -49,6 +49,28 @@ fn compare(case: &Case, [loss, dx]: &[Vec<f64>; 2], [exact_loss, exact_dx]: &[Ve
     let share = 3.0 / case.shape[0] as f64;
     assert_close("loss", loss, exact_loss, TOLERANCE, 0.1);
     assert_close("dx", dx, exact_dx, TOLERANCE, share);
+}
+
+#[test]
+fn it_is_the_mean_of_those_of_the_rows() {
+    let device = Device::flex().autodiff();
+    for smoothing in [0.0, 0.1, 1.0] {
+        let case = Case {
+            shape: [7, 5],
+            size: 30.0,
+            smoothing,
+            view: false,
+            seed: 3,
+        };
+        let rows: Loss = |logits, targets, smoothing| {
+            let losses = cross_entropies(logits, targets, smoothing);
+            assert_eq!(losses.dims(), [7]);
+            losses.mean()
+        };
+        let exact = run(&case, DType::F64, &device, composed);
+        compare(&case, &run(&case, DType::F64, &device, rows), &exact);
+        compare(&case, &run(&case, DType::F32, &device, rows), &exact);
+    }
 }
 
 proptest! {

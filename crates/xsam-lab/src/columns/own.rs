@@ -118,8 +118,13 @@ fn own() -> Vec<(Column, Source)> {
             .value(Mean(|step| Some(f64::from(u8::from(step.report.ascent_loss.is_some()))))),
         column("gradient_passes", "forward-backward passes of the epoch", 0, "Forward-backward passes")
             .group("")
-            .value(Sum(|step| Some(step.report.passes.gradients as f64))),
-        column("search_passes", "forward passes of its searches", 0, "Forward passes of searches for alpha")
+            .value(Sum(|step| Some(step.report.passes.gradient_passes()))),
+        column(
+            "search_passes",
+            "forward passes of its searches",
+            0,
+            "Forward passes without a gradient: of searches for alpha, or by which samples are chosen",
+        )
             .group("")
             .value(Sum(|step| Some(step.report.passes.losses as f64))),
         // Times and memory, which differ from run to run of the same spec, come last.

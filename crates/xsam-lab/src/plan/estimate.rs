@@ -137,6 +137,7 @@ pub(super) mod tests {
             parameters: 10,
             steps_per_epoch: 4,
             gradient_passes: 2,
+            spared_passes: 0.0,
             search_passes: 21,
             setup_s: 7.0,
             epoch_start: timing(0.5),

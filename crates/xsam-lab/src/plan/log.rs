@@ -14,7 +14,7 @@ use crate::passes::{Parts, PassTimes};
 use crate::ranks::Ranks;
 use crate::score::{Measured, Scores};
 use crate::stop::StopSignal;
-use crate::task::{LossByLogits, Task};
+use crate::task::{LossByLogits, LossBySamples, Task};
 use crate::task_error::TaskError;
 use crate::watch::Watch;
 
@@ -60,6 +60,8 @@ pub(super) struct Log {
     pub(super) samples: Samples,
     /// Forward-backward passes of a step.
     pub(super) gradient_passes: usize,
+    /// How much less they are where one is over a share of the samples.
+    pub(super) spared: f64,
     /// Forward passes of a search.
     pub(super) search_passes: usize,
     /// Epochs begun, the warm-up among them.
@@ -92,6 +94,7 @@ impl Log {
             setup_s: 0.0,
             samples: Samples::default(),
             gradient_passes: 0,
+            spared: 0.0,
             search_passes: 0,
             epochs: 0,
             warm_begun: begun,
@@ -154,7 +157,10 @@ impl Log {
         self.steps += 1;
         let search = std::mem::take(&mut self.passes).of_search(report, self.parts);
         let ascends = report.passes.gradients >= self.gradient_passes;
-        self.gradient_passes = self.gradient_passes.max(report.passes.gradients);
+        if ascends {
+            self.gradient_passes = report.passes.gradients;
+            self.spared = report.passes.spared;
+        }
         if search.is_some() {
             self.search_passes = report.passes.losses;
         }
@@ -252,6 +258,17 @@ impl<T: Task> Watch<T> for RefCell<Log> {
     ) -> Tensor<2> {
         let passes = &mut self.borrow_mut().passes;
         passes.of(|| (in_two.logits)(task, model, batch, Some(noise)))
+    }
+
+    fn losses(
+        &self,
+        (task, by_samples): (&T, &LossBySamples<T>),
+        model: &T::Model,
+        batch: &T::Batch,
+        noise: u64,
+    ) -> (Tensor<1>, T::Output) {
+        let passes = &mut self.borrow_mut().passes;
+        passes.of(|| (by_samples.losses)(task, model, batch, Some(noise)))
     }
 
     fn evaluate(

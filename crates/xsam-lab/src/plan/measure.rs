@@ -35,6 +35,11 @@ pub const MOST_TIMED: usize = 1_000_000;
 /// The fewest steps: one for each of the epochs that are measured.
 const LEAST_STEPS: usize = 3;
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_nothing(passes: &f64) -> bool {
+    *passes == 0.0
+}
+
 /// What the parts of a run cost on this machine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Measurement {
@@ -44,6 +49,9 @@ pub struct Measurement {
     pub steps_per_epoch: usize,
     /// Forward-backward passes of a step.
     pub gradient_passes: usize,
+    /// How much less they are where one is over a share of the samples.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub spared_passes: f64,
     /// Forward passes of a search; 0 of a method that does not search.
     pub search_passes: usize,
     /// Seconds from the start to the first epoch: data, model, directory.
@@ -152,7 +160,7 @@ impl<S: TaskSpec> Visitor<S> for Measuring<'_, S> {
             ranks,
             asked,
         } = self;
-        check::<T>(&spec)?;
+        check::<T>(spec)?;
         let place = ranks.place(spec.train.device, spec.train.precision)?;
         let task = T::new(&Setup::new(spec, &place, &Shared::default()))?;
         let steps_per_epoch = task.steps();
@@ -193,6 +201,7 @@ impl<S: TaskSpec> Visitor<S> for Measuring<'_, S> {
             parameters: summary.parameters,
             steps_per_epoch,
             gradient_passes: log.gradient_passes,
+            spared_passes: log.spared,
             search_passes: log.search_passes,
             setup_s: log.setup_s,
             epoch_start: needed(timing(&samples.epoch_start))?,

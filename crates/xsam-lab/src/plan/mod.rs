@@ -125,7 +125,7 @@ pub(crate) fn plan_against<S: TaskSpec>(
 impl MethodPlan {
     /// Forward-backward passes of a step, on average.
     pub fn passes_of_a_step(&self) -> f64 {
-        let further = (self.measured.gradient_passes - 1) as f64;
+        let further = (self.measured.gradient_passes - 1) as f64 - self.measured.spared_passes;
         1.0 + further * self.counts.ascending as f64 / self.counts.steps.max(1) as f64
     }
 

@@ -3,8 +3,8 @@
 use xsam_flatness::Sharpness;
 
 use super::{
-    OptimizerName, OptimizerSpec, RhoScheduleName, ScheduleBy, ScheduleName, ScheduleSpec, Spec,
-    SpecError, TaskSpec, TrainSpec, method,
+    MethodSpec, OptimizerName, OptimizerSpec, RhoScheduleName, ScheduleBy, ScheduleName,
+    ScheduleSpec, Spec, SpecError, TaskSpec, TrainSpec, method,
 };
 use crate::json;
 use crate::method::build;
@@ -47,8 +47,10 @@ impl<S: TaskSpec> Spec<S> {
         let ascends = self.method.rho().is_some();
         self.train.m_sharpness = self.train.m_sharpness.filter(|_| ascends);
         build(&self.method)?;
-        let whole = self.method.needs_logits() || self.method.ascends_on_the_batch_before();
-        if whole && self.train.m_sharpness.is_some() {
+        let needs_more = self.method.needs_logits()
+            || self.method.needs_samples()
+            || self.method.ascends_on_the_batch_before();
+        if needs_more && self.train.m_sharpness.is_some() {
             let message = format!(
                 "gives each part of a batch an ascent of its own, which `{}` cannot have: leave out one of them",
                 self.method.name()
@@ -57,7 +59,7 @@ impl<S: TaskSpec> Spec<S> {
         }
         self.method = self.method.resolved();
         self.asked = method::fields_in(&json::table(&self.method)?, &self.method);
-        self.optimizer.resolve()?;
+        self.optimizer.resolve(&self.method)?;
         self.train.resolve()?;
         self.schedule.resolve(self.train.epochs)?;
         Ok(self)
@@ -65,7 +67,11 @@ impl<S: TaskSpec> Spec<S> {
 }
 
 impl OptimizerSpec {
-    fn resolve(&mut self) -> Result<(), SpecError> {
+    fn resolve(&mut self, method: &MethodSpec) -> Result<(), SpecError> {
+        if method.has_own_momentum() {
+            self.momentum.get_or_insert(0.0);
+            self.check_plain(method.name())?;
+        }
         positive("optimizer.lr", self.lr)?;
         let decay = self.weight_decay;
         let ok = decay.is_finite() && decay >= 0.0;
@@ -78,6 +84,25 @@ impl OptimizerSpec {
         }
         self.clip_norm
             .map_or(Ok(()), |norm| positive("optimizer.clip_norm", norm))
+    }
+
+    /// Refuses what a method has of its own.
+    fn check_plain(&self, method: &str) -> Result<(), SpecError> {
+        let (field, value) = if self.name != OptimizerName::Sgd {
+            ("name", self.name.to_string())
+        } else if self.momentum.is_some_and(|momentum| momentum != 0.0) {
+            ("momentum", self.momentum.unwrap_or_default().to_string())
+        } else if self.weight_decay != 0.0 {
+            ("weight_decay", self.weight_decay.to_string())
+        } else {
+            return Ok(());
+        };
+        let message = format!(
+            "is {value}, and `{method}` has a scale, a momentum and a decay of its own: set optimizer.name = \"sgd\", \
+             optimizer.momentum = 0 and optimizer.weight_decay = 0. A comparison has one optimizer for all its methods: \
+             compare `{method}` in one of its own"
+        );
+        Err(SpecError::new(format!("optimizer.{field}"), message))
     }
 }
 

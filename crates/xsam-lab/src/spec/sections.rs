@@ -28,7 +28,7 @@ sections! {
         pub name: OptimizerName = OptimizerName::Sgd,
         /// Learning rate at its highest.
         pub lr: f64 = 0.05,
-        /// sgd: momentum, without dampening; 0.9.
+        /// sgd: momentum, without dampening; 0.9, and 0 with a method that has its own.
         #[serde(skip_serializing_if = "Option::is_none")]
         pub momentum: Option<f64>,
         /// Weight decay: added to the gradient, by adamw apart from it.

@@ -9,7 +9,7 @@ use xsam_models::{
 };
 
 /// Half formats, and how far logits may be off, in parts of the largest: roundings of every layer.
-const FORMATS: [(FloatDType, f64); 2] = [(FloatDType::F16, 0.02), (FloatDType::BF16, 0.16)];
+const FORMATS: [(FloatDType, f64); 2] = [(FloatDType::F16, 0.04), (FloatDType::BF16, 0.32)];
 
 /// Gradients are finite, and in the format of their weights.
 fn check_gradients<M: Module>(model: &M, loss: Tensor<1>, name: &str) {

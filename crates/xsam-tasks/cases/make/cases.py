@@ -15,6 +15,7 @@ SEARCH = {"rho_max": 0.3, "grid": GRID}
 # Far enough out for the losses of a coarse grid to differ in more than their last digits.
 FAR = {"rho": 0.6, "rho_max": 1.0, "ascent_steps": 1, "parabola": True}
 THREE_STEPS = {"rho": 0.3, "ascent_steps": 3}
+BAYES = {"samples": 1000.0, "initial": 1.0, "delta": 1e-4, "damping": 0.1, "beta1": 0.9, "beta2": 0.99}
 FRIENDLY = {"sigma": 1.0, "lambda": 0.9}
 
 # Name, seed and `optimizer`, with what of its run stands beside that. The model is named by the first part of the name.
@@ -61,6 +62,10 @@ CASES = [
     ("mlp-sampa", 189, {"name": "sampa", "rho": 0.3, "lambda": 0.6}),
     ("cnn-functional-sam", 186, {"name": "functional-sam", **SAM}),
     ("mlp-functional-sam", 187, {"name": "functional-sam", "rho": 0.3, "ascent_steps": 2, "micro_batches": 2}),
+    ("cnn-esam", 188, {"name": "esam", "rho": 0.15, "beta": 0.6, "gamma": 0.5}),
+    ("mlp-esam", 190, {"name": "esam", "rho": 0.3, "beta": 0.5, "gamma": 0.3, "micro_batches": 2}),
+    ("cnn-bsam", 191, {"name": "bsam", **BAYES, "rho": 0.02}),
+    ("mlp-bsam", 192, {"name": "bsam", **BAYES, "rho": 0.1, "initial": 0.5, "delta": 0.01, "micro_batches": 2}),
     ("resnet18-xsam", 328, {"name": "xsam", **SAM, **SEARCH}),
     ("resnet18-xsam-k2", 269, {"name": "xsam", **SAM, **SEARCH, "ascent_steps": 2}),
 ]
@@ -76,7 +81,11 @@ MODELS = {
 }
 
 # What a case has of its own in that.
-OWN = {"resnet18-xsam-k2": {"batches": 1}}
+PLAIN = {"momentum": 0.0, "weight_decay": 0.0}
+OWN = {"resnet18-xsam-k2": {"batches": 1}, "cnn-bsam": PLAIN, "mlp-bsam": PLAIN}
+
+# Of every case that has none of its own: the base optimizer.
+BASE = {"momentum": 0.9, "weight_decay": 0.001}
 
 
 # What of a case's run stands beside its method.
@@ -86,14 +95,14 @@ OF_RUN = ("micro_batches", "m_sharpness")
 def case(name, seed, optimizer):
     """A case without what is expected of it."""
     model, run = MODELS[name.partition("-")[0]]
-    run = {**run, **OWN.get(name, {})}
-    sizes = {key: value for key, value in run.items() if key != "lr"}
+    run = {**BASE, **run, **OWN.get(name, {})}
+    base = {key: run.pop(key) for key in ("lr", *BASE)}
     return {
         "kind": "train",
         "model": model,
         "seed": seed,
-        **sizes,
-        "base": {"lr": run["lr"], "momentum": 0.9, "weight_decay": 0.001},
+        **run,
+        "base": base,
         "optimizer": {key: value for key, value in optimizer.items() if key not in OF_RUN},
         **{key: optimizer[key] for key in OF_RUN if key in optimizer},
     }

@@ -39,6 +39,8 @@ SAME = [
     ("ZSharp at percentile 0 is SAM", "cnn", SAM_3, {**SAM_3, "name": "zsharp", "percentile": 0.0}),
     ("GAM at alpha 0 is SGD", "cnn", SGD, {"name": "gam", "rho": 0.15, "alpha": 0.0}),
     ("Functional SAM at rho 0 is SGD", "cnn", SGD, {**SAM, "name": "functional-sam", "rho": 0.0}),
+    ("ESAM of all weights and samples is SAM", "cnn", SAM, {"name": "esam", "rho": 0.15, "beta": 1.0, "gamma": 1.0}),
+    ("ESAM at rho 0 and of all samples is SGD", "cnn", SGD, {"name": "esam", "rho": 0.0, "beta": 0.5, "gamma": 1.0}),
     ("XSAM at alpha 1 is SAM", "cnn", SAM_3, {**XSAM, **SAM_3, "name": "xsam", "alpha": 1.0}),
 ]
 

@@ -2,7 +2,10 @@
 
 import math
 
+import torch
+
 from ascent import EPSILON, Friendly, along, climb, orthogonal
+from draws import Draws
 from method import Method
 from schedule import FIELDS, Scheduled
 from xsam import Xsam
@@ -205,6 +208,77 @@ class FunctionalSam(Sam):
         return ascent
 
 
+class Bsam(Method):
+    """2210.01620, algorithm 1, right: m and s are of the gradients at w + rho g / s and at w + e, with e of variance 1 / (N s)."""
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.count = 0
+        self.momentum = 0
+        self.scale = None
+
+    def step(self, theta, batch, base, lr):
+        options = self.options
+        if self.scale is None:
+            self.scale = torch.full_like(theta, options["initial"])
+        draws = Draws(options["seed"], self.count)
+        self.count += 1
+        noise = torch.cat([noise_of(part, draws) for part in batch.problem.tensors(theta).values()])
+        loss, g = batch.first(theta + noise / (options["samples"] * self.scale).sqrt())
+        ascent_loss, there = batch.again(theta + self.rho * g / self.scale)
+        b1, b2 = options["beta1"], options["beta2"]
+        self.momentum = b1 * self.momentum + (1 - b1) * (there + options["delta"] * theta)
+        step = self.scale.sqrt() * g.abs() + options["delta"] + options["damping"]
+        self.scale = b2 * self.scale + (1 - b2) * step
+        update = self.momentum / self.scale
+        report = {"loss": loss, "grad_norm": g.norm().item(), "ascent_loss": ascent_loss}
+        report |= {"ascent_grad_norm": there.norm().item(), "update_norm": update.norm().item()}
+        return base.step(theta, update, lr), report
+
+
+def noise_of(part, draws):
+    """For each element of a tensor a number; matrices are filled as Burn has them, inputs by outputs."""
+    noise = torch.tensor(draws.normal(part.numel()), dtype=part.dtype)
+    return noise.reshape(part.T.shape).T.flatten() if part.dim() == 2 else noise
+
+
+class Esam(Method):
+    """2110.03141, algorithm 1, with the weights chosen a parameter tensor at a time.
+
+    Some of the tensors are moved along SAM's ascent, 1 / beta times as far. The gradient there is over those samples alone,
+    ceil(gamma n) of n, whose losses rise most on the way. Each part of a batch in parts has its own samples chosen.
+    """
+
+    def __init__(self, options):
+        super().__init__(options)
+        self.count = 0
+
+    def step(self, theta, batch, base, lr):
+        draws = Draws(self.options["seed"], self.count)
+        self.count += 1
+        loss, g_0 = batch.first(theta)
+        report = {"loss": loss, "grad_norm": g_0.norm().item()}
+        tensors = batch.problem.tensors(theta).values()
+        chosen = torch.cat([torch.full((part.numel(),), draws.unit() < self.options["beta"]) for part in tensors])
+        update = g_0
+        if chosen.any():
+            direction = torch.where(chosen, self.direction(g_0, theta), 0.0)
+            point = theta + self.rho / self.options["beta"] * direction
+            before, after = batch.losses(theta), batch.losses(point)
+            risen = [risen_most(b - a, self.options["gamma"]) for a, b in zip(before, after)]
+            update = batch.of_samples(point, risen)
+            report["ascent_loss"] = sum(losses.mean().item() for losses in after) / len(after)
+            report["ascent_grad_norm"] = update.norm().item()
+        report["update_norm"] = update.norm().item()
+        return base.step(theta, update, lr), report
+
+
+def risen_most(rises, share):
+    """The numbers of this share of the samples, rounded up."""
+    order = rises.argsort(descending=True, stable=True)
+    return order[: math.ceil(share * len(rises))].sort().values
+
+
 class MicroBatches:
     """m-sharpness (2010.01412): each part of a batch ascends by itself, their gradients are averaged."""
 
@@ -255,13 +329,15 @@ METHODS = {
     "zsharp": ZSharp,
     "gam": Gam,
     "functional-sam": FunctionalSam,
+    "esam": Esam,
+    "bsam": Bsam,
     "xsam": Xsam,
 }
 
 
 def method(case):
     """The method of a case: its `optimizer`, on whole batches or on parts of them."""
-    options = case["optimizer"]
+    options = {**case["optimizer"], "seed": case["seed"]}
     method = METHODS[options["name"]](options)
     # The `every` of LookSAM is its own.
     around = set(FIELDS) - ({"every"} if isinstance(method, LookSam) else set())

@@ -93,6 +93,17 @@ class Batch:
         [gradient] = torch.autograd.grad(along, theta)
         return loss, gradient
 
+    def losses(self, theta):
+        """The losses of the samples of each piece."""
+        with torch.no_grad():
+            return [F.cross_entropy(self.logits(theta, images), targets, reduction="none") for images, targets in self.pieces]
+
+    def of_samples(self, theta, numbers):
+        """The gradient over those samples of each piece alone that have these numbers."""
+        pieces = [(images[chosen], targets[chosen]) for (images, targets), chosen in zip(self.pieces, numbers)]
+        [_, gradient] = Batch(self.problem, pieces).again(theta)
+        return gradient
+
     def logits(self, theta, images):
         return self.problem.model.logits(self.problem.tensors(theta), images, None)
 

@@ -203,6 +203,13 @@ impl Plan {
             ranks: None,
         };
         let method = plan.method_searching(false)?;
+        if method.needs_samples() {
+            let message = format!(
+                "`{}` chooses among the samples of a batch, which is not timed here: `plan` times its steps",
+                method.name()
+            );
+            return Err(SpecError::new("method", message));
+        }
         Ok(Self { method, ..plan })
     }
 

@@ -1,11 +1,14 @@
 //! Pairs of sentences as batches: on a device, and by their size.
 
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{IndexingUpdateOp, Int, Tensor, TensorData};
 use xsam_data::DataError;
 use xsam_data::text::{BatchSize, EncodedPairs, PAD, evaluation_batches};
+use xsam_kernels::cross_entropies;
 use xsam_models::{TargetBatch, Transformer, TransformerLoss};
 
 use xsam_lab::{Error, Place, TaskError, split};
+
+use crate::batch::indices;
 
 /// Tokens in a batch when losses are evaluated. The result does not depend on it.
 const EVALUATION_TOKENS: usize = 4096;
@@ -63,6 +66,50 @@ impl Pairs {
     /// What is found of them by these logits.
     pub(super) fn loss_of(&self, logits: Tensor<2>, smoothing: f64) -> TransformerLoss {
         TransformerLoss::new(logits, self.target.tokens(PAD as usize), smoothing)
+    }
+
+    /// The loss of each pair, `[pairs]`: that of its tokens together, over the tokens of an average pair. The mean is the loss of
+    /// the batch.
+    pub(super) fn losses(
+        &self,
+        model: &Transformer,
+        smoothing: f64,
+        masks: Option<u64>,
+    ) -> (Tensor<1>, TransformerLoss) {
+        let logits = self.logits(model, masks);
+        let targets = self.target.tokens(PAD as usize);
+        let of_tokens = cross_entropies(logits.clone(), targets.clone(), smoothing);
+        let [pairs, width] = self.target.output.dims();
+        let ids = self.target.output.to_data();
+        let places = ids
+            .iter::<i64>()
+            .enumerate()
+            .filter(|(_, id)| *id != i64::from(PAD));
+        let pair: Vec<usize> = places.map(|(place, _)| place / width).collect();
+        let device = of_tokens.device();
+        let nothing = Tensor::zeros([pairs], (&device, of_tokens.dtype()));
+        let numbers = indices(&pair, &device);
+        let sums = nothing.scatter(0, numbers, of_tokens, IndexingUpdateOp::Add);
+        let losses = sums.mul_scalar(pairs as f64 / pair.len() as f64);
+        let found = TransformerLoss {
+            loss: losses.clone().mean(),
+            logits: logits.detach(),
+            targets,
+        };
+        (losses, found)
+    }
+
+    /// The pairs with these numbers, as a batch.
+    pub(super) fn chosen(&self, numbers: &[usize]) -> Self {
+        let numbers = indices(numbers, &self.source.device());
+        let rows = |matrix: &Tensor<2, Int>| matrix.clone().select(0, numbers.clone());
+        Self {
+            source: rows(&self.source),
+            target: TargetBatch {
+                input: rows(&self.target.input),
+                output: rows(&self.target.output),
+            },
+        }
     }
 
     /// In parts, and for each how many tokens it has, over those of an average part.

@@ -101,6 +101,10 @@ impl Case {
             "mlp-gam",
             "cnn-functional-sam",
             "mlp-functional-sam",
+            "cnn-esam",
+            "mlp-esam",
+            "cnn-bsam",
+            "mlp-bsam",
             "resnet18-xsam",
             "resnet18-xsam-k2",
             "forward-resnet18",
@@ -273,7 +277,7 @@ mod tests {
         skipped(r#"{"cases": []}"#, "no `kind`");
         skipped("[]", "no `kind`");
         let case = embedded("mlp-sgd");
-        for (there, yet) in [("mlp", "vit"), ("sgd", "esam")] {
+        for (there, yet) in [("mlp", "vit"), ("sgd", "dsam")] {
             let name = |name| format!("\"name\": \"{name}\"");
             skipped(&case.replace(&name(there), &name(yet)), &format!("`{yet}`"));
         }

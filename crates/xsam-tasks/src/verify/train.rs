@@ -23,7 +23,10 @@ pub(super) fn replay(
         .filled(case.batches.image_size, case.seed, place)?;
     let base = sgd(case.base.momentum, case.base.weight_decay)?;
     let length = case.epochs * case.batches.count;
-    let mut optim = SharpnessAware::new(base, &case.optimizer)?.with_length(length as u64);
+    // What a method draws follows from the case's seed.
+    let mut optim = SharpnessAware::new(base, &case.optimizer)?
+        .with_length(length as u64)
+        .with_replay_dropout(case.seed);
     let batches = case.batches.filled(case.seed, case.model.classes, place)?;
 
     let mut deviations = Deviations::new(place.dtype, case.float32_deviation)
@@ -44,6 +47,15 @@ pub(super) fn replay(
                         &split(batch, together.unwrap_or(1))?,
                         |m: &Model, batch: &Batch| batch.logits(m),
                         |logits, batch| batch.loss_of(logits, 0.0).0,
+                    )
+                    .map(|step| (step.model, step.report)),
+                (together, None) if optim.needs_samples() => optim
+                    .step_by_samples(
+                        lr,
+                        model,
+                        &split(batch, together.unwrap_or(1))?,
+                        |m: &Model, batch: &Batch| batch.losses(m, 0.0).0,
+                        |batch, numbers| batch.chosen(numbers),
                     )
                     .map(|step| (step.model, step.report)),
                 (None, None) => {

@@ -20,16 +20,19 @@ fn short() -> Runs {
 fn a_resolved_spec_has_the_fields_of_its_method_and_no_others() {
     for name in MethodSpec::NAMES {
         let setting = format!("method.name={name}");
+        let plain = ["optimizer.momentum=0", "optimizer.weight_decay=0"];
+        let plain = &plain[..if *name == "bsam" { 2 } else { 0 }];
         // Beside other methods the section has the fields of all of them.
         let beside = ["method.gamma=0.8", "method.every=3", "compare.seeds=[0]"];
-        let settings = [&[setting.as_str()], &beside[..]].concat();
+        let settings = [&[setting.as_str()], &beside[..], plain].concat();
         let resolved = resolved(&settings).unwrap();
         let text = resolved.to_toml().unwrap();
         let written = text.parse::<toml::Table>().unwrap();
         let has = |field: &str| written["method"].get(field).cloned();
         assert_eq!(has("rho").is_some(), *name != "sgd");
-        assert_eq!(has("gamma"), (*name == "wsam").then(|| 0.8.into()));
-        let unscheduled = ["sgd", "momentum-sam", "sampa"].contains(name);
+        let has_gamma = ["wsam", "esam"].contains(name);
+        assert_eq!(has("gamma"), has_gamma.then(|| 0.8.into()));
+        let unscheduled = ["sgd", "momentum-sam", "bsam", "sampa"].contains(name);
         assert_eq!(has("every"), (!unscheduled).then(|| 3.into()));
         assert_eq!(has("sigma").is_some(), *name == "friendly-sam");
         // What a run writes down can be read, and is complete.
@@ -108,6 +111,13 @@ fn what_cannot_be_is_told_by_the_key_of_the_spec() {
         method.name=functional-sam and train.m_sharpness=2 => `train.m_sharpness`
         method.name=sampa and train.m_sharpness=2 => `train.m_sharpness`
         method.name=sampa and method.lambda=2 => `method.lambda`
+        method.name=bsam and method.rho=0.1 => `optimizer.weight_decay`
+        method.name=bsam and optimizer.momentum=0.5 => `optimizer.momentum`
+        method.name=bsam and optimizer.name=adam => `optimizer.name`
+        method.name=bsam and method.samples=0 and optimizer.weight_decay=0 => `method.samples`
+        method.name=esam and method.gamma=0 => `method.gamma`
+        method.name=esam and method.beta=2 => `method.beta`
+        method.name=esam and train.m_sharpness=2 => `train.m_sharpness`
         train.m_sharpness=2 and train.micro_batches=2 => `train.micro_batches`
         method.name=sam and train.micro_batches=0 => `train.micro_batches`
         schedule.rho=linear and schedule.rho_least=2 => `schedule.rho_least`
@@ -120,7 +130,11 @@ fn what_cannot_be_is_told_by_the_key_of_the_spec() {
 fn a_run_of_every_method_that_is_interrupted_goes_on_as_if_nothing_had_been() {
     let runs = short();
     let plain = MethodSpec::NAMES.iter();
-    let mut variants: Vec<String> = plain.map(|name| format!("method.name={name}")).collect();
+    let variant = |name: &&str| match *name {
+        "bsam" => "method.name=bsam and optimizer.weight_decay=0".to_owned(),
+        name => format!("method.name={name}"),
+    };
+    let mut variants: Vec<String> = plain.map(variant).collect();
     // And the ways to make their steps that have state or order of their own.
     let others = [
         "method.name=wsam and method.decoupled=false",
@@ -171,6 +185,18 @@ fn parts_of_a_batch_are_as_the_whole_batch() {
     let whole = both("method.name=sam");
     let a = loss(&whole);
     assert!((loss(&functional) - a).abs() > 1e-5 * a);
+
+    // All samples, told apart: the mean of their losses is the loss of the batch.
+    let by_samples = ["method.name=esam", "method.beta=1", "method.gamma=0.999"];
+    let apart = run(
+        "esam",
+        &[&by_samples[..], &["train.micro_batches=3"]].concat(),
+    );
+    assert!((loss(&apart) - a).abs() < 1e-5 * a);
+    let some = run("half", &["method.name=esam", "method.beta=1"]);
+    assert!((loss(&some) - a).abs() > 1e-5 * a);
+    // Three steps of a pass and a half each, and a forward pass.
+    assert_eq!((some.gradient_passes, some.search_passes), (5, 3));
 
     let each = run("each", &["method.name=sam", "train.m_sharpness=3"]);
     assert!((loss(&each) - a).abs() > 1e-5 * a);

@@ -332,6 +332,17 @@ fn parts_of_a_batch_of_pairs_are_as_the_whole_batch() {
         (whole - functional).abs() > 1e-6 * whole,
         "{whole} and {functional}"
     );
+    // A pair counts by its tokens: all pairs, told apart, are the batch.
+    let by_samples = ["method.name=esam", "method.beta=1", "method.gamma=0.999"];
+    let apart = loss("esam", &by_samples);
+    assert!((whole - apart).abs() < 1e-5 * whole, "{whole} and {apart}");
+    let apart = loss(
+        "esam in parts",
+        &[&by_samples[..], &["train.micro_batches=3"]].concat(),
+    );
+    assert!((whole - apart).abs() < 1e-5 * whole, "{whole} and {apart}");
+    let some = loss("half", &["method.name=esam", "method.beta=1"]);
+    assert!((whole - some).abs() > 1e-6 * whole, "{whole} and {some}");
     let each = loss("each", &["method.name=sam", "train.m_sharpness=3"]);
     assert!((whole - each).abs() > 1e-6 * whole, "{whole} and {each}");
 }

@@ -76,6 +76,11 @@ pub(super) trait Listed: MethodConfig {
         false
     }
 
+    /// Whether momentum and decay of the weights are its own, and the base optimizer should have none.
+    fn has_own_momentum(&self) -> bool {
+        false
+    }
+
     /// What stands around the method.
     fn schedule(&self) -> Schedule {
         Schedule::default()

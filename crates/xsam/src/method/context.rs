@@ -3,6 +3,26 @@
 use crate::error::StepError;
 use crate::objective::Objective;
 use crate::report::StepReport;
+use crate::vector::ParamVector;
+
+/// What is known of a step before its first pass.
+#[non_exhaustive]
+pub struct Before<'a> {
+    /// The learning rate of the step.
+    pub lr: f64,
+    /// What the schedule of rho multiplies rho with.
+    pub rho_factor: f64,
+    /// As that of the [`Context`].
+    pub seed: u64,
+    pub(crate) weights: &'a dyn Fn() -> ParamVector,
+}
+
+impl Before<'_> {
+    /// The weights of the parameters that are trained. Shares the tensors.
+    pub fn weights(&self) -> ParamVector {
+        (self.weights)()
+    }
+}
 
 /// The step that a method is asked for an update in: the loss, what is known of the step besides, and its report.
 #[non_exhaustive]
@@ -22,6 +42,9 @@ pub struct Context<'a> {
     pub number: u64,
     /// How many steps the whole training has, if that is known.
     pub length: Option<u64>,
+    /// What is random in the step is to follow from this number, which is the same on all ranks and in a resumed run, and
+    /// another one in every step.
+    pub seed: u64,
     /// Which part of the batch this is, from 0, where each part has an ascent of its own (m-sharpness).
     ///
     /// The method is asked for an update for each of them, one after another, and their mean is what counts.
@@ -41,6 +64,7 @@ impl<'a> Context<'a> {
             rise: None,
             number: 0,
             length: None,
+            seed: 0,
             part: 0,
             parts: 1,
         }

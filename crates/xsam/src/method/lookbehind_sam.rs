@@ -3,6 +3,7 @@
 use super::config::{Bare, method_config};
 use super::{Context, Method};
 use crate::ascent::{Ascent, Keep};
+use crate::check;
 use crate::error::{ConfigError, StepError};
 use crate::objective::Evaluation;
 use crate::update::{Then, Update};
@@ -55,8 +56,7 @@ method_config! {
 impl Bare for LookbehindSamConfig {
     fn bare(&self) -> Result<Box<dyn Method>, ConfigError> {
         let ascent = self.ascent()?;
-        let ok = self.alpha > 0.0 && self.alpha <= 1.0;
-        ConfigError::unless(ok, "alpha", self.alpha, "above 0 and at most 1")?;
+        check::share("alpha", self.alpha)?;
         Ok(Box::new(LookbehindSam {
             ascent,
             alpha: self.alpha,

@@ -9,8 +9,10 @@
 //! [`MethodSpec`], which tells the methods of this crate by their names.
 
 mod asam;
+mod bsam;
 mod config;
 pub(crate) mod context;
+mod esam;
 mod friendly_sam;
 mod functional_sam;
 mod gam;
@@ -39,7 +41,7 @@ use std::fmt::Debug;
 use config::Listed;
 
 pub use config::MethodConfig;
-pub use context::Context;
+pub use context::{Before, Context};
 pub use friendly_sam::Friendly;
 pub use schedule::{AdaptivePolicy, LossBudget, MeasuredRho};
 pub use state::MethodState;
@@ -73,6 +75,8 @@ spec::methods! {
     Gam(gam::GamConfig),
     FunctionalSam(functional_sam::FunctionalSamConfig),
     Sampa(sampa::SampaConfig),
+    Esam(esam::EsamConfig),
+    Bsam(bsam::BsamConfig),
 }
 
 /// A sharpness-aware method: which gradient the base optimizer gets.
@@ -108,10 +112,15 @@ pub trait Method: CloneMethod + Debug + Send {
         false
     }
 
+    /// Whether its steps have to be told the loss of each sample:
+    /// [`step_by_samples`](crate::SharpnessAware::step_by_samples) makes them.
+    fn needs_samples(&self) -> bool {
+        false
+    }
+
     /// By how much of which vector the first pass of a step is off the weights, of a method that makes it elsewhere: loss and
-    /// gradient in `start` are those of that point. The schedule of rho multiplies lengths by `rho_factor`; `lr` is the learning
-    /// rate of the step.
-    fn offset(&self, _rho_factor: f64, _lr: f64) -> Option<(f64, &ParamVector)> {
+    /// gradient in `start` are those of that point.
+    fn offset(&self, _before: &Before<'_>) -> Option<(f64, ParamVector)> {
         None
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::Listed;
-use super::{Context, Method, MethodConfig, MethodState};
+use super::{Before, Context, Method, MethodConfig, MethodState};
 use crate::ascent::NORM_EPSILON;
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
@@ -133,10 +133,10 @@ impl Method for MomentumSam {
         false
     }
 
-    fn offset(&self, rho_factor: f64, _lr: f64) -> Option<(f64, &ParamVector)> {
-        let rho = self.config.rho * rho_factor;
+    fn offset(&self, before: &Before<'_>) -> Option<(f64, ParamVector)> {
+        let rho = self.config.rho * before.rho_factor;
         let length = -rho / (self.norm + NORM_EPSILON);
-        (rho > 0.0 && self.norm > 0.0).then_some((length, &self.velocity))
+        (rho > 0.0 && self.norm > 0.0).then(|| (length, self.velocity.clone()))
     }
 
     fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {

@@ -85,6 +85,22 @@ pub fn weight_vector<M: Module>(module: &M, like: &ParamVector) -> ParamVector {
     ParamVector::new(read.entries)
 }
 
+/// The weights of the parameters that require a gradient. Shares the tensors.
+pub(crate) fn trained_weights<M: Module>(module: &M) -> ParamVector {
+    struct Read(Vec<(ParamId, Tensor<1>)>);
+    impl ModuleVisitor for Read {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let tensor = param.base();
+            if tensor.is_require_grad() {
+                self.0.push((param.id, flat(tensor.inner())));
+            }
+        }
+    }
+    let mut read = Read(Vec::new());
+    module.visit(&mut read);
+    ParamVector::new(read.0)
+}
+
 /// The module moved by the sum of `factor * vector` over `terms`.
 ///
 /// Runs off the tape: the moved parameters are leaves with the requirement for gradients and the

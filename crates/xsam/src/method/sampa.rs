@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::config::Listed;
-use super::{Context, Method, MethodConfig, MethodState, Work};
+use super::{Before, Context, Method, MethodConfig, MethodState, Work};
 use crate::ascent::NORM_EPSILON;
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
@@ -147,9 +147,9 @@ impl Method for Sampa {
         true
     }
 
-    fn offset(&self, rho_factor: f64, lr: f64) -> Option<(f64, &ParamVector)> {
+    fn offset(&self, step: &Before<'_>) -> Option<(f64, ParamVector)> {
         let before = self.before.as_ref()?;
-        (self.config.rho * rho_factor > 0.0).then_some((-lr, before))
+        (self.config.rho * step.rho_factor > 0.0).then(|| (-step.lr, before.clone()))
     }
 
     fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {

@@ -122,6 +122,11 @@ impl MethodSpec {
         self.config().looks_back()
     }
 
+    /// Whether momentum and decay of the weights are its own: the base optimizer should be SGD without them.
+    pub fn has_own_momentum(&self) -> bool {
+        self.config().has_own_momentum()
+    }
+
     /// Whether its steps have to be told logits and loss apart:
     /// [`step_by_logits`](crate::SharpnessAware::step_by_logits) makes them.
     pub fn needs_logits(&self) -> bool {
@@ -132,6 +137,12 @@ impl MethodSpec {
     pub fn ascends_on_the_batch_before(&self) -> bool {
         self.build()
             .is_ok_and(|method| method.ascends_on_the_batch_before())
+    }
+
+    /// Whether its steps have to be told the loss of each sample:
+    /// [`step_by_samples`](crate::SharpnessAware::step_by_samples) makes them.
+    pub fn needs_samples(&self) -> bool {
+        self.build().is_ok_and(|method| method.needs_samples())
     }
 
     /// How often so many epochs of so many steps each go through the model. With an adaptive policy it is what is to be

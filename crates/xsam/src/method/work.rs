@@ -1,7 +1,7 @@
 //! How often a run goes through its model.
 
 /// What the steps of a run are made of: of some a pass, of others an ascent besides, and of some a search.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Work {
     /// All steps of the run.
@@ -10,6 +10,9 @@ pub struct Work {
     pub ascending: usize,
     /// Forward-backward passes of a step that ascends.
     pub gradients: usize,
+    /// What share of the samples the further ones of them are over. If it is not 1, there is a forward pass over all samples
+    /// besides, which chooses them.
+    pub share: f64,
     /// Steps that search, on one batch each.
     pub searches: usize,
     /// Forward passes of such a search.
@@ -23,6 +26,7 @@ impl Work {
             steps,
             ascending: 0,
             gradients: 1,
+            share: 1.0,
             searches: 0,
             losses: 0,
         }
@@ -39,6 +43,13 @@ impl Work {
         self
     }
 
+    /// With this share of the samples in the further passes of a step that ascends.
+    #[must_use]
+    pub fn with_share(mut self, share: f64) -> Self {
+        self.share = share;
+        self
+    }
+
     /// With so many searches of `losses` forward passes each. No step searches that does not ascend, and none twice.
     #[must_use]
     pub fn with_searches(mut self, searches: usize, losses: usize) -> Self {
@@ -47,15 +58,24 @@ impl Work {
         self
     }
 
-    /// Forward-backward passes of all steps together.
+    /// Forward-backward passes of all steps together, rounded up.
     pub fn gradient_passes(&self) -> usize {
         let further = self.ascending.saturating_mul(self.gradients - 1);
+        let further = match self.share {
+            1.0 => further,
+            share => (further as f64 * share).ceil() as usize,
+        };
         self.steps.saturating_add(further)
     }
 
-    /// All forward passes of searches.
+    /// All forward passes without a gradient: those of searches, and those that choose samples.
     pub fn search_passes(&self) -> usize {
-        self.searches.saturating_mul(self.losses)
+        let choosing = match self.share {
+            1.0 => 0,
+            _ => self.ascending,
+        };
+        let searching = self.searches.saturating_mul(self.losses);
+        searching.saturating_add(choosing)
     }
 }
 
@@ -63,8 +83,8 @@ impl Work {
 mod tests {
     use crate::method::MethodSpec;
     use crate::{
-        LookSamConfig, LookXsamConfig, MsamConfig, SamConfig, SearchSchedule, SgdOnlyConfig,
-        XsamConfig,
+        EsamConfig, LookSamConfig, LookXsamConfig, MsamConfig, SamConfig, SearchSchedule,
+        SgdOnlyConfig, XsamConfig,
     };
 
     fn work(config: impl Into<MethodSpec>) -> (usize, usize) {
@@ -79,6 +99,8 @@ mod tests {
         assert_eq!(work(SamConfig::new()), (140, 0));
         assert_eq!(work(SamConfig::new().with_rho(0.0)), (70, 0));
         assert_eq!(work(MsamConfig::new()), (280, 0));
+        assert_eq!(work(EsamConfig::new().with_gamma(0.25)), (88, 70));
+        assert_eq!(work(EsamConfig::new().with_gamma(1.0)), (140, 0));
         assert_eq!(work(xsam()), (140, 210));
         assert_eq!(work(xsam().with_rho(0.0)), (70, 0));
         assert_eq!(work(xsam().with_alpha(1.2)), (140, 0));

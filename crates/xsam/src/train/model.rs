@@ -68,7 +68,8 @@ impl<M: TrainStep> SharpnessAwareModel<M> {
     ///
     /// # Errors
     /// If a hyper-parameter is out of range: names it, its value and the range. If the first pass of the method is not at the
-    /// weights, where the loop makes it (Momentum-SAM), or it has to be told the logits (Functional SAM).
+    /// weights, where the loop makes it (Momentum-SAM, bSAM), or it has to be told the logits (Functional SAM)
+    /// or the samples (ESAM).
     pub fn new(
         model: M,
         config: impl MethodConfig,
@@ -86,6 +87,12 @@ impl<M: TrainStep> SharpnessAwareModel<M> {
             "method",
             optim.method(),
             "one that a loss is enough for: take `SharpnessAware::step_by_logits` in a loop of your own",
+        )?;
+        ConfigError::unless(
+            !optim.needs_samples(),
+            "method",
+            optim.method(),
+            "one that a mean loss is enough for: take `SharpnessAware::step_by_samples` in a loop of your own",
         )?;
         Ok(Self {
             inner: model,

@@ -3,9 +3,9 @@
 use crate::common::optimizer;
 use xsam::method::{MethodConfig, MethodSpec};
 use xsam::{
-    AsamConfig, ConfigError, Friendly, FriendlySamConfig, GamConfig, GsamConfig, LookSamConfig,
-    LookXsamConfig, LookbehindSamConfig, LossScale, RhoSchedule, SamConfig, Scaling,
-    SearchSchedule, WsamConfig, XsamConfig, ZSharpConfig,
+    AsamConfig, BsamConfig, ConfigError, EsamConfig, Friendly, FriendlySamConfig, GamConfig,
+    GsamConfig, LookSamConfig, LookXsamConfig, LookbehindSamConfig, LossScale, RhoSchedule,
+    SamConfig, Scaling, SearchSchedule, WsamConfig, XsamConfig, ZSharpConfig,
 };
 
 const NAN: f64 = f64::NAN;
@@ -48,6 +48,22 @@ fn hyper_parameters_of_a_method_are_checked() {
     for alpha in NOT_A_LENGTH.into_iter().chain([0.0, 1.1]) {
         let config = LookbehindSamConfig::new().with_alpha(alpha);
         assert_eq!(refused(config), "alpha");
+    }
+    for value in NOT_A_LENGTH {
+        let config = BsamConfig::new;
+        assert_eq!(refused(config().with_delta(value)), "delta");
+        assert_eq!(refused(config().with_damping(value)), "damping");
+        assert_eq!(refused(config().with_initial(value)), "initial");
+        assert_eq!(refused(config().with_samples(value)), "samples");
+    }
+    assert_eq!(refused(BsamConfig::new().with_initial(0.0)), "initial");
+    for beta in [-0.1, 1.0, NAN] {
+        assert_eq!(refused(BsamConfig::new().with_betas(beta, 0.9)), "beta1");
+        assert_eq!(refused(BsamConfig::new().with_betas(0.9, beta)), "beta2");
+    }
+    for share in [-0.1, 0.0, 1.1, NAN] {
+        assert_eq!(refused(EsamConfig::new().with_beta(share)), "beta");
+        assert_eq!(refused(EsamConfig::new().with_gamma(share)), "gamma");
     }
     for gamma in [-0.1, 1.0, NAN] {
         assert_eq!(refused(WsamConfig::new().with_gamma(gamma)), "gamma");

@@ -64,7 +64,9 @@ fn rho_of_zero_is_the_base_optimizer_bit_for_bit() {
     for base in bases() {
         let plain = SharpnessAware::new(base.clone(), SgdOnlyConfig::new()).unwrap();
         let expected = trained(plain, &start, 3);
-        for method in every_method_with(Some(0.0)) {
+        // bSAM has scales of its own at any rho.
+        let methods = every_method_with(Some(0.0)).into_iter();
+        for method in methods.filter(|method| method.name() != "bsam") {
             let optim = SharpnessAware::from_method(base.clone(), method.boxed());
             assert_eq!(trained(optim, &start, 3), expected, "{method:?}");
         }

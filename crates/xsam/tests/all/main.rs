@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod accompanied;
+mod bsam;
 mod by_logits;
+mod by_samples;
 #[path = "../common/mod.rs"]
 mod common;
 mod corner_cases;

@@ -14,7 +14,7 @@ use rand_chacha::rand_core::SeedableRng;
 use rand_distr::{Distribution, Normal};
 use xsam::method::{Method, MethodConfig, MethodSpec};
 use xsam::{
-    AsamConfig, ConfigError, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
+    AsamConfig, BsamConfig, ConfigError, Friendly, FriendlySamConfig, GsamConfig, LookSamConfig,
     LookXsamConfig, LookbehindSamConfig, LossOutput, MsamConfig, SamConfig, Scaling,
     SearchSchedule, SgdOnlyConfig, SharpnessAware, SharpnessAwareRecord, Step, WsamConfig,
     XsamConfig,
@@ -320,7 +320,7 @@ pub fn lookbehind_sam(k: usize, alpha: f64, rho: Option<f64>) -> Box<dyn Method>
     built([config.into()], rho).remove(0)
 }
 
-/// Every method that a loss is enough for, in all its forms, with `rho` in place of their own if it is some.
+/// Every method that a mean loss is enough for, in all its forms, with `rho` in place of their own if it is some.
 pub fn every_method_with(rho: Option<f64>) -> Vec<Box<dyn Method>> {
     let mut methods = methods_of_one_gradient(rho);
     methods.extend(decoupled_wsam(rho));
@@ -330,9 +330,18 @@ pub fn every_method_with(rho: Option<f64>) -> Vec<Box<dyn Method>> {
     let others = others
         .into_iter()
         .filter_map(|name| MethodSpec::named(name))
-        .filter(|method| !method.needs_logits());
+        .filter(|method| !method.needs_logits() && !method.needs_samples())
+        .map(|method| match method {
+            MethodSpec::Bsam(_) => calm().into(),
+            method => method,
+        });
     methods.extend(built(others, rho));
     methods
+}
+
+/// bSAM without noise, of which two optimizers would each draw their own, and without a decay of its own.
+pub fn calm() -> BsamConfig {
+    BsamConfig::new().with_samples(1e300).with_delta(0.0)
 }
 
 /// A method that has been built already, as a config.
@@ -358,7 +367,7 @@ pub fn every_optimizer() -> Vec<SharpnessAware> {
 /// The same without those whose first pass is not at the weights.
 pub fn optimizers_at_the_weights() -> Vec<SharpnessAware> {
     let mut optimizers = every_optimizer();
-    optimizers.retain(|optim| !["momentum-sam", "sampa"].contains(&optim.method()));
+    optimizers.retain(|optim| !["momentum-sam", "sampa", "bsam"].contains(&optim.method()));
     optimizers
 }
 

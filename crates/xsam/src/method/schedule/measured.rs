@@ -96,8 +96,7 @@ impl MeasuredRho {
                 return ConfigError::unless(false, "measured", found, range);
             }
         }
-        let least = self.least > 0.0 && self.least <= 1.0;
-        ConfigError::unless(least, "measured.least", self.least, "above 0 and at most 1")?;
+        check::share("measured.least", self.least)?;
         let most = self.most.is_finite() && self.most >= 1.0;
         ConfigError::unless(most, "measured.most", self.most, "finite and at least 1")
     }

@@ -168,6 +168,10 @@ impl Method for Scheduled {
         self.method.needs_logits()
     }
 
+    fn needs_samples(&self) -> bool {
+        self.method.needs_samples()
+    }
+
     fn start_epoch(&mut self) {
         self.method.start_epoch();
     }
