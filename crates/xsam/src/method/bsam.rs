@@ -1,9 +1,6 @@
 //! bSAM: SAM as variational inference, with a scale for every weight.
 
-use burn::tensor::{Tensor, TensorData};
-use serde::{Deserialize, Serialize};
-
-use super::config::Listed;
+use super::plain_config::plain_config;
 use super::{Before, Context, Method, MethodConfig, MethodState, Work};
 use crate::check;
 use crate::error::{ConfigError, PassPoint, RecordError, StepError};
@@ -11,164 +8,86 @@ use crate::objective::Evaluation;
 use crate::random::Numbers;
 use crate::update::Update;
 use crate::vector::ParamVector;
+use burn::tensor::{Tensor, TensorData};
 
-/// bSAM, Bayesian SAM (Moellenhoff and Khan, ICLR 2023, arXiv 2210.01620, Algorithm 1, right).
-///
-/// The paper finds in SAM's largest loss nearby the best convex bound of the loss that is expected under a normal
-/// distribution of the weights, and learns the variance of that distribution as well: 1 / (N s), with a scale s for every
-/// weight. It looks like Adam around SAM:
-///
-/// ```text
-/// g  = grad L(w + e)                          with noise e of mean 0 and variance 1 / (N s), the first pass
-/// g' = grad L(w + rho g / s)
-/// m <- beta1 m + (1 - beta1) (g' + delta w)
-/// s <- beta2 s + (1 - beta2) (sqrt(s) |g| + delta + damping)
-/// the base optimizer steps from w with m / s
-/// ```
-///
-/// Everything is element by element, and nothing divides the perturbation by a norm. The published code divides `m` by `s`
-/// as it was before the step. A step ends where the gradient is not finite, or `m / s` is not.
-///
-/// Momentum, scale and decay are the method's own, so that the base optimizer should be SGD without momentum and weight
-/// decay, and a specification with another one is refused; the paper's learning rate is 0.5. Loss, gradient and output of a
-/// step are those of the noisy point, and running statistics are updated there. At `rho = 0` there are two passes all the same.
-/// Nothing is left for a schedule to save, so there is none of `from`, `every` and the like. A gradient of zero needs no
-/// case of its own: `s` is not zero. Parameters without a gradient keep `m` and `s`.
-///
-/// The noise follows from the seed of [`with_replay_dropout`](crate::SharpnessAware::with_replay_dropout), or the number that
-/// the first step draws in its place, and from the step's number, parameter by parameter as the model has them: it is the
-/// same on all ranks, and in a resumed run. With m-sharpness each part of a batch has noise of its own, as in the paper; `m`
-/// and `s` take in the means over the parts.
-///
-/// | hyper-parameter | default | range | |
-/// |---|---|---|---|
-/// | `rho` | 0.01 | finite, >= 0 | length of the perturbation, in units of `g / s` |
-/// | `samples` | 200,000 | finite, >= 1 | `N`: the training samples; the paper counts augmented ones four times |
-/// | `initial` | 1 | finite, > 0 | `s` before the first step |
-/// | `delta` | 0.00005 | finite, >= 0 | decay of the weights: the precision of the prior, 10 in the paper, over `N` |
-/// | `damping` | 0.1 | finite, >= 0 | keeps `s` from 0 |
-/// | `beta1` | 0.9 | >= 0, < 1 | how much of `m` is kept |
-/// | `beta2` | 0.999 | >= 0, < 1 | how much of `s` is kept |
-///
-/// Passes: 2 forward-backward. Full-size copies at the peak besides weights and base optimizer: 5 (`m` and `s`, which stay, as
-/// they were and as they are; update). State: `m` and `s`. The noise is drawn on the host, a number for each weight.
-///
-/// ```
-/// use burn::optim::SgdConfig;
-/// use xsam::{BsamConfig, SharpnessAware};
-///
-/// let config = BsamConfig::new().with_samples(60_000.0).with_rho(0.02);
-/// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
-/// assert_eq!(optim.method(), "bsam");
-/// # Ok::<(), xsam::ConfigError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct BsamConfig {
-    /// Length of the perturbation, in units of `g / s`.
-    pub rho: f64,
-    /// How many samples there are to learn from, `N`.
-    pub samples: f64,
-    /// The scale before the first step.
-    pub initial: f64,
-    /// Decay of the weights.
-    pub delta: f64,
-    /// What keeps the scale from 0.
-    pub damping: f64,
-    /// How much of the momentum is kept from step to step.
-    pub beta1: f64,
-    /// How much of the scale is kept from step to step.
-    pub beta2: f64,
-}
-
-impl Default for BsamConfig {
-    fn default() -> Self {
-        Self {
-            rho: 0.01,
-            samples: 200_000.0,
-            initial: 1.0,
-            delta: 5e-5,
-            damping: 0.1,
-            beta1: 0.9,
-            beta2: 0.999,
+plain_config! {
+    /// bSAM, Bayesian SAM (Moellenhoff and Khan, ICLR 2023, arXiv 2210.01620, Algorithm 1, right).
+    ///
+    /// The paper finds in SAM's largest loss nearby the best convex bound of the loss that is expected under a normal
+    /// distribution of the weights, and learns the variance of that distribution as well: 1 / (N s), with a scale s for every
+    /// weight. It looks like Adam around SAM:
+    ///
+    /// ```text
+    /// g  = grad L(w + e)                          with noise e of mean 0 and variance 1 / (N s), the first pass
+    /// g' = grad L(w + rho g / s)
+    /// m <- beta1 m + (1 - beta1) (g' + delta w)
+    /// s <- beta2 s + (1 - beta2) (sqrt(s) |g| + delta + damping)
+    /// the base optimizer steps from w with m / s
+    /// ```
+    ///
+    /// Everything is element by element, and nothing divides the perturbation by a norm. The published code divides `m` by `s`
+    /// as it was before the step. A step ends where the gradient is not finite, or `m / s` is not.
+    ///
+    /// Momentum, scale and decay are the method's own, so that the base optimizer should be SGD without momentum and weight
+    /// decay, and a specification with another one is refused; the paper's learning rate is 0.5. Loss, gradient and output of a
+    /// step are those of the noisy point, and running statistics are updated there. At `rho = 0` there are two passes all the same.
+    /// Nothing is left for a schedule to save, so there is none of `from`, `every` and the like. A gradient of zero needs no
+    /// case of its own: `s` is not zero. Parameters without a gradient keep `m` and `s`.
+    ///
+    /// The noise follows from the seed of [`with_replay_dropout`](crate::SharpnessAware::with_replay_dropout), or the number that
+    /// the first step draws in its place, and from the step's number, parameter by parameter as the model has them: it is the
+    /// same on all ranks, and in a resumed run. With m-sharpness each part of a batch has noise of its own, as in the paper; `m`
+    /// and `s` take in the means over the parts.
+    ///
+    /// | hyper-parameter | default | range | |
+    /// |---|---|---|---|
+    /// | `rho` | 0.01 | finite, >= 0 | length of the perturbation, in units of `g / s` |
+    /// | `samples` | 200,000 | finite, >= 1 | `N`: the training samples; the paper counts augmented ones four times |
+    /// | `initial` | 1 | finite, > 0 | `s` before the first step |
+    /// | `delta` | 0.00005 | finite, >= 0 | decay of the weights: the precision of the prior, 10 in the paper, over `N` |
+    /// | `damping` | 0.1 | finite, >= 0 | keeps `s` from 0 |
+    /// | `beta1` | 0.9 | >= 0, < 1 | how much of `m` is kept |
+    /// | `beta2` | 0.999 | >= 0, < 1 | how much of `s` is kept |
+    ///
+    /// Passes: 2 forward-backward. Full-size copies at the peak besides weights and base optimizer: 5 (`m` and `s`, which stay, as
+    /// they were and as they are; update). State: `m` and `s`. The noise is drawn on the host, a number for each weight.
+    ///
+    /// ```
+    /// use burn::optim::SgdConfig;
+    /// use xsam::{BsamConfig, SharpnessAware};
+    ///
+    /// let config = BsamConfig::new().with_samples(60_000.0).with_rho(0.02);
+    /// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
+    /// assert_eq!(optim.method(), "bsam");
+    /// # Ok::<(), xsam::ConfigError>(())
+    /// ```
+    pub struct BsamConfig ("bsam") {
+        fields {
+            /// Length of the perturbation, in units of `g / s`.
+            with_rho rho: f64 = 0.01;
+            /// How many samples there are to learn from, `N`: the more, the less noise.
+            with_samples samples: f64 = 200_000.0;
+            /// The scale before the first step.
+            with_initial initial: f64 = 1.0;
+            /// Decay of the weights.
+            with_delta delta: f64 = 5e-5;
+            /// What keeps the scale from 0.
+            with_damping damping: f64 = 0.1;
+            /// How much of the momentum is kept from step to step.
+            with_beta1 beta1: f64 = 0.9;
+            /// How much of the scale is kept from step to step.
+            with_beta2 beta2: f64 = 0.999;
         }
-    }
-}
+        listed {
+            fn has_own_momentum(&self) -> bool {
+                true
+            }
 
-impl BsamConfig {
-    pub(super) const NAME: &'static str = "bsam";
-
-    /// A config in which every field has its default.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the length of the perturbation.
-    #[must_use]
-    pub fn with_rho(mut self, rho: f64) -> Self {
-        self.rho = rho;
-        self
-    }
-
-    /// Sets how many samples there are to learn from: the more, the less noise.
-    #[must_use]
-    pub fn with_samples(mut self, samples: f64) -> Self {
-        self.samples = samples;
-        self
-    }
-
-    /// Sets the scale before the first step.
-    #[must_use]
-    pub fn with_initial(mut self, initial: f64) -> Self {
-        self.initial = initial;
-        self
-    }
-
-    /// Sets the decay of the weights.
-    #[must_use]
-    pub fn with_delta(mut self, delta: f64) -> Self {
-        self.delta = delta;
-        self
-    }
-
-    /// Sets what keeps the scale from 0.
-    #[must_use]
-    pub fn with_damping(mut self, damping: f64) -> Self {
-        self.damping = damping;
-        self
-    }
-
-    /// Sets how much of momentum and scale is kept from step to step.
-    #[must_use]
-    pub fn with_betas(mut self, beta1: f64, beta2: f64) -> Self {
-        (self.beta1, self.beta2) = (beta1, beta2);
-        self
-    }
-}
-
-impl Listed for BsamConfig {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn fields(&self) -> &'static [&'static str] {
-        &[
-            "rho", "samples", "initial", "delta", "damping", "beta1", "beta2",
-        ]
-    }
-
-    fn rho(&mut self) -> Option<&mut f64> {
-        Some(&mut self.rho)
-    }
-
-    fn has_own_momentum(&self) -> bool {
-        true
-    }
-
-    fn work(&mut self, _epochs: usize, steps: usize) -> Work {
-        // Whatever rho is.
-        Work::new(steps).with_ascent(1.0, 1, 1)
+            fn work(&mut self, _epochs: usize, steps: usize) -> Work {
+                // Whatever rho is.
+                Work::new(steps).with_ascent(1.0, 1, 1)
+            }
+        }
     }
 }
 

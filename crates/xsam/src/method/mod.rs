@@ -23,6 +23,7 @@ mod looksam;
 mod momentum_sam;
 mod msam;
 pub mod parameters;
+mod plain_config;
 mod sam;
 mod sampa;
 mod schedule;

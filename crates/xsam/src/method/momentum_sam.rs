@@ -1,8 +1,6 @@
 //! Momentum-SAM: sharpness-aware in one pass a step.
 
-use serde::{Deserialize, Serialize};
-
-use super::config::Listed;
+use super::plain_config::plain_config;
 use super::{Before, Context, Method, MethodConfig, MethodState};
 use crate::ascent::NORM_EPSILON;
 use crate::check;
@@ -11,93 +9,48 @@ use crate::objective::Evaluation;
 use crate::update::Update;
 use crate::vector::ParamVector;
 
-/// Momentum-SAM (Becker et al., 2024, arXiv 2401.12033, Algorithm 1): the perturbation is along the momentum, which is there
-/// already, so that a step has one pass.
-///
-/// ```text
-/// g_t = grad L(theta_t - rho v_t / |v_t|)           the one pass of the step
-/// v_{t+1} = mu v_t + g_t
-/// the base optimizer steps from theta_t with g_t
-/// ```
-///
-/// The perturbation is ahead, where momentum is about to lead: Nesterov's gradient, farther out. With `mu` the momentum of an
-/// SGD without weight decay, `v` is its velocity; `v` is kept here because a base optimizer keeps its own to itself. The first
-/// step, before which there is no momentum, is the base optimizer's.
-///
-/// The weights themselves have no pass: loss, gradient and output of a step are those of the perturbed point, and running
-/// statistics are updated there. Nothing is left for a schedule to save, so there is none of `from`, `every` and the like. (`msam`
-/// is another method, the mean over several ascent steps.)
-///
-/// | hyper-parameter | default | range | |
-/// |---|---|---|---|
-/// | `rho` | 0.15 | finite, >= 0 | length of the perturbation; 0 is the base optimizer, bit for bit |
-/// | `momentum` | 0.9 | >= 0, < 1 | `mu` |
-///
-/// Passes: 1 forward-backward. Full-size copies at the peak besides weights and base optimizer: 3 (`v`, which stays; the
-/// perturbed point; the gradient). State: `v` and its norm.
-///
-/// ```
-/// use burn::optim::SgdConfig;
-/// use xsam::{MomentumSamConfig, SharpnessAware};
-///
-/// let config = MomentumSamConfig::new().with_rho(0.3);
-/// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
-/// assert_eq!(optim.method(), "momentum-sam");
-/// # Ok::<(), xsam::ConfigError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct MomentumSamConfig {
-    /// Length of the perturbation.
-    pub rho: f64,
-    /// How much of the momentum is kept from step to step.
-    pub momentum: f64,
-}
-
-impl Default for MomentumSamConfig {
-    fn default() -> Self {
-        Self {
-            rho: 0.15,
-            momentum: 0.9,
+plain_config! {
+    /// Momentum-SAM (Becker et al., 2024, arXiv 2401.12033, Algorithm 1): the perturbation is along the momentum, which is there
+    /// already, so that a step has one pass.
+    ///
+    /// ```text
+    /// g_t = grad L(theta_t - rho v_t / |v_t|)           the one pass of the step
+    /// v_{t+1} = mu v_t + g_t
+    /// the base optimizer steps from theta_t with g_t
+    /// ```
+    ///
+    /// The perturbation is ahead, where momentum is about to lead: Nesterov's gradient, farther out. With `mu` the momentum of an
+    /// SGD without weight decay, `v` is its velocity; `v` is kept here because a base optimizer keeps its own to itself. The first
+    /// step, before which there is no momentum, is the base optimizer's.
+    ///
+    /// The weights themselves have no pass: loss, gradient and output of a step are those of the perturbed point, and running
+    /// statistics are updated there. Nothing is left for a schedule to save, so there is none of `from`, `every` and the like. (`msam`
+    /// is another method, the mean over several ascent steps.)
+    ///
+    /// | hyper-parameter | default | range | |
+    /// |---|---|---|---|
+    /// | `rho` | 0.15 | finite, >= 0 | length of the perturbation; 0 is the base optimizer, bit for bit |
+    /// | `momentum` | 0.9 | >= 0, < 1 | `mu` |
+    ///
+    /// Passes: 1 forward-backward. Full-size copies at the peak besides weights and base optimizer: 3 (`v`, which stays; the
+    /// perturbed point; the gradient). State: `v` and its norm.
+    ///
+    /// ```
+    /// use burn::optim::SgdConfig;
+    /// use xsam::{MomentumSamConfig, SharpnessAware};
+    ///
+    /// let config = MomentumSamConfig::new().with_rho(0.3);
+    /// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
+    /// assert_eq!(optim.method(), "momentum-sam");
+    /// # Ok::<(), xsam::ConfigError>(())
+    /// ```
+    pub struct MomentumSamConfig ("momentum-sam") {
+        fields {
+            /// Length of the perturbation.
+            with_rho rho: f64 = 0.15;
+            /// How much of the momentum is kept from step to step.
+            with_momentum momentum: f64 = 0.9;
         }
-    }
-}
-
-impl MomentumSamConfig {
-    pub(super) const NAME: &'static str = "momentum-sam";
-
-    /// A config in which every field has its default.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the length of the perturbation.
-    #[must_use]
-    pub fn with_rho(mut self, rho: f64) -> Self {
-        self.rho = rho;
-        self
-    }
-
-    /// Sets how much of the momentum is kept from step to step.
-    #[must_use]
-    pub fn with_momentum(mut self, momentum: f64) -> Self {
-        self.momentum = momentum;
-        self
-    }
-}
-
-impl Listed for MomentumSamConfig {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn fields(&self) -> &'static [&'static str] {
-        &["rho", "momentum"]
-    }
-
-    fn rho(&mut self) -> Option<&mut f64> {
-        Some(&mut self.rho)
     }
 }
 

@@ -1,8 +1,6 @@
 //! SAMPa: SAM whose two gradients do not wait for each other.
 
-use serde::{Deserialize, Serialize};
-
-use super::config::Listed;
+use super::plain_config::plain_config;
 use super::{Before, Context, Method, MethodConfig, MethodState, Work};
 use crate::ascent::NORM_EPSILON;
 use crate::check;
@@ -11,104 +9,60 @@ use crate::objective::Evaluation;
 use crate::update::Update;
 use crate::vector::ParamVector;
 
-/// SAMPa (Xie, Pethick, Cevher, NeurIPS 2024, arXiv 2410.10683): the ascent is along a gradient that the step before has taken,
-/// so that neither of the two gradients of a step waits for the other.
-///
-/// ```text
-/// y_t = theta_t - lr g(y_{t-1})                             an auxiliary point, where plain descent would be
-/// g(y_t)                                                    the pass that counts, on the batch of this step
-/// g' = grad L(theta_t + rho g(y_{t-1}) / |g(y_{t-1})|)      on the batch of the step before, as g(y_{t-1})
-/// the base optimizer steps from theta_t with (1 - lambda) g' + lambda g(y_t)
-/// ```
-///
-/// The first step, before which there is no gradient, is the base optimizer's.
-///
-/// A step has two batches. [`step`](crate::SharpnessAware::step) has one, and takes it for both: the ascent is then along the
-/// gradient of another batch than the descent. [`step_with_point`](crate::SharpnessAware::step_with_point) tells the closure where
-/// it is, so that it can take the batch before at [`PassPoint::Ascent`](crate::PassPoint::Ascent), as the laboratory does.
-///
-/// The authors take the two gradients on two devices. Here the two passes of a process are one after the other, and cost what
-/// SAM's do; over ranks each takes its share of both batches, which is as much work for each as one pass over one of them.
-///
-/// The weights themselves have no pass: loss, gradient and output of a step are those of the auxiliary point, and running
-/// statistics are updated there. There is none of `from`, `every` and the like, since a step needs what the one before has left.
-///
-/// | hyper-parameter | default | range | |
-/// |---|---|---|---|
-/// | `rho` | 0.15 | finite, >= 0 | length of the ascent; 0 is the base optimizer, bit for bit |
-/// | `lambda` | 0.2 | >= 0, <= 1 | share of the gradient at the auxiliary point |
-///
-/// Passes: 2 forward-backward, 1 in the first step. Full-size copies at the peak besides weights and base optimizer: 4 (the
-/// gradient that stays, the one that replaces it, the perturbed point, its gradient). State: that gradient.
-///
-/// ```
-/// use burn::optim::SgdConfig;
-/// use xsam::{SampaConfig, SharpnessAware};
-///
-/// let config = SampaConfig::new().with_rho(0.3).with_lambda(0.0);
-/// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
-/// assert!(optim.ascends_on_the_batch_before());
-/// # Ok::<(), xsam::ConfigError>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[non_exhaustive]
-pub struct SampaConfig {
-    /// Length of the ascent.
-    pub rho: f64,
-    /// Share of the gradient at the auxiliary point in the update.
-    pub lambda: f64,
-}
-
-impl Default for SampaConfig {
-    fn default() -> Self {
-        Self {
-            rho: 0.15,
-            lambda: 0.2,
+plain_config! {
+    /// SAMPa (Xie, Pethick, Cevher, NeurIPS 2024, arXiv 2410.10683): the ascent is along a gradient that the step before has taken,
+    /// so that neither of the two gradients of a step waits for the other.
+    ///
+    /// ```text
+    /// y_t = theta_t - lr g(y_{t-1})                             an auxiliary point, where plain descent would be
+    /// g(y_t)                                                    the pass that counts, on the batch of this step
+    /// g' = grad L(theta_t + rho g(y_{t-1}) / |g(y_{t-1})|)      on the batch of the step before, as g(y_{t-1})
+    /// the base optimizer steps from theta_t with (1 - lambda) g' + lambda g(y_t)
+    /// ```
+    ///
+    /// The first step, before which there is no gradient, is the base optimizer's.
+    ///
+    /// A step has two batches. [`step`](crate::SharpnessAware::step) has one, and takes it for both: the ascent is then along the
+    /// gradient of another batch than the descent. [`step_with_point`](crate::SharpnessAware::step_with_point) tells the closure where
+    /// it is, so that it can take the batch before at [`PassPoint::Ascent`](crate::PassPoint::Ascent), as the laboratory does.
+    ///
+    /// The authors take the two gradients on two devices. Here the two passes of a process are one after the other, and cost what
+    /// SAM's do; over ranks each takes its share of both batches, which is as much work for each as one pass over one of them.
+    ///
+    /// The weights themselves have no pass: loss, gradient and output of a step are those of the auxiliary point, and running
+    /// statistics are updated there. There is none of `from`, `every` and the like, since a step needs what the one before has left.
+    ///
+    /// | hyper-parameter | default | range | |
+    /// |---|---|---|---|
+    /// | `rho` | 0.15 | finite, >= 0 | length of the ascent; 0 is the base optimizer, bit for bit |
+    /// | `lambda` | 0.2 | >= 0, <= 1 | share of the gradient at the auxiliary point |
+    ///
+    /// Passes: 2 forward-backward, 1 in the first step. Full-size copies at the peak besides weights and base optimizer: 4 (the
+    /// gradient that stays, the one that replaces it, the perturbed point, its gradient). State: that gradient.
+    ///
+    /// ```
+    /// use burn::optim::SgdConfig;
+    /// use xsam::{SampaConfig, SharpnessAware};
+    ///
+    /// let config = SampaConfig::new().with_rho(0.3).with_lambda(0.0);
+    /// let optim = SharpnessAware::new(SgdConfig::new().init(), config)?;
+    /// assert!(optim.ascends_on_the_batch_before());
+    /// # Ok::<(), xsam::ConfigError>(())
+    /// ```
+    pub struct SampaConfig ("sampa") {
+        fields {
+            /// Length of the ascent.
+            with_rho rho: f64 = 0.15;
+            /// Share of the gradient at the auxiliary point in the update.
+            with_lambda lambda: f64 = 0.2;
         }
-    }
-}
-
-impl SampaConfig {
-    pub(super) const NAME: &'static str = "sampa";
-
-    /// A config in which every field has its default.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the length of the ascent.
-    #[must_use]
-    pub fn with_rho(mut self, rho: f64) -> Self {
-        self.rho = rho;
-        self
-    }
-
-    /// Sets the share of the gradient at the auxiliary point.
-    #[must_use]
-    pub fn with_lambda(mut self, lambda: f64) -> Self {
-        self.lambda = lambda;
-        self
-    }
-}
-
-impl Listed for SampaConfig {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn fields(&self) -> &'static [&'static str] {
-        &["rho", "lambda"]
-    }
-
-    fn rho(&mut self) -> Option<&mut f64> {
-        Some(&mut self.rho)
-    }
-
-    fn work(&mut self, _epochs: usize, steps: usize) -> Work {
-        let mut work = Work::new(steps).with_ascent(self.rho, 1, 1);
-        work.ascending = work.ascending.saturating_sub(1);
-        work
+        listed {
+            fn work(&mut self, _epochs: usize, steps: usize) -> Work {
+                let mut work = Work::new(steps).with_ascent(self.rho, 1, 1);
+                work.ascending = work.ascending.saturating_sub(1);
+                work
+            }
+        }
     }
 }
 

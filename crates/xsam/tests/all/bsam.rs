@@ -72,7 +72,8 @@ fn config() -> BsamConfig {
         .with_delta(0.02)
         .with_damping(0.3)
         .with_initial(0.7)
-        .with_betas(0.8, 0.9)
+        .with_beta1(0.8)
+        .with_beta2(0.9)
 }
 
 #[test]

@@ -58,8 +58,8 @@ fn hyper_parameters_of_a_method_are_checked() {
     }
     assert_eq!(refused(BsamConfig::new().with_initial(0.0)), "initial");
     for beta in [-0.1, 1.0, NAN] {
-        assert_eq!(refused(BsamConfig::new().with_betas(beta, 0.9)), "beta1");
-        assert_eq!(refused(BsamConfig::new().with_betas(0.9, beta)), "beta2");
+        assert_eq!(refused(BsamConfig::new().with_beta1(beta)), "beta1");
+        assert_eq!(refused(BsamConfig::new().with_beta2(beta)), "beta2");
     }
     for share in [-0.1, 0.0, 1.1, NAN] {
         assert_eq!(refused(EsamConfig::new().with_beta(share)), "beta");
