@@ -12,7 +12,7 @@ use std::time::Instant;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use xsam::{AscentOver, SharpnessAware};
-use xsam_kernels::set_kernels;
+use xsam_kernels::{Kernels, set_kernels};
 
 pub use images::ImageBench;
 pub use profile::ProfileRow;
@@ -160,6 +160,11 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
         trainee.optim = plan.optimizer(true)?;
         (_, _, search_s) = trainee.step()?;
     }
+    // Ours are for single precision.
+    let kernels = match spec.precision.is_half() {
+        true => Kernels::Composed,
+        false => spec.kernels,
+    };
     Ok(BenchResult {
         side: "xsam",
         model: String::new(),
@@ -174,7 +179,7 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
         peak_rss_mb,
         threads: rayon::current_num_threads(),
         precision: spec.precision,
-        kernels: describe(spec.device, spec.kernels),
+        kernels: describe(spec.device, kernels),
         shared_out,
         profile: rows,
     })
