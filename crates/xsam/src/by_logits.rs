@@ -90,19 +90,17 @@ where
         scale: f64,
         point: PassPoint,
     ) -> Result<Gradient<Self::Output>, StepError> {
-        let (mut outputs, mut found) = (Vec::new(), Vec::new());
-        let gradient = |part| {
+        let mut found = Vec::new();
+        let mean = pass::mean_gradient(self.parts, |part| {
             let logits = (self.logits)(model, part);
             found.push(logits.clone().detach());
             let (loss, output) = (self.loss)(logits, part).split();
-            outputs.push(output);
-            pass::backward(model, loss, scale)
-        };
-        let sum = pass::sum(self.parts, gradient, pass::plus)?;
+            Ok((pass::backward(model, loss, scale)?, output))
+        })?;
         if point == PassPoint::Weights {
             self.at_weights = found;
         }
-        Ok(pass::mean(sum, self.parts.len(), outputs))
+        Ok(mean)
     }
 
     fn of_function(
@@ -114,27 +112,21 @@ where
         if self.at_weights.len() < self.parts.len() {
             return Err(StepError::NoLogits);
         }
-        let mut outputs = Vec::new();
-        let gradient = |(part, at_weights)| {
+        let parts = self.parts.iter().zip(&self.at_weights);
+        pass::mean_gradient(parts, |(part, at_weights)| {
             let derivative = derivative(at_weights, |logits| (self.loss)(logits, part))?;
             let logits = (self.logits)(model, part);
             let (loss, output) = (self.loss)(logits.clone().detach(), part).split();
-            outputs.push(output);
             let (_, vector) = pass::backward(model, (logits * derivative).sum(), scale)?;
-            Ok((pass::scalar(loss)?, vector))
-        };
-        let parts = self.parts.iter().zip(&self.at_weights);
-        let sum = pass::sum(parts, gradient, pass::plus)?;
-        Ok(pass::mean(sum, self.parts.len(), outputs))
+            Ok(((pass::scalar(loss)?, vector), output))
+        })
     }
 
     fn loss(&mut self, model: &M, _point: PassPoint) -> Result<Tensor<1>, StepError> {
-        let loss = |part| {
+        pass::mean_loss(self.parts, |part| {
             let logits = (self.logits)(model, part);
             pass::scalar((self.loss)(logits, part).split().0)
-        };
-        let sum = pass::sum(self.parts, loss, |sum, loss| sum + loss)?;
-        Ok(sum.mul_scalar(1.0 / self.parts.len() as f64))
+        })
     }
 }
 

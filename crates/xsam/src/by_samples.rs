@@ -108,24 +108,23 @@ where
         scale: f64,
         point: PassPoint,
     ) -> Result<Gradient<Self::Output>, StepError> {
-        let (mut outputs, mut found) = (Vec::new(), Vec::new());
-        let gradient = |part| {
+        let mut found = Vec::new();
+        let means = pass::mean_gradient(self.parts, |part| {
             let (losses, output) = (self.losses)(model, part).split();
-            outputs.push(output);
             let mean = mean(losses.clone())?;
             found.push(losses.inner());
-            pass::backward(model, mean, scale)
-        };
-        let sum = pass::sum(self.parts, gradient, pass::plus)?;
+            Ok((pass::backward(model, mean, scale)?, output))
+        })?;
         if point == PassPoint::Weights {
             self.at_weights = found;
         }
-        Ok(pass::mean(sum, self.parts.len(), outputs))
+        Ok(means)
     }
 
     fn choose(&mut self, model: &M, share: f64) -> Result<(), StepError> {
         let mut rises = Vec::new();
-        let loss = |(part, before): (&B, &Tensor<1>)| {
+        let parts = self.parts.iter().zip(&self.at_weights);
+        let loss = pass::mean_loss(parts, |(part, before)| {
             let losses = (self.losses)(model, part).split().0.inner();
             let (found, expected) = (losses.dims()[0], before.dims()[0]);
             if found != expected {
@@ -133,10 +132,8 @@ where
             }
             rises.push(losses.clone() - before.clone());
             Ok(losses.mean())
-        };
-        let parts = self.parts.iter().zip(&self.at_weights);
-        let sum = pass::sum(parts, loss, |sum, loss| sum + loss)?;
-        self.loss = Some(sum.mul_scalar(1.0 / self.parts.len() as f64));
+        })?;
+        self.loss = Some(loss);
         let rises = vector::read(rises)?;
         let risen = self.parts.iter().zip(rises).map(|(part, rises)| {
             let rises: Vec<f64> = rises.iter::<f64>().collect();
@@ -152,14 +149,10 @@ where
         scale: f64,
         _point: PassPoint,
     ) -> Result<Gradient<Self::Output>, StepError> {
-        let mut outputs = Vec::new();
-        let gradient = |part| {
+        let found = pass::mean_gradient(&self.risen, |part| {
             let (losses, output) = (self.losses)(model, part).split();
-            outputs.push(output);
-            pass::backward(model, mean(losses)?, scale)
-        };
-        let sum = pass::sum(&self.risen, gradient, pass::plus)?;
-        let found = pass::mean(sum, self.risen.len(), outputs);
+            Ok((pass::backward(model, mean(losses)?, scale)?, output))
+        })?;
         Ok(Gradient {
             loss: self.loss.clone().ok_or(StepError::NoSample)?,
             ..found
@@ -167,9 +160,9 @@ where
     }
 
     fn loss(&mut self, model: &M, _point: PassPoint) -> Result<Tensor<1>, StepError> {
-        let loss = |part| pass::scalar(mean((self.losses)(model, part).split().0)?);
-        let sum = pass::sum(self.parts, loss, |sum, loss| sum + loss)?;
-        Ok(sum.mul_scalar(1.0 / self.parts.len() as f64))
+        pass::mean_loss(self.parts, |part| {
+            pass::scalar(mean((self.losses)(model, part).split().0)?)
+        })
     }
 }
 

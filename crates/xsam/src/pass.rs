@@ -139,20 +139,16 @@ where
         scale: f64,
         point: PassPoint,
     ) -> Result<Gradient<Self::Output>, StepError> {
-        let mut outputs = Vec::with_capacity(self.parts.len());
-        let gradient = |part| {
+        mean_gradient(self.parts, |part| {
             let (loss, output) = (self.loss)(model, part, point).split();
-            outputs.push(output);
-            backward(model, loss, scale)
-        };
-        let found = sum(self.parts, gradient, plus)?;
-        Ok(mean(found, self.parts.len(), outputs))
+            Ok((backward(model, loss, scale)?, output))
+        })
     }
 
     fn loss(&mut self, model: &M, point: PassPoint) -> Result<Tensor<1>, StepError> {
-        let loss = |part| scalar((self.loss)(model, part, point).split().0);
-        let sum = sum(self.parts, loss, |sum, loss| sum + loss)?;
-        Ok(sum.mul_scalar(1.0 / self.parts.len() as f64))
+        mean_loss(self.parts, |part| {
+            scalar((self.loss)(model, part, point).split().0)
+        })
     }
 }
 
@@ -175,18 +171,39 @@ pub(crate) fn plus(
     (losses + loss, sum.combine(1.0, &vector, 1.0))
 }
 
-/// The means over so many parts, of sums.
-pub(crate) fn mean<O>(
-    (loss, vector): (Tensor<1>, ParamVector),
-    parts: usize,
-    output: O,
-) -> Gradient<O> {
-    let share = 1.0 / parts as f64;
-    Gradient {
+/// The means of the losses and gradients that `run` finds of each part of a batch, of which there must be one at least, and the
+/// outputs of all.
+pub(crate) fn mean_gradient<P, O>(
+    parts: impl IntoIterator<Item = P>,
+    mut run: impl FnMut(P) -> Result<((Tensor<1>, ParamVector), O), StepError>,
+) -> Result<Gradient<Vec<O>>, StepError> {
+    let mut outputs = Vec::new();
+    let of_part = |part| {
+        let (found, output) = run(part)?;
+        outputs.push(output);
+        Ok(found)
+    };
+    let (loss, vector) = sum(parts, of_part, plus)?;
+    let share = 1.0 / outputs.len() as f64;
+    Ok(Gradient {
         loss: loss.mul_scalar(share),
         vector: vector.scale(share),
-        output,
-    }
+        output: outputs,
+    })
+}
+
+/// The mean of the losses that `run` finds of each part of a batch, of which there must be one at least.
+pub(crate) fn mean_loss<P>(
+    parts: impl IntoIterator<Item = P>,
+    mut run: impl FnMut(P) -> Result<Tensor<1>, StepError>,
+) -> Result<Tensor<1>, StepError> {
+    let mut count = 0;
+    let of_part = |part| {
+        count += 1;
+        run(part)
+    };
+    let loss = sum(parts, of_part, |sum, loss| sum + loss)?;
+    Ok(loss.mul_scalar(1.0 / f64::from(count)))
 }
 
 /// The loss without its graph, and the gradient of `scale` times it.

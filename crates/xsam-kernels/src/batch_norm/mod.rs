@@ -184,11 +184,7 @@ pub fn batch_norm_inference<const D: usize>(
     for tensor in [&statistics.mean, &statistics.variance] {
         check_channels(x.dims(), tensor);
     }
-    let tail = match is_half(x.dtype()) {
-        true => tail.widened(),
-        false => tail,
-    };
-    in_single(x, |x| normalised(x, params, statistics, tail).0)
+    in_single(x, |x| normalised(x, params, statistics, tail.widened()).0)
 }
 
 fn normalised<const D: usize>(

@@ -21,7 +21,7 @@ pub struct BenchSpec {
     pub precision: Precision,
     /// The kernels that compute.
     pub kernels: Kernels,
-    /// Where to compute, in single precision.
+    /// Where to compute.
     pub device: DeviceName,
     /// Whether to tell, from as many further steps, what takes their time.
     pub profile: bool,

@@ -196,12 +196,7 @@ impl Method for Bsam {
         let curvature = curvature.zip(&scale, |g, scale| scale.sqrt() * g.abs());
         let direction = start.gradient.zip(&scale, |g, scale| g / scale);
         drop(scale);
-        step.objective.advance(step.report.rho, &direction);
-        drop(direction);
-        let there = step.objective.evaluate()?;
-        step.objective.reset();
-        step.report.ascent_loss = Some(there.loss);
-        step.report.ascent_grad_norm = Some(there.norm);
+        let there = step.ahead(step.report.rho, direction)?;
 
         self.gradient = std::mem::take(&mut self.gradient).plus(there.gradient, share);
         self.curvature = std::mem::take(&mut self.curvature).plus(curvature, share);

@@ -1,7 +1,7 @@
 //! What a method works on, and what it knows of the step.
 
 use crate::error::StepError;
-use crate::objective::Objective;
+use crate::objective::{Evaluation, Objective};
 use crate::report::StepReport;
 use crate::vector::ParamVector;
 
@@ -68,6 +68,22 @@ impl<'a> Context<'a> {
             part: 0,
             parts: 1,
         }
+    }
+
+    /// Loss and gradient at `length * direction` from the weights, which the report has as those of the ascent point. The
+    /// direction is freed before the pass.
+    pub(crate) fn ahead(
+        &mut self,
+        length: f64,
+        direction: ParamVector,
+    ) -> Result<Evaluation, StepError> {
+        self.objective.advance(length, &direction);
+        drop(direction);
+        let ahead = self.objective.evaluate()?;
+        self.objective.reset();
+        self.report.ascent_loss = Some(ahead.loss);
+        self.report.ascent_grad_norm = Some(ahead.norm);
+        Ok(ahead)
     }
 
     /// How many steps the whole training has, for a hyper-parameter that depends on it.

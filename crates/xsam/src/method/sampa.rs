@@ -141,13 +141,8 @@ impl Sampa {
         };
         let before = before.clone().beside(&start.gradient);
         let factor = rho / (before.norm()? + NORM_EPSILON);
-        step.objective.advance(factor, &before);
-        drop(before);
-        let ahead = step.objective.evaluate()?;
-        step.objective.reset();
         step.report.rho = rho;
-        step.report.ascent_loss = Some(ahead.loss);
-        step.report.ascent_grad_norm = Some(ahead.norm);
+        let ahead = step.ahead(factor, before)?;
         let lambda = self.config.lambda;
         let gradient = ahead
             .gradient

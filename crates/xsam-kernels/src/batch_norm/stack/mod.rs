@@ -9,7 +9,7 @@ use burn::tensor::{Device, Slice, Tensor};
 
 use super::{
     BatchNormParams, BatchNormRanks, BatchNormStatistics, BatchNormTail, BatchStatistics, Channels,
-    Normalised, Saved, SavedTail, batch_norm_inference, check_channels, composed, over_ranks,
+    Normalised, Saved, SavedTail, batch_norm_inference, batch_norm_train, check_channels, composed,
 };
 use crate::half::is_half;
 use crate::kinks;
@@ -109,11 +109,8 @@ impl<const D: usize> FeatureStack<D> {
         params: BatchNormParams,
         relu: bool,
     ) -> (Tensor<D>, BatchStatistics) {
-        if is_half(self.maps[0].dtype()) {
-            return super::batch_norm_train(self.joined(), params, Self::tail(relu));
-        }
-        if let Some(ranks) = BatchNormRanks::current() {
-            return over_ranks(self.joined(), params, Self::tail(relu), ranks);
+        if is_half(self.maps[0].dtype()) || BatchNormRanks::current().is_some() {
+            return batch_norm_train(self.joined(), params, Self::tail(relu));
         }
         let (output, measured) = self.normalised(params, self.measured.clone(), relu);
         self.measured = measured.clone();
