@@ -63,7 +63,7 @@ const RATIO: [f32; 9] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cpu::isa::arch;
+    use crate::cpu::isa::{InstructionSet, arch, instruction_set};
     use pulp::WithSimd;
 
     struct All<'a>(&'a mut [f32], bool);
@@ -104,6 +104,11 @@ mod tests {
 
     #[test]
     fn a_few_units_in_the_last_place() {
+        // Without fused operations each term of the polynomial is rounded twice.
+        let near = match instruction_set() {
+            InstructionSet::Portable => 4.0,
+            _ => 3.0,
+        };
         let xs: Vec<f32> = (-640..640).map(|i| i as f32 / 50.0 + 0.003).collect();
         let (values, derivatives) = (all(xs.clone(), false), all(xs.clone(), true));
         for ((x, value), derivative) in xs.iter().zip(values).zip(derivatives) {
@@ -111,7 +116,7 @@ mod tests {
             let tail = both_tails(x.abs()) / 2.0;
             let below = if x < 0.0 { tail } else { 1.0 - tail };
             // The tail is the exponential of a rounded number, which costs as much as that is large.
-            let unit = f64::from(f32::EPSILON) * (3.0 + x * x);
+            let unit = f64::from(f32::EPSILON) * (near + x * x);
             let error = (f64::from(value) - x * below).abs();
             assert!(
                 error <= unit * (x * below).abs(),

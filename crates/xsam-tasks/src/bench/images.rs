@@ -55,6 +55,7 @@ impl ImageBench {
 
 impl Timed for ImageBench {
     type Model = Model;
+    type Batch = Batch;
 
     fn check(&self, batch: usize) -> Result<(), SpecError> {
         self.config().check().map_err(|error| {
@@ -75,26 +76,28 @@ impl Timed for ImageBench {
         }
     }
 
-    fn start(
-        &self,
-        batch: usize,
-        place: &Place,
-    ) -> Result<
-        (
-            Model,
-            impl Fn(&Model, usize) -> Tensor<2>,
-            impl Fn(Tensor<2>) -> Tensor<1>,
-        ),
-        Error,
-    > {
+    fn start(&self, batch: usize, place: &Place) -> Result<(Model, Batch), Error> {
         let model = self.config().init(SEED, &place.device);
         let model = cast(model.map_err(TaskError::from)?, place.dtype);
         let shape = [self.channels, self.image_size, self.image_size];
         let images = reference::images(SEED, batch * shape.iter().product::<usize>());
         let targets = reference::targets(SEED, batch, self.classes);
-        let batch = Batch::new(images, shape, targets, place);
-        let of_logits = batch.clone();
-        let loss = move |logits| of_logits.loss_of(logits, 0.0).0;
-        Ok((model, move |model: &Model, _| batch.logits(model), loss))
+        Ok((model, Batch::new(images, shape, targets, place)))
+    }
+
+    fn logits(model: &Model, batch: &Batch, _masks: u64) -> Tensor<2> {
+        batch.logits(model)
+    }
+
+    fn loss(logits: Tensor<2>, batch: &Batch) -> Tensor<1> {
+        batch.loss_of(logits, 0.0).0
+    }
+
+    fn losses(model: &Model, batch: &Batch, _masks: u64) -> Tensor<1> {
+        batch.losses(model, 0.0).0
+    }
+
+    fn chosen(batch: &Batch, numbers: &[usize]) -> Batch {
+        batch.chosen(numbers)
     }
 }

@@ -78,26 +78,26 @@ pub fn bench_on(ranks: &Ranks, spec: &BenchSpec) -> Result<BenchResult, Error> {
 /// A model whose steps are timed, and a batch for it.
 trait Timed {
     type Model: Module;
+    type Batch;
 
     /// Checks all that does not depend on the batch, and that a batch of that size can be.
     fn check(&self, batch: usize) -> Result<(), SpecError>;
 
     fn optimizer(&self) -> OptimizerSpec;
 
-    /// The model, its logits on the batch in a step, which it is told the number of, and the loss of logits.
-    #[allow(clippy::type_complexity, reason = "a type cannot name a closure")]
-    fn start(
-        &self,
-        batch: usize,
-        place: &Place,
-    ) -> Result<
-        (
-            Self::Model,
-            impl Fn(&Self::Model, usize) -> Tensor<2>,
-            impl Fn(Tensor<2>) -> Tensor<1>,
-        ),
-        Error,
-    >;
+    fn start(&self, batch: usize, place: &Place) -> Result<(Self::Model, Self::Batch), Error>;
+
+    /// Logits `[items, classes]`, with what `masks` decide dropped out.
+    fn logits(model: &Self::Model, batch: &Self::Batch, masks: u64) -> Tensor<2>;
+
+    /// The mean loss of logits, `[1]`.
+    fn loss(logits: Tensor<2>, batch: &Self::Batch) -> Tensor<1>;
+
+    /// The loss of each sample, `[samples]`.
+    fn losses(model: &Self::Model, batch: &Self::Batch, masks: u64) -> Tensor<1>;
+
+    /// The samples with these numbers.
+    fn chosen(batch: &Self::Batch, numbers: &[usize]) -> Self::Batch;
 }
 
 /// Times the steps; which model it is, the result does not say.
@@ -116,13 +116,12 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
     }
     set_kernels(spec.kernels);
     let place = &ranks.place(spec.device, spec.precision)?;
-    let (model, logits, loss) = timed.start(spec.batch / ranks.size(), place)?;
-    let mut trainee = Trainee {
+    let (model, batch) = timed.start(spec.batch / ranks.size(), place)?;
+    let mut trainee = Trainee::<T> {
         place,
         optim: plan.optimizer(false)?,
         model,
-        logits,
-        loss,
+        batch: [batch],
         steps: 0,
     };
 
@@ -208,13 +207,6 @@ impl Plan {
             ranks: None,
         };
         let method = plan.method_searching(false)?;
-        if method.needs_samples() {
-            let message = format!(
-                "`{}` chooses among the samples of a batch, which is not timed here: `plan` times its steps",
-                method.name()
-            );
-            return Err(SpecError::new("method", message));
-        }
         Ok(Self { method, ..plan })
     }
 
@@ -253,44 +245,43 @@ impl Plan {
 }
 
 /// A model in the middle of training.
-struct Trainee<'a, M, F, L> {
+struct Trainee<'a, T: Timed> {
     place: &'a Place,
     optim: SharpnessAware,
-    model: M,
-    logits: F,
-    loss: L,
+    model: T::Model,
+    /// A batch that is not split is one part.
+    batch: [T::Batch; 1],
     steps: usize,
 }
 
-impl<M, F, L> Trainee<'_, M, F, L>
-where
-    M: Module,
-    F: Fn(&M, usize) -> Tensor<2>,
-    L: Fn(Tensor<2>) -> Tensor<1>,
-{
+impl<T: Timed> Trainee<'_, T> {
     /// A step, the seconds it took, and those of the search in it if there was one.
     fn step(mut self) -> Result<(Self, f64, Option<f64>), Error> {
         self.steps += 1;
+        let masks = self.steps as u64;
         let mut passes = PassTimes::default();
         let start = Instant::now();
-        let (logits, loss) = (
-            |model: &M| (self.logits)(model, self.steps),
-            |logits| (self.loss)(logits),
-        );
-        let made = match self.optim.needs_logits() {
-            true => {
-                let logits = |model: &M, (): &()| passes.of(|| logits(model));
-                let loss = |logits, (): &()| loss(logits);
-                self.optim
-                    .step_by_logits(LEARNING_RATE, self.model, &[()], logits, loss)
-                    .map(|step| (step.model, step.report))
-            }
-            false => {
-                let loss = |model: &M| passes.of(|| loss(logits(model)));
-                self.optim
-                    .step(LEARNING_RATE, self.model, loss)
-                    .map(|step| (step.model, step.report))
-            }
+        let (lr, batch) = (LEARNING_RATE, &self.batch);
+        let made = if self.optim.needs_logits() {
+            let logits =
+                |model: &T::Model, batch: &T::Batch| passes.of(|| T::logits(model, batch, masks));
+            let made = self
+                .optim
+                .step_by_logits(lr, self.model, batch, logits, T::loss);
+            made.map(|step| (step.model, step.report))
+        } else if self.optim.needs_samples() {
+            let losses =
+                |model: &T::Model, batch: &T::Batch| passes.of(|| T::losses(model, batch, masks));
+            let made = self
+                .optim
+                .step_by_samples(lr, self.model, batch, losses, T::chosen);
+            made.map(|step| (step.model, step.report))
+        } else {
+            let [batch] = batch;
+            let loss =
+                |model: &T::Model| passes.of(|| T::loss(T::logits(model, batch, masks), batch));
+            let made = self.optim.step(lr, self.model, loss);
+            made.map(|step| (step.model, step.report))
         };
         let (model, report) = made.map_err(|failure| Error::Step {
             epoch: 1,
@@ -350,6 +341,8 @@ mod tests {
             ("sam", Some(1)),
             ("asam", Some(1)),
             ("xsam", Some(1)),
+            ("functional-sam", Some(1)),
+            ("esam", None),
         ] {
             let spec = MethodSpec::named(method).unwrap();
             let result = bench(&tiny(spec)).unwrap();
@@ -391,12 +384,11 @@ mod tests {
         let images = images();
         let plan = Plan::new(&spec, &images).unwrap();
         let place = &Place::new(spec.device, Precision::F32).unwrap();
-        let (model, logits, loss) = images.start(spec.batch, place).unwrap();
-        let trainee = Trainee {
+        let (model, batch) = images.start(spec.batch, place).unwrap();
+        let trainee = Trainee::<ImageBench> {
             optim: plan.optimizer(true).unwrap(),
             model,
-            logits,
-            loss,
+            batch: [batch],
             place,
             steps: 0,
         };

@@ -1,17 +1,16 @@
 //! Steps of the Transformer.
 
 use burn::tensor::{Int, Tensor, TensorData};
-use xsam_models::{
-    ModelError, TargetBatch, Transformer, TransformerConfig, TransformerLoss, reference,
-};
+use xsam_data::text::PAD;
+use xsam_models::{ModelError, TargetBatch, Transformer, TransformerConfig, reference};
 
 use super::{LEARNING_RATE, SEED, Timed, check_values};
 use xsam_lab::spec::{OptimizerName, OptimizerSpec, SpecError};
 use xsam_lab::{Error, Place};
 
+use crate::translation::Pairs;
+
 const LABEL_SMOOTHING: f64 = 0.1;
-/// The id that fills up a sentence, of which a batch here has none.
-const PADDING: usize = 0;
 /// Ids of no words, the padding among them.
 const SPECIAL: usize = 3;
 
@@ -36,12 +35,13 @@ impl Default for TransformerBench {
 
 impl TransformerBench {
     fn config(&self) -> TransformerConfig {
-        TransformerConfig::new(self.vocabulary, PADDING)
+        TransformerConfig::new(self.vocabulary, PAD as usize)
     }
 }
 
 impl Timed for TransformerBench {
     type Model = Transformer;
+    type Batch = Pairs;
 
     fn check(&self, batch: usize) -> Result<(), SpecError> {
         self.config().check().map_err(refused)?;
@@ -59,19 +59,7 @@ impl Timed for TransformerBench {
         }
     }
 
-    /// The passes of a step see the same masks.
-    fn start(
-        &self,
-        batch: usize,
-        place: &Place,
-    ) -> Result<
-        (
-            Transformer,
-            impl Fn(&Transformer, usize) -> Tensor<2>,
-            impl Fn(Tensor<2>) -> Tensor<1>,
-        ),
-        Error,
-    > {
+    fn start(&self, batch: usize, place: &Place) -> Result<(Transformer, Pairs), Error> {
         let model = self.config().init(SEED, &place.device).map_err(refused)?;
         let model = model.with_activations(place.activations);
         let ids = |seed| -> Tensor<2, Int> {
@@ -84,14 +72,23 @@ impl Timed for TransformerBench {
             input: ids(SEED + 1),
             output: ids(SEED + 2),
         };
-        let targets = target.tokens(PADDING);
-        let logits = move |model: &Transformer, step| {
-            let (source, target) = (source.clone(), target.clone());
-            model.logits(source, target, Some(step as u64)).0
-        };
-        let loss =
-            move |logits| TransformerLoss::new(logits, targets.clone(), LABEL_SMOOTHING).loss;
-        Ok((model, logits, loss))
+        Ok((model, Pairs { source, target }))
+    }
+
+    fn logits(model: &Transformer, batch: &Pairs, masks: u64) -> Tensor<2> {
+        batch.logits(model, Some(masks))
+    }
+
+    fn loss(logits: Tensor<2>, batch: &Pairs) -> Tensor<1> {
+        batch.loss_of(logits, LABEL_SMOOTHING).loss
+    }
+
+    fn losses(model: &Transformer, batch: &Pairs, masks: u64) -> Tensor<1> {
+        batch.losses(model, LABEL_SMOOTHING, Some(masks)).0
+    }
+
+    fn chosen(batch: &Pairs, numbers: &[usize]) -> Pairs {
+        batch.chosen(numbers)
     }
 }
 

@@ -21,13 +21,13 @@ const SEARCHED_HYPOTHESES: usize = 1 << 12;
 
 /// A batch of pairs on a device.
 pub struct Pairs {
-    pub(super) source: Tensor<2, Int>,
-    pub(super) target: TargetBatch,
+    pub(crate) source: Tensor<2, Int>,
+    pub(crate) target: TargetBatch,
 }
 
 impl Pairs {
     /// Those of `pairs` with these indices.
-    pub(super) fn of(
+    pub(crate) fn of(
         pairs: &EncodedPairs,
         indices: &[usize],
         place: &Place,
@@ -47,7 +47,7 @@ impl Pairs {
     }
 
     /// What the model finds of them, with what `masks` decide dropped out.
-    pub(super) fn loss(
+    pub(crate) fn loss(
         &self,
         model: &Transformer,
         smoothing: f64,
@@ -58,19 +58,19 @@ impl Pairs {
     }
 
     /// The logits of their tokens, with what `masks` decide dropped out.
-    pub(super) fn logits(&self, model: &Transformer, masks: Option<u64>) -> Tensor<2> {
+    pub(crate) fn logits(&self, model: &Transformer, masks: Option<u64>) -> Tensor<2> {
         let (source, target) = (self.source.clone(), self.target.clone());
         model.logits(source, target, masks).0
     }
 
     /// What is found of them by these logits.
-    pub(super) fn loss_of(&self, logits: Tensor<2>, smoothing: f64) -> TransformerLoss {
+    pub(crate) fn loss_of(&self, logits: Tensor<2>, smoothing: f64) -> TransformerLoss {
         TransformerLoss::new(logits, self.target.tokens(PAD as usize), smoothing)
     }
 
     /// The loss of each pair, `[pairs]`: that of its tokens together, over the tokens of an average pair. The mean is the loss of
     /// the batch.
-    pub(super) fn losses(
+    pub(crate) fn losses(
         &self,
         model: &Transformer,
         smoothing: f64,
@@ -100,7 +100,7 @@ impl Pairs {
     }
 
     /// The pairs with these numbers, as a batch.
-    pub(super) fn chosen(&self, numbers: &[usize]) -> Self {
+    pub(crate) fn chosen(&self, numbers: &[usize]) -> Self {
         let numbers = indices(numbers, &self.source.device());
         let rows = |matrix: &Tensor<2, Int>| matrix.clone().select(0, numbers.clone());
         Self {
