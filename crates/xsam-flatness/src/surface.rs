@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use burn::module::{Flag, Module, ModuleMapper, Param, ParamGroup, ParamId};
 use burn::tensor::{Device, GradientCheckpointingStrategy, Tensor};
-use xsam::method::{Evaluation, Objective, ParamVector, parameters};
+use xsam::method::{Evaluation, Number, Objective, ParamVector, parameters};
 use xsam::{PassPoint, StepError};
 use xsam_kernels::kinks::{self, Kinks};
 
@@ -167,7 +167,7 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> LossSurface<M, F> {
 }
 
 impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Objective for LossSurface<M, F> {
-    fn advance(&mut self, length: f64, direction: &ParamVector) {
+    fn advance(&mut self, length: Number, direction: &ParamVector) {
         let start = self.point.take();
         let start = self.copy(start.as_ref().unwrap_or(&self.model));
         self.point = Some(parameters::displaced(start, &[(length, direction)]));
@@ -181,14 +181,14 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Objective for LossSurface<M, F
             let share = self.share(i);
             let loss = self.batch(&model, i);
             let part = Evaluation::of(&model, loss, self.at())?;
-            mean += share * part.loss;
+            mean += share * part.loss.value()?;
             gradient = gradient.combine(1.0, &part.gradient, share);
         }
         let norm = gradient.norm()?;
         Ok(Evaluation {
-            loss: mean,
+            loss: mean.into(),
             gradient,
-            norm,
+            norm: norm.into(),
         })
     }
 
@@ -197,7 +197,7 @@ impl<M: Module, F: FnMut(&M, usize) -> Tensor<1>> Objective for LossSurface<M, F
         self.ascents = 0;
     }
 
-    fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
+    fn losses(&mut self, offsets: &[Vec<(Number, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
         let mut losses = Vec::with_capacity(offsets.len());
         for offset in offsets {
             let candidate = parameters::displaced(self.copy(&self.model).no_grad(), offset);

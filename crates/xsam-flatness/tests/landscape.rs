@@ -12,7 +12,7 @@ use burn::tensor::{DType, Device, Distribution, FloatDType, Tensor};
 use common::{Point, START, assert_close, surface, symmetric, values, vector};
 use nalgebra::DVector;
 use xsam::PassPoint;
-use xsam::method::{Evaluation, Objective, ParamVector, Plane, parameters};
+use xsam::method::{Evaluation, Objective, ParamVector, Plane, Readings, parameters};
 use xsam_flatness::{
     FlatnessError, LossSurface, Mode, XsamPlane, between, evenly, filter_normalized,
     principal_directions, scan,
@@ -202,7 +202,7 @@ fn the_way_between_two_models_leads_from_one_to_the_other_with_their_statistics(
     let loss = |m: &Net, _: usize| m.loss(x.clone());
     let mut surface = LossSurface::new(&a, Mode::Evaluation, &[6], loss).unwrap();
     let found = surface
-        .losses(&[vec![(0.0, &way)], vec![(1.0, &way)]])
+        .losses(&[vec![(0.0.into(), &way)], vec![(1.0.into(), &way)]])
         .unwrap();
     let plain = |m: &Net| {
         let loss = m.valid().loss(x.clone().inner()).into_data();
@@ -213,7 +213,10 @@ fn the_way_between_two_models_leads_from_one_to_the_other_with_their_statistics(
     assert!((plain(&a) - plain(&b)).abs() > 1e-3);
     // Clones share running statistics, and yet nothing has moved.
     assert_eq!(state::values(&a), before);
-    assert_eq!(surface.losses(&[vec![(0.0, &way)]]).unwrap()[0], found[0]);
+    assert_eq!(
+        surface.losses(&[vec![(0.0.into(), &way)]]).unwrap()[0],
+        found[0]
+    );
 
     let error = between(&a, &Net::new(1, 4)).unwrap_err();
     assert!(error.to_string().starts_with("to = "), "{error}");
@@ -276,7 +279,9 @@ fn xsams_plane_has_the_arc_of_the_method_and_finds_its_maximum() {
     for (alpha, loss) in plane.search.alphas.iter().zip(&plane.search.losses) {
         assert_close(*loss, of(*alpha), 1e-9);
         let [x, y] = plane.on_arc(rho_max, *alpha);
-        let found = surface.losses(&[vec![(x, a), (y, b)]]).unwrap()[0];
+        let found = surface
+            .losses(&[vec![(x.into(), a), (y.into(), b)]])
+            .unwrap()[0];
         assert_close(*loss, found, 1e-9);
     }
     let alphas = plane.search.alphas.iter().copied();
@@ -285,14 +290,15 @@ fn xsams_plane_has_the_arc_of_the_method_and_finds_its_maximum() {
 
     // It is the plane that the optimizer takes.
     let like = surface.evaluate().unwrap();
-    surface.advance(rho / like.norm, &like.gradient);
+    surface.advance(rho / &like.norm, &like.gradient);
     let ascent = surface.evaluate().unwrap();
     surface.reset();
     let searched = Plane::new(
         (like.gradient.clone(), like.norm),
         (ascent.gradient.clone(), ascent.norm),
+        &Readings::default(),
     );
-    assert_close(searched.unwrap().psi(), plane.psi, 1e-9);
+    assert_close(searched.unwrap().psi().value().unwrap(), plane.psi, 1e-9);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use burn::module::{ParamGroup, ParamId};
 use burn::tensor::Tensor;
 use xsam::StepError;
-use xsam::method::{Evaluation, Objective, ParamVector};
+use xsam::method::{Evaluation, Number, Objective, ParamVector};
 use xsam_flatness::{
     DifferenceStep, Eigenpair, FlatnessError, Hessian, Lanczos, LossSurface, Mode, Sharpness,
     Surface,
@@ -221,7 +221,7 @@ impl<S> Attended<'_, S> {
 }
 
 impl<S: Surface> Objective for Attended<'_, S> {
-    fn advance(&mut self, length: f64, direction: &ParamVector) {
+    fn advance(&mut self, length: Number, direction: &ParamVector) {
         self.surface.advance(length, direction);
     }
 
@@ -233,7 +233,7 @@ impl<S: Surface> Objective for Attended<'_, S> {
         self.surface.reset();
     }
 
-    fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
+    fn losses(&mut self, offsets: &[Vec<(Number, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
         self.pass(|surface| surface.losses(offsets))
     }
 

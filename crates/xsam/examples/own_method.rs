@@ -15,7 +15,7 @@ use std::error::Error;
 
 use burn::tensor::Device;
 use digits::{Net, epoch, whole};
-use xsam::method::{Context, Evaluation, Method, MethodConfig, MethodState, Update};
+use xsam::method::{Context, Evaluation, Method, MethodConfig, MethodState, Number, Update};
 use xsam::optim::FusedSgdConfig;
 use xsam::{ConfigError, RecordError, SharpnessAware, StepError};
 
@@ -29,7 +29,7 @@ impl MethodConfig for BothWaysConfig {
         ConfigError::unless(ok, "rho", self.rho, "finite and above 0")?;
         Ok(Box::new(BothWays {
             rho: self.rho,
-            bent: 0.0,
+            bent: Number::default(),
         }))
     }
 }
@@ -38,7 +38,7 @@ impl MethodConfig for BothWaysConfig {
 struct BothWays {
     rho: f64,
     /// Mean difference of the gradients uphill and downhill, as a share of the gradient: how bent the loss is.
-    bent: f64,
+    bent: Number,
 }
 
 impl Method for BothWays {
@@ -47,12 +47,13 @@ impl Method for BothWays {
     }
 
     fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
-        if start.norm == 0.0 {
+        if !start.norm.exceeds(0.0) {
             return Ok(Update::new(start.gradient, Some(start.norm)));
         }
-        step.report.rho = self.rho * step.rho_factor;
-        let length = step.report.rho / start.norm;
-        step.objective.advance(length, &start.gradient);
+        let rho = self.rho * step.rho_factor;
+        step.report.rho = rho.into();
+        let length = rho / &start.norm;
+        step.objective.advance(length.clone(), &start.gradient);
         let uphill = step.objective.evaluate()?;
         step.objective.reset();
         step.objective.advance(-length, &start.gradient);
@@ -64,17 +65,18 @@ impl Method for BothWays {
             .gradient
             .clone()
             .combine(1.0, &downhill.gradient, -1.0);
-        self.bent = 0.9 * self.bent + 0.1 * difference.norm()? / start.norm;
+        let share = step.readings.norm(&difference)? / start.norm;
+        self.bent = 0.9 * &self.bent + 0.1 * share;
         let mean = uphill.gradient.combine(0.5, &downhill.gradient, 0.5);
         Ok(Update::new(mean, None))
     }
 
     fn state(&self) -> MethodState {
-        MethodState::default().with_scalar("bent", self.bent)
+        MethodState::default().with_number("bent", &self.bent)
     }
 
     fn load_state(&mut self, state: &MethodState) -> Result<(), RecordError> {
-        self.bent = state.scalar("bent")?;
+        self.bent = state.scalar::<f64>("bent")?.into();
         Ok(())
     }
 }

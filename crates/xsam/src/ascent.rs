@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::error::{ConfigError, StepError};
+use crate::number::{Number, Readings};
 use crate::objective::Objective;
 use crate::vector::ParamVector;
 
@@ -105,13 +106,14 @@ impl Ascent {
     fn scaled(
         &self,
         vector: ParamVector,
-        norm: Option<f64>,
+        norm: Option<Number>,
         objective: &dyn Objective,
-    ) -> Result<(ParamVector, f64), StepError> {
+        readings: &Readings,
+    ) -> Result<(ParamVector, Number), StepError> {
         let weights = match (self.scaling, norm) {
             (Scaling::None, Some(norm)) => return Ok((vector, norm)),
             (Scaling::None, None) => {
-                let norm = vector.norm()?;
+                let norm = readings.norm(&vector)?;
                 return Ok((vector, norm));
             }
             _ => objective.weights(&vector),
@@ -120,9 +122,9 @@ impl Ascent {
             Scaling::Weights => {
                 let biases = objective.biases();
                 let offset = |id| (!biases.contains(&id)).then_some(WEIGHT_OFFSET);
-                vector.scaled_ascent(&weights, offset)
+                vector.scaled_ascent(&weights, offset, readings)
             }
-            _ => vector.scaled_ascent(&weights, |_| Some(0.0)),
+            _ => vector.scaled_ascent(&weights, |_| Some(0.0), readings),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::error::StepError;
 use crate::loss_scale::LossScale;
 use crate::method::parameters;
 use crate::method::{Before, Context, Method};
+use crate::number::{Number, Readings};
 use crate::objective::{BatchObjective, Passes};
 use crate::pass::{LossOutput, Pass, Whole};
 use crate::random::Randomness;
@@ -24,6 +25,7 @@ pub(crate) struct Attempt<'a> {
     strategy: GradientCheckpointingStrategy,
     lr: f64,
     rho_factor: f64,
+    readings: Readings,
 }
 
 /// What a step may change of the optimizer, besides the base optimizer's state.
@@ -39,16 +41,19 @@ pub(crate) struct Ready<M, O> {
     pub(crate) model: M,
     pub(crate) output: O,
     pub(crate) update: Update,
-    pub(crate) report: StepReport,
+    pub(crate) report: StepReport<Number>,
+    /// What clipping multiplied gradients with.
+    pub(crate) factors: Vec<Number>,
     pub(crate) changed: Changed,
 }
 
 impl<'a> Attempt<'a> {
-    /// At a step of `optim` on `model`.
+    /// At a step of `optim` on `model`, which reads its numbers so.
     pub(crate) fn of<M: Module>(
         optim: &'a SharpnessAware,
         lr: &ModuleLearningRate,
         model: &M,
+        readings: Readings,
     ) -> Result<Self, StepError> {
         let lr = lr.base();
         let begun = Self::begun(optim, lr, model);
@@ -66,6 +71,7 @@ impl<'a> Attempt<'a> {
         Ok(Self {
             lr,
             rho_factor: optim.rho_schedule.factor(lr),
+            readings,
             ranks,
             strategy,
             changed: Changed {
@@ -170,6 +176,7 @@ impl<'a> Attempt<'a> {
             replay: self.changed.randomness.replay(model, number, masks),
             strategy: self.strategy,
             scale: &mut self.changed.loss_scale,
+            readings: self.readings.clone(),
             ranks: self.ranks.as_mut(),
             point: None,
             ascents: 0,
@@ -184,7 +191,9 @@ impl<'a> Attempt<'a> {
             weights: &|| parameters::trained_weights(model),
         };
         let offset = self.changed.method.offset(&before);
-        let off = offset.as_ref().map(|(factor, vector)| (*factor, vector));
+        let off = offset
+            .as_ref()
+            .map(|(length, vector)| (length.clone(), vector));
         let (counted, start, output) = objective.first(counted, off)?;
         drop(offset);
         let mut step = Context {
@@ -194,9 +203,10 @@ impl<'a> Attempt<'a> {
             seed,
             part,
             parts,
+            readings: self.readings.clone(),
             ..Context::new(&mut objective)
         };
-        (step.report.loss, step.report.grad_norm) = (start.loss, start.norm);
+        (step.report.loss, step.report.grad_norm) = (start.loss.clone(), start.norm.clone());
         let mut update = self.changed.method.update(start, &mut step)?;
         let mut report = step.report;
         report.passes = objective.passes;
@@ -218,11 +228,14 @@ impl<'a> Attempt<'a> {
     ) -> Result<Ready<M, O>, StepError> {
         let mut ready = part.and_then(|part| {
             let mut report = part.report;
+            let limit = self.optim.clip_norm;
+            let (update, factors) = part.update.clipped(limit, &mut report, &self.readings)?;
             Ok(Ready {
                 model: part.counted,
                 output: part.output,
-                update: part.update.clipped(self.optim.clip_norm, &mut report)?,
+                update,
                 report,
+                factors,
                 changed: self.changed,
             })
         });
@@ -242,5 +255,5 @@ struct Part<M, O> {
     counted: M,
     output: O,
     update: Update,
-    report: StepReport,
+    report: StepReport<Number>,
 }

@@ -181,6 +181,15 @@ pub enum StepError {
     Ranks(#[from] CollectiveError),
 }
 
+impl StepError {
+    /// The device gave another number of scalars than were asked for.
+    pub(crate) fn unexpected(asked: usize, found: usize) -> Self {
+        Self::Device(format!(
+            "expected {asked} scalars from the device, got {found}"
+        ))
+    }
+}
+
 /// The ranks cannot go on together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -85,6 +85,7 @@ pub mod collective;
 mod error;
 mod loss_scale;
 pub mod method;
+mod number;
 mod objective;
 pub mod optim;
 mod pass;
@@ -112,6 +113,7 @@ pub use method::{
     LossBudget, MeasuredRho, MomentumSamConfig, MsamConfig, SamConfig, SampaConfig, SgdOnlyConfig,
     StableSamConfig, UsamConfig, WsamConfig, XsamConfig, ZSharpConfig,
 };
+pub use number::ReadBacks;
 pub use pass::LossOutput;
 pub use record::SharpnessAwareRecord;
 #[doc(hidden)]

@@ -13,6 +13,7 @@ use crate::collective::Ranks;
 use crate::error::{PassPoint, StepError};
 use crate::loss_scale::LossScale;
 use crate::method::parameters;
+use crate::number::{Number, Readings};
 use crate::pass::{self, Gradient, Pass};
 use crate::random::Replay;
 use crate::vector::{ParamVector, Reductions};
@@ -21,11 +22,11 @@ use crate::vector::{ParamVector, Reductions};
 #[derive(Clone, Debug)]
 pub struct Evaluation {
     /// The loss at this point.
-    pub loss: f64,
+    pub loss: Number,
     /// The gradient at this point.
     pub gradient: ParamVector,
     /// The gradient's norm over all parameters together.
-    pub norm: f64,
+    pub norm: Number,
 }
 
 impl Evaluation {
@@ -36,25 +37,30 @@ impl Evaluation {
     /// If loss or gradient are not finite, no parameter has a gradient, or the loss is not a tracked scalar.
     pub fn of<M: Module>(model: &M, loss: Tensor<1>, point: PassPoint) -> Result<Self, StepError> {
         let (loss, gradient) = pass::backward(model, loss, 1.0)?;
-        Self::read(loss, gradient, point, &mut None)?.ok_or(StepError::NoGradient)
+        let readings = Readings::default();
+        Self::made(loss, gradient, point, &mut None, &readings)?.ok_or(StepError::NoGradient)
     }
 
-    /// Loss and gradient of a pass whose loss was scaled. One read-back. `None` if the scale was too large: it has
-    /// been made smaller, and the pass is to be made again.
-    pub(crate) fn read(
+    /// Loss and gradient of a pass whose loss was scaled. One read-back, if numbers are read at once. `None` if the scale was
+    /// too large: it has been made smaller, and the pass is to be made again.
+    pub(crate) fn made(
         loss: Tensor<1>,
         gradient: ParamVector,
         point: PassPoint,
         scale: &mut Option<LossScale>,
+        readings: &Readings,
     ) -> Result<Option<Self>, StepError> {
-        let [loss, squared_norm] = Reductions::default()
-            .scalar(loss)
-            .dot(&gradient, &gradient)
-            .read()?;
-        if !loss.is_finite() {
-            return Err(StepError::NonFiniteLoss { point, value: loss });
+        let asked = Reductions::default().scalar(loss);
+        let [loss, squared_norm] = readings.take(asked.dot(&gradient, &gradient))?;
+        // That what waits is finite is checked when it is read.
+        if let Some(value) = loss.known().filter(|loss| !loss.is_finite()) {
+            return Err(StepError::NonFiniteLoss { point, value });
         }
-        if !squared_norm.is_finite() {
+        if squared_norm
+            .known()
+            .is_some_and(|square| !square.is_finite())
+        {
+            let loss = loss.known().unwrap_or(f64::NAN);
             return match scale.as_mut().is_some_and(LossScale::back_off) {
                 true => Ok(None),
                 false => Err(StepError::NonFiniteGradient { point, loss }),
@@ -75,9 +81,9 @@ impl Evaluation {
 /// statistics, dropout on) and leave the running statistics of the model as they are.
 pub trait Objective {
     /// Moves the point by `length * direction`. Makes one full-size copy, which replaces the last.
-    fn advance(&mut self, length: f64, direction: &ParamVector);
+    fn advance(&mut self, length: Number, direction: &ParamVector);
 
-    /// Loss and gradient at the point: a forward-backward pass and one read-back.
+    /// Loss and gradient at the point: a forward-backward pass, and one read-back if numbers are read at once.
     ///
     /// # Errors
     /// If loss or gradient are not finite, or the closure's loss is not a tracked scalar.
@@ -110,7 +116,7 @@ pub trait Objective {
     ///
     /// # Errors
     /// If the closure's loss is not a scalar, or the device fails.
-    fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError>;
+    fn losses(&mut self, offsets: &[Vec<(Number, &ParamVector)>]) -> Result<Vec<f64>, StepError>;
 
     /// Whether `here` holds on all ranks, where each ascends by itself; all of them must ask. What a method does or leaves
     /// depending on its own gradient is to be asked for before [`losses`](Self::losses), which are means over the ranks.
@@ -171,6 +177,7 @@ pub(crate) struct BatchObjective<'a, 'b, M, P> {
     pub(crate) replay: Option<Replay>,
     pub(crate) strategy: GradientCheckpointingStrategy,
     pub(crate) scale: &'a mut Option<LossScale>,
+    pub(crate) readings: Readings,
     pub(crate) ranks: Option<&'a mut Ranks<'b>>,
     /// Where the last ascent step has led; `None` at the weights.
     pub(crate) point: Option<M>,
@@ -186,12 +193,14 @@ impl<M: Module, P: Pass<M>> BatchObjective<'_, '_, M, P> {
     pub(crate) fn first(
         &mut self,
         counted: &M,
-        offset: Option<(f64, &ParamVector)>,
+        offset: Option<(Number, &ParamVector)>,
     ) -> Result<(M, Evaluation, P::Output), StepError> {
         loop {
             let counted = parameters::independent(counted, self.strategy);
             // A clone shares its statistics.
-            let moved = offset.map(|offset| parameters::displaced(counted.clone(), &[offset]));
+            let moved = offset.as_ref().map(|(length, vector)| {
+                parameters::displaced(counted.clone(), &[(length.clone(), *vector)])
+            });
             let point = moved.as_ref().unwrap_or(&counted);
             let made = self.attempt(point, PassPoint::Weights, P::gradient)?;
             if let Some((evaluation, output)) = made {
@@ -213,7 +222,8 @@ impl<M: Module, P: Pass<M>> BatchObjective<'_, '_, M, P> {
         if let Some(ranks) = &mut self.ranks {
             found = ranks.gradient(found)?;
         }
-        let evaluation = Evaluation::read(found.loss, found.vector, point, self.scale)?;
+        let (loss, vector) = (found.loss, found.vector);
+        let evaluation = Evaluation::made(loss, vector, point, self.scale, &self.readings)?;
         Ok(evaluation.map(|evaluation| (evaluation, found.output)))
     }
 
@@ -238,7 +248,7 @@ impl<M: Module, P: Pass<M>> BatchObjective<'_, '_, M, P> {
     /// Losses without those of other ranks, and the type of number that they were computed in.
     fn own_losses(
         &mut self,
-        offsets: &[Vec<(f64, &ParamVector)>],
+        offsets: &[Vec<(Number, &ParamVector)>],
     ) -> Result<(Vec<f64>, DType), StepError> {
         let mut losses = Reductions::default();
         let mut dtype = DType::F64;
@@ -254,7 +264,7 @@ impl<M: Module, P: Pass<M>> BatchObjective<'_, '_, M, P> {
             dtype = loss.dtype();
             losses = losses.scalar(loss);
         }
-        Ok((losses.read_all()?, dtype))
+        Ok((self.readings.read(losses)?, dtype))
     }
 
     fn point(&self) -> &M {
@@ -270,7 +280,7 @@ impl<M: Module, P: Pass<M>> BatchObjective<'_, '_, M, P> {
 }
 
 impl<M: Module, P: Pass<M>> Objective for BatchObjective<'_, '_, M, P> {
-    fn advance(&mut self, length: f64, direction: &ParamVector) {
+    fn advance(&mut self, length: Number, direction: &ParamVector) {
         // A copy whose statistics are its own, taken anew each time: a pass must not see what an
         // earlier one left in them.
         let start = parameters::independent(self.point(), self.strategy);
@@ -304,7 +314,7 @@ impl<M: Module, P: Pass<M>> Objective for BatchObjective<'_, '_, M, P> {
         self.ascents = 0;
     }
 
-    fn losses(&mut self, offsets: &[Vec<(f64, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
+    fn losses(&mut self, offsets: &[Vec<(Number, &ParamVector)>]) -> Result<Vec<f64>, StepError> {
         let (losses, dtype) = self.own_losses(offsets)?;
         match &mut self.ranks {
             Some(ranks) => ranks.losses(losses, dtype),

@@ -3,6 +3,7 @@
 use std::f64::consts::PI;
 
 use crate::error::StepError;
+use crate::number::{Number, Readings};
 use crate::vector::{ParamVector, Reductions};
 
 /// Below this sine of psi the plane's two directions count as one line in exact arithmetic.
@@ -21,10 +22,10 @@ const ROUNDINGS: f64 = 100.0;
 #[derive(Debug)]
 pub struct Plane {
     displacement: ParamVector,
-    displacement_norm: f64,
+    displacement_norm: Number,
     gradient: ParamVector,
-    gradient_norm: f64,
-    psi: f64,
+    gradient_norm: Number,
+    psi: Number,
     shape: Shape,
 }
 
@@ -45,22 +46,23 @@ impl Plane {
     /// # Errors
     /// [`StepError::Device`] if the device fails.
     pub fn new(
-        displacement: (ParamVector, f64),
-        gradient: (ParamVector, f64),
+        displacement: (ParamVector, Number),
+        gradient: (ParamVector, Number),
+        readings: &Readings,
     ) -> Result<Self, StepError> {
         let (displacement, displacement_norm) = displacement;
         let (gradient, gradient_norm) = gradient;
         // The arc cosine of the dot product loses half of the digits near 0 and pi, and is NaN where
         // rounding lifts the product above 1. Chord lengths do neither.
-        let (v0, v1) = (1.0 / displacement_norm, 1.0 / gradient_norm);
-        let [difference, sum] = Reductions::default()
-            .squared_chords((v0, &displacement), (v1, &gradient))
-            .read()?;
-        let psi = 2.0 * f64::atan2(difference.sqrt(), sum.sqrt());
+        let (v0, v1) = (1.0 / &displacement_norm, 1.0 / &gradient_norm);
+        let asked = Reductions::default();
+        let asked = asked.squared_chords((&v0, &displacement), (&v1, &gradient));
+        let [difference, sum] = readings.take(asked)?;
+        let psi = 2.0 * difference.sqrt().atan2(&sum.sqrt());
         let noise = ROUNDINGS * displacement.epsilon().max(gradient.epsilon());
-        let shape = if psi < LINE {
+        let shape = if !psi.exceeds(LINE) {
             Shape::Parallel
-        } else if PI - psi < noise.max(LINE) {
+        } else if !(PI - &psi).exceeds(noise.max(LINE)) {
             Shape::Antiparallel
         } else {
             Shape::Arc
@@ -76,8 +78,8 @@ impl Plane {
     }
 
     /// The angle between `v0` and `v1`, in radians, from 0 to pi.
-    pub fn psi(&self) -> f64 {
-        self.psi
+    pub fn psi(&self) -> &Number {
+        &self.psi
     }
 
     /// Whether the arc has more than one point.
@@ -86,11 +88,11 @@ impl Plane {
     }
 
     /// `length * v(alpha)` as factors of the displacement and the gradient.
-    pub fn terms(&self, alpha: f64, length: f64) -> [(f64, &ParamVector); 2] {
+    pub fn terms(&self, alpha: f64, length: f64) -> [(Number, &ParamVector); 2] {
         let (c0, c1) = self.coefficients(alpha);
         [
-            (length * c0 / self.displacement_norm, &self.displacement),
-            (length * c1 / self.gradient_norm, &self.gradient),
+            (length * c0 / &self.displacement_norm, &self.displacement),
+            (length * c1 / &self.gradient_norm, &self.gradient),
         ]
     }
 
@@ -98,25 +100,24 @@ impl Plane {
     ///
     /// At `alpha = 1` this is the gradient itself, to the last bit.
     pub fn direction(self, alpha: f64) -> ParamVector {
-        match self.coefficients(alpha) {
-            (0.0, 1.0) => self.gradient,
-            (c0, c1) => {
-                let factor = c0 * self.gradient_norm / self.displacement_norm;
-                self.gradient.combine(c1, &self.displacement, factor)
-            }
+        let (c0, c1) = self.coefficients(alpha);
+        if (c0.known(), c1.known()) == (Some(0.0), Some(1.0)) {
+            return self.gradient;
         }
+        let factor = c0 * self.gradient_norm / self.displacement_norm;
+        self.gradient.combine(c1, &self.displacement, factor)
     }
 
     /// The coefficients of `v(alpha)` for `v0` and `v1`.
-    fn coefficients(&self, alpha: f64) -> (f64, f64) {
+    fn coefficients(&self, alpha: f64) -> (Number, Number) {
         match self.shape {
-            _ if alpha == 1.0 => (0.0, 1.0),
-            Shape::Parallel => (1.0, 0.0),
-            Shape::Antiparallel => (0.0, 1.0),
+            _ if alpha == 1.0 => (0.0.into(), 1.0.into()),
+            Shape::Parallel => (1.0.into(), 0.0.into()),
+            Shape::Antiparallel => (0.0.into(), 1.0.into()),
             Shape::Arc => {
                 let sine = self.psi.sin();
-                let v0 = ((1.0 - alpha) * self.psi).sin() / sine;
-                let v1 = (alpha * self.psi).sin() / sine;
+                let v0 = ((1.0 - alpha) * &self.psi).sin() / &sine;
+                let v1 = (alpha * &self.psi).sin() / sine;
                 (v0, v1)
             }
         }

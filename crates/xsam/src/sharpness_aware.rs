@@ -10,6 +10,7 @@ use crate::collective::{AscentOver, Collective};
 use crate::error::ConfigError;
 use crate::loss_scale::LossScale;
 use crate::method::{Method, MethodConfig};
+use crate::number::ReadBacks;
 use crate::random::Randomness;
 use crate::record::base::parameters_of;
 use crate::rho::RhoSchedule;
@@ -60,6 +61,8 @@ pub struct SharpnessAware {
     pub(crate) ranks: Option<(Arc<dyn Collective>, AscentOver)>,
     /// Whether a step has shown that the ranks have the same weights.
     pub(crate) met: bool,
+    /// None: by the device.
+    pub(crate) read_backs: Option<ReadBacks>,
 }
 
 impl SharpnessAware {
@@ -85,6 +88,7 @@ impl SharpnessAware {
             randomness: Randomness::Drawn(None),
             ranks: None,
             met: false,
+            read_backs: None,
         }
     }
 
@@ -180,6 +184,15 @@ impl SharpnessAware {
         ConfigError::unless(ok, "ascent_over", "rank", range)?;
         self.ranks = (ranks.size() > 1).then_some((ranks, over));
         Ok(self)
+    }
+
+    /// When the numbers of a step are read from the device; by itself at once on a processor, at the end of the step on any other
+    /// device. Both make the same step up to rounding: numbers that are not read are computed in single precision, or double if
+    /// the weights have it.
+    #[must_use]
+    pub fn with_read_backs(mut self, when: ReadBacks) -> Self {
+        self.read_backs = Some(when);
+        self
     }
 
     /// Name of the method.

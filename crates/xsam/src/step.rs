@@ -2,12 +2,15 @@
 
 use burn::module::Module;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
+use burn::tensor::Device;
 
 use crate::attempt::{Attempt, Changed, Ready};
 use crate::error::{PassPoint, StepError, StepFailure};
+use crate::number::{Number, ReadBacks, Readings};
 use crate::pass::{LossOutput, Parts, Whole};
 use crate::report::StepReport;
 use crate::sharpness_aware::SharpnessAware;
+use crate::vector;
 
 /// The outcome of a step that succeeded.
 #[derive(Debug)]
@@ -126,9 +129,8 @@ impl SharpnessAware {
         F: FnMut(&M, PassPoint) -> L,
         L: LossOutput,
     {
-        self.make(lr, model, |attempt, model| {
-            attempt.whole(model, &mut Whole(loss))
-        })
+        let mut pass = Whole(loss);
+        self.make(lr, model, |attempt, model| attempt.whole(model, &mut pass))
     }
 
     /// As [`step`](Self::step), on a model that lives in a struct, an agent or a trainer. It has its new weights
@@ -182,8 +184,8 @@ impl SharpnessAware {
     {
         let mut loss = loss;
         let lr = lr.into();
-        let ready = Attempt::of(self, &lr, model)
-            .and_then(|attempt| attempt.whole(model, &mut Whole(|model: &M, _| loss(model))))?;
+        let mut pass = Whole(|model: &M, _| loss(model));
+        let ready = self.prepare(&lr, model, |attempt, model| attempt.whole(model, &mut pass))?;
         let step = self.finish(lr, ready);
         *model = step.model;
         Ok(Step {
@@ -235,9 +237,8 @@ impl SharpnessAware {
         F: FnMut(&M, &B, PassPoint) -> L,
         L: LossOutput,
     {
-        self.make(lr, model, |attempt, model| {
-            attempt.whole(model, &mut Parts { parts, loss })
-        })
+        let mut pass = Parts { parts, loss };
+        self.make(lr, model, |attempt, model| attempt.whole(model, &mut pass))
     }
 
     /// One step of m-sharpness (arXiv 2010.01412, section 4.1): each of the `parts` of a batch, of m samples, ascends
@@ -262,7 +263,10 @@ impl SharpnessAware {
         F: FnMut(&M, &B) -> L,
         L: LossOutput,
     {
-        self.make(lr, model, |attempt, model| attempt.each(model, parts, loss))
+        let mut loss = loss;
+        self.make(lr, model, |attempt, model| {
+            attempt.each(model, parts, &mut loss)
+        })
     }
 
     /// A step whose part before the base optimizer's is made by `attempt`.
@@ -270,11 +274,10 @@ impl SharpnessAware {
         &mut self,
         lr: impl Into<ModuleLearningRate>,
         model: M,
-        attempt: impl FnOnce(Attempt<'_>, &M) -> Result<Ready<M, O>, StepError>,
+        attempt: impl FnMut(Attempt<'_>, &M) -> Result<Ready<M, O>, StepError>,
     ) -> Result<Step<M, O>, StepFailure<M>> {
         let lr = lr.into();
-        let ready = Attempt::of(self, &lr, &model).and_then(|begun| attempt(begun, &model));
-        match ready {
+        match self.prepare(&lr, &model, attempt) {
             Ok(ready) => {
                 // Nothing can fail from here on. The old weights go first: only then can the base
                 // optimizer work in place.
@@ -286,13 +289,59 @@ impl SharpnessAware {
     }
 
     /// The base optimizer's part of a step, which cannot fail.
-    fn finish<M: Module, O>(&mut self, lr: ModuleLearningRate, ready: Ready<M, O>) -> Step<M, O> {
+    /// What `attempt` makes of a step, with its numbers read. One in which it turns out that something was not as it was taken
+    /// for granted is made again, with every number read at once.
+    pub(crate) fn prepare<M: Module, O>(
+        &self,
+        lr: &ModuleLearningRate,
+        model: &M,
+        mut attempt: impl FnMut(Attempt<'_>, &M) -> Result<Ready<M, O>, StepError>,
+    ) -> Result<(Ready<M, O>, StepReport), StepError> {
+        let before = vector::read_backs();
+        let mut attempt = |readings| attempt(Attempt::of(self, lr, model, readings)?, model);
+        let readings = self.readings(model);
+        let mut made = attempt(readings.clone());
+        if !readings.hold()? {
+            made = attempt(Readings::default());
+        }
+        let mut ready = made?;
+        let is_less = |factor: &Number| factor.known().is_some_and(|factor| factor < 1.0);
+        let mut report = std::mem::take(&mut ready.report).read()?;
+        report.clipped = ready.factors.iter().any(is_less);
+        report.read_backs = vector::read_backs() - before;
+        Ok((ready, report))
+    }
+
+    pub(crate) fn readings<M: Module>(&self, model: &M) -> Readings {
+        let flex = Device::flex();
+        let is_elsewhere = || {
+            model
+                .devices()
+                .into_iter()
+                .any(|device| device.inner() != flex)
+        };
+        let together = match self.read_backs {
+            None => is_elsewhere(),
+            Some(when) => when == ReadBacks::AtTheEnd,
+        };
+        // What ranks tell each other they have read.
+        match together && self.ranks.is_none() {
+            true => Readings::at_the_end(),
+            false => Readings::default(),
+        }
+    }
+
+    fn finish<M: Module, O>(
+        &mut self,
+        lr: ModuleLearningRate,
+        (ready, report): (Ready<M, O>, StepReport),
+    ) -> Step<M, O> {
         self.adopt(ready.changed);
         let step = |model, gradients| self.base.step(lr.clone(), model, gradients);
         Step {
             model: ready.update.apply(&lr, ready.model, step),
             output: ready.output,
-            report: ready.report,
+            report,
         }
     }
 

@@ -6,6 +6,7 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 
 use crate::error::StepError;
 use crate::method::parameters;
+use crate::number::{Number, Readings};
 use crate::report::StepReport;
 use crate::vector::{ParamVector, Reductions};
 
@@ -15,7 +16,7 @@ pub struct Update {
     /// The gradient for the base optimizer.
     pub gradient: ParamVector,
     /// Its norm, if it is known without another pass over it.
-    pub norm: Option<f64>,
+    pub norm: Option<Number>,
     /// What is done after the base optimizer's step with it.
     pub then: Then,
 }
@@ -43,7 +44,7 @@ pub enum Then {
 
 impl Update {
     /// A gradient for one step of the base optimizer.
-    pub fn new(gradient: ParamVector, norm: Option<f64>) -> Self {
+    pub fn new(gradient: ParamVector, norm: Option<Number>) -> Self {
         Self {
             gradient,
             norm,
@@ -94,56 +95,51 @@ impl Update {
         }
     }
 
-    /// The update with a gradient whose norm is at most `max_norm`, if there is such a limit; the norm goes into `report`.
+    /// The update with a gradient whose norm is at most `max_norm`, if there is such a limit, and the factors of at most 1 that
+    /// bring it there; the norm goes into `report`.
     ///
     /// What is subtracted besides is part of the step, so the limit is for the sum of both, and scales both.
     /// Each of several gradients is limited by itself.
     pub(crate) fn clipped(
         mut self,
         max_norm: Option<f64>,
-        report: &mut StepReport,
-    ) -> Result<Self, StepError> {
-        let norm = match self.norm {
+        report: &mut StepReport<Number>,
+        readings: &Readings,
+    ) -> Result<(Self, Vec<Number>), StepError> {
+        let norm = match self.norm.take() {
             Some(norm) => norm,
-            None => self.gradient.norm()?,
+            None => readings.norm(&self.gradient)?,
         };
-        report.update_norm = norm;
+        report.update_norm = norm.clone();
         let Some(max_norm) = max_norm else {
-            return Ok(self);
+            return Ok((self, Vec::new()));
         };
+        let mut factors = Vec::new();
         match &mut self.then {
             Then::Nothing => {}
             Then::Subtract(besides) => {
-                let [dot, square] = Reductions::default()
-                    .dot(besides, &self.gradient)
-                    .dot(besides, besides)
-                    .read()?;
-                let whole = (norm * norm + 2.0 * dot + square).max(0.0).sqrt();
-                if whole > max_norm {
-                    let factor = max_norm / whole;
-                    *besides = std::mem::take(besides).scale(factor);
-                    self.gradient = self.gradient.scale(factor);
-                    report.update_norm = norm * factor;
-                    report.clipped = true;
-                }
-                return Ok(self);
+                let asked = Reductions::default().dot(besides, &self.gradient);
+                let [dot, square] = readings.take(asked.dot(besides, besides))?;
+                let whole = (&norm * &norm + 2.0 * dot + square).max(0.0).sqrt();
+                let factor = (max_norm / whole).min(1.0);
+                *besides = std::mem::take(besides).scale(&factor);
+                self.gradient = self.gradient.scale(&factor);
+                report.update_norm = norm * &factor;
+                return Ok((self, vec![factor]));
             }
             Then::Interpolate { further, .. } => {
                 for gradient in further {
-                    let norm = gradient.norm()?;
-                    if norm > max_norm {
-                        *gradient = std::mem::take(gradient).scale(max_norm / norm);
-                        report.clipped = true;
-                    }
+                    let factor = (max_norm / readings.norm(gradient)?).min(1.0);
+                    *gradient = std::mem::take(gradient).scale(&factor);
+                    factors.push(factor);
                 }
             }
         }
-        if norm > max_norm {
-            self.gradient = self.gradient.scale(max_norm / norm);
-            report.update_norm = max_norm;
-            report.clipped = true;
-        }
-        Ok(self)
+        let factor = (max_norm / &norm).min(1.0);
+        self.gradient = self.gradient.scale(&factor);
+        report.update_norm = norm.min(max_norm);
+        factors.push(factor);
+        Ok((self, factors))
     }
 
     /// The model with new weights; `base` makes a step of the base optimizer at the learning rate `lr`.

@@ -4,6 +4,7 @@
 //! long vector, the concatenation of all parameters. [`ParamVector`] is that vector, kept as one
 //! flat tensor a parameter, so that its arithmetic needs neither the module nor its ranks.
 
+use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use burn::module::ParamId;
@@ -11,6 +12,7 @@ use burn::tensor::{DType, FloatDType, Tensor, TensorData, Transaction};
 use xsam_kernels::{combine, dot, scaled_ascent, squared_chords};
 
 use crate::error::StepError;
+use crate::number::{Number, Readings, wide};
 
 /// A vector over parameters: a gradient, a displacement or a direction.
 ///
@@ -96,11 +98,14 @@ impl ParamVector {
 
     /// `factor * self`. In place where the tensors are not shared.
     #[must_use]
-    pub fn scale(self, factor: f64) -> Self {
-        match factor == 1.0 {
-            true => self,
-            false => self.scale_each(|_| factor),
+    pub fn scale(self, factor: impl Into<Number>) -> Self {
+        let factor = factor.into();
+        if factor.known() == Some(1.0) {
+            return self;
         }
+        let scale = |(id, tensor)| (id, combination((&factor, tensor), &[]));
+        let entries = self.entries.into_iter().map(scale).collect();
+        Self { entries }
     }
 
     /// `self` with each parameter's entry times its own factor. In place where the tensors are not shared.
@@ -113,14 +118,15 @@ impl ParamVector {
 
     /// `a * self + b * other`. In place where the tensors of `self` are not shared.
     #[must_use]
-    pub fn combine(self, a: f64, other: &Self, b: f64) -> Self {
+    pub fn combine(self, a: impl Into<Number>, other: &Self, b: impl Into<Number>) -> Self {
+        let (a, b) = (a.into(), b.into());
         let mut theirs = other.by_id();
         let mut sum: Vec<_> = self
             .entries
             .into_iter()
             .map(|(id, mine)| {
-                let their = theirs.remove(&id).map(|their| (b, their.clone()));
-                (id, combine((a, mine), their.as_slice()))
+                let their = theirs.remove(&id).map(|their| (b.clone(), their.clone()));
+                (id, combination((&a, mine), their.as_slice()))
             })
             .collect();
         // What only `other` has, in its own order: a hash map's would differ from run to run.
@@ -129,7 +135,7 @@ impl ParamVector {
                 .entries
                 .iter()
                 .filter(|(id, _)| theirs.contains_key(id))
-                .map(|(id, their)| (*id, combine((b, their.clone()), &[]))),
+                .map(|(id, their)| (*id, combination((&b, their.clone()), &[]))),
         );
         Self { entries: sum }
     }
@@ -157,7 +163,7 @@ impl ParamVector {
     }
 
     /// `self + factor * other`, where nothing is to be added to: `other` is scaled in its place then.
-    pub(crate) fn plus(self, other: Self, factor: f64) -> Self {
+    pub(crate) fn plus(self, other: Self, factor: impl Into<Number>) -> Self {
         match self.is_empty() {
             true => other.scale(factor),
             false => self.combine(1.0, &other, factor),
@@ -165,12 +171,13 @@ impl ParamVector {
     }
 
     /// `T^2 self` and the norm of `T self`, with the element-wise scales `T = |weights| + offset`, or
-    /// `T = 1` where `offset` is `None`. One read-back.
+    /// `T = 1` where `offset` is `None`. One read-back, if numbers are read at once.
     pub(crate) fn scaled_ascent(
         self,
         weights: &Self,
         offset: impl Fn(ParamId) -> Option<f64>,
-    ) -> Result<(Self, f64), StepError> {
+        readings: &Readings,
+    ) -> Result<(Self, Number), StepError> {
         let weights = weights.by_id();
         let mut squares = Vec::new();
         let scaled = self.entries.into_iter().map(|(id, mine)| {
@@ -182,7 +189,7 @@ impl ParamVector {
             (id, direction)
         });
         let entries = scaled.collect();
-        let [square] = Reductions::default().sum(squares).read()?;
+        let [square] = readings.take(Reductions::default().sum(squares))?;
         Ok((Self { entries }, square.sqrt()))
     }
 
@@ -272,8 +279,64 @@ impl ParamVector {
 /// Added to a deviation before it divides, as in ZSharp's paper.
 const SCORE_EPSILON: f64 = 1e-8;
 
-/// The tensors' values, by one read-back.
+/// The sum of `factor * tensor` over `first` and all of `rest`: [`combine`] where the factors are known, else composed of Burn's
+/// operations, in single precision at least.
+pub(crate) fn combination<const D: usize>(
+    (factor, first): (&Number, Tensor<D>),
+    rest: &[(Number, Tensor<D>)],
+) -> Tensor<D> {
+    let known = |(factor, tensor): &(Number, Tensor<D>)| Some((factor.known()?, tensor.clone()));
+    let terms: Option<Vec<_>> = rest.iter().map(known).collect();
+    if let (Some(factor), Some(terms)) = (factor.known(), terms) {
+        return combine((factor, first), &terms);
+    }
+    let dtype = first.dtype();
+    let terms = rest
+        .iter()
+        .map(|(factor, tensor)| times(factor, tensor.clone()));
+    let sum = terms.fold(times(factor, first), Tensor::add);
+    match sum.dtype() == dtype {
+        true => sum,
+        false => sum.cast(FloatDType::from(dtype)),
+    }
+}
+
+fn times<const D: usize>(factor: &Number, tensor: Tensor<D>) -> Tensor<D> {
+    let tensor = wide(tensor);
+    match (factor.known(), factor.tensor()) {
+        (Some(1.0), _) | (None, None) => tensor,
+        (Some(factor), _) => tensor.mul_scalar(factor),
+        (None, Some(factor)) => {
+            let factor = factor.to_device(&tensor.device());
+            let factor = factor.cast(FloatDType::from(tensor.dtype()));
+            tensor.mul(factor.reshape([1; D]))
+        }
+    }
+}
+
+/// The squared norms of `a x - b y` and of `a x + b y`.
+fn chords((a, x): (&Number, &Tensor<1>), (b, y): (&Number, &Tensor<1>)) -> [Tensor<1>; 2] {
+    if let (Some(a), Some(b)) = (a.known(), b.known()) {
+        return squared_chords((a, x.clone()), (b, y.clone()));
+    }
+    [-b, b.clone()].map(|b| {
+        let chord = combination((a, x.clone()), &[(b, y.clone())]);
+        dot(chord.clone(), chord)
+    })
+}
+
+thread_local! {
+    static READ_BACKS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How often this thread has read from a device, by this crate.
+pub(crate) fn read_backs() -> u64 {
+    READ_BACKS.get()
+}
+
+/// The tensors' values, by one read-back. All that this crate reads from a device goes through here.
 pub(crate) fn read(tensors: Vec<Tensor<1>>) -> Result<Vec<TensorData>, StepError> {
+    READ_BACKS.set(READ_BACKS.get() + 1);
     tensors
         .into_iter()
         .fold(Transaction::default(), Transaction::register)
@@ -318,17 +381,15 @@ impl Reductions {
     /// as a whole: one pass over `x` and `y`.
     pub(crate) fn squared_chords(
         self,
-        (a, x): (f64, &ParamVector),
-        (b, y): (f64, &ParamVector),
+        (a, x): (&Number, &ParamVector),
+        (b, y): (&Number, &ParamVector),
     ) -> Self {
-        let mut theirs = y.by_id();
+        let (mut theirs, nothing) = (y.by_id(), Number::default());
         // Where one of them has no entry both chords have the other's length.
-        let alone = |factor: f64, tensor: &Tensor<1>| {
-            let nothing = (0.0, tensor.clone());
-            squared_chords((factor, tensor.clone()), nothing)
-        };
+        let alone =
+            |factor: &Number, tensor: &Tensor<1>| chords((factor, tensor), (&nothing, tensor));
         let of_x = |(id, mine): &(_, Tensor<1>)| match theirs.remove(id) {
-            Some(their) => squared_chords((a, mine.clone()), (b, their.clone())),
+            Some(their) => chords((a, mine), (b, their)),
             None => alone(a, mine),
         };
         let mut chords: Vec<_> = x.entries.iter().map(of_x).collect();
@@ -338,13 +399,27 @@ impl Reductions {
         self.sum(differences).sum(sums)
     }
 
+    /// The scalars on their device, `[1]` each, in the order in which they were asked for; `None` for a sum of nothing.
+    pub(crate) fn sums(self) -> Vec<Option<Tensor<1>>> {
+        let mut parts = self.parts.into_iter();
+        let sum = |&count: &usize| {
+            let parts: Vec<_> = parts.by_ref().take(count).collect();
+            let device = parts.first()?.device();
+            let parts = parts.into_iter().map(|part| wide(part).to_device(&device));
+            let parts: Vec<_> = parts.collect();
+            Some(match &parts[..] {
+                [part] if part.shape().num_elements() == 1 => part.clone(),
+                _ => Tensor::cat(parts, 0).sum(),
+            })
+        };
+        self.groups.iter().map(sum).collect()
+    }
+
     /// Reads the scalars, in the order in which they were asked for.
     pub(crate) fn read<const N: usize>(self) -> Result<[f64; N], StepError> {
         let values = self.read_all()?;
         let found = values.len();
-        <[f64; N]>::try_from(values).map_err(|_| {
-            StepError::Device(format!("expected {N} scalars from the device, got {found}"))
-        })
+        <[f64; N]>::try_from(values).map_err(|_| StepError::unexpected(N, found))
     }
 
     /// [`read`](Self::read) for a number of scalars that is not known beforehand.

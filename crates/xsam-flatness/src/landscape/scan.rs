@@ -98,7 +98,8 @@ fn loss<O: Objective>(
     directions: &[ParamVector],
     point: &[f64],
 ) -> Result<f64, FlatnessError> {
-    let offset = point.iter().copied().zip(directions).collect();
+    let point = point.iter().map(|&coordinate| coordinate.into());
+    let offset = point.zip(directions).collect();
     let losses = objective.losses(&[offset])?;
     Ok(losses.into_iter().sum())
 }

@@ -50,28 +50,33 @@ impl XsamPlane {
         check::at_least_one("ascent_steps", ascent_steps)?;
         objective.reset();
         let start = objective.evaluate()?;
-        let loss = start.loss;
+        let loss = start.loss.value()?;
         let ascent = Ascent {
             steps: ascent_steps,
             ..Ascent::new(rho)
         };
         let mut step = Context::new(objective);
         let end = ascent.climb(start, &mut step, Keep::Displacement)?;
-        let Some((v0, length)) = end.displacement.filter(|_| end.norm > 0.0) else {
+        let Some((v0, length)) = end.displacement.filter(|_| end.norm.exceeds(0.0)) else {
             return Err(FlatnessError::NoPlane {
                 reason: "a gradient is zero",
             });
         };
-        let ascent_loss = step.report.ascent_loss.unwrap_or(loss);
+        let ascent_loss = match &step.report.ascent_loss {
+            Some(loss) => loss.value()?,
+            None => loss,
+        };
+        let readings = step.readings;
         let v1 = end.gradient.clone();
-        let plane = Plane::new((v0.clone(), length), (end.gradient, end.norm))?;
+        let displacement = (v0.clone(), length.clone());
+        let plane = Plane::new(displacement, (end.gradient, end.norm), &readings)?;
         if !plane.has_arc() {
             return Err(FlatnessError::NoPlane {
                 reason: "the gradient at the ascent point is on one line with the displacement",
             });
         }
         let alphas = XsamConfig::new().positions();
-        let offsets: Vec<Vec<(f64, &ParamVector)>> = alphas
+        let offsets: Vec<_> = alphas
             .iter()
             .map(|&alpha| plane.terms(alpha, rho_max).to_vec())
             .collect();
@@ -81,7 +86,7 @@ impl XsamPlane {
             place: format!("anywhere on the arc at distance {rho_max}"),
             loss: search.losses[0],
         })?;
-        let psi = plane.psi();
+        let psi = plane.psi().value()?;
         let first = v0.scale(1.0 / length);
         let second = orthogonal_to(v1, std::slice::from_ref(&first))?;
         let norm = second.norm()?;

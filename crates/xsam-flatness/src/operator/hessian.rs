@@ -57,7 +57,7 @@ impl<'a> Hessian<'a> {
         let members = group.map(|group| surface.members(group));
         let block = Block::new(start.gradient, members)?;
         let grad_norm = match group {
-            None => start.norm,
+            None => start.norm.value()?,
             Some(_) => block.space.norm()?,
         };
         let share = match step {
@@ -71,7 +71,7 @@ impl<'a> Hessian<'a> {
             surface,
             block,
             step: share * scale,
-            loss: start.loss,
+            loss: start.loss.value()?,
             grad_norm,
         })
     }

@@ -24,14 +24,15 @@ pub fn highest(
     let mut best = (f64::NEG_INFINITY, ParamVector::default());
     for step in 0..=steps {
         objective.reset();
-        objective.advance(1.0, &displacement);
+        objective.advance(1.0.into(), &displacement);
         let here = objective.evaluate();
         objective.reset();
         let here = here?;
-        if here.loss > best.0 {
-            best = (here.loss, displacement.clone());
+        let loss = here.loss.value()?;
+        if loss > best.0 {
+            best = (loss, displacement.clone());
         }
-        if step == steps || here.norm == 0.0 {
+        if step == steps || !here.norm.exceeds(0.0) {
             break;
         }
         let length = FIRST_STEP * rho * (1.0 - step as f64 / steps as f64);
@@ -56,17 +57,18 @@ pub fn random_directions(
 ) -> Result<SampleMean, FlatnessError> {
     objective.reset();
     let start = objective.evaluate()?;
+    let at_weights = start.loss.value()?;
     let mut increases = Vec::with_capacity(directions);
     for index in 0..directions {
         let direction = random_vector(&start.gradient, Elements::Normal, seed, index as u64);
         let norm = direction.norm()?;
-        let losses = objective.losses(&[vec![(rho / norm, &direction)]])?;
+        let losses = objective.losses(&[vec![((rho / norm).into(), &direction)]])?;
         let loss = losses.into_iter().sum::<f64>();
         if !loss.is_finite() {
             let place = format!("at distance {rho} in random direction {index}");
             return Err(FlatnessError::NotFinite { place, loss });
         }
-        increases.push(loss - start.loss);
+        increases.push(loss - at_weights);
     }
     Ok(SampleMean::of(&increases))
 }

@@ -3,7 +3,7 @@
 use crate::check;
 use serde::Serialize;
 use xsam::XsamConfig;
-use xsam::method::{Ascent, Context, Keep, Objective, ParamVector, Plane};
+use xsam::method::{Ascent, Context, Keep, Number, Objective, ParamVector, Plane, Readings};
 
 use super::ball::highest;
 use crate::error::FlatnessError;
@@ -67,7 +67,8 @@ pub fn faithfulness(
     }
     objective.reset();
     let start = objective.evaluate()?;
-    let (loss, gradient, norm) = (start.loss, start.gradient.clone(), start.norm);
+    let (loss, gradient) = (start.loss.value()?, start.gradient.clone());
+    let norm = start.norm.clone();
     let mut climb = |steps| {
         let ascent = Ascent {
             steps,
@@ -77,8 +78,11 @@ pub fn faithfulness(
         ascent.climb(start.clone(), &mut step, Keep::Displacement)
     };
     let (one, several) = (climb(1)?, climb(ascent_steps)?);
-    let plane = match one.displacement.filter(|_| one.norm > 0.0) {
-        Some(displacement) => Some(Plane::new(displacement, (one.gradient.clone(), one.norm))?),
+    let plane = match one.displacement.filter(|_| one.norm.exceeds(0.0)) {
+        Some(displacement) => {
+            let gradient = (one.gradient.clone(), one.norm.clone());
+            Some(Plane::new(displacement, gradient, &Readings::default())?)
+        }
         None => None,
     };
     let alphas = XsamConfig::new().positions();
@@ -97,14 +101,14 @@ pub fn faithfulness(
             });
             continue;
         };
-        let along = |vector, norm: f64| match norm > 0.0 {
+        let along = |vector, norm: &Number| match norm.exceeds(0.0) {
             true => vec![(distance / norm, vector)],
             false => Vec::new(),
         };
-        let mut offsets: Vec<Vec<(f64, &ParamVector)>> = vec![
-            along(&gradient, norm),
-            along(&one.gradient, one.norm),
-            along(&several.gradient, several.norm),
+        let mut offsets: Vec<Vec<(Number, &ParamVector)>> = vec![
+            along(&gradient, &norm),
+            along(&one.gradient, &one.norm),
+            along(&several.gradient, &several.norm),
         ];
         offsets.extend(alphas.iter().map(|&a| plane.terms(a, distance).to_vec()));
         let losses = objective.losses(&offsets)?;
@@ -117,8 +121,8 @@ pub fn faithfulness(
             (from..losses.len()).reduce(best).unwrap_or(from)
         };
         let searched = top(3);
-        let sum = |sum: ParamVector, (factor, vector): &(f64, &ParamVector)| {
-            sum.combine(1.0, vector, *factor)
+        let sum = |sum: ParamVector, (factor, vector): &(Number, &ParamVector)| {
+            sum.combine(1.0, vector, factor)
         };
         let from = offsets[top(0)].iter().fold(ParamVector::default(), sum);
         let (most, _) = highest(objective, from, distance, strong_steps)?;
@@ -137,7 +141,7 @@ pub fn faithfulness(
         loss,
         rho,
         ascent_steps,
-        psi: plane.map_or(0.0, |plane| plane.psi()),
+        psi: plane.map_or(Ok(0.0), |plane| plane.psi().value())?,
         distances: rows,
     })
 }

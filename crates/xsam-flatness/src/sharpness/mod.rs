@@ -89,7 +89,7 @@ impl Sharpness {
         let at = &faithful.distances[0];
         objective.reset();
         let start = objective.evaluate()?;
-        let (loss, grad_norm) = (start.loss, start.norm);
+        let (loss, grad_norm) = (start.loss.value()?, start.norm.value()?);
         let several = climbed(objective, start.clone(), rho, steps, Scaling::None)?;
         let adaptive = climbed(objective, start, self.adaptive_rho, 1, Scaling::Elementwise)?;
         let average = random_directions(objective, rho, self.directions, self.seed)?;
@@ -116,7 +116,7 @@ fn climbed(
     steps: usize,
     scaling: Scaling,
 ) -> Result<f64, FlatnessError> {
-    let loss = start.loss;
+    let loss = start.loss.clone();
     let ascent = Ascent {
         steps,
         scaling,
@@ -125,7 +125,7 @@ fn climbed(
     let mut step = Context::new(objective);
     ascent.climb(start, &mut step, Keep::Gradient)?;
     // Nowhere to climb, at a gradient of zero.
-    Ok(step.report.ascent_loss.unwrap_or(loss))
+    Ok(step.report.ascent_loss.unwrap_or(loss).value()?)
 }
 
 /// m-sharpness (Foret et al. 2020, section 4.1): the mean, over batches, of by how much an ascent of length `rho` on a
@@ -152,7 +152,7 @@ where
             surface.select(Some(i));
             surface.reset();
             let start = surface.evaluate()?;
-            let loss = start.loss;
+            let loss = start.loss.value()?;
             Ok(climbed(surface, start, rho, steps, Scaling::None)? - loss)
         })
         .collect();

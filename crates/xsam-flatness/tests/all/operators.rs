@@ -139,12 +139,12 @@ fn a_mean_over_batches_is_that_over_their_samples() {
     let mut parts = LossSurface::new(&net, Mode::Evaluation, &SIZES, loss).unwrap();
     let mut whole = LossSurface::new(&net, Mode::Evaluation, &[19], all).unwrap();
     let (a, b) = (parts.evaluate().unwrap(), whole.evaluate().unwrap());
-    assert_close(a.loss, b.loss, 1e-12);
+    assert_close(a.loss.value().unwrap(), b.loss.value().unwrap(), 1e-12);
     let difference = a.gradient.combine(1.0, &b.gradient, -1.0);
     let error = difference.norm().unwrap();
     assert!(error < 1e-12, "{error}");
     let losses = parts.losses(&[vec![]]).unwrap();
-    assert_close(losses[0], a.loss, 1e-12);
+    assert_close(losses[0], a.loss.value().unwrap(), 1e-12);
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn modes_are_what_they_say() {
         let mut surface = LossSurface::new(&net, mode, &[9], loss)
             .unwrap()
             .with_seed(seed);
-        surface.evaluate().unwrap().loss
+        surface.evaluate().unwrap().loss.value().unwrap()
     };
     let valid = net.valid();
     let x = inputs(9, 0).inner();
@@ -268,11 +268,14 @@ fn moves_add_up_and_are_undone() {
     let mut surface = surface(&point, quadratic);
     let start = surface.evaluate().unwrap();
     let way: ParamVector = random_vector(&start.gradient, Elements::Normal, 1, 0);
-    surface.advance(0.5, &way);
-    surface.advance(1.5, &way);
+    surface.advance(0.5.into(), &way);
+    surface.advance(1.5.into(), &way);
     let there = surface.evaluate().unwrap();
-    let expected = surface.losses(&[vec![(2.0, &way)]]).unwrap()[0];
-    assert_close(there.loss, expected, 1e-12);
+    let expected = surface.losses(&[vec![(2.0.into(), &way)]]).unwrap()[0];
+    assert_close(there.loss.value().unwrap(), expected, 1e-12);
     surface.reset();
-    assert_eq!(surface.evaluate().unwrap().loss, start.loss);
+    assert_eq!(
+        surface.evaluate().unwrap().loss.value().unwrap(),
+        start.loss.value().unwrap()
+    );
 }

@@ -38,7 +38,10 @@ fn the_worst_case_of_a_quadratic_is_its_largest_eigenvalue() {
     let error = report.average.standard_error.unwrap();
     assert_close(report.average.value, mean, 4.0 * error);
     let start = surface.evaluate().unwrap();
-    assert_eq!((report.loss, report.grad_norm), (start.loss, start.norm));
+    assert_eq!(
+        (report.loss, report.grad_norm),
+        (start.loss.value().unwrap(), start.norm.value().unwrap(),)
+    );
 }
 
 #[test]
@@ -49,7 +52,7 @@ fn the_highest_point_is_where_it_is_said_to_be() {
     let from = start.gradient.clone().scale(0.1 / start.norm);
     let (loss, place) = highest(&mut surface, from, 0.5, 60).unwrap();
     assert!(place.norm().unwrap() <= 0.5 * (1.0 + 1e-12));
-    let there = surface.losses(&[vec![(1.0, &place)]]).unwrap()[0];
+    let there = surface.losses(&[vec![(1.0.into(), &place)]]).unwrap()[0];
     assert_close(loss, there, 1e-12);
 }
 
@@ -131,9 +134,13 @@ fn m_sharpness_is_that_of_the_batches() {
     assert_eq!(found.probes, 3);
     // The mean of the batches has the length of their mean gradient.
     let whole = surface.evaluate().unwrap();
-    assert_close(whole.norm, 13.0 / 3.0, 1e-6);
+    assert_close(whole.norm.value().unwrap(), 13.0 / 3.0, 1e-6);
     surface.select(Some(2));
-    assert_close(surface.evaluate().unwrap().norm, 12.0, 1e-6);
+    assert_close(
+        surface.evaluate().unwrap().norm.value().unwrap(),
+        12.0,
+        1e-6,
+    );
 }
 
 #[test]

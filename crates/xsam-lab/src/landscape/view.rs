@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use std::iter::{once, repeat};
 
 use burn::module::ParamId;
-use xsam::method::{Evaluation, MethodSpec, Objective, ParamVector};
+use xsam::method::{MethodSpec, Objective, ParamVector};
 use xsam_flatness::{
     DifferenceStep, Eigenpair, FlatnessError, Hessian, Lanczos, XsamPlane, between, evenly,
     filter_normalized, principal_directions,
@@ -60,12 +60,12 @@ impl View {
         let around = repeat(around(spec.radius.unwrap_or(1.0), points));
         match &spec.along {
             Along::Random => {
-                let here = weights(&mut surface)?;
+                let (loss, gradient) = weights(&mut surface)?;
                 let seed = spec.sample.seed;
-                let direction = |i| filter_normalized(&scene.model, &here.gradient, seed, i as u64);
+                let direction = |i| filter_normalized(&scene.model, &gradient, seed, i as u64);
                 let directions = (0..dimensions).map(direction).collect::<Result<_, _>>()?;
                 let names = (1..=dimensions).map(|i| format!("random direction {i}"));
-                Ok(Self::straight(here.loss, directions, names, around))
+                Ok(Self::straight(loss, directions, names, around))
             }
             Along::Eigenvectors => {
                 let mut hessian = Hessian::new(&mut surface, None, DifferenceStep::Auto)?;
@@ -90,12 +90,12 @@ impl View {
                 };
                 let other = other.load::<T>()?;
                 let way = between(&scene.model, &other.model)?;
-                let here = weights(&mut surface)?;
+                let (loss, gradient) = weights(&mut surface)?;
                 let overshoot = spec.radius.unwrap_or(OVERSHOOT);
                 let values = evenly(-overshoot, 1.0 + overshoot, points);
                 let name = format!("share of the way to {}", path.display());
-                let [learned, statistics] = divided(way, &here.gradient);
-                let mut view = Self::straight(here.loss, vec![learned], once(name), once(values));
+                let [learned, statistics] = divided(way, &gradient);
+                let mut view = Self::straight(loss, vec![learned], once(name), once(values));
                 view.directions.push(statistics);
                 for point in &mut view.points {
                     // Beyond the models a variance could come out below zero.
@@ -149,8 +149,9 @@ fn divided(way: ParamVector, gradient: &ParamVector) -> [ParamVector; 2] {
 }
 
 /// Loss and gradient at the weights.
-fn weights(surface: &mut impl Objective) -> Result<Evaluation, FlatnessError> {
-    Ok(surface.evaluate()?)
+fn weights(surface: &mut impl Objective) -> Result<(f64, ParamVector), FlatnessError> {
+    let here = surface.evaluate()?;
+    Ok((here.loss.value()?, here.gradient))
 }
 
 /// Coordinates as far to both sides of zero.
@@ -170,7 +171,7 @@ fn over(values: impl Iterator<Item = f64>, points: usize) -> Vec<f64> {
 /// The plane in which the run has come to its weights, as far as its checkpoints say.
 fn trajectory<T: Task>(
     scene: &Scene<'_, T>,
-    here: &Evaluation,
+    (loss, gradient): &(f64, ParamVector),
     spec: &LandscapeSpec,
     points: usize,
 ) -> Result<View, Error> {
@@ -185,7 +186,7 @@ fn trajectory<T: Task>(
         let model = checkpoint::weights(&path, trained.model.clone())?;
         let model = cast(model, scene.dtype);
         // Running statistics are not on the way that the optimizer takes.
-        let [learned, _] = divided(between(&scene.model, &model)?, &here.gradient);
+        let [learned, _] = divided(between(&scene.model, &model)?, gradient);
         ways.push(learned);
     }
     if ways.len() < dimensions.max(2) {
@@ -202,7 +203,7 @@ fn trajectory<T: Task>(
     let name =
         |(k, share): (usize, &f64)| format!("principal direction {k} ({:.1} %)", 100.0 * share);
     let names = (1..).zip(&principal.shares).map(name);
-    let mut view = View::straight(here.loss, principal.directions, names, values);
+    let mut view = View::straight(*loss, principal.directions, names, values);
     if dimensions == 2 {
         let mut way: Vec<[f64; 2]> = principal.coordinates.iter().map(|c| [c[0], c[1]]).collect();
         way.push([0.0, 0.0]);

@@ -7,6 +7,7 @@ use burn::module::ParamId;
 use super::{Ascent, NORM_EPSILON, Scaling};
 use crate::error::StepError;
 use crate::method::context::Context;
+use crate::number::{Number, Readings};
 use crate::objective::{Evaluation, Objective};
 use crate::vector::ParamVector;
 
@@ -46,7 +47,7 @@ impl Ascent {
             percentile: None,
             some: None,
             last: Last::Gradient,
-            start_loss: start.loss,
+            start_loss: start.loss.clone(),
             here: start,
             displacement: None,
         }
@@ -73,7 +74,7 @@ pub struct Climb<'a> {
     /// What the last gradient is.
     last: Last,
     /// The loss at the weights.
-    start_loss: f64,
+    start_loss: Number,
     here: Evaluation,
     displacement: Option<Displacement>,
 }
@@ -148,30 +149,34 @@ impl<'a> Climb<'a> {
         if self.ended || self.made == self.ascent.steps || self.rho <= 0.0 {
             return Ok(false);
         }
-        let (mut vector, norm) = self.direction(objective)?;
+        let (mut vector, norm) = self.direction(objective, &step.readings)?;
         let mut share = 1.0;
         if let Some((chosen, of_all)) = &self.some {
             vector.retain(|id| chosen.contains(&id));
             share = *of_all;
         }
-        if norm == 0.0 || vector.is_empty() {
+        if vector.is_empty() || !norm.exceeds(0.0) {
             self.ended = true;
             return Ok(false);
         }
         if let (0, Some(budget)) = (self.made, step.loss_budget) {
             let whole = self.rho;
-            self.rho = whole.min(budget / self.divided(norm * norm, norm));
+            // Whether the budget is for less than rho is not to be taken for granted.
+            let norm = norm.value()?;
+            let most = budget / self.divided((norm * norm).into(), &norm.into());
+            self.rho = whole.min(most.value()?);
             step.rho_factor *= self.rho / whole;
             if self.rho <= 0.0 {
                 self.ended = true;
                 return Ok(false);
             }
         }
-        step.report.rho = self.rho;
+        step.report.rho = self.rho.into();
         // Once there is a direction the gradient is not needed: free it before the pass.
         self.here.gradient = ParamVector::default();
-        let factor = self.divided(self.rho / self.ascent.steps as f64, norm) / share;
-        objective.advance(factor, &vector);
+        let length = self.rho / self.ascent.steps as f64;
+        let factor = self.divided(length.into(), &norm) / share;
+        objective.advance(factor.clone(), &vector);
         if self.keep == Keep::Displacement {
             let plain = self.ascent.scaling == Scaling::None && self.some.is_none();
             self.displacement = Some(match self.displacement.take() {
@@ -192,20 +197,24 @@ impl<'a> Climb<'a> {
             Last::Risen(share) if last => objective.evaluate_risen(share)?,
             _ => objective.evaluate()?,
         };
-        step.rise = Some(self.here.loss - self.start_loss);
-        step.report.ascent_loss = Some(self.here.loss);
-        step.report.ascent_grad_norm = Some(self.here.norm);
+        step.rise = Some(&self.here.loss - &self.start_loss);
+        step.report.ascent_loss = Some(self.here.loss.clone());
+        step.report.ascent_grad_norm = Some(self.here.norm.clone());
         self.made += 1;
         Ok(true)
     }
 
     /// The direction, and the norm that divides it.
-    fn direction(&self, objective: &dyn Objective) -> Result<(ParamVector, f64), StepError> {
+    fn direction(
+        &self,
+        objective: &dyn Objective,
+        readings: &Readings,
+    ) -> Result<(ParamVector, Number), StepError> {
         let mut vector = self.here.gradient.clone();
-        if self.here.norm == 0.0 {
-            return Ok((vector, 0.0));
+        if !self.here.norm.exceeds(0.0) {
+            return Ok((vector, Number::default()));
         }
-        let mut norm = Some(self.here.norm);
+        let mut norm = Some(self.here.norm.clone());
         if let Some((factor, less)) = self.less {
             vector = vector.combine(1.0, less, -factor);
             norm = None;
@@ -216,16 +225,16 @@ impl<'a> Climb<'a> {
         }
         if let Some(percentile) = self.percentile {
             let filtered = vector.significant(percentile)?;
-            let found = self.ascent.scaled(filtered, None, objective)?;
-            if found.1 > 0.0 {
+            let found = self.ascent.scaled(filtered, None, objective, readings)?;
+            if found.1.exceeds(0.0) {
                 return Ok(found);
             }
         }
-        self.ascent.scaled(vector, norm, objective)
+        self.ascent.scaled(vector, norm, objective, readings)
     }
 
     /// What a direction of this norm is multiplied by for a step of this length.
-    fn divided(&self, length: f64, norm: f64) -> f64 {
+    fn divided(&self, length: Number, norm: &Number) -> Number {
         match self.unnormalized {
             true => length,
             false => length / (norm + NORM_EPSILON),
@@ -252,7 +261,7 @@ impl<'a> Climb<'a> {
             gradient: self.here.gradient,
             norm: self.here.norm,
             displacement: match self.displacement {
-                Some(displacement) => displacement.finish()?,
+                Some(displacement) => displacement.finish(&step.readings)?,
                 None => None,
             },
         })
@@ -289,36 +298,36 @@ pub struct AscentPoint {
     /// Gradient at the ascent point; at the weights if there was nothing to ascend along.
     pub gradient: ParamVector,
     /// Norm of that gradient.
-    pub norm: f64,
+    pub norm: Number,
     /// The displacement from the weights up to a positive factor, and its norm. `None` if it was
     /// not asked for, or if the ascent point is the weights themselves.
-    pub displacement: Option<(ParamVector, f64)>,
+    pub displacement: Option<(ParamVector, Number)>,
 }
 
 /// `factor * vector`, multiplied out only where a second step must be added: the displacement of a
 /// single step is the gradient itself, and costs nothing.
 struct Displacement {
     vector: ParamVector,
-    factor: f64,
+    factor: Number,
     /// Norm of the vector, if known.
-    norm: Option<f64>,
+    norm: Option<Number>,
 }
 
 impl Displacement {
-    fn plus(self, step: ParamVector, factor: f64) -> Self {
+    fn plus(self, step: ParamVector, factor: Number) -> Self {
         Self {
             vector: self.vector.combine(self.factor, &step, factor),
-            factor: 1.0,
+            factor: 1.0.into(),
             norm: None,
         }
     }
 
     /// The vector and its norm; `None` if steps in opposite directions have cancelled.
-    fn finish(self) -> Result<Option<(ParamVector, f64)>, StepError> {
+    fn finish(self, readings: &Readings) -> Result<Option<(ParamVector, Number)>, StepError> {
         let norm = match self.norm {
             Some(norm) => norm,
-            None => self.vector.norm()?,
+            None => readings.norm(&self.vector)?,
         };
-        Ok((norm > 0.0).then_some((self.vector, norm)))
+        Ok(norm.exceeds(0.0).then_some((self.vector, norm)))
     }
 }

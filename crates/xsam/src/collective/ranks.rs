@@ -11,6 +11,7 @@ use super::{AscentOver, Collective};
 use crate::error::{CollectiveError, StepError};
 use crate::loss_scale::LossScale;
 use crate::method::parameters;
+use crate::number::Number;
 use crate::pass::Gradient;
 use crate::random::Randomness;
 use crate::report::StepReport;
@@ -209,8 +210,8 @@ impl<'a> Ranks<'a> {
     pub(crate) fn update(
         &mut self,
         update: Update,
-        report: StepReport,
-    ) -> Result<(Update, StepReport), StepError> {
+        report: StepReport<Number>,
+    ) -> Result<(Update, StepReport<Number>), StepError> {
         if self.over == AscentOver::All {
             return Ok((update, report));
         }
@@ -239,11 +240,11 @@ impl<'a> Ranks<'a> {
             norm: None,
             then,
         };
-        Ok((update, self.report(report)?))
+        Ok((update, self.report(report.read()?)?))
     }
 
     /// The report of all ranks: means, as those over the parts of a batch; alpha is the same on all.
-    fn report(&mut self, mine: StepReport) -> Result<StepReport, StepError> {
+    fn report(&mut self, mine: StepReport) -> Result<StepReport<Number>, StepError> {
         let known = |value: Option<f64>| value.unwrap_or(f64::NAN);
         let words = [
             mine.loss,
@@ -255,11 +256,13 @@ impl<'a> Ranks<'a> {
         ];
         let table = self.meet(Round::Report, words)?;
         let share = 1.0 / table.len() as f64;
-        let known = |value: f64| (!value.is_nan()).then_some(value);
-        let part = |[loss, grad_norm, rho, ascent_loss, ascent_grad_norm, psi]: Words| StepReport {
-            loss,
-            grad_norm,
-            rho,
+        let known = |value: f64| (!value.is_nan()).then(|| value.into());
+        let part = |[loss, grad_norm, rho, ascent_loss, ascent_grad_norm, psi]: Words| StepReport::<
+            Number,
+        > {
+            loss: loss.into(),
+            grad_norm: grad_norm.into(),
+            rho: rho.into(),
             ascent_loss: known(ascent_loss),
             ascent_grad_norm: known(ascent_grad_norm),
             psi: known(psi),

@@ -4,6 +4,7 @@ use super::plain_config::plain_config;
 use super::{Before, Context, Method, MethodConfig, MethodState, Work};
 use crate::check;
 use crate::error::{ConfigError, PassPoint, RecordError, StepError};
+use crate::number::Number;
 use crate::objective::Evaluation;
 use crate::random::Numbers;
 use crate::update::Update;
@@ -172,7 +173,7 @@ impl Method for Bsam {
         false
     }
 
-    fn offset(&self, before: &Before<'_>) -> Option<(f64, ParamVector)> {
+    fn offset(&self, before: &Before<'_>) -> Option<(Number, ParamVector)> {
         let weights = before.weights();
         let mut numbers = Numbers::of(before.seed);
         let noise = |(id, tensor): &(_, Tensor<1>)| {
@@ -185,18 +186,19 @@ impl Method for Bsam {
         let noise = noise.zip(&self.scale_of(&weights), |noise, scale| {
             noise / scale.sqrt()
         });
-        Some((1.0 / self.config.samples.sqrt(), noise))
+        Some(((1.0 / self.config.samples.sqrt()).into(), noise))
     }
 
     fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
-        step.report.rho = self.config.rho * step.rho_factor;
+        let rho = self.config.rho * step.rho_factor;
+        step.report.rho = rho.into();
         let share = 1.0 / step.parts as f64;
         let scale = self.scale_of(&start.gradient);
         let curvature = start.gradient.clone();
         let curvature = curvature.zip(&scale, |g, scale| scale.sqrt() * g.abs());
         let direction = start.gradient.zip(&scale, |g, scale| g / scale);
         drop(scale);
-        let there = step.ahead(step.report.rho, direction)?;
+        let there = step.ahead(rho, direction)?;
 
         self.gradient = std::mem::take(&mut self.gradient).plus(there.gradient, share);
         self.curvature = std::mem::take(&mut self.curvature).plus(curvature, share);
@@ -205,9 +207,9 @@ impl Method for Bsam {
         }
         let weights = step.objective.weights(&self.gradient);
         let update = self.take(&weights);
-        let norm = update.norm()?;
-        if !norm.is_finite() {
-            let (point, loss) = (PassPoint::Ascent(1), there.loss);
+        let norm = step.readings.norm(&update)?;
+        if norm.known().is_some_and(|norm| !norm.is_finite()) {
+            let (point, loss) = (PassPoint::Ascent(1), there.loss.value()?);
             return Err(StepError::NonFiniteGradient { point, loss });
         }
         // The base optimizer gets the mean over the parts, of which the last has all of it.

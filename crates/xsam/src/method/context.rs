@@ -1,6 +1,7 @@
 //! What a method works on, and what it knows of the step.
 
 use crate::error::StepError;
+use crate::number::{Number, Readings};
 use crate::objective::{Evaluation, Objective};
 use crate::report::StepReport;
 use crate::vector::ParamVector;
@@ -30,14 +31,16 @@ pub struct Context<'a> {
     /// The loss of the batch around the weights.
     pub objective: &'a mut dyn Objective,
     /// Where what is measured goes. It is for the caller and tells the method nothing.
-    pub report: StepReport,
+    pub report: StepReport<Number>,
+    /// When the step reads its numbers: norms and dot products are asked of it.
+    pub readings: Readings,
     /// What the schedule of rho multiplies rho, and lengths that belong to it, with.
     pub rho_factor: f64,
     /// By how much an ascent may raise the loss, to first order: it is no longer than that. `rho_factor` says afterwards what is
     /// left of its length.
     pub loss_budget: Option<f64>,
     /// By how much the ascent has raised the loss, if there was one.
-    pub rise: Option<f64>,
+    pub rise: Option<Number>,
     /// How many steps of the method were made before this one.
     pub number: u64,
     /// How many steps the whole training has, if that is known.
@@ -59,6 +62,7 @@ impl<'a> Context<'a> {
         Self {
             objective,
             report: StepReport::default(),
+            readings: Readings::default(),
             rho_factor: 1.0,
             loss_budget: None,
             rise: None,
@@ -74,15 +78,15 @@ impl<'a> Context<'a> {
     /// direction is freed before the pass.
     pub(crate) fn ahead(
         &mut self,
-        length: f64,
+        length: impl Into<Number>,
         direction: ParamVector,
     ) -> Result<Evaluation, StepError> {
-        self.objective.advance(length, &direction);
+        self.objective.advance(length.into(), &direction);
         drop(direction);
         let ahead = self.objective.evaluate()?;
         self.objective.reset();
-        self.report.ascent_loss = Some(ahead.loss);
-        self.report.ascent_grad_norm = Some(ahead.norm);
+        self.report.ascent_loss = Some(ahead.loss.clone());
+        self.report.ascent_grad_norm = Some(ahead.norm.clone());
         Ok(ahead)
     }
 

@@ -93,12 +93,13 @@ impl Method for Gam {
             return Ok(Update::new(first.gradient, Some(first.norm)));
         }
         let change = ahead.gradient.combine(1.0, &first.gradient, -1.0);
-        let norm = change.norm()?;
-        if norm <= change.rounding() * ahead.norm.max(first.norm) {
+        let norm = step.readings.norm(&change)?;
+        let noise = change.rounding() * ahead.norm.max(&first.norm);
+        if !norm.exceeds(noise) {
             return Ok(Update::new(first.gradient, Some(first.norm)));
         }
         // What a step tells of its ascent is told by the one along the gradient, and a budget of loss was for it.
-        let (report, rise) = (step.report.clone(), step.rise);
+        let (report, rise) = (step.report.clone(), step.rise.take());
         step.loss_budget = None;
         let along = Evaluation {
             loss: first.loss,

@@ -78,10 +78,11 @@ impl Method for Gsam {
         let first = start.gradient.clone();
         let point = self.ascent.climb(start, step, Keep::Gradient)?;
         // Nothing is orthogonal where the ascent point is the weights themselves, or the gradient there zero.
-        if !point.ascended || point.norm == 0.0 {
+        if !point.ascended || !point.norm.exceeds(0.0) {
             return Ok(Update::new(point.gradient, Some(point.norm)));
         }
-        let share = first.dot(&point.gradient)? / (point.norm * point.norm);
+        let dot = step.readings.dot(&first, &point.gradient)?;
+        let share = dot / (&point.norm * &point.norm);
         let kept = 1.0 + self.alpha * share;
         Ok(Update::new(
             point.gradient.combine(kept, &first, -self.alpha),

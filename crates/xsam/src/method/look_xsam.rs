@@ -5,6 +5,7 @@ use super::xsam::{Xsam, XsamConfig, xsam_config};
 use super::{Context, Method, MethodState};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
+use crate::number::{Number, Readings};
 use crate::objective::Evaluation;
 use crate::update::Update;
 use crate::vector::{ParamVector, Reductions};
@@ -101,46 +102,49 @@ struct Turn {
     /// `r`.
     towards: ParamVector,
     /// `phi`, in radians.
-    angle: f64,
+    angle: Number,
     /// `s`.
-    stretch: f64,
+    stretch: Number,
 }
 
 impl Turn {
     /// From `gradient` to `update`, both with their norms, which are not zero.
     fn between(
-        (gradient, gradient_norm): (&ParamVector, f64),
-        (update, update_norm): (&ParamVector, f64),
+        (gradient, gradient_norm): (&ParamVector, &Number),
+        (update, update_norm): (&ParamVector, &Number),
+        readings: &Readings,
     ) -> Result<Self, StepError> {
-        let cosine = gradient.dot(update)? / (gradient_norm * update_norm);
-        let towards = update
-            .clone()
-            .combine(1.0 / update_norm, gradient, -cosine / gradient_norm);
+        let cosine = readings.dot(gradient, update)? / (gradient_norm * update_norm);
+        let back = -&cosine / gradient_norm;
+        let towards = update.clone().combine(1.0 / update_norm, gradient, back);
         // Sine and cosine together lose no digits where the angle is near 0, as the cosine alone does.
         Ok(Self {
-            angle: f64::atan2(towards.norm()?, cosine),
+            angle: readings.norm(&towards)?.atan2(&cosine),
             towards,
             stretch: update_norm / gradient_norm,
         })
     }
 
     /// The gradient of another step, turned likewise.
-    fn of(&self, gradient: ParamVector, norm: f64) -> Result<Update, StepError> {
+    fn of(
+        &self,
+        gradient: ParamVector,
+        norm: &Number,
+        readings: &Readings,
+    ) -> Result<Update, StepError> {
         let kept = self.towards.clone().beside(&gradient);
-        let [along, square] = Reductions::default()
-            .dot(&kept, &gradient)
-            .dot(&kept, &kept)
-            .read()?;
-        let share = along / (norm * norm);
-        let rest = (square - along * share).max(0.0).sqrt();
-        let (sine, cosine) = self.angle.sin_cos();
-        let length = self.stretch * norm;
+        let asked = Reductions::default().dot(&kept, &gradient);
+        let [along, square] = readings.take(asked.dot(&kept, &kept))?;
+        let share = &along / (norm * norm);
+        let rest = (&square - along * &share).max(0.0).sqrt();
+        let (sine, cosine) = (self.angle.sin(), self.angle.cos());
+        let length = &self.stretch * norm;
         // Where nothing orthogonal is left but rounding, which counts in squares here, there is nothing to turn towards.
-        if rest * rest <= kept.rounding() * square {
-            return Ok(Update::new(gradient.scale(self.stretch), Some(length)));
+        if !(&rest * &rest).exceeds(kept.rounding() * square) {
+            return Ok(Update::new(gradient.scale(&self.stretch), Some(length)));
         }
-        let towards = length * sine / rest;
-        let own = length * cosine / norm - towards * share;
+        let towards = &length * sine / rest;
+        let own = &length * cosine / norm - &towards * share;
         let turned = gradient.combine(own, &kept, towards);
         Ok(Update::new(turned, Some(length)))
     }
@@ -155,21 +159,23 @@ impl Method for LookXsam {
         if !step.number.is_multiple_of(self.every) {
             self.xsam.pass_over(step);
             return match &self.turn {
-                Some(turn) if start.norm > 0.0 => turn.of(start.gradient, start.norm),
+                Some(turn) if start.norm.exceeds(0.0) => {
+                    turn.of(start.gradient, &start.norm, &step.readings)
+                }
                 _ => Ok(Update::new(start.gradient, Some(start.norm))),
             };
         }
-        let (gradient, norm) = (start.gradient.clone(), start.norm);
+        let (gradient, norm) = (start.gradient.clone(), start.norm.clone());
         let (update, turned) = self.xsam.turned(start, step)?;
-        let update_norm = match update.norm {
-            Some(norm) => norm,
-            None => update.gradient.norm()?,
+        let update_norm = match &update.norm {
+            Some(norm) => norm.clone(),
+            None => step.readings.norm(&update.gradient)?,
         };
         // Of several parts of a batch the last one's turn is kept.
-        self.turn = match norm > 0.0 && update_norm > 0.0 && turned {
+        self.turn = match turned && norm.exceeds(0.0) && update_norm.exceeds(0.0) {
             true => {
-                let update = (&update.gradient, update_norm);
-                Some(Turn::between((&gradient, norm), update)?)
+                let (from, to) = ((&gradient, &norm), (&update.gradient, &update_norm));
+                Some(Turn::between(from, to, &step.readings)?)
             }
             false => None,
         };
@@ -189,8 +195,8 @@ impl Method for LookXsam {
         match &self.turn {
             Some(turn) => state
                 .with_vector("towards", turn.towards.clone())
-                .with_scalar("angle", turn.angle)
-                .with_scalar("stretch", turn.stretch),
+                .with_number("angle", &turn.angle)
+                .with_number("stretch", &turn.stretch),
             None => state,
         }
     }
@@ -199,8 +205,8 @@ impl Method for LookXsam {
         let turn = match state.vector("towards") {
             Some(towards) => Some(Turn {
                 towards: towards.clone(),
-                angle: state.scalar("angle")?,
-                stretch: state.scalar("stretch")?,
+                angle: state.scalar::<f64>("angle")?.into(),
+                stretch: state.scalar::<f64>("stretch")?.into(),
             }),
             None => None,
         };

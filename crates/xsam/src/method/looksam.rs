@@ -98,24 +98,26 @@ impl Method for LookSam {
                 return Ok(Update::new(start.gradient, Some(start.norm)));
             };
             let kept = kept.clone().beside(&start.gradient);
-            let kept_norm = kept.norm()?;
-            if kept_norm == 0.0 {
+            let kept_norm = step.readings.norm(&kept)?;
+            if !kept_norm.exceeds(0.0) {
                 return Ok(Update::new(start.gradient, Some(start.norm)));
             }
             let factor = self.alpha * start.norm / kept_norm;
             let gradient = start.gradient.combine(1.0, &kept, factor);
             return Ok(Update::new(gradient, None));
         }
-        let (first, first_norm) = (start.gradient.clone(), start.norm);
+        let (first, first_norm) = (start.gradient.clone(), start.norm.clone());
         let point = self.ascent.climb(start, step, Keep::Gradient)?;
         // What is kept of the parts of a batch is the mean: this is the sum of the shares of those before this one.
         self.kept = self.kept.take().filter(|_| step.part > 0);
         // Without an ascent there is nothing of it to keep.
         if point.ascended {
-            let share = first.dot(&point.gradient)? / (first_norm * first_norm);
+            let dot = step.readings.dot(&first, &point.gradient)?;
+            let share = dot / (&first_norm * &first_norm);
             let found = point.gradient.clone().combine(1.0, &first, -share);
             // Its length is made that of a gradient later: rounding must not be.
-            if found.norm()? > found.rounding() * point.norm {
+            let norm = step.readings.norm(&found)?;
+            if norm.exceeds(found.rounding() * &point.norm) {
                 let sum = self.kept.take().unwrap_or_default();
                 self.kept = Some(sum.plus(found, 1.0 / step.parts as f64));
             }

@@ -49,6 +49,7 @@ pub use state::MethodState;
 pub use work::Work;
 
 pub use crate::ascent::{Ascent, AscentPoint, Climb, Keep};
+pub use crate::number::{Number, Readings};
 pub use crate::objective::{Evaluation, Objective, Passes};
 pub use crate::plane::Plane;
 pub use crate::update::{Then, Update};
@@ -121,7 +122,7 @@ pub trait Method: CloneMethod + Debug + Send {
 
     /// By how much of which vector the first pass of a step is off the weights, of a method that makes it elsewhere: loss and
     /// gradient in `start` are those of that point.
-    fn offset(&self, _before: &Before<'_>) -> Option<(f64, ParamVector)> {
+    fn offset(&self, _before: &Before<'_>) -> Option<(Number, ParamVector)> {
         None
     }
 

@@ -5,6 +5,7 @@ use super::{Before, Context, Method, MethodConfig, MethodState};
 use crate::ascent::NORM_EPSILON;
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
+use crate::number::Number;
 use crate::objective::Evaluation;
 use crate::update::Update;
 use crate::vector::ParamVector;
@@ -61,7 +62,7 @@ impl MethodConfig for MomentumSamConfig {
         Ok(Box::new(MomentumSam {
             config: *self,
             velocity: ParamVector::default(),
-            norm: 0.0,
+            norm: Number::default(),
             next: ParamVector::default(),
         }))
     }
@@ -72,7 +73,7 @@ struct MomentumSam {
     config: MomentumSamConfig,
     /// `v`.
     velocity: ParamVector,
-    norm: f64,
+    norm: Number,
     /// What it becomes after this step, of whose parts some are still to come.
     next: ParamVector,
 }
@@ -86,15 +87,15 @@ impl Method for MomentumSam {
         false
     }
 
-    fn offset(&self, before: &Before<'_>) -> Option<(f64, ParamVector)> {
+    fn offset(&self, before: &Before<'_>) -> Option<(Number, ParamVector)> {
         let rho = self.config.rho * before.rho_factor;
-        let length = -rho / (self.norm + NORM_EPSILON);
-        (rho > 0.0 && self.norm > 0.0).then(|| (length, self.velocity.clone()))
+        let length = -rho / (&self.norm + NORM_EPSILON);
+        (rho > 0.0 && self.norm.exceeds(0.0)).then(|| (length, self.velocity.clone()))
     }
 
     fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
-        if self.norm > 0.0 {
-            step.report.rho = self.config.rho * step.rho_factor;
+        if self.norm.exceeds(0.0) {
+            step.report.rho = (self.config.rho * step.rho_factor).into();
         }
         let share = 1.0 / step.parts as f64;
         self.next = match step.part {
@@ -107,7 +108,7 @@ impl Method for MomentumSam {
         // All parts of a batch are perturbed alike.
         if step.part + 1 == step.parts {
             self.velocity = std::mem::take(&mut self.next);
-            self.norm = self.velocity.norm()?;
+            self.norm = step.readings.norm(&self.velocity)?;
         }
         Ok(Update::new(start.gradient, Some(start.norm)))
     }
@@ -119,11 +120,11 @@ impl Method for MomentumSam {
     fn state(&self) -> MethodState {
         MethodState::default()
             .with_vector("velocity", self.velocity.clone())
-            .with_scalar("norm", self.norm)
+            .with_number("norm", &self.norm)
     }
 
     fn load_state(&mut self, state: &MethodState) -> Result<(), RecordError> {
-        self.norm = state.scalar("norm")?;
+        self.norm = state.scalar::<f64>("norm")?.into();
         self.velocity = state.vector("velocity").cloned().unwrap_or_default();
         Ok(())
     }

@@ -10,9 +10,9 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamGroup, Param
 use burn::optim::GradientsParams;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::tensor::{GradientCheckpointingStrategy, Gradients, Tensor};
-use xsam_kernels::combine;
 
-use crate::vector::ParamVector;
+use crate::number::Number;
+use crate::vector::{ParamVector, combination};
 
 /// The gradients of all parameters that have one, as vectors of `module`, from which the loss was computed.
 pub fn gradient_vector<M: Module>(module: &M, gradients: Gradients) -> ParamVector {
@@ -106,17 +106,21 @@ pub(crate) fn trained_weights<M: Module>(module: &M) -> ParamVector {
 /// Runs off the tape: the moved parameters are leaves with the requirement for gradients and the
 /// checkpointing strategy that they had. Parameters without an entry stay as they are. Cost: one pass over
 /// the terms, and a full-size copy.
-pub fn displaced<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
+pub fn displaced<M, N>(module: M, terms: &[(N, &ParamVector)]) -> M
+where
+    M: Module,
+    N: Clone + Into<Number>,
+{
     struct Move<'a> {
-        terms: Vec<(f64, HashMap<ParamId, &'a Tensor<1>>)>,
+        terms: Vec<(Number, HashMap<ParamId, &'a Tensor<1>>)>,
     }
     impl ModuleMapper for Move<'_> {
         fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
             let id = param.id;
-            let terms: Vec<(f64, &Tensor<1>)> = self
+            let terms: Vec<(Number, &Tensor<1>)> = self
                 .terms
                 .iter()
-                .filter_map(|(factor, by_id)| Some((*factor, *by_id.get(&id)?)))
+                .filter_map(|(factor, by_id)| Some((factor.clone(), *by_id.get(&id)?)))
                 .collect();
             if terms.is_empty() {
                 return param;
@@ -126,14 +130,14 @@ pub fn displaced<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
                 let autodiff = weight.is_autodiff();
                 let strategy = weight.gradient_checkpointing_strategy();
                 let (shape, device) = (weight.shape(), weight.device());
-                let terms: Vec<(f64, Tensor<D>)> = terms
+                let terms: Vec<(Number, Tensor<D>)> = terms
                     .into_iter()
                     .map(|(factor, step)| {
                         let step = step.clone().to_device(&device);
                         (factor, step.reshape(shape.clone()))
                     })
                     .collect();
-                let value = combine((1.0, weight.inner()), &terms);
+                let value = combination((&1.0.into(), weight.inner()), &terms);
                 if !autodiff {
                     return value;
                 }
@@ -146,7 +150,10 @@ pub fn displaced<M: Module>(module: M, terms: &[(f64, &ParamVector)]) -> M {
         }
     }
     module.map(&mut Move {
-        terms: terms.iter().map(|(f, v)| (*f, v.by_id())).collect(),
+        terms: terms
+            .iter()
+            .map(|(factor, vector)| (factor.clone().into(), vector.by_id()))
+            .collect(),
     })
 }
 

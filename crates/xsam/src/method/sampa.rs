@@ -5,6 +5,7 @@ use super::{Before, Context, Method, MethodConfig, MethodState, Work};
 use crate::ascent::NORM_EPSILON;
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
+use crate::number::Number;
 use crate::objective::Evaluation;
 use crate::update::Update;
 use crate::vector::ParamVector;
@@ -101,9 +102,9 @@ impl Method for Sampa {
         true
     }
 
-    fn offset(&self, step: &Before<'_>) -> Option<(f64, ParamVector)> {
+    fn offset(&self, step: &Before<'_>) -> Option<(Number, ParamVector)> {
         let before = self.before.as_ref()?;
-        (self.config.rho * step.rho_factor > 0.0).then(|| (-step.lr, before.clone()))
+        (self.config.rho * step.rho_factor > 0.0).then(|| ((-step.lr).into(), before.clone()))
     }
 
     fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
@@ -140,8 +141,8 @@ impl Sampa {
             return Ok(Update::new(start.gradient, Some(start.norm)));
         };
         let before = before.clone().beside(&start.gradient);
-        let factor = rho / (before.norm()? + NORM_EPSILON);
-        step.report.rho = rho;
+        let factor = rho / (step.readings.norm(&before)? + NORM_EPSILON);
+        step.report.rho = rho.into();
         let ahead = step.ahead(factor, before)?;
         let lambda = self.config.lambda;
         let gradient = ahead

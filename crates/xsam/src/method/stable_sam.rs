@@ -62,12 +62,12 @@ impl Method for StableSam {
     }
 
     fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
-        let norm = start.norm;
+        let norm = start.norm.clone();
         let point = self.ascent.climb(start, step, Keep::Gradient)?;
-        if point.norm == 0.0 {
-            return Ok(Update::new(point.gradient, Some(0.0)));
+        if !point.norm.exceeds(0.0) {
+            return Ok(Update::new(point.gradient, Some(point.norm)));
         }
-        let gradient = point.gradient.scale(norm / point.norm);
+        let gradient = point.gradient.scale(&norm / point.norm);
         Ok(Update::new(gradient, Some(norm)))
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use burn_pack::Scalar;
 
 use crate::error::RecordError;
+use crate::number::Number;
 use crate::vector::ParamVector;
 
 /// State of a method as named scalars and vectors.
@@ -20,6 +21,12 @@ impl MethodState {
     pub fn with_scalar(mut self, name: &str, value: impl Into<Scalar>) -> Self {
         self.scalars.insert(name.to_owned(), value.into());
         self
+    }
+
+    /// Adds a number, which has been read when a step has ended.
+    #[must_use]
+    pub fn with_number(self, name: &str, number: &Number) -> Self {
+        self.with_scalar(name, number.value().unwrap_or(f64::NAN))
     }
 
     /// Adds a vector over parameters, if there is one.

@@ -82,7 +82,7 @@ impl Method for Wsam {
     }
 
     fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
-        let (first, norm) = (start.gradient.clone(), start.norm);
+        let (first, norm) = (start.gradient.clone(), start.norm.clone());
         let point = self.ascent.climb(start, step, Keep::Gradient)?;
         if !point.ascended {
             return Ok(Update::new(first, Some(norm)));

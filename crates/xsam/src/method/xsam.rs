@@ -249,16 +249,17 @@ impl Xsam {
         }
         let point = climb.top(step)?;
         let norm = point.norm;
-        let (Some(displacement), true) = (point.displacement, norm > 0.0) else {
+        let (Some(displacement), true) = (point.displacement, norm.exceeds(0.0)) else {
             self.search.without_arc(step)?;
             return Ok((Update::new(point.gradient, Some(norm)), false));
         };
 
-        let plane = Plane::new(displacement, (point.gradient, norm))?;
+        let gradient = (point.gradient, norm.clone());
+        let plane = Plane::new(displacement, gradient, &step.readings)?;
         let distance = self.rho_max * step.rho_factor;
         self.search.run(&plane, distance, step)?;
         let alpha = self.search.alpha();
-        step.report.psi = Some(plane.psi());
+        step.report.psi = Some(plane.psi().clone());
         step.report.alpha = Some(alpha);
         Ok((Update::new(plane.direction(alpha), Some(norm)), true))
     }

@@ -13,7 +13,7 @@ use burn::train::{InferenceStep, Interrupter, TrainOutput, TrainStep, TrainingEr
 
 use super::HasLoss;
 use super::pass::{Batch, Batches};
-use crate::attempt::{Attempt, Ready};
+use crate::attempt::Ready;
 use crate::error::{ConfigError, StepError};
 use crate::method::{MethodConfig, MethodState};
 use crate::random::Replay;
@@ -218,7 +218,7 @@ where
         lr: &ModuleLearningRate,
         batches: Vec<Batch<M::Input>>,
         gradients: GradientsParams,
-    ) -> Result<Ready<M, ()>, Failure> {
+    ) -> Result<(Ready<M, ()>, StepReport), Failure> {
         if is_distributed(&self.inner) {
             return Err(Failure::Distributed);
         }
@@ -226,9 +226,12 @@ where
         if batches.iter().any(|batch| !home.contains(&batch.device)) {
             return Err(Failure::Devices);
         }
-        let mut pass = Batches::new(batches, &self.inner, gradients);
-        let attempt = Attempt::of(&self.optim, lr, &self.inner)?;
-        Ok(attempt.whole(&self.inner, &mut pass)?)
+        let at_the_end = !self.optim.readings(&self.inner).are_at_once();
+        let mut pass = Batches::new(batches, &self.inner, gradients, at_the_end);
+        let prepared = self.optim.prepare(lr, &self.inner, |attempt, model| {
+            attempt.whole(model, &mut pass)
+        });
+        Ok(prepared?)
     }
 }
 
@@ -308,12 +311,12 @@ where
             self.optim.randomness = first.randomness;
         }
         match self.attempt(&lr, batches, gradients) {
-            Ok(ready) => {
+            Ok((ready, report)) => {
                 self.optim.adopt(ready.changed);
                 let step = |model: M, gradients| model.optimize(optim, lr.clone(), gradients);
                 self.inner = ready.update.apply(&lr, ready.model, step);
                 if let Some(observe) = &self.observer {
-                    observe(&ready.report);
+                    observe(&report);
                 }
             }
             Err(error) => self.fail(&error),

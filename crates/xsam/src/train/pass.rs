@@ -35,18 +35,20 @@ impl<I: Clone> Batch<I> {
 /// The sum over the batches of a step, as the loop sums their gradients. The pass at the weights has been made.
 pub(super) struct Batches<I> {
     batches: Vec<Batch<I>>,
-    /// The gradient of the pass at the weights, until it is asked for.
+    /// The gradient of the pass at the weights, until it is asked for, or for the whole step, which may have to be made again.
     at_weights: Option<ParamVector>,
+    kept: bool,
     /// The parameter that alone is tracked in a pass without gradients.
     tracked: Vec<ParamId>,
 }
 
 impl<I> Batches<I> {
-    /// From the gradients that the loop has summed.
+    /// From the gradients that the loop has summed, which are kept for the whole step or not.
     pub(super) fn new<M: Module>(
         batches: Vec<Batch<I>>,
         model: &M,
         gradients: GradientsParams,
+        kept: bool,
     ) -> Self {
         let gradient = parameters::vector_of(model, gradients);
         let last = gradient.entries().last();
@@ -54,6 +56,7 @@ impl<I> Batches<I> {
             tracked: last.map(|(id, _)| *id).into_iter().collect(),
             batches,
             at_weights: Some(gradient),
+            kept,
         }
     }
 }
@@ -70,9 +73,13 @@ where
         &mut self,
         model: &M,
         _scale: f64,
-        _point: PassPoint,
+        point: PassPoint,
     ) -> Result<Gradient<()>, StepError> {
-        let (loss, vector) = match self.at_weights.take() {
+        let at_weights = match self.kept {
+            true => (self.at_weights.clone()).filter(|_| point == PassPoint::Weights),
+            false => self.at_weights.take(),
+        };
+        let (loss, vector) = match at_weights {
             Some(vector) => {
                 let loss = |batch: &Batch<M::Input>| scalar(batch.loss.clone());
                 (sum(&self.batches, loss, |sum, loss| sum + loss)?, vector)

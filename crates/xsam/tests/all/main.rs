@@ -18,6 +18,7 @@ mod optim;
 mod own_method;
 mod passes;
 mod ranks;
+mod read_backs;
 mod record;
 mod schedules;
 mod search;

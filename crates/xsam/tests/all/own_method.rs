@@ -63,12 +63,12 @@ impl Method for Longest {
     }
 
     fn update(&mut self, start: Evaluation, step: &mut Context<'_>) -> Result<Update, StepError> {
-        let mut longest = (start.norm, start.gradient.clone());
+        let mut longest = (start.norm.clone(), start.gradient.clone());
         let mut climb = self.ascent.begin(start, step.rho_factor, Keep::Gradient);
         while climb.step(step)? {
             let here = climb.here();
-            if here.norm > longest.0 {
-                longest = (here.norm, here.gradient.clone());
+            if here.norm.value()? > longest.0.value()? {
+                longest = (here.norm.clone(), here.gradient.clone());
             }
         }
         climb.finish(step)?;

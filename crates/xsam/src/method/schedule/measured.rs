@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::check;
 use crate::error::{ConfigError, RecordError};
 use crate::method::state::MethodState;
+use crate::number::Number;
 
 /// Rho by measurement: it follows the rise of the loss on the way to the ascent point towards a given rise, or towards a
 /// share of the loss.
@@ -105,51 +106,80 @@ impl MeasuredRho {
         Follower {
             aim: self,
             log_factor: 0.0,
-            off: 0.0,
+            last: Vec::new(),
+            now: Vec::new(),
         }
     }
 }
 
 /// What rho is by now.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Follower {
     aim: MeasuredRho,
+    /// Before the last step.
     log_factor: f64,
-    /// How far off the rises of this step's parts were, on average.
-    off: f64,
+    /// Of the parts of the last step, whose numbers are read when it has ended, and of the one that is being made.
+    last: Vec<Part>,
+    now: Vec<Part>,
+}
+
+/// The rise from a loss on one of so many parts of a batch.
+#[derive(Clone, Debug)]
+struct Part {
+    loss: Number,
+    rise: Number,
+    parts: usize,
 }
 
 impl Follower {
     /// Rho over that of the method.
     pub(super) fn factor(&self) -> f64 {
-        self.log_factor.exp()
+        self.log_factor().exp()
     }
 
-    /// Takes in the rise from a loss, on one of so many parts of a batch. Without an ascent there is none.
-    pub(super) fn take(&mut self, loss: f64, rise: Option<f64>, parts: usize) {
+    fn log_factor(&self) -> f64 {
+        let off: f64 = self.last.iter().map(|part| self.off(part)).sum();
+        let next = self.log_factor + GAIN * off;
+        next.clamp(self.aim.least.ln(), self.aim.most.ln())
+    }
+
+    /// A part's share of how far off the rises of a step were, on average.
+    fn off(&self, part: &Part) -> f64 {
+        let (Some(loss), Some(rise)) = (part.loss.known(), part.rise.known()) else {
+            return 0.0;
+        };
         let share = self.aim.share.map(|share| share * loss);
-        let aim = self.aim.rise.or(share).filter(|aim| *aim > 0.0);
-        let Some((rise, aim)) = rise.zip(aim) else {
-            return;
+        let Some(aim) = self.aim.rise.or(share).filter(|aim| *aim > 0.0) else {
+            return 0.0;
         };
         let off = match rise > 0.0 {
             true => (aim / rise).ln(),
             false => FURTHEST,
         };
-        self.off += off.clamp(-FURTHEST, FURTHEST) / parts as f64;
+        off.clamp(-FURTHEST, FURTHEST) / part.parts as f64
     }
 
+    /// Takes in the rise from a loss, on one of so many parts of a batch. Without an ascent there is none.
+    pub(super) fn take(&mut self, loss: Number, rise: Option<Number>, parts: usize) {
+        if self.now.is_empty() {
+            self.log_factor = self.log_factor();
+            self.last.clear();
+        }
+        self.now.extend(rise.map(|rise| Part { loss, rise, parts }));
+    }
+
+    /// The step has all its parts.
     pub(super) fn follow(&mut self) {
-        let next = self.log_factor + GAIN * std::mem::take(&mut self.off);
-        self.log_factor = next.clamp(self.aim.least.ln(), self.aim.most.ln());
+        self.last = std::mem::take(&mut self.now);
     }
 
     pub(super) fn state(&self, state: MethodState) -> MethodState {
-        state.with_scalar("schedule.log_factor", self.log_factor)
+        state.with_scalar("schedule.log_factor", self.log_factor())
     }
 
     pub(super) fn load_state(&mut self, state: &MethodState) -> Result<(), RecordError> {
         self.log_factor = state.scalar("schedule.log_factor")?;
+        self.last.clear();
         Ok(())
     }
 }
@@ -163,7 +193,8 @@ mod tests {
         let mut follower = aim.follower();
         for _ in 0..300 {
             let rho = follower.factor();
-            follower.take(2.0, Some(gradient * rho + 0.5 * curvature * rho * rho), 1);
+            let rise = gradient * rho + 0.5 * curvature * rho * rho;
+            follower.take(2.0.into(), Some(rise.into()), 1);
             follower.follow();
         }
         follower.factor()
@@ -187,8 +218,8 @@ mod tests {
     #[test]
     fn without_an_ascent_or_a_loss_rho_stays() {
         let mut follower = MeasuredRho::of_share(0.2).follower();
-        follower.take(1.0, None, 1);
-        follower.take(0.0, Some(0.1), 1);
+        follower.take(1.0.into(), None, 1);
+        follower.take(0.0.into(), Some(0.1.into()), 1);
         follower.follow();
         assert_eq!(follower.factor(), 1.0);
     }

@@ -116,7 +116,8 @@ impl Scheduled {
             (Some(moments), Some(policy)) => {
                 let share = share_made(step, "policy")?;
                 // They follow all steps, also those in which nothing depends on them.
-                moments.take(policy, start.norm * start.norm, share)
+                let norm = start.norm.value()?;
+                moments.take(policy, norm * norm, share)
             }
             _ => true,
         };
@@ -143,7 +144,7 @@ impl Method for Scheduled {
         if !self.acts {
             return Ok(Update::new(start.gradient, Some(start.norm)));
         }
-        let loss = start.loss;
+        let loss = start.loss.clone();
         let (number, rho_factor) = (step.number, step.rho_factor);
         if let Some(budget) = self.schedule.loss_budget {
             step.loss_budget = Some(budget.at(share_made(step, "loss_budget")?));
@@ -153,7 +154,7 @@ impl Method for Scheduled {
         let update = self.method.update(start, step)?;
         (step.number, step.rho_factor) = (number, rho_factor);
         if let Some(follower) = &mut self.follower {
-            follower.take(loss, step.rise, step.parts);
+            follower.take(loss, step.rise.clone(), step.parts);
         }
         if step.part + 1 == step.parts {
             self.own_steps += 1;
@@ -196,7 +197,7 @@ impl Method for Scheduled {
         let own_steps = state.scalar("schedule.own_steps")?;
         let moments = self.moments.as_ref().map(|_| Moments::of_state(state));
         let moments = moments.transpose()?;
-        let mut follower = self.follower;
+        let mut follower = self.follower.clone();
         if let Some(follower) = &mut follower {
             follower.load_state(state)?;
         }
