@@ -16,7 +16,7 @@ const START: [f64; 4] = [0.8, -1.1, 0.5, 1.7];
 /// Neither a quadratic nor a line: no two gradients point the same way.
 fn loss(model: &Point) -> Tensor<1> {
     let w = model.joined();
-    let beside = w.clone().slice([0..3]) * w.clone().slice([1..4]);
+    let beside = w.clone().narrow(0, 0, 3) * w.clone().narrow(0, 1, 3);
     model.quadratic(&[3.0, 0.7, 1.9, 0.2]) + w.square().square().sum() * 0.1 + beside.sum().sin()
 }
 
@@ -96,7 +96,7 @@ fn every_method_makes_the_same_steps_and_reads_once() {
             let scores = u64::from(optim.method() == "zsharp");
             let searched = report.search.as_ref().map_or(0, |search| {
                 // The vertex of a parabola is known after the rest.
-                1 + u64::from(search.alphas.is_sorted() == false)
+                1 + u64::from(!search.alphas.is_sorted())
             });
             assert!(
                 (1..=1 + scores + searched).contains(reads),
