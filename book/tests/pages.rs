@@ -265,3 +265,20 @@ fn promises_of_security_are_tests() {
     }
     assert!(promised > 30, "{promised}");
 }
+
+/// The counts of read-backs are those that a test of the optimizer holds to what happens.
+#[test]
+fn the_read_backs_of_the_methods_are_those_of_their_test() {
+    let test = fs::read_to_string(root().join("crates/xsam/tests/all/read_backs.rs")).unwrap();
+    let page = fs::read_to_string(root().join("book/src/devices.md")).unwrap();
+    let (_, table) = test.split_once("const READ_BACKS").unwrap();
+    let (table, _) = table.split_once("];").unwrap();
+    let mut rows = 0;
+    for row in table.lines().filter(|line| line.contains("(\"")) {
+        let cells = row.trim().trim_matches(['(', ')', ',']).replace('"', "`");
+        let row = format!("| {} |", cells.replace(", ", " | "));
+        assert!(page.contains(&row), "the page lacks {row}");
+        rows += 1;
+    }
+    assert!(rows > 15, "{rows} methods were found");
+}

@@ -41,7 +41,7 @@ enum Shape {
 impl Plane {
     /// The plane of `displacement` and `gradient`, given with their norms, which must not be zero.
     ///
-    /// Cost: one pass over both vectors and one read-back; no full-size copy.
+    /// Cost: one pass over both vectors and, if numbers are read at once, one read-back; no full-size copy.
     ///
     /// # Errors
     /// [`StepError::Device`] if the device fails.

@@ -56,9 +56,10 @@ impl SharpnessAware {
     ///
     /// # Read-backs
     ///
-    /// From the device: one a forward-backward pass, and for XSAM one for psi, one for
-    /// the search and, with several or scaled ascent steps, one or two for their norms. One more in the first step,
-    /// for the number that decides the masks.
+    /// From any device but the processor one at the end of the step, for all its numbers together, and one in a step that searches;
+    /// [`ReadBacks`](crate::ReadBacks) says more. One more in the first step, for the number that decides the masks. In a step that
+    /// turns out otherwise than is taken for granted, at a gradient of zero or a loss that is not finite, `loss` runs again from the
+    /// beginning, and every number is read at once.
     ///
     /// # Errors
     /// [`StepFailure`] holds the model as it was handed in; the optimizer is unchanged, too. It

@@ -205,6 +205,9 @@ fn report(spec: &BenchSpec, result: &BenchResult) -> String {
     ];
     let search = |search| format!("search       {} s for 21 candidates", seconds(search));
     lines.extend(result.search_s.map(search));
+    if spec.device != DeviceName::Cpu {
+        lines.push(format!("read-backs   {} in a step", result.read_backs));
+    }
     let peak = |peak| format!("peak memory  {peak:.0} MB");
     lines.extend(result.peak_rss_mb.map(peak));
     lines.push(format!("threads      {}", result.threads));

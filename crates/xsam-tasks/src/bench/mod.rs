@@ -126,15 +126,17 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
     };
 
     let mut seconds = Vec::with_capacity(spec.steps);
+    let mut read_backs = 0;
     for i in 0..WARM_UP.saturating_add(spec.steps) {
         let taken;
         if let (WARM_UP, Some(counted)) = (i, &counted) {
             counted.take(1);
         }
-        (trainee, taken, _) = trainee.step()?;
+        (trainee, taken) = trainee.step()?;
         if i >= WARM_UP {
-            seconds.push(taken);
+            seconds.push(taken.seconds);
         }
+        read_backs = taken.read_backs;
     }
     let shared_out = counted.map(|counted| counted.take(spec.steps));
     let median_s = median(seconds.iter().copied()).unwrap_or_default();
@@ -145,8 +147,8 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
     if spec.profile {
         let (result, times) = xsam_kernels::profile(|| {
             (0..spec.steps).try_fold((trainee, 0.0), |(trainee, seconds), _| {
-                let (trainee, taken, _) = trainee.step()?;
-                Ok::<_, Error>((trainee, seconds + taken))
+                let (trainee, taken) = trainee.step()?;
+                Ok::<_, Error>((trainee, seconds + taken.seconds))
             })
         });
         let seconds;
@@ -157,7 +159,7 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
     let mut search_s = None;
     if plan.searches() {
         trainee.optim = plan.optimizer(true)?;
-        (_, _, search_s) = trainee.step()?;
+        search_s = trainee.step()?.1.search;
     }
     // Ours are for single precision.
     let kernels = match spec.precision.is_half() {
@@ -175,6 +177,7 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
         median_s,
         min_s: seconds.into_iter().fold(f64::INFINITY, f64::min),
         search_s,
+        read_backs,
         peak_rss_mb,
         threads: rayon::current_num_threads(),
         precision: spec.precision,
@@ -244,6 +247,14 @@ impl Plan {
     }
 }
 
+/// What a step took.
+struct Taken {
+    seconds: f64,
+    /// Of the search in it, if there was one.
+    search: Option<f64>,
+    read_backs: u64,
+}
+
 /// A model in the middle of training.
 struct Trainee<'a, T: Timed> {
     place: &'a Place,
@@ -255,8 +266,8 @@ struct Trainee<'a, T: Timed> {
 }
 
 impl<T: Timed> Trainee<'_, T> {
-    /// A step, the seconds it took, and those of the search in it if there was one.
-    fn step(mut self) -> Result<(Self, f64, Option<f64>), Error> {
+    /// A step, and what it took.
+    fn step(mut self) -> Result<(Self, Taken), Error> {
         self.steps += 1;
         let masks = self.steps as u64;
         let mut passes = PassTimes::default();
@@ -293,8 +304,12 @@ impl<T: Timed> Trainee<'_, T> {
         let seconds = start.elapsed().as_secs_f64();
         synced.map_err(|error| Error::Device(error.to_string()))?;
         self.model = model;
-        let search = passes.of_search(&report, Parts::WHOLE);
-        Ok((self, seconds, search))
+        let taken = Taken {
+            seconds,
+            search: passes.of_search(&report, Parts::WHOLE),
+            read_backs: report.read_backs,
+        };
+        Ok((self, taken))
     }
 }
 
@@ -392,10 +407,14 @@ mod tests {
             place,
             steps: 0,
         };
-        let (trainee, taken, search) = trainee.step().unwrap();
-        assert!(search.is_some_and(|search| 0.0 < search && search < taken));
-        let (_, _, search) = trainee.step().unwrap();
-        assert_eq!(search, None, "the next one is due in the next epoch");
+        let (trainee, taken) = trainee.step().unwrap();
+        assert!(
+            taken
+                .search
+                .is_some_and(|search| 0.0 < search && search < taken.seconds)
+        );
+        let (_, taken) = trainee.step().unwrap();
+        assert_eq!(taken.search, None, "the next one is due in the next epoch");
     }
 
     #[test]

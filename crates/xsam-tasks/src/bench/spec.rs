@@ -76,6 +76,8 @@ pub struct BenchResult {
     /// its last, the making of the candidates between them included. Nothing for a method that does
     /// not search.
     pub search_s: Option<f64>,
+    /// How often the optimizer has read numbers from the device in the last timed step. On a processor each is read at once.
+    pub read_backs: u64,
     /// Most memory the process has held up to the last timed step, in 10^6 bytes; nothing where the
     /// system does not tell.
     pub peak_rss_mb: Option<f64>,

@@ -17,8 +17,8 @@ impl Ascent {
     /// With [`Keep::Displacement`] the way from the weights to the ascent point is kept as well. The
     /// ascent stops early where there is nothing to ascend along: at a zero gradient.
     ///
-    /// Cost: a forward-backward pass and a read-back each step, a further read-back each step if
-    /// scaled or masked. Full-size copies at its peak: ascent point and gradient, and the
+    /// Cost: a forward-backward pass each step and, if numbers are read at once, a read-back, and a further one if scaled or
+    /// masked. Full-size copies at its peak: ascent point and gradient, and the
     /// displacement if it is kept.
     ///
     /// # Errors
@@ -82,7 +82,7 @@ pub struct Climb<'a> {
 impl<'a> Climb<'a> {
     /// Takes `factor * vector` from the gradient before it becomes the direction, in every step.
     ///
-    /// Costs a full-size copy for the direction, and a read-back each step for its norm.
+    /// Costs a full-size copy for the direction and, if numbers are read at once, a read-back each step for its norm.
     #[must_use]
     pub fn without(mut self, factor: f64, vector: &'a ParamVector) -> Self {
         self.less = Some((factor, vector));

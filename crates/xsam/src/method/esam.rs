@@ -51,7 +51,8 @@ method_config! {
     /// | `mask` | all | | the parameters that are perturbed, if they are chosen |
     ///
     /// Passes: `1 + gamma` forward-backward, and a forward pass. Full-size copies at the peak besides weights and base
-    /// optimizer: 2 (ascent point, gradient), and the chosen samples. One read-back more than SAM, of the losses.
+    /// optimizer: 2 (ascent point, gradient), and the chosen samples. One read-back more than SAM, of the
+    /// losses.
     ///
     /// ```
     /// use burn::optim::SgdConfig;

@@ -35,7 +35,7 @@ method_config! {
     /// | `mask` | all | | the parameters that are perturbed |
     ///
     /// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 4 (`m`, which
-    /// stays, as it was and as it is; ascent point, gradient). State: `m`. One read-back a step more than SAM.
+    /// stays, as it was and as it is; ascent point, gradient). State: `m`.
     ///
     /// ```
     /// use burn::optim::SgdConfig;

@@ -34,7 +34,7 @@ method_config! {
     /// | `mask` | all | | the parameters that are perturbed |
     ///
     /// Passes: 4 forward-backward. Full-size copies at the peak besides weights and base optimizer: 4 (`g_0`, `g_1`, ascent point,
-    /// gradient). Two read-backs more than SAM, besides those of its passes.
+    /// gradient).
     ///
     /// ```
     /// use burn::optim::SgdConfig;

@@ -33,7 +33,7 @@ method_config! {
     /// | `mask` | all | | the parameters that are perturbed |
     ///
     /// Passes: `k + 1` forward-backward. Full-size copies at the peak besides weights and base optimizer: 3 (`g_0`, ascent
-    /// point, gradient). One read-back more than SAM.
+    /// point, gradient).
     ///
     /// ```
     /// use burn::optim::SgdConfig;

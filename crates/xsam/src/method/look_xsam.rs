@@ -34,8 +34,7 @@ xsam_config! {
     ///
     /// Passes: `1 + k / K` forward-backward on average, and XSAM's searches, which wait for a step of XSAM. Full-size copies
     /// at the peak besides weights and base optimizer: 4 (`r`, which stays, and XSAM's 3, the displacement of a single plain
-    /// step being `g_0`); 5 with several or scaled ascent steps. State: `r`, `phi`, `s`, and XSAM's. Read-backs: 2 in a cheap
-    /// step.
+    /// step being `g_0`); 5 with several or scaled ascent steps. State: `r`, `phi`, `s`, and XSAM's.
     ///
     /// ```
     /// use burn::optim::SgdConfig;

@@ -259,3 +259,68 @@ fn a_percentile_is_read_besides() {
     let [_, reads] = same_steps(&optimizer(ZSharpConfig::new().with_percentile(0.5)), whole);
     assert_eq!(reads, [2; 7]);
 }
+
+/// Read-backs of a step of each method, as its config has it by default, without a search: at once, and at the end. The book's page
+/// on devices has them from here.
+const READ_BACKS: [(&str, u64, u64); 20] = [
+    ("sgd", 1, 1),
+    ("sam", 2, 1),
+    ("asam", 3, 1),
+    ("xsam", 3, 1),
+    ("look-xsam", 2, 1),
+    ("gsam", 4, 1),
+    ("wsam", 2, 1),
+    ("looksam", 3, 1),
+    ("friendly-sam", 3, 1),
+    ("msam", 5, 1),
+    ("lookbehind-sam", 3, 1),
+    ("stable-sam", 2, 1),
+    ("usam", 2, 1),
+    ("momentum-sam", 2, 1),
+    ("zsharp", 4, 2),
+    ("gam", 6, 1),
+    ("functional-sam", 2, 1),
+    ("sampa", 4, 1),
+    ("esam", 3, 2),
+    ("bsam", 3, 1),
+];
+
+/// Losses of samples, one for each of these numbers.
+fn losses(model: &Point, numbers: &Vec<f64>) -> Tensor<1> {
+    let all = model.joined();
+    let of = |number: &f64| (all.clone() * *number).sin().sum();
+    Tensor::cat(numbers.iter().map(of).collect(), 0)
+}
+
+fn chosen(numbers: &Vec<f64>, samples: &[usize]) -> Vec<f64> {
+    samples.iter().map(|&sample| numbers[sample]).collect()
+}
+
+#[test]
+fn a_step_of_each_method_reads_as_often_as_the_book_says() {
+    let batch = [vec![0.3, 0.7, 1.1, 1.9]];
+    let by_logits = |optim: &mut SharpnessAware, model: Point| {
+        let logits = |model: &Point, _: &Vec<f64>| model.joined();
+        let loss = |logits: Tensor<1>, _: &Vec<f64>| logits.square().square().sum();
+        let step = optim.step_by_logits(0.02, model, &batch, logits, loss);
+        step.map(|step| (step.model, step.report)).unwrap()
+    };
+    let by_samples = |optim: &mut SharpnessAware, model: Point| {
+        let step = optim.step_by_samples(0.02, model, &batch, losses, chosen);
+        step.map(|step| (step.model, step.report)).unwrap()
+    };
+    let specs = MethodSpec::NAMES
+        .iter()
+        .filter_map(|name| MethodSpec::named(name));
+    let found = specs.map(|spec| {
+        let (logits, samples) = (spec.needs_logits(), spec.needs_samples());
+        let optim = SharpnessAware::new(momentum(), spec).unwrap();
+        let [at_once, at_the_end] = match (logits, samples) {
+            (true, _) => same_steps(&optim, by_logits),
+            (_, true) => same_steps(&optim, by_samples),
+            _ => same_steps(&optim, whole),
+        };
+        (optim.method(), at_once[2], at_the_end[2])
+    });
+    assert_eq!(found.collect::<Vec<_>>(), READ_BACKS);
+}
