@@ -43,6 +43,10 @@ deny:
 memcheck *words:
     crates/xsam-kernels/memcheck {{ words }}
 
+# The tests of single kernels under Miri
+miri *words:
+    crates/xsam-kernels/miri {{ words }}
+
 # What a release needs, one after the other
 release: ci
     scripts/msrv

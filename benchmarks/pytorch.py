@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Seconds per training step in PyTorch on a CPU, eager or compiled: the counterpart of `xsam bench`.
+"""Seconds per training step in PyTorch, eager or compiled: the counterpart of `xsam bench`.
 
     python3 benchmarks/pytorch.py --model resnet18 --method xsam --batch 32 --threads 2
 
@@ -277,7 +277,8 @@ class Trainee:
             )
 
     def loss(self):
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=self.bf16):
+        device = self.weights[0].device.type
+        with torch.autocast(device, dtype=torch.bfloat16, enabled=self.bf16):
             return self.loss_of_pass()
 
     def loss_of_pass(self):
@@ -391,15 +392,18 @@ def measure(arguments, layout):
         torch.set_num_threads(arguments.threads)
     torch.manual_seed(1)
     start_rss_mb = peak_rss_mb()
-    model = build(arguments).to(memory_format=LAYOUTS[layout])
+    device = torch.device(arguments.device)
+    model = build(arguments).to(device, memory_format=LAYOUTS[layout])
     ascent_steps = arguments.ascent or 1
-    batch = random_batch(arguments, layout)
+    batch = [tensor.to(device) for tensor in random_batch(arguments, layout)]
     compiled, bf16 = arguments.compile, arguments.bf16
     trainee = Trainee(model, arguments.method, ascent_steps, batch, compiled, bf16)
 
     def seconds():
         start = time.perf_counter()
         trainee.step()
+        if device.type != "cpu":
+            torch.accelerator.synchronize()
         return time.perf_counter() - start
 
     for _ in range(WARM_UP):
@@ -424,6 +428,9 @@ def measure(arguments, layout):
         "search_s": trainee.search_s,
         "peak_rss_mb": peak,
         "threads": torch.get_num_threads(),
+        "device": arguments.device,
+        # Convolutions round their factors to 10 bits there unless told otherwise.
+        "tf32": device.type == "cuda" and torch.backends.cudnn.allow_tf32,
         "kernels": f"torch {torch.__version__}",
         "layout": layout,
         "compiled": compiled,
@@ -478,6 +485,7 @@ def main():
     parser.add_argument("--tokens", type=count, default=25, help="of a sentence, for transformer")
     parser.add_argument("--vocabulary", type=count, default=8000, help="for transformer")
     parser.add_argument("--threads", type=count)
+    parser.add_argument("--device", default="cpu", help="as torch names it, cuda say")
     parser.add_argument("--layout", default="both", choices=["both", *LAYOUTS])
     parser.add_argument("--compile", action="store_true", help="by torch.compile")
     parser.add_argument("--bf16", action="store_true", help="passes in bfloat16 where autocast has them")
