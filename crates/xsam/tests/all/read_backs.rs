@@ -285,23 +285,25 @@ const READ_BACKS: [(&str, u64, u64); 20] = [
     ("bsam", 3, 1),
 ];
 
-/// Losses of samples, one for each of these numbers.
-fn losses(model: &Point, numbers: &Vec<f64>) -> Tensor<1> {
+/// A batch with a sample for each of these numbers.
+struct Samples(Vec<f64>);
+
+fn losses(model: &Point, samples: &Samples) -> Tensor<1> {
     let all = model.joined();
     let of = |number: &f64| (all.clone() * *number).sin().sum();
-    Tensor::cat(numbers.iter().map(of).collect(), 0)
+    Tensor::cat(samples.0.iter().map(of).collect(), 0)
 }
 
-fn chosen(numbers: &Vec<f64>, samples: &[usize]) -> Vec<f64> {
-    samples.iter().map(|&sample| numbers[sample]).collect()
+fn chosen(samples: &Samples, numbers: &[usize]) -> Samples {
+    Samples(numbers.iter().map(|&number| samples.0[number]).collect())
 }
 
 #[test]
 fn a_step_of_each_method_reads_as_often_as_the_book_says() {
-    let batch = [vec![0.3, 0.7, 1.1, 1.9]];
+    let batch = [Samples(vec![0.3, 0.7, 1.1, 1.9])];
     let by_logits = |optim: &mut SharpnessAware, model: Point| {
-        let logits = |model: &Point, _: &Vec<f64>| model.joined();
-        let loss = |logits: Tensor<1>, _: &Vec<f64>| logits.square().square().sum();
+        let logits = |model: &Point, _: &Samples| model.joined();
+        let loss = |logits: Tensor<1>, _: &Samples| logits.square().square().sum();
         let step = optim.step_by_logits(0.02, model, &batch, logits, loss);
         step.map(|step| (step.model, step.report)).unwrap()
     };
