@@ -11,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::check;
 use crate::error::{ConfigError, StepError};
-use crate::number::{Number, Readings};
+use crate::number::Number;
 use crate::objective::Objective;
+use crate::readings::Readings;
 use crate::vector::ParamVector;
 
 pub use climb::{AscentPoint, Climb, Keep};
@@ -118,13 +119,15 @@ impl Ascent {
             }
             _ => objective.weights(&vector),
         };
-        match self.scaling {
+        let (direction, square) = match self.scaling {
             Scaling::Weights => {
                 let biases = objective.biases();
                 let offset = |id| (!biases.contains(&id)).then_some(WEIGHT_OFFSET);
-                vector.scaled_ascent(&weights, offset, readings)
+                vector.scaled_ascent(&weights, offset)
             }
-            _ => vector.scaled_ascent(&weights, |_| Some(0.0), readings),
-        }
+            _ => vector.scaled_ascent(&weights, |_| Some(0.0)),
+        };
+        let [square] = readings.take(square)?;
+        Ok((direction, square.sqrt()))
     }
 }

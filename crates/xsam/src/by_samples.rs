@@ -6,9 +6,9 @@ use burn::tensor::Tensor;
 
 use crate::error::{PassPoint, StepError, StepFailure};
 use crate::pass::{self, Gradient, LossOutput, Pass};
+use crate::read::read;
 use crate::sharpness_aware::SharpnessAware;
 use crate::step::Step;
-use crate::vector;
 
 impl SharpnessAware {
     /// As [`step_accumulated`](Self::step_accumulated), with the loss by samples: `losses` is the forward pass over a part,
@@ -134,7 +134,7 @@ where
             Ok(losses.mean())
         })?;
         self.loss = Some(loss);
-        let rises = vector::read(rises)?;
+        let rises = read(rises)?;
         let risen = self.parts.iter().zip(rises).map(|(part, rises)| {
             let rises: Vec<f64> = rises.iter::<f64>().collect();
             (self.chosen)(part, &highest(&rises, share))

@@ -91,6 +91,8 @@ pub mod optim;
 mod pass;
 mod plane;
 mod random;
+mod read;
+mod readings;
 mod record;
 mod report;
 mod rho;
@@ -113,8 +115,8 @@ pub use method::{
     LossBudget, MeasuredRho, MomentumSamConfig, MsamConfig, SamConfig, SampaConfig, SgdOnlyConfig,
     StableSamConfig, UsamConfig, WsamConfig, XsamConfig, ZSharpConfig,
 };
-pub use number::ReadBacks;
 pub use pass::LossOutput;
+pub use readings::ReadBacks;
 pub use record::SharpnessAwareRecord;
 #[doc(hidden)]
 pub use record::open_pack;

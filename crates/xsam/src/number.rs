@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use burn::tensor::{DType, FloatDType, Tensor};
 
 use crate::error::StepError;
-use crate::vector::{self, ParamVector, Reductions};
+use crate::read::read;
 
 /// A real number that a step computes with.
 ///
@@ -50,6 +50,21 @@ enum Source {
 struct Operation {
     here: fn(&[f64]) -> f64,
     there: fn(&[Tensor<1>]) -> Tensor<1>,
+}
+
+/// Functions of one number that are called the same here and there.
+macro_rules! functions {
+    ($($(#[$meta:meta])* $name:ident)*) => {$(
+        $(#[$meta])*
+        #[must_use]
+        pub fn $name(&self) -> Self {
+            let operation = Operation {
+                here: |x| x[0].$name(),
+                there: |x| x[0].clone().$name(),
+            };
+            Self::of(&[self], operation)
+        }
+    )*};
 }
 
 impl Number {
@@ -133,40 +148,13 @@ impl Number {
         true
     }
 
-    /// Its square root.
-    #[must_use]
-    pub fn sqrt(&self) -> Self {
-        Self::of(
-            &[self],
-            Operation {
-                here: |x| x[0].sqrt(),
-                there: |x| x[0].clone().sqrt(),
-            },
-        )
-    }
-
-    /// Its sine.
-    #[must_use]
-    pub fn sin(&self) -> Self {
-        Self::of(
-            &[self],
-            Operation {
-                here: |x| x[0].sin(),
-                there: |x| x[0].clone().sin(),
-            },
-        )
-    }
-
-    /// Its cosine.
-    #[must_use]
-    pub fn cos(&self) -> Self {
-        Self::of(
-            &[self],
-            Operation {
-                here: |x| x[0].cos(),
-                there: |x| x[0].clone().cos(),
-            },
-        )
+    functions! {
+        /// Its square root.
+        sqrt
+        /// Its sine.
+        sin
+        /// Its cosine.
+        cos
     }
 
     /// The angle of the point with this ordinate and that abscissa, from 0 to pi for an ordinate that is not negative.
@@ -312,7 +300,7 @@ impl Neg for &Number {
 
 /// What waits on the device in a step, and what was taken for granted of it.
 #[derive(Default)]
-struct Ledger {
+pub(crate) struct Ledger {
     waiting: Mutex<Vec<Arc<Waiting>>>,
     /// Of each the first is to be above the second.
     granted: Mutex<Vec<(Number, Number)>>,
@@ -320,116 +308,8 @@ struct Ledger {
 }
 
 impl Ledger {
-    /// Reads all that waits, at once.
-    fn read(&self) -> Result<(), StepError> {
-        let waiting = std::mem::take(&mut *lock(&self.waiting));
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let tensors = waiting
-            .iter()
-            .filter_map(|waiting| waiting.tensor.get().cloned());
-        let values = vector::read(tensors.collect())?;
-        for (waiting, data) in waiting.iter().zip(values) {
-            let value = data.iter::<f64>().next().unwrap_or(f64::NAN);
-            let _ = waiting.value.set(value);
-            if matches!(waiting.source, Source::Device { finite: true }) && !value.is_finite() {
-                let _ = self.broken.set(());
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads all that waits, and tells whether all that was taken for granted is so.
-    fn holds(&self) -> Result<bool, StepError> {
-        self.read()?;
-        let granted = std::mem::take(&mut *lock(&self.granted));
-        let is_so = |(this, other): &(Number, Number)| this.known() > other.known();
-        Ok(self.broken.get().is_none() && granted.iter().all(is_so))
-    }
-}
-
-/// What a panic left is of a step that is not made.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// When the numbers of a step are read from its device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ReadBacks {
-    /// Each when it is computed. On a processor, where nothing waits, this is so unless it is chosen otherwise.
-    AtOnce,
-    /// All together at the end of the step, so that the device need not wait for the program. On any other device this is so unless
-    /// it is chosen otherwise. Several ranks always read at once.
-    AtTheEnd,
-}
-
-/// How a step reads its numbers: each at once, or all together at the end.
-#[derive(Clone, Default)]
-pub struct Readings(Option<Arc<Ledger>>);
-
-impl Readings {
-    /// All at the end.
-    pub(crate) fn at_the_end() -> Self {
-        Self(Some(Arc::default()))
-    }
-
-    /// Whether every number is read at once.
-    pub(crate) fn are_at_once(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// The dot product of two vectors. One read-back, if numbers are read at once.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn dot(&self, x: &ParamVector, y: &ParamVector) -> Result<Number, StepError> {
-        let [dot] = self.take(Reductions::default().dot(x, y))?;
-        Ok(dot)
-    }
-
-    /// The Euclidean norm over all parameters together. One read-back, if numbers are read at once.
-    ///
-    /// # Errors
-    /// If the device fails.
-    pub fn norm(&self, vector: &ParamVector) -> Result<Number, StepError> {
-        Ok(self.dot(vector, vector)?.sqrt())
-    }
-
-    /// What was asked for.
-    pub(crate) fn take<const N: usize>(&self, asked: Reductions) -> Result<[Number; N], StepError> {
-        let Some(ledger) = &self.0 else {
-            return Ok(asked.read::<N>()?.map(Number::from));
-        };
-        let taken = asked
-            .sums()
-            .into_iter()
-            .map(|sum| ledger.wait_for(sum, true));
-        let taken: Vec<Number> = taken.collect();
-        let found = taken.len();
-        <[Number; N]>::try_from(taken).map_err(|_| StepError::unexpected(N, found))
-    }
-
-    /// The values, which need not be finite, with all that waits: one read-back.
-    pub(crate) fn read(&self, asked: Reductions) -> Result<Vec<f64>, StepError> {
-        let Some(ledger) = &self.0 else {
-            return asked.read_all();
-        };
-        let sums = asked.sums().into_iter();
-        let waiting: Vec<Number> = sums.map(|sum| ledger.wait_for(sum, false)).collect();
-        waiting.iter().map(Number::value).collect()
-    }
-
-    /// Reads all that waits, and tells whether the step stands.
-    pub(crate) fn hold(&self) -> Result<bool, StepError> {
-        self.0.as_ref().map_or(Ok(true), |ledger| ledger.holds())
-    }
-}
-
-impl Ledger {
     /// A number on the device; of nothing it is 0.
-    fn wait_for(self: &Arc<Self>, sum: Option<Tensor<1>>, finite: bool) -> Number {
+    pub(crate) fn wait_for(self: &Arc<Self>, sum: Option<Tensor<1>>, finite: bool) -> Number {
         let Some(sum) = sum else {
             return Number::default();
         };
@@ -442,16 +322,39 @@ impl Ledger {
         lock(&self.waiting).push(waiting.clone());
         Number(Value::Waiting(waiting))
     }
+
+    /// Reads all that waits, at once.
+    fn read(&self) -> Result<(), StepError> {
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let tensors = waiting
+            .iter()
+            .filter_map(|waiting| waiting.tensor.get().cloned());
+        let values = read(tensors.collect())?;
+        for (waiting, data) in waiting.iter().zip(values) {
+            let value = data.iter::<f64>().next().unwrap_or(f64::NAN);
+            let _ = waiting.value.set(value);
+            if matches!(waiting.source, Source::Device { finite: true }) && !value.is_finite() {
+                let _ = self.broken.set(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads all that waits, and tells whether all that was taken for granted is so.
+    pub(crate) fn holds(&self) -> Result<bool, StepError> {
+        self.read()?;
+        let granted = std::mem::take(&mut *lock(&self.granted));
+        let is_so = |(this, other): &(Number, Number)| this.known() > other.known();
+        Ok(self.broken.get().is_none() && granted.iter().all(is_so))
+    }
 }
 
-impl fmt::Debug for Readings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.are_at_once() {
-            "at once"
-        } else {
-            "at the end"
-        })
-    }
+/// What a panic left is of a step that is not made.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// In single precision at least.

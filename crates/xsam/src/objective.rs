@@ -13,9 +13,10 @@ use crate::collective::Ranks;
 use crate::error::{PassPoint, StepError};
 use crate::loss_scale::LossScale;
 use crate::method::parameters;
-use crate::number::{Number, Readings};
+use crate::number::Number;
 use crate::pass::{self, Gradient, Pass};
 use crate::random::Replay;
+use crate::readings::Readings;
 use crate::vector::{ParamVector, Reductions};
 
 /// Loss and gradient at one point.

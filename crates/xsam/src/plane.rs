@@ -3,7 +3,8 @@
 use std::f64::consts::PI;
 
 use crate::error::StepError;
-use crate::number::{Number, Readings};
+use crate::number::Number;
+use crate::readings::Readings;
 use crate::vector::{ParamVector, Reductions};
 
 /// Below this sine of psi the plane's two directions count as one line in exact arithmetic.

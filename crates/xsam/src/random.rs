@@ -5,7 +5,7 @@ use burn::tensor::{Device, Distribution, Tensor};
 
 use crate::error::StepError;
 use crate::method::parameters;
-use crate::vector;
+use crate::read::read;
 
 /// 2^64 / golden ratio: as a multiplier it spreads consecutive numbers over all seeds, as any odd one does.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -77,7 +77,7 @@ fn draw(device: &Device) -> Result<u64, StepError> {
     // Fractions, since every back end has them in every type.
     let fractions =
         Tensor::<1>::random([FRACTIONS], Distribution::Default, &device.clone().inner());
-    let data = vector::read(vec![fractions])?;
+    let data = read(vec![fractions])?;
     let drawn = data.iter().flat_map(|data| data.iter::<f64>());
     Ok(drawn.fold(0, |number: u64, fraction| {
         (number.rotate_left(23) ^ fraction.to_bits()).wrapping_mul(SPREAD)

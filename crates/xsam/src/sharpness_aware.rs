@@ -10,8 +10,8 @@ use crate::collective::{AscentOver, Collective};
 use crate::error::ConfigError;
 use crate::loss_scale::LossScale;
 use crate::method::{Method, MethodConfig};
-use crate::number::ReadBacks;
 use crate::random::Randomness;
+use crate::readings::ReadBacks;
 use crate::record::base::parameters_of;
 use crate::rho::RhoSchedule;
 

@@ -6,11 +6,12 @@ use burn::tensor::Device;
 
 use crate::attempt::{Attempt, Changed, Ready};
 use crate::error::{PassPoint, StepError, StepFailure};
-use crate::number::{Number, ReadBacks, Readings};
+use crate::number::Number;
 use crate::pass::{LossOutput, Parts, Whole};
+use crate::read;
+use crate::readings::{ReadBacks, Readings};
 use crate::report::StepReport;
 use crate::sharpness_aware::SharpnessAware;
-use crate::vector;
 
 /// The outcome of a step that succeeded.
 #[derive(Debug)]
@@ -289,7 +290,6 @@ impl SharpnessAware {
         }
     }
 
-    /// The base optimizer's part of a step, which cannot fail.
     /// What `attempt` makes of a step, with its numbers read. One in which it turns out that something was not as it was taken
     /// for granted is made again, with every number read at once.
     pub(crate) fn prepare<M: Module, O>(
@@ -298,9 +298,12 @@ impl SharpnessAware {
         model: &M,
         mut attempt: impl FnMut(Attempt<'_>, &M) -> Result<Ready<M, O>, StepError>,
     ) -> Result<(Ready<M, O>, StepReport), StepError> {
-        let before = vector::read_backs();
+        let before = read::read_backs();
         let mut attempt = |readings| attempt(Attempt::of(self, lr, model, readings)?, model);
-        let readings = self.readings(model);
+        let readings = match self.reads_at_the_end(model) {
+            true => Readings::at_the_end(),
+            false => Readings::default(),
+        };
         let mut made = attempt(readings.clone());
         if !readings.hold()? {
             made = attempt(Readings::default());
@@ -309,29 +312,27 @@ impl SharpnessAware {
         let is_less = |factor: &Number| factor.known().is_some_and(|factor| factor < 1.0);
         let mut report = std::mem::take(&mut ready.report).read()?;
         report.clipped = ready.factors.iter().any(is_less);
-        report.read_backs = vector::read_backs() - before;
+        report.read_backs = read::read_backs() - before;
         Ok((ready, report))
     }
 
-    pub(crate) fn readings<M: Module>(&self, model: &M) -> Readings {
-        let flex = Device::flex();
-        let is_elsewhere = || {
-            model
+    /// Whether the numbers of a step on `model` are read at its end.
+    pub(crate) fn reads_at_the_end<M: Module>(&self, model: &M) -> bool {
+        if self.ranks.is_some() {
+            // What ranks tell each other they have read.
+            return false;
+        }
+        let processor = Device::flex();
+        match self.read_backs {
+            None => model
                 .devices()
                 .into_iter()
-                .any(|device| device.inner() != flex)
-        };
-        let together = match self.read_backs {
-            None => is_elsewhere(),
+                .any(|device| device.inner() != processor),
             Some(when) => when == ReadBacks::AtTheEnd,
-        };
-        // What ranks tell each other they have read.
-        match together && self.ranks.is_none() {
-            true => Readings::at_the_end(),
-            false => Readings::default(),
         }
     }
 
+    /// The base optimizer's part of a step, which cannot fail.
     fn finish<M: Module, O>(
         &mut self,
         lr: ModuleLearningRate,

@@ -6,7 +6,8 @@ use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 
 use crate::error::StepError;
 use crate::method::parameters;
-use crate::number::{Number, Readings};
+use crate::number::Number;
+use crate::readings::Readings;
 use crate::report::StepReport;
 use crate::vector::{ParamVector, Reductions};
 

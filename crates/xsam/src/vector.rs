@@ -4,15 +4,15 @@
 //! long vector, the concatenation of all parameters. [`ParamVector`] is that vector, kept as one
 //! flat tensor a parameter, so that its arithmetic needs neither the module nor its ranks.
 
-use std::cell::Cell;
 use std::collections::{HashMap, HashSet};
 
 use burn::module::ParamId;
-use burn::tensor::{DType, FloatDType, Tensor, TensorData, Transaction};
+use burn::tensor::{DType, FloatDType, Tensor};
 use xsam_kernels::{combine, dot, scaled_ascent, squared_chords};
 
 use crate::error::StepError;
-use crate::number::{Number, Readings, wide};
+use crate::number::{Number, wide};
+use crate::read::read;
 
 /// A vector over parameters: a gradient, a displacement or a direction.
 ///
@@ -170,14 +170,13 @@ impl ParamVector {
         }
     }
 
-    /// `T^2 self` and the norm of `T self`, with the element-wise scales `T = |weights| + offset`, or
-    /// `T = 1` where `offset` is `None`. One read-back, if numbers are read at once.
+    /// `T^2 self` and the squared norm of `T self`, with the element-wise scales `T = |weights| + offset`, or
+    /// `T = 1` where `offset` is `None`.
     pub(crate) fn scaled_ascent(
         self,
         weights: &Self,
         offset: impl Fn(ParamId) -> Option<f64>,
-        readings: &Readings,
-    ) -> Result<(Self, Number), StepError> {
+    ) -> (Self, Reductions) {
         let weights = weights.by_id();
         let mut squares = Vec::new();
         let scaled = self.entries.into_iter().map(|(id, mine)| {
@@ -189,8 +188,7 @@ impl ParamVector {
             (id, direction)
         });
         let entries = scaled.collect();
-        let [square] = readings.take(Reductions::default().sum(squares))?;
-        Ok((Self { entries }, square.sqrt()))
+        (Self { entries }, Reductions::default().sum(squares))
     }
 
     /// Its elements whose standard scores are high, and zeros in place of the others: the sizes of `(g - mean) / (deviation +
@@ -199,10 +197,7 @@ impl ParamVector {
     pub(crate) fn significant(&self, percentile: f64) -> Result<Self, StepError> {
         let score = |(_, tensor): &(ParamId, Tensor<1>)| {
             // Of half precision the epsilon would be nothing.
-            let tensor = match tensor.dtype() {
-                DType::F64 => tensor.clone(),
-                _ => tensor.clone().cast(FloatDType::F32),
-            };
+            let tensor = wide(tensor.clone());
             let centred = tensor.clone() - tensor.mean();
             let deviation = (centred.clone() * centred.clone()).mean().sqrt();
             centred.abs() / (deviation + SCORE_EPSILON)
@@ -323,25 +318,6 @@ fn chords((a, x): (&Number, &Tensor<1>), (b, y): (&Number, &Tensor<1>)) -> [Tens
         let chord = combination((a, x.clone()), &[(b, y.clone())]);
         dot(chord.clone(), chord)
     })
-}
-
-thread_local! {
-    static READ_BACKS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// How often this thread has read from a device, by this crate.
-pub(crate) fn read_backs() -> u64 {
-    READ_BACKS.get()
-}
-
-/// The tensors' values, by one read-back. All that this crate reads from a device goes through here.
-pub(crate) fn read(tensors: Vec<Tensor<1>>) -> Result<Vec<TensorData>, StepError> {
-    READ_BACKS.set(READ_BACKS.get() + 1);
-    tensors
-        .into_iter()
-        .fold(Transaction::default(), Transaction::register)
-        .try_execute()
-        .map_err(|error| StepError::Device(error.to_string()))
 }
 
 /// Scalars to be computed on the device and read back together: one synchronisation for all.

@@ -3,7 +3,8 @@
 use burn::tensor::Tensor;
 use xsam_models::{ClassifierName, Model, ModelConfig, cast, reference};
 
-use super::{LEARNING_RATE, SEED, Timed, check_values};
+use super::trainee::Timed;
+use super::{LEARNING_RATE, SEED, check_values};
 use xsam_lab::spec::{OptimizerSpec, SpecError};
 use xsam_lab::{Error, Place, TaskError};
 

@@ -4,13 +4,11 @@ mod images;
 mod profile;
 mod shared_out;
 mod spec;
+mod trainee;
 mod transformer;
 
 use std::sync::Arc;
-use std::time::Instant;
 
-use burn::module::Module;
-use burn::tensor::Tensor;
 use xsam::{AscentOver, SharpnessAware};
 use xsam_kernels::{Kernels, set_kernels};
 
@@ -23,11 +21,12 @@ pub use transformer::TransformerBench;
 use xsam_lab::plan::MOST_TIMED;
 use xsam_lab::spec::{MethodSpec, OptimizerSpec, Precision, SpecError, edited};
 use xsam_lab::statistics::median;
-use xsam_lab::tools::{Parts, PassTimes, peak_mb};
-use xsam_lab::{Error, Place, Ranks, describe, method};
+use xsam_lab::tools::peak_mb;
+use xsam_lab::{Error, Ranks, describe, method};
 
 use crate::spec::{ModelName, OurSpec};
 use shared_out::Counted;
+use trainee::{Timed, Trainee};
 
 /// Steps before the first timed one: buffers are allocated, caches filled.
 const WARM_UP: usize = 2;
@@ -73,31 +72,6 @@ pub fn bench_on(ranks: &Ranks, spec: &BenchSpec) -> Result<BenchResult, Error> {
             ..measure(ranks, spec, sentences)?
         }),
     }
-}
-
-/// A model whose steps are timed, and a batch for it.
-trait Timed {
-    type Model: Module;
-    type Batch;
-
-    /// Checks all that does not depend on the batch, and that a batch of that size can be.
-    fn check(&self, batch: usize) -> Result<(), SpecError>;
-
-    fn optimizer(&self) -> OptimizerSpec;
-
-    fn start(&self, batch: usize, place: &Place) -> Result<(Self::Model, Self::Batch), Error>;
-
-    /// Logits `[items, classes]`, with what `masks` decide dropped out.
-    fn logits(model: &Self::Model, batch: &Self::Batch, masks: u64) -> Tensor<2>;
-
-    /// The mean loss of logits, `[1]`.
-    fn loss(logits: Tensor<2>, batch: &Self::Batch) -> Tensor<1>;
-
-    /// The loss of each sample, `[samples]`.
-    fn losses(model: &Self::Model, batch: &Self::Batch, masks: u64) -> Tensor<1>;
-
-    /// The samples with these numbers.
-    fn chosen(batch: &Self::Batch, numbers: &[usize]) -> Self::Batch;
 }
 
 /// Times the steps; which model it is, the result does not say.
@@ -247,72 +221,6 @@ impl Plan {
     }
 }
 
-/// What a step took.
-struct Taken {
-    seconds: f64,
-    /// Of the search in it, if there was one.
-    search: Option<f64>,
-    read_backs: u64,
-}
-
-/// A model in the middle of training.
-struct Trainee<'a, T: Timed> {
-    place: &'a Place,
-    optim: SharpnessAware,
-    model: T::Model,
-    /// A batch that is not split is one part.
-    batch: [T::Batch; 1],
-    steps: usize,
-}
-
-impl<T: Timed> Trainee<'_, T> {
-    /// A step, and what it took.
-    fn step(mut self) -> Result<(Self, Taken), Error> {
-        self.steps += 1;
-        let masks = self.steps as u64;
-        let mut passes = PassTimes::default();
-        let start = Instant::now();
-        let (lr, batch) = (LEARNING_RATE, &self.batch);
-        let made = if self.optim.needs_logits() {
-            let logits =
-                |model: &T::Model, batch: &T::Batch| passes.of(|| T::logits(model, batch, masks));
-            let made = self
-                .optim
-                .step_by_logits(lr, self.model, batch, logits, T::loss);
-            made.map(|step| (step.model, step.report))
-        } else if self.optim.needs_samples() {
-            let losses =
-                |model: &T::Model, batch: &T::Batch| passes.of(|| T::losses(model, batch, masks));
-            let made = self
-                .optim
-                .step_by_samples(lr, self.model, batch, losses, T::chosen);
-            made.map(|step| (step.model, step.report))
-        } else {
-            let [batch] = batch;
-            let loss =
-                |model: &T::Model| passes.of(|| T::loss(T::logits(model, batch, masks), batch));
-            let made = self.optim.step(lr, self.model, loss);
-            made.map(|step| (step.model, step.report))
-        };
-        let (model, report) = made.map_err(|failure| Error::Step {
-            epoch: 1,
-            step: self.steps,
-            source: failure.into(),
-            before: String::new(),
-        })?;
-        let synced = self.place.device.sync();
-        let seconds = start.elapsed().as_secs_f64();
-        synced.map_err(|error| Error::Device(error.to_string()))?;
-        self.model = model;
-        let taken = Taken {
-            seconds,
-            search: passes.of_search(&report, Parts::WHOLE),
-            read_backs: report.read_backs,
-        };
-        Ok((self, taken))
-    }
-}
-
 /// Refuses a batch of more than [`MOST_VALUES`] values.
 fn check_values(batch: usize, each: usize, what: &str) -> Result<(), SpecError> {
     if batch.checked_mul(each).is_some_and(|n| n <= MOST_VALUES) {
@@ -327,6 +235,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use xsam::{SamConfig, SgdOnlyConfig, XsamConfig};
+    use xsam_lab::Place;
     use xsam_models::ClassifierName as ImageModel;
 
     use super::*;

@@ -4,7 +4,8 @@ use burn::tensor::{Int, Tensor, TensorData};
 use xsam_data::text::PAD;
 use xsam_models::{ModelError, TargetBatch, Transformer, TransformerConfig, reference};
 
-use super::{LEARNING_RATE, SEED, Timed, check_values};
+use super::trainee::Timed;
+use super::{LEARNING_RATE, SEED, check_values};
 use xsam_lab::spec::{OptimizerName, OptimizerSpec, SpecError};
 use xsam_lab::{Error, Place};
 

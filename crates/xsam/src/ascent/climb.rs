@@ -7,8 +7,9 @@ use burn::module::ParamId;
 use super::{Ascent, NORM_EPSILON, Scaling};
 use crate::error::StepError;
 use crate::method::context::Context;
-use crate::number::{Number, Readings};
+use crate::number::Number;
 use crate::objective::{Evaluation, Objective};
+use crate::readings::Readings;
 use crate::vector::ParamVector;
 
 impl Ascent {

@@ -1,8 +1,9 @@
 //! What a method works on, and what it knows of the step.
 
 use crate::error::StepError;
-use crate::number::{Number, Readings};
+use crate::number::Number;
 use crate::objective::{Evaluation, Objective};
+use crate::readings::Readings;
 use crate::report::StepReport;
 use crate::vector::ParamVector;
 

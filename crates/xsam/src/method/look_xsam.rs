@@ -5,8 +5,9 @@ use super::xsam::{Xsam, XsamConfig, xsam_config};
 use super::{Context, Method, MethodState};
 use crate::check;
 use crate::error::{ConfigError, RecordError, StepError};
-use crate::number::{Number, Readings};
+use crate::number::Number;
 use crate::objective::Evaluation;
+use crate::readings::Readings;
 use crate::update::Update;
 use crate::vector::{ParamVector, Reductions};
 

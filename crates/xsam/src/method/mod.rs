@@ -49,9 +49,10 @@ pub use state::MethodState;
 pub use work::Work;
 
 pub use crate::ascent::{Ascent, AscentPoint, Climb, Keep};
-pub use crate::number::{Number, Readings};
+pub use crate::number::Number;
 pub use crate::objective::{Evaluation, Objective, Passes};
 pub use crate::plane::Plane;
+pub use crate::readings::Readings;
 pub use crate::update::{Then, Update};
 pub use crate::vector::ParamVector;
 

@@ -226,7 +226,7 @@ where
         if batches.iter().any(|batch| !home.contains(&batch.device)) {
             return Err(Failure::Devices);
         }
-        let at_the_end = !self.optim.readings(&self.inner).are_at_once();
+        let at_the_end = self.optim.reads_at_the_end(&self.inner);
         let mut pass = Batches::new(batches, &self.inner, gradients, at_the_end);
         let prepared = self.optim.prepare(lr, &self.inner, |attempt, model| {
             attempt.whole(model, &mut pass)
