@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::metrics::Metrics;
-use crate::score::{Part, Score, Tally, of_epochs};
+use crate::score::{Part, Score, of_epochs};
+use crate::tally::Totals;
 
 /// A score that has come no further than this share of the way from guessing to all right, or of what guessing comes to if
 /// it is not one in percent, is no better than guessing.
@@ -19,7 +20,7 @@ const FEWEST_EPOCHS: usize = 3;
 pub(crate) type Chance = BTreeMap<String, f64>;
 
 /// The values of what a task says of guessing.
-pub(crate) fn chance(guessed: Option<&Tally>, scores: &[Score]) -> Chance {
+pub(crate) fn chance(guessed: Option<&Totals>, scores: &[Score]) -> Chance {
     let Some(guessed) = guessed else {
         return Chance::new();
     };
@@ -77,6 +78,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::tally::Tally;
 
     fn rows(values: &[(f64, f64)]) -> Vec<Metrics> {
         let row = |(i, &(loss, accuracy)): (usize, &(f64, f64))| {
@@ -92,7 +94,7 @@ mod tests {
     fn what_guesses_has_collapsed() {
         let scores = [Score::percent("accuracy", "")];
         let ten = chance(
-            Some(&Tally::new(1, 10f64.ln()).with("accuracy", 0.1)),
+            Some(Tally::new(1, 10f64.ln()).with("accuracy", 0.1).known()),
             &scores,
         );
         let told = |values: &[(f64, f64)]| collapsed(&rows(values), &scores, &ten, false);
@@ -103,7 +105,10 @@ mod tests {
         let flat = told(&[(2.3, 0.2), (2.299, 0.13)]).unwrap();
         // Most are of one class: few more right are much.
         let scores = [Score::percent("accuracy", "")];
-        let most = chance(Some(&Tally::new(10, 5.0).with("accuracy", 9.0)), &scores);
+        let most = chance(
+            Some(Tally::new(10, 5.0).with("accuracy", 9.0).known()),
+            &scores,
+        );
         let of = |accuracy| collapsed(&rows(&[(0.3, accuracy)]), &scores, &most, false);
         assert!(of(0.9).is_some() && of(0.91).is_none());
         assert_eq!(flat, "its training loss of 2.299 is that of guessing");

@@ -24,6 +24,7 @@ use crate::spec::{Experiment, Spec};
 use crate::start::Start;
 use crate::stop::StopSignal;
 use crate::summary::{RunSummary, Status};
+use crate::tally::Tally;
 use crate::task::Task;
 use crate::task_error::TaskError;
 use crate::trained::imported;
@@ -85,6 +86,7 @@ impl<T: Task> Course<T> {
         if ranks.is_first() {
             output.clear()?;
         }
+        let guessed = task.chance().map(Tally::read).transpose()?;
         let goes_on = found.is_some();
         let saved = found.as_ref().map(Position::reached);
         let mut position = found.unwrap_or_default();
@@ -97,7 +99,7 @@ impl<T: Task> Course<T> {
                 method: optim.method().to_owned(),
                 seed: spec.train.seed,
                 scores: T::scores(),
-                chance: chance(task.chance().as_ref(), &T::scores()),
+                chance: chance(guessed.as_ref(), &T::scores()),
                 parameters: parameter_count(&model),
                 kernels: describe(spec.train.device, spec.train.kernels),
                 facts: task.facts(),

@@ -3,24 +3,24 @@
 use burn::tensor::{Int, Tensor};
 
 use crate::error::Error;
-use crate::score::Tally;
 use crate::stop::StopSignal;
+use crate::tally::{Tally, Totals};
 use crate::task_error::TaskError;
 
-/// What is counted over all batches; nothing if `stop` asks for an end before the last of them.
+/// What is counted over all batches, read when the last one is done; nothing if `stop` asks for an end before that.
 pub fn evaluate<B>(
     batches: impl Iterator<Item = B>,
     stop: &StopSignal,
     tally: impl Fn(B) -> Result<Tally, TaskError>,
-) -> Result<Option<Tally>, TaskError> {
+) -> Result<Option<Totals>, TaskError> {
     let mut all = Tally::default();
     for batch in batches {
         if stop.is_set() {
             return Ok(None);
         }
-        all.add(&tally(batch)?);
+        all.add(&tally(batch)?)?;
     }
-    Ok(Some(all))
+    Ok(Some(all.read()?))
 }
 
 /// Reads a whole number.
@@ -56,7 +56,7 @@ mod tests {
             Ok(Tally::new(2, batch as f64).with("accuracy", 1.0))
         };
         let all = evaluate(1..3, &stop, tally).unwrap().unwrap();
-        assert_eq!(all, Tally::new(4, 3.0).with("accuracy", 2.0));
+        assert_eq!(&all, Tally::new(4, 3.0).with("accuracy", 2.0).known());
         assert!(evaluate(1..9, &stop, tally).unwrap().is_none());
         assert_eq!(seen.get(), 4);
     }

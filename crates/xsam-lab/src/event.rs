@@ -7,9 +7,10 @@ use toml::Table;
 use xsam::StepReport;
 
 use crate::metrics::Metrics;
-use crate::score::{Score, Tally};
+use crate::score::Score;
 use crate::spec::About;
 use crate::summary::RunSummary;
+use crate::tally::Totals;
 
 /// What a run tells while it goes.
 #[derive(Clone, Debug, Serialize)]
@@ -39,9 +40,10 @@ pub enum Event<'a> {
         epoch: usize,
         /// The step in it, counted from 1.
         step: usize,
-        /// What was counted of the items of the batch, images or tokens, at the weights.
+        /// What was counted of the items of the batch, images or tokens, at the weights: what is known of it without a
+        /// wait for the device.
         #[serde(skip)]
-        tally: &'a Tally,
+        totals: &'a Totals,
         /// What the optimizer measured in the step.
         #[serde(skip)]
         report: &'a StepReport,

@@ -46,7 +46,7 @@ pub fn restore<M: Module>(
     let Some((path, position)) = checkpoint::find(run, false)? else {
         return Ok(None);
     };
-    position.sums.metrics(position.rows.len(), &[], None);
+    position.sums.metrics(position.rows.len(), &[], None)?;
     RunSummary::default().with_rows(&position.rows);
     checkpoint::restore(&path, model, optim).map(Some)
 }

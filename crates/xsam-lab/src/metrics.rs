@@ -9,7 +9,8 @@ use crate::columns::{Column, OWN, Source, Step};
 use crate::csv_file::{self, Csv};
 use crate::error::Error;
 use crate::memory::peak_mb;
-use crate::score::{Part, Score, Scores, Tally};
+use crate::score::{Part, Score, Scores};
+use crate::tally::{Tally, Totals, Waiting};
 
 /// The column that every row has.
 const EPOCH: &str = "epoch";
@@ -123,14 +124,19 @@ impl TryFrom<BTreeMap<String, Option<f64>>> for Metrics {
 /// Sums over the steps of an epoch.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Sums {
-    tally: Tally,
+    #[serde(rename = "tally")]
+    totals: Totals,
+    /// What was counted in them and still is on the device.
+    #[serde(skip)]
+    waiting: Waiting,
     /// What steps measured, by the names of the columns: a sum, or the last value, and over how much it is.
     values: BTreeMap<String, (f64, usize)>,
 }
 
 impl Sums {
-    pub(crate) fn add(&mut self, step: &Step<'_>, tally: &Tally) {
-        self.tally.add(tally);
+    pub(crate) fn add(&mut self, step: &Step<'_>, tally: &Tally) -> Result<(), Error> {
+        self.totals.add(tally.known());
+        self.waiting.add(&tally.waiting, &mut self.totals)?;
         for (column, source) in OWN.iter() {
             let Some(value) = source.of(step) else {
                 continue;
@@ -141,15 +147,22 @@ impl Sums {
                 _ => (*sum + value, count.saturating_add(1)),
             };
         }
+        Ok(())
+    }
+
+    /// Reads what still is on the device, which a checkpoint must have.
+    pub(crate) fn read(&mut self) -> Result<(), Error> {
+        self.waiting.read_into(&mut self.totals)
     }
 
     /// The row of an epoch of a task with these scores, and what they came to after it, if it was evaluated.
     pub(crate) fn metrics(
-        &self,
+        mut self,
         epoch: usize,
         declared: &[Score],
         found: Option<&Scores>,
-    ) -> Metrics {
+    ) -> Result<Metrics, Error> {
+        self.read()?;
         let mut row = Metrics::new(epoch);
         for (column, source) in OWN.iter() {
             let value = self.values.get(&*column.name);
@@ -159,9 +172,9 @@ impl Sums {
             });
             row.set(&column.name, value);
         }
-        let trained = self.tally.measured(declared);
+        let trained = self.totals.measured(declared);
         for (part, measured) in [
-            (Part::Train, (self.tally.items > 0).then_some(&trained)),
+            (Part::Train, (self.totals.items > 0).then_some(&trained)),
             (Part::Validation, found.map(|found| &found.validation)),
             (Part::Test, found.map(|found| &found.test)),
         ] {
@@ -175,7 +188,7 @@ impl Sums {
             row.set(&Score::loss().column(part), measured.loss);
         }
         row.set("peak_mb", peak_mb());
-        row
+        Ok(row)
     }
 }
 
@@ -242,10 +255,8 @@ mod tests {
                 seconds: 0.25,
                 waited: 0.0,
             };
-            sums.add(
-                &step,
-                &Tally::new(items, report.loss * items as f64).with("bits", hits),
-            );
+            let tally = Tally::new(items, report.loss * items as f64).with("bits", hits);
+            sums.add(&step, &tally).unwrap();
         }
         // As a checkpoint keeps them.
         let sums: Sums = json::parse(&json::line(&sums).unwrap()).unwrap();
@@ -254,7 +265,7 @@ mod tests {
             values: [("bits".to_owned(), value)].into(),
         };
         let found = Scores::new(measured(0.5, 1.5), measured(f64::NAN, 1.75));
-        let row = sums.metrics(7, &[bits], Some(&found));
+        let row = sums.metrics(7, &[bits], Some(&found)).unwrap();
         for (column, value) in [
             ("lr", 0.1),
             ("train_loss", 7.0 / 5.0),

@@ -10,8 +10,9 @@ use xsam_kernels::BatchNormRanks;
 use crate::error::Error;
 use crate::method;
 use crate::place::Place;
-use crate::score::{Score, Tally};
+use crate::score::Score;
 use crate::spec::{DeviceName, Precision, Spec, SpecError, TrainSpec};
+use crate::tally::Totals;
 
 /// The processes that a run is shared out over; by default it is one.
 ///
@@ -109,18 +110,18 @@ impl Ranks {
     ///
     /// # Errors
     /// If a rank is gone.
-    pub fn tally(&self, own: Option<Tally>, scores: &[Score]) -> Result<Option<Tally>, Error> {
+    pub fn totals(&self, own: Option<Totals>, scores: &[Score]) -> Result<Option<Totals>, Error> {
         let Some(ranks) = &self.collective else {
             return Ok(own);
         };
         let (mut numbers, missing) = match &own {
-            Some(tally) => (tally.numbers(scores), 0.0),
-            None => (Tally::default().numbers(scores), 1.0),
+            Some(totals) => (totals.numbers(scores), 0.0),
+            None => (Totals::default().numbers(scores), 1.0),
         };
         numbers.push(missing);
         ranks.sum_f64(&mut numbers)?;
         let missing = numbers.pop().unwrap_or_default();
-        Ok((missing == 0.0).then(|| Tally::of_numbers(&numbers, scores)))
+        Ok((missing == 0.0).then(|| Totals::of_numbers(&numbers, scores)))
     }
 
     /// Whether it holds on any rank. All of them must ask.

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::numbers;
+use crate::tally::Totals;
 
 /// Text of a declaration: written in the program, or read from a file.
 pub type Text = Cow<'static, str>;
@@ -222,9 +223,9 @@ impl Score {
         numbers::TERMINAL.fixed(numbers::factor(&self.unit) * value, self.digits)
     }
 
-    /// Its value of a tally, if that has it.
-    pub fn of(&self, tally: &Tally) -> Option<f64> {
-        let mean = tally.sums.get(&*self.name)? / tally.items.max(1) as f64;
+    /// Its value, if it was counted.
+    pub fn of(&self, totals: &Totals) -> Option<f64> {
+        let mean = totals.sum(&self.name)? / totals.items.max(1) as f64;
         Some(match self.average {
             Average::Mean => mean,
             Average::RootMean => mean.sqrt(),
@@ -244,86 +245,6 @@ pub fn of_epochs(scores: &[Score]) -> Score {
 pub fn compared(scores: &[Score]) -> Score {
     let costly = scores.iter().find(|score| score.costly);
     costly.cloned().unwrap_or_else(|| of_epochs(scores))
-}
-
-/// What is counted of the items of a batch, images or tokens, or of several batches.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Tally {
-    /// Number of items that were scored.
-    pub items: usize,
-    /// The sum of their losses.
-    pub loss: f64,
-    /// Sums over the items, by the names of scores.
-    sums: BTreeMap<String, f64>,
-}
-
-impl Tally {
-    /// Of so many items, whose losses add up to `loss`.
-    pub fn new(items: usize, loss: f64) -> Self {
-        Self {
-            items,
-            loss,
-            sums: BTreeMap::new(),
-        }
-    }
-
-    /// With the sum of a score over the items.
-    #[must_use]
-    pub fn with(mut self, score: &str, sum: f64) -> Self {
-        self.sums.insert(score.to_owned(), sum);
-        self
-    }
-
-    /// Adds what was counted of other items.
-    pub fn add(&mut self, other: &Self) {
-        // What a checkpoint says of it need not be true.
-        self.items = self.items.saturating_add(other.items);
-        self.loss += other.loss;
-        for (score, sum) in &other.sums {
-            *self.sums.entry(score.clone()).or_default() += sum;
-        }
-    }
-
-    /// It as numbers, with those of `scores` that were counted.
-    pub(crate) fn numbers(&self, scores: &[Score]) -> Vec<f64> {
-        let mut numbers = vec![self.items as f64, self.loss];
-        for score in scores {
-            let sum = self.sums.get(&*score.name);
-            numbers.extend([f64::from(sum.is_some()), sum.copied().unwrap_or_default()]);
-        }
-        numbers
-    }
-
-    /// What [`numbers`](Self::numbers) of several come to when they are added up.
-    pub(crate) fn of_numbers(numbers: &[f64], scores: &[Score]) -> Self {
-        let [items, loss, sums @ ..] = numbers else {
-            return Self::default();
-        };
-        let (sums, _) = sums.as_chunks();
-        let counted = scores
-            .iter()
-            .zip(sums)
-            .filter(|(_, [counted, _])| *counted > 0.0);
-        Self {
-            items: *items as usize,
-            loss: *loss,
-            sums: counted
-                .map(|(score, [_, sum])| (score.name.to_string(), *sum))
-                .collect(),
-        }
-    }
-
-    /// What that comes to: mean loss, and those of the scores that were counted.
-    pub fn measured(&self, scores: &[Score]) -> Measured {
-        let values = scores.iter().filter_map(|score| {
-            let value = score.of(self)?;
-            Some((score.name.to_string(), value))
-        });
-        Measured {
-            loss: self.loss / self.items.max(1) as f64,
-            values: values.collect(),
-        }
-    }
 }
 
 /// How well a model does on a part of the data.

@@ -4,8 +4,8 @@ use xsam::{PassPoint, SharpnessAware, StepFailure, StepReport};
 
 use crate::error::Error;
 use crate::ranks::Ranks;
-use crate::score::Tally;
 use crate::spec::{Spec, TrainSpec};
+use crate::tally::Tally;
 use crate::task::Task;
 use crate::watch::Watch;
 
@@ -18,12 +18,11 @@ pub(crate) struct Stepped<M> {
 }
 
 impl<M> Stepped<M> {
-    fn new(model: M, report: StepReport, mut tally: Tally) -> Self {
-        tally.loss = report.loss * tally.items as f64;
+    fn new(model: M, report: StepReport, tally: Tally) -> Self {
         Self {
             model,
+            tally: tally.with_mean_loss(report.loss),
             report,
-            tally,
         }
     }
 }
@@ -125,10 +124,13 @@ pub(crate) fn step<T: Task>(
     let mut tally = Tally::default();
     for (part, output) in parts.parts.iter().zip(step.output) {
         if part.share > 0.0 {
-            tally.add(&task.tally(&parts.batches[part.batch], output)?);
+            tally.add(&task.tally(&parts.batches[part.batch], output)?)?;
         }
     }
-    let tally = ranks.tally(Some(tally), &T::scores())?.unwrap_or_default();
+    if ranks.size() > 1 {
+        let totals = ranks.totals(Some(tally.read()?), &T::scores())?;
+        tally = totals.unwrap_or_default().into();
+    }
     *before = keeps.then_some(parts);
     Ok(Ok(Stepped::new(step.model, step.report, tally)))
 }

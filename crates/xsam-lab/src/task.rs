@@ -10,10 +10,11 @@ use serde_json::Value;
 use crate::evaluation::{evaluate, scalar};
 use crate::fingerprint::Fingerprint;
 use crate::minibatches::Batches;
-use crate::score::{Measured, Part, Score, Scores, Tally};
+use crate::score::{Measured, Part, Score, Scores};
 use crate::setup::Setup;
 use crate::spec::{MethodSpec, Preset, Spec, SpecError, TaskSpec};
 use crate::stop::StopSignal;
+use crate::tally::Tally;
 use crate::task_error::TaskError;
 
 /// What a run learns. Everything random in it derives from the seed of the spec, the epoch and the step, so that a run
@@ -106,9 +107,7 @@ pub trait Task: Sized + Sync {
     /// If a value cannot be read.
     fn evaluated(&self, model: &Self::Model, batch: &Self::Batch) -> Result<Tally, TaskError> {
         let (loss, output) = self.loss(model, batch, None);
-        let mut tally = self.tally(batch, output)?;
-        tally.loss = scalar(loss)? * tally.items as f64;
-        Ok(tally)
+        Ok(self.tally(batch, output)?.with_mean_loss(scalar(loss)?))
     }
 
     /// How well a model in evaluation mode does on a part of the data; nothing if `stop` asks for an end before that is
@@ -124,9 +123,9 @@ pub trait Task: Sized + Sync {
     ) -> Result<Option<Measured>, TaskError> {
         let (ranks, scores) = (stop.ranks(), Self::scores());
         let batches = ranks.share(self.held_out(part)?);
-        let tally = evaluate(batches, stop, |batch| self.evaluated(model, &batch?))?;
-        let tally = ranks.tally(tally, &scores)?;
-        Ok(tally.map(|tally| tally.measured(&scores)))
+        let totals = evaluate(batches, stop, |batch| self.evaluated(model, &batch?))?;
+        let totals = ranks.totals(totals, &scores)?;
+        Ok(totals.map(|totals| totals.measured(&scores)))
     }
 
     /// How it does on both parts after `epochs` epochs, with what else there is to say of it.

@@ -10,7 +10,7 @@ use xsam_data::{
 };
 use xsam_lab::{
     Batches, Fingerprint, LossByLogits, LossBySamples, Measured, Part, Place, SampleSizes, Score,
-    Setup, Tally, Task, TaskError, count, scalar,
+    Setup, Tally, Task, TaskError, scalar,
 };
 use xsam_models::{Model, ModelConfig};
 
@@ -164,8 +164,8 @@ impl Task for Classification {
     }
 
     fn tally(&self, batch: &Batch, logits: Tensor<2>) -> Result<Tally, TaskError> {
-        let right = count(batch.correct(logits.inner()))?;
-        Ok(Tally::new(batch.size(), 0.0).with(ACCURACY, right as f64))
+        let tally = Tally::new(batch.size(), 0.0);
+        Ok(tally.counted(ACCURACY, batch.correct(logits.inner()))?)
     }
 
     /// That of whoever names the most frequent class of the test data, and spreads probability evenly.
@@ -205,9 +205,7 @@ impl Task for Classification {
 
     fn evaluated(&self, model: &Model, batch: &Batch) -> Result<Tally, TaskError> {
         let (loss, logits) = batch.loss(model, 0.0);
-        let mut tally = self.tally(batch, logits)?;
-        tally.loss = scalar(loss)? * tally.items as f64;
-        Ok(tally)
+        Ok(self.tally(batch, logits)?.with_mean_loss(scalar(loss)?))
     }
 
     fn size(&self, batch: &Batch) -> usize {
@@ -221,10 +219,10 @@ impl Task for Classification {
     fn sampled_score(&self, model: &Model) -> Result<(Measured, f64), TaskError> {
         let batch = self.held_out(Part::Test)?.next().transpose()?;
         let tally = batch.map(|batch| self.evaluated(model, &batch));
-        let tally = tally.transpose()?.unwrap_or_default();
+        let totals = tally.transpose()?.unwrap_or_default().read()?;
         let all = self.data.validation.len() + self.data.test.len();
-        let share = tally.items as f64 / all.max(1) as f64;
-        Ok((tally.measured(&Self::scores()), share))
+        let share = totals.items as f64 / all.max(1) as f64;
+        Ok((totals.measured(&Self::scores()), share))
     }
 
     fn fingerprint(setup: &Setup<'_, OurSections>) -> Result<Option<Fingerprint>, TaskError> {

@@ -170,8 +170,8 @@ impl Task for Translation {
     }
 
     fn tally(&self, _batch: &Pairs, found: TransformerLoss) -> Result<Tally, TaskError> {
-        let right = count(found.correct())?;
-        Ok(Tally::new(found.tokens(), 0.0).with(ACCURACY, right as f64))
+        let tally = Tally::new(found.tokens(), 0.0);
+        Ok(tally.counted(ACCURACY, found.correct())?)
     }
 
     #[allow(clippy::disallowed_methods, reason = "they are counts")]
@@ -214,9 +214,7 @@ impl Task for Translation {
     fn evaluated(&self, model: &Transformer, batch: &Pairs) -> Result<Tally, TaskError> {
         let found = batch.loss(model, 0.0, None);
         let loss = found.loss.clone();
-        let mut tally = self.tally(batch, found)?;
-        tally.loss = scalar(loss)? * tally.items as f64;
-        Ok(tally)
+        Ok(self.tally(batch, found)?.with_mean_loss(scalar(loss)?))
     }
 
     fn evaluate(
@@ -274,7 +272,7 @@ impl Task for Translation {
             + padded_size(&scored_batches(&self.validation)?, &self.validation);
         let share = padded_size(sample.map_or(&[], std::slice::from_ref), &self.test) as f64
             / all.max(1) as f64;
-        Ok((tally.measured(&Self::scores()), share))
+        Ok((tally.read()?.measured(&Self::scores()), share))
     }
 
     fn sampled_further(&self, model: &Transformer) -> Result<Option<f64>, TaskError> {

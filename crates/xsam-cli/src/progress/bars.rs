@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use xsam_lab::{Event, Score, StepReport, Tally};
+use xsam_lab::{Event, Score, StepReport, Totals};
 
 use super::{Runs, outcome, restored, screen, short};
 use crate::print;
@@ -24,30 +24,30 @@ pub(crate) struct Bars {
 /// What was seen of the epoch that is under way.
 struct SoFar {
     since: Instant,
-    tally: Tally,
+    totals: Totals,
 }
 
 impl SoFar {
     fn new() -> Self {
         Self {
             since: Instant::now(),
-            tally: Tally::default(),
+            totals: Totals::default(),
         }
     }
 
-    fn add(&mut self, tally: &Tally, scores: &[Score], report: &StepReport) -> String {
-        self.tally.add(tally);
-        let items = self.tally.items.max(1) as f64;
+    fn add(&mut self, totals: &Totals, scores: &[Score], report: &StepReport) -> String {
+        self.totals.add(totals);
+        let items = self.totals.items.max(1) as f64;
         let optional = |name: &str, value: Option<f64>| {
             value.map_or_else(String::new, |value| format!(", {name} {value:.2}"))
         };
         let scores = scores.iter().filter_map(|score| {
-            let value = score.of(&self.tally)?;
+            let value = score.of(&self.totals)?;
             Some(format!(", {} {}", score.name, score.told(value)))
         });
         format!(
             "loss {:.3}{}{}{}, {:.0} samples/s",
-            self.tally.loss / items,
+            self.totals.loss / items,
             scores.collect::<String>(),
             optional("alpha", report.alpha),
             optional("psi", report.psi),
@@ -86,10 +86,10 @@ impl Bars {
                 self.run.set_message("");
                 self.place(runs, *done, *step);
             }
-            Event::Step { tally, report, .. } => {
+            Event::Step { totals, report, .. } => {
                 self.run.inc(1);
                 self.epoch.inc(1);
-                let message = self.so_far.add(tally, &runs.scores, report);
+                let message = self.so_far.add(totals, &runs.scores, report);
                 self.epoch.set_message(message);
             }
             Event::Epoch(metrics) => {

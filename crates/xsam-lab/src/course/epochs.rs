@@ -130,7 +130,7 @@ impl<S: TaskSpec> State<S> {
                 seconds: took.as_secs_f64(),
                 waited: waited.as_secs_f64(),
             };
-            self.position.sums.add(&measured, &step.tally);
+            self.position.sums.add(&measured, &step.tally)?;
             self.stepping += took;
             self.last = Some([step.report.loss, step.report.grad_norm, lr]);
             self.position.step = i + 1;
@@ -140,7 +140,7 @@ impl<S: TaskSpec> State<S> {
             listener(Event::Step {
                 epoch: epoch + 1,
                 step: i + 1,
-                tally: &step.tally,
+                totals: step.tally.known(),
                 report: &step.report,
             });
             let due = self.spec.train.checkpoint_steps;
@@ -207,7 +207,7 @@ impl<S: TaskSpec> State<S> {
         let start = Instant::now();
         let sums = std::mem::take(&mut self.position.sums);
         let columns = columns(&self.outcome.scores);
-        let mut row = sums.metrics(epoch, &self.outcome.scores, scores.as_ref());
+        let mut row = sums.metrics(epoch, &self.outcome.scores, scores.as_ref())?;
         sharpness.set(&mut row);
         let (steps, all) = (self.steps, epoch * self.steps);
         if let Some(logs) = &mut self.logs {

@@ -93,6 +93,7 @@ impl<S: TaskSpec> State<S> {
 
     /// Saves the model, whose running statistics are those of all ranks.
     pub(super) fn save<M: Module>(&mut self, model: &M) -> Result<(), Error> {
+        self.position.sums.read()?;
         if let Some(logs) = &self.logs {
             self.position.logs = logs.lengths();
             checkpoint::save(

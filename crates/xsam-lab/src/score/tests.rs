@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::tally::Tally;
 
 #[test]
 fn what_is_no_number_is_never_better() {
@@ -20,13 +21,15 @@ fn scores_follow_from_sums_over_items() {
     let scores = [accuracy.clone(), squared, perplexity];
     let mut all = Tally::new(1, 2.0).with("accuracy", 1.0).with("error", 4.0);
     let more = Tally::new(3, 1.0).with("accuracy", 2.0);
-    all.add(&more.with("error", 32.0).with("perplexity", 0.0));
-    let measured = all.measured(&scores);
+    let more = more.with("error", 32.0).with("perplexity", 0.0);
+    all.add(&more).unwrap();
+    let measured = all.known().measured(&scores);
     assert_eq!(measured.loss, 0.75);
     let values: Vec<f64> = measured.values.into_values().collect();
     assert_eq!(values, [0.75, 3.0, 1.0]);
     // What was not counted is not there.
-    assert!(Tally::new(4, 1.0).measured(&scores).values.is_empty());
+    let without = Tally::new(4, 1.0).known().measured(&scores);
+    assert!(without.values.is_empty());
     assert_eq!(accuracy.told(0.75), "75.0 %");
 }
 
