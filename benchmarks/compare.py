@@ -18,6 +18,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from variants import OPEN
+
 HERE = Path(__file__).resolve().parent
 LAYOUTS = ["contiguous", "channels_last"]
 # How PyTorch computes besides plainly, if it is asked for.
@@ -71,10 +73,9 @@ def summary(lines):
 def compare(arguments, model, method):
     options = ["--model", model, "--method", method]
     left_out = {"ascent"} if method == "sgd" else set()
-    if model != "resnet18":
-        left_out.add("width")
+    left_out |= {"width", "depth", "patch", "heads"} - OPEN.get(model, {}).keys()
     left_out |= {"image-size"} if model == "transformer" else {"tokens", "vocabulary"}
-    names = "batch", "steps", "image-size", "tokens", "vocabulary", "threads", "width", "ascent"
+    names = "batch", "steps", "image-size", "tokens", "vocabulary", "threads", "width", "depth", "patch", "heads", "ascent"
     for name in names:
         value = getattr(arguments, name.replace("-", "_"))
         if name in left_out:
@@ -163,7 +164,10 @@ def main():
     parser.add_argument("--model", default="resnet18", help="one or more, separated by commas")
     parser.add_argument("--method", default="xsam", help="one or more, separated by commas")
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--width", type=int, help="of resnet18")
+    parser.add_argument("--width", type=int, help="of a model that can be wider")
+    parser.add_argument("--depth", type=int, help="of wide_resnet, vit and mixer")
+    parser.add_argument("--patch", type=int, help="of vit and mixer")
+    parser.add_argument("--heads", type=int, help="of vit")
     parser.add_argument("--ascent", type=int, help="ascent steps of sam and xsam")
     parser.add_argument("--steps", type=int, default=10, help="timed steps in each process")
     parser.add_argument("--image-size", type=int, default=32)

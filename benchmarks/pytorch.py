@@ -21,6 +21,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from variants import OPEN
+
 LAYOUTS = {"contiguous": torch.contiguous_format, "channels_last": torch.channels_last}
 WARM_UP = 2
 RHO = 0.15
@@ -134,6 +136,94 @@ class Densenet121(nn.Module):
         return self.linear(x.mean((2, 3)))
 
 
+class WideBlock(nn.Module):
+    def __init__(self, inputs, outputs, stride):
+        super().__init__()
+        self.bn1, self.conv1 = nn.BatchNorm2d(inputs), conv(inputs, outputs, 3, stride)
+        self.bn2, self.conv2 = nn.BatchNorm2d(outputs), conv(outputs, outputs, 3)
+        self.shortcut = None if inputs == outputs else conv(inputs, outputs, 1, stride)
+
+    def forward(self, x):
+        y = F.relu(self.bn1(x), inplace=True)
+        if self.shortcut is not None:
+            x = self.shortcut(y)
+        y = F.relu(self.bn2(self.conv1(y)), inplace=True)
+        return x + self.conv2(y)
+
+
+class WideResnet(nn.Module):
+    def __init__(self, channels, classes, width, depth):
+        super().__init__()
+        self.features = nn.Sequential(conv(channels, 16, 3))
+        inputs = 16
+        for stage in range(3):
+            outputs = (16 << stage) * width
+            for block in range((depth - 4) // 6):
+                self.features.append(WideBlock(inputs, outputs, 2 if stage > 0 and block == 0 else 1))
+                inputs = outputs
+        self.bn, self.fc = nn.BatchNorm2d(inputs), nn.Linear(inputs, classes)
+
+    def forward(self, x):
+        return self.fc(F.relu(self.bn(self.features(x)), inplace=True).mean((2, 3)))
+
+
+def network(columns, hidden):
+    return nn.Sequential(nn.Linear(columns, hidden), nn.GELU(), nn.Linear(hidden, columns))
+
+
+class VitBlock(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = (nn.LayerNorm(width, eps=1e-6) for _ in range(2))
+        self.qkv, self.proj = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp = network(width, 4 * width)
+
+    def forward(self, x):
+        query, key, value = self.qkv(self.norm1(x)).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        seen = F.scaled_dot_product_attention(query, key, value)
+        x = x + self.proj(seen.transpose(1, 2).flatten(2))
+        return x + self.mlp(self.norm2(x))
+
+
+class Vit(nn.Module):
+    def __init__(self, channels, classes, image_size, width, depth, patch, heads):
+        super().__init__()
+        self.cls_token = nn.Parameter(torch.zeros(1, 1, width))
+        self.pos_embed = nn.Parameter(0.02 * torch.randn(1, (image_size // patch) ** 2 + 1, width))
+        self.patches = nn.Conv2d(channels, width, patch, patch)
+        self.blocks = nn.Sequential(*(VitBlock(width, heads) for _ in range(depth)))
+        self.norm, self.head = nn.LayerNorm(width, eps=1e-6), nn.Linear(width, classes)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        x = torch.cat([self.cls_token.expand(len(x), -1, -1), x], 1) + self.pos_embed
+        return self.head(self.norm(self.blocks(x)[:, 0]))
+
+
+class MixerBlock(nn.Module):
+    def __init__(self, width, patches):
+        super().__init__()
+        self.norm1, self.norm2 = (nn.LayerNorm(width, eps=1e-6) for _ in range(2))
+        self.tokens, self.channels = network(patches, width // 2), network(width, 4 * width)
+
+    def forward(self, x):
+        x = x + self.tokens(self.norm1(x).transpose(1, 2)).transpose(1, 2)
+        return x + self.channels(self.norm2(x))
+
+
+class Mixer(nn.Module):
+    def __init__(self, channels, classes, image_size, width, depth, patch):
+        super().__init__()
+        self.patches = nn.Conv2d(channels, width, patch, patch)
+        self.blocks = nn.Sequential(*(MixerBlock(width, (image_size // patch) ** 2) for _ in range(depth)))
+        self.norm, self.head = nn.LayerNorm(width, eps=1e-6), nn.Linear(width, classes)
+
+    def forward(self, x):
+        x = self.patches(x).flatten(2).transpose(1, 2)
+        return self.head(self.norm(self.blocks(x)).mean(1))
+
+
 DROPOUT = 0.3
 LABEL_SMOOTHING = 0.1
 # Ids of no words, the first of which fills up sentences.
@@ -221,12 +311,28 @@ class Transformer(nn.Module):
         return F.linear(x, self.target.weight)
 
 
+def resolved(arguments):
+    """What is open of the model, as it is given or by default."""
+    defaults = OPEN.get(arguments.model, {})
+    given = {field: getattr(arguments, field) for field in ("width", "depth", "patch", "heads")}
+    given = {field: value for field, value in given.items() if value is not None}
+    for field in given.keys() - defaults.keys():
+        sys.exit(f"--{field}: not of {arguments.model}; leave it out")
+    return {field: value for field, value in {**defaults, **given}.items() if value is not None}
+
+
 def build(arguments):
     sizes = (arguments.channels, arguments.classes)
+    variant = resolved(arguments)
+    image = arguments.image_size
     if arguments.model == "resnet18":
-        return Resnet18(*sizes, arguments.width or 64)
-    if arguments.width is not None:
-        sys.exit(f"--width: {arguments.model} has a fixed width; leave it out")
+        return Resnet18(*sizes, **variant)
+    if arguments.model == "wide_resnet":
+        return WideResnet(*sizes, **variant)
+    if arguments.model == "vit":
+        return Vit(*sizes, image, **{"heads": max(variant["width"] // 64, 1), **variant})
+    if arguments.model == "mixer":
+        return Mixer(*sizes, image, **variant)
     if arguments.model == "transformer":
         return Transformer(arguments.vocabulary)
     return {"vgg11_bn": Vgg11Bn, "densenet121": Densenet121}[arguments.model](*sizes)
@@ -420,7 +526,8 @@ def measure(arguments, layout):
         "model": arguments.model,
         "method": arguments.method,
         "batch": arguments.batch,
-        "width": (arguments.width or 64) if arguments.model == "resnet18" else None,
+        "width": resolved(arguments).get("width"),
+        "depth": resolved(arguments).get("depth"),
         "tokens": arguments.tokens if arguments.model == "transformer" else None,
         "ascent_steps": None if arguments.method == "sgd" else ascent_steps,
         "median_s": statistics.median_high(steps),
@@ -472,11 +579,14 @@ def main():
     parser.add_argument(
         "--model",
         default="resnet18",
-        choices=["resnet18", "vgg11_bn", "densenet121", "transformer"],
+        choices=["resnet18", "vgg11_bn", "densenet121", "wide_resnet", "vit", "mixer", "transformer"],
     )
     parser.add_argument("--method", default="xsam", choices=["sgd", "sam", "xsam"])
     parser.add_argument("--batch", type=count, default=32)
     parser.add_argument("--width", type=count)
+    parser.add_argument("--depth", type=count)
+    parser.add_argument("--patch", type=count)
+    parser.add_argument("--heads", type=count)
     parser.add_argument("--ascent", type=count)
     parser.add_argument("--steps", type=count, default=10)
     parser.add_argument("--image-size", type=count, default=32)

@@ -14,8 +14,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-/// How often a lock is tried: somebody may only have looked whether it is free.
-const ATTEMPTS: usize = 10;
+/// How often a lock is tried: somebody may only have looked whether it is free, or be a process that has been killed and is not
+/// gone yet.
+const ATTEMPTS: usize = 50;
 
 /// Time from one attempt to the next.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -125,7 +126,7 @@ impl LockFile {
     ///
     /// # Errors
     ///
-    /// If another one has locked it, which is told at once; or the file cannot be made or locked.
+    /// If another one has locked it, which is told after a second; or the file cannot be made or locked.
     pub fn take(path: &Path, owner: &Owner) -> Result<Self, LockError> {
         let mut lock = Self::lock(path, false)?;
         lock.say(owner);

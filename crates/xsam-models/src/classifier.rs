@@ -2,6 +2,11 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use rand_chacha::ChaCha8Rng;
+use xsam_weights::state::Entry;
+
+use crate::ModelError;
+use crate::variant::{Pooling, Variant};
 
 /// A module that tells classes of images apart.
 pub trait ImageClassifier: Module {
@@ -24,6 +29,21 @@ pub(crate) trait Architecture: ImageClassifier {
     /// Height and width of the smallest image that leaves at least one position after pooling.
     const SMALLEST_IMAGE: usize = 1;
 
+    /// What it leaves open besides its width, by default: nothing.
+    fn besides(_width: usize) -> Variant {
+        Variant::default()
+    }
+
+    /// Refuses sizes that do not go together.
+    fn check(_sizes: Sizes) -> Result<(), ModelError> {
+        Ok(())
+    }
+
+    /// What a tensor holds at first, drawn from a generator of its own; nothing for PyTorch's default.
+    fn initial(_tensor: &Entry, _rng: &mut ChaCha8Rng) -> Option<Vec<f64>> {
+        None
+    }
+
     /// The model before it has its initial values.
     fn zeroed(sizes: Sizes, device: &Device) -> Self;
 }
@@ -34,6 +54,10 @@ pub(crate) struct Sizes {
     pub(crate) channels: usize,
     pub(crate) image_size: usize,
     pub(crate) classes: usize,
-    /// Of a model that can be scaled.
+    /// Of a model that can be scaled, as the rest.
     pub(crate) width: usize,
+    pub(crate) depth: usize,
+    pub(crate) patch: usize,
+    pub(crate) heads: usize,
+    pub(crate) pooling: Pooling,
 }

@@ -7,13 +7,12 @@ use xsam_weights::state::parameter_count;
 
 use crate::classifier::Sizes;
 use crate::error::{not_too_large, unless, within};
-use crate::{ClassifierName, Model, ModelError, init};
+use crate::{ClassifierName, Model, ModelError, Pooling, Variant, init};
 
 /// Image channels a model may take.
 const CHANNELS: RangeInclusive<usize> = 1..=1024;
 /// Classes a model may tell apart.
 const CLASSES: RangeInclusive<usize> = 1..=1_000_000;
-const WIDTHS: RangeInclusive<usize> = 1..=16_384;
 /// No known data set has larger images; a larger number is a mistake.
 const LARGEST_IMAGE: usize = 16_384;
 
@@ -28,26 +27,26 @@ pub struct ModelConfig {
     pub image_size: usize,
     /// Number of classes, the length of the logits.
     pub classes: usize,
-    /// Width of a model that can be scaled; `None` for its default.
-    pub width: Option<usize>,
+    /// What the architecture leaves open.
+    pub variant: Variant,
 }
 
 impl ModelConfig {
-    /// A model of default width.
+    /// A model of default width and depth.
     pub fn new(name: ClassifierName, channels: usize, image_size: usize, classes: usize) -> Self {
         Self {
             name,
             channels,
             image_size,
             classes,
-            width: None,
+            variant: Variant::default(),
         }
     }
 
     /// The same with another width.
     #[must_use]
     pub fn with_width(mut self, width: usize) -> Self {
-        self.width = Some(width);
+        self.variant.width = Some(width);
         self
     }
 
@@ -65,19 +64,39 @@ impl ModelConfig {
         within("channels", self.channels, CHANNELS)?;
         within("classes", self.classes, CLASSES)?;
         within("image_size", self.image_size, 1..=LARGEST_IMAGE)?;
-        if let Some(width) = self.width {
-            unless(model.default_width().is_some(), "width", || {
-                format!("width = {width} is given, but {model} has a fixed width; leave it out")
-            })?;
-            within("width", width, WIDTHS)?;
-        }
         let (size, min) = (self.image_size, model.smallest_image());
         unless(size >= min, "image_size", || {
             format!("image_size = {size} is too small for {model}, which needs at least {min}")
         })
     }
 
-    /// Builds the model on `device` with PyTorch's default initial values.
+    /// The sizes of the model, if it can be.
+    fn sizes(&self) -> Result<Sizes, ModelError> {
+        self.check_fields()?;
+        let Variant {
+            width,
+            depth,
+            patch,
+            heads,
+            pooling,
+        } = self.name.resolved(&self.variant)?;
+        // What is open has a default, so the rest is never used.
+        let sizes = Sizes {
+            channels: self.channels,
+            image_size: self.image_size,
+            classes: self.classes,
+            width: width.unwrap_or(1),
+            depth: depth.unwrap_or(1),
+            patch: patch.unwrap_or(1),
+            heads: heads.unwrap_or(1),
+            pooling: pooling.unwrap_or(Pooling::Mean),
+        };
+        self.name.check(sizes)?;
+        Ok(sizes)
+    }
+
+    /// Builds the model on `device` with PyTorch's default initial values, or those that its
+    /// [name](ClassifierName) tells.
     ///
     /// Equal seeds give equal bits on every device. To train the model, `device` must have autodiff
     /// enabled, or [`Module::train`](burn::module::Module::train) be called on the result.
@@ -86,7 +105,8 @@ impl ModelConfig {
     ///
     /// Those of [`check`](Self::check).
     pub fn init(&self, seed: u64, device: &Device) -> Result<Model, ModelError> {
-        Ok(init::seeded(self.zeroed(device)?, seed)?)
+        let initial = |tensor: &_, rng: &mut _| self.name.initial(tensor, rng);
+        Ok(init::seeded(self.zeroed(device)?, seed, initial)?)
     }
 
     /// Number of learned values of the model. Nothing as large is allocated for it.
@@ -100,16 +120,8 @@ impl ModelConfig {
 
     /// The model before it has its initial values, if it can be.
     fn zeroed(&self, device: &Device) -> Result<Model, ModelError> {
-        self.check_fields()?;
-        let default_width = self.name.default_width();
-        let sizes = Sizes {
-            channels: self.channels,
-            image_size: self.image_size,
-            classes: self.classes,
-            // Every scalable model has a default, so 1 is never used.
-            width: self.width.or(default_width).unwrap_or(1),
-        };
-        let model = self.name.zeroed(sizes, device);
-        not_too_large(model, self.name.as_str(), default_width.map(|_| "width"))
+        let model = self.name.zeroed(self.sizes()?, device);
+        let scaled = self.name.default_width().map(|_| "width");
+        not_too_large(model, self.name.as_str(), scaled)
     }
 }

@@ -7,6 +7,7 @@
 use burn::module::Module;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use rand_distr::{Distribution, StandardNormal};
 
 use xsam_weights::state::{Entry, Kind, StateError, with_values};
 
@@ -15,10 +16,19 @@ const DOMAIN: [u8; 16] = *b"xsam-models init";
 
 /// Fills `model` with PyTorch's defaults: convolutions and linear layers uniform within
 /// `1 / sqrt(fan_in)` of zero, their biases too, and normalization layers the identity.
-pub(crate) fn seeded<M: Module>(model: M, seed: u64) -> Result<M, StateError> {
+///
+/// Where `initial` gives values of its own, it is those.
+pub(crate) fn seeded<M: Module>(
+    model: M,
+    seed: u64,
+    initial: impl Fn(&Entry, &mut ChaCha8Rng) -> Option<Vec<f64>>,
+) -> Result<M, StateError> {
     // A bias has no shape to tell the fan-in of its layer; its weight comes just before it.
     let mut fan_in: usize = 1;
     drawn(model, seed, |entry, rng| {
+        if let Some(values) = initial(entry, rng) {
+            return values;
+        }
         let count = entry.numel();
         match entry.kind {
             Kind::NormWeight | Kind::RunningVar => vec![1.0; count],
@@ -46,6 +56,22 @@ pub(crate) fn drawn<M: Module>(
         key[16..].copy_from_slice(&DOMAIN);
         values(entry, &mut ChaCha8Rng::from_seed(key))
     })
+}
+
+/// Values of a normal distribution around zero.
+pub(crate) fn normal(rng: &mut ChaCha8Rng, deviation: f64, count: usize) -> Vec<f64> {
+    let normal = StandardNormal.sample_iter(rng);
+    normal.map(|z: f64| z * deviation).take(count).collect()
+}
+
+/// Values of a normal distribution around zero that is cut off at two of its deviations; `deviation` is that of the values.
+pub(crate) fn truncated_normal(rng: &mut ChaCha8Rng, deviation: f64, count: usize) -> Vec<f64> {
+    /// Deviation of a normal distribution of deviation 1 that is cut off at 2.
+    const LEFT: f64 = 0.879_625_661_034_239_8;
+    let kept = StandardNormal
+        .sample_iter(rng)
+        .filter(|z: &f64| z.abs() <= 2.0);
+    kept.map(|z| z * deviation / LEFT).take(count).collect()
 }
 
 /// Values uniform within `bound` of zero.

@@ -5,7 +5,7 @@ use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::nn::{Embedding, EmbeddingConfig, Linear, LinearConfig, PaddingConfig2d};
 use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, FloatDType, Tensor};
-use xsam_kernels::conv2d;
+use xsam_kernels::{Activation, bias_gelu, bias_relu, conv2d, kinks::relu};
 
 /// A 3x3 convolution, padding 1, without bias: a batch normalization follows and would cancel it.
 pub(crate) fn conv3x3(inputs: usize, outputs: usize, stride: usize, device: &Device) -> Conv2d {
@@ -24,6 +24,17 @@ pub(crate) fn conv3x3_with_bias(inputs: usize, outputs: usize, device: &Device) 
 pub(crate) fn conv1x1(inputs: usize, outputs: usize, stride: usize, device: &Device) -> Conv2d {
     let config = Conv2dConfig::new([inputs, outputs], [1, 1]).with_bias(false);
     zeroed(config.with_stride([stride, stride]), device)
+}
+
+/// A convolution with bias whose filters lie side by side.
+pub(crate) fn conv_of_patches(
+    inputs: usize,
+    outputs: usize,
+    patch: usize,
+    device: &Device,
+) -> Conv2d {
+    let config = Conv2dConfig::new([inputs, outputs], [patch, patch]);
+    zeroed(config.with_stride([patch, patch]), device)
 }
 
 /// A padding of 1.
@@ -84,4 +95,27 @@ pub(crate) fn linear(inputs: usize, outputs: usize, device: &Device) -> Linear {
     LinearConfig::new(inputs, outputs)
         .with_initializer(Initializer::Zeros)
         .init(device)
+}
+
+/// The rows of `x` through a linear layer, by the fast kernels.
+pub(crate) fn through(layer: &Linear, x: Tensor<2>) -> Tensor<2> {
+    let bias = layer.bias.as_ref().map(Param::val);
+    xsam_kernels::linear(x, layer.weight.val(), bias)
+}
+
+/// Two linear layers and what is between them.
+pub(crate) fn feed_forward(
+    (fc1, fc2): (&Linear, &Linear),
+    activation: Activation,
+    x: Tensor<2>,
+) -> Tensor<2> {
+    // The bias of the first goes together with the activation.
+    let hidden = xsam_kernels::linear(x, fc1.weight.val(), None);
+    let hidden = match (&fc1.bias, activation) {
+        (Some(bias), Activation::Relu) => bias_relu(hidden, bias.val()),
+        (Some(bias), Activation::Gelu) => bias_gelu(hidden, bias.val()),
+        (None, Activation::Relu) => relu(hidden),
+        (None, Activation::Gelu) => burn::tensor::activation::gelu(hidden),
+    };
+    through(fc2, hidden)
 }

@@ -2,15 +2,20 @@
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
+use rand_chacha::ChaCha8Rng;
 use xsam_names::named_enum;
+use xsam_weights::state::Entry;
 
 use crate::classifier::{Architecture, ImageClassifier, Sizes};
-use crate::{Cnn, Densenet121, Mlp, Resnet18, SmallCnn, Vgg11Bn};
+use crate::variant::Variant;
+use crate::{
+    Cnn, Densenet121, Mixer, Mlp, ModelError, Resnet18, SmallCnn, Vgg11Bn, Vit, WideResnet,
+};
 
 macro_rules! models {
     ($($(#[$doc:meta])* $model:ident,)+) => {
         named_enum! {
-            /// The models of this crate, from the smallest to the deepest.
+            /// The models of this crate, in the order in which they came.
             pub enum ClassifierName ("model") {
                 $($(#[$doc])* $model = <$model as Architecture>::NAME,)+
             }
@@ -28,6 +33,33 @@ macro_rules! models {
             pub const fn smallest_image(self) -> usize {
                 match self {
                     $(Self::$model => <$model as Architecture>::SMALLEST_IMAGE,)+
+                }
+            }
+
+            /// What a variant of the model comes to, with defaults for what it leaves open and is not given.
+            ///
+            /// # Errors
+            /// Names the first field that the model does not have, or whose value cannot be.
+            pub fn resolved(self, variant: &Variant) -> Result<Variant, ModelError> {
+                let width = variant.width.or(self.default_width());
+                let besides = match self {
+                    $(Self::$model => <$model as Architecture>::besides(width.unwrap_or(1)),)+
+                };
+                let defaults = Variant { width: self.default_width(), ..besides };
+                variant.resolved(&defaults, self.as_str())
+            }
+
+            /// Refuses sizes that do not go together.
+            pub(crate) fn check(self, sizes: Sizes) -> Result<(), ModelError> {
+                match self {
+                    $(Self::$model => <$model as Architecture>::check(sizes),)+
+                }
+            }
+
+            /// What a tensor of the model holds at first; nothing for PyTorch's default.
+            pub(crate) fn initial(self, tensor: &Entry, rng: &mut ChaCha8Rng) -> Option<Vec<f64>> {
+                match self {
+                    $(Self::$model => <$model as Architecture>::initial(tensor, rng),)+
                 }
             }
 
@@ -71,4 +103,10 @@ models! {
     Vgg11Bn,
     /// [`Densenet121`](crate::Densenet121), of fixed width.
     Densenet121,
+    /// [`WideResnet`](crate::WideResnet); its width is the widening factor.
+    WideResnet,
+    /// [`Vit`](crate::Vit); its width is the columns of a token's vector.
+    Vit,
+    /// [`Mixer`](crate::Mixer); its width is the columns of a patch's vector.
+    Mixer,
 }

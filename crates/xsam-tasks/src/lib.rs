@@ -26,6 +26,7 @@ pub use classification::Classification;
 pub use spec::{OurSections, OurSpec};
 pub use translation::{Pairs, TrainingPairs, Translation};
 pub use verify::{Case, CaseOutcome, Verdict, verify};
+pub use xsam_models::Variant;
 
 /// Our tasks: [`Translation`] of data that are text, [`Classification`] of others.
 #[derive(Clone, Copy, Debug)]

@@ -8,7 +8,7 @@ use xsam_lab::numbers::{count, percent};
 use xsam_lab::spec::{DeviceName, MethodSpec, Precision, SpecError, method_named};
 use xsam_tasks::spec::ModelName;
 use xsam_tasks::{
-    BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, bench_on,
+    BenchModel, BenchResult, BenchSpec, ImageBench, ProfileRow, TransformerBench, Variant, bench_on,
 };
 
 /// Seconds a training step of a model and a method takes, on a random batch.
@@ -40,6 +40,18 @@ pub(crate) struct Arguments {
     /// Width of a model that can be scaled; the model's own if not given.
     #[arg(long, value_name = "N")]
     width: Option<usize>,
+
+    /// Depth of a model that can be deeper; the model's own if not given.
+    #[arg(long, value_name = "N")]
+    depth: Option<usize>,
+
+    /// Height and width of the patches of vit and mixer; 4 if not given.
+    #[arg(long, value_name = "PIXELS")]
+    patch: Option<usize>,
+
+    /// Heads of vit; one for 64 columns if not given.
+    #[arg(long, value_name = "N")]
+    heads: Option<usize>,
 
     /// Ascent steps of a method that ascends; 1 if not given.
     #[arg(id = "method.ascent_steps", long = "ascent", value_name = "K")]
@@ -132,6 +144,9 @@ fn model(arguments: &Arguments) -> Result<BenchModel, SpecError> {
     let model = arguments.model;
     let of_images = [
         ("width", arguments.width),
+        ("depth", arguments.depth),
+        ("patch", arguments.patch),
+        ("heads", arguments.heads),
         ("image_size", arguments.image_size),
         ("channels", arguments.channels),
         ("classes", arguments.classes),
@@ -154,7 +169,13 @@ fn model(arguments: &Arguments) -> Result<BenchModel, SpecError> {
             let default = ImageBench::default();
             Ok(BenchModel::Images(ImageBench {
                 name,
-                width: arguments.width,
+                variant: Variant {
+                    width: arguments.width,
+                    depth: arguments.depth,
+                    patch: arguments.patch,
+                    heads: arguments.heads,
+                    pooling: None,
+                },
                 image_size: arguments.image_size.unwrap_or(default.image_size),
                 channels: arguments.channels.unwrap_or(default.channels),
                 classes: arguments.classes.unwrap_or(default.classes),

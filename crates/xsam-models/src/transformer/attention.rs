@@ -4,8 +4,7 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::{Bool, Device, Int, Tensor};
 
-use super::layers::through;
-use crate::layers::linear;
+use crate::layers::{linear, through};
 
 /// Attention between tokens, with linear layers around it.
 ///

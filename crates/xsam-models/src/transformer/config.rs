@@ -6,8 +6,9 @@ use burn::tensor::Device;
 use xsam_kernels::Activation;
 use xsam_names::named_enum;
 
-use super::layers::{LayerNorm, NormPlacement};
+use super::layers::NormPlacement;
 use super::{Transformer, init};
+use crate::LayerNorm;
 use crate::ModelError;
 use crate::error::{not_too_large, unless, within};
 

@@ -7,9 +7,10 @@ use xsam_kernels::{Activation, tied_linear};
 
 use super::attention::{KeysValues, MultiheadAttention};
 use super::dropout::Dropout;
-use super::layers::{LayerNorm, NormPlacement, feed_forward, normalized, through};
+use super::layers::{NormPlacement, normalized};
 use super::{SharedEmbeddings, TransformerConfig};
-use crate::layers::{embedding, linear};
+use crate::LayerNorm;
+use crate::layers::{embedding, feed_forward, linear, through};
 
 /// A layer of the decoder.
 #[derive(Module, Debug)]

@@ -7,9 +7,10 @@ use xsam_kernels::Activation;
 
 use super::attention::MultiheadAttention;
 use super::dropout::Dropout;
-use super::layers::{LayerNorm, NormPlacement, feed_forward, normalized};
+use super::layers::{NormPlacement, normalized};
 use super::{SharedEmbeddings, TransformerConfig};
-use crate::layers::{embedding, linear};
+use crate::LayerNorm;
+use crate::layers::{embedding, feed_forward, linear};
 
 /// A layer of the encoder.
 #[derive(Module, Debug)]

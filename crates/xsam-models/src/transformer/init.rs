@@ -1,9 +1,7 @@
 //! Initial values customary for translation.
 
-use rand_distr::{Distribution, StandardNormal};
-
 use super::Transformer;
-use crate::init::{drawn, uniform};
+use crate::init::{drawn, normal, uniform};
 use xsam_weights::state::{Kind, StateError};
 
 /// Fills `model` as [`TransformerConfig::init`](super::TransformerConfig::init) says.
@@ -21,8 +19,7 @@ pub(super) fn seeded(
         let part = |name| entry.name.contains(name);
         if part("embed_tokens") || part("output_projection") {
             let deviation = 1.0 / (columns as f64).sqrt();
-            let normal = StandardNormal.sample_iter(rng);
-            let mut values: Vec<f64> = normal.map(|z: f64| z * deviation).take(count).collect();
+            let mut values = normal(rng, deviation, count);
             if part("embed_tokens") {
                 values[padding * columns..][..columns].fill(0.0);
             }

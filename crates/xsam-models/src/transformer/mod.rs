@@ -14,7 +14,7 @@ pub use attention::MultiheadAttention;
 pub use config::{SharedEmbeddings, TransformerConfig};
 pub use decoder::{TransformerDecoder, TransformerDecoderLayer};
 pub use encoder::{TransformerEncoder, TransformerEncoderLayer};
-pub use layers::{LayerNorm, NormPlacement};
+pub use layers::NormPlacement;
 pub use search::{Hypothesis, SearchConfig};
 
 use burn::module::Module;

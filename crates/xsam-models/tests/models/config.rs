@@ -1,7 +1,7 @@
 //! What can and cannot be built.
 
 use burn::tensor::Device;
-use xsam_models::{ClassifierName, ModelConfig, ModelError};
+use xsam_models::{ClassifierName, ModelConfig, ModelError, Pooling, Variant};
 
 #[test]
 fn names_round_trip_and_unknown_ones_are_refused() {
@@ -23,8 +23,8 @@ fn impossible_sizes_name_the_field() {
         ("channels", |c| c.channels = 0),
         ("classes", |c| c.classes = 0),
         ("image_size", |c| c.image_size = 0),
-        ("width", |c| c.width = Some(0)),
-        ("width", |c| c.width = Some(usize::MAX)),
+        ("width", |c| c.variant.width = Some(0)),
+        ("width", |c| c.variant.width = Some(usize::MAX)),
     ];
     for (expected, breakage) in broken {
         let mut config = good.clone();
@@ -67,4 +67,79 @@ fn sizes_that_no_memory_holds_are_refused_before_they_are_allocated() {
         assert_eq!(error.field(), Some("width"));
         assert_eq!(config.init(0, &Device::flex()).unwrap_err(), error);
     }
+}
+
+#[test]
+fn what_a_model_leaves_open_must_suit_it() {
+    let refused = |name, variant: Variant| {
+        let config = ModelConfig::new(name, 3, 32, 10);
+        let error = ModelConfig { variant, ..config }.check().unwrap_err();
+        (error.field().unwrap(), error.to_string())
+    };
+    let with = |change: fn(&mut Variant)| {
+        let mut variant = Variant::default();
+        change(&mut variant);
+        variant
+    };
+    for (name, variant, field, words) in [
+        (
+            ClassifierName::Resnet18,
+            with(|v| v.depth = Some(34)),
+            "depth",
+            "resnet18 has a fixed depth",
+        ),
+        (
+            ClassifierName::Mixer,
+            with(|v| v.heads = Some(2)),
+            "heads",
+            "mixer has no heads",
+        ),
+        (
+            ClassifierName::Cnn,
+            with(|v| v.pooling = Some(Pooling::Mean)),
+            "pooling",
+            "pooling = mean is given, but cnn has no pooling",
+        ),
+        (
+            ClassifierName::WideResnet,
+            with(|v| v.depth = Some(20)),
+            "depth",
+            "depth = 20 is none of 10, 16, 22",
+        ),
+        (
+            ClassifierName::WideResnet,
+            with(|v| v.depth = Some(4)),
+            "depth",
+            "depth = 4 is none of",
+        ),
+        (
+            ClassifierName::Vit,
+            with(|v| v.patch = Some(5)),
+            "patch",
+            "patch = 5 does not divide the image, which is 32 pixels wide",
+        ),
+        (
+            ClassifierName::Vit,
+            with(|v| v.heads = Some(5)),
+            "heads",
+            "heads = 5 does not divide the width, 192",
+        ),
+        (
+            ClassifierName::Vit,
+            with(|v| v.patch = Some(0)),
+            "patch",
+            "patch = 0 is outside 1..=16384",
+        ),
+    ] {
+        let (actual, message) = refused(name, variant);
+        assert_eq!(actual, field);
+        assert!(message.contains(words), "{message}");
+    }
+    let large = ModelConfig::new(ClassifierName::Mixer, 3, 4096, 10);
+    let error = large.check().unwrap_err().to_string();
+    assert!(error.contains("patch = 4 makes 1048576 patches"), "{error}");
+
+    let wide = with(|v| v.width = Some(256));
+    let vit = ClassifierName::Vit.resolved(&wide).unwrap();
+    assert_eq!((vit.heads, vit.depth), (Some(4), Some(12)));
 }

@@ -1,7 +1,9 @@
 //! Every model trains, whatever its channels, classes, image size and batch.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use xsam_models::{ClassifierName, ImageClassifier, ModelConfig, reference, state};
+use xsam_models::{
+    ClassifierName, ImageClassifier, ModelConfig, Pooling, Variant, reference, state,
+};
 
 use crate::common::gradients;
 
@@ -14,7 +16,8 @@ fn check(config: &ModelConfig, batch: usize) {
     let logits = model.forward(images);
     assert_eq!(logits.dims(), [batch, config.classes]);
 
-    let loss = logits.powf_scalar(2.0).mean();
+    // Not from zero, where a model may begin.
+    let loss = logits.sub_scalar(1.0).powf_scalar(2.0).mean();
     let (mut largest, gradients) = (0.0, gradients(&model, loss));
     for (entry, (name, gradient)) in state::entries(&model).iter().zip(gradients) {
         let learned = entry.kind.is_learned();
@@ -40,6 +43,40 @@ fn scalable_models() {
             let config = ModelConfig::new(name, channels, image_size, classes).with_width(4);
             check(&config, batch);
         }
+    }
+}
+
+#[test]
+fn models_of_patches() {
+    for (name, heads, pooling) in [
+        (ClassifierName::Mixer, None, None),
+        (ClassifierName::Vit, None, None),
+        (ClassifierName::Vit, Some(3), Some(Pooling::Mean)),
+    ] {
+        for (channels, image_size, classes, batch, patch) in [(1, 8, 2, 3, 2), (3, 9, 100, 2, 3)] {
+            let variant = Variant {
+                width: Some(12),
+                depth: Some(2),
+                patch: Some(patch),
+                heads,
+                pooling,
+            };
+            let config = ModelConfig::new(name, channels, image_size, classes);
+            check(&ModelConfig { variant, ..config }, batch);
+        }
+    }
+}
+
+#[test]
+fn wide_resnets() {
+    for (width, depth) in [(1, 10), (2, 16)] {
+        let variant = Variant {
+            width: Some(width),
+            depth: Some(depth),
+            ..Variant::default()
+        };
+        let config = ModelConfig::new(ClassifierName::WideResnet, 3, 11, 7);
+        check(&ModelConfig { variant, ..config }, 2);
     }
 }
 

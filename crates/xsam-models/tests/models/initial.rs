@@ -130,3 +130,54 @@ fn a_model_made_without_autodiff_trains_after_train() {
         assert!(param.is_autodiff());
     }
 }
+
+#[test]
+fn models_of_patches_and_wide_nets_start_as_their_authors_say() {
+    let values = |name: ClassifierName| {
+        let model = ModelConfig::new(name, 3, 32, 10).init(5, &Device::flex());
+        state::values(&model.unwrap())
+    };
+    for (entry, values) in values(ClassifierName::Vit) {
+        let zeros = values.iter().all(|&v| v == 0.0);
+        match (&*entry.name, entry.kind) {
+            ("patch_embed.proj.weight" | "patch_embed.proj.bias", _) => {
+                is_uniform(&entry.name, &values, 1.0 / 48_f64.sqrt());
+            }
+            ("cls_token", _) => moments_agree(&entry.name, &values, 1e-6, 3.0),
+            (name, Kind::Weight) => moments_agree(name, &values, 0.02, 3.0),
+            (name, Kind::NormWeight) => assert!(values.iter().all(|&v| v == 1.0), "{name}"),
+            (name, _) => assert!(zeros, "{name}"),
+        }
+    }
+    for (entry, values) in values(ClassifierName::Mixer) {
+        let zeros = values.iter().all(|&v| v == 0.0);
+        match (&*entry.name, entry.kind) {
+            ("head.weight" | "head.bias" | "stem.proj.bias", _) => assert!(zeros),
+            ("stem.proj.weight", _) => {
+                let deviation = 1.0 / 48_f64.sqrt();
+                // Of a normal distribution cut off at 2 the fourth moment is 2.062 times the squared second.
+                moments_agree("stem", &values, deviation, 2.062);
+                let largest = values.iter().fold(0_f64, |m, v| m.max(v.abs()));
+                assert!(largest <= 2.0 * deviation / 0.8796, "{largest}");
+            }
+            (name, Kind::Weight) => {
+                let all = (entry.shape[0] + entry.shape[1]) as f64;
+                is_uniform(name, &values, (6.0 / all).sqrt());
+            }
+            (name, Kind::Bias) => moments_agree(name, &values, 1e-6, 3.0),
+            (name, Kind::NormWeight) => assert!(values.iter().all(|&v| v == 1.0), "{name}"),
+            (name, _) => assert!(zeros, "{name}"),
+        }
+    }
+    let width = ModelConfig::new(ClassifierName::WideResnet, 3, 32, 10).with_width(2);
+    for (entry, values) in state::values(&width.init(5, &Device::flex()).unwrap()) {
+        match (entry.kind, &entry.shape[..]) {
+            (Kind::Weight, &[outputs, _, height, width]) => {
+                let deviation = (2.0 / (outputs * height * width) as f64).sqrt();
+                moments_agree(&entry.name, &values, deviation, 3.0);
+            }
+            (Kind::Bias, _) => assert!(values.iter().all(|&v| v == 0.0)),
+            _ => {}
+        }
+    }
+}

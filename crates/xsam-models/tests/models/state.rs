@@ -110,6 +110,62 @@ fn names_order_and_shapes_are_pytorchs() {
                 (601, "linear.bias", &[10]),
             ],
         },
+        Known {
+            model: ClassifierName::WideResnet,
+            // Stem, 24 convolutions, 3 projections, 25 normalizations, the linear layer.
+            tensors: 1 + 24 + 3 + 25 * 4 + 2,
+            parameters: 36_479_194,
+            some: &[
+                (0, "conv1.weight", &[16, 3, 3, 3]),
+                (1, "block1.layer.0.bn1.weight", &[16]),
+                (5, "block1.layer.0.conv1.weight", &[160, 16, 3, 3]),
+                (6, "block1.layer.0.bn2.weight", &[160]),
+                (10, "block1.layer.0.conv2.weight", &[160, 160, 3, 3]),
+                (11, "block1.layer.0.convShortcut.weight", &[160, 16, 1, 1]),
+                (12, "block1.layer.1.bn1.weight", &[160]),
+                (124, "bn1.weight", &[640]),
+                (128, "fc.weight", &[10, 640]),
+                (129, "fc.bias", &[10]),
+            ],
+        },
+        Known {
+            model: ClassifierName::Vit,
+            // Two tables, the patches, 12 tensors a block, the last norm, the linear layer.
+            tensors: 2 + 2 + 12 * 12 + 2 + 2,
+            parameters: 5_362_762,
+            some: &[
+                (0, "cls_token", &[1, 1, 192]),
+                (1, "pos_embed", &[1, 65, 192]),
+                (2, "patch_embed.proj.weight", &[192, 3, 4, 4]),
+                (3, "patch_embed.proj.bias", &[192]),
+                (4, "blocks.0.norm1.weight", &[192]),
+                (6, "blocks.0.attn.qkv.weight", &[576, 192]),
+                (7, "blocks.0.attn.qkv.bias", &[576]),
+                (8, "blocks.0.attn.proj.weight", &[192, 192]),
+                (10, "blocks.0.norm2.weight", &[192]),
+                (12, "blocks.0.mlp.fc1.weight", &[768, 192]),
+                (14, "blocks.0.mlp.fc2.weight", &[192, 768]),
+                (148, "norm.weight", &[192]),
+                (150, "head.weight", &[10, 192]),
+                (151, "head.bias", &[10]),
+            ],
+        },
+        Known {
+            model: ClassifierName::Mixer,
+            tensors: 2 + 8 * 12 + 2 + 2,
+            parameters: 17_110_026,
+            some: &[
+                (0, "stem.proj.weight", &[512, 3, 4, 4]),
+                (2, "blocks.0.norm1.weight", &[512]),
+                (4, "blocks.0.mlp_tokens.fc1.weight", &[256, 64]),
+                (6, "blocks.0.mlp_tokens.fc2.weight", &[64, 256]),
+                (8, "blocks.0.norm2.weight", &[512]),
+                (10, "blocks.0.mlp_channels.fc1.weight", &[2048, 512]),
+                (12, "blocks.0.mlp_channels.fc2.weight", &[512, 2048]),
+                (98, "norm.weight", &[512]),
+                (100, "head.weight", &[10, 512]),
+            ],
+        },
     ];
     for known in models {
         let model = known.model;

@@ -16,6 +16,7 @@ import torch
 from cases import CASES, case
 from compare import deviations, float32_alpha_deviation, float32_deviation, worst
 from laws import laws
+from forward import forward
 from models import MODELS
 from train import train
 
@@ -29,19 +30,24 @@ MOVED = [3e-7, -3e-7]
 TIMES = 33
 
 
+def outcome(case, *how, **besides):
+    """What is expected of a case."""
+    return {"train": train, "forward": forward}[case["kind"]](case, *how, **besides)
+
+
 def write(names):
     print(f"{'case':<24}{'times moved':>13}{'single precision':>18}  worst in")
     for name, seed, optimizer in CASES:
         if names and name not in names:
             continue
         made = case(name, seed, optimizer)
-        double, single = train(made), train(made, torch.float32)
-        moves = max(worst(deviations(double, train(made, moved=moved)))[0] / abs(moved) for moved in MOVED)
+        double, single = outcome(made), outcome(made, torch.float32)
+        moves = max(worst(deviations(double, outcome(made, moved=moved)))[0] / abs(moved) for moved in MOVED)
         if not moves < TIMES:
             sys.exit(f"{name}: the outcome moves {moves:.0f} times as much as the weights: choose another seed")
         made["expected"] = double
         made["float32_deviation"] = float32_deviation(double, single)
-        if "parabola" in optimizer:
+        if "parabola" in (optimizer or {}):
             made["float32_alpha_deviation"] = float32_alpha_deviation(double, single)
         (DIRECTORY / f"{name}.json").write_text(json.dumps(made, indent=1) + "\n")
         deviation, what = worst(deviations(double, single))
@@ -53,9 +59,9 @@ def check(names):
     rows = [] if names else list(laws())
     for path in sorted(DIRECTORY.glob("*.json")):
         stored = json.loads(path.read_text())
-        if stored.get("kind") != "train" or stored["model"]["name"] not in MODELS or names and path.stem not in names:
+        if stored.get("kind") not in ("train", "forward") or stored["model"]["name"] not in MODELS or names and path.stem not in names:
             continue
-        deviation, what = worst(deviations(stored["expected"], train(stored)))
+        deviation, what = worst(deviations(stored["expected"], outcome(stored)))
         rows.append((deviation, f"{path.stem} ({what})" if deviation else path.stem))
     print("      deviation  law or case")
     for deviation, what in rows:

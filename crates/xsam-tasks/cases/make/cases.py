@@ -68,6 +68,14 @@ CASES = [
     ("mlp-bsam", 192, {"name": "bsam", **BAYES, "rho": 0.1, "initial": 0.5, "delta": 0.01, "micro_batches": 2}),
     ("resnet18-xsam", 328, {"name": "xsam", **SAM, **SEARCH}),
     ("resnet18-xsam-k2", 269, {"name": "xsam", **SAM, **SEARCH, "ascent_steps": 2}),
+    ("wide_resnet-xsam", 401, {"name": "xsam", **SAM, **SEARCH}),
+    ("vit-xsam", 402, {"name": "xsam", **SAM, **SEARCH}),
+    ("vit-mean-sam", 403, {"name": "sam", **SAM}),
+    ("mixer-xsam", 404, {"name": "xsam", **SAM, **SEARCH}),
+    # A pass each, of a size that people use.
+    ("forward-wide_resnet", 405, None),
+    ("forward-vit", 406, None),
+    ("forward-mixer", 407, None),
 ]
 
 # Of each model: how large it is, and what it is trained on.
@@ -78,10 +86,29 @@ MODELS = {
         {"name": "resnet18", "classes": 10, "width": 8},
         {"epochs": 1, "batches": 3, "batch_size": 8, "image_size": 16, "lr": 0.01},
     ),
+    "wide_resnet": (
+        {"name": "wide_resnet", "classes": 10, "width": 2, "depth": 10},
+        {"epochs": 1, "batches": 3, "batch_size": 8, "image_size": 16, "lr": 0.01},
+    ),
+    "vit": (
+        {"name": "vit", "classes": 10, "width": 32, "depth": 2, "patch": 4, "heads": 4},
+        {"epochs": 1, "batches": 3, "batch_size": 8, "image_size": 16, "lr": 0.01},
+    ),
+    "mixer": (
+        {"name": "mixer", "classes": 10, "width": 32, "depth": 2, "patch": 4},
+        {"epochs": 1, "batches": 3, "batch_size": 8, "image_size": 16, "lr": 0.01},
+    ),
+    "forward-wide_resnet": ({"name": "wide_resnet", "classes": 10, "width": 2, "depth": 16}, {"batch_size": 4, "image_size": 32}),
+    "forward-vit": (
+        {"name": "vit", "classes": 10, "width": 128, "depth": 6, "patch": 4, "heads": 4},
+        {"batch_size": 4, "image_size": 32},
+    ),
+    "forward-mixer": ({"name": "mixer", "classes": 10, "width": 128, "depth": 6, "patch": 4}, {"batch_size": 4, "image_size": 32}),
 }
 
 # What a case has of its own in that.
 PLAIN = {"momentum": 0.0, "weight_decay": 0.0}
+OF_MODEL = {"vit-mean-sam": {"pooling": "mean"}}
 OWN = {"resnet18-xsam-k2": {"batches": 1}, "cnn-bsam": PLAIN, "mlp-bsam": PLAIN}
 
 # Of every case that has none of its own: the base optimizer.
@@ -94,7 +121,11 @@ OF_RUN = ("micro_batches", "m_sharpness")
 
 def case(name, seed, optimizer):
     """A case without what is expected of it."""
+    if optimizer is None:
+        model, run = MODELS[name]
+        return {"kind": "forward", "model": model, "seed": seed, **run}
     model, run = MODELS[name.partition("-")[0]]
+    model = {**model, **OF_MODEL.get(name, {})}
     run = {**BASE, **run, **OWN.get(name, {})}
     base = {key: run.pop(key) for key in ("lr", *BASE)}
     return {

@@ -10,6 +10,9 @@ def worst(pairs):
 
 def deviations(expected, actual):
     """Pairs of a deviation and of what it is, for every value of a case's `expected`."""
+    if "logits_eval" in expected:
+        yield from of_logits(expected, actual)
+        return
     if len(expected["steps"]) != len(actual["steps"]) or expected["final"].keys() != actual["final"].keys():
         raise ValueError("the outcomes are not of the same case")
     for number, (step, other) in enumerate(zip(expected["steps"], actual["steps"]), 1):
@@ -23,6 +26,15 @@ def deviations(expected, actual):
         largest = max(map(abs, tensor["first"]))
         for i, (a, b) in enumerate(zip(tensor["first"], other["first"], strict=True)):
             yield abs(a - b) / largest, f"{name}[{i}]"
+
+
+def of_logits(expected, actual):
+    """Of a pass: by the largest of its logits."""
+    for mode, rows in expected.items():
+        largest = max(abs(logit) for row in rows for logit in row)
+        for i, (row, other) in enumerate(zip(rows, actual[mode], strict=True)):
+            for j, (a, b) in enumerate(zip(row, other, strict=True)):
+                yield abs(a - b) / largest, f"{mode} {j} of image {i}"
 
 
 def of_step(what, name, value, other):
@@ -43,7 +55,9 @@ def relative(expected, actual):
 
 
 def float32_deviation(double, single):
-    """How far single precision strays in loss."""
+    """How far single precision strays in loss, or in a logit."""
+    if "logits_eval" in double:
+        return worst(deviations(double, single))[0]
     pairs = zip(double["steps"], single["steps"])
     return max(relative(a["loss"], b["loss"]) for a, b in pairs)
 

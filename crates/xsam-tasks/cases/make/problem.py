@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 import formula
-from models import MODELS
+from models import MODELS, SIZED, Kept
 
 
 class Problem:
@@ -18,7 +18,10 @@ class Problem:
     def __init__(self, case, dtype, moved=0.0):
         """Weights are `moved` by so much of themselves, each up or down."""
         seed, sizes = case["seed"], {**case["model"]}
-        self.model = MODELS[sizes.pop("name")](**sizes)
+        name = sizes.pop("name")
+        if name in SIZED:
+            sizes["image_size"] = case["image_size"]
+        self.model = MODELS[name](**sizes)
         classes = sizes["classes"]
         values = {
             name: formula.tensor(seed, j, name, shape).to(dtype)
@@ -30,7 +33,7 @@ class Problem:
         signs = formula.symmetric(seed * formula.STREAMS + formula.MOVED, len(weights), 1).sign().to(dtype)
         self.weights = weights * (1 + moved * signs)
 
-        shape = case["batches"], case["batch_size"]
+        shape = case.get("batches", 1), case["batch_size"]
         images = formula.images(seed, (*shape, 3, case["image_size"], case["image_size"])).to(dtype)
         targets = formula.targets(seed, shape, classes)
         self.batches = [Batch(self, [piece]) for piece in zip(images, targets)]
@@ -40,6 +43,11 @@ class Problem:
         shapes = [self.model.shapes[name] for name in self.parameters]
         parts = theta.split([math.prod(shape) for shape in shapes])
         return {name: part.view(shape) for name, part, shape in zip(self.parameters, parts, shapes)}
+
+    def evaluated(self, images):
+        """Logits in evaluation, by the running statistics."""
+        tensors = self.tensors(self.weights)
+        return self.model.logits(tensors, images, Kept(self.statistics))
 
     def state(self):
         """All tensors by name, in the order of the model."""

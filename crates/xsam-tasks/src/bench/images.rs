@@ -1,7 +1,7 @@
 //! Steps of the image classifiers.
 
 use burn::tensor::Tensor;
-use xsam_models::{ClassifierName, Model, ModelConfig, cast, reference};
+use xsam_models::{ClassifierName, Model, ModelConfig, ModelError, Variant, cast, reference};
 
 use super::trainee::Timed;
 use super::{LEARNING_RATE, SEED, check_values};
@@ -15,8 +15,8 @@ use crate::batch::Batch;
 pub struct ImageBench {
     /// The model whose steps are timed.
     pub name: ClassifierName,
-    /// Its width, if it can be scaled and is not to have the one that is its own.
-    pub width: Option<usize>,
+    /// How large it is.
+    pub variant: Variant,
     /// Height and width of an image.
     pub image_size: usize,
     /// Channels of an image.
@@ -29,7 +29,7 @@ impl Default for ImageBench {
     fn default() -> Self {
         Self {
             name: ClassifierName::Resnet18,
-            width: None,
+            variant: Variant::default(),
             image_size: 32,
             channels: 3,
             classes: 10,
@@ -37,10 +37,14 @@ impl Default for ImageBench {
     }
 }
 
+fn at_fault(error: ModelError) -> SpecError {
+    SpecError::new(error.field().unwrap_or_default(), error.to_string())
+}
+
 impl ImageBench {
-    /// The width of the model, if it can be scaled.
-    pub(super) fn resolved_width(&self) -> Option<usize> {
-        self.width.or(self.name.default_width())
+    /// How large the model is.
+    pub(super) fn resolved(&self) -> Result<Variant, SpecError> {
+        self.name.resolved(&self.variant).map_err(at_fault)
     }
 
     fn config(&self) -> ModelConfig {
@@ -49,7 +53,7 @@ impl ImageBench {
             channels: self.channels,
             image_size: self.image_size,
             classes: self.classes,
-            width: self.resolved_width(),
+            variant: self.variant.clone(),
         }
     }
 }
@@ -59,9 +63,7 @@ impl Timed for ImageBench {
     type Batch = Batch;
 
     fn check(&self, batch: usize) -> Result<(), SpecError> {
-        self.config().check().map_err(|error| {
-            SpecError::new(error.field().unwrap_or_default(), error.to_string())
-        })?;
+        self.config().check().map_err(at_fault)?;
         // What has passed the check cannot overflow without the batch.
         let image = self.channels * self.image_size * self.image_size;
         check_values(batch, image, "images")

@@ -61,11 +61,15 @@ pub fn bench(spec: &BenchSpec) -> Result<BenchResult, Error> {
 /// As [`bench()`], and if the batch cannot be split into so many.
 pub fn bench_on(ranks: &Ranks, spec: &BenchSpec) -> Result<BenchResult, Error> {
     match &spec.model {
-        BenchModel::Images(images) => Ok(BenchResult {
-            model: images.name.to_string(),
-            width: images.resolved_width(),
-            ..measure(ranks, spec, images)?
-        }),
+        BenchModel::Images(images) => {
+            let variant = images.resolved()?;
+            Ok(BenchResult {
+                model: images.name.to_string(),
+                width: variant.width,
+                depth: variant.depth,
+                ..measure(ranks, spec, images)?
+            })
+        }
         BenchModel::Transformer(sentences) => Ok(BenchResult {
             model: ModelName::Transformer.to_string(),
             tokens: Some(sentences.tokens),
@@ -146,6 +150,7 @@ fn measure<T: Timed>(ranks: &Ranks, spec: &BenchSpec, timed: &T) -> Result<Bench
         method: plan.method.name().to_owned(),
         batch: spec.batch,
         width: None,
+        depth: None,
         tokens: None,
         ascent_steps: plan.method.ascent_steps(),
         median_s,
@@ -359,8 +364,10 @@ mod tests {
             .to_string()
         };
         assert!(with(|images| images.classes = 0).contains("classes = 0 is outside"));
-        assert!(with(|images| images.width = Some(0)).contains("`width`: width = 0 is outside"));
-        let large = with(|images| images.width = Some(16_384));
+        assert!(
+            with(|images| images.variant.width = Some(0)).contains("`width`: width = 0 is outside")
+        );
+        let large = with(|images| images.variant.width = Some(16_384));
         assert!(
             large.contains("`width`: small_cnn of these sizes has"),
             "{large}"

@@ -64,6 +64,9 @@ pub struct BenchResult {
     pub batch: usize,
     /// Width of a model that can be scaled.
     pub width: Option<usize>,
+    /// Its depth, if that is open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub depth: Option<usize>,
     /// Tokens of each sentence, if that is what the batch is made of.
     pub tokens: Option<usize>,
     /// Ascent steps of a method that ascends.

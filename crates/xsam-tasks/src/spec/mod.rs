@@ -123,13 +123,7 @@ impl OurSections {
             return Err(SpecError::new("data.image_size", message));
         }
         self.augmentation.check_size(sizes)?;
-        self.model_config(sizes)?.check().map_err(|error| {
-            let key = match error.field() {
-                Some("width") => "model.width",
-                _ => "model",
-            };
-            SpecError::new(key, error.to_string())
-        })
+        self.model_config(sizes)?.check().map_err(model::at_fault)
     }
 
     /// The model for images of these sizes.
@@ -147,7 +141,7 @@ impl OurSections {
                 channels: sizes.channels,
                 image_size: sizes.height,
                 classes: sizes.classes,
-                width: self.model.width,
+                variant: self.model.variant(),
             }),
         }
     }

@@ -4,7 +4,8 @@ use std::fmt;
 
 use xsam_data::DatasetName;
 use xsam_models::{
-    ClassifierName as ImageModel, NormPlacement, SharedEmbeddings, TransformerConfig,
+    ClassifierName as ImageModel, ModelError, NormPlacement, Pooling, SharedEmbeddings,
+    TransformerConfig, Variant,
 };
 
 use xsam_lab::sections;
@@ -51,9 +52,15 @@ sections! {
         /// Its width, for models that can be scaled; of the transformer, columns of the vector of a token:
         /// 512.
         pub width: Option<usize>,
+        /// wide_resnet: its layers, 28; vit and mixer: blocks, 12 and 8.
+        pub depth: Option<usize>,
+        /// vit and mixer: height and width of the patches that an image is cut into, in pixels; 4.
+        pub patch: Option<usize>,
+        /// vit: what the classes are told from; class-token.
+        pub pooling: Option<Pooling>,
         /// transformer: layers of the encoder, and of the decoder; 6.
         pub layers: Option<usize>,
-        /// transformer: heads of every attention; 4.
+        /// transformer and vit: heads of every attention; 4, and of vit one for 64 columns.
         pub heads: Option<usize>,
         /// transformer: hidden units of a feed-forward network; twice the width.
         pub feed_forward: Option<usize>,
@@ -64,6 +71,16 @@ sections! {
         /// transformer: which tables of the vocabulary are one; target.
         pub shared: Option<SharedEmbeddings>,
     }
+}
+
+/// Why a model of images cannot be, by the key of the spec.
+pub(super) fn at_fault(error: ModelError) -> SpecError {
+    let key = match error.field() {
+        // Of the data.
+        None | Some("channels" | "classes" | "image_size") => "model".to_owned(),
+        Some(field) => format!("model.{field}"),
+    };
+    SpecError::new(key, error.to_string())
 }
 
 impl ModelSpec {
@@ -77,14 +94,21 @@ impl ModelSpec {
                         format!("{name} tells classes of images apart, and {data} is text");
                     return Err(error(message + ": choose transformer"));
                 }
-                self.width = self.width.or(image.default_width());
-                self.refuse_sizes_of_the_transformer()
+                self.refuse_sizes_of_the_transformer()?;
+                let variant = image.resolved(&self.variant()).map_err(at_fault)?;
+                self.width = variant.width;
+                self.depth = variant.depth;
+                self.patch = variant.patch;
+                self.heads = variant.heads;
+                self.pooling = variant.pooling;
+                Ok(())
             }
             ModelName::Transformer => {
                 if !data.is_text() {
                     let message = format!("{name} translates, and {data} is of images");
                     return Err(error(message + ": choose another model"));
                 }
+                self.refuse_sizes_of_images()?;
                 let plain = TransformerConfig::new(SMALLEST_VOCABULARY, 0);
                 let width = *self.width.get_or_insert(plain.dim);
                 self.layers.get_or_insert(plain.encoder_layers);
@@ -98,19 +122,42 @@ impl ModelSpec {
         }
     }
 
+    /// Which variant of its model of images it is.
+    pub(super) fn variant(&self) -> Variant {
+        Variant {
+            width: self.width,
+            depth: self.depth,
+            patch: self.patch,
+            heads: self.heads,
+            pooling: self.pooling,
+        }
+    }
+
     fn refuse_sizes_of_the_transformer(&self) -> Result<(), SpecError> {
         let given = [
             ("layers", self.layers.is_some()),
-            ("heads", self.heads.is_some()),
             ("feed_forward", self.feed_forward.is_some()),
             ("dropout", self.dropout.is_some()),
             ("norm", self.norm.is_some()),
             ("shared", self.shared.is_some()),
         ];
-        match given.into_iter().find(|(_, given)| *given) {
+        self.refuse(&given, "is of the transformer")
+    }
+
+    fn refuse_sizes_of_images(&self) -> Result<(), SpecError> {
+        let given = [
+            ("depth", self.depth.is_some()),
+            ("patch", self.patch.is_some()),
+            ("pooling", self.pooling.is_some()),
+        ];
+        self.refuse(&given, "is of models of images")
+    }
+
+    fn refuse(&self, given: &[(&str, bool)], whose: &str) -> Result<(), SpecError> {
+        match given.iter().find(|(_, given)| *given) {
             None => Ok(()),
             Some((field, _)) => {
-                let message = format!("is of the transformer, not of {}: leave it out", self.name);
+                let message = format!("{whose}, not of {}: leave it out", self.name);
                 Err(SpecError::new(format!("model.{field}"), message))
             }
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use xsam::method::MethodSpec;
-use xsam_models::{ClassifierName, Model, ModelConfig, cast, reference};
+use xsam_models::{ClassifierName, Model, ModelConfig, Pooling, Variant, cast, reference};
 
 use super::{Stop, read};
 use xsam_lab::Place;
@@ -32,6 +32,10 @@ pub(super) struct ModelCase {
     name: String,
     pub(super) classes: usize,
     width: Option<usize>,
+    depth: Option<usize>,
+    patch: Option<usize>,
+    heads: Option<usize>,
+    pooling: Option<Pooling>,
 }
 
 impl ModelCase {
@@ -51,7 +55,13 @@ impl ModelCase {
             channels: CHANNELS,
             image_size,
             classes: self.classes,
-            width: self.width,
+            variant: Variant {
+                width: self.width,
+                depth: self.depth,
+                patch: self.patch,
+                heads: self.heads,
+                pooling: self.pooling,
+            },
         };
         at_most("parameters", config.parameters()?, MOST_PARAMETERS)?;
         let model = config.init(0, &place.device)?;

@@ -107,9 +107,16 @@ impl Case {
             "mlp-bsam",
             "resnet18-xsam",
             "resnet18-xsam-k2",
+            "wide_resnet-xsam",
+            "vit-xsam",
+            "vit-mean-sam",
+            "mixer-xsam",
             "forward-resnet18",
             "forward-vgg11_bn",
             "forward-densenet121",
+            "forward-wide_resnet",
+            "forward-vit",
+            "forward-mixer",
             "hessian-cnn-eval",
             "hessian-cnn-train",
             "bleu",
@@ -277,7 +284,7 @@ mod tests {
         skipped(r#"{"cases": []}"#, "no `kind`");
         skipped("[]", "no `kind`");
         let case = embedded("mlp-sgd");
-        for (there, yet) in [("mlp", "vit"), ("sgd", "dsam")] {
+        for (there, yet) in [("mlp", "swin"), ("sgd", "dsam")] {
             let name = |name| format!("\"name\": \"{name}\"");
             skipped(&case.replace(&name(there), &name(yet)), &format!("`{yet}`"));
         }

@@ -12,7 +12,7 @@ fn check(precision: Precision) {
         assert_eq!(outcome.verdict, Verdict::Pass, "{outcome:?}");
         passed += 1;
     }
-    assert_eq!(passed, 63);
+    assert_eq!(passed, 70);
 }
 
 #[test]
