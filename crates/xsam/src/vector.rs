@@ -8,9 +8,11 @@ use std::collections::{HashMap, HashSet};
 
 use burn::module::ParamId;
 use burn::tensor::{DType, FloatDType, Tensor};
-use xsam_kernels::{combine, dot, scaled_ascent, squared_chords};
+use xsam_kernels::{combine, dot, scaled_ascent};
 
+use crate::combination::{chords, combination};
 use crate::error::StepError;
+use crate::joined::joined;
 use crate::number::{Number, wide};
 use crate::read::read;
 
@@ -274,52 +276,6 @@ impl ParamVector {
 /// Added to a deviation before it divides, as in ZSharp's paper.
 const SCORE_EPSILON: f64 = 1e-8;
 
-/// The sum of `factor * tensor` over `first` and all of `rest`: [`combine`] where the factors are known, else composed of Burn's
-/// operations, in single precision at least.
-pub(crate) fn combination<const D: usize>(
-    (factor, first): (&Number, Tensor<D>),
-    rest: &[(Number, Tensor<D>)],
-) -> Tensor<D> {
-    let known = |(factor, tensor): &(Number, Tensor<D>)| Some((factor.known()?, tensor.clone()));
-    let terms: Option<Vec<_>> = rest.iter().map(known).collect();
-    if let (Some(factor), Some(terms)) = (factor.known(), terms) {
-        return combine((factor, first), &terms);
-    }
-    let dtype = first.dtype();
-    let terms = rest
-        .iter()
-        .map(|(factor, tensor)| times(factor, tensor.clone()));
-    let sum = terms.fold(times(factor, first), Tensor::add);
-    match sum.dtype() == dtype {
-        true => sum,
-        false => sum.cast(FloatDType::from(dtype)),
-    }
-}
-
-fn times<const D: usize>(factor: &Number, tensor: Tensor<D>) -> Tensor<D> {
-    let tensor = wide(tensor);
-    match (factor.known(), factor.tensor()) {
-        (Some(1.0), _) | (None, None) => tensor,
-        (Some(factor), _) => tensor.mul_scalar(factor),
-        (None, Some(factor)) => {
-            let factor = factor.to_device(&tensor.device());
-            let factor = factor.cast(FloatDType::from(tensor.dtype()));
-            tensor.mul(factor.reshape([1; D]))
-        }
-    }
-}
-
-/// The squared norms of `a x - b y` and of `a x + b y`.
-fn chords((a, x): (&Number, &Tensor<1>), (b, y): (&Number, &Tensor<1>)) -> [Tensor<1>; 2] {
-    if let (Some(a), Some(b)) = (a.known(), b.known()) {
-        return squared_chords((a, x.clone()), (b, y.clone()));
-    }
-    [-b, b.clone()].map(|b| {
-        let chord = combination((a, x.clone()), &[(b, y.clone())]);
-        dot(chord.clone(), chord)
-    })
-}
-
 /// Scalars to be computed on the device and read back together: one synchronisation for all.
 #[derive(Default)]
 pub(crate) struct Reductions {
@@ -345,12 +301,22 @@ impl Reductions {
 
     /// Asks for the dot product of `x` and `y`.
     pub(crate) fn dot(self, x: &ParamVector, y: &ParamVector) -> Self {
+        if std::ptr::eq(x, y) {
+            let all = x.entries.iter().map(|(_, tensor)| [tensor.clone()]);
+            let squares = joined(all.collect()).into_iter();
+            return self.sum(
+                squares
+                    .map(|[tensor]| dot(tensor.clone(), tensor))
+                    .collect(),
+            );
+        }
         let theirs = y.by_id();
         let common = x.entries.iter().filter_map(|(id, mine)| {
             let their = *theirs.get(id)?;
-            Some(dot(mine.clone(), their.clone()))
+            Some([mine.clone(), their.clone()])
         });
-        self.sum(common.collect())
+        let products = joined(common.collect()).into_iter();
+        self.sum(products.map(|[mine, their]| dot(mine, their)).collect())
     }
 
     /// Asks for the squared norms of `a * x - b * y` and of `a * x + b * y`, which are never formed
@@ -364,14 +330,18 @@ impl Reductions {
         // Where one of them has no entry both chords have the other's length.
         let alone =
             |factor: &Number, tensor: &Tensor<1>| chords((factor, tensor), (&nothing, tensor));
-        let of_x = |(id, mine): &(_, Tensor<1>)| match theirs.remove(id) {
-            Some(their) => chords((a, mine), (b, their)),
-            None => alone(a, mine),
-        };
-        let mut chords: Vec<_> = x.entries.iter().map(of_x).collect();
+        let (mut common, mut chords_of) = (Vec::new(), Vec::new());
+        for (id, mine) in &x.entries {
+            match theirs.remove(id) {
+                Some(their) => common.push([mine.clone(), their.clone()]),
+                None => chords_of.push(alone(a, mine)),
+            }
+        }
+        let both = joined(common).into_iter();
+        chords_of.extend(both.map(|[mine, their]| chords((a, &mine), (b, &their))));
         let only_y = y.entries.iter().filter(|(id, _)| theirs.contains_key(id));
-        chords.extend(only_y.map(|(_, their)| alone(b, their)));
-        let (differences, sums) = chords.into_iter().map(|[d, s]| (d, s)).unzip();
+        chords_of.extend(only_y.map(|(_, their)| alone(b, their)));
+        let (differences, sums) = chords_of.into_iter().map(|[d, s]| (d, s)).unzip();
         self.sum(differences).sum(sums)
     }
 
@@ -381,12 +351,14 @@ impl Reductions {
         let sum = |&count: &usize| {
             let parts: Vec<_> = parts.by_ref().take(count).collect();
             let device = parts.first()?.device();
-            let parts = parts.into_iter().map(|part| wide(part).to_device(&device));
-            let parts: Vec<_> = parts.collect();
-            Some(match &parts[..] {
-                [part] if part.shape().num_elements() == 1 => part.clone(),
-                _ => Tensor::cat(parts, 0).sum(),
-            })
+            let parts = parts.into_iter().map(|part| {
+                let part = wide(part).to_device(&device);
+                match part.shape().num_elements() {
+                    1 => part,
+                    _ => part.sum(),
+                }
+            });
+            parts.reduce(Tensor::add)
         };
         self.groups.iter().map(sum).collect()
     }

@@ -11,8 +11,9 @@ use burn::optim::GradientsParams;
 use burn::optim::lr_scheduler::module_lr_scheduler::ModuleLearningRate;
 use burn::tensor::{GradientCheckpointingStrategy, Gradients, Tensor};
 
+use crate::combination::combination;
 use crate::number::Number;
-use crate::vector::{ParamVector, combination};
+use crate::vector::ParamVector;
 
 /// The gradients of all parameters that have one, as vectors of `module`, from which the loss was computed.
 pub fn gradient_vector<M: Module>(module: &M, gradients: Gradients) -> ParamVector {
