@@ -26,7 +26,7 @@ pub(crate) fn chance(guessed: Option<&Totals>, scores: &[Score]) -> Chance {
     };
     let own = scores
         .iter()
-        .filter_map(|score| Some((score.name.to_string(), score.of(guessed)?)));
+        .filter_map(|score| Some((score.name.to_string(), guessed.value(score)?)));
     let loss = guessed.loss / guessed.items.max(1) as f64;
     own.chain([(Score::loss().name.to_string(), loss)])
         .collect()

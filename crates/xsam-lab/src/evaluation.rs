@@ -1,8 +1,5 @@
 //! How well a model does.
 
-use burn::tensor::{Int, Tensor};
-
-use crate::error::Error;
 use crate::stop::StopSignal;
 use crate::tally::{Tally, Totals};
 use crate::task_error::TaskError;
@@ -21,19 +18,6 @@ pub fn evaluate<B>(
         all.add(&tally(batch)?)?;
     }
     Ok(Some(all.read()?))
-}
-
-/// Reads a whole number.
-pub fn count(tensor: Tensor<1, Int>) -> Result<i64, Error> {
-    let count = tensor.try_into_scalar::<i64>();
-    count.map_err(|error| Error::Device(error.to_string()))
-}
-
-/// Reads one number back from the device.
-pub fn scalar(tensor: Tensor<1>) -> Result<f64, Error> {
-    let data = tensor.try_into_data();
-    let data = data.map_err(|error| Error::Device(error.to_string()))?;
-    Ok(data.iter::<f64>().sum())
 }
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ mod process;
 mod ranks;
 mod rows;
 mod run;
+mod scalars;
 mod schedule;
 mod score;
 mod setup;
@@ -75,7 +76,6 @@ pub mod tools {
 
 pub use back_end::{describe, hardware};
 pub use error::Error;
-pub use evaluation::{count, scalar};
 pub use event::{Event, Listener};
 pub use fingerprint::Fingerprint;
 pub use lock::await_report;
@@ -86,6 +86,7 @@ pub use place::{Place, check_device};
 pub use ranks::Ranks;
 pub use rows::Rows;
 pub use run::Run;
+pub use scalars::{count, scalar};
 pub use score::{Average, Better, Measured, Part, Score, Scores, Text, compared, of_epochs};
 pub use setup::Setup;
 pub use shared::Shared;

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::numbers;
-use crate::tally::Totals;
 
 /// Text of a declaration: written in the program, or read from a file.
 pub type Text = Cow<'static, str>;
@@ -221,16 +220,6 @@ impl Score {
     /// A value, or a difference with its sign, in the unit of the score but without it.
     pub fn bare(&self, value: f64) -> String {
         numbers::TERMINAL.fixed(numbers::factor(&self.unit) * value, self.digits)
-    }
-
-    /// Its value, if it was counted.
-    pub fn of(&self, totals: &Totals) -> Option<f64> {
-        let mean = totals.sum(&self.name)? / totals.items.max(1) as f64;
-        Some(match self.average {
-            Average::Mean => mean,
-            Average::RootMean => mean.sqrt(),
-            Average::ExpMean => mean.exp(),
-        })
     }
 }
 

@@ -6,8 +6,8 @@ use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::evaluation::count;
-use crate::score::{Measured, Score};
+use crate::scalars::count;
+use crate::score::{Average, Measured, Score};
 
 /// What is counted of the items of a batch, images or tokens, or of several batches.
 ///
@@ -138,6 +138,16 @@ pub struct Totals {
 }
 
 impl Totals {
+    /// The value of a score, if it was counted.
+    pub fn value(&self, score: &Score) -> Option<f64> {
+        let mean = self.sum(&score.name)? / self.items.max(1) as f64;
+        Some(match score.average {
+            Average::Mean => mean,
+            Average::RootMean => mean.sqrt(),
+            Average::ExpMean => mean.exp(),
+        })
+    }
+
     /// The sum of a score over the items, if it was counted.
     pub(crate) fn sum(&self, score: &str) -> Option<f64> {
         self.sums.get(score).copied()
@@ -185,7 +195,7 @@ impl Totals {
     /// What that comes to: mean loss, and those of the scores that were counted.
     pub fn measured(&self, scores: &[Score]) -> Measured {
         let values = scores.iter().filter_map(|score| {
-            let value = score.of(self)?;
+            let value = self.value(score)?;
             Some((score.name.to_string(), value))
         });
         Measured {

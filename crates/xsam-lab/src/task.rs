@@ -7,9 +7,10 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde_json::Value;
 
-use crate::evaluation::{evaluate, scalar};
+use crate::evaluation::evaluate;
 use crate::fingerprint::Fingerprint;
 use crate::minibatches::Batches;
+use crate::scalars::scalar;
 use crate::score::{Measured, Part, Score, Scores};
 use crate::setup::Setup;
 use crate::spec::{MethodSpec, Preset, Spec, SpecError, TaskSpec};

@@ -42,7 +42,7 @@ impl SoFar {
             value.map_or_else(String::new, |value| format!(", {name} {value:.2}"))
         };
         let scores = scores.iter().filter_map(|score| {
-            let value = score.of(&self.totals)?;
+            let value = self.totals.value(score)?;
             Some(format!(", {} {}", score.name, score.told(value)))
         });
         format!(
