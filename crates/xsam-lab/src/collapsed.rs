@@ -24,12 +24,9 @@ pub(crate) fn chance(guessed: Option<&Totals>, scores: &[Score]) -> Chance {
     let Some(guessed) = guessed else {
         return Chance::new();
     };
-    let own = scores
-        .iter()
-        .filter_map(|score| Some((score.name.to_string(), guessed.value(score)?)));
-    let loss = guessed.loss / guessed.items.max(1) as f64;
-    own.chain([(Score::loss().name.to_string(), loss)])
-        .collect()
+    let measured = guessed.measured(scores);
+    let loss = (Score::loss().name.to_string(), measured.loss);
+    measured.values.into_iter().chain([loss]).collect()
 }
 
 /// Why a run of these epochs counts as collapsed, in words; nothing if it has learned something. Without knowledge of

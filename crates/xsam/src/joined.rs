@@ -74,8 +74,8 @@ mod tests {
     #[test]
     fn small_tensors_are_joined_with_their_like_and_products_stay() {
         let mut apart = rows(&[3, SMALL + 1, 5, 4, 1, 2]);
-        let half = |tensor: Tensor<1>| tensor.cast(FloatDType::F64);
-        apart.extend(rows(&[2, 3]).into_iter().map(|row| row.map(half)));
+        let double = |tensor: Tensor<1>| tensor.cast(FloatDType::F64);
+        apart.extend(rows(&[2, 3]).into_iter().map(|row| row.map(double)));
         let together = join(apart.clone());
         let sizes = together.iter().map(|[x, y]| (x.dims()[0], y.dims()[0]));
         let mut sizes: Vec<_> = sizes.collect();
